@@ -1,0 +1,15 @@
+"""What the interpreter says when it meets Python that it does not run."""
+
+from __future__ import annotations
+
+
+class NotUnderstood(Exception):  # noqa: N818 - it becomes a hole, it is no failure of the program
+    """Source that is outside of the interpreted subset: what it was, and where it stands."""
+
+    def __init__(self, what: str, where: str = "") -> None:
+        super().__init__(f"{where}: {what}" if where else what)
+        self.what, self.where = what, where
+
+    def at(self, where: str) -> NotUnderstood:
+        """Return the same with a place, unless the innermost place is known already."""
+        return self if self.where else NotUnderstood(self.what, where)

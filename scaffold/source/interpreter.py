@@ -1,0 +1,395 @@
+"""Runs modeling source on small random tensors, without ever importing or executing it.
+
+The source is untrusted data. It is parsed, and this interpreter carries out a subset of Python over tensors of its
+own, with bounds on steps, depth and sizes. It reaches no file, no network, no attribute of a Python object beyond
+the ones listed here. What is outside of the subset raises ``NotUnderstood``, which becomes a hole with file and line.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from scaffold.source import externals, torch_ops
+from scaffold.source.config_object import Config
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.frame import LARGEST_RESULT, Frame, Returned
+from scaffold.source.layers import Layer, ModuleList, Sequential
+from scaffold.source.objects import Event, External, Function, Module, SourceClass, SuperProxy
+from scaffold.source.syntax import SourceFile
+from scaffold.source.tensors import Tensor
+
+MAX_STEPS = 2_000_000
+MAX_DEPTH = 60
+ATTENTION_FUNCTIONS = ("eager_attention_forward",)
+Resolve = Callable[[SourceFile, str], "tuple[SourceFile, str] | None"]
+"""From a file and a dotted import to the file that defines it and its name there, or None for outside."""
+
+CONTAINER_METHODS: dict[type, tuple[str, ...]] = {
+    dict: ("get", "items", "keys", "values", "pop", "update", "setdefault", "copy"),
+    list: ("append", "extend", "index", "count", "insert", "copy"),
+    tuple: ("index", "count"),
+    set: ("add", "union"),
+    str: ("split", "startswith", "endswith", "lower", "upper", "replace", "join", "strip"),
+}
+
+
+class Interpreter:
+    """One run: its random numbers, its step budget, and the calls that it watched."""
+
+    def __init__(self, resolve: Resolve, seed: int = 0) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.resolve = resolve
+        self.steps = 0
+        self.depth = 0
+        self.watched: list[Event] = []
+        self._open: list[Event] = []
+        self._globals: dict[tuple[str, str], Any] = {}
+
+    # --- names
+
+    def step(self, file: SourceFile, node: ast.AST) -> None:
+        """Count a step.
+
+        Raises:
+            NotUnderstood: the budget is used up.
+        """
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise NotUnderstood(f"more than {MAX_STEPS:,} steps", file.lines(node))
+
+    def global_name(self, file: SourceFile, name: str) -> Any:
+        """Return what a name means at the top level of a file."""
+        key = (str(file.path), name)
+        if key not in self._globals:
+            self._globals[key] = self._define(file, name)
+        return self._globals[key]
+
+    def source_class(self, file: SourceFile, name: str) -> SourceClass:
+        """Return a class of the file.
+
+        Raises:
+            NotUnderstood: there is none of that name.
+        """
+        found = self.global_name(file, name)
+        if not isinstance(found, SourceClass):
+            raise NotUnderstood(f"no class {name!r}", file.shown)
+        return found
+
+    def _define(self, file: SourceFile, name: str) -> Any:
+        node = file.definitions.get(name)
+        if isinstance(node, ast.ClassDef):
+            frame = Frame(self, file, {}, {})
+            bases = [frame.value(base) for base in node.bases]
+            return SourceClass(file, node, tuple(b for b in bases if isinstance(b, (SourceClass, External))))
+        if isinstance(node, ast.FunctionDef):
+            return Function(file, node, {})
+        if isinstance(node, ast.Assign):
+            return Frame(self, file, {}, {}).value(node.value)
+        if name in file.imports:
+            return self._imported(file, file.imports[name])
+        if name in externals.BUILTINS:
+            return externals.BUILTINS[name]
+        if name in externals.SPECIAL:
+            return External(name)
+        raise NotUnderstood(f"the name {name!r}", file.shown)
+
+    def _imported(self, file: SourceFile, dotted: str) -> Any:
+        last = dotted.rpartition(".")[2]
+        if last in externals.TABLES:
+            return externals.TABLES[last]
+        found = self.resolve(file, dotted)
+        if found is not None and last not in externals.SPECIAL:
+            return self.global_name(*found)
+        return External(dotted.lstrip("."))
+
+    # --- attributes and items
+
+    def attribute(self, value: Any, name: str) -> Any:
+        """Return ``value.name`` as the source would see it.
+
+        Raises:
+            NotUnderstood: there is no such attribute, or it is none that source may see.
+        """
+        if isinstance(value, External):
+            return externals.attribute(value, name)
+        if isinstance(value, Config):
+            return value.look_up(self, name)
+        if isinstance(value, Module):
+            return self._module_attribute(value, name)
+        if isinstance(value, SuperProxy):
+            return self._super_attribute(value, name)
+        if isinstance(value, SourceClass):
+            found = value.method(name)
+            if found:
+                return Function(found[0].file, found[1], {}, None, found[0])
+            return self._class_value(value, name)
+        if isinstance(value, Tensor):
+            if name in ("shape", "ndim", "dtype", "T", "mT", "data", "device", "is_cuda", "requires_grad"):
+                return getattr(value, name)
+            return lambda *args, **kwargs: torch_ops.apply(name, value, *args, **kwargs)
+        if isinstance(value, torch_ops.ValuesIndices) and name in ("values", "indices"):
+            return getattr(value, name)
+        if isinstance(value, (SimpleNamespace, externals.AttentionTable)) and hasattr(value, name):
+            return getattr(value, name)
+        if isinstance(value, torch_ops.Dtype) and name in ("is_floating_point", "name"):
+            return getattr(value, name)
+        if isinstance(value, externals.ModelOutput) and name not in CONTAINER_METHODS[dict]:
+            return value.field(name)
+        for kind, methods in CONTAINER_METHODS.items():
+            if isinstance(value, kind):
+                if name in methods:
+                    return getattr(value, name)
+                if isinstance(value, dict) and name in value:
+                    return value[name]
+        raise NotUnderstood(f"the attribute {name!r} of {_kind(value)}")
+
+    def _module_attribute(self, module: Module, name: str) -> Any:
+        if name in module.attributes:
+            return module.attributes[name]
+        if module.cls is not None:
+            found = module.cls.method(name)
+            if found:
+                return self._bind(module, *found)
+            if name in BASE_METHODS:
+                return lambda *args, **kwargs: BASE_METHODS[name](self, module, *args, **kwargs)
+            if name in BASE_ATTRIBUTES:
+                return BASE_ATTRIBUTES[name]
+            return self._class_value(module.cls, name)
+        if name == "forward":
+            return module
+        if name in BASE_METHODS:
+            return lambda *args, **kwargs: BASE_METHODS[name](self, module, *args, **kwargs)
+        raise NotUnderstood(f"the attribute {name!r} of {module.kind}")
+
+    def _bind(self, module: Module, owner: SourceClass, node: ast.FunctionDef) -> Any:
+        decorators = {d.id for d in node.decorator_list if isinstance(d, ast.Name)}
+        static = "staticmethod" in decorators
+        function = Function(owner.file, node, {}, None if static else module, owner)
+        if "property" in decorators:
+            return self.call(function, [], {}, owner.file.lines(node))
+        return function
+
+    def _class_value(self, cls: SourceClass, name: str) -> Any:
+        if name == "__name__":
+            return cls.name
+        for one in cls.ancestry():
+            if not isinstance(one, SourceClass):
+                continue
+            for statement in one.node.body:
+                for target, value in _class_assignments(statement):
+                    if target == name and value is not None:
+                        return Frame(self, one.file, {}, {}).value(value)
+        raise NotUnderstood(f"the attribute {name!r} of {cls.name}")
+
+    def _super_attribute(self, proxy: SuperProxy, name: str) -> Any:
+        ancestry = proxy.instance.cls.ancestry()
+        for cls in ancestry[ancestry.index(proxy.owner) + 1 :]:
+            if isinstance(cls, SourceClass):
+                for statement in cls.node.body:
+                    if isinstance(statement, ast.FunctionDef) and statement.name == name:
+                        return Function(cls.file, statement, {}, proxy.instance, cls)
+            elif cls.name in externals.LAYERS and name in ("__init__", "forward"):
+                raise NotUnderstood(f"a subclass of torch.nn.{cls.name}")
+        if name in BASE_METHODS:
+            return lambda *args, **kwargs: BASE_METHODS[name](self, proxy.instance, *args, **kwargs)
+        raise NotUnderstood(f"super().{name}")
+
+    def set_attribute(self, value: Any, name: str, new: Any) -> None:
+        """Set an attribute of a module."""
+        if not isinstance(value, Module):
+            raise NotUnderstood(f"an attribute set on {_kind(value)}")
+        value.attributes[name] = new
+
+    def item(self, value: Any, key: Any) -> Any:
+        """Return ``value[key]``."""
+        if isinstance(value, ModuleList):
+            items = value.items
+            return items[key] if isinstance(key, slice) else items[int(key)]
+        if isinstance(value, (External, SourceClass)):
+            return value  # a subscripted type
+        if isinstance(value, externals.ModelOutput):
+            return value.field(key)
+        return value[int(key) if isinstance(key, Tensor) and isinstance(value, (list, tuple)) else key]
+
+    def iterate(self, value: Any) -> Iterable[Any]:
+        """Return what a loop over the value goes through.
+
+        Raises:
+            NotUnderstood: it cannot be looped over, or is too long.
+        """
+        if isinstance(value, ModuleList):
+            return value.items
+        if isinstance(value, range) and len(value) > LARGEST_RESULT:
+            raise NotUnderstood(f"a loop of {len(value):,} rounds")
+        if isinstance(value, (list, tuple, range, dict, set, str, Tensor, enumerate, zip, reversed)):
+            return value
+        if type(value).__name__ in ("dict_items", "dict_keys", "dict_values"):
+            return list(value)
+        raise NotUnderstood(f"a loop over {_kind(value)}")
+
+    # --- calls
+
+    def call(self, function: Any, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
+        """Call whatever can be called."""
+        if isinstance(function, Function):
+            if function.name in ATTENTION_FUNCTIONS:
+                with self.watch(function.name, None, args, kwargs, where) as event:
+                    event.output = self.call_function(function, args, kwargs)
+                return event.output
+            return self.call_function(function, args, kwargs)
+        if isinstance(function, SourceClass):
+            return self.instantiate(function, args, kwargs)
+        if isinstance(function, Module):
+            return self._call_module(function, args, kwargs, where)
+        if isinstance(function, External):
+            return externals.call(self, function, args, kwargs, where)
+        if callable(function):
+            if function in (range, list, tuple, sum, sorted, set) and args:
+                args = [self.iterate(args[0]) if function is not range else args[0], *args[1:]]
+            return function(*args, **kwargs)
+        raise NotUnderstood(f"a call of {_kind(function)}", where)
+
+    def call_function(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run a function of the source."""
+        if self.depth >= MAX_DEPTH:
+            raise NotUnderstood("calls nested too deeply", function.file.lines(function.node))
+        if function.receiver is not None:
+            args = [function.receiver, *args]
+        names = self._bind_arguments(function, args, kwargs)
+        frame = Frame(self, function.file, names, function.closure, function.owner, function.receiver)
+        self.depth += 1
+        try:
+            if isinstance(function.node, ast.Lambda):
+                return frame.value(function.node.body)
+            frame.run(function.node.body)
+        except Returned as returned:
+            return returned.value
+        finally:
+            self.depth -= 1
+        return None
+
+    def _bind_arguments(
+        self, function: Function, args: list[Any], kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        spec, where = function.node.args, function.file.lines(function.node)
+        positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+        defaults = Frame(self, function.file, {}, function.closure)
+        names: dict[str, Any] = {}
+        first_default = len(positional) - len(spec.defaults)
+        for parameter, default in zip(positional[first_default:], spec.defaults):
+            names[parameter] = default
+        for argument, keyword_default in zip(spec.kwonlyargs, spec.kw_defaults):
+            if keyword_default is not None:
+                names[argument.arg] = keyword_default
+        given: dict[str, Any] = dict(zip(positional, args))
+        known = {*positional, *(a.arg for a in spec.kwonlyargs)}
+        given |= {k: v for k, v in kwargs.items() if k in known}
+        bound = {k: defaults.value(v) for k, v in names.items() if k not in given} | given
+        if spec.vararg:
+            bound[spec.vararg.arg] = tuple(args[len(positional) :])
+        elif len(args) > len(positional):
+            raise NotUnderstood(f"{len(args)} arguments for {function.name}", where)
+        rest = {k: v for k, v in kwargs.items() if k not in known}
+        if spec.kwarg:
+            bound[spec.kwarg.arg] = rest
+        elif rest:
+            raise NotUnderstood(f"the argument {sorted(rest)[0]!r} of {function.name}", where)
+        missing = known - bound.keys()
+        if missing:
+            raise NotUnderstood(f"{function.name} without {sorted(missing)[0]!r}", where)
+        return bound
+
+    def instantiate(self, cls: SourceClass, args: list[Any], kwargs: dict[str, Any]) -> Module:
+        """Make an instance of a source class by its own ``__init__``."""
+        instance = Module(cls)
+        found = cls.method("__init__")
+        if found:
+            self.call_function(Function(found[0].file, found[1], {}, instance, found[0]), args, kwargs)
+        return instance
+
+    def _call_module(self, module: Module, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
+        with self.watch(module.kind, module, args, kwargs, where) as event:
+            if isinstance(module, Sequential):
+                event.output = args[0]
+                for child in module.items:
+                    event.output = self.call(child, [event.output], {}, where)
+            elif isinstance(module, Layer):
+                event.output = module.forward(*args, **kwargs)
+            elif module.cls is not None:
+                found = module.cls.method("forward")
+                if found is None:
+                    raise NotUnderstood(f"{module.kind} has no forward", where)
+                function = Function(found[0].file, found[1], {}, module, found[0])
+                event.output = self.call_function(function, args, kwargs)
+        return event.output
+
+    @contextmanager
+    def watch(
+        self, name: str, module: Module | None, args: list[Any], kwargs: dict[str, Any], where: str
+    ) -> Iterator[Event]:
+        """Record a call, with all that happens inside it."""
+        event = Event(name, module, tuple(args), kwargs, where)
+        (self._open[-1].inside if self._open else self.watched).append(event)
+        self._open.append(event)
+        try:
+            yield event
+        finally:
+            self._open.pop()
+
+
+def _class_assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
+    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        yield statement.target.id, statement.value
+    elif isinstance(statement, ast.Assign):
+        for target in statement.targets:
+            if isinstance(target, ast.Name):
+                yield target.id, statement.value
+
+
+def _kind(value: Any) -> str:
+    return value.dotted if isinstance(value, External) else type(value).__name__
+
+
+def _base_init(interpreter: Interpreter, module: Module, *args: Any, **_: Any) -> None:
+    """``PreTrainedModel.__init__`` keeps the config; ``nn.Module.__init__`` keeps nothing."""
+    if args:
+        module.attributes["config"] = args[0]
+
+
+def _register_buffer(
+    interpreter: Interpreter, module: Module, name: str, tensor: Any, persistent: bool = True
+) -> None:
+    if isinstance(tensor, Tensor):
+        tensor = (
+            externals.buffer(interpreter, tensor) if persistent else Tensor(tensor.a, "transient")
+        )
+    module.attributes[name] = tensor
+
+
+def _register_parameter(interpreter: Interpreter, module: Module, name: str, tensor: Any) -> None:
+    module.attributes[name] = tensor
+
+
+def _nothing(interpreter: Interpreter, module: Module, *_: Any, **__: Any) -> None:
+    return None
+
+
+BASE_ATTRIBUTES: dict[str, Any] = {"training": False, "gradient_checkpointing": False}
+"""What every module has at inference."""
+
+BASE_METHODS: dict[str, Callable[..., Any]] = {
+    "__init__": _base_init,
+    "register_buffer": _register_buffer,
+    "register_parameter": _register_parameter,
+    "post_init": _nothing,
+    "__post_init__": _nothing,
+    "eval": _nothing,
+    "get_input_embeddings": _nothing,
+}
+"""What source calls on ``nn.Module`` and ``PreTrainedModel``."""

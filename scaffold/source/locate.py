@@ -1,0 +1,150 @@
+"""Where the modeling source of a checkpoint lies: in the checkpoint, in the target's transformers, or as given."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.errors import CheckpointError
+from scaffold.source.syntax import SourceFile
+
+_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class ModelingSource:
+    """The file that defines the architecture, the class in it, and the config class if found."""
+
+    file: SourceFile
+    class_name: str
+    config_file: SourceFile | None
+    config_class: str | None
+    library: Path | None
+    """Directory of the ``transformers`` package that the file belongs to; None for a checkpoint's own file."""
+
+    @property
+    def is_own_class(self) -> bool:
+        """Return whether the class has the architecture's own name (else it is the model type's usual class)."""
+        return self.class_name in self.file.class_names
+
+
+def find(
+    architecture: str,
+    model_type: str,
+    auto_map: dict[str, str],
+    checkpoint: Path,
+    transformers: Path | None,
+    modeling: Path | None = None,
+) -> ModelingSource | None:
+    """Find the source in the order: ``modeling`` as given, the checkpoint's ``auto_map``, ``transformers``.
+
+    Args:
+        architecture: class name from ``config.json``.
+        model_type: folder name in transformers.
+        auto_map: ``config.json``'s own table of remote code, ``{"AutoModelForCausalLM": "file.Class"}``.
+        checkpoint: directory of the checkpoint.
+        transformers: the target's ``transformers`` package directory, or None.
+        modeling: a file that the user names.
+
+    Raises:
+        CheckpointError: a named file does not exist, does not parse, or has no such class.
+    """
+    if modeling is not None:
+        return _from_file(modeling, architecture)
+    for auto_class in ("AutoModelForCausalLM", "AutoModel"):
+        reference = auto_map.get(auto_class)
+        if reference:
+            file_name, _, class_name = reference.rpartition("--")[2].partition(".")
+            if not _MODULE.fullmatch(file_name) or not _MODULE.fullmatch(class_name):
+                raise CheckpointError(
+                    f"the reference {reference!r}",
+                    where="config.json, auto_map",
+                    expected="module.Class, the module a file in the checkpoint",
+                    remedy="correct the entry, or pass the file with --modeling",
+                )
+            return _from_file(checkpoint / f"{file_name}.py", class_name)
+    return _from_transformers(architecture, model_type, transformers) if transformers else None
+
+
+def _from_file(path: Path, class_name: str) -> ModelingSource:
+    if not path.is_file():
+        raise CheckpointError(
+            "no such file",
+            where=str(path),
+            expected="the modeling source of the checkpoint",
+            remedy="copy it beside config.json, or pass it with --modeling",
+        )
+    file = SourceFile.parse(path)
+    if class_name not in file.class_names:
+        raise CheckpointError(
+            f"no class {class_name!r}",
+            where=path.name,
+            expected=f"one of {', '.join(file.class_names) or 'no class at all'}",
+            remedy="correct `architectures` in config.json, or pass another file with --modeling",
+        )
+    config_path = path.with_name(path.name.replace("modeling_", "configuration_"))
+    if config_path == path or not config_path.is_file():
+        return ModelingSource(file, class_name, None, None, None)
+    config_file = SourceFile.parse(config_path)
+    return ModelingSource(file, class_name, config_file, _config_class(config_file), None)
+
+
+def _from_transformers(
+    architecture: str, model_type: str, transformers: Path
+) -> ModelingSource | None:
+    folder = model_type.replace("-", "_")
+    if not _MODULE.fullmatch(folder) or not _MODULE.fullmatch(architecture):
+        return None
+    own = transformers / "models" / folder / f"modeling_{folder}.py"
+    if not own.is_file():
+        return None
+    file = SourceFile.parse(own, f"transformers/models/{folder}/{own.name}")
+    class_name = architecture
+    if architecture not in file.class_names:
+        usual = [n for n in file.class_names if n.endswith(("ForCausalLM", "LMHeadModel"))]
+        if not usual:
+            return None
+        class_name = usual[0]
+    config_path = own.with_name(f"configuration_{folder}.py")
+    if not config_path.is_file():
+        return ModelingSource(file, class_name, None, None, transformers)
+    config_file = SourceFile.parse(
+        config_path, f"transformers/models/{folder}/{config_path.name}"
+    )
+    config_class = _config_class(config_file, model_type)
+    return ModelingSource(file, class_name, config_file, config_class, transformers)
+
+
+def _config_class(file: SourceFile, model_type: str | None = None) -> str | None:
+    """Return the config class of a model type: the one that says so, else the only one, else the text config."""
+    names = [n for n in file.class_names if n.endswith("Config")]
+    for name in names:
+        for statement in file.definitions[name].body:  # type: ignore[attr-defined]
+            targets = getattr(statement, "targets", None)
+            if targets and getattr(targets[0], "id", "") == "model_type":
+                if model_type is None or getattr(statement.value, "value", None) == model_type:
+                    return name
+    return names[0] if len(names) == 1 else None
+
+
+def resolve(file: SourceFile, dotted: str) -> tuple[SourceFile, str] | None:
+    """Resolve a relative import to a file beside, or under the same ``models`` folder of transformers.
+
+    Only modeling files are followed; transformers' internals (caches, masks, kernels) stay outside.
+    """
+    if not dotted.startswith("."):
+        return None
+    level = len(dotted) - len(dotted.lstrip("."))
+    *module, name = dotted.lstrip(".").split(".")
+    if level > 2 or not module or not module[-1].startswith(("modeling_", "configuration_")):
+        return None  # three dots reach the root of transformers: its internals
+    base = file.path.parent
+    for _ in range(level - 1):
+        base = base.parent
+    path = base.joinpath(*module).with_suffix(".py")
+    if not path.is_file() or not all(_MODULE.fullmatch(part) for part in module):
+        return None
+    shown = f"transformers/models/{'/'.join(module)}.py" if level > 1 else path.name
+    target = SourceFile.parse(path, shown)
+    return (target, name) if name in target.definitions else None

@@ -1,0 +1,101 @@
+"""Source files as syntax trees: classes, functions and imports by name, with their lines."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from scaffold.errors import CheckpointError
+
+MAX_SOURCE_BYTES = 4_000_000
+"""Far above any modeling file (transformers' longest has 300 kB); bounds what a checkpoint can cost us."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One parsed Python file. ``shown`` is how evidence names it (a short path)."""
+
+    path: Path
+    shown: str
+    tree: ast.Module = field(repr=False)
+
+    @classmethod
+    def parse(cls, path: Path, shown: str | None = None) -> SourceFile:
+        """Parse ``path``.
+
+        Raises:
+            CheckpointError: the file is too large, no UTF-8, or no Python.
+        """
+        shown = shown or path.name
+        size = path.stat().st_size
+        if size > MAX_SOURCE_BYTES:
+            raise CheckpointError(
+                f"a modeling file of {size:,} bytes",
+                where=shown,
+                expected=f"at most {MAX_SOURCE_BYTES:,} bytes",
+                remedy="pass the right file with --modeling",
+            )
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise CheckpointError(
+                f"source that does not parse ({error})",
+                where=shown,
+                expected="Python source in UTF-8",
+                remedy="pass the right file with --modeling",
+            ) from error
+        return cls(path, shown, tree)
+
+    @cached_property
+    def definitions(self) -> dict[str, ast.stmt]:
+        """Top-level classes, functions and assignments by name (also those inside top-level ``if``)."""
+        found: dict[str, ast.stmt] = {}
+        for statement in _top_level(self.tree.body):
+            if isinstance(statement, (ast.ClassDef, ast.FunctionDef)):
+                found[statement.name] = statement
+            elif isinstance(statement, ast.Assign):
+                for target in statement.targets:
+                    if isinstance(target, ast.Name):
+                        found[target.id] = statement
+        return found
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """Local name → dotted name; relative imports keep their leading dots."""
+        found: dict[str, str] = {}
+        for statement in _top_level(self.tree.body):
+            if isinstance(statement, ast.Import):
+                for alias in statement.names:
+                    found[alias.asname or alias.name.split(".")[0]] = (
+                        alias.name if alias.asname else alias.name.split(".")[0]
+                    )
+            elif isinstance(statement, ast.ImportFrom):
+                module = "." * statement.level + (statement.module or "")
+                for alias in statement.names:
+                    found[alias.asname or alias.name] = f"{module}.{alias.name}"
+        return found
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes that the file defines, in its order."""
+        return tuple(n for n, d in self.definitions.items() if isinstance(d, ast.ClassDef))
+
+    def lines(self, node: ast.AST) -> str:
+        """Return ``file:first-last`` of a node, as evidence shows it."""
+        first = getattr(node, "lineno", 0)
+        last = getattr(node, "end_lineno", first)
+        return f"{self.shown}:{first}" + (f"-{last}" if last != first else "")
+
+
+def _top_level(body: list[ast.stmt]) -> list[ast.stmt]:
+    found: list[ast.stmt] = []
+    for statement in body:
+        if isinstance(statement, ast.If):
+            found += _top_level(statement.body) + _top_level(statement.orelse)
+        elif isinstance(statement, ast.Try):
+            found += _top_level(statement.body)
+        else:
+            found.append(statement)
+    return found
