@@ -1,0 +1,36 @@
+"""Comparison of what two computations give: equal to rounding, or not at all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scaffold.source.tensors import Array
+
+TOLERANCE = 1e-9
+"""Relative. Probes run in float64: equal forms differ by some 1e-14, different ones by a per cent or more."""
+
+
+def same(left: Array, right: Array) -> bool:
+    """Return whether two arrays have one shape and one content."""
+    if left.shape != right.shape or not np.all(np.isfinite(left)):
+        return False
+    scale = float(np.max(np.abs(right), initial=1e-300))
+    return bool(np.max(np.abs(left - right), initial=0.0) <= TOLERANCE * scale)
+
+
+def combination(target: Array, basis: dict[str, Array]) -> tuple[tuple[str, float], ...] | None:
+    """Return the coefficients with which ``target`` is a sum of the basis, or None if it is none.
+
+    Coefficients of 0 are left out; all arrays have the shape of ``target``.
+    """
+    names = [name for name, array in basis.items() if array.shape == target.shape]
+    if not names:
+        return None
+    matrix = np.stack([basis[name].ravel() for name in names], axis=1)
+    scale = np.linalg.norm(matrix, axis=0)
+    coefficients = np.linalg.lstsq(matrix / scale, target.ravel(), rcond=None)[0] / scale
+    if not same((matrix @ coefficients).reshape(target.shape), target):
+        return None
+    return tuple(
+        (name, round(float(c), 9)) for name, c in zip(names, coefficients) if abs(c) > TOLERANCE
+    )
