@@ -1,0 +1,12 @@
+{% include "adapter/header.py.jinja" %}
+{% include "adapter/imports.py.jinja" %}
+{% if cookiecutter.mlp %}
+{% include "adapter/mlp.py.jinja" %}
+{% endif %}
+{% if cookiecutter.experts %}
+{% include "adapter/experts.py.jinja" %}
+{% endif %}
+{% include "adapter/attention.py.jinja" %}
+{% include "adapter/layer.py.jinja" %}
+{% include "adapter/model.py.jinja" %}
+{% include "adapter/causal_lm.py.jinja" %}

@@ -1,0 +1,1 @@
+"""From a model spec to the template's context: which of vLLM's layers each block becomes."""

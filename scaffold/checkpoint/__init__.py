@@ -1,0 +1,1 @@
+"""Reading a checkpoint directory: config, shards, headers, tokenizer and processor files. Untrusted data."""
