@@ -1,0 +1,91 @@
+"""A vLLM source tree: is it one, and which architectures does it know."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.errors import UsageError
+
+REGISTRY = Path("vllm/model_executor/models/registry.py")
+MODELS = REGISTRY.parent
+PROCESSORS = Path("vllm/transformers_utils/processors")
+TEXT_DICT = "_TEXT_GENERATION_MODELS"
+MULTIMODAL_DICT = "_MULTIMODAL_MODELS"
+BACKEND_DICT = "_TRANSFORMERS_BACKEND_MODELS"
+HEADER_LINES = 2
+"""vLLM's own licence header: SPDX licence and copyright (tools/pre_commit/check_spdx_header.py)."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """An entry of ``registry.py``."""
+
+    architecture: str
+    module: str
+    class_name: str
+    table: str
+
+
+@dataclass(frozen=True)
+class VllmTree:
+    """A vLLM source tree and its registry."""
+
+    root: Path
+    registry: dict[str, Registered]
+
+    def licence_header(self) -> str:
+        """Return the comment lines that the tree's own files start with."""
+        lines = (self.root / REGISTRY).read_text(encoding="utf-8").splitlines()[:HEADER_LINES]
+        return "\n".join(line for line in lines if line.startswith("#"))
+
+    def digest(self) -> str:
+        """Return a SHA-256 over the path and content of every Python file of the package."""
+        digest = hashlib.sha256()
+        for path in sorted((self.root / "vllm").rglob("*.py")):
+            digest.update(path.relative_to(self.root).as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+def read_vllm_tree(root: Path) -> VllmTree:
+    """Read a tree.
+
+    Raises:
+        UsageError: it is no vLLM source tree.
+    """
+    path = root / REGISTRY
+    if not path.is_file():
+        raise UsageError(
+            "no vLLM source tree",
+            where=str(root),
+            expected=f"a directory that holds {REGISTRY}",
+            remedy="pass the root of the checkout with --vllm (in the container: /vllm-workspace/vllm)",
+        )
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(
+            f"a registry that does not parse ({error})",
+            where=str(path),
+            expected="vLLM's registry.py",
+            remedy="restore the file with git",
+        ) from error
+    return VllmTree(root, {entry.architecture: entry for entry in _entries(tree)})
+
+
+def _entries(tree: ast.Module) -> list[Registered]:
+    found = []
+    for statement in tree.body:
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        value = statement.value if isinstance(statement, ast.Assign) else None
+        if not isinstance(target, ast.Name) or not isinstance(value, ast.Dict):
+            continue
+        for key, item in zip(value.keys, value.values):
+            if isinstance(key, ast.Constant) and isinstance(item, ast.Tuple) and len(item.elts) >= 2:
+                module, name = item.elts[:2]
+                if isinstance(module, ast.Constant) and isinstance(name, ast.Constant):
+                    found.append(Registered(str(key.value), str(module.value), str(name.value), target.id))
+    return found

@@ -1,0 +1,101 @@
+"""The smallest change that works: ``supported``, ``alias``, ``native``, ``transformers``, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from scaffold.errors import Refused
+from scaffold.roots.vllm_tree import BACKEND_DICT, Registered
+from scaffold.spec.facts import DecoderSpec, ModelSpec
+
+NAMES = ("supported", "alias", "native", "transformers")
+SpecOf = Callable[[Registered], "DecoderSpec | None"]
+"""From a registered architecture to the spec of its own modeling source at this checkpoint's config, if readable."""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """What is to be done, and why nothing smaller."""
+
+    name: str
+    why: tuple[str, ...]
+    entry: Registered | None = None
+    """The registered implementation that serves the model (``supported``, ``alias``)."""
+
+
+def decide(
+    spec: ModelSpec,
+    registry: Mapping[str, Registered],
+    comparable: Callable[[], tuple[Iterable[Registered], SpecOf]],
+    asked: str = "auto",
+) -> Strategy:
+    """Choose the first strategy that holds, or check the one asked for.
+
+    Args:
+        spec: the model.
+        registry: the target's registered architectures by name.
+        comparable: makes the list of entries to compare the spec with, and how to get theirs; called if needed.
+        asked: ``auto`` or a strategy.
+
+    Raises:
+        Refused: the strategy asked for does not hold.
+    """
+    why: list[str] = []
+    for name in NAMES:
+        entry, holds, reason = _holds(name, spec, registry, comparable)
+        why.append(f"{name}: {reason}")
+        if holds and asked in ("auto", name):
+            return Strategy(name, tuple(why), entry)
+        if asked == name:
+            break
+    raise Refused(
+        why[-1],
+        where=f"--strategy {asked}",
+        expected=f"a model that {asked} fits",
+        remedy="leave the choice to --strategy auto",
+    )
+
+
+Answer = tuple["Registered | None", bool, str]
+
+
+def _holds(
+    name: str,
+    spec: ModelSpec,
+    registry: Mapping[str, Registered],
+    comparable: Callable[[], tuple[Iterable[Registered], SpecOf]],
+) -> Answer:
+    if name == "supported":
+        return _supported(spec, registry)
+    if name == "alias":
+        return _alias(spec, comparable)
+    if name == "native":
+        if spec.decoder is None:
+            return None, False, "; ".join(f"{h.what} ({h.evidence})" for h in spec.holes)
+        return None, True, "every block was recognised"
+    return None, True, "vLLM's Transformers backend is what is left"
+
+
+def _supported(spec: ModelSpec, registry: Mapping[str, Registered]) -> Answer:
+    entry = registry.get(spec.architecture)
+    if entry is None:
+        return None, False, f"{spec.architecture} is not in the registry"
+    if entry.table == BACKEND_DICT:
+        return None, False, f"{spec.architecture} is registered for the Transformers backend only"
+    return entry, True, f"{spec.architecture} is registered ({entry.module}.{entry.class_name})"
+
+
+def _alias(
+    spec: ModelSpec, comparable: Callable[[], tuple[Iterable[Registered], SpecOf]]
+) -> Answer:
+    if spec.decoder is None:
+        return None, False, "the spec has holes, so it cannot be compared"
+    entries, spec_of = comparable()
+    tried = 0
+    for entry in entries:
+        other = spec_of(entry)
+        if other == spec.decoder:
+            return entry, True, f"spec and tensor names are those of {entry.architecture}"
+        tried += other is not None
+    return None, False, f"none of {tried} registered architectures with such tensor names has this spec"
