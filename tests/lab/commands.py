@@ -1,0 +1,42 @@
+"""Commands that set things up; what they print is shown only if they fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class SetupFailed(RuntimeError):
+    """A set-up command failed; the message has its last lines."""
+
+
+def run(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+    """Run a command and return what it printed.
+
+    Raises:
+        SetupFailed: it ended with another code than 0.
+    """
+    result = subprocess.run(
+        [str(a) for a in arguments],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        shown = " ".join(str(a) for a in arguments)
+        raise SetupFailed(f"{shown}\nended with {result.returncode}:\n{result.stdout[-3000:]}")
+    return result.stdout
+
+
+def git_commit_all(directory: Path, message: str) -> None:
+    """Make a directory a git repository with one commit of everything that its ``.gitignore`` leaves in."""
+    identity = ("-c", "user.name=Tree Keeper", "-c", "user.email=trees@example.com")
+    run("git", "init", "-q", "-b", "main", cwd=directory)
+    run("git", "add", "-A", cwd=directory)
+    run("git", *identity, "-c", "commit.gpgsign=false", "commit", "-qm", message, cwd=directory)

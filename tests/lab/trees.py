@@ -1,0 +1,52 @@
+"""Real source trees: vllm-ascend's whole repository, from its source distribution."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tarfile
+from pathlib import Path
+
+from tests.lab.cache import once
+from tests.lab.commands import git_commit_all, run
+
+ASCEND = "0.23.0.post1"
+BUILD_TOOLS = ("setuptools", "setuptools-scm", "setuptools-rust", "cmake", "wheel", "ninja", "packaging", "jinja2")
+"""pip asks a source distribution for its metadata before it hands it over; these are what that takes."""
+LEFT_OUT = ("csrc",)
+"""C++ kernels: 2,800 files that no edit of ours ever touches."""
+
+
+def ascend_source(version: str = ASCEND) -> Path:
+    """Return the unpacked source tree of a vllm-ascend release, without ``csrc``."""
+    return once(f"vllm-ascend-{version}", f"fetching the source of vllm-ascend {version}", _fetch(version))
+
+
+def _fetch(version: str):  # type: ignore[no-untyped-def]
+    def build(root: Path) -> None:
+        scratch = root / "scratch"
+        run(sys.executable, "-m", "venv", scratch / "venv")
+        pip = (scratch / "venv" / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet")
+        run(*pip, "install", *BUILD_TOOLS)
+        run(
+            *(*pip, "download", f"vllm-ascend=={version}", "--no-deps", "--no-build-isolation"),
+            *("--no-binary", ":all:", "--dest", scratch),
+            env={"COMPILE_CUSTOM_KERNELS": "0", "SOC_VERSION": "ascend910b1"},
+        )
+        archive = next(scratch.glob("*.tar.gz"))
+        with tarfile.open(archive) as tar:
+            members = [m for m in tar.getmembers() if m.name.split("/")[1:2] not in ([d] for d in LEFT_OUT)]
+            tar.extractall(scratch / "unpacked", members=members, filter="data")
+        (unpacked,) = (scratch / "unpacked").iterdir()
+        for path in unpacked.iterdir():
+            path.rename(root / path.name)
+        shutil.rmtree(scratch)
+
+    return build
+
+
+def ascend_repo(destination: Path, version: str = ASCEND) -> Path:
+    """Make a git repository of the vllm-ascend source tree, with one commit."""
+    shutil.copytree(ascend_source(version), destination, ignore=shutil.ignore_patterns(".complete"))
+    git_commit_all(destination, f"vllm-ascend {version}")
+    return destination
