@@ -39,9 +39,7 @@ class Candidates:
     @cached_property
     def _folders(self) -> dict[str, str]:
         """Return architecture → model folder."""
-        return {
-            name: folder for folder, text in self._texts.items() for name in _CLASS.findall(text)
-        }
+        return {name: folder for folder, text in self._texts.items() for name in _CLASS.findall(text)}
 
     @cached_property
     def _words(self) -> set[str]:

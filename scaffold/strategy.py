@@ -86,9 +86,7 @@ def _supported(spec: ModelSpec, registry: Mapping[str, Registered]) -> Answer:
     return entry, True, f"{spec.architecture} is registered ({entry.module}.{entry.class_name})"
 
 
-def _alias(
-    spec: ModelSpec, comparable: Callable[[], tuple[Iterable[Registered], SpecOf]]
-) -> Answer:
+def _alias(spec: ModelSpec, comparable: Callable[[], tuple[Iterable[Registered], SpecOf]]) -> Answer:
     if spec.decoder is None:
         return None, False, "the spec has holes, so it cannot be compared"
     entries, spec_of = comparable()
@@ -98,4 +96,8 @@ def _alias(
         if other == spec.decoder:
             return entry, True, f"spec and tensor names are those of {entry.architecture}"
         tried += other is not None
-    return None, False, f"none of {tried} registered architectures with such tensor names has this spec"
+    return (
+        None,
+        False,
+        f"none of {tried} registered architectures with such tensor names has this spec",
+    )

@@ -21,8 +21,7 @@ from scaffold.weights.emit import packed_modules, stacked_rows
 from scaffold.weights.rules import Rule
 
 LICENCE_HEADER = (
-    "# SPDX-License-Identifier: Apache-2.0\n"
-    "# SPDX-FileCopyrightText: Copyright contributors to the vLLM project"
+    "# SPDX-License-Identifier: Apache-2.0\n# SPDX-FileCopyrightText: Copyright contributors to the vLLM project"
 )
 """Used where the target tree's own header cannot be read (vLLM: tools/pre_commit/check_spdx_header.py)."""
 

@@ -75,7 +75,9 @@ def read_headers(path: Path) -> list[TensorHeader]:
 def _entry(path: Path, name: str, entry: Any) -> tuple[TensorHeader, int, int]:
     if not isinstance(entry, dict):
         raise _damaged(path, f"{name!r}: {entry!r}"[:200], "an object with dtype, shape, data_offsets")
-    dtype, shape, offsets = (entry.get(k) for k in ("dtype", "shape", "data_offsets"))
+    dtype: Any = entry.get("dtype")
+    shape: Any = entry.get("shape")
+    offsets: Any = entry.get("data_offsets")
     if dtype not in DTYPE_BITS:
         raise _damaged(path, f"{name!r}: the dtype {dtype!r}"[:200], f"one of {', '.join(DTYPE_BITS)}")
     if not _naturals(shape):

@@ -18,7 +18,22 @@ from scaffold.source.tensors import Dtype, Tensor
 if TYPE_CHECKING:
     from scaffold.source.interpreter import Interpreter
 
-DTYPES = "float32 float16 bfloat16 float64 float half double int64 int32 int long bool uint8 int8".split()
+DTYPES = [
+    "float32",
+    "float16",
+    "bfloat16",
+    "float64",
+    "float",
+    "half",
+    "double",
+    "int64",
+    "int32",
+    "int",
+    "long",
+    "bool",
+    "uint8",
+    "int8",
+]
 MASKED = -1e30
 """Added to attention scores of positions that may not be seen; finite, so that no NaN comes of it."""
 
@@ -26,10 +41,37 @@ BUILTINS: dict[str, Any] = {
     name: value
     for name, value in vars(__import__("builtins")).items()
     if name
-    in (
-        "len range int float str bool max min abs sum any all enumerate zip tuple list dict set sorted "
-        "reversed round divmod slice print None True False NotImplemented object"
-    ).split()
+    in [
+        "len",
+        "range",
+        "int",
+        "float",
+        "str",
+        "bool",
+        "max",
+        "min",
+        "abs",
+        "sum",
+        "any",
+        "all",
+        "enumerate",
+        "zip",
+        "tuple",
+        "list",
+        "dict",
+        "set",
+        "sorted",
+        "reversed",
+        "round",
+        "divmod",
+        "slice",
+        "print",
+        "None",
+        "True",
+        "False",
+        "NotImplemented",
+        "object",
+    ]
 } | {"print": lambda *_, **__: None}
 
 TYPES: dict[str, Any] = {
@@ -39,7 +81,13 @@ TYPES: dict[str, Any] = {
     "torch.nn.Module": Module,
 }
 
-TRANSPARENT_BASES = ("Module", "PreTrainedModel", "GenerationMixin", "GradientCheckpointingLayer", "ABC")
+TRANSPARENT_BASES = (
+    "Module",
+    "PreTrainedModel",
+    "GenerationMixin",
+    "GradientCheckpointingLayer",
+    "ABC",
+)
 """Base classes from outside whose ``forward`` nobody inherits; their ``__init__`` computes nothing that matters."""
 
 
@@ -57,7 +105,11 @@ def attribute(external: External, name: str) -> Any:
 
 
 def call(
-    interpreter: Interpreter, external: External, args: list[Any], kwargs: dict[str, Any], where: str
+    interpreter: Interpreter,
+    external: External,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    where: str,
 ) -> Any:
     """Call a name from outside.
 
@@ -69,7 +121,7 @@ def call(
         return getattr(math, name)(*(float(a) if isinstance(a, Tensor) else a for a in args), **kwargs)
     if name in SPECIAL:
         return SPECIAL[name](interpreter, *args, **kwargs)
-    if dotted.startswith("torch.nn.") and name in LAYERS or dotted.endswith("pytorch_utils.Conv1D"):
+    if (dotted.startswith("torch.nn.") and name in LAYERS) or dotted.endswith("pytorch_utils.Conv1D"):
         return LAYERS[name](interpreter.rng, *args, **kwargs)
     if dotted.startswith("torch"):
         create = torch_ops.creation(name)

@@ -256,9 +256,7 @@ class Frame:
 
     def of_JoinedStr(self, node: ast.JoinedStr) -> Any:  # noqa: N802
         return "".join(
-            str(part.value)
-            if isinstance(part, ast.Constant)
-            else str(self.value(part.value))  # type: ignore[attr-defined]
+            str(part.value) if isinstance(part, ast.Constant) else str(self.value(part.value))  # type: ignore[attr-defined]
             for part in node.values
         )
 
@@ -333,6 +331,6 @@ def _bound(op: ast.operator, left: Any, right: Any) -> None:
             raise NotUnderstood(f"a power with the exponent {right}")
     elif isinstance(op, ast.Mult):
         for sequence, count in ((left, right), (right, left)):
-            if isinstance(sequence, (str, list, tuple)) and isinstance(count, int):
-                if len(sequence) * count > LARGEST_RESULT:
-                    raise NotUnderstood("a sequence of more than ten million elements")
+            is_repetition = isinstance(sequence, (str, list, tuple)) and isinstance(count, int)
+            if is_repetition and len(sequence) * count > LARGEST_RESULT:
+                raise NotUnderstood("a sequence of more than ten million elements")

@@ -19,10 +19,10 @@ from scaffold.source import externals, torch_ops
 from scaffold.source.config_object import Config
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.frame import LARGEST_RESULT, Frame, Returned
-from scaffold.source.layers import Layer, ModuleList, Sequential
+from scaffold.source.layers import LAYERS, Layer, ModuleList, Sequential
 from scaffold.source.objects import Event, External, Function, Module, SourceClass, SuperProxy
 from scaffold.source.syntax import SourceFile
-from scaffold.source.tensors import Tensor
+from scaffold.source.tensors import Dtype, Tensor
 
 MAX_STEPS = 2_000_000
 MAX_DEPTH = 60
@@ -116,38 +116,16 @@ class Interpreter:
         Raises:
             NotUnderstood: there is no such attribute, or it is none that source may see.
         """
-        if isinstance(value, External):
-            return externals.attribute(value, name)
-        if isinstance(value, Config):
-            return value.look_up(self, name)
-        if isinstance(value, Module):
-            return self._module_attribute(value, name)
-        if isinstance(value, SuperProxy):
-            return self._super_attribute(value, name)
-        if isinstance(value, SourceClass):
-            found = value.method(name)
-            if found:
-                return Function(found[0].file, found[1], {}, None, found[0])
-            return self._class_value(value, name)
-        if isinstance(value, Tensor):
-            if name in ("shape", "ndim", "dtype", "T", "mT", "data", "device", "is_cuda", "requires_grad"):
-                return getattr(value, name)
-            return lambda *args, **kwargs: torch_ops.apply(name, value, *args, **kwargs)
-        if isinstance(value, torch_ops.ValuesIndices) and name in ("values", "indices"):
-            return getattr(value, name)
-        if isinstance(value, (SimpleNamespace, externals.AttentionTable)) and hasattr(value, name):
-            return getattr(value, name)
-        if isinstance(value, torch_ops.Dtype) and name in ("is_floating_point", "name"):
-            return getattr(value, name)
-        if isinstance(value, externals.ModelOutput) and name not in CONTAINER_METHODS[dict]:
-            return value.field(name)
-        for kind, methods in CONTAINER_METHODS.items():
+        for kind, look_up in ATTRIBUTES:
             if isinstance(value, kind):
-                if name in methods:
-                    return getattr(value, name)
-                if isinstance(value, dict) and name in value:
-                    return value[name]
+                return look_up(self, value, name)
         raise NotUnderstood(f"the attribute {name!r} of {_kind(value)}")
+
+    def _source_class_attribute(self, cls: SourceClass, name: str) -> Any:
+        found = cls.method(name)
+        if found:
+            return Function(found[0].file, found[1], {}, None, found[0])
+        return self._class_value(cls, name)
 
     def _module_attribute(self, module: Module, name: str) -> Any:
         if name in module.attributes:
@@ -194,7 +172,7 @@ class Interpreter:
                 for statement in cls.node.body:
                     if isinstance(statement, ast.FunctionDef) and statement.name == name:
                         return Function(cls.file, statement, {}, proxy.instance, cls)
-            elif cls.name in externals.LAYERS and name in ("__init__", "forward"):
+            elif cls.name in LAYERS and name in ("__init__", "forward"):
                 raise NotUnderstood(f"a subclass of torch.nn.{cls.name}")
         if name in BASE_METHODS:
             return lambda *args, **kwargs: BASE_METHODS[name](self, proxy.instance, *args, **kwargs)
@@ -274,9 +252,7 @@ class Interpreter:
             self.depth -= 1
         return None
 
-    def _bind_arguments(
-        self, function: Function, args: list[Any], kwargs: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _bind_arguments(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
         spec, where = function.node.args, function.file.lines(function.node)
         positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
         defaults = Frame(self, function.file, {}, function.closure)
@@ -362,13 +338,9 @@ def _base_init(interpreter: Interpreter, module: Module, *args: Any, **_: Any) -
         module.attributes["config"] = args[0]
 
 
-def _register_buffer(
-    interpreter: Interpreter, module: Module, name: str, tensor: Any, persistent: bool = True
-) -> None:
+def _register_buffer(interpreter: Interpreter, module: Module, name: str, tensor: Any, persistent: bool = True) -> None:
     if isinstance(tensor, Tensor):
-        tensor = (
-            externals.buffer(interpreter, tensor) if persistent else Tensor(tensor.a, "transient")
-        )
+        tensor = externals.buffer(interpreter, tensor) if persistent else Tensor(tensor.a, "transient")
     module.attributes[name] = tensor
 
 
@@ -393,3 +365,44 @@ BASE_METHODS: dict[str, Callable[..., Any]] = {
     "get_input_embeddings": _nothing,
 }
 """What source calls on ``nn.Module`` and ``PreTrainedModel``."""
+
+TENSOR_ATTRIBUTES = ("shape", "ndim", "dtype", "T", "mT", "data", "device", "is_cuda", "requires_grad")
+
+
+def _tensor_attribute(interpreter: Interpreter, tensor: Tensor, name: str) -> Any:
+    if name in TENSOR_ATTRIBUTES:
+        return getattr(tensor, name)
+    return lambda *args, **kwargs: torch_ops.apply(name, tensor, *args, **kwargs)
+
+
+def _output_attribute(interpreter: Interpreter, output: externals.ModelOutput, name: str) -> Any:
+    return getattr(output, name) if name in CONTAINER_METHODS[dict] else output.field(name)
+
+
+def _plain_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
+    allowed = next(names for kind, names in CONTAINER_METHODS.items() if isinstance(value, kind))
+    if name in allowed:
+        return getattr(value, name)
+    if isinstance(value, dict) and name in value:
+        return value[name]
+    raise NotUnderstood(f"the attribute {name!r} of {_kind(value)}")
+
+
+def _own_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
+    if name.startswith("_") or not hasattr(value, name):
+        raise NotUnderstood(f"the attribute {name!r} of {_kind(value)}")
+    return getattr(value, name)
+
+
+ATTRIBUTES: tuple[tuple[Any, Callable[[Interpreter, Any, str], Any]], ...] = (
+    (External, lambda _, value, name: externals.attribute(value, name)),
+    (Config, lambda interpreter, value, name: value.look_up(interpreter, name)),
+    (Module, Interpreter._module_attribute),
+    (SuperProxy, Interpreter._super_attribute),
+    (SourceClass, Interpreter._source_class_attribute),
+    (Tensor, _tensor_attribute),
+    (externals.ModelOutput, _output_attribute),
+    ((torch_ops.ValuesIndices, SimpleNamespace, externals.AttentionTable, Dtype), _own_attribute),
+    (tuple(CONTAINER_METHODS), _plain_attribute),
+)
+"""Type → how its attributes are looked up, first match first. What is not here has no attributes for source."""

@@ -35,7 +35,12 @@ class Linear(Layer):
     """``y = x Wᵀ + b``; weight ``[out, in]``."""
 
     def __init__(
-        self, rng: np.random.Generator, in_features: int, out_features: int, bias: Any = True, **_: Any
+        self,
+        rng: np.random.Generator,
+        in_features: int,
+        out_features: int,
+        bias: Any = True,
+        **_: Any,
     ) -> None:
         super().__init__()
         self.attributes |= {
@@ -67,13 +72,9 @@ class Conv1D(Layer):
 class Embedding(Layer):
     """A table of vectors; weight ``[num_embeddings, embedding_dim]``."""
 
-    def __init__(
-        self, rng: np.random.Generator, num_embeddings: int, embedding_dim: int, *_: Any, **__: Any
-    ) -> None:
+    def __init__(self, rng: np.random.Generator, num_embeddings: int, embedding_dim: int, *_: Any, **__: Any) -> None:
         super().__init__()
-        self.attributes["weight"] = Tensor(
-            rng.normal(0, 1, (int(num_embeddings), int(embedding_dim))), "parameter"
-        )
+        self.attributes["weight"] = Tensor(rng.normal(0, 1, (int(num_embeddings), int(embedding_dim))), "parameter")
 
     def forward(self, ids: Tensor) -> Any:
         return self.attributes["weight"][ids]

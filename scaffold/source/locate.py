@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,9 +91,7 @@ def _from_file(path: Path, class_name: str) -> ModelingSource:
     return ModelingSource(file, class_name, config_file, _config_class(config_file), None)
 
 
-def _from_transformers(
-    architecture: str, model_type: str, transformers: Path
-) -> ModelingSource | None:
+def _from_transformers(architecture: str, model_type: str, transformers: Path) -> ModelingSource | None:
     folder = model_type.replace("-", "_")
     if not _MODULE.fullmatch(folder) or not _MODULE.fullmatch(architecture):
         return None
@@ -109,9 +108,7 @@ def _from_transformers(
     config_path = own.with_name(f"configuration_{folder}.py")
     if not config_path.is_file():
         return ModelingSource(file, class_name, None, None, transformers)
-    config_file = SourceFile.parse(
-        config_path, f"transformers/models/{folder}/{config_path.name}"
-    )
+    config_file = SourceFile.parse(config_path, f"transformers/models/{folder}/{config_path.name}")
     config_class = _config_class(config_file, model_type)
     return ModelingSource(file, class_name, config_file, config_class, transformers)
 
@@ -120,12 +117,18 @@ def _config_class(file: SourceFile, model_type: str | None = None) -> str | None
     """Return the config class of a model type: the one that says so, else the only one, else the text config."""
     names = [n for n in file.class_names if n.endswith("Config")]
     for name in names:
-        for statement in file.definitions[name].body:  # type: ignore[attr-defined]
-            targets = getattr(statement, "targets", None)
-            if targets and getattr(targets[0], "id", "") == "model_type":
-                if model_type is None or getattr(statement.value, "value", None) == model_type:
-                    return name
+        found = _model_type_of(file.definitions[name])
+        if found is not None and model_type in (None, found):
+            return name
     return names[0] if len(names) == 1 else None
+
+
+def _model_type_of(definition: ast.stmt) -> str | None:
+    for statement in getattr(definition, "body", []):
+        targets = getattr(statement, "targets", None)
+        if targets and getattr(targets[0], "id", "") == "model_type":
+            return str(getattr(statement.value, "value", None))
+    return None
 
 
 def resolve(file: SourceFile, dotted: str) -> tuple[SourceFile, str] | None:

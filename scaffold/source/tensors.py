@@ -74,6 +74,12 @@ class Tensor:
     is_cuda = property(lambda self: False)
     requires_grad = property(lambda self: False)
 
+    def __neg__(self) -> Tensor:
+        return Tensor(-self.a)
+
+    def __invert__(self) -> Tensor:
+        return Tensor(~self.a)
+
     def __len__(self) -> int:
         return len(self.a)
 
@@ -122,7 +128,7 @@ def _operators() -> None:
 
         return apply
 
-    names = "add sub mul truediv floordiv mod matmul".split()
+    names = ["add", "sub", "mul", "truediv", "floordiv", "mod", "matmul"]
     for name in names:
         function = getattr(operator, name)
         setattr(Tensor, f"__{name}__", binary(function, swapped=False))
@@ -133,8 +139,6 @@ def _operators() -> None:
         setattr(Tensor, f"__r{name}__", binary(function, swapped=True))
     for name in ("eq", "ne", "lt", "le", "gt", "ge"):
         setattr(Tensor, f"__{name}__", binary(getattr(operator, name), swapped=False))
-    Tensor.__neg__ = lambda self: Tensor(-self.a)  # type: ignore[attr-defined]
-    Tensor.__invert__ = lambda self: Tensor(~self.a)  # type: ignore[attr-defined]
 
 
 _operators()

@@ -72,7 +72,11 @@ def gelu(x: Array, approximate: str = "none") -> Array:
 
 
 def topk(
-    x: Array, k: Any, dim: int = -1, largest: bool = True, sorted: bool = True  # noqa: A002
+    x: Array,
+    k: Any,
+    dim: int = -1,
+    largest: bool = True,
+    sorted: bool = True,  # noqa: A002
 ) -> ValuesIndices:
     """Return the ``k`` largest of ``dim`` in descending order."""
     order = np.argsort(-x if largest else x, axis=dim, kind="stable")

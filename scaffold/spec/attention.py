@@ -197,5 +197,3 @@ def _name(block: Event, part: Event) -> str:
 def _definition(event: Event) -> str:
     cls = event.module.cls if event.module else None
     return cls.file.lines(cls.node) if cls else event.where
-
-

@@ -136,5 +136,3 @@ def _tied(probe: Probe) -> Value:
     if key in probe.completed:
         return Value(bool(probe.completed[key]), key)
     return Value(bool(probe.small.attributes.get(key, False)))
-
-

@@ -77,9 +77,7 @@ def _is_router(event: Event) -> bool:
     return isinstance(weight, Tensor) and weight.ndim == 2 and isinstance(event.output, tuple)
 
 
-def _router(
-    probe: Probe, block: Event, event: Event, num_experts: int
-) -> tuple[RouterSpec, Array]:
+def _router(probe: Probe, block: Event, event: Event, num_experts: int) -> tuple[RouterSpec, Array]:
     assert event.module is not None
     weights, indices = _chosen(event, num_experts)
     dense = dense_weights(indices, weights, num_experts)
@@ -128,7 +126,10 @@ def _candidates(probe: Probe, top_k: int):  # type: ignore[no-untyped-def]
     grouped: list[tuple[int, int, Value | None, Value | None]] = [(1, 1, None, None)]
     if groups and topk_group:
         small = probe.small.attributes
-        values = (Value(probe.completed[groups], groups), Value(probe.completed[topk_group], topk_group))
+        values = (
+            Value(probe.completed[groups], groups),
+            Value(probe.completed[topk_group], topk_group),
+        )
         grouped.insert(0, (int(small[groups]), int(small[topk_group]), *values))
     for scoring, renorm, scale, group in product(SCORINGS, renormalize, scaling, grouped):
         routing = Routing(scoring, group[0], group[1], top_k, bool(renorm.value), float(scale.value))

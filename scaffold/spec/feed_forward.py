@@ -73,9 +73,7 @@ def _width(probe: Probe, role: str, width: int) -> Value:
     if role != "shared_experts":
         return size_value(probe, role, width)
     size, count = probe.key("moe_intermediate_size"), probe.key("num_shared_experts")
-    if size and count and width == probe.probe_value("moe_intermediate_size") * probe.probe_value(
-        "num_shared_experts"
-    ):
+    if size and count and width == probe.probe_value("moe_intermediate_size") * probe.probe_value("num_shared_experts"):
         return Value(probe.completed[size] * probe.completed[count], f"{size} * config.{count}")
     raise NotUnderstood(f"shared experts of the inner size {width}")
 

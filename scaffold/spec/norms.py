@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from scaffold.source.config_values import Keyed, key_of
+from scaffold.source.config_values import key_of
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.objects import Event
 from scaffold.source.tensors import Array, Tensor, plain
@@ -33,7 +33,7 @@ class NormForm:
     """A canonical normalisation of ``x`` ``[..., hidden]`` with ``weight`` and ``bias`` ``[hidden]`` or None."""
 
     name: str
-    compute: Callable[[Array, Array | None, Array | None, float], Array]
+    compute: Callable[[Array, Any, Any, float], Array]
     has_weight: bool
     has_bias: bool
 
@@ -86,15 +86,11 @@ def looks_like_norm(event: Event) -> bool:
 
 def _epsilons(event: Event) -> list[Any]:
     assert event.module is not None
-    return [
-        value
-        for value in event.module.attributes.values()
-        if isinstance(value, float) and 0 < value < 1e-2
-    ]
+    return [value for value in event.module.attributes.values() if isinstance(value, float) and 0 < value < 1e-2]
 
 
 def _plain(value: Any) -> float:
-    return float(value) if isinstance(value, Keyed) else value
+    return float(value)
 
 
 def _definition(event: Event) -> str:

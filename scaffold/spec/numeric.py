@@ -31,6 +31,4 @@ def combination(target: Array, basis: dict[str, Array]) -> tuple[tuple[str, floa
     coefficients = np.linalg.lstsq(matrix / scale, target.ravel(), rcond=None)[0] / scale
     if not same((matrix @ coefficients).reshape(target.shape), target):
         return None
-    return tuple(
-        (name, round(float(c), 9)) for name, c in zip(names, coefficients) if abs(c) > TOLERANCE
-    )
+    return tuple((name, round(float(c), 9)) for name, c in zip(names, coefficients) if abs(c) > TOLERANCE)

@@ -45,9 +45,7 @@ def read_spec(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSpe
     )
 
 
-def _facts(
-    checkpoint: Checkpoint, source: ModelingSource | None, spec: DecoderSpec | None
-) -> Iterator[Fact]:
+def _facts(checkpoint: Checkpoint, source: ModelingSource | None, spec: DecoderSpec | None) -> Iterator[Fact]:
     yield Fact("architecture", checkpoint.architecture, (Evidence("config", "architectures"),))
     yield Fact("model type", checkpoint.model_type, (Evidence("config", "model_type"),))
     if source is not None:

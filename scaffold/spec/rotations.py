@@ -38,7 +38,7 @@ FRACTIONS = (1.0, 0.5, 0.25, 0.75)
 
 
 def rotate(x: Array, style: str, fraction: float, theta: float) -> Array:
-    """Rotate ``x`` ``[batch, heads, positions, head_dim]`` at positions 0, 1, 2, …"""
+    """Rotate ``x`` ``[batch, heads, positions, head_dim]`` at positions 0, 1, 2 and so on."""
     size = int(x.shape[-1] * fraction)
     frequencies = 1.0 / theta ** (np.arange(0, size, 2) / size)
     angles = np.arange(x.shape[-2])[:, None] * frequencies

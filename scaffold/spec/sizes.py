@@ -71,9 +71,9 @@ def shrink(config: Mapping[str, Any]) -> dict[str, Any]:
         _shrink_layers(config, small, layers)
     rope = config.get("rope_parameters")
     if isinstance(rope, Mapping) and "rope_theta" in rope:
-        small["rope_parameters"] = {
-            k: v for k, v in rope.items() if k in ("rope_theta", "partial_rotary_factor")
-        } | {"rope_type": "default"}
+        small["rope_parameters"] = {k: v for k, v in rope.items() if k in ("rope_theta", "partial_rotary_factor")} | {
+            "rope_type": "default"
+        }
     small.pop("rope_scaling", None)
     return small
 

@@ -15,9 +15,7 @@ from scaffold.spec.numeric import combination
 LAYER_INPUT = "x"
 
 
-def solve(
-    layer: Event, children: list[tuple[str, Event]]
-) -> tuple[tuple[Step, ...], tuple[tuple[str, float], ...]]:
+def solve(layer: Event, children: list[tuple[str, Event]]) -> tuple[tuple[Step, ...], tuple[tuple[str, float], ...]]:
     """Return the steps of a layer and its output as sums of named values.
 
     Args:
@@ -60,13 +58,10 @@ def placement(steps: tuple[Step, ...], output: tuple[tuple[str, float], ...], bl
 
 
 def _sum(flows: tuple[tuple[str, float], ...], shown: dict[str, str]) -> str:
-    return " + ".join(
-        shown[name] if factor == 1 else f"{factor:g}*{shown[name]}" for name, factor in flows
-    )
+    return " + ".join(shown[name] if factor == 1 else f"{factor:g}*{shown[name]}" for name, factor in flows)
 
 
 PLACEMENTS = {
-    "norm1(x); attention(norm1); norm2(x + attention); feed_forward(norm2); "
-    "x + attention + feed_forward": "pre",
+    "norm1(x); attention(norm1); norm2(x + attention); feed_forward(norm2); x + attention + feed_forward": "pre",
 }
 """Wirings that adapters have an idiom for, written as sums."""

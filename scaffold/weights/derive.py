@@ -47,7 +47,12 @@ def _norm(path: str, norm: NormSpec, hidden: int, layers: int) -> Iterator[Rule]
 
 
 def _linear(
-    source: str, target: str, shape: tuple[int, int], bias: bool, shard: str | int | None, layers: int
+    source: str,
+    target: str,
+    shape: tuple[int, int],
+    bias: bool,
+    shard: str | int | None,
+    layers: int,
 ) -> Iterator[Rule]:
     yield Rule(f"{source}.weight", f"{target}.weight", shape, shard, layers)
     if bias:

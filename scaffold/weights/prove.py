@@ -45,9 +45,7 @@ def prove(rules: tuple[Rule, ...], tensors: Mapping[str, TensorHeader]) -> Proof
             owner[name] = rule
     unrouted = tuple(sorted(tensors.keys() - owner.keys()))
     missing = tuple(sorted(name for name in owner if name not in tensors))
-    shapes = tuple(
-        sorted(name for name in tensors if name in owner and tensors[name].shape != owner[name].shape)
-    )
+    shapes = tuple(sorted(name for name in tensors if name in owner and tensors[name].shape != owner[name].shape))
     ignored = sum(1 for name in tensors if name in owner and owner[name].reason)
     findings = []
     if unrouted:

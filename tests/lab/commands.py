@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-class SetupFailed(RuntimeError):
+class SetupError(RuntimeError):
     """A set-up command failed; the message has its last lines."""
 
 
@@ -16,7 +16,7 @@ def run(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] 
     """Run a command and return what it printed.
 
     Raises:
-        SetupFailed: it ended with another code than 0.
+        SetupError: it ended with another code than 0.
     """
     result = subprocess.run(
         [str(a) for a in arguments],
@@ -30,7 +30,7 @@ def run(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] 
     )
     if result.returncode != 0:
         shown = " ".join(str(a) for a in arguments)
-        raise SetupFailed(f"{shown}\nended with {result.returncode}:\n{result.stdout[-3000:]}")
+        raise SetupError(f"{shown}\nended with {result.returncode}:\n{result.stdout[-3000:]}")
     return result.stdout
 
 

@@ -56,8 +56,10 @@ class Engine:
 
 def engine(version: str = VLLM) -> Engine:
     """Return the engine, installed on first use (a minute or two, 2 GB)."""
-    made = Engine(version, once(f"engine-{version}", f"installing vLLM {version} for the CPU", _install(version)))
-    return made
+    return Engine(
+        version,
+        once(f"engine-{version}", f"installing vLLM {version} for the CPU", _install(version)),
+    )
 
 
 def _install(version: str):  # type: ignore[no-untyped-def]
@@ -71,7 +73,15 @@ def _install(version: str):  # type: ignore[no-untyped-def]
         _name_the_distribution(made)
         made.pristine.mkdir()
         (made.site_packages / "vllm").rename(made.pristine / "vllm")
-        run(made.python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", made.pristine)
+        run(
+            made.python,
+            "-m",
+            "compileall",
+            "-q",
+            "--invalidation-mode",
+            "unchecked-hash",
+            made.pristine,
+        )
 
     return build
 

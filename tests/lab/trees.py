@@ -11,7 +11,16 @@ from tests.lab.cache import once
 from tests.lab.commands import git_commit_all, run
 
 ASCEND = "0.23.0.post1"
-BUILD_TOOLS = ("setuptools", "setuptools-scm", "setuptools-rust", "cmake", "wheel", "ninja", "packaging", "jinja2")
+BUILD_TOOLS = (
+    "setuptools",
+    "setuptools-scm",
+    "setuptools-rust",
+    "cmake",
+    "wheel",
+    "ninja",
+    "packaging",
+    "jinja2",
+)
 """pip asks a source distribution for its metadata before it hands it over; these are what that takes."""
 LEFT_OUT = ("csrc",)
 """C++ kernels: 2,800 files that no edit of ours ever touches."""
@@ -26,7 +35,13 @@ def _fetch(version: str):  # type: ignore[no-untyped-def]
     def build(root: Path) -> None:
         scratch = root / "scratch"
         run(sys.executable, "-m", "venv", scratch / "venv")
-        pip = (scratch / "venv" / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet")
+        pip = (
+            scratch / "venv" / "bin" / "python",
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "--quiet",
+        )
         run(*pip, "install", *BUILD_TOOLS)
         run(
             *(*pip, "download", f"vllm-ascend=={version}", "--no-deps", "--no-build-isolation"),

@@ -1,0 +1,41 @@
+# `make test`, `make demo`: each sets up what it needs on first use and reuses it afterwards.
+SHELL := bash
+VENV := .venv
+PY := $(VENV)/bin/python
+BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
+STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
+
+.PHONY: help setup test test-fast lint demo clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.complete: pyproject.toml
+	@test -n "$(BASE_PYTHON)" || { echo "python3.11 not found: the CPU engine's torch build needs it" >&2; exit 3; }
+	@echo "== the tool's environment"
+	@rm -rf $(VENV) && $(BASE_PYTHON) -m venv $(VENV)
+	@$(PY) -m pip --disable-pip-version-check --quiet install --editable '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.complete ## Set up tool, engine, trees and checkpoints
+	@$(STEP) "engine, trees, checkpoints" $(PY) -m tests.lab
+
+lint: $(VENV)/.complete ## Style, types, import directions
+	@$(STEP) "ruff check" $(PY) -m ruff check --quiet .
+	@$(STEP) "ruff format" $(PY) -m ruff format --check --quiet .
+	@$(STEP) "mypy --strict" $(PY) -m mypy
+	@$(STEP) "import directions" $(VENV)/bin/lint-imports
+
+test-fast: $(VENV)/.complete ## Tests without a running engine
+	@$(STEP) "fast tests" $(PY) -m pytest -m "not engine"
+
+test: lint ## Everything, with the real engine
+	@$(STEP) "engine, trees, checkpoints" $(PY) -m tests.lab
+	@$(STEP) "fast tests" $(PY) -m pytest -m "not engine"
+	@$(STEP) "engine tests" $(PY) -m pytest -m engine -v
+
+demo: $(VENV)/.complete ## The main job on two new architectures
+	@$(PY) -m tests.lab.demo
+
+clean: ## Remove the tool's environment (caches stay)
+	rm -rf $(VENV)
