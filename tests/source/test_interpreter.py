@@ -1,0 +1,70 @@
+"""The interpreter never lets source reach the machine, and bounds what source may cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.interpreter import Interpreter
+from scaffold.source.locate import resolve
+from scaffold.source.syntax import SourceFile
+from scaffold.source.tensors import Tensor
+
+
+def call(tmp_path: Path, body: str, *args: object) -> object:
+    path = tmp_path / "modeling_x.py"
+    path.write_text(body)
+    interpreter = Interpreter(resolve)
+    file = SourceFile.parse(path)
+    return interpreter.call(interpreter.global_name(file, "f"), list(args), {}, "here")
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ("def f():\n    return open('/etc/passwd').read()", "the name 'open'"),
+        ("def f():\n    return __import__('os')", "the name '__import__'"),
+        ("import os\ndef f():\n    return os.system('true')", "a call of os.system"),
+        ("def f():\n    return ().__class__", "the attribute '__class__'"),
+        ("def f():\n    return (1).__class__.__mro__", "the attribute '__class__'"),
+        ("def f():\n    return 'x'.format(1)", "the attribute 'format'"),
+        ("def f():\n    return eval('1')", "the name 'eval'"),
+        ("import torch\ndef f():\n    return torch.load('x')", "the PyTorch operation 'load'"),
+        ("import torch\ndef f():\n    return torch.zeros(3).numpy()", "the PyTorch operation 'numpy'"),
+    ],
+)
+def test_source_reaches_nothing_of_the_machine(tmp_path: Path, body: str, what: str) -> None:
+    with pytest.raises(NotUnderstood, match=what.replace("(", r"\(")):
+        call(tmp_path, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def f():\n    x = 0\n    for i in range(10**12):\n        x += i",
+        "def f():\n    for i in range(10**6):\n        for j in range(10**6):\n            x = 1",
+        "def f():\n    return 9 ** 9 ** 9",
+        "def f():\n    return 'x' * 10**10",
+        "def f():\n    return f()",
+        "import torch\ndef f():\n    return torch.arange(10).expand(10**6, 10**6, 10)",
+    ],
+)
+def test_source_cannot_take_time_or_memory_without_bound(tmp_path: Path, body: str) -> None:
+    with pytest.raises(NotUnderstood):
+        call(tmp_path, body)
+
+
+def test_in_place_operations_write_through_views(tmp_path: Path) -> None:
+    body = "import torch\ndef f(x):\n    y = x[1:]\n    y *= 2\n    y.add_(1)\n    return x"
+    result = call(tmp_path, body, Tensor(np.array([1.0, 2.0, 3.0])))
+    assert isinstance(result, Tensor)
+    assert result.a.tolist() == [1.0, 5.0, 7.0]
+
+
+def test_an_error_names_the_innermost_line(tmp_path: Path) -> None:
+    body = "import torch\ndef g(x):\n    y = 1\n    return x.frobnicate()\ndef f(x):\n    return g(x)"
+    with pytest.raises(NotUnderstood, match=r"modeling_x.py:4: the PyTorch operation 'frobnicate'"):
+        call(tmp_path, body, Tensor(np.ones(2)))

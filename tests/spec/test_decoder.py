@@ -1,0 +1,117 @@
+"""What a made-up model is, read from its source: block by block, and what happens when a block is odd."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.source.locate import find
+from scaffold.spec.facts import DecoderSpec, MlpSpec, ModelSpec
+from scaffold.spec.read import read_spec
+
+
+def spec_of(checkpoint: Path) -> ModelSpec:
+    read = read_checkpoint(checkpoint)
+    source = find(read.architecture, read.model_type, dict(read.auto_map), checkpoint, None)
+    return read_spec(read, source)
+
+
+def decoder_of(checkpoint: Path) -> DecoderSpec:
+    spec = spec_of(checkpoint)
+    assert spec.decoder is not None, spec.holes
+    return spec.decoder
+
+
+def edit(checkpoint: Path, before: str, after: str) -> None:
+    """Change the modeling source of a checkpoint."""
+    path = checkpoint / "modeling_nova.py"
+    text = path.read_text()
+    assert text.count(before) == 1
+    path.write_text(text.replace(before, after))
+
+
+def test_reads_every_block(nova: Path) -> None:
+    spec = decoder_of(nova)
+    attention, mlp = spec.layer.attention, spec.layer.feed_forward
+    assert (attention.num_heads.value, attention.num_kv_heads.value, attention.head_dim.value) == (4, 2, 8)
+    assert (attention.num_heads.key, attention.head_dim.key) == ("num_attention_heads", "head_dim")
+    assert attention.rope is not None
+    assert (attention.rope.style, attention.rope.fraction) == ("interleaved", 1.0)
+    assert (attention.qkv_bias.value, attention.qkv_bias.key) == (True, "qkv_bias")
+    assert (attention.o_bias.value, attention.o_bias.key) == (False, None)
+    assert (spec.norm.form, spec.norm.eps.key) == ("rms", "rms_norm_eps")
+    assert isinstance(mlp, MlpSpec)
+    assert (mlp.gate_name, mlp.up_name, mlp.down_name) == ("gate_proj", "up_proj", "down_proj")
+    assert spec.layer.placement == "pre"
+    assert (spec.num_layers.value, spec.hidden_size.value, spec.vocab_size.value) == (3, 48, 96)
+
+
+ROTATE_HALVES = "x1, x2 = x.chunk(2, -1)\n    return torch.cat((x1 * cos - x2 * sin, x2 * cos + x1 * sin), -1)"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "style"),
+    [
+        ("even, odd = x[..., ::2], x[..., 1::2]\n    return torch.stack((even * cos - odd * sin, "
+         "odd * cos + even * sin), dim=-1).flatten(-2)", ROTATE_HALVES, "neox"),
+    ],
+)  # fmt: skip
+def test_rotations_are_told_apart_by_what_they_compute(nova: Path, before: str, after: str, style: str) -> None:
+    edit(nova, before, after)
+    rope = decoder_of(nova).layer.attention.rope
+    assert rope is not None
+    assert rope.style == style
+
+
+@pytest.mark.parametrize(
+    ("after", "form"),
+    [
+        ("return x * scale * self.weight", "rms"),
+        ("return (self.weight + 1) * (scale * x)", "rms_one_plus_weight"),
+        ("return F.rms_norm(x, (x.shape[-1],), self.weight, self.eps)", "rms"),
+        ("return F.layer_norm(x, (x.shape[-1],), self.weight, None, self.eps)", "layer_no_bias"),
+    ],
+)
+def test_norms_are_told_apart_by_what_they_compute(nova: Path, after: str, form: str) -> None:
+    edit(nova, "return x * scale * self.weight", after)
+    assert decoder_of(nova).norm.form == form
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [
+        ("return x * scale * self.weight", "return x * scale * self.weight.abs().sqrt()", "normalisation"),
+        ("up * self.act(gate)", "up * self.act(gate).tanh()", "feed-forward"),
+        ("scores = scores + attention_mask", "scores = scores.tanh() + attention_mask", "softmax attention"),
+        ("scaling=self.head_dim**-0.5", "scaling=0.3", "softmax scale"),
+        ("self.embed_tokens(input_ids)", "self.embed_tokens(input_ids) * 7.0", "embedding"),
+        ("odd * cos + even * sin", "odd * cos - even * sin", "what happens to q"),
+        ("self.lm_head(outputs.last_hidden_state)", "self.lm_head(outputs.last_hidden_state).tanh()", "logits"),
+        ("return hidden_states + self.ffn", "return hidden_states * 1.01 + hidden_states.sin() + self.ffn", "sum"),
+        ("query, key = turn(query, cos, sin), turn(key, cos, sin)",
+         "query = turn(query, cos, sin)", "differs"),
+        ("hidden_states = self.embed_tokens(input_ids)", "hidden_states = open('x')", "the name 'open'"),
+    ],
+)  # fmt: skip
+def test_what_is_of_no_known_form_is_a_hole_with_its_lines(nova: Path, before: str, after: str, what: str) -> None:
+    edit(nova, before, after)
+    spec = spec_of(nova)
+    assert spec.decoder is None
+    (hole,) = spec.holes
+    assert what in hole.what
+    assert "modeling_nova.py" in hole.evidence
+
+
+def test_without_source_there_is_a_hole_and_no_guess(nova: Path) -> None:
+    read = read_checkpoint(nova)
+    spec = read_spec(read, None)
+    assert spec.decoder is None
+    assert "no modeling source" in spec.holes[0].what
+
+
+def test_every_fact_names_its_evidence(nova: Path) -> None:
+    facts = spec_of(nova).facts
+    assert {"attention", "rope", "norm", "MLP"} <= {fact.name for fact in facts}
+    assert all(fact.evidence and all(e.where for e in fact.evidence) for fact in facts)
