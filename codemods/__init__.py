@@ -1,1 +1,1 @@
-"""Small, idempotent, format-preserving edits of source trees, and the change set that holds them."""
+"""Small, idempotent, format-preserving edits of source trees, and the set that holds them."""
