@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def sorted_place(keys: Sequence[str], new: str) -> int:
     left = backbone[place - 1] if place else None
     right = backbone[place] if place < len(backbone) else None
     shared_left, shared_right = (
-        0 if index is None else len(commonprefix([keys[index], new])) for index in (left, right)
+        0 if index is None else _shared(keys[index], new) for index in (left, right)
     )
     family = [
         index
@@ -59,3 +58,9 @@ def _longest_sorted(keys: Sequence[str]) -> list[int]:
         chain.append(index_or_none)
         index_or_none = previous[index_or_none]
     return chain[::-1]
+
+
+def _shared(one: str, other: str) -> int:
+    """Count the characters at the beginning that two keys have in common."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
