@@ -150,14 +150,14 @@ CODEMOD = Codemod(
         Example(
             {
                 **_CEDAR,
-                "architecture": "CedarWithConesForCausalLM",
+                "architecture": "CedarWithManyManyConesForCausalLM",
                 "module": "vllm_ascend.models.cones",
             },
             _BEFORE,
             _BEFORE.replace(
                 _BIRCH,
                 _BIRCH + "    ModelRegistry.register_model(\n"
-                '        "CedarWithConesForCausalLM", '
+                '        "CedarWithManyManyConesForCausalLM", '
                 '"vllm_ascend.models.cones:AscendCedarForCausalLM"\n'
                 "    )\n",
             ),

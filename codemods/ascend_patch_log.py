@@ -73,10 +73,14 @@ def patch_log(
     files = [entry.file for entry in entries]
     place = sorted_place(files, file) if _IS_SORTED in heading else len(files)
     number = _number([entry.number for entry in entries], place)
-    parts = (("Why", why), (_how(lines), how), ("Related PR (if no, explain why)", related_pr))
-    parts = (*parts, ("Future Plan", future_plan))
+    parts = {
+        "Why": why,
+        _how(lines): how,
+        "Related PR (if no, explain why)": related_pr,
+        "Future Plan": future_plan,
+    }
     new = [f"# ** {number}. File: {file}**", _underline(lines, entries)]
-    new += [f"#   1. `{target}`", *(line for part in parts for line in _part(*part))]
+    new += [f"#   1. `{target}`", *(line for part in parts.items() for line in _part(*part))]
     above = entries[place - 1].end if place else (entries[0].start if entries else end)
     is_separated = above == 0 or lines[above - 1].strip() in ("#", "")
     return insert_lines(lines, above, [*new, "#"] if is_separated else ["#", *new])
