@@ -1,0 +1,66 @@
+"""Rules for the strings that enter code, Markdown, YAML and paths. What breaks one is refused."""
+
+from __future__ import annotations
+
+import json
+import keyword
+import re
+
+from codemods.refusal import Refusal
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+def identifier(value: str, what: str) -> str:
+    """Return an ASCII Python identifier that is no keyword, or raise `Refusal`."""
+    if value.isascii() and value.isidentifier() and not keyword.iskeyword(value):
+        return value
+    raise _refusal(value, what, "a Python identifier in ASCII")
+
+
+def dotted_name(value: str, what: str) -> str:
+    """Return a dotted name such as ``vllm.model_executor.models.llama``, or raise `Refusal`."""
+    try:
+        return ".".join(identifier(part, what) for part in value.split("."))
+    except Refusal:
+        raise _refusal(value, what, "Python identifiers joined by dots") from None
+
+
+def file_name(value: str, what: str, suffix: str) -> str:
+    """Return the plain name of a file that ends with ``suffix``, or raise `Refusal`."""
+    if _FILE_NAME.fullmatch(value) and value.endswith(suffix) and value != suffix:
+        return value
+    raise _refusal(value, what, f"letters, digits, `.`, `_`, `+`, `-`, ending with `{suffix}`")
+
+
+def relative_path(value: str, what: str, suffix: str) -> str:
+    """Return a path of plain names, none of them `..`, or raise `Refusal`."""
+    *directories, name = value.split("/")
+    if all(_FILE_NAME.fullmatch(directory) for directory in directories):
+        return "/".join([*directories, file_name(name, what, suffix)])
+    raise _refusal(value, what, f"plain names joined by `/`, ending with `{suffix}`")
+
+
+def one_line(value: str, what: str) -> str:
+    """Return a line of printable text without blanks around it, or raise `Refusal`."""
+    if value.strip() and value.isprintable():
+        return value.strip()
+    raise _refusal(value, what, "one line of printable text")
+
+
+def one_of(value: str, choices: tuple[str, ...], what: str) -> str:
+    """Return a value that is one of ``choices``, or raise `Refusal`."""
+    if value in choices:
+        return value
+    raise _refusal(value, what, " or ".join(choices))
+
+
+def string_literal(value: str, what: str) -> str:
+    """Quote one line of printable text as Python source; JSON's escapes are Python's too."""
+    return json.dumps(one_line(value, what), ensure_ascii=False)
+
+
+def _refusal(value: str, what: str, expected: str) -> Refusal:
+    return Refusal(
+        f"{value!r}", where=what, expected=expected, remedy="give a name that follows this rule"
+    )
