@@ -150,14 +150,14 @@ CODEMOD = Codemod(
         Example(
             {
                 **_CEDAR,
-                "architecture": "CedarWithManyManyConesForCausalLM",
+                "architecture": "CedarWithManyConesForConditionalGeneration",
                 "module": "vllm_ascend.models.cones",
             },
             _BEFORE,
             _BEFORE.replace(
                 _BIRCH,
                 _BIRCH + "    ModelRegistry.register_model(\n"
-                '        "CedarWithManyManyConesForCausalLM", '
+                '        "CedarWithManyConesForConditionalGeneration", '
                 '"vllm_ascend.models.cones:AscendCedarForCausalLM"\n'
                 "    )\n",
             ),

@@ -30,10 +30,10 @@ _BINDINGS = {
 def worker_patch(text: str, *, module: str, target: str, source: str, header_source: str) -> str:
     """Write a patch for ``target``, such as ``vllm.model_executor.models.llama.LlamaMLP.forward``.
 
-    ``module`` is the name of the patch file, ``source`` the text of the module in which the target is defined, ``header_source`` a
-    file of the tree whose leading comment is the licence header. ``text`` is what the
-    file holds already: nothing, or exactly this patch. Raises `Refusal` if the
-    target is not defined in ``source`` or cannot be replaced by a plain function.
+    ``module`` is the name of the patch file, ``source`` the text of the module in which the target
+    is defined, ``header_source`` a file of the tree whose leading comment is the licence header.
+    ``text`` is what the file holds already: nothing, or exactly this patch. Raises `Refusal` if
+    the target is not defined in ``source`` or cannot be replaced by a plain function.
     """
     from codemods.signature import find_function
 

@@ -16,7 +16,7 @@ import fcntl
 import json
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,23 +83,20 @@ def apply(change_set: ChangeSet, journal_dir: Path, *, disk: Disk | None = None)
         _check_unchanged(change_set)
         record = _record(change_set, state)
         number = state.runs + 1
+        started = replace(state, run=number, runs=number, finished=False)
+        done = replace(started, finished=True, generated=_generated(change_set, state))
         try:
             _write_journal(change_set, record, journal_dir, number, disk)
-            started = replace(state, run=number, runs=number, finished=False)
             _write_state(started, journal_dir, disk)
-        except OSError as error:
-            raise _refused_by_disk(error, "nothing was changed") from error
-        try:
             _write_changes(change_set, record, number, disk)
-            done = replace(started, finished=True, generated=_generated(change_set, state))
             _write_state(done, journal_dir, disk)
         except BaseException as error:
-            _restore(record, journal_dir, number, disk)
-            _write_state(replace(state, run=None, runs=number), journal_dir, disk)
+            _take_back(record, state, journal_dir, number, disk)
             if isinstance(error, OSError):
                 raise _refused_by_disk(error, "every file is as it was before") from error
             raise
-        _remove_other_runs(journal_dir, number, disk)
+        with suppress(OSError):  # what is left over is removed with the next run
+            _remove_other_runs(journal_dir, number, disk)
 
 
 def undo(journal_dir: Path, *, disk: Disk | None = None) -> ChangeSet:
@@ -181,6 +178,16 @@ def _write_changes(change_set: ChangeSet, record: _Record, number: int, disk: Di
         disk.make_directory(Path(directory))
     for change, file in zip(change_set.changes, record.files, strict=True):
         _put(change.path, change.after, file.mode, number, disk)
+
+
+def _take_back(record: _Record, state: _State, journal_dir: Path, number: int, disk: Disk) -> None:
+    """Make everything as before a run that failed, the earlier run's undo included."""
+    try:
+        _restore(record, journal_dir, number, disk)
+        if _read_state(journal_dir) != state:
+            _write_state(state, journal_dir, disk)
+    except OSError as error:
+        raise _refused_by_disk(error, "then run undo, which makes the files as before") from error
 
 
 def _generated(change_set: ChangeSet, state: _State) -> dict[str, str]:

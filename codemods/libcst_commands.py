@@ -1,6 +1,6 @@
 """The codemods that edit Python files, for libcst's own codemod tool.
 
-``python -m libcst.tool codemod -x codemods.libcst_commands.VllmRegistryEntry
+``python -m libcst.tool codemod --no-format -x codemods.libcst_commands.VllmRegistryEntry
 --architecture CedarForCausalLM --module cedar --class-name CedarForCausalLM registry.py``
 """
 

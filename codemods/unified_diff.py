@@ -20,6 +20,8 @@ def unified_diff(name: str, before: bytes | None, after: bytes | None) -> str:
         old, header = "/dev/null", header + "new file mode 100644\n"
     if after is None:
         new, header = "/dev/null", header + "deleted file mode 100644\n"
+    # patch ends a name at a blank, unless a tab ends it: git writes that tab too.
+    old, new = (f"{side}\t" if " " in side else side for side in (old, new))
     hunks = difflib.unified_diff(_lines(before), _lines(after), old, new, n=3)
     return header + "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in hunks

@@ -1,0 +1,329 @@
+import itertools
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codemods import ChangeSet, Refusal, apply, generated_digest, undo
+from codemods.change_set import sha256
+from codemods.disk import Disk
+
+
+class Crash(BaseException):
+    """The process is gone: nothing runs after it, no handler, no clean-up."""
+
+
+class CrashingDisk(Disk):
+    """Dies at one step: before it, in the middle of a write, or after it."""
+
+    def __init__(self, last_step: int, *, part: str) -> None:
+        self.steps_left, self.part, self.is_dead = last_step, part, False
+
+    def _step(self, action, *arguments):
+        if self.is_dead:
+            raise Crash
+        self.steps_left -= 1
+        if self.steps_left >= 0:
+            action(*arguments)
+            return
+        self.is_dead = True
+        if self.part == "after":
+            action(*arguments)
+        elif self.part == "within" and action.__name__ == "write":
+            path, content, *rest = arguments
+            action(path, content[: len(content) // 2], *rest)
+        raise Crash
+
+    def write(self, *arguments):
+        self._step(super().write, *arguments)
+
+    def replace(self, *arguments):
+        self._step(super().replace, *arguments)
+
+    def remove(self, *arguments):
+        self._step(super().remove, *arguments)
+
+    def make_directory(self, *arguments):
+        self._step(super().make_directory, *arguments)
+
+    def remove_directory(self, *arguments):
+        self._step(super().remove_directory, *arguments)
+
+    def sync_directory(self, *arguments):
+        self._step(super().sync_directory, *arguments)
+
+
+class FailingDisk(CrashingDisk):
+    """Is full at one step, and works again after it."""
+
+    def _step(self, action, *arguments):
+        self.steps_left -= 1
+        if self.steps_left == -1:
+            raise OSError(28, "No space left on device", str(arguments[0]))
+        action(*arguments)
+
+
+def snapshot(root: Path) -> dict[str, object]:
+    return {
+        str(path.relative_to(root)): (
+            stat.S_IMODE(path.stat().st_mode),
+            path.read_bytes() if path.is_file() else None,
+        )
+        for path in sorted(root.rglob("*"))
+    }
+
+
+@pytest.fixture
+def tree(tmp_path):
+    root = tmp_path / "tree"
+    root.mkdir()
+    (root / "a.txt").write_text("a\n")
+    (root / "run.sh").write_text("#!/bin/sh\n")
+    (root / "run.sh").chmod(0o751)
+    return root
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return tmp_path / "journal"
+
+
+def changes_of(tree: Path) -> ChangeSet:
+    return (
+        ChangeSet((tree,))
+        .edit(tree / "a.txt", str.upper)
+        .create(tree / "new/deep/b.txt", "b\n")
+        .edit(tree / "run.sh", lambda text: text + "true\n")
+        .create(tree / "new/c.txt", "c\n")
+    )
+
+
+def test_apply_writes_and_undo_restores_every_byte_and_mode(tree, journal):
+    before, changes = snapshot(tree), changes_of(tree)
+    apply(changes, journal)
+    assert (tree / "a.txt").read_text() == "A\n"
+    assert (tree / "new/deep/b.txt").read_text() == "b\n"
+    assert stat.S_IMODE((tree / "run.sh").stat().st_mode) == 0o751
+    assert undo(journal) == changes
+    assert snapshot(tree) == before
+
+
+def test_undo_takes_back_the_last_run_and_only_that(tree, journal):
+    apply(ChangeSet((tree,)).edit(tree / "a.txt", lambda _: "first"), journal)
+    apply(ChangeSet((tree,)).edit(tree / "a.txt", lambda _: "second"), journal)
+    undo(journal)
+    assert (tree / "a.txt").read_text() == "first"
+    with pytest.raises(Refusal, match="no run to take back"):
+        undo(journal)
+    assert (tree / "a.txt").read_text() == "first"
+
+
+def test_undo_refuses_if_a_person_edited_a_file_and_restores_nothing(tree, journal):
+    apply(changes_of(tree), journal)
+    (tree / "new/c.txt").write_text("mine\n")
+    after = snapshot(tree)
+    with pytest.raises(Refusal, match=r"new/c\.txt: the file was edited since"):
+        undo(journal)
+    assert snapshot(tree) == after
+
+
+def test_undo_keeps_what_a_person_put_into_a_new_directory(tree, journal):
+    apply(changes_of(tree), journal)
+    (tree / "new/mine.txt").write_text("mine\n")
+    undo(journal)
+    assert [path.name for path in (tree / "new").iterdir()] == ["mine.txt"]
+
+
+def test_apply_refuses_if_a_file_changed_since_and_writes_nothing(tree, journal):
+    changes = changes_of(tree)
+    (tree / "new").mkdir()
+    (tree / "new/c.txt").write_text("mine\n")
+    before = snapshot(tree)
+    with pytest.raises(Refusal, match="changed since the change set was made"):
+        apply(changes, journal)
+    assert snapshot(tree) == before
+
+
+def test_an_empty_change_set_is_no_run(tree, journal):
+    apply(changes_of(tree), journal)
+    apply(ChangeSet((tree,)), journal)
+    assert not undo(journal).is_empty
+
+
+def test_what_was_generated_last_is_known_and_forgotten_with_undo(tree, journal):
+    path = tree / "new.txt"
+    apply(ChangeSet((tree,)).create(path, "1").edit(tree / "a.txt", str.upper), journal)
+    assert generated_digest(journal, path) == sha256(b"1")
+    assert generated_digest(journal, tree / "a.txt") is None
+    again = ChangeSet((tree,)).create(path, "2", generated=generated_digest(journal, path))
+    apply(again, journal)
+    assert generated_digest(journal, path) == sha256(b"2")
+    undo(journal)
+    assert (path.read_text(), generated_digest(journal, path)) == ("1", sha256(b"1"))
+
+
+def test_a_run_that_the_disk_refuses_is_taken_back_at_once(tree, journal):
+    before = snapshot(tree)
+    for step in itertools.count():
+        try:
+            apply(changes_of(tree), journal, disk=FailingDisk(step, part="before"))
+        except Refusal as refusal:
+            assert "No space left on device" in str(refusal)
+            assert snapshot(tree) == before
+        else:
+            break
+    assert step > 15
+    undo(journal)
+    assert snapshot(tree) == before
+
+
+def test_a_directory_that_cannot_be_written_to_is_a_refusal(tree):
+    (tree / "file").touch()
+    with pytest.raises(Refusal, match="the disk refused"):
+        apply(changes_of(tree), tree / "file/journal")
+
+
+def test_a_run_that_was_cut_off_must_be_undone_before_the_next(tree, journal):
+    before, changes = snapshot(tree), changes_of(tree)
+    with pytest.raises(Crash):
+        apply(changes, journal, disk=CrashingDisk(15, part="before"))
+    assert snapshot(tree) != before
+    with pytest.raises(Refusal, match="cut off half-way"):
+        apply(ChangeSet((tree,)).create(tree / "z", "z"), journal)
+    undo(journal)
+    assert snapshot(tree) == before
+
+
+def test_a_damaged_journal_is_a_refusal(tree, journal):
+    apply(changes_of(tree), journal)
+    (journal / "runs/1/0.before").write_text("damaged")
+    with pytest.raises(Refusal, match="the journal is damaged"):
+        undo(journal)
+    (journal / "runs/1/record.json").write_text("{}")
+    with pytest.raises(Refusal, match="the journal is damaged"):
+        undo(journal)
+    (journal / "state.json").write_text("[1]")
+    with pytest.raises(Refusal, match="the journal is damaged"):
+        generated_digest(journal, tree)
+
+
+NAMES = st.sampled_from(["a", "b", "d/a", "d/b", "new/x", "new/deep/y", "new/deep/z"])
+FILES = st.dictionaries(NAMES, st.tuples(st.binary(max_size=9), st.sampled_from([0o644, 0o755])))
+EDITS = st.dictionaries(NAMES, st.text("xyz\n", max_size=9), min_size=1)
+
+
+def make_tree(root: Path, files: dict[str, tuple[bytes, int]]) -> None:
+    for name, (content, mode) in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.replace(b"\xff", b""))
+        path.chmod(mode)
+
+
+def make_changes(root: Path, edits: dict[str, str]) -> ChangeSet:
+    changes = ChangeSet((root,))
+    for name, text in edits.items():
+        path = root / name
+        known = sha256(path.read_bytes()) if path.exists() else None
+        changes = changes.create(path, text, generated=known)
+    return changes
+
+
+@settings(max_examples=60, deadline=None)
+@given(FILES, EDITS, EDITS, st.sampled_from(["before", "within", "after"]))
+def test_whatever_is_changed_and_wherever_it_crashes_undo_restores_every_byte(
+    files, earlier, edits, part
+):
+    with TemporaryDirectory() as directory:
+        root, journal = Path(directory, "tree"), Path(directory, "journal")
+        root.mkdir()
+        make_tree(root, files)
+        oldest = snapshot(root)
+        apply(make_changes(root, earlier), journal)
+        had_earlier_run = snapshot(root) != oldest
+        before = snapshot(root)
+        changes = make_changes(root, edits)
+        for step in itertools.count():
+            try:
+                apply(changes, journal, disk=CrashingDisk(step, part=part))
+            except Crash:
+                if snapshot(root) == before and not has_begun(journal):
+                    continue  # the run never started: undo would take back the run before it
+                undo_with_crashes(journal, part)
+                assert snapshot(root) == before
+            else:
+                break
+        assert {change.path.read_bytes() for change in changes.changes} == {
+            change.after for change in changes.changes
+        }
+        if not changes.is_empty or had_earlier_run:
+            undo(journal)
+            assert snapshot(root) == (oldest if changes.is_empty else before)
+        assert not list(journal.glob("runs/*"))
+
+
+def has_begun(journal: Path) -> bool:
+    try:
+        apply(
+            ChangeSet((journal,)).create(journal / "probe", ""),
+            journal,
+            disk=CrashingDisk(0, part="before"),
+        )
+    except Refusal:
+        return True
+    except Crash:
+        return False
+    raise AssertionError
+
+
+def undo_with_crashes(journal: Path, part: str) -> None:
+    """Crash at each step of undo in turn, until one gets through or nothing is left to do."""
+    for step in itertools.count():
+        try:
+            undo(journal, disk=CrashingDisk(step, part=part))
+        except Crash:
+            continue
+        except Refusal as refusal:
+            assert "no run to take back" in str(refusal)
+        return
+
+
+KILLED = """
+import os, sys, signal
+from pathlib import Path
+from codemods import ChangeSet, apply
+from codemods.disk import Disk
+
+root, journal, last_step = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+
+class KilledDisk(Disk):
+    steps = 0
+    def __getattribute__(self, name):
+        if name in ("write", "replace", "make_directory", "sync_directory"):
+            KilledDisk.steps += 1
+            if KilledDisk.steps > last_step:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getattribute__(name)
+
+changes = ChangeSet((root,)).edit(root / "a.txt", str.upper).create(root / "n/b.txt", "b")
+apply(changes, journal, disk=KilledDisk())
+"""
+
+
+@pytest.mark.parametrize("last_step", [9, 10, 11, 12, 13, 14, 15])
+def test_a_process_that_is_really_killed_leaves_what_undo_restores(tree, journal, last_step):
+    before = snapshot(tree)
+    command = [sys.executable, "-c", KILLED, str(tree), str(journal), str(last_step)]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    try:
+        undo(journal)
+    except Refusal:
+        assert "state.json" not in os.listdir(journal)
+    assert snapshot(tree) == before
