@@ -44,9 +44,7 @@ def model_registration(text: str, *, architecture: str, module: str, class_name:
             remedy="remove that registration first, or use the implementation that it names",
         )
     items = [f'"{architecture}"', f'"{value}"']
-    call = bracketed(
-        "ModelRegistry.register_model(", items, ")", width=WIDTH, indent=INDENT, hug=True
-    )
+    call = bracketed("ModelRegistry.register_model(", items, ")", width=WIDTH, indent=INDENT, hug=True)
     # The block's indentation is added to every line of a statement in it.
     statement = cst.parse_statement(call.replace(f"\n{INDENT}", "\n"), tree.config_for_parsing)
     body = list(function.body.body)

@@ -106,8 +106,7 @@ def _entries(lines: list[str], start: int, end: int) -> list[_Entry]:
     found = [(i, match) for i in range(start, end) if (match := _ENTRY.fullmatch(lines[i]))]
     ends = [i for i, _ in found[1:]] + [end]
     return [
-        _Entry(match["file"], int(match["number"]), i, after)
-        for (i, match), after in zip(found, ends, strict=True)
+        _Entry(match["file"], int(match["number"]), i, after) for (i, match), after in zip(found, ends, strict=True)
     ]
 
 

@@ -72,9 +72,7 @@ def _render(function: Function, header: str) -> str:
         width=WIDTH,
         hug=True,
     )
-    body = bracketed(
-        f"{call} {original}(", function.arguments, ")", width=WIDTH, indent=INDENT, hug=True
-    )
+    body = bracketed(f"{call} {original}(", function.arguments, ")", width=WIDTH, indent=INDENT, hug=True)
     blocks = [
         f"{import_block(function.imports, WIDTH)}\n{original} = {read.format(function.path)}\n",
         f"{definition}\n{INDENT}{body}\n",

@@ -96,8 +96,7 @@ class ChangeSet:
 
         labels = {label: root.resolve() for label, root in (roots or {}).items()}
         return "".join(
-            unified_diff(_label(change.path, labels), change.before, change.after)
-            for change in self.changes
+            unified_diff(_label(change.path, labels), change.before, change.after) for change in self.changes
         )
 
     @property

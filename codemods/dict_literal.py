@@ -132,11 +132,7 @@ def dicts(module: cst.Module) -> dict[str, cst.Dict]:
         for statement in line.body if isinstance(line, cst.SimpleStatementLine) else ():
             if not isinstance(statement, cst.Assign | cst.AnnAssign):
                 continue
-            target = (
-                statement.target
-                if isinstance(statement, cst.AnnAssign)
-                else statement.targets[0].target
-            )
+            target = statement.target if isinstance(statement, cst.AnnAssign) else statement.targets[0].target
             if isinstance(target, cst.Name) and isinstance(statement.value, cst.Dict):
                 found[target.value] = statement.value
     return found

@@ -24,12 +24,8 @@ def import_block(imports: Iterable[Import], width: int) -> str:
 
     See https://docs.astral.sh/ruff/rules/unsorted-imports/.
     """
-    is_standard = [
-        (entry.module.split(".")[0] in sys.stdlib_module_names, entry) for entry in set(imports)
-    ]
-    groups = [
-        [entry for standard, entry in is_standard if standard is wanted] for wanted in (True, False)
-    ]
+    is_standard = [(entry.module.split(".")[0] in sys.stdlib_module_names, entry) for entry in set(imports)]
+    groups = [[entry for standard, entry in is_standard if standard is wanted] for wanted in (True, False)]
     return "\n".join("".join(_lines(group, width)) for group in groups if group)
 
 
@@ -41,9 +37,7 @@ def _lines(group: list[Import], width: int) -> list[str]:
     members: dict[str, list[Import]] = {}
     for entry in sorted((e for e in group if e.name), key=_member_key):
         # ruff keeps a renamed member on a line of its own (isort's combine-as-imports is off).
-        members.setdefault(entry.module + ("|" + _as(entry) if entry.alias else ""), []).append(
-            entry
-        )
+        members.setdefault(entry.module + ("|" + _as(entry) if entry.alias else ""), []).append(entry)
     for entries in members.values():
         names = [f"{entry.name}{_as(entry)}" for entry in entries]
         start = f"from {entries[0].module} import "
@@ -56,9 +50,7 @@ def _lines(group: list[Import], width: int) -> list[str]:
 
 def _member_key(entry: Import) -> tuple[str, bool, int, str]:
     """Sort modules alphabetically and members by kind: constants, classes, then the rest."""
-    kind = (
-        0 if entry.name.isupper() and len(entry.name) > 1 else 1 if entry.name[:1].isupper() else 2
-    )
+    kind = 0 if entry.name.isupper() and len(entry.name) > 1 else 1 if entry.name[:1].isupper() else 2
     return entry.module.casefold(), bool(entry.alias), kind, entry.name
 
 

@@ -159,9 +159,7 @@ def _record(change_set: ChangeSet, state: _State) -> _Record:
     return _Record(roots, files, directories, state.generated)
 
 
-def _write_journal(
-    change_set: ChangeSet, record: _Record, journal_dir: Path, number: int, disk: Disk
-) -> None:
+def _write_journal(change_set: ChangeSet, record: _Record, journal_dir: Path, number: int, disk: Disk) -> None:
     run = _run_directory(journal_dir, number)
     disk.make_directory(run.parent)
     disk.make_directory(run)
@@ -194,8 +192,7 @@ def _generated(change_set: ChangeSet, state: _State) -> dict[str, str]:
     written = {
         str(change.path): sha256(change.after)
         for change in change_set.changes
-        if change.after is not None
-        and (change.before is None or str(change.path) in state.generated)
+        if change.after is not None and (change.before is None or str(change.path) in state.generated)
     }
     return {**state.generated, **written}
 
@@ -215,8 +212,7 @@ def _undone(record: _Record, journal_dir: Path, number: int) -> ChangeSet:
                 "the file was edited since the run that wrote it",
                 where=file.path,
                 expected="what the run wrote, or what was there before",
-                remedy="keep the edit elsewhere, restore the file, and run undo again; "
-                "no file was restored",
+                remedy="keep the edit elsewhere, restore the file, and run undo again; no file was restored",
             )
         changes.append(Change(Path(file.path), _copy(file, index, journal_dir, number), content))
     return ChangeSet(tuple(Path(root) for root in record.roots), tuple(changes))

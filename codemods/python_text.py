@@ -22,9 +22,7 @@ def parse_module(text: str, where: str) -> cst.Module:
         ) from error
 
 
-def bracketed(
-    before: str, items: list[str], after: str, *, width: int, indent: str = "", hug: bool = False
-) -> str:
+def bracketed(before: str, items: list[str], after: str, *, width: int, indent: str = "", hug: bool = False) -> str:
     r"""Lay out ``before items after``: on one line if it fits, else one item per line.
 
     ``before`` ends with the opening bracket and ``after`` starts with the closing one. ``indent``

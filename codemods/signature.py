@@ -156,14 +156,8 @@ def _names(node: cst.CSTNode, names: dict[str, Import]) -> list[str] | None:
     """Return the names that an expression uses, None if one of them is not to be had."""
     if m.findall(node, m.SimpleString()) and not m.findall(node, m.Name("Literal")):
         return None  # a forward reference
-    attributes = {
-        id(cst.ensure_type(a, cst.Attribute).attr) for a in m.findall(node, m.Attribute())
-    }
-    used = [
-        cst.ensure_type(name, cst.Name).value
-        for name in m.findall(node, m.Name())
-        if id(name) not in attributes
-    ]
+    attributes = {id(cst.ensure_type(a, cst.Attribute).attr) for a in m.findall(node, m.Attribute())}
+    used = [cst.ensure_type(name, cst.Name).value for name in m.findall(node, m.Name()) if id(name) not in attributes]
     return used if all(name in names or hasattr(builtins, name) for name in used) else None
 
 

@@ -29,9 +29,7 @@ def sorted_place(keys: Sequence[str], new: str) -> int:
     place = bisect_right([keys[index] for index in backbone], new)
     left = backbone[place - 1] if place else None
     right = backbone[place] if place < len(backbone) else None
-    shared_left, shared_right = (
-        0 if index is None else _shared(keys[index], new) for index in (left, right)
-    )
+    shared_left, shared_right = (0 if index is None else _shared(keys[index], new) for index in (left, right))
     family = [
         index
         for index in set(range(len(keys))) - set(backbone)

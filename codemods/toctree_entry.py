@@ -90,12 +90,8 @@ CODEMOD = Codemod(
     parameters=(Parameter("page", "the tutorial's file name, such as Cedar-7B.md"),),
     transform=toctree_entry,
     examples=(
-        Example(
-            {"page": "Cedar3-70B.md"}, _BEFORE, _BEFORE.replace("VL.md\n", "VL.md\nCedar3-70B.md\n")
-        ),
-        Example(
-            {"page": "Birch-9B.md"}, _BEFORE, _BEFORE.replace("OCR.md\n", "OCR.md\nBirch-9B.md\n")
-        ),
+        Example({"page": "Cedar3-70B.md"}, _BEFORE, _BEFORE.replace("VL.md\n", "VL.md\nCedar3-70B.md\n")),
+        Example({"page": "Birch-9B.md"}, _BEFORE, _BEFORE.replace("OCR.md\n", "OCR.md\nBirch-9B.md\n")),
         Example({"page": "Yew.md"}, _BEFORE, _BEFORE.replace("1.5\n", "1.5\nYew.md\n")),
         Example({"page": "Willow-1.5.md"}, _BEFORE, _BEFORE),
         Example(

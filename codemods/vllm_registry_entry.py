@@ -52,9 +52,7 @@ def registry_entry(
                 expected=f"no entry, or {value}",
                 remedy="remove that entry first, or use the implementation that it names",
             )
-    source = bracketed(
-        f'"{architecture}": (', [f'"{part}"' for part in value], "),", width=WIDTH, indent=INDENT
-    )
+    source = bracketed(f'"{architecture}": (', [f'"{part}"' for part in value], "),", width=WIDTH, indent=INDENT)
     source = source.removeprefix(f'"{architecture}": ').removesuffix(",")
     return entries.insert(architecture, source, _sort_key)
 

@@ -12,37 +12,32 @@ DEFAULTS = ("--line-length", "88")
 """vLLM's line length, for a tree without ``pyproject.toml`` (a wheel's)."""
 
 
-def format_python(text: str, path: Path) -> str:
-    """Sort imports and lay out the code as ``ruff`` would if the file lay at ``path``.
+def format_python(text: str, root: Path, path: Path) -> str:
+    """Sort imports and lay out the code as ``ruff`` would if the file lay at ``path`` below ``root``.
 
     Raises:
         EnvironmentLacks: ruff is not installed, or does not take the text.
     """
-    settings = () if _has_settings(path) else DEFAULTS
+    settings = () if (root / "pyproject.toml").is_file() else DEFAULTS
     imports = ("check", "--select", "I,F401", "--fix-only", "--fix", "--exit-zero", "--quiet")
     for arguments in (imports, ("format", "--quiet")):
-        text = _ruff([*arguments, *settings, "--no-cache", "--stdin-filename", str(path), "-"], text, path)
+        text = _ruff([*arguments, *settings, "--no-cache", "--stdin-filename", path.as_posix(), "-"], text, root)
     return text
 
 
-def _has_settings(path: Path) -> bool:
-    return any((parent / "pyproject.toml").is_file() for parent in path.parents)
-
-
-def _ruff(arguments: list[str], text: str, path: Path) -> str:
-    directory = next(parent for parent in path.parents if parent.is_dir())
+def _ruff(arguments: list[str], text: str, root: Path) -> str:
     result = subprocess.run(
         [sys.executable, "-m", "ruff", *arguments],
         input=text,
         capture_output=True,
         text=True,
-        cwd=directory,
+        cwd=root,
         check=False,
     )
     if result.returncode != 0:
         raise EnvironmentLacks(
             f"ruff ended with {result.returncode}: {result.stderr.strip()[:400]}",
-            where=str(path),
+            where=str(root),
             expected="Python that ruff can lay out",
             remedy="install ruff beside scaffold; if it is there, this is a fault of scaffold's template",
         )

@@ -34,9 +34,7 @@ EDITS = [(c, e) for c, e in EXAMPLES if not c.creates]
 
 @pytest.mark.parametrize(("codemod", "example"), EDITS, ids=_ids(EDITS))
 def test_line_ends_of_the_file_are_kept(codemod: Codemod, example: Example):
-    before, after = (
-        t.replace("\r\n", "\n").replace("\n", "\r\n") for t in (example.before, example.after)
-    )
+    before, after = (t.replace("\r\n", "\n").replace("\n", "\r\n") for t in (example.before, example.after))
     if "\r\n" in before:
         assert codemod.run(before, example.arguments) == after
 
