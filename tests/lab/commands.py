@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,6 +33,34 @@ def run(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] 
         shown = " ".join(str(a) for a in arguments)
         raise SetupError(f"{shown}\nended with {result.returncode}:\n{result.stdout[-3000:]}")
     return result.stdout
+
+
+BUILD_TOOLS = (
+    "setuptools",
+    "setuptools-scm",
+    "setuptools-rust",
+    "cmake",
+    "wheel",
+    "ninja",
+    "packaging",
+    "jinja2",
+)
+"""pip asks a source distribution for its metadata before it hands it over; these are what that takes."""
+
+
+def build_environment(scratch: Path, packages: Path | None = None) -> Path:
+    """Make an environment with build tools, and with the packages of another one if given.
+
+    Returns:
+        Its Python.
+    """
+    run(sys.executable, "-m", "venv", scratch / "venv")
+    python = scratch / "venv" / "bin" / "python"
+    run(python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--upgrade", *BUILD_TOOLS)
+    if packages is not None:
+        (own,) = (scratch / "venv" / "lib").glob("python3.*/site-packages")
+        (own / "packages.pth").write_text(f"{packages}\n")
+    return python
 
 
 def git_commit_all(directory: Path, message: str) -> None:

