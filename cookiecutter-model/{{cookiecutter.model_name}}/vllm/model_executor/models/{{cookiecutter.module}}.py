@@ -1,3 +1,4 @@
+{% if cookiecutter.adapter %}
 {% include "adapter/header.py.jinja" %}
 {% include "adapter/imports.py.jinja" %}
 {% if cookiecutter.mlp %}
@@ -10,3 +11,4 @@
 {% include "adapter/layer.py.jinja" %}
 {% include "adapter/model.py.jinja" %}
 {% include "adapter/causal_lm.py.jinja" %}
+{% endif %}
