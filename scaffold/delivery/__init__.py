@@ -1,0 +1,1 @@
+"""What goes into the delivery repo, and the one signed-off commit."""

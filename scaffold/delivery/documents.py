@@ -1,0 +1,161 @@
+"""The delivery's part of the cookiecutter context: test config and tutorial, every value quoted for its place."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.delivery.capacity import GIB, hardware_sentence, smallest_tensor_parallel
+from scaffold.spec.facts import DecoderSpec, ExpertsSpec, ModelSpec
+
+TEST_LENGTH = 4096
+"""What the existing test configs of text models use."""
+TEXT_TASK = ("gsm8k", ("exact_match,strict-match", "exact_match,flexible-extract"), 5)
+IMAGE_TASK = ("mmmu_val", ("acc,none",), 0)
+"""Task, metrics and number of shots, as vllm-ascend's existing configs have them."""
+STAGE_NAMES = {"dummy": "A (dummy)", "real": "B (real)", "parity": "P (parity with transformers)"}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What test config and tutorial are filled from."""
+
+    model_name: str
+    checkpoint: Checkpoint
+    spec: ModelSpec
+    strategy: str
+    layout: str
+    trust_remote_code: bool
+    verdicts: Sequence[Mapping[str, Any]] = ()
+
+
+def delivery_context(delivery: Delivery) -> dict[str, Any]:
+    """Return the context of the delivery's documents."""
+    checkpoint, decoder = delivery.checkpoint, delivery.spec.decoder
+    experts = _num_experts(checkpoint, decoder)
+    size = smallest_tensor_parallel(checkpoint.weight_bytes)
+    length = _max_length(checkpoint)
+    task, metrics, shots = IMAGE_TASK if checkpoint.is_multimodal else TEXT_TASK
+    return {
+        "layout": delivery.layout,
+        "architecture": delivery.spec.architecture,
+        "kind": _kind(checkpoint, experts),
+        "summary": _summary(delivery.spec),
+        "support": SUPPORT[delivery.strategy],
+        "model_yaml": json.dumps(delivery.model_name),
+        "test_type": json.dumps("vllm-vlm" if checkpoint.is_multimodal else "vllm"),
+        "test_length": min(TEST_LENGTH, length or TEST_LENGTH),
+        "tensor_parallel_size": size,
+        "trust_remote_code": "true" if delivery.trust_remote_code else "false",
+        "num_experts": experts,
+        "task": json.dumps(task),
+        "task_metrics": {"names": [json.dumps(name) for name in metrics]},
+        "num_fewshot": shots,
+        "apply_chat_template": "true" if checkpoint.has_chat_template else "false",
+        "weight_size": f"{checkpoint.weight_bytes / GIB:.2f} GiB",
+        "weight_dtype": ", ".join(sorted({t.dtype for t in checkpoint.tensors.values()})),
+        "hardware": hardware_sentence(checkpoint.weight_bytes),
+        "max_position_embeddings": length or "an unstated length",
+        "serve_command": _serve_command(delivery, size, experts, length),
+        "curl_command": _curl(delivery),
+        "lm_eval_command": _lm_eval(delivery.model_name, task),
+        "verdicts": {"rows": [_row(v) for v in delivery.verdicts] or [NOT_VERIFIED]},
+        "on_npu": any(v["device"] == "npu" and v["outcome"] == "passed" for v in delivery.verdicts),
+    }
+
+
+NOT_VERIFIED = {"stage": "–", "weights": "–", "device": "–", "result": "nothing yet"}
+SUPPORT = {
+    "supported": "vLLM implements this architecture itself; nothing was added for it.",
+    "alias": "vLLM serves it by an implementation that it has for another architecture of the same form.",
+    "native": "vLLM serves it by a native implementation that was added for it.",
+    "transformers": "vLLM serves it through its Transformers modeling backend.",
+}
+
+
+def _row(verdict: Mapping[str, Any]) -> dict[str, str]:
+    tensor_parallel = verdict["numbers"].get("tensor_parallel_size", 1)
+    return {
+        "stage": f"{STAGE_NAMES[verdict['stage']]}, tensor-parallel {tensor_parallel}",
+        "weights": "random" if verdict["stage"] == "dummy" else "real",
+        "device": str(verdict["device"]).upper(),
+        "result": f"{verdict['outcome']}: {verdict['reason']}".replace("|", "/").replace("\n", " "),
+    }
+
+
+def _kind(checkpoint: Checkpoint, experts: int) -> str:
+    form = "mixture-of-experts" if experts else "dense"
+    return f"multimodal {form} model" if checkpoint.is_multimodal else f"{form} language model"
+
+
+def _num_experts(checkpoint: Checkpoint, decoder: DecoderSpec | None) -> int:
+    if decoder is not None:
+        block = decoder.layer.feed_forward
+        return int(block.num_experts.value) if isinstance(block, ExpertsSpec) else 0
+    numbers = {
+        part
+        for name in checkpoint.tensors
+        for before, part in zip(name.split("."), name.split(".")[1:])
+        if before == "experts" and part.isdigit()
+    }
+    return len(numbers)
+
+
+def _summary(spec: ModelSpec) -> str:
+    shown = {fact.name: fact.value for fact in spec.facts}
+    wanted = ("layers", "hidden size", "attention", "rope", "MLP", "experts", "router", "shared experts")
+    parts = [f"{name} {shown[name]}" if name != "attention" else shown[name] for name in wanted if name in shown]
+    return "; ".join(parts) or f"model type `{spec.model_type}`"
+
+
+def _max_length(checkpoint: Checkpoint) -> int:
+    value = checkpoint.text_config.get("max_position_embeddings")
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _serve_command(delivery: Delivery, size: int, experts: int, length: int) -> str:
+    lines = [
+        "export HCCL_OP_EXPANSION_MODE=AIV",
+        "",
+        f"vllm serve {shlex.quote(f'/models/{delivery.model_name}')} \\",
+        f"    --served-model-name {shlex.quote(delivery.model_name)} \\",
+        f"    --tensor-parallel-size {size} \\",
+    ]
+    if experts:
+        lines.append("    --enable-expert-parallel \\")
+    if delivery.trust_remote_code:
+        lines.append("    --trust-remote-code \\")
+    if delivery.strategy == "transformers":
+        lines.append("    --model-impl transformers \\")
+    if length:
+        lines.append(f"    --max-model-len {min(length, 131072)} \\")
+    return "\n".join([*lines, "    --max-num-seqs 16 \\", "    --port 8000"])
+
+
+def _curl(delivery: Delivery) -> str:
+    name = delivery.model_name
+    if delivery.checkpoint.has_chat_template:
+        path, body = "chat/completions", {"model": name, "messages": [{"role": "user", "content": "Who are you?"}]}
+    else:
+        path, body = "completions", {"model": name, "prompt": "The future of AI is"}
+    text = json.dumps({**body, "max_tokens": 64, "temperature": 0}, indent=4, ensure_ascii=False)
+    return (
+        f"curl http://localhost:8000/v1/{path} \\\n"
+        "    -H 'Content-Type: application/json' \\\n"
+        f"    -d {shlex.quote(text)}"
+    )
+
+
+def _lm_eval(name: str, task: str) -> str:
+    arguments = f"model={name},base_url=http://127.0.0.1:8000/v1/completions,tokenizer=/models/{name}"
+    return (
+        "lm_eval \\\n"
+        "    --model local-completions \\\n"
+        f"    --model_args {shlex.quote(arguments)} \\\n"
+        f"    --tasks {task} \\\n"
+        "    --output_path ./"
+    )

@@ -1,0 +1,45 @@
+"""How a vllm-ascend tree is laid out: what differs between its versions, as rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.errors import UsageError
+
+TUTORIALS = Path("docs/source/tutorials/models")
+INDEX = TUTORIALS / "index.md"
+MKDOCS = Path("mkdocs.yml")
+NAV_TITLES = Path("docs/hooks/nav_titles.py")
+TEST_CONFIGS = Path("tests/e2e/models/configs")
+PATCHES = Path("vllm_ascend/patch")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A form of the documentation: ``myst`` up to 0.23, ``mkdocs`` on main since 2026."""
+
+    name: str
+    index: Path
+    """The file that lists the tutorials."""
+    titles: Path | None
+    """The file that holds page titles, where there is one."""
+
+
+def detect(root: Path) -> Layout:
+    """Return the layout of a tree, by the files that it has.
+
+    Raises:
+        UsageError: it is no vllm-ascend source tree, or of a form that is not known.
+    """
+    if (root / INDEX).is_file() and (root / TEST_CONFIGS).is_dir():
+        if (root / MKDOCS).is_file():
+            return Layout("mkdocs", MKDOCS, NAV_TITLES if (root / NAV_TITLES).is_file() else None)
+        if "{toctree}" in (root / INDEX).read_text(encoding="utf-8"):
+            return Layout("myst", INDEX, None)
+    raise UsageError(
+        "no vllm-ascend source tree of a known form",
+        where=str(root),
+        expected=f"{INDEX} with a toctree, or {MKDOCS}, and {TEST_CONFIGS}/",
+        remedy="pass the root of a vllm-ascend checkout of 0.18 or later with --delivery",
+    )
