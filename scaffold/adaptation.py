@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from codemods import ChangeSet, Refusal, apply, generated_digest, undo
-from scaffold.checkpoint.read import read_checkpoint
+from codemods import ChangeSet, Refusal, apply, undo
 from scaffold.delivery.commit import check_delivery_repo, commit
-from scaffold.delivery.documents import Delivery, delivery_context
+from scaffold.delivery.documents import verdict_context
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 from scaffold.delivery.message import commit_message
 from scaffold.delivery.sign_off import check_sign_off
-from scaffold.digests import present_digests
+from scaffold.evidence import gather
 from scaffold.plan import Plan, tidy
-from scaffold.roots.vllm_tree import read_vllm_tree
-from scaffold.spec.facts import ModelSpec
 from scaffold.template import render
 from scaffold.workspace import Workspace
 
@@ -24,6 +24,8 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
 
     A later run for the same model keeps the files of the earlier one in its record: they belong to one commit.
     """
+    if plan.request.delivery.resolve() / TUTORIALS / f"{plan.name}.md" in plan.changes.paths:
+        shutil.rmtree(workspace.documents_journal, ignore_errors=True)  # what it could take back is overwritten now
     apply(plan.changes, workspace.journal)
     earlier: dict[str, list[str]] = {}
     if plan.name in workspace.planned():
@@ -41,17 +43,16 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
             "name": plan.name,
             "architecture": plan.spec.architecture,
             "strategy": plan.strategy.name,
-            "layout": plan.layout.name,
+            "documents": plan.documents,
             "checkpoint": str(plan.checkpoint.path.resolve()),
             "vllm": str(plan.request.vllm.resolve()),
             "delivery": str(plan.request.delivery.resolve()),
-            "trust_remote_code": plan.request.trust_remote_code,
             **files,
         },
     )
 
 
-def commit_plan(name: str, spec: ModelSpec, workspace: Workspace, accepted_device: str) -> str:
+def commit_plan(name: str, workspace: Workspace, accepted_device: str) -> str:
     """Check the evidence, fill the tutorial with it, and make the one commit.
 
     Returns:
@@ -61,44 +62,32 @@ def commit_plan(name: str, spec: ModelSpec, workspace: Workspace, accepted_devic
         Refused: the evidence does not suffice.
         UsageError: nothing was planned, or the repo is not fit for a commit.
     """
-    record = workspace.record(name)
-    checkpoint = read_checkpoint(Path(record["checkpoint"]))
-    delivery = Path(record["delivery"])
-    files = [Path(file) for file in record["delivery_files"]]
-    digests = present_digests(read_vllm_tree(Path(record["vllm"])), delivery, files, checkpoint)
-    verdicts = workspace.verdicts(name)
-    check_sign_off(verdicts, digests, accepted_device)
+    evidence = gather(workspace, name)
+    record, delivery = evidence.record, Path(evidence.record["delivery"])
+    check_sign_off(evidence.verdicts, evidence.digests, accepted_device)
     check_delivery_repo(delivery)
-    current = [v for v in verdicts if v["digests"] == digests]
-    document = Delivery(
-        model_name=name,
-        checkpoint=checkpoint,
-        spec=spec,
-        strategy=record["strategy"],
-        layout=record["layout"],
-        trust_remote_code=record["trust_remote_code"],
-        verdicts=current,
-    )
-    _fill_tutorial(document, delivery, workspace)
+    _fill_tutorial(name, {**record["documents"], **verdict_context(evidence.current)}, delivery, workspace)
+    files = [Path(file) for file in record["delivery_files"]]
     message = commit_message(
         name,
         record["architecture"],
         record["strategy"],
         files,
         [Path(file) for file in record["vllm_files"]],
-        current,
+        evidence.current,
     )
     return commit(delivery, files, message)
 
 
-def _fill_tutorial(document: Delivery, delivery: Path, workspace: Workspace) -> None:
+def _fill_tutorial(name: str, documents: Mapping[str, Any], delivery: Path, workspace: Workspace) -> None:
     """Write the tutorial anew with the verdicts in it, unless a person has edited it."""
-    path = TUTORIALS / f"{document.model_name}.md"
-    context = {"delivery": delivery_context(document), "adapter": False, "module": "unused"}
-    text = tidy(render({**context, "model_name": document.model_name})[path.as_posix()])
-    generated = generated_digest(workspace.journal, delivery / path)
+    path = TUTORIALS / f"{name}.md"
+    context = {"model_name": name, "module": "unused", "adapter": False, "delivery": documents}
+    text = tidy(render(context)[path.as_posix()])
     try:
-        changes = ChangeSet(roots=(delivery,)).create(delivery / path, text, generated=generated)
+        changes = ChangeSet(roots=(delivery,)).create(
+            delivery / path, text, generated=workspace.generated(delivery / path)
+        )
     except Refusal:
         return  # edited by hand since: it stays as its author wants it
     apply(changes, workspace.documents_journal)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codemods import ChangeSet, find_codemod, generated_digest, target_file
+from codemods import ChangeSet, find_codemod, target_file
 from scaffold.adapter.context import adapter_context, module_name
 from scaffold.candidates import comparable
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.delivery.commit import check_delivery_repo
-from scaffold.delivery.documents import Delivery, delivery_context
+from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS, Layout, detect
-from scaffold.errors import Refused
+from scaffold.errors import EnvironmentLacks, Refused
 from scaffold.formatting import format_python
 from scaffold.names import model_name
 from scaffold.patches import add_worker_patch
@@ -39,18 +39,27 @@ from scaffold.weights.prove import Proof, prove
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asks for. ``transformers`` is the package directory of the target environment."""
+    """What the user asks for.
+
+    Attributes:
+        transformers: the package directory of the target environment.
+        generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
+        registered_by_us: architectures that an earlier run of ours registered: they do not count as known.
+        verdicts: what was shown of the model so far, for the tutorial.
+    """
 
     checkpoint: Path
     vllm: Path
     delivery: Path
-    journal: Path
     name: str | None = None
     strategy: str = "auto"
     modeling: Path | None = None
     transformers: Path | None = None
     patches: Sequence[str] = ()
     trust_remote_code: bool = False
+    generated: Callable[[Path], str | None] = lambda path: None
+    registered_by_us: Sequence[str] = ()
+    verdicts: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,8 @@ class Plan:
     layout: Layout
     changes: ChangeSet
     notes: tuple[str, ...]
+    documents: Mapping[str, Any]
+    """What test config and tutorial are filled from, but for the verdicts."""
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """Return the files below a root that the plan creates or edits, relative to it."""
@@ -73,7 +84,7 @@ class Plan:
         return tuple(p.relative_to(root) for p in self.changes.paths if p.is_relative_to(root))
 
 
-def make_plan(request: Request, verdicts: Sequence[Mapping[str, Any]] = ()) -> Plan:
+def make_plan(request: Request) -> Plan:
     """Plan the adaptation of a checkpoint.
 
     Raises:
@@ -93,15 +104,18 @@ def make_plan(request: Request, verdicts: Sequence[Mapping[str, Any]] = ()) -> P
         request.transformers,
         request.modeling,
     )
+    registry = {key: entry for key, entry in tree.registry.items() if key not in request.registered_by_us}
+    if source is None and request.transformers is None and checkpoint.architecture not in registry:
+        raise EnvironmentLacks(
+            f"no modeling source of {checkpoint.architecture}: no environment with transformers to look in",
+            where=str(request.checkpoint),
+            expected="the environment that will serve the model, or the source itself",
+            remedy="pass its Python with --python, or the file with --modeling",
+        )
     spec = read_spec(checkpoint, source)
-    strategy = decide(
-        spec,
-        tree.registry,
-        lambda: comparable(checkpoint, request.transformers, tree.registry),
-        request.strategy,
-    )
-    work = _Work(request, name, checkpoint, spec, strategy, tree, layout, verdicts)
-    return work.plan()
+    candidates = lambda: comparable(checkpoint, request.transformers, registry)  # noqa: E731
+    strategy = decide(spec, registry, candidates, request.strategy)
+    return _Work(request, name, checkpoint, spec, strategy, tree, layout).plan()
 
 
 class _Work:
@@ -116,10 +130,12 @@ class _Work:
         strategy: Strategy,
         tree: VllmTree,
         layout: Layout,
-        verdicts: Sequence[Mapping[str, Any]],
     ) -> None:
         self.request, self.name, self.checkpoint, self.spec = request, name, checkpoint, spec
-        self.strategy, self.tree, self.layout, self.verdicts = strategy, tree, layout, verdicts
+        self.strategy, self.tree, self.layout = strategy, tree, layout
+        self.documents = delivery_context(
+            Delivery(name, checkpoint, spec, strategy.name, layout.name, request.trust_remote_code)
+        )
         self.notes: list[str] = []
         self.proof: Proof | None = None
 
@@ -134,6 +150,8 @@ class _Work:
             changes = self._register(changes, entry.module, entry.class_name, entry.table)
         if not self.checkpoint.is_multimodal:
             self.notes.append("no processor stub: the checkpoint has no vision config and no image processor files")
+        elif self.strategy.name != "native":
+            self.notes.append(f"no processor stub: with the strategy {self.strategy.name} vLLM has the processor")
         changes = self._documents(changes, rendered)
         for target in self.request.patches:
             changes = add_worker_patch(changes, self.request.vllm, self.request.delivery, self.name, target)
@@ -147,21 +165,12 @@ class _Work:
             layout=self.layout,
             changes=changes,
             notes=tuple(self.notes),
+            documents=self.documents,
         )
 
     def _context(self, module: str) -> dict[str, Any]:
         context: dict[str, Any] = {
-            "delivery": delivery_context(
-                Delivery(
-                    model_name=self.name,
-                    checkpoint=self.checkpoint,
-                    spec=self.spec,
-                    strategy=self.strategy.name,
-                    layout=self.layout.name,
-                    trust_remote_code=self.request.trust_remote_code,
-                    verdicts=self.verdicts,
-                )
-            ),
+            "delivery": {**self.documents, **verdict_context(self.request.verdicts)},
             "processor_files": ", ".join(self.checkpoint.processor_files),
             "adapter": False,
         }
@@ -230,7 +239,7 @@ class _Work:
         return changes
 
     def _create(self, changes: ChangeSet, path: Path, text: str) -> ChangeSet:
-        return changes.create(path, text, generated=generated_digest(self.request.journal, path))
+        return changes.create(path, text, generated=self.request.generated(path))
 
 
 def tidy(text: str) -> str:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
-from scaffold.digests import present_digests
-from scaffold.roots.vllm_tree import read_vllm_tree
+from scaffold.evidence import gather
 from scaffold.workspace import Workspace
-from validators.engine import Engine, check_import_path
+from validators.engine import Engine, check_command, check_import_path
 from validators.gates import Gate, run_dummy, run_real
 from validators.parity import make_prompts, run_reference
 from validators.serve import ServePlan, check_port
@@ -50,17 +49,14 @@ def validate(
         UsageError: nothing was planned for the model.
         Problem: the environment runs another tree, the port is taken, there is no reference.
     """
-    record = workspace.record(name)
-    tree = read_vllm_tree(Path(record["vllm"]))
-    check_import_path(engine, tree.root)
-    check_port(options.port)
-    delivery = Path(record["delivery"])
-    digests = present_digests(tree, delivery, map(Path, record["delivery_files"]), checkpoint)
+    evidence = gather(workspace, name, checkpoint)
+    record = evidence.record
+    preflight(engine, Path(record["vllm"]), options.port)
     gate = Gate(
         plan=_serve_plan(workspace, name, checkpoint, engine, options, record["strategy"]),
         has_chat_template=checkpoint.has_chat_template,
         is_multimodal=checkpoint.is_multimodal,
-        digests=digests,
+        digests=evidence.digests,
         logs=workspace.logs(name),
         report=report,
     )
@@ -83,6 +79,17 @@ def validate(
         if not verdicts[-1].passed:
             break
     return verdicts
+
+
+def preflight(engine: Engine, vllm: Path, port: int) -> None:
+    """Check what can be known before a server is started.
+
+    Raises:
+        Problem: the environment runs another tree or has no ``vllm`` command, or the port is taken.
+    """
+    check_import_path(engine, vllm)
+    check_command(engine)
+    check_port(port)
 
 
 def _serve_plan(

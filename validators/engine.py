@@ -90,6 +90,23 @@ def check_import_path(engine: Engine, root: Path) -> None:
         )
 
 
+def check_command(engine: Engine) -> Path:
+    """Return the ``vllm`` command of the environment.
+
+    Raises:
+        Problem: there is none beside its Python.
+    """
+    command = engine.python.parent / "vllm"
+    if not command.is_file():
+        raise Problem(
+            "no vllm command",
+            where=str(command),
+            expected="the vllm command beside the environment's Python",
+            remedy=HOW_TO_GET,
+        )
+    return command
+
+
 def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     """Return the environment for a target process: this one's, without our own Python's settings."""
     hidden = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")

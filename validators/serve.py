@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from validators.engine import Engine
+from validators.engine import Engine, check_command
 from validators.problem import Problem
 from validators.processes import ProcessTree
 from validators.redact import redact
@@ -100,13 +100,7 @@ class Server:
 
     def __enter__(self) -> Server:
         check_port(self.plan.port)
-        if not Path(self.plan.argv()[0]).is_file():
-            raise Problem(
-                "no vllm command",
-                where=self.plan.argv()[0],
-                expected="the vllm command beside the environment's Python",
-                remedy="install vLLM in that environment",
-            )
+        check_command(self.plan.engine)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._file = self.log.open("wb")
         self.tree = ProcessTree(self.plan.argv(), self.plan.cwd, self.plan.environment(), self._file)

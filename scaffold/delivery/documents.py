@@ -30,11 +30,10 @@ class Delivery:
     strategy: str
     layout: str
     trust_remote_code: bool
-    verdicts: Sequence[Mapping[str, Any]] = ()
 
 
 def delivery_context(delivery: Delivery) -> dict[str, Any]:
-    """Return the context of the delivery's documents."""
+    """Return the context of the delivery's documents, but for what the gates showed: see `verdict_context`."""
     checkpoint, decoder = delivery.checkpoint, delivery.spec.decoder
     experts = _num_experts(checkpoint, decoder)
     size = smallest_tensor_parallel(checkpoint.weight_bytes)
@@ -63,8 +62,14 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
         "serve_command": _serve_command(delivery, size, experts, length),
         "curl_command": _curl(delivery),
         "lm_eval_command": _lm_eval(delivery.model_name, task),
-        "verdicts": {"rows": [_row(v) for v in delivery.verdicts] or [NOT_VERIFIED]},
-        "on_npu": any(v["device"] == "npu" and v["outcome"] == "passed" for v in delivery.verdicts),
+    }
+
+
+def verdict_context(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the part of the context that comes from the gates."""
+    return {
+        "verdicts": {"rows": [_row(v) for v in verdicts] or [NOT_VERIFIED]},
+        "on_npu": any(v["device"] == "npu" and v["outcome"] == "passed" for v in verdicts),
     }
 
 

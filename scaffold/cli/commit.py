@@ -1,0 +1,30 @@
+"""``scaffold commit``: one signed-off commit, on evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scaffold.adaptation import commit_plan
+from scaffold.cli.output import Output, reporting
+from scaffold.cli.present import show_commit
+from scaffold.cli.roots import Settings, name_option, work_option
+from scaffold.names import model_name
+
+
+@click.command("commit")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@name_option
+@work_option
+@click.option("--accept-device", help="Let evidence of another device than an NPU suffice, such as cpu.")
+@reporting
+def command(output: Output, checkpoint: Path, **given: Any) -> None:
+    """Commit what was planned for CHECKPOINT to the delivery repo, signed off, and nothing else.
+
+    It is refused unless stage real passed on exactly these trees and this checkpoint.
+    """
+    settings = Settings(given)
+    name = model_name(settings.get("name"), checkpoint)
+    show_commit(output, commit_plan(name, settings.workspace(), settings.get("accept_device") or "npu"))

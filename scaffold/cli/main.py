@@ -1,0 +1,71 @@
+"""The group of commands, and what every command ends with: an exit code and one message."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+COMMANDS = {
+    "inspect": "What a checkpoint's model is, fact by fact, with evidence.",
+    "new-model": "The main job: plan, generate, patch; on request also serve and commit.",
+    "validate": "Serve a planned model and let it answer real requests.",
+    "commit": "One signed-off commit of the planned files, if the evidence suffices.",
+    "undo": "Take back the last run.",
+    "codemod": "Codemods on their own: list, show, run.",
+}
+"""Name and help line of each command; ``new-model`` is ``command`` in ``scaffold/cli/new_model.py``."""
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is called: ``--help`` and ``--version`` stay fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"scaffold.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="vllm-ascend-scaffold", prog_name="scaffold")
+def scaffold() -> None:
+    """Bring a model onto vLLM for Ascend NPU: from a checkpoint directory to one signed-off commit.
+
+    Exit codes: 0 done, 1 a check or gate says no, 2 the input or the call is wrong, 3 the environment lacks something.
+    Defaults come from scaffold.toml, [tool.scaffold] in pyproject.toml, and SCAFFOLD_*.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        sys.exit(scaffold.main(standalone_mode=False))
+    except click.exceptions.Abort:
+        click.echo("interrupted: what was started has been ended", err=True)
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """End as on Ctrl-C, so that servers are ended too."""
+    raise KeyboardInterrupt

@@ -1,0 +1,105 @@
+"""What a command says: one JSON document on stdout, or tables; progress and errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec
+
+import click
+
+SCHEMA = 1
+P = ParamSpec("P")
+
+
+class Output:
+    """Where a command's words go. With ``--json`` stdout holds the document and nothing else."""
+
+    def __init__(self, as_json: bool, quiet: bool, verbose: bool) -> None:
+        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
+        self._started = time.monotonic()
+        self._document: dict[str, Any] = {}
+
+    def progress(self, text: str) -> None:
+        """Say what is being done, and when since the start."""
+        if not self.quiet:
+            click.echo(f"[{time.monotonic() - self._started:6.1f} s] {text}", err=True)
+
+    def line(self, text: str = "") -> None:
+        """Say a result."""
+        if not self.quiet:
+            click.echo(text, err=self.as_json)
+
+    def diff(self, text: str) -> None:
+        """Show a diff, in colours on a terminal."""
+        colours = {"+": "green", "-": "red", "@": "cyan"}
+        for line in text.splitlines():
+            self.line(click.style(line, fg=colours.get(line[:1])))
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Show a table."""
+        if self.quiet:
+            return
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        console = Console(file=sys.stderr if self.as_json else sys.stdout)
+        if not console.is_terminal:
+            console.width = 150
+        table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+        console.print(table)
+
+    def document(self, values: Mapping[str, Any]) -> None:
+        """Add to the JSON document, which is written when the command ends."""
+        self._document |= values
+
+    def finish(self) -> None:
+        """Write the JSON document if it was asked for."""
+        if self.as_json:
+            click.echo(json.dumps({"schema": SCHEMA, **self._document}, indent=2, ensure_ascii=False))
+
+    def error(self, error: Exception) -> None:
+        """Say what was found, where, what was expected and what to do."""
+        parts = {name: str(getattr(error, name)) for name in ("found", "where", "expected", "remedy")}
+        self.document({"error": {"kind": type(error).__name__, **parts}})
+        click.echo(
+            f"{click.style('error', fg='red', bold=True)}: {parts['where']}: {parts['found']}\n"
+            f"  expected: {parts['expected']}\n"
+            f"  remedy:   {parts['remedy']}",
+            err=True,
+        )
+
+
+STYLES = {"passed": "bold green", "failed": "bold red", "false-ready": "bold red"}
+
+
+def reporting(command: Callable[..., int | None]) -> Callable[..., None]:
+    """Give a command its `Output` as first argument, and end it with the right exit code."""
+
+    @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
+    @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+    @click.option("-v", "--verbose", is_flag=True, help="More of the evidence.")
+    @wraps(command)
+    def run(*args: Any, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
+        from codemods import Refusal
+        from scaffold.errors import ScaffoldError
+        from validators.problem import Problem
+
+        output = Output(as_json, quiet, verbose)
+        try:
+            code = command(output, *args, **options) or 0
+        except (ScaffoldError, Refusal, Problem) as error:
+            output.error(error)
+            code = error.exit_code
+        output.finish()
+        click.get_current_context().exit(code)
+
+    return run

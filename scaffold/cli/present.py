@@ -1,0 +1,115 @@
+"""Plans, verdicts and commits as tables for people and as parts of the JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scaffold.cli.output import Output
+from scaffold.plan import Plan
+from validators.verdict import Verdict
+
+
+def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
+    """Return what ``new-model --json`` says of a plan."""
+    proof = plan.proof
+    return {
+        "name": plan.name,
+        "architecture": plan.spec.architecture,
+        "strategy": plan.strategy.name,
+        "why": list(plan.strategy.why),
+        "placement": "vllm",
+        "dry_run": dry_run,
+        "files": [
+            {"path": str(change.path), "action": "create" if change.before is None else "edit"}
+            for change in plan.changes.changes
+        ],
+        "holes": [{"where": h.where, "what": h.what, "evidence": h.evidence} for h in plan.spec.holes],
+        "weights": {
+            "tensors": len(plan.checkpoint.tensors),
+            "routed": proof.routed if proof else None,
+            "ignored": proof.ignored if proof else None,
+            "unrouted": list(proof.unrouted) if proof else None,
+        },
+        "notes": list(plan.notes),
+        "diff": plan.changes.diff(_labels(plan)),
+    }
+
+
+def show_plan(output: Output, plan: Plan) -> None:
+    """Show the decision, the diff and the files."""
+    output.line(f"{plan.name}: {plan.spec.architecture}, strategy {plan.strategy.name}")
+    for reason in plan.strategy.why:
+        output.line(f"  {reason}")
+    for hole in plan.spec.holes:
+        output.line(f"  hole: {hole.what} ({hole.evidence})")
+    for note in plan.notes:
+        output.line(f"  {note}")
+    if plan.proof:
+        counts = f"{plan.proof.routed} routed, {plan.proof.ignored} left out with a reason"
+        output.line(f"  weights: {plan.proof.tensors} tensors, {counts}, {len(plan.proof.unrouted)} unrouted")
+    output.line()
+    output.diff(plan.changes.diff(_labels(plan)))
+    rows = [
+        ("create" if change.before is None else "edit", str(change.path), _size(change.before, change.after))
+        for change in plan.changes.changes
+    ]
+    if rows:
+        output.table("Files", ("action", "path", "lines"), rows)
+
+
+def show_verdicts(output: Output, verdicts: Sequence[Verdict]) -> None:
+    """Show what the gates concluded, and where the evidence lies."""
+    rows = [
+        (
+            verdict.stage,
+            str(verdict.numbers.get("tensor_parallel_size", "")),
+            verdict.device,
+            verdict.outcome,
+            verdict.reason,
+            f"{sum(verdict.seconds.values()):.1f}" if verdict.stage != "parity" else f"{verdict.seconds['parity']:.1f}",
+        )
+        for verdict in verdicts
+    ]
+    output.table("Verdicts", ("stage", "tp", "device", "outcome", "why", "seconds"), rows)
+    for verdict in verdicts:
+        if not verdict.passed:
+            output.line(f"{verdict.stage}: log {verdict.log}")
+            for finding in verdict.findings:
+                output.line(f"  {finding['id']}: {finding['meaning']}; {finding['remedy']}")
+
+
+def verdicts_document(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return the verdicts' part of the JSON document."""
+    return {
+        "verdicts": [
+            {
+                "stage": verdict.stage,
+                "outcome": verdict.outcome,
+                "reason": verdict.reason,
+                "device": verdict.device,
+                "command": verdict.command,
+                "seconds": dict(verdict.seconds),
+                "numbers": dict(verdict.numbers),
+                "log": verdict.log,
+            }
+            for verdict in verdicts
+        ]
+    }
+
+
+def show_commit(output: Output, commit: str) -> None:
+    """Show the commit that was made."""
+    output.document({"commit": commit})
+    output.line(f"commit {commit}")
+
+
+def _labels(plan: Plan) -> dict[str, Path]:
+    """Return label → root for the diff: apply each part with ``git apply -p2`` inside its root."""
+    return {"vllm": plan.request.vllm, "delivery": plan.request.delivery}
+
+
+def _size(before: bytes | None, after: bytes | None) -> str:
+    old, new = (len((text or b"").splitlines()) for text in (before, after))
+    return f"+{new - old}" if new >= old else str(new - old)

@@ -1,0 +1,156 @@
+"""The roots of a run and the environment that serves, from options, settings, or the container's layout."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from scaffold.errors import EnvironmentLacks, UsageError
+from scaffold.settings import container_root, defaults
+from scaffold.workspace import Workspace
+from validators.engine import HOW_TO_GET, Engine, probe
+
+F = TypeVar("F", bound=Callable[..., Any])
+DIRECTORY = click.Path(path_type=Path, file_okay=True)
+
+
+def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Join option decorators into one, in the order in which they are listed."""
+
+    def join(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return join
+
+
+work_option = click.option("--work", type=DIRECTORY, help="From where `vllm serve` is started; keeps .scaffold/.")
+name_option = click.option("--name", help="The model's name (default: the checkpoint's folder).")
+python_option = click.option(
+    "--python", type=DIRECTORY, help="The environment that serves (default: where `vllm` is found)."
+)
+tree_options = options(
+    click.option("--vllm", type=DIRECTORY, help="The vLLM source tree."),
+    click.option("--vllm-ascend", type=DIRECTORY, help="The vllm-ascend source tree."),
+    click.option("--delivery", type=DIRECTORY, help="The repo that is committed to (default: --vllm-ascend)."),
+)
+serve_options = options(
+    click.option("--port", type=click.IntRange(1, 65535), help="Port of the server (default: 8000)."),
+    click.option("--tp", help="Tensor-parallel sizes, such as 1,2 (default: 1)."),
+    click.option("--dtype", help="vllm serve --dtype (default: auto)."),
+    click.option("--max-model-len", type=click.IntRange(min=1), help="vllm serve --max-model-len."),
+    click.option("--enforce-eager", is_flag=True, help="vllm serve --enforce-eager."),
+    click.option("--trust-remote-code", is_flag=True, help="Let vLLM and transformers run the checkpoint's code."),
+)
+
+
+class Settings:
+    """Options as given, then the defaults of files and environment, then the container's layout."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.given, self.defaults = given, defaults(Path.cwd())
+
+    def get(self, name: str) -> Any:
+        """Return a value or None."""
+        value = self.given.get(name)
+        return value if value not in (None, False, ()) else self.defaults.get(name, value)
+
+    def number(self, name: str) -> int | None:
+        """Return a whole number or None.
+
+        Raises:
+            UsageError: a settings file or variable has something else.
+        """
+        value = self.get(name)
+        try:
+            return None if value is None else int(value)
+        except (TypeError, ValueError) as error:
+            raise _no(name, value, "a whole number") from error
+
+    def switch(self, name: str) -> bool:
+        """Return whether something is on."""
+        return str(self.get(name) or "").lower() in ("true", "1", "yes", "on")
+
+    def path(self, name: str) -> Path | None:
+        """Return a path or None."""
+        value = self.get(name)
+        return None if value is None else Path(value)
+
+    def tensor_parallel_sizes(self) -> tuple[int, ...]:
+        """Return the sizes asked for."""
+        value = self.get("tp") or "1"
+        try:
+            sizes = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            sizes = ()
+        if not sizes or min(sizes) < 1:
+            raise _no("tp", value, "whole numbers such as 1,2")
+        return sizes
+
+    def vllm(self) -> Path:
+        """Return the vLLM source tree.
+
+        Raises:
+            UsageError: none is named, and the container's is not there.
+        """
+        return self._root("vllm", self.path("vllm") or container_root("vllm"), "the root of a vLLM checkout")
+
+    def delivery(self) -> Path:
+        """Return the delivery repo.
+
+        Raises:
+            UsageError: none is named, and the container's is not there.
+        """
+        path = self.path("delivery") or self.path("vllm_ascend") or container_root("vllm_ascend")
+        return self._root("delivery", path, "the root of a vllm-ascend checkout")
+
+    def workspace(self) -> Workspace:
+        """Return the work directory's state.
+
+        Raises:
+            UsageError: it is no directory.
+        """
+        work = self.path("work") or container_root("work") or Path.cwd()
+        if not work.is_dir():
+            raise UsageError("no such directory", where=str(work), expected="a directory", remedy="make it first")
+        return Workspace(work.resolve())
+
+    def engine(self) -> Engine | None:
+        """Return the environment that serves, or None if none is named and there is no ``vllm`` command.
+
+        Raises:
+            Problem: the Python that is named has no vLLM.
+        """
+        python = self.path("python")
+        if python is None:
+            command = shutil.which("vllm")
+            python = Path(command).parent / "python" if command else None
+        return None if python is None else probe(python.absolute())
+
+    def _root(self, name: str, path: Path | None, expected: str) -> Path:
+        if path is None:
+            raise _no(name, "nothing", expected)
+        if not path.is_dir():
+            raise _no(name, f"{path}, which is no directory", expected)
+        return path.resolve()
+
+
+def required(engine: Engine | None) -> Engine:
+    """Return the engine.
+
+    Raises:
+        EnvironmentLacks: there is none.
+    """
+    if engine is None:
+        raise EnvironmentLacks("no engine", where="PATH", expected="the command vllm", remedy=HOW_TO_GET)
+    return engine
+
+
+def _no(name: str, found: Any, expected: str) -> UsageError:
+    option = "--" + name.replace("_", "-")
+    return UsageError(str(found), where=option, expected=expected, remedy=f"pass it with {option}, or in scaffold.toml")

@@ -1,0 +1,21 @@
+"""``scaffold undo``: the last run, taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from scaffold.adaptation import undo_last
+from scaffold.cli.output import Output, reporting
+from scaffold.cli.roots import Settings, work_option
+
+
+@click.command("undo")
+@work_option
+@reporting
+def command(output: Output, **given: Any) -> None:
+    """Take back the last run of this work directory, every byte of it. A commit that was made stays in git."""
+    files = undo_last(Settings(given).workspace())
+    output.table("As before again", ("path",), [(str(file),) for file in files])
+    output.document({"files": [str(file) for file in files]})

@@ -1,0 +1,42 @@
+"""``scaffold validate``: the gates, for a model that was planned before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.cli.output import Output, reporting
+from scaffold.cli.present import show_verdicts, verdicts_document
+from scaffold.cli.roots import Settings, name_option, python_option, required, serve_options, work_option
+from scaffold.cli.serving import serve_settings
+from scaffold.names import model_name
+from scaffold.validation import STAGES, validate
+
+
+@click.command("validate")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--stage", type=click.Choice([*STAGES, "all"]), default="all", help="Which gate (default: all).")
+@name_option
+@python_option
+@work_option
+@serve_options
+@reporting
+def command(output: Output, checkpoint: Path, stage: str, **given: Any) -> int:
+    """Start `vllm serve` for CHECKPOINT and let it answer real requests.
+
+    Stage dummy loads random weights, real the checkpoint's; parity compares with transformers on the same tokens.
+    """
+    settings = Settings(given)
+    workspace = settings.workspace()
+    name = model_name(settings.get("name"), checkpoint)
+    stages = STAGES if stage == "all" else (stage,)
+    read = read_checkpoint(checkpoint)
+    workspace.record(name)
+    engine = required(settings.engine())
+    verdicts = validate(workspace, name, read, engine, serve_settings(settings), stages, output.progress)
+    show_verdicts(output, verdicts)
+    output.document(verdicts_document(verdicts))
+    return 0 if all(verdict.passed for verdict in verdicts) else 1
