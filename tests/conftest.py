@@ -49,3 +49,25 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def _delivery_template(ascend_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The parts of vllm-ascend's real tree that a delivery touches, under git."""
+    from tests.lab.commands import git_commit_all, run
+
+    root = tmp_path_factory.mktemp("ascend") / "vllm-ascend"
+    for part in ("docs/source/tutorials/models/index.md", "tests/e2e/models/configs", "vllm_ascend/patch"):
+        source, target = ascend_source / part, root / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+    git_commit_all(root, "vllm-ascend")
+    run("git", "config", "user.name", "Test Engineer", cwd=root)
+    run("git", "config", "user.email", "test@example.com", cwd=root)
+    return root
+
+
+@pytest.fixture
+def delivery_repo(_delivery_template: Path, tmp_path: Path) -> Path:
+    """A delivery repo of its own."""
+    return Path(shutil.copytree(_delivery_template, tmp_path / "vllm-ascend"))

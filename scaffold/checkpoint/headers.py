@@ -17,6 +17,8 @@ from scaffold.errors import CheckpointError
 
 MAX_HEADER_BYTES = 100_000_000
 """The limit of the reference implementation (safetensors/src/tensor.rs, MAX_HEADER_SIZE)."""
+MAX_DIMENSIONS = 64
+"""What NumPy takes; torch takes no more."""
 
 DTYPE_BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8,
@@ -78,10 +80,11 @@ def _entry(path: Path, name: str, entry: Any) -> tuple[TensorHeader, int, int]:
     dtype: Any = entry.get("dtype")
     shape: Any = entry.get("shape")
     offsets: Any = entry.get("data_offsets")
-    if dtype not in DTYPE_BITS:
+    if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
         raise _damaged(path, f"{name!r}: the dtype {dtype!r}"[:200], f"one of {', '.join(DTYPE_BITS)}")
-    if not _naturals(shape):
-        raise _damaged(path, f"{name!r}: the shape {shape!r}"[:200], "a list of sizes, 0 or more each")
+    if not _naturals(shape) or len(shape) > MAX_DIMENSIONS:
+        expected = f"a list of at most {MAX_DIMENSIONS} sizes, 0 or more each"
+        raise _damaged(path, f"{name!r}: the shape {str(shape)[:150]}", expected)
     if not _naturals(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise _damaged(path, f"{name!r}: the offsets {offsets!r}"[:200], "begin and end")
     tensor = TensorHeader(name, dtype, tuple(shape), path.name)

@@ -22,7 +22,12 @@ class Node:
 NODES = (Node("Atlas 800 A2 (64G × 8)", 8), Node("Atlas 800 A3 (64G × 16)", 16))
 
 
-def smallest_tensor_parallel(weight_bytes: int, num_kv_heads: int = 0) -> int:
+def size_text(count: int) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    return f"{count / GIB:.1f} GiB" if count >= GIB / 10 else f"{count / 2**20:.1f} MiB"
+
+
+def smallest_tensor_parallel(weight_bytes: int) -> int:
     """Return the smallest power of two of NPUs whose share holds the weights."""
     size = 1
     while weight_bytes / size > NPU_BYTES * SHARE:
@@ -34,7 +39,7 @@ def hardware_sentence(weight_bytes: int) -> str:
     """Say what the weights need, with the arithmetic."""
     size = smallest_tensor_parallel(weight_bytes)
     fitting = [f"{node_count(size, node)} {node.name}" for node in NODES]
-    sum_shown = f"{weight_bytes / GIB:.1f} GiB / {size} ≤ {SHARE:.0%} of 64 GiB"
+    sum_shown = f"{size_text(weight_bytes)} / {size} ≤ {SHARE:.0%} of 64 GiB"
     return f"By size alone it fits on {size} NPU(s) ({sum_shown}): {' or '.join(fitting)} node(s); not tried yet."
 
 

@@ -61,6 +61,13 @@ def commit(path: Path, files: Sequence[Path], message: str) -> str:
     check_delivery_repo(path)
     repo = _open(path)
     names = [file.as_posix() for file in files]
+    if not repo.git.status("--porcelain", "--", *names):
+        raise Refused(
+            f"nothing to commit: the planned files are as in {repo.head.commit.hexsha[:12]}",
+            where=str(path),
+            expected="planned files that differ from the last commit",
+            remedy="nothing is to be done",
+        )
     try:
         repo.git.add("--", *names)
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as text:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
-from scaffold.delivery.capacity import GIB, hardware_sentence, smallest_tensor_parallel
+from scaffold.delivery.capacity import hardware_sentence, size_text, smallest_tensor_parallel
 from scaffold.spec.facts import DecoderSpec, ExpertsSpec, ModelSpec
 
 TEST_LENGTH = 4096
@@ -55,7 +55,7 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
         "task_metrics": {"names": [json.dumps(name) for name in metrics]},
         "num_fewshot": shots,
         "apply_chat_template": "true" if checkpoint.has_chat_template else "false",
-        "weight_size": f"{checkpoint.weight_bytes / GIB:.2f} GiB",
+        "weight_size": size_text(checkpoint.weight_bytes),
         "weight_dtype": ", ".join(sorted({t.dtype for t in checkpoint.tensors.values()})),
         "hardware": hardware_sentence(checkpoint.weight_bytes),
         "max_position_embeddings": length or "an unstated length",

@@ -1,0 +1,66 @@
+"""The command line, called as a user would, on real trees."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from scaffold.cli.main import scaffold
+from tests.fake_engine import write_fake_engine
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said, and how it ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Return the JSON document on stdout."""
+        return json.loads(self.stdout)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Roots and work directory of one test."""
+
+    root: Path
+    vllm: Path
+    delivery: Path
+    work: Path
+
+    def call(self, *words: str | Path) -> Answer:
+        """Run a command."""
+        result = CliRunner().invoke(scaffold, [str(word) for word in words])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Answer(result.exit_code, result.stdout, result.stderr)
+
+    def new_model(self, checkpoint: Path, *words: str | Path) -> Answer:
+        """Run ``new-model`` on these roots."""
+        roots = ("--vllm", self.vllm, "--delivery", self.delivery, "--work", self.work)
+        return self.call("new-model", checkpoint, *roots, *words)
+
+
+@pytest.fixture
+def desk(registry_tree: Path, delivery_repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk without an engine, and without settings from outside."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    return Desk(tmp_path, registry_tree, delivery_repo, work)
+
+
+@pytest.fixture
+def fake_engine(desk: Desk) -> Path:
+    """The Python of an environment whose vLLM is the desk's tree."""
+    return write_fake_engine(desk.root / "engine", desk.vllm / "vllm" / "__init__.py")

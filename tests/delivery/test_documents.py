@@ -1,0 +1,89 @@
+"""Test config and tutorial: what stands in them is data, whatever a checkpoint says."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.delivery.capacity import smallest_tensor_parallel
+from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
+from scaffold.errors import ScaffoldError
+from scaffold.spec.read import read_spec
+from scaffold.template import render
+
+CONFIG = "tests/e2e/models/configs/nova.yaml"
+TUTORIAL = "docs/source/tutorials/models/nova.md"
+
+
+def documents(checkpoint: Path, layout: str = "myst", verdicts: Any = ()) -> dict[str, str]:
+    read = read_checkpoint(checkpoint)
+    context = delivery_context(Delivery("nova", read, read_spec(read, None), "transformers", layout, False))
+    delivery = {**context, **verdict_context(verdicts)}
+    return render({"model_name": "nova", "module": "nova", "adapter": False, "delivery": delivery})
+
+
+def test_the_test_config_has_every_field_and_no_invented_figure(nova: Path) -> None:
+    config = yaml.safe_load(documents(nova)[CONFIG])
+    assert config["model_name"] == "nova"
+    assert config["serve"]["tensor_parallel_size"] == 1
+    assert "enable_expert_parallel" not in config["serve"]
+    metrics = [metric for task in config["tasks"] for metric in task["metrics"]]
+    assert metrics
+    assert all(metric["value"] is None for metric in metrics)
+
+
+@pytest.mark.parametrize(("layout", "tab"), [("myst", "{tab-item} A3 series"), ("mkdocs", '=== "A3 series"')])
+def test_the_tutorial_follows_the_layout_of_the_tree(nova: Path, layout: str, tab: str) -> None:
+    text = documents(nova, layout)[TUTORIAL]
+    assert tab in text
+    assert "It has not been tried on an NPU yet." in text
+    assert "No accuracy has been measured yet." in text
+
+
+def test_commands_of_the_tutorial_are_shell(nova: Path) -> None:
+    text = documents(nova)[TUTORIAL]
+    blocks = [part.split("```")[0] for part in text.split("```shell\n")[1:]]
+    curl, lm_eval = (shlex.split(block) for block in blocks)
+    assert json.loads(curl[-1])["model"] == "nova"
+    assert lm_eval[0] == "lm_eval"
+
+
+def test_an_npu_verdict_is_shown_as_one(nova: Path) -> None:
+    row = {"stage": "real", "outcome": "passed", "reason": "a | b", "device": "npu", "numbers": {}}
+    text = documents(nova, verdicts=[row])[TUTORIAL]
+    assert "| B (real), tensor-parallel 1 | real | NPU | passed: a / b |" in text
+    assert "not been tried on an NPU" not in text
+
+
+HOSTILE = ("{{ 7 * 7 }}", "{% raw %}", "`id`", "$(id)", "'; id #", '"', "a\nb: c", "</code>", "../../x", "|", "\u202e")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=st.sampled_from(("model_type", "hidden_act", "architectures", "max_position_embeddings", "_name_or_path")),
+       value=st.sampled_from(HOSTILE) | st.text(max_size=20))  # fmt: skip
+def test_nothing_of_a_config_is_evaluated_or_breaks_out(nova: Path, key: str, value: str) -> None:
+    original = json.loads((nova / "config.json").read_text())
+    try:
+        changed = {**original, key: [value] if key == "architectures" else value}
+        (nova / "config.json").write_text(json.dumps(changed))
+        files = documents(nova)
+    except ScaffoldError:
+        return
+    finally:
+        (nova / "config.json").write_text(json.dumps(original))
+    assert set(files) >= {CONFIG, TUTORIAL}
+    assert isinstance(yaml.safe_load(files[CONFIG]), dict)
+    assert "49" not in files[TUTORIAL]
+
+
+def test_the_smallest_size_holds_the_weights_in_its_share() -> None:
+    gib = 2**30
+    assert [smallest_tensor_parallel(n * gib) for n in (1, 51, 52, 410, 640)] == [1, 1, 2, 16, 16]

@@ -1,0 +1,48 @@
+"""Which evidence lets a commit be made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scaffold.delivery.sign_off import check_sign_off
+from scaffold.errors import Refused
+
+NOW = {"tree": "t1", "checkpoint": "c1"}
+
+
+def verdict(stage: str, outcome: str = "passed", device: str = "npu", **digests: str) -> dict[str, Any]:
+    return {"stage": stage, "outcome": outcome, "reason": "why", "device": device, "digests": {**NOW, **digests}}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "accepted"),
+    [
+        ([verdict("real")], "npu"),
+        ([verdict("dummy"), verdict("real"), verdict("parity")], "npu"),
+        ([verdict("real", device="cpu")], "cpu"),
+        ([verdict("real", "failed", tree="t0"), verdict("real")], "npu"),
+        ([verdict("dummy", "failed"), verdict("real")], "npu"),
+    ],
+)
+def test_suffices(verdicts: list[dict[str, Any]], accepted: str) -> None:
+    check_sign_off(verdicts, NOW, accepted)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "accepted", "says"),
+    [
+        ([], "npu", "has not been run"),
+        ([verdict("dummy")], "npu", "has not been run"),
+        ([verdict("real", tree="t0")], "npu", "another state"),
+        ([verdict("real", checkpoint="c0")], "npu", "another state"),
+        ([verdict("real", "failed")], "npu", "ended as failed"),
+        ([verdict("real", "false-ready")], "npu", "ended as false-ready"),
+        ([verdict("real"), verdict("parity", "failed")], "npu", "stage parity ended as failed"),
+        ([verdict("real", device="cpu")], "npu", "--accept-device cpu"),
+    ],
+)
+def test_does_not_suffice(verdicts: list[dict[str, Any]], accepted: str, says: str) -> None:
+    with pytest.raises(Refused, match=says):
+        check_sign_off(verdicts, NOW, accepted)

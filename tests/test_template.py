@@ -1,0 +1,61 @@
+"""The template: in the wheel, usable by cookiecutter itself, and nothing in it is evaluated twice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from scaffold.template import render, template_directory
+
+
+def test_values_are_never_rendered_as_templates() -> None:
+    context = json.loads((template_directory() / "cookiecutter.json").read_text())
+    context["delivery"]["architecture"] = "{{ 7 * 7 }}"
+    text = render({**context, "model_name": "nova"})
+    assert "`{{ 7 * 7 }}`" in text["docs/source/tutorials/models/nova.md"]
+
+
+def test_cookiecutter_itself_can_use_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "-o", str(tmp_path), str(template_directory())]
+    subprocess.run([*command, "model_name=Nova-9B"], check=True, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
+    made = tmp_path / "Nova-9B"
+    assert (made / "tests/e2e/models/configs/Nova-9B.yaml").read_text().startswith('model_name: "Nova-9B"')
+    adapter = (made / "vllm/model_executor/models/nova.py").read_text()
+    compile(adapter, "nova.py", "exec")
+    assert "class NovaForCausalLM(nn.Module, SupportsLoRA, SupportsPP):" in adapter
+    compile((made / "vllm/transformers_utils/processors/nova.py").read_text(), "nova.py", "exec")
+    assert "# Nova-9B" in (made / "docs/source/tutorials/models/Nova-9B.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    root = Path(__file__).parent.parent
+    words = ["pip", "--disable-pip-version-check", "--quiet", "wheel", "--no-deps", "--no-build-isolation"]
+    subprocess.run([sys.executable, "-m", *words, "--wheel-dir", str(folder), str(root)], check=True)
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+def test_the_wheel_carries_template_and_data(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    template = template_directory()
+    for path in template.rglob("*"):
+        if path.is_file():
+            assert f"scaffold/cookiecutter-model/{path.relative_to(template).as_posix()}" in names
+    assert "validators/signatures.yaml" in names
+    assert "codemods/catalog.py" in names
+    assert not any(name.startswith("tests/") for name in names)
+
+
+def test_an_installed_scaffold_finds_it_outside_of_a_checkout(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    code = "import scaffold.template as t; print(t.template_directory())"
+    run = [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); " + code, str(tmp_path / "site")]
+    result = subprocess.run(run, check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert result.stdout.strip() == str(tmp_path / "site" / "scaffold" / "cookiecutter-model")

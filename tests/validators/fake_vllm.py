@@ -1,0 +1,67 @@
+"""Stands in for ``vllm`` in tests of the watching: a small HTTP server that behaves as asked.
+
+The behaviour is what ``--served-model-name`` says: ``good``, ``dies-at-start``, ``dies-on-request`` (false-ready),
+``engine-dies-on-request`` (answers 500, stays up), ``silent`` (never ready, idle), ``empty-answer``,
+``loads-nothing``, ``stubborn`` (its child ignores SIGTERM and leaves the process group), ``chatty`` (logs secrets).
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+options = dict(zip(sys.argv[3::2], sys.argv[4::2]))
+behaviour = options["--served-model-name"]
+port = int(options["--port"])
+
+
+def log(text):
+    print(text, flush=True)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *parts):
+        pass
+
+    def answer(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self):
+        self.answer(200, {"data": [{"id": behaviour}]})
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if behaviour == "dies-on-request":
+            log("RuntimeError: Unsupported CPU attention configuration: head_dim=16")
+            os._exit(1)
+        if behaviour == "engine-dies-on-request":
+            log("vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.")
+            self.answer(500, {"error": "EngineCore encountered an issue."})
+            return
+        text = "" if behaviour == "empty-answer" else "hello"
+        self.answer(200, {"choices": [{"text": text, "message": {"content": text}}]})
+
+
+if behaviour == "dies-at-start":
+    log("ValueError: Model architectures ['NovaForCausalLM'] are not supported for now.")
+    sys.exit(1)
+if behaviour == "silent":
+    time.sleep(600)
+if behaviour == "stubborn":
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+if behaviour == "chatty":
+    log("args: {'api_key': 'sk-abcdefghijklmnop', 'hf_token': 'hf_abcdefghijklmnop'}")
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+if behaviour != "loads-nothing":
+    log("INFO Loading weights took 0.02 seconds")
+log("INFO:     Application startup complete.")
+HTTPServer(("127.0.0.1", port), Handler).serve_forever()

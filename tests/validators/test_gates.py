@@ -1,0 +1,149 @@
+"""The watching of a server: every way in which one can fail, on a small HTTP server that stands in for vLLM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fake_engine import write_fake_engine
+from validators.engine import probe
+from validators.gates import Gate, run_dummy, run_real
+from validators.problem import Problem
+from validators.serve import Patience, ServePlan, Server
+
+
+@pytest.fixture
+def gate(tmp_path: Path, free_port: int) -> Gate:
+    """A gate whose server behaves as its model's name says."""
+    engine = probe(write_fake_engine(tmp_path / "engine", tmp_path / "vllm" / "__init__.py"))
+    plan = ServePlan(engine, tmp_path, "good", tmp_path, port=free_port, load_format="auto")
+    patience = Patience(idle_seconds=20, total_seconds=30)
+    return Gate(plan, True, False, {"tree": "t"}, tmp_path / "logs", lambda text: None, patience)
+
+
+def behaving(gate: Gate, behaviour: str) -> Gate:
+    return replace(gate, plan=replace(gate.plan, served_model_name=behaviour))
+
+
+def processes_of(gate: Gate) -> list[str]:
+    """Return the command lines of all processes that carry a gate's mark in their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and b"SCAFFOLD_GATE=" in (entry / "environ").read_bytes():
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+                if state not in "ZX" and int(entry.name) != os.getpid():
+                    found.append((entry / "cmdline").read_text())
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "says"),
+    [
+        ("good", "passed", "1 request(s) answered, log clean"),
+        ("dies-at-start", "failed", "arch-unregistered"),
+        ("dies-on-request", "false-ready", "cpu-head-size"),
+        ("engine-dies-on-request", "false-ready", "engine-dead"),
+        ("empty-answer", "failed", "/v1/chat/completions answered 200"),
+        ("loads-nothing", "failed", "does not say that weights were loaded"),
+        ("stubborn", "passed", "log clean"),
+    ],
+)
+def test_verdict_of_stage_real(gate: Gate, behaviour: str, outcome: str, says: str) -> None:
+    (verdict,) = run_real(behaving(gate, behaviour))
+    assert (verdict.stage, verdict.outcome) == ("real", outcome)
+    assert says in verdict.reason
+    assert verdict.digests == {"tree": "t"}
+    assert processes_of(gate) == []
+
+
+def test_death_is_noticed_at_once(gate: Gate) -> None:
+    (verdict,) = run_real(behaving(gate, "dies-on-request"))
+    assert verdict.seconds["decided after death"] < 2
+
+
+def test_a_server_that_neither_speaks_nor_works_is_given_up(gate: Gate) -> None:
+    impatient = replace(behaving(gate, "silent"), patience=Patience(idle_seconds=1.5, total_seconds=30))
+    (verdict,) = run_real(impatient)
+    assert verdict.outcome == "failed"
+    assert "neither log nor CPU time moved" in verdict.reason
+    assert processes_of(gate) == []
+
+
+def test_dummy_needs_no_loaded_weights(gate: Gate) -> None:
+    verdict = run_dummy(behaving(gate, "loads-nothing"))
+    assert (verdict.stage, verdict.outcome) == ("dummy", "passed")
+    assert "--load-format dummy" in verdict.command
+
+
+def test_secrets_reach_neither_log_nor_verdict(gate: Gate) -> None:
+    extra = ("--api-key", "sk-abcdefghijklmnop")
+    chatty = behaving(gate, "chatty")
+    (verdict,) = run_real(replace(chatty, plan=replace(chatty.plan, extra=extra)))
+    kept = Path(verdict.log).read_text() + verdict.to_json()
+    assert "abcdefghijklmnop" not in kept
+    assert "<redacted>" in kept
+
+
+def test_a_port_in_use_is_a_problem_and_starts_nothing(gate: Gate) -> None:
+    with Server(gate.plan, gate.logs / "first.log") as server:
+        client_ready = server.wait_ready(lambda: "startup complete" in server.text(), gate.patience)
+        assert client_ready is None
+        with pytest.raises(Problem, match="a port in use") as problem:
+            run_real(gate)
+        assert problem.value.exit_code == 2
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from validators.engine import probe
+from validators.serve import Patience, ServePlan, Server
+plan = ServePlan(probe(Path(sys.argv[1])), Path("/"), "stubborn", Path("/"), port=int(sys.argv[2]))
+with Server(plan, Path(sys.argv[3])) as server:
+    server.wait_ready(lambda: "startup complete" in server.text())
+    print("up", flush=True)
+    server.wait_ready(lambda: False)
+"""
+
+
+def test_ctrl_c_ends_all_that_was_started(gate: Gate, tmp_path: Path) -> None:
+    words = [
+        sys.executable,
+        "-c",
+        INTERRUPTED,
+        str(gate.plan.engine.python),
+        str(gate.plan.port),
+        str(tmp_path / "log"),
+    ]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    assert len(processes_of(gate)) == 2
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=20)
+    process.stdout.close()
+    deadline = time.monotonic() + 5
+    while processes_of(gate) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_of(gate) == []
+
+
+def test_the_command_of_a_plan_is_what_a_person_would_type(gate: Gate) -> None:
+    plan = replace(
+        gate.plan, model=Path("/models/a b"), dtype="float32", max_model_len=512, enforce_eager=True, port=8000
+    )
+    assert plan.shell() == (
+        "VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_NO_USAGE_STATS=1 "
+        "vllm serve '/models/a b' --served-model-name good --host 127.0.0.1 --port 8000 --dtype float32 "
+        "--max-model-len 512 --max-num-seqs 16 --tensor-parallel-size 1 --load-format auto --enforce-eager"
+    )
