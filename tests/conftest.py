@@ -35,12 +35,12 @@ def ascend_source() -> Path:
 
 @pytest.fixture
 def registry_tree(vllm_source: Path, tmp_path: Path) -> Path:
-    """A tree with vLLM's real registry, cheap to make, that may be edited."""
-    relative = Path("vllm/model_executor/models/registry.py")
-    target = tmp_path / "vllm-root" / relative
-    target.parent.mkdir(parents=True)
-    shutil.copy(vllm_source / relative, target)
-    return tmp_path / "vllm-root"
+    """A tree with vLLM's real registry and settings, cheap to make, that may be edited."""
+    root = tmp_path / "vllm-root"
+    for part in ("vllm/model_executor/models/registry.py", "vllm/model_executor/models/__init__.py", "pyproject.toml"):
+        (root / part).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(vllm_source / part, root / part)
+    return root
 
 
 @pytest.fixture

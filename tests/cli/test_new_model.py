@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 from scaffold.roots.vllm_tree import REGISTRY
@@ -62,6 +63,15 @@ def test_the_registry_gains_one_line_in_its_order(desk: Desk, nova: Path) -> Non
     assert after[:place] + after[place + 1 :] == before
     assert "NemotronHPuzzleForCausalLM" in after[place - 1]
     assert "OlmoHybridForCausalLM" in "".join(after[place + 1 : place + 3])  # MuseGlimmer stands out of order there
+
+
+def test_the_adapter_passes_the_trees_own_ruff(desk: Desk, nova: Path) -> None:
+    assert "[tool.ruff" in (desk.vllm / "pyproject.toml").read_text()
+    desk.new_model(nova)
+    for words in (("check", "--no-cache"), ("format", "--check", "--no-cache")):
+        command = [sys.executable, "-m", "ruff", *words, ADAPTER]
+        result = subprocess.run(command, cwd=desk.vllm, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout
 
 
 def test_a_second_run_changes_nothing(desk: Desk, nova: Path) -> None:

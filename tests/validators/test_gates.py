@@ -18,12 +18,15 @@ from validators.gates import Gate, run_dummy, run_real
 from validators.problem import Problem
 from validators.serve import Patience, ServePlan, Server
 
+OWN = "SCAFFOLD_TEST"
+"""A variable in the environment of all processes of one test."""
+
 
 @pytest.fixture
 def gate(tmp_path: Path, free_port: int) -> Gate:
     """A gate whose server behaves as its model's name says."""
     engine = probe(write_fake_engine(tmp_path / "engine", tmp_path / "vllm" / "__init__.py"))
-    plan = ServePlan(engine, tmp_path, "good", tmp_path, port=free_port, load_format="auto")
+    plan = ServePlan(engine, tmp_path, "good", tmp_path, port=free_port, load_format="auto", env={OWN: str(tmp_path)})
     patience = Patience(idle_seconds=20, total_seconds=30)
     return Gate(plan, True, False, {"tree": "t"}, tmp_path / "logs", lambda text: None, patience)
 
@@ -33,11 +36,11 @@ def behaving(gate: Gate, behaviour: str) -> Gate:
 
 
 def processes_of(gate: Gate) -> list[str]:
-    """Return the command lines of all processes that carry a gate's mark in their environment."""
-    found = []
+    """Return the command lines of all processes that the test started, whatever group or session they are in."""
+    found, mark = [], f"{OWN}={gate.plan.env[OWN]}\0".encode()
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and b"SCAFFOLD_GATE=" in (entry / "environ").read_bytes():
+            if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
                 state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
                 if state not in "ZX" and int(entry.name) != os.getpid():
                     found.append((entry / "cmdline").read_text())
@@ -108,7 +111,8 @@ import sys
 from pathlib import Path
 from validators.engine import probe
 from validators.serve import Patience, ServePlan, Server
-plan = ServePlan(probe(Path(sys.argv[1])), Path("/"), "stubborn", Path("/"), port=int(sys.argv[2]))
+env = {sys.argv[4]: sys.argv[5]}
+plan = ServePlan(probe(Path(sys.argv[1])), Path("/"), "stubborn", Path("/"), port=int(sys.argv[2]), env=env)
 with Server(plan, Path(sys.argv[3])) as server:
     server.wait_ready(lambda: "startup complete" in server.text())
     print("up", flush=True)
@@ -124,6 +128,8 @@ def test_ctrl_c_ends_all_that_was_started(gate: Gate, tmp_path: Path) -> None:
         str(gate.plan.engine.python),
         str(gate.plan.port),
         str(tmp_path / "log"),
+        OWN,
+        gate.plan.env[OWN],
     ]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
@@ -140,7 +146,7 @@ def test_ctrl_c_ends_all_that_was_started(gate: Gate, tmp_path: Path) -> None:
 
 def test_the_command_of_a_plan_is_what_a_person_would_type(gate: Gate) -> None:
     plan = replace(
-        gate.plan, model=Path("/models/a b"), dtype="float32", max_model_len=512, enforce_eager=True, port=8000
+        gate.plan, env={}, model=Path("/models/a b"), dtype="float32", max_model_len=512, enforce_eager=True, port=8000
     )
     assert plan.shell() == (
         "VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_NO_USAGE_STATS=1 "

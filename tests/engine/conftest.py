@@ -1,0 +1,83 @@
+"""The installed command on a real engine, in a workplace that the tests of this folder share."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.checkpoints import checkpoint
+from tests.lab.demo import SERVE, free_port
+from tests.lab.workplace import Workplace, make_workplace
+
+SCAFFOLD = Path(sys.executable).parent / "scaffold"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended, its JSON document, and what it said to a person."""
+
+    code: int
+    document: dict[str, Any]
+    said: str
+
+    def outcomes(self) -> dict[tuple[str, int], str]:
+        """Return (stage, tensor-parallel size) → outcome."""
+        return {
+            (v["stage"], v["numbers"]["tensor_parallel_size"]): v["outcome"] for v in self.document.get("verdicts", ())
+        }
+
+
+@dataclass
+class Shop:
+    """A workplace and the command line on it; what was adapted once is not adapted again."""
+
+    place: Workplace
+    done: dict[str, Answer] = field(default_factory=dict)
+
+    def run(self, *words: str | Path) -> Answer:
+        """Run a command with ``--json``."""
+        command = [str(SCAFFOLD), *map(str, words), "--json"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        return Answer(result.returncode, json.loads(result.stdout), result.stderr)
+
+    def new_model(self, row: str, *words: str) -> Answer:
+        """Run ``new-model`` for a checkpoint of the laboratory, once."""
+        if row not in self.done:
+            self.done[row] = self.run("new-model", checkpoint(row), *self.place.options(), *words)
+        return self.done[row]
+
+    def main_job(self, row: str, sizes: str = "1,2") -> Answer:
+        """Run ``new-model`` on to the commit."""
+        words = ("--validate", "--commit", "--accept-device", "cpu", "--port", str(free_port()))
+        return self.new_model(row, *words, *SERVE[:-1], sizes)
+
+    def validate(self, row: str, stage: str, size: str = "1") -> Answer:
+        """Run one stage."""
+        roots = ("--work", self.place.work, "--python", self.place.python, "--port", str(free_port()))
+        return self.run("validate", checkpoint(row), "--stage", stage, *roots, *SERVE[:-1], size)
+
+    @contextmanager
+    def edited(self, path: Path, edit: Callable[[str], str]) -> Any:
+        """Change a file for a while."""
+        before = path.read_text()
+        after = edit(before)
+        assert after != before
+        path.write_text(after)
+        try:
+            yield
+        finally:
+            path.write_text(before)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The shared workplace."""
+    return Shop(make_workplace(tmp_path_factory.mktemp("shop") / "place"))
