@@ -59,15 +59,16 @@ def _run(gate: Gate, stage: str, prompts: parity.Prompts | None) -> list[Verdict
             gate.report(f"ready after {seconds['ready']:.1f} s; sending requests")
             with _timed(seconds, "requests"):
                 exchanges = list(_requests(gate, client))
-            if prompts is not None and server.alive():
+            if not all(exchange.answered for exchange in exchanges):
+                server.is_broken()
+            if prompts is not None and server.alive() and server.broken_at is None:
                 gate.report("stage parity: the same tokens through the server and the reference")
                 with _timed(seconds, "parity"):
                     found = parity.compare(client, gate.plan.served_model_name, prompts)
         alive = server.alive()
         text = server.text()
-        decided = time.monotonic()
-    if server.died_at is not None:
-        seconds["decided after death"] = round(decided - server.died_at, 2)
+    if server.broken_at is not None:
+        seconds["ended after death"] = time.monotonic() - server.broken_at
     findings = scan(text)
     outcome, reason = _conclude(stage, unready, exchanges, alive, findings, text, server.survivors)
     common = Verdict(

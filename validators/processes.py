@@ -69,14 +69,14 @@ class ProcessTree:
                 continue
         return ticks / os.sysconf("SC_CLK_TCK")
 
-    def end(self) -> list[int]:
-        """End all members, gently first.
+    def end(self, grace: float = GRACE_SECONDS) -> list[int]:
+        """End all members: gently first, by force after ``grace`` seconds.
 
         Returns:
             The ids of those that could not be ended; empty unless the system is in trouble.
         """
         self._signal(signal.SIGTERM)
-        self._wait(GRACE_SECONDS)
+        self._wait(grace)
         self._signal(signal.SIGKILL)
         self._wait(GRACE_SECONDS)
         return self.members()

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from validators.engine import Engine, check_command
 from validators.problem import Problem
-from validators.processes import ProcessTree
+from validators.processes import GRACE_SECONDS, ProcessTree
 from validators.redact import redact
 
 HOST = "127.0.0.1"
@@ -21,7 +21,7 @@ DEVICE_ENVIRONMENT = {
     "cpu": {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"},
 }
 """What a device needs. npu: vllm-ascend, references/workflow-checklist.md, section 7."""
-POLL_SECONDS = 0.05
+BROKEN_GRACE_SECONDS = 0.5
 Report = Callable[[str], None]
 
 
@@ -96,7 +96,8 @@ class Server:
     def __init__(self, plan: ServePlan, log: Path, report: Report = lambda text: None) -> None:
         self.plan, self.log, self.report = plan, log, report
         self.survivors: list[int] = []
-        self.died_at: float | None = None
+        self.broken_at: float | None = None
+        """When it was first seen dead, or broken by the one who uses it; it is ended without much grace then."""
 
     def __enter__(self) -> Server:
         check_port(self.plan.port)
@@ -112,7 +113,7 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.survivors = self.tree.end()
+        self.survivors = self.tree.end(GRACE_SECONDS if self.broken_at is None else BROKEN_GRACE_SECONDS)
         self._file.close()
         self.log.write_text(redact(self.text()), encoding="utf-8")
 
@@ -124,8 +125,12 @@ class Server:
         """Return whether the server runs; remembers when it was first seen dead."""
         if self.tree.alive():
             return True
-        self.died_at = self.died_at or time.monotonic()
+        self.is_broken()
         return False
+
+    def is_broken(self) -> None:
+        """Remember that the server is of no use any more, and since when."""
+        self.broken_at = self.broken_at or time.monotonic()
 
     def wait_ready(self, is_ready: Callable[[], bool], patience: Patience = Patience()) -> str | None:
         """Wait until ``is_ready``.

@@ -64,7 +64,7 @@ def test_a_server_that_dies_on_its_first_request_is_false_ready(shop: Shop) -> N
     (verdict,) = answer.document["verdicts"]
     assert verdict["outcome"] == "false-ready"
     assert "cpu-head-size" in verdict["reason"]
-    assert verdict["seconds"]["decided after death"] < 2
+    assert verdict["seconds"]["ended after death"] < 2
     assert processes_below(shop.place.root) == []
 
 

@@ -69,9 +69,10 @@ def test_verdict_of_stage_real(gate: Gate, behaviour: str, outcome: str, says: s
     assert processes_of(gate) == []
 
 
-def test_death_is_noticed_at_once(gate: Gate) -> None:
-    (verdict,) = run_real(behaving(gate, "dies-on-request"))
-    assert verdict.seconds["decided after death"] < 2
+@pytest.mark.parametrize("behaviour", ["dies-at-start", "dies-on-request", "engine-dies-on-request"])
+def test_a_server_that_is_dead_is_ended_at_once(gate: Gate, behaviour: str) -> None:
+    (verdict,) = run_real(behaving(gate, behaviour))
+    assert verdict.seconds["ended after death"] < 2
 
 
 def test_a_server_that_neither_speaks_nor_works_is_given_up(gate: Gate) -> None:
