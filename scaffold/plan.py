@@ -34,7 +34,9 @@ from scaffold.spec.read import read_spec
 from scaffold.strategy import Strategy, decide
 from scaffold.template import render
 from scaffold.weights.derive import derive
-from scaffold.weights.prove import Proof, prove
+from scaffold.weights.findings import Proof
+from scaffold.weights.prove import prove
+from scaffold.weights.quantisation import quantisation_of
 
 
 @dataclass(frozen=True)
@@ -176,11 +178,12 @@ class _Work:
         }
         if self.strategy.name != "native" or self.spec.decoder is None:
             return context
-        rules = derive(self.spec.decoder, self.checkpoint.tensors)
+        quantisation = quantisation_of(self.checkpoint.config, self.checkpoint.tensors)
+        rules = derive(self.spec.decoder, self.checkpoint.tensors, quantisation)
         self.proof = prove(rules, self.checkpoint.tensors)
         if not self.proof.holds:
             raise Refused(
-                "; ".join(f"{f.kind}: {f.says} ({len(f.tensors)}, {f.tensors[0]})" for f in self.proof.findings),
+                "; ".join(map(str, self.proof.findings)),
                 where=f"weights of {self.name}",
                 expected="rules that take every tensor once and fill every parameter",
                 remedy="see scaffold inspect for the spec; a tensor that no rule takes is a part that was not read",
@@ -193,6 +196,7 @@ class _Work:
                 rules,
                 self.checkpoint.tensors,
                 self.tree.licence_header(),
+                quantisation,
             )
         except NotUnderstood as error:
             raise _no_idiom(error) from error

@@ -18,7 +18,8 @@ from scaffold.spec.facts import (
     Value,
 )
 from scaffold.weights.emit import packed_modules, stacked_rows
-from scaffold.weights.rules import Rule
+from scaffold.weights.quantisation import Quantisation
+from scaffold.weights.rules import WeightMap
 
 LICENCE_HEADER = (
     "# SPDX-License-Identifier: Apache-2.0\n# SPDX-FileCopyrightText: Copyright contributors to the vLLM project"
@@ -43,9 +44,10 @@ def adapter_context(
     architecture: str,
     config_class: str,
     spec: DecoderSpec,
-    rules: tuple[Rule, ...],
+    weight_map: WeightMap,
     names: Iterable[str],
     licence_header: str = LICENCE_HEADER,
+    quantisation: Quantisation | None = None,
 ) -> Context:
     """Return the context of the adapter template.
 
@@ -53,9 +55,10 @@ def adapter_context(
         architecture: the class name that the checkpoint asks for.
         config_class: the class in transformers that the model's config is.
         spec: the decoder.
-        rules: its weight rules.
+        weight_map: its weight rules.
         names: the checkpoint's tensor names.
         licence_header: the target tree's own, as comment lines.
+        quantisation: of weights that are dequantised while they are loaded.
 
     Raises:
         NotUnderstood: a form that there is no idiom for yet.
@@ -84,9 +87,18 @@ def adapter_context(
         "layer": _layer(spec.layer),
         "mlp": _mlp(mlp) if isinstance(mlp, MlpSpec) else {},
         "experts": _experts(experts) if experts else {},
-        "stacked": {"rows": [_row(row) for row in stacked_rows(rules, names)]},
-        "packed_modules": packed_modules(rules),
+        "stacked": {"rows": [_row(row) for row in stacked_rows(weight_map.rules, names)]},
+        "packed_modules": packed_modules(weight_map.rules),
+        "dequantize": _dequantize(quantisation),
     }
+
+
+def _dequantize(quantisation: Quantisation | None) -> Context:
+    if quantisation is None:
+        return {}
+    if quantisation.block is None:
+        raise NotUnderstood("no idiom yet for fp8 weights with one scale per tensor")
+    return {"scale_ending": quantisation.scale_ending}
 
 
 def _row(row: Any) -> Context:

@@ -1,1 +1,29 @@
-"""Weight rules: which tensor of a checkpoint fills which parameter, as values that can be read and proved."""
+"""Weight rules: what each tensor of a checkpoint fills, as a list that can be read, proved and tested."""
+
+from scaffold.weights.findings import Finding, Proof
+from scaffold.weights.prove import prove
+from scaffold.weights.rules import Part, Route, Rule, WeightMap
+from scaffold.weights.scope import Heads, Scope
+from scaffold.weights.splits import Even, KvHeads, Vocabulary, Whole, expert_interval
+from scaffold.weights.transforms import Offset, Scale, Transpose, Ungroup
+
+__all__ = [
+    "Even",
+    "Finding",
+    "Heads",
+    "KvHeads",
+    "Offset",
+    "Part",
+    "Proof",
+    "Route",
+    "Rule",
+    "Scale",
+    "Scope",
+    "Transpose",
+    "Ungroup",
+    "Vocabulary",
+    "WeightMap",
+    "Whole",
+    "expert_interval",
+    "prove",
+]

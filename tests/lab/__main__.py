@@ -1,18 +1,21 @@
 """``python -m tests.lab``: set up everything that tests and demo need, once."""
 
-from tests.lab.checkpoints import checkpoint
+from collections.abc import Sequence
+
+from tests.lab.checkpoints import make_checkpoints
 from tests.lab.engine import engine
 from tests.lab.trees import ascend_source
 
-CHECKPOINTS = ("helium", "solar-open", "qwen3", "mirror", "helium-head16")
+DEMO = ("helium", "solar-open")
+SERVED = ("qwen3", "mirror", "helium-head16", "solar-open-fp8", "solar-open-dequantised")
+NAMES_ONLY = ("gemma2", "gpt2", "gpt-neox", "phi3", "mixtral", "gpt-oss", "deepseek-v3-fp8", "bloom", "olmoe")
 
 
-def set_up() -> None:
+def set_up(checkpoints: Sequence[str] = (*DEMO, *SERVED, *NAMES_ONLY)) -> None:
     """Set up engine, trees and checkpoints; what is there already is left as it is."""
     engine()
     ascend_source()
-    for name in CHECKPOINTS:
-        checkpoint(name)
+    make_checkpoints(checkpoints)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.lab.__main__ import set_up
+from tests.lab.__main__ import DEMO, set_up
 from tests.lab.cache import timed
 from tests.lab.checkpoints import checkpoint
 from tests.lab.commands import run
@@ -29,7 +29,7 @@ FOLDER = Path(".demo")
 def main() -> int:
     """Run the demo; 0 if every verdict is `passed` and every commit was made."""
     started = time.monotonic()
-    set_up()
+    set_up(DEMO)
     if FOLDER.exists():
         shutil.rmtree(FOLDER)
     with timed("a working copy of vLLM, an environment that runs it, and a vllm-ascend repo"):

@@ -1,4 +1,4 @@
-"""Makes a small checkpoint. Run by the engine's Python, which has transformers: ``make_checkpoint.py ROW DEST``.
+"""Makes small checkpoints. Run by the engine's Python, which has transformers: ``make_checkpoint.py [[ROW, DEST], …]``.
 
 All weights are random, *norms, biases and saved buffers too*, so that a tensor that is ignored shows.
 """
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from tokenizers.decoders import ByteLevel
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedTokenizerFast
@@ -74,20 +75,67 @@ def save_tokenizer(destination: Path) -> None:
     ).save_pretrained(destination)
 
 
+def quantise(destination: Path, block: list[int], dequantised: bool) -> None:
+    """Turn the linear layers' weights into fp8 with one scale per block, as DeepSeek-V3 is published.
+
+    With ``dequantised`` the checkpoint keeps its form and has what those weights stand for: the reference.
+    """
+    index = json.loads((destination / "model.safetensors.index.json").read_text())
+    for shard in sorted(set(index["weight_map"].values())):
+        tensors = {}
+        for name, weight in load_file(destination / shard).items():
+            if weight.ndim != 2 or ".layers." not in name or name.endswith((".gate.weight", ".router.weight")):
+                tensors[name] = weight
+                continue
+            quantised, scale = to_fp8(weight.float(), *block)
+            if dequantised:
+                tensors[name] = (quantised.float() * spread(scale, weight.shape, *block)).to(weight.dtype)
+                continue
+            scale_name = name + "_scale_inv"
+            tensors |= {name: quantised, scale_name: scale}
+            index["weight_map"][scale_name] = shard
+        save_file(tensors, destination / shard, metadata={"format": "pt"})
+    if not dequantised:
+        (destination / "model.safetensors.index.json").write_text(json.dumps(index))
+        edit_config(destination, quantization_config={
+            "quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic", "weight_block_size": block,
+        })  # fmt: skip
+
+
+def to_fp8(weight: torch.Tensor, rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the weight in fp8 and the scale of each block, edge blocks being smaller."""
+    padded = torch.nn.functional.pad(weight, (0, -weight.shape[1] % columns, 0, -weight.shape[0] % rows))
+    blocks = padded.unflatten(0, (-1, rows)).unflatten(2, (-1, columns))
+    scale = blocks.abs().amax((1, 3)).clamp(min=1e-6) / torch.finfo(torch.float8_e4m3fn).max
+    return (weight / spread(scale, weight.shape, rows, columns)).to(torch.float8_e4m3fn), scale
+
+
+def spread(scale: torch.Tensor, shape: torch.Size, rows: int, columns: int) -> torch.Tensor:
+    """Return each element's scale."""
+    return scale.repeat_interleave(rows, 0).repeat_interleave(columns, 1)[: shape[0], : shape[1]]
+
+
+def edit_config(destination: Path, **changes: object) -> None:
+    """Change keys of ``config.json``."""
+    path = destination / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}, indent=2) + "\n")
+
+
 def main(row: dict, destination: Path) -> None:
     """Make the checkpoint of one row."""
     config = CONFIG_MAPPING[row["model_type"]](**{**COMMON, **row["config"]})
+    dtype = getattr(torch, row.get("dtype", "float32"))
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     with torch.no_grad():
         randomise(model)
-    model.save_pretrained(destination, max_shard_size="1MB")
+    model.to(dtype).save_pretrained(destination, max_shard_size="1MB")
     save_tokenizer(destination)
+    if "fp8_block" in row:
+        quantise(destination, row["fp8_block"], row.get("dequantised", False))
     if "architecture" in row:
-        path = destination / "config.json"
-        saved = json.loads(path.read_text())
-        saved["architectures"] = [row["architecture"]]
-        path.write_text(json.dumps(saved, indent=2) + "\n")
+        edit_config(destination, architectures=[row["architecture"]])
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), Path(sys.argv[2]))
+    for row, destination in json.loads(sys.argv[1]):
+        main(row, Path(destination))

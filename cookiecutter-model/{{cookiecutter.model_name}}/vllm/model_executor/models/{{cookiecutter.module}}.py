@@ -10,5 +10,8 @@
 {% include "adapter/attention.py.jinja" %}
 {% include "adapter/layer.py.jinja" %}
 {% include "adapter/model.py.jinja" %}
+{% if cookiecutter.dequantize %}
+{% include "adapter/dequantize.py.jinja" %}
+{% endif %}
 {% include "adapter/causal_lm.py.jinja" %}
 {% endif %}

@@ -1,0 +1,199 @@
+"""Writing rules: one method per way in which models keep their weights, in vLLM's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from scaffold.weights.rules import EXPERT, Part, Rule, ShardId
+from scaffold.weights.splits import Even, KvHeads, Split, Vocabulary, Whole
+from scaffold.weights.transforms import Scale, Transform, Transpose, Ungroup
+
+QKV: tuple[ShardId, ...] = ("q", "k", "v")
+GATE_UP: tuple[ShardId, ...] = (0, 1)
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Sizes of grouped-query attention: query heads, key/value heads, entries per head."""
+
+    heads: int
+    kv_heads: int
+    head_dim: int
+
+    def parts(self) -> tuple[Part, ...]:
+        """Return q, k and v."""
+        kv = Part("k", self.kv_heads * self.head_dim, KvHeads(self.kv_heads))
+        return Part("q", self.heads * self.head_dim, Even(self.head_dim)), kv, replace(kv, shard="v")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A place in the checkpoint, such as every layer; its methods return the rules of what lies there.
+
+    Attributes:
+        source: what all names there begin with, such as ``model.layers.{layer}.``.
+        target: what the parameters begin with; the same if it is None.
+        ranges: the values of the captures in ``source``.
+        scale: quantised weights: what the name of a weight's scale ends with in place of ``weight``, and its block.
+    """
+
+    source: str = ""
+    target: str | None = None
+    ranges: Mapping[str, range] = field(default_factory=dict)
+    scale: tuple[str, tuple[int, int] | None] | None = None
+
+    def whole(self, name: str, *shape: int, target: str | None = None, transforms: Sequence[Transform] = ()) -> Rule:
+        """Return the rule of a tensor that every rank holds: norms, routers, biases of row-parallel layers."""
+        return self._rule(name, target, shape, (None,), [shape[0] if shape else 0], (Whole(),), 0, transforms)
+
+    def vocabulary(self, name: str, size: int, *rest: int, target: str | None = None) -> Rule:
+        """Return the rule of an embedding or a head, ``[vocabulary, hidden]``, padded and shared by rows."""
+        return self._rule(name, target, (size, *rest), (None,), [size], (Vocabulary(),))
+
+    def column(
+        self, name: str, *shape: int, unit: int = 1, target: str | None = None, transforms: Sequence[Transform] = ()
+    ) -> Rule:
+        """Return the rule of a column-parallel weight ``[out, in]`` or bias ``[out]``: ranks share the outputs."""
+        size = _after(shape, transforms)[0]
+        return self._rule(name, target, shape, (None,), [size], (Even(unit),), 0, transforms)
+
+    def row(
+        self, name: str, *shape: int, unit: int = 1, target: str | None = None, transforms: Sequence[Transform] = ()
+    ) -> Rule:
+        """Return the rule of a row-parallel weight ``[out, in]``: ranks share the inputs."""
+        size = _after(shape, transforms)[-1]
+        axis = len(shape) - 1
+        return self._rule(name, target, shape, (None,), [size], (Even(unit),), axis, transforms)
+
+    def qkv(self, names: Sequence[str], target: str, heads: Heads, *inputs: int) -> Iterator[Rule]:
+        """Yield the rules of separate q, k and v projections, which become one; ``inputs`` is empty for biases."""
+        for name, part in zip(names, heads.parts(), strict=True):
+            yield self._rule(name, target, (part.size, *inputs), (part.shard,), [part.size], (part.split,))
+
+    def key_heads(self, name: str, heads: Heads, target: str | None = None) -> Rule:
+        """Return the rule of one number per entry of all key heads: a norm over k, replicated as k itself is."""
+        part = heads.parts()[1]
+        return self._rule(name, target, (part.size,), (None,), [part.size], (part.split,))
+
+    def packed_qkv(
+        self, name: str, heads: Heads, *inputs: int, target: str | None = None, transforms: Sequence[Transform] = ()
+    ) -> Rule:
+        """Return the rule of q, k and v in one tensor: contiguous, or sorted so by ``transforms``."""
+        parts = heads.parts()
+        shape = (sum(part.size for part in parts), *inputs)
+        if any(isinstance(step, Transpose) for step in transforms):
+            shape = shape[::-1]
+        sizes, splits = [part.size for part in parts], tuple(part.split for part in parts)
+        return self._rule(name, target, shape, QKV, sizes, splits, 0, transforms)
+
+    def gate_up(self, names: Sequence[str], target: str, inner: int, *inputs: int) -> Iterator[Rule]:
+        """Yield the rules of separate gate and up projections, which become one."""
+        for name, shard in zip(names, GATE_UP, strict=True):
+            yield self._rule(name, target, (inner, *inputs), (shard,), [inner], (Even(),))
+
+    def packed_gate_up(self, name: str, inner: int, *inputs: int, target: str | None = None) -> Rule:
+        """Return the rule of gate and up in one tensor, one after the other."""
+        return self._rule(name, target, (2 * inner, *inputs), GATE_UP, [inner, inner], (Even(), Even()))
+
+    def experts(
+        self, names: Sequence[str], targets: Sequence[str], experts: int, inner: int, hidden: int
+    ) -> Iterator[Rule]:
+        """Yield the rules of gate, up and down where each expert has its own tensors.
+
+        Args:
+            names: of gate, up and down, with the capture ``{expert}``.
+            targets: the fused parameters: gate and up, down.
+            experts: their number.
+            inner: the inner size of one expert.
+            hidden: the model's hidden size.
+        """
+        scope = replace(self, ranges={**self.ranges, EXPERT: range(experts)})
+        gate_up, down = targets
+        for name, shard in zip(names, ("w1", "w3")):
+            yield scope._rule(name, gate_up, (inner, hidden), (shard,), [inner], (Even(),))
+        yield scope._rule(names[2], down, (hidden, inner), ("w2",), [inner], (Even(),), 1)
+
+    def stacked_gate_up(
+        self,
+        name: str,
+        target: str,
+        experts: int,
+        inner: int,
+        *inputs: int,
+        transposed: bool = False,
+        alternating: bool = False,
+    ) -> Rule:
+        """Return the rule of gate and up of all experts in one tensor ``[experts, 2 inner, hidden]``.
+
+        Args:
+            name: the tensor.
+            target: the fused parameter.
+            experts: their number.
+            inner: the inner size of one expert.
+            inputs: the hidden size; empty for biases ``[experts, 2 inner]``.
+            transposed: the tensor is ``[experts, hidden, 2 inner]``.
+            alternating: gate and up alternate, instead of one after the other.
+        """
+        transforms: list[Transform] = [Transpose()] if transposed else []
+        if alternating:
+            transforms.append(Ungroup(inner, (1, 1), axis=1))
+        shape = (experts, *inputs, 2 * inner) if transposed else (experts, 2 * inner, *inputs)
+        return self._rule(name, target, shape, ("w1", "w3"), [inner, inner], (Even(), Even()), 1, transforms)
+
+    def stacked_down(
+        self, name: str, target: str, experts: int, inner: int, hidden: int, transposed: bool = False
+    ) -> Rule:
+        """Return the rule of down of all experts in one tensor ``[experts, hidden, inner]``, or transposed."""
+        transforms: list[Transform] = [Transpose()] if transposed else []
+        shape = (experts, inner, hidden) if transposed else (experts, hidden, inner)
+        return self._rule(name, target, shape, ("w2",), [inner], (Even(),), 2, transforms)
+
+    def tied(self, name: str, to: str, *shape: int) -> Rule:
+        """Return the rule of a tensor that the checkpoint may repeat: the parameter is that of another one."""
+        return self.ignored(name, f"tied to {to}", shape)
+
+    def ignored(self, name: str, reason: str, shape: Sequence[int] | None = None) -> Rule:
+        """Return the rule that leaves tensors out, for a reason; a checkpoint need not have them.
+
+        ``{rest}`` in the name stands for any further dotted name.
+        """
+        ranges = {key: value for key, value in self.ranges.items() if f"{{{key}}}" in self.source + name}
+        kept = None if shape is None else tuple(shape)
+        return Rule(self.source + name, "", kept, ranges=ranges, reason=reason, required=False)
+
+    def _rule(
+        self,
+        name: str,
+        target: str | None,
+        shape: tuple[int, ...],
+        shards: tuple[ShardId, ...],
+        sizes: Sequence[int],
+        splits: tuple[Split, ...],
+        axis: int = 0,
+        transforms: Sequence[Transform] = (),
+    ) -> Rule:
+        begin = self.source if self.target is None else self.target
+        source = self.source + name
+        return Rule(
+            source,
+            begin + (name if target is None else target),
+            shape,
+            tuple(Part(*part) for part in zip(shards, sizes, splits, strict=True)) if shape else (),
+            axis,
+            {key: value for key, value in self.ranges.items() if f"{{{key}}}" in source},
+            tuple(transforms),
+            self._scale(source),
+        )
+
+    def _scale(self, source: str) -> Scale | None:
+        if self.scale is None or not source.endswith("weight"):
+            return None
+        ending, block = self.scale
+        return Scale(source.removesuffix("weight") + ending, block)
+
+
+def _after(shape: tuple[int, ...], transforms: Sequence[Transform]) -> tuple[int, ...]:
+    for transform in transforms:
+        shape = transform.shape(shape)
+    return shape

@@ -1,0 +1,133 @@
+"""What happens to a tensor between disk and parameter. Every transform can be undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Transpose:
+    """Swaps the last two axes: ``[in, out]`` as GPT-2's Conv1D keeps it, or experts as GPT-OSS does."""
+
+    def shape(self, shape: Shape) -> Shape:
+        """Return the shape afterwards."""
+        return (*shape[:-2], shape[-1], shape[-2])
+
+    def apply(self, array: Array) -> Array:
+        """Return the tensor as the parameter wants it."""
+        return np.swapaxes(array, -1, -2)
+
+    def undo(self, array: Array) -> Array:
+        """Return the tensor as it lies on disk."""
+        return np.swapaxes(array, -1, -2)
+
+    def __str__(self) -> str:
+        return "transpose"
+
+
+@dataclass(frozen=True)
+class Ungroup:
+    """Sorts what lies group by group on disk into its parts, one after the other.
+
+    ``[groups, sum(counts), unit]`` along the axis becomes all of the first part, all of the second, and so on. Per-head
+    interleaved q, k, v (GPT-NeoX, Bloom) has as many groups as heads and counts (1, 1, 1); Falcon's has a group
+    per KV head and counts (heads per KV head, 1, 1); alternating gate and up (GPT-OSS) has counts (1, 1).
+    """
+
+    groups: int
+    counts: tuple[int, ...]
+    axis: int = 0
+
+    def shape(self, shape: Shape) -> Shape:
+        """Return the shape afterwards: the same."""
+        return shape
+
+    def _order(self, size: int) -> NDArray[np.int64]:
+        per_group = sum(self.counts)
+        unit, rest = divmod(size, self.groups * per_group)
+        if rest:
+            raise ValueError(f"{size} entries are no {self.groups} groups of {per_group}")
+        index = np.arange(size).reshape(self.groups, per_group, unit)
+        bounds = np.cumsum((0, *self.counts))
+        return np.concatenate([index[:, b:e].reshape(-1) for b, e in pairwise(bounds)])
+
+    def apply(self, array: Array) -> Array:
+        """Return the tensor as the parameter wants it."""
+        return np.take(array, self._order(array.shape[self.axis]), axis=self.axis)
+
+    def undo(self, array: Array) -> Array:
+        """Return the tensor as it lies on disk."""
+        return np.take(array, np.argsort(self._order(array.shape[self.axis])), axis=self.axis)
+
+    def __str__(self) -> str:
+        return f"ungroup {self.groups} × {'+'.join(map(str, self.counts))}"
+
+
+@dataclass(frozen=True)
+class Offset:
+    """Adds a number: the weight of a norm that multiplies by ``1 + weight``, for a layer that multiplies by weight."""
+
+    value: float
+
+    def shape(self, shape: Shape) -> Shape:
+        """Return the shape afterwards: the same."""
+        return shape
+
+    def apply(self, array: Array) -> Array:
+        """Return the tensor as the parameter wants it."""
+        return np.add(array, self.value, dtype=array.dtype)
+
+    def undo(self, array: Array) -> Array:
+        """Return the tensor as it lies on disk, but for rounding."""
+        return np.subtract(array, self.value, dtype=array.dtype)
+
+    def __str__(self) -> str:
+        return f"{self.value:+g}"
+
+
+Transform = Transpose | Ungroup | Offset
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A quantised weight's scale: the weight is multiplied by it while it is loaded.
+
+    Attributes:
+        name: pattern of the scale's tensor.
+        block: rows and columns that share a scale, edge blocks being smaller; None for one scale per tensor.
+            ``(1, 0)`` is one per output channel: 0 stands for the whole axis.
+    """
+
+    name: str
+    block: tuple[int, int] | None
+
+    def shape(self, shape: Shape) -> Shape:
+        """Return the shape of the scale of a weight; an expert axis in front stays."""
+        if self.block is None:
+            return ()
+        return (*shape[:-2], *(-(-size // (block or size)) for size, block in zip(shape[-2:], self.block)))
+
+    def apply(self, weight: Array, scale: Array) -> Array:
+        """Return ``weight × scale`` in float32, each element by the scale of its block."""
+        weight, scale = weight.astype(np.float32), scale.astype(np.float32)
+        if self.block is None:
+            return weight * scale.reshape(())
+        for axis, block in zip((-2, -1), self.block):
+            size = weight.shape[axis]
+            scale = np.take(np.repeat(scale, block or size, axis=axis), np.arange(size), axis=axis)
+        return weight * scale
+
+    def __str__(self) -> str:
+        if self.block is None:
+            return "dequantise per tensor"
+        if self.block == (1, 0):
+            return "dequantise per channel"
+        return "dequantise {}×{}".format(*self.block)
