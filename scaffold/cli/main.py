@@ -12,6 +12,7 @@ import click
 
 COMMANDS = {
     "inspect": "What a checkpoint's model is, fact by fact, with evidence.",
+    "weights": "Where each tensor goes, proved from the headers for each number of ranks.",
     "new-model": "The main job: plan, generate, patch; on request also serve and commit.",
     "validate": "Serve a planned model and let it answer real requests.",
     "commit": "One signed-off commit of the planned files, if the evidence suffices.",
