@@ -135,7 +135,7 @@ def _parameter(interpreter: Interpreter, data: Tensor, *_: Any, **__: Any) -> Te
 
 def _buffer(interpreter: Interpreter, data: Tensor, persistent: bool = True) -> Tensor:
     if not persistent:
-        return Tensor(data.a, "transient")
+        return Tensor(data.a, "transient", data.origin)
     return buffer(interpreter, data)
 
 
@@ -143,7 +143,7 @@ def buffer(interpreter: Interpreter, data: Tensor) -> Tensor:
     """Return a saved buffer: one that starts constant is learned (a router's correction), so it is random here."""
     if data.a.dtype.kind == "f" and data.a.size and np.all(data.a == data.a.flat[0]):
         return Tensor(interpreter.rng.normal(0, 0.3, data.shape), "buffer")
-    return Tensor(data.a, "buffer")
+    return Tensor(data.a, "buffer", data.origin)
 
 
 def _causal_mask(window: int | None, length: int) -> Tensor:

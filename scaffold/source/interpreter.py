@@ -21,11 +21,14 @@ from scaffold.source.errors import NotUnderstood
 from scaffold.source.frame import LARGEST_RESULT, Frame, Returned
 from scaffold.source.layers import LAYERS, Layer, ModuleList, Sequential
 from scaffold.source.objects import Event, External, Function, Module, SourceClass, SuperProxy
+from scaffold.source.operations import Operation, keep, recording, tensors_in
 from scaffold.source.syntax import SourceFile
 from scaffold.source.tensors import Dtype, Tensor
 
 MAX_STEPS = 2_000_000
 MAX_DEPTH = 60
+MAX_RECORDED = 150_000_000
+"""Elements of all tensors that a run may make: every one of them is kept, in the record of the run."""
 ATTENTION_FUNCTIONS = ("eager_attention_forward",)
 Resolve = Callable[[SourceFile, str], "tuple[SourceFile, str] | None"]
 """From a file and a dotted import to the file that defines it and its name there, or None for outside."""
@@ -46,6 +49,8 @@ class Interpreter:
         self.rng = np.random.default_rng(seed)
         self.resolve = resolve
         self.steps = 0
+        self.recorded = 0
+        self._at: tuple[SourceFile, ast.AST] | None = None
         self.depth = 0
         self.watched: list[Event] = []
         self._open: list[Event] = []
@@ -60,6 +65,7 @@ class Interpreter:
             NotUnderstood: the budget is used up.
         """
         self.steps += 1
+        self._at = (file, node)
         if self.steps > MAX_STEPS:
             raise NotUnderstood(f"more than {MAX_STEPS:,} steps", file.lines(node))
 
@@ -242,6 +248,7 @@ class Interpreter:
         names = self._bind_arguments(function, args, kwargs)
         frame = Frame(self, function.file, names, function.closure, function.owner, function.receiver)
         self.depth += 1
+        at = self._at
         try:
             if isinstance(function.node, ast.Lambda):
                 return frame.value(function.node.body)
@@ -250,6 +257,7 @@ class Interpreter:
             return returned.value
         finally:
             self.depth -= 1
+            self._at = at
         return None
 
     def _bind_arguments(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -311,12 +319,30 @@ class Interpreter:
     ) -> Iterator[Event]:
         """Record a call, with all that happens inside it."""
         event = Event(name, module, tuple(args), kwargs, where)
-        (self._open[-1].inside if self._open else self.watched).append(event)
+        if self._open:
+            self._open[-1].add(event)
+        else:
+            self.watched.append(event)
         self._open.append(event)
+        keep(event)
         try:
-            yield event
+            with recording(self):
+                yield event
         finally:
             self._open.pop()
+            keep(event)
+
+    def record(self, operation: Operation) -> None:
+        """Note an operation in the innermost open call, with the statement that it stands in.
+
+        Raises:
+            NotUnderstood: the tensors of this run take too much memory.
+        """
+        operation.where = self._at[0].lines(self._at[1]) if self._at else ""
+        self.recorded += sum(tensor.a.size for tensor in tensors_in(operation.output))
+        if self.recorded > MAX_RECORDED:
+            raise NotUnderstood(f"a run with more than {MAX_RECORDED:,} elements in its tensors")
+        self._open[-1].add(operation)
 
 
 def _class_assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
@@ -340,7 +366,7 @@ def _base_init(interpreter: Interpreter, module: Module, *args: Any, **_: Any) -
 
 def _register_buffer(interpreter: Interpreter, module: Module, name: str, tensor: Any, persistent: bool = True) -> None:
     if isinstance(tensor, Tensor):
-        tensor = externals.buffer(interpreter, tensor) if persistent else Tensor(tensor.a, "transient")
+        tensor = externals.buffer(interpreter, tensor) if persistent else Tensor(tensor.a, "transient", tensor.origin)
     module.attributes[name] = tensor
 
 

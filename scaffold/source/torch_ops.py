@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from scaffold.source.errors import NotUnderstood
-from scaffold.source.tensors import Array, Dtype, Tensor, plain
+from scaffold.source.operations import record
+from scaffold.source.tensors import Array, Dtype, Tensor, computed, note_view, plain, write
 
 ValuesIndices = namedtuple("ValuesIndices", "values indices")
 Op = Callable[..., Any]
@@ -275,9 +276,14 @@ def apply(name: str, *args: Any, **kwargs: Any) -> Any:
     except (TypeError, ValueError, IndexError, KeyError) as error:
         raise NotUnderstood(f"{name!r} with these arguments ({error})") from error
     if writes_back:
-        args[0].a[...] = result
-        return args[0]
-    return Tensor(result) if isinstance(result, (np.ndarray, np.generic)) else result
+        return write(args[0], name, args[1:], kwargs, result)
+    if isinstance(result, (np.ndarray, np.generic)):
+        return computed(name, args, result, kwargs)
+    if isinstance(result, tuple) and any(isinstance(part, Tensor) for part in result):
+        for part in result:
+            note_view(part, args)
+        record(name, args, kwargs, result)
+    return result
 
 
 def _plain_tree(value: Any) -> Any:
@@ -287,8 +293,15 @@ def _plain_tree(value: Any) -> Any:
 
 
 def creation(name: str) -> Op | None:
-    """Return the creating function ``torch.<name>``, or None."""
-    return CREATION.get(name)
+    """Return the function ``torch.<name>`` that makes a tensor of numbers or joins several, or None."""
+    create = CREATION.get(name)
+
+    def recorded(*args: Any, **kwargs: Any) -> Tensor:
+        result: Tensor = create(*args, **kwargs)  # type: ignore[misc]
+        record(name, args, kwargs, result)
+        return result
+
+    return recorded if create else None
 
 
 def _filled(fill: float) -> Op:
