@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -128,12 +128,44 @@ class ModuleList(Layer):
 
     def __init__(self, rng: np.random.Generator, modules: Any = ()) -> None:
         super().__init__()
-        self.attributes |= {str(i): module for i, module in enumerate(modules)}
+        self.extend(modules)
 
     @property
     def items(self) -> list[Any]:
         """Return the submodules in order."""
-        return list(self.attributes.values())
+        return [child for _, child in self.children()]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def append(self, module: Module) -> None:
+        """Add a submodule."""
+        self.attributes[str(len(self))] = module
+
+    def extend(self, modules: Any) -> None:
+        """Add submodules."""
+        for module in modules:
+            self.append(module)
+
+
+class ModuleDict(Layer):
+    """Submodules by name."""
+
+    def __init__(self, rng: np.random.Generator, modules: Any = ()) -> None:
+        super().__init__()
+        self.attributes |= dict(modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.attributes)
+
+    def __len__(self) -> int:
+        return len(self.attributes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.attributes
 
 
 class Sequential(ModuleList):
@@ -191,6 +223,7 @@ LAYERS: dict[str, Callable[..., Module]] = {
     "LayerNorm": LayerNorm,
     "RMSNorm": RMSNorm,
     "ModuleList": ModuleList,
+    "ModuleDict": ModuleDict,
     "Sequential": Sequential,
     "Identity": Identity,
     "Dropout": Identity,
