@@ -44,6 +44,19 @@ BASE_DEFAULTS: dict[str, Any] = {
     "use_return_dict": True,
 }
 """Defaults of ``PreTrainedConfig`` and what it computes where nothing was stated."""
+BASE_FIELDS: dict[str, Any] = {
+    "architectures": None,
+    "chunk_size_feed_forward": 0,
+    "dtype": None,
+    "id2label": None,
+    "is_encoder_decoder": False,
+    "label2id": None,
+    "output_hidden_states": False,
+    "problem_type": None,
+    "return_dict": True,
+    "transformers_version": None,
+}
+"""Fields of ``PreTrainedConfig`` itself."""
 OLD_LAYER_TYPES = {
     "mamba": "linear_attention",
     "attention": "full_attention",
@@ -81,8 +94,7 @@ class Config(Module):
             self.post_init(interpreter, **self.attributes)
             return
         given, self.attributes = self.attributes, {}
-        names = list(self._fields(interpreter))
-        fields = {name: self._default(interpreter, name) for name in names}
+        fields = {**BASE_FIELDS, **{name: self._default(interpreter, name) for name in self._fields()}}
         for name, value in {**fields, **{k: v for k, v in given.items() if k in fields}}.items():
             self.attributes[name] = value
         extra = {key: value for key, value in given.items() if key not in fields}
@@ -137,9 +149,8 @@ class Config(Module):
         name = self._renamed(interpreter, name)
         if name in self.attributes:
             return self.attributes[name]
-        function = self._method(name)
-        if function is not None:
-            return interpreter.bound(self, function.owner, function.node)
+        for owner, node in _definitions(self.cls, name):
+            return interpreter.bound(self, owner, node)
         if name in BASE_METHODS:
             return lambda *args, **kwargs: BASE_METHODS[name](interpreter, self, *args, **kwargs)
         if self.cls is not None:
@@ -199,7 +210,7 @@ class Config(Module):
             return Function(owner.file, node, {}, self, owner)
         return None
 
-    def _fields(self, interpreter: Interpreter) -> Iterator[str]:
+    def _fields(self) -> Iterator[str]:
         """Return the names of annotated class attributes with a default, as dataclasses see them."""
         seen: set[str] = set()
         for cls in self.cls.ancestry() if self.cls else []:

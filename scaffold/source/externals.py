@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scaffold.source import masks, torch_ops
-from scaffold.source.errors import NotUnderstood, Raised
 from scaffold.source.config_object import deep_copy
+from scaffold.source.errors import NotUnderstood, Raised
 from scaffold.source.layers import (
     ACTIVATIONS,
     LAYERS,
@@ -168,7 +168,7 @@ def call(
         return ModelOutput(kwargs)
     if dotted.startswith("logging.") or dotted.endswith("logging.get_logger"):
         return External("logger")
-    if dotted.startswith("logger."):
+    if dotted.startswith(("logger.", "autograd.context.")):
         return None
     raise NotUnderstood(f"a call of {dotted}")
 

@@ -165,7 +165,7 @@ def resolver(transformers: Path | None) -> Callable[[SourceFile, str], tuple[Sou
         if path is None or not path.is_file():
             return None
         if path not in parsed:
-            parsed[path] = SourceFile.parse(path, _shown(file, path))
+            parsed[path] = SourceFile.parse(path, _shown(path))
         target = parsed[path]
         if name in target.definitions:
             return target, name
@@ -205,9 +205,9 @@ def _is_root(directory: Path) -> bool:
     return directory.name == "transformers" and (directory / "models").is_dir()
 
 
-def _shown(file: SourceFile, path: Path) -> str:
+def _shown(path: Path) -> str:
     """Return how evidence names a file: from ``transformers`` on, or by its name beside a checkpoint's source."""
-    parts = path.parts
-    return (
-        "/".join(parts[len(parts) - 1 - parts[::-1].index("transformers") :]) if "transformers" in parts else path.name
-    )
+    if "transformers" not in path.parts:
+        return path.name
+    behind = path.parts[::-1].index("transformers")
+    return "/".join(path.parts[-1 - behind :])

@@ -50,9 +50,9 @@ def _stack(tensors: Any, dim: int = 0, **_: Any) -> Tensor:
     return Tensor(np.stack([plain(t) for t in tensors], axis=dim))
 
 
-def _meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+def _meshgrid(*tensors: Any, indexing: Any = "ij") -> tuple[Tensor, ...]:
     parts = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    return tuple(Tensor(np.array(grid)) for grid in np.meshgrid(*map(plain, parts), indexing=indexing))
+    return tuple(Tensor(np.array(grid)) for grid in np.meshgrid(*[plain(p) for p in parts], indexing=indexing))
 
 
 def _broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:

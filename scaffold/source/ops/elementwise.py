@@ -39,7 +39,7 @@ def _clamp(x: Array, min: Any = None, max: Any = None) -> Array:  # noqa: A002 -
 def _div(x: Any, y: Any, rounding_mode: str | None = None) -> Array:
     if rounding_mode == "floor":
         return np.asarray(np.floor_divide(x, y))
-    quotient = np.asarray(np.true_divide(x, y))
+    quotient: Array = np.asarray(np.true_divide(x, y))
     if rounding_mode == "trunc":
         whole = np.trunc(quotient)
         return whole.astype(np.int64) if np.asarray(x).dtype.kind == "i" == np.asarray(y).dtype.kind else whole
@@ -49,7 +49,7 @@ def _div(x: Any, y: Any, rounding_mode: str | None = None) -> Array:
 def _pow(x: Any, exponent: Any) -> Array:
     if np.ndim(exponent) == 0 and np.asarray(exponent).dtype.kind == "i" and np.asarray(x).dtype.kind == "i":
         return np.asarray(x ** int(exponent))
-    return np.asarray(x ** np.asarray(exponent, dtype=np.float64))
+    return np.asarray(np.power(x, np.asarray(exponent, dtype=np.float64)))
 
 
 def _convert(x: Array, *args: Any, dtype: Any = None, **_: Any) -> Array:
@@ -120,11 +120,11 @@ OPS: dict[str, Op] = {
     "contiguous": lambda x, **_: np.ascontiguousarray(x).reshape(x.shape), "clone": lambda x, **_: np.array(x),
     "copy_": _copy, "fill_": _copy, "zero_": lambda x: np.zeros_like(x), "alias": _identity,
 }  # fmt: skip
-"""Rows whose name ends in an underscore write into their first argument, as every other row does when it is called so."""
+"""A row whose name ends in an underscore exists only as a write; any other row is one when it is called so."""
 
 ALIASES = {
     "multiply": "mul", "divide": "div", "true_divide": "div", "subtract": "sub", "greater": "gt", "less": "lt",
     "greater_equal": "ge", "less_equal": "le", "not_equal": "ne", "absolute": "abs", "negative": "neg",
-    "arctan": "atan", "arctan2": "atan2", "swish": "silu", "sgn": "sign", "masked_fill_": "masked_fill_",
+    "arctan": "atan", "arctan2": "atan2", "swish": "silu", "sgn": "sign",
 }  # fmt: skip
 """Other names of the same operation; the record has the first name."""

@@ -22,7 +22,7 @@ def _scatter(x: Array, dim: int, index: Array, src: Any = None, value: Any = Non
 
 def _scatter_add(x: Array, dim: int, index: Array, src: Array) -> Array:
     out = np.array(x)
-    where = list(np.indices(index.shape))
+    where: list[Any] = list(np.indices(index.shape))
     where[dim] = index
     np.add.at(out, tuple(where), src[tuple(slice(0, n) for n in index.shape)])
     return out
@@ -41,9 +41,9 @@ def _index_copy(x: Array, dim: int, index: Array, source: Array) -> Array:
 
 
 def _gather(x: Array, dim: int, index: Array, **_: Any) -> Array:
-    where = list(np.indices(index.shape, sparse=True))
+    where: list[Any] = list(np.indices(index.shape, sparse=True))
     where[dim] = index
-    return x[tuple(where)]
+    return np.asarray(x[tuple(where)])
 
 
 def _flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
