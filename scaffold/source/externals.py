@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaffold.source import torch_ops
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.layers import LAYERS, Activation, random_parameter
-from scaffold.source.objects import External, Module
+from scaffold.source import masks, torch_ops
+from scaffold.source.config_object import deep_copy
+from scaffold.source.errors import NotUnderstood, Raised
+from scaffold.source.layers import (
+    ACTIVATIONS,
+    LAYERS,
+    Activation,
+    Embedding,
+    LayerNorm,
+    Linear,
+    ModuleList,
+    random_parameter,
+)
+from scaffold.source.objects import External, Function, Module
+from scaffold.source.ops.arguments import sizes
+from scaffold.source.ops.products import MASKED
+from scaffold.source.syntax import SourceFile
 from scaffold.source.tensors import Dtype, Tensor
 
 if TYPE_CHECKING:
     from scaffold.source.interpreter import Interpreter
 
 DTYPES = [
+    "complex64",
+    "complex128",
+    "cfloat",
+    "int16",
+    "short",
+    "float8_e4m3fn",
     "float32",
     "float16",
     "bfloat16",
@@ -34,9 +54,6 @@ DTYPES = [
     "uint8",
     "int8",
 ]
-MASKED = -1e30
-"""Added to attention scores of positions that may not be seen; finite, so that no NaN comes of it."""
-
 BUILTINS: dict[str, Any] = {
     name: value
     for name, value in vars(__import__("builtins")).items()
@@ -78,17 +95,36 @@ TYPES: dict[str, Any] = {
     "torch.Tensor": Tensor,
     "torch.LongTensor": Tensor,
     "torch.FloatTensor": Tensor,
+    "torch.nn.Parameter": Tensor,
     "torch.nn.Module": Module,
+    "torch.nn.Linear": Linear,
+    "torch.nn.Embedding": Embedding,
+    "torch.nn.LayerNorm": LayerNorm,
+    "torch.nn.ModuleList": ModuleList,
+    "torch.Size": tuple,
+    "collections.abc.Mapping": dict,
+    "collections.abc.Iterable": (list, tuple, dict),
+    "collections.abc.Sequence": (list, tuple),
 }
 
-TRANSPARENT_BASES = (
-    "Module",
-    "PreTrainedModel",
-    "GenerationMixin",
-    "GradientCheckpointingLayer",
-    "ABC",
+OUTPUTS = (
+    "Output",
+    "OutputWithPast",
+    "OutputWithPooling",
+    "OutputWithCrossAttentions",
+    "OutputWithPastAndCrossAttentions",
+    "OutputWithNoAttention",
 )
-"""Base classes from outside whose ``forward`` nobody inherits; their ``__init__`` computes nothing that matters."""
+"""How the names of transformers' classes of outputs end (src/transformers/modeling_outputs.py)."""
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A ``functools.partial``."""
+
+    function: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
 
 
 def attribute(external: External, name: str) -> Any:
@@ -99,7 +135,7 @@ def attribute(external: External, name: str) -> Any:
     if external.dotted == "torch":
         if name in DTYPES:
             return Dtype(name)
-        if name in ("inf", "pi"):
+        if name in ("inf", "pi", "e", "nan"):
             return getattr(math, name)
     return External(dotted)
 
@@ -117,6 +153,8 @@ def call(
         NotUnderstood: nothing is known of it.
     """
     dotted, name = external.dotted, external.name
+    if dotted.startswith("numpy."):
+        return _numpy(name, args, kwargs)
     if dotted.startswith("math."):
         return getattr(math, name)(*(float(a) if isinstance(a, Tensor) else a for a in args), **kwargs)
     if name in SPECIAL:
@@ -126,7 +164,22 @@ def call(
     if dotted.startswith("torch"):
         create = torch_ops.creation(name)
         return create(*args, **kwargs) if create else torch_ops.apply(name, *args, **kwargs)
+    if name.endswith(OUTPUTS):
+        return ModelOutput(kwargs)
+    if dotted.startswith("logging.") or dotted.endswith("logging.get_logger"):
+        return External("logger")
+    if dotted.startswith(("logger.", "autograd.context.")):
+        return None
     raise NotUnderstood(f"a call of {dotted}")
+
+
+def _numpy(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Call a function of numbers under its NumPy name."""
+    if name in ("sqrt", "log", "log2", "exp", "ceil", "floor") and len(args) == 1 and isinstance(args[0], (int, float)):
+        return getattr(math, name)(args[0])
+    if name in ("prod", "cumsum") and len(args) == 1 and isinstance(args[0], (list, tuple)):
+        return int(np.prod(args[0])) if name == "prod" else [int(n) for n in np.cumsum(args[0])]
+    raise NotUnderstood(f"a call of numpy.{name}")
 
 
 def _parameter(interpreter: Interpreter, data: Tensor, *_: Any, **__: Any) -> Tensor:
@@ -146,33 +199,13 @@ def buffer(interpreter: Interpreter, data: Tensor) -> Tensor:
     return Tensor(data.a, "buffer", data.origin)
 
 
-def _causal_mask(window: int | None, length: int) -> Tensor:
-    distance = np.arange(length)[:, None] - np.arange(length)[None, :]
-    hidden = (distance < 0) | (False if window is None else distance >= window)
-    return Tensor(np.where(hidden, MASKED, 0.0)[None, None])
-
-
-def _length(kwargs: dict[str, Any]) -> int:
-    for name in ("inputs_embeds", "input_embeds"):
-        if isinstance(kwargs.get(name), Tensor):
-            return int(kwargs[name].shape[1])
-    raise NotUnderstood("a mask of unknown length")
-
-
-def _full_mask(interpreter: Interpreter, *_: Any, **kwargs: Any) -> Tensor:
-    return _causal_mask(None, _length(kwargs))
-
-
-def _sliding_mask(interpreter: Interpreter, *_: Any, **kwargs: Any) -> Tensor:
-    window = interpreter.attribute(kwargs["config"], "sliding_window")
-    return _causal_mask(None if window is None else int(window), _length(kwargs))
-
-
 def _isinstance(interpreter: Interpreter, value: Any, types: Any) -> bool:
     for one in types if isinstance(types, tuple) else (types,):
         if isinstance(one, type) and isinstance(value, one):
             return True
         if isinstance(one, External):
+            if isinstance(value, Module) and value.cls is not None and one in value.cls.ancestry():
+                return True
             known = TYPES.get(one.dotted)
             if known is not None and isinstance(value, known):
                 return True
@@ -184,7 +217,7 @@ def _isinstance(interpreter: Interpreter, value: Any, types: Any) -> bool:
 def _getattr(interpreter: Interpreter, value: Any, name: str, *default: Any) -> Any:
     try:
         return interpreter.attribute(value, name)
-    except NotUnderstood:
+    except Raised:
         if default:
             return default[0]
         raise
@@ -193,7 +226,7 @@ def _getattr(interpreter: Interpreter, value: Any, name: str, *default: Any) -> 
 def _hasattr(interpreter: Interpreter, value: Any, name: str) -> bool:
     try:
         interpreter.attribute(value, name)
-    except NotUnderstood:
+    except Raised:
         return False
     return True
 
@@ -218,43 +251,92 @@ class ModelOutput(dict):  # type: ignore[type-arg]
         return self.get(key) if isinstance(key, str) else [v for v in self.values() if v is not None][key]
 
 
-def _output(interpreter: Interpreter, *args: Any, **kwargs: Any) -> ModelOutput:
-    return ModelOutput(kwargs)
-
-
 def _nothing(interpreter: Interpreter, *_: Any, **__: Any) -> None:
     return None
+
+
+def _no(interpreter: Interpreter, *_: Any, **__: Any) -> bool:
+    return False
+
+
+def _decorator(interpreter: Interpreter, *args: Any, **_: Any) -> Any:
+    """Return what a decorator that changes no value does, with arguments of its own or without."""
+    if len(args) == 1 and isinstance(args[0], Function):
+        return args[0]
+    return lambda function: function
+
+
+def _field(interpreter: Interpreter, default: Any = None, default_factory: Any = None, **_: Any) -> Any:
+    return default if default_factory is None else interpreter.call(default_factory, [], {}, "")
+
+
+def _random(interpreter: Interpreter, *args: Any, size: Any = None, **_: Any) -> Tensor:
+    """Return random numbers of a shape; only initial values of parameters are made so."""
+    shape = sizes((size,) if size is not None else args)
+    return Tensor(interpreter.rng.normal(0, 1, shape))
 
 
 SPECIAL: dict[str, Callable[..., Any]] = {
     "Parameter": _parameter,
     "Buffer": _buffer,
-    "create_causal_mask": _full_mask,
-    "create_sliding_window_causal_mask": _sliding_mask,
+    **masks.SPECIAL,
     "isinstance": _isinstance,
     "getattr": _getattr,
     "hasattr": _hasattr,
     "setattr": _setattr,
     "callable": _callable,
     "finfo": _finfo,
-    "DynamicCache": _nothing,
-    "is_tracing": lambda interpreter, *_: False,
-    "maybe_autocast": _nothing,
-    "is_autocast_enabled": lambda interpreter, *_: False,
-    "partial": _nothing,
-    "BaseModelOutputWithPast": _output,
-    "CausalLMOutputWithPast": _output,
-    "MoeModelOutputWithPast": _output,
-    "MoeCausalLMOutputWithPast": _output,
+    **dict.fromkeys(("DynamicCache", "EncoderDecoderCache", "maybe_autocast", "autocast", "no_grad"), _nothing),
+    **dict.fromkeys(("manual_seed", "is_grad_enabled", "warn"), _nothing),
+    **dict.fromkeys(("is_tracing", "is_autocast_enabled", "is_compiling", "is_torchdynamo_compiling"), _no),
+    **dict.fromkeys(("is_flash_attention_requested", "is_flash_attn_available", "is_scripting"), _no),
+    **dict.fromkeys(("is_torch_xpu_available", "is_fsdp_managed_module", "is_deepspeed_zero3_enabled"), _no),
+    "get_activation": lambda interpreter, name: ActivationTable().activation(interpreter, name),
+    "is_tensor": lambda interpreter, value: isinstance(value, Tensor),
+    "get_default_dtype": lambda interpreter, *_: Dtype("float32"),
+    "get_autocast_dtype": lambda interpreter, *_: Dtype("float32"),
+    "deepcopy": lambda interpreter, value: deep_copy(value),
+    "copy": lambda interpreter, value: deep_copy(value),
+    "cast": lambda interpreter, kind, value: value,
+    "partial": lambda interpreter, function, *args, **kwargs: Partial(function, args, kwargs),
+    "lru_cache": _decorator,
+    "wraps": _decorator,
+    "field": _field,
+    "interval": lambda interpreter, **_: lambda default=None, **__: default,
+    "positive_int_field": lambda interpreter, default=None, **_: default,
+    "torch_compilable_check": _nothing,
+    "randn": _random,
+    "rand": _random,
+    "normal": _random,
+    "rand_like": lambda interpreter, x, **_: Tensor(interpreter.rng.uniform(0, 1, x.shape)),
+    "randn_like": lambda interpreter, x, **_: Tensor(interpreter.rng.normal(0, 1, x.shape)),
 }
 """Names by their last part. transformers: src/transformers/{masking_utils,modeling_outputs,cache_utils}.py."""
 
 
+@dataclass(frozen=True)
 class ActivationTable:
-    """transformers' ``ACT2FN``: a new activation for a name."""
+    """transformers' ``ACT2FN``: a new activation for a name.
 
-    def __getitem__(self, name: Any) -> Module:
-        return Activation(str(name))
+    ``classes`` is where ``ACT2CLS`` is defined, for the names that are no rows of ``layers.ACTIVATIONS``.
+    """
+
+    classes: tuple[SourceFile, str] | None = None
+
+    def activation(self, interpreter: Interpreter, name: Any) -> Any:
+        """Return the activation as a module.
+
+        Raises:
+            NotUnderstood: nothing is known of it.
+        """
+        if name in ACTIVATIONS or self.classes is None:
+            return Activation(str(name))
+        table = interpreter.global_name(*self.classes)
+        if name not in table:
+            raise NotUnderstood(f"the activation {str(name)!r}")
+        entry = table[name]
+        made, kwargs = entry if isinstance(entry, tuple) else (entry, {})
+        return interpreter.call(made, [], kwargs, self.classes[0].shown)
 
 
 class AttentionTable:
@@ -265,5 +347,9 @@ class AttentionTable:
         return default
 
 
-TABLES: dict[str, Any] = {"ACT2FN": ActivationTable(), "ALL_ATTENTION_FUNCTIONS": AttentionTable()}
-"""Objects of transformers that are looked into rather than called."""
+def table(interpreter: Interpreter, file: SourceFile, dotted: str) -> Any:
+    """Return one of transformers' tables that are looked into rather than called, or None."""
+    module, _, name = dotted.rpartition(".")
+    if name == "ACT2FN":
+        return ActivationTable(interpreter.resolve(file, f"{module}.ACT2CLS"))
+    return AttentionTable() if name == "ALL_ATTENTION_FUNCTIONS" else None

@@ -10,26 +10,29 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from scaffold.source import externals, torch_ops
-from scaffold.source.config_object import Config
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.config_object import BASE_METHODS as CONFIG_METHODS
+from scaffold.source.config_object import Config, is_config_class, make
+from scaffold.source.errors import NotUnderstood, Raised
 from scaffold.source.frame import LARGEST_RESULT, Frame, Returned
-from scaffold.source.layers import LAYERS, Layer, ModuleList, Sequential
+from scaffold.source.layers import LAYERS, Layer, ModuleDict, ModuleList, Sequential
 from scaffold.source.objects import Event, External, Function, Module, SourceClass, SuperProxy
 from scaffold.source.operations import Operation, keep, recording, tensors_in
 from scaffold.source.syntax import SourceFile
-from scaffold.source.tensors import Dtype, Tensor
+from scaffold.source.tensors import Device, Dtype, Tensor
 
 MAX_STEPS = 2_000_000
 MAX_DEPTH = 60
 MAX_RECORDED = 150_000_000
 """Elements of all tensors that a run may make: every one of them is kept, in the record of the run."""
 ATTENTION_FUNCTIONS = ("eager_attention_forward",)
+KNOWN_DECORATORS = ("property", "staticmethod", "classmethod", "cached_property", "contextmanager", "wraps")
 Resolve = Callable[[SourceFile, str], "tuple[SourceFile, str] | None"]
 """From a file and a dotted import to the file that defines it and its name there, or None for outside."""
 
@@ -94,21 +97,25 @@ class Interpreter:
             bases = [frame.value(base) for base in node.bases]
             return SourceClass(file, node, tuple(b for b in bases if isinstance(b, (SourceClass, External))))
         if isinstance(node, ast.FunctionDef):
-            return Function(file, node, {})
+            return self._function(file, node)
         if isinstance(node, ast.Assign):
             return Frame(self, file, {}, {}).value(node.value)
         if name in file.imports:
-            return self._imported(file, file.imports[name])
+            return self.imported(file, file.imports[name])
+        if name == "__name__":
+            return file.shown
         if name in externals.BUILTINS:
             return externals.BUILTINS[name]
         if name in externals.SPECIAL:
             return External(name)
         raise NotUnderstood(f"the name {name!r}", file.shown)
 
-    def _imported(self, file: SourceFile, dotted: str) -> Any:
+    def imported(self, file: SourceFile, dotted: str) -> Any:
+        """Return what an import brings: a definition of a file that is followed, or a name from outside."""
         last = dotted.rpartition(".")[2]
-        if last in externals.TABLES:
-            return externals.TABLES[last]
+        table = externals.table(self, file, dotted)
+        if table is not None:
+            return table
         found = self.resolve(file, dotted)
         if found is not None and last not in externals.SPECIAL:
             return self.global_name(*found)
@@ -125,12 +132,15 @@ class Interpreter:
         for kind, look_up in ATTRIBUTES:
             if isinstance(value, kind):
                 return look_up(self, value, name)
-        raise NotUnderstood(f"the attribute {name!r} of {_kind(value)}")
+        raise Raised(f"the attribute {name!r} of {_kind(value)}")
 
     def _source_class_attribute(self, cls: SourceClass, name: str) -> Any:
         found = cls.method(name)
         if found:
-            return Function(found[0].file, found[1], {}, None, found[0])
+            return self.bound(None, *found)
+        if name == "apply" and any(base.name == "Function" for base in cls.ancestry()):  # of torch.autograd
+            forward = self.bound(None, *(cls.method("forward") or ()))
+            return lambda *args: self.call(forward, [External("autograd.context"), *args], {}, cls.file.shown)
         return self._class_value(cls, name)
 
     def _module_attribute(self, module: Module, name: str) -> Any:
@@ -139,24 +149,43 @@ class Interpreter:
         if module.cls is not None:
             found = module.cls.method(name)
             if found:
-                return self._bind(module, *found)
+                return self.bound(module, *found)
             if name in BASE_METHODS:
                 return lambda *args, **kwargs: BASE_METHODS[name](self, module, *args, **kwargs)
             if name in BASE_ATTRIBUTES:
                 return BASE_ATTRIBUTES[name]
             return self._class_value(module.cls, name)
         if name == "forward":
-            return module
+            return module.forward if isinstance(module, Layer) else module
         if name in BASE_METHODS:
             return lambda *args, **kwargs: BASE_METHODS[name](self, module, *args, **kwargs)
-        raise NotUnderstood(f"the attribute {name!r} of {module.kind}")
+        if isinstance(module, ModuleList) and name in ("append", "extend"):
+            return getattr(module, name)
+        if isinstance(module, ModuleDict) and name in ("items", "keys", "values"):
+            return getattr(module.attributes, name)
+        raise Raised(f"the attribute {name!r} of {module.kind}")
 
-    def _bind(self, module: Module, owner: SourceClass, node: ast.FunctionDef) -> Any:
-        decorators = {d.id for d in node.decorator_list if isinstance(d, ast.Name)}
-        static = "staticmethod" in decorators
-        function = Function(owner.file, node, {}, None if static else module, owner)
-        if "property" in decorators:
+    def bound(self, receiver: Any, owner: SourceClass, node: ast.FunctionDef) -> Any:
+        """Return a method bound to its receiver, or the value of a property."""
+        function = self._function(owner.file, node, owner)
+        names = {ast.unparse(d).rpartition(".")[2] for d in node.decorator_list}
+        if "staticmethod" not in names:
+            function.receiver = owner if "classmethod" in names else receiver
+        if names & {"property", "cached_property"}:
             return self.call(function, [], {}, owner.file.lines(node))
+        return function
+
+    def _function(self, file: SourceFile, node: ast.FunctionDef, owner: SourceClass | None = None) -> Function:
+        """Return a function with those of its decorators applied that are source themselves.
+
+        All others (kernels, documentation, capturing of outputs, compilation) change no value at inference.
+        """
+        function = Function(file, node, {}, None, owner)
+        for decorator in reversed(node.decorator_list):
+            if isinstance(decorator, ast.Name) and decorator.id not in KNOWN_DECORATORS:
+                applied = self.global_name(file, decorator.id)
+                if isinstance(applied, Function):
+                    function = self.call_function(applied, [function], {})
         return function
 
     def _class_value(self, cls: SourceClass, name: str) -> Any:
@@ -169,37 +198,63 @@ class Interpreter:
                 for target, value in _class_assignments(statement):
                     if target == name and value is not None:
                         return Frame(self, one.file, {}, {}).value(value)
-        raise NotUnderstood(f"the attribute {name!r} of {cls.name}")
+        raise Raised(f"the attribute {name!r} of {cls.name}")
 
     def _super_attribute(self, proxy: SuperProxy, name: str) -> Any:
-        ancestry = proxy.instance.cls.ancestry()
+        instance = proxy.instance
+        cls = instance if isinstance(instance, SourceClass) else instance.cls
+        ancestry = cls.ancestry()
         for cls in ancestry[ancestry.index(proxy.owner) + 1 :]:
             if isinstance(cls, SourceClass):
                 for statement in cls.node.body:
                     if isinstance(statement, ast.FunctionDef) and statement.name == name:
-                        return Function(cls.file, statement, {}, proxy.instance, cls)
+                        return self.bound(instance, cls, statement)
             elif cls.name in LAYERS and name in ("__init__", "forward"):
-                raise NotUnderstood(f"a subclass of torch.nn.{cls.name}")
-        if name in BASE_METHODS:
-            return lambda *args, **kwargs: BASE_METHODS[name](self, proxy.instance, *args, **kwargs)
+                return partial(self._layer_init, instance, cls) if name == "__init__" else instance.builtin.forward
+        methods = CONFIG_METHODS if isinstance(instance, Config) else BASE_METHODS
+        if name in methods:
+            return lambda *args, **kwargs: methods[name](self, instance, *args, **kwargs)
         raise NotUnderstood(f"super().{name}")
 
+    def _layer_init(self, instance: Module, base: External, *args: Any, **kwargs: Any) -> None:
+        """Make an instance of a source class one of PyTorch's own layers, too: they share their attributes."""
+        layer = LAYERS[base.name](self.rng, *args, **kwargs)
+        instance.attributes.update(layer.attributes)
+        layer.attributes = instance.attributes
+        instance.builtin = layer
+
     def set_attribute(self, value: Any, name: str, new: Any) -> None:
-        """Set an attribute of a module."""
+        """Set an attribute of a module or a config."""
+        if isinstance(value, Config):
+            value.store(self, name, new)
+            return
         if not isinstance(value, Module):
             raise NotUnderstood(f"an attribute set on {_kind(value)}")
         value.attributes[name] = new
 
     def item(self, value: Any, key: Any) -> Any:
         """Return ``value[key]``."""
-        if isinstance(value, ModuleList):
-            items = value.items
+        if isinstance(value, Module) and isinstance(value.builtin or value, ModuleList):
+            items = [child for _, child in value.children()]
             return items[key] if isinstance(key, slice) else items[int(key)]
+        if isinstance(value, Module) and isinstance(value.builtin or value, ModuleDict):
+            return value.attributes[key]
         if isinstance(value, (External, SourceClass)):
             return value  # a subscripted type
         if isinstance(value, externals.ModelOutput):
             return value.field(key)
+        if isinstance(value, externals.ActivationTable):
+            return value.activation(self, key)
         return value[int(key) if isinstance(key, Tensor) and isinstance(value, (list, tuple)) else key]
+
+    def set_item(self, value: Any, key: Any, new: Any) -> None:
+        """Set ``value[key]``."""
+        if isinstance(value, Module) and isinstance(value.builtin or value, (ModuleList, ModuleDict)):
+            value.attributes[str(key)] = new
+        elif isinstance(value, (dict, list, Tensor)):
+            value[int(key) if isinstance(key, Tensor) and isinstance(value, list) else key] = new
+        else:
+            raise NotUnderstood(f"an item set on {_kind(value)}")
 
     def iterate(self, value: Any) -> Iterable[Any]:
         """Return what a loop over the value goes through.
@@ -207,8 +262,8 @@ class Interpreter:
         Raises:
             NotUnderstood: it cannot be looped over, or is too long.
         """
-        if isinstance(value, ModuleList):
-            return value.items
+        if isinstance(value, Module) and isinstance(value.builtin or value, ModuleList):
+            return [child for _, child in value.children()]
         if isinstance(value, range) and len(value) > LARGEST_RESULT:
             raise NotUnderstood(f"a loop of {len(value):,} rounds")
         if isinstance(value, (list, tuple, range, dict, set, str, Tensor, enumerate, zip, reversed)):
@@ -231,6 +286,8 @@ class Interpreter:
             return self.instantiate(function, args, kwargs)
         if isinstance(function, Module):
             return self._call_module(function, args, kwargs, where)
+        if isinstance(function, externals.Partial):
+            return self.call(function.function, [*function.args, *args], {**function.kwargs, **kwargs}, where)
         if isinstance(function, External):
             return externals.call(self, function, args, kwargs, where)
         if callable(function):
@@ -289,29 +346,40 @@ class Interpreter:
             raise NotUnderstood(f"{function.name} without {sorted(missing)[0]!r}", where)
         return bound
 
-    def instantiate(self, cls: SourceClass, args: list[Any], kwargs: dict[str, Any]) -> Module:
-        """Make an instance of a source class by its own ``__init__``."""
+    def instantiate(self, cls: SourceClass, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Make an instance of a source class: a module by its own ``__init__``, a config, or a model output."""
+        if is_config_class(cls):
+            return make(self, cls, kwargs)
+        if any(isinstance(base, External) and "Output" in base.name for base in cls.ancestry()):
+            return externals.ModelOutput(kwargs)
         instance = Module(cls)
         found = cls.method("__init__")
+        layer = next((b for b in cls.ancestry() if isinstance(b, External) and b.name in LAYERS), None)
         if found:
             self.call_function(Function(found[0].file, found[1], {}, instance, found[0]), args, kwargs)
+        elif layer is not None:
+            self._layer_init(instance, layer, *args, **kwargs)
         return instance
 
     def _call_module(self, module: Module, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
         with self.watch(module.kind, module, args, kwargs, where) as event:
-            if isinstance(module, Sequential):
-                event.output = args[0]
-                for child in module.items:
-                    event.output = self.call(child, [event.output], {}, where)
-            elif isinstance(module, Layer):
-                event.output = module.forward(*args, **kwargs)
-            elif module.cls is not None:
-                found = module.cls.method("forward")
-                if found is None:
-                    raise NotUnderstood(f"{module.kind} has no forward", where)
-                function = Function(found[0].file, found[1], {}, module, found[0])
-                event.output = self.call_function(function, args, kwargs)
+            event.output = self._forward(module, args, kwargs, where)
         return event.output
+
+    def _forward(self, module: Module, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
+        if isinstance(module, Sequential):
+            output = args[0]
+            for child in module.items:
+                output = self.call(child, [output], {}, where)
+            return output
+        if isinstance(module, Layer):
+            return module.forward(*args, **kwargs)
+        found = module.cls.method("forward") if module.cls is not None else None
+        if found is not None:
+            return self.call(self.bound(module, *found), args, kwargs, where)
+        if isinstance(module.builtin, Layer):
+            return module.builtin.forward(*args, **kwargs)
+        raise NotUnderstood(f"{module.kind} has no forward", where)
 
     @contextmanager
     def watch(
@@ -389,6 +457,12 @@ BASE_METHODS: dict[str, Callable[..., Any]] = {
     "__post_init__": _nothing,
     "eval": _nothing,
     "get_input_embeddings": _nothing,
+    "warn_if_padding_and_no_attention_mask": _nothing,
+    "modules": lambda interpreter, module: [one for _, one in module.modules()],
+    "children": lambda interpreter, module: [one for _, one in module.children()],
+    "named_children": lambda interpreter, module: list(module.children()),
+    "requires_grad_": lambda interpreter, module, *_: module,
+    "to": lambda interpreter, module, *_, **__: module,
 }
 """What source calls on ``nn.Module`` and ``PreTrainedModel``."""
 
@@ -411,12 +485,12 @@ def _plain_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
         return getattr(value, name)
     if isinstance(value, dict) and name in value:
         return value[name]
-    raise NotUnderstood(f"the attribute {name!r} of {_kind(value)}")
+    raise Raised(f"the attribute {name!r} of {_kind(value)}")
 
 
 def _own_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
     if name.startswith("_") or not hasattr(value, name):
-        raise NotUnderstood(f"the attribute {name!r} of {_kind(value)}")
+        raise Raised(f"the attribute {name!r} of {_kind(value)}")
     return getattr(value, name)
 
 
@@ -428,7 +502,7 @@ ATTRIBUTES: tuple[tuple[Any, Callable[[Interpreter, Any, str], Any]], ...] = (
     (SourceClass, Interpreter._source_class_attribute),
     (Tensor, _tensor_attribute),
     (externals.ModelOutput, _output_attribute),
-    ((torch_ops.ValuesIndices, SimpleNamespace, externals.AttentionTable, Dtype), _own_attribute),
+    ((torch_ops.ValuesIndices, SimpleNamespace, externals.AttentionTable, Dtype, Device), _own_attribute),
     (tuple(CONTAINER_METHODS), _plain_attribute),
 )
 """Type → how its attributes are looked up, first match first. What is not here has no attributes for source."""

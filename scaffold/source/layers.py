@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,40 @@ class Conv1D(Layer):
         return x @ self.attributes["weight"] + self.attributes["bias"]
 
 
+class Conv1d(Layer):
+    """One-dimensional convolution; weight ``[out, in / groups, width]``."""
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: Any = True,
+        **_: Any,
+    ) -> None:
+        super().__init__()
+        width = kernel_size[0] if isinstance(kernel_size, (tuple, list)) else kernel_size
+        shape = (int(out_channels), int(in_channels) // int(groups), int(width))
+        self.attributes |= {
+            "weight": Tensor(rng.normal(0, (shape[1] * shape[2]) ** -0.5, shape), "parameter"),
+            "bias": Tensor(rng.normal(0, 0.3, int(out_channels)), "parameter") if bias else None,
+            "stride": (stride,) if isinstance(stride, int) else stride,
+            "padding": (padding,) if isinstance(padding, int) else padding,
+            "dilation": (dilation,) if isinstance(dilation, int) else dilation,
+            "groups": groups,
+            "kernel_size": (width,),
+        }
+
+    def forward(self, x: Tensor) -> Any:
+        a = self.attributes
+        return self.op("conv1d", x, a["weight"], a["bias"], a["stride"], a["padding"], a["dilation"], a["groups"])
+
+
 class Embedding(Layer):
     """A table of vectors; weight ``[num_embeddings, embedding_dim]``."""
 
@@ -77,7 +111,7 @@ class Embedding(Layer):
         self.attributes["weight"] = Tensor(rng.normal(0, 1, (int(num_embeddings), int(embedding_dim))), "parameter")
 
     def forward(self, ids: Tensor) -> Any:
-        return self.attributes["weight"][ids]
+        return self.op("embedding", ids, self.attributes["weight"])
 
 
 class LayerNorm(Layer):
@@ -128,12 +162,44 @@ class ModuleList(Layer):
 
     def __init__(self, rng: np.random.Generator, modules: Any = ()) -> None:
         super().__init__()
-        self.attributes |= {str(i): module for i, module in enumerate(modules)}
+        self.extend(modules)
 
     @property
     def items(self) -> list[Any]:
         """Return the submodules in order."""
-        return list(self.attributes.values())
+        return [child for _, child in self.children()]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def append(self, module: Module) -> None:
+        """Add a submodule."""
+        self.attributes[str(len(self))] = module
+
+    def extend(self, modules: Any) -> None:
+        """Add submodules."""
+        for module in modules:
+            self.append(module)
+
+
+class ModuleDict(Layer):
+    """Submodules by name."""
+
+    def __init__(self, rng: np.random.Generator, modules: Any = ()) -> None:
+        super().__init__()
+        self.attributes |= dict(modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.attributes)
+
+    def __len__(self) -> int:
+        return len(self.attributes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.attributes
 
 
 class Sequential(ModuleList):
@@ -187,10 +253,12 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Any]] = {
 LAYERS: dict[str, Callable[..., Module]] = {
     "Linear": Linear,
     "Conv1D": Conv1D,
+    "Conv1d": Conv1d,
     "Embedding": Embedding,
     "LayerNorm": LayerNorm,
     "RMSNorm": RMSNorm,
     "ModuleList": ModuleList,
+    "ModuleDict": ModuleDict,
     "Sequential": Sequential,
     "Identity": Identity,
     "Dropout": Identity,

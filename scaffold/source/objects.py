@@ -84,6 +84,8 @@ class Module:
     def __init__(self, cls: SourceClass | None = None) -> None:
         self.cls = cls
         self.attributes: dict[str, Any] = {}
+        self.builtin: Module | None = None
+        """PyTorch's own layer that the source class extends; it has the same attributes."""
 
     @property
     def kind(self) -> str:

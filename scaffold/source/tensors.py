@@ -27,20 +27,28 @@ class Dtype:
     """A ``torch.dtype``: only its kind (floating, complex, integer, bool) matters here."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
-        if name.startswith(("float", "bfloat", "half", "double")):
+        self.name = SAME_DTYPES.get(name, name)
+        if self.name.startswith(("float", "bfloat")):
             self.kind: type = np.float64
-        elif name.startswith("complex"):
+        elif self.name.startswith("complex"):
             self.kind = np.complex128
         else:
             self.kind = np.bool_ if name == "bool" else np.int64
         self.is_floating_point = self.kind is np.float64
+        self.is_complex = self.kind is np.complex128
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dtype) and self.kind is other.kind
+        return isinstance(other, Dtype) and self.name == other.name
 
     def __hash__(self) -> int:
-        return hash(self.kind)
+        return hash(self.name)
+
+
+SAME_DTYPES = {
+    "float": "float32", "half": "float16", "double": "float64", "int": "int32", "long": "int64", "short": "int16",
+    "cfloat": "complex64",
+}  # fmt: skip
+"""Second names of dtypes. A tensor of floats says float32, whatever the source made of it."""
 
 
 class Device:
