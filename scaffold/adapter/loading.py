@@ -30,6 +30,7 @@ def loading_context(spec: DecoderSpec, weight_map: WeightMap, names: Any) -> Con
         "prefixes": {"rows": [{"old": old, "new": new} for old, new in found.prefixes]},
         "renames": {"rows": [{"old": o, "new": "None" if n is None else f'"{n}"'} for o, n in found.renames]},
         "stacked": {"rows": [_row(row) for row in found.stacked]},
+        "mapped": bool(found.prefixes or found.renames or found.stacked),
         "packed_modules": found.packed_modules,
         "rearranged": bool(found.transposed or packed),
         "transposed": {"endings": list(found.transposed)} if found.transposed else {},

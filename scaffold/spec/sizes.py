@@ -38,12 +38,12 @@ SIZES = (
     Size("top_k", ("num_experts_per_tok", "num_experts_per_token", "moe_top_k", "moe_topk", "moe_k", "top_k"), 5),
     Size("num_groups", ("n_group", "num_expert_group"), 4),
     Size("topk_group", ("topk_group",), 2),
-    Size("num_shared_experts", ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"), 3),
+    Size("num_shared_experts", ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"), 9),
     Size("sliding_window", ("sliding_window", "window_size"), 7),
     Size("attention_chunk_size", ("attention_chunk_size",), 6),
     Size("max_position_embeddings", ("max_position_embeddings", "n_positions", "max_seq_len"), 64),
     Size("rotary_dim", ("rotary_dim",), 16),
-    Size("floor_scale", ("floor_scale",), 3),
+    Size("floor_scale", ("floor_scale",), 2),
 )
 HIDDEN = ("hidden_size", "n_embd", "d_model")
 LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")

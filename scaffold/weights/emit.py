@@ -103,7 +103,9 @@ def loading(rules: Iterable[Rule], names: Iterable[str], prefix: tuple[str, str]
 def packed_modules(rules: Iterable[Rule]) -> dict[str, list[str]]:
     """Return ``packed_modules_mapping``: fused module → the checkpoint's modules, in order of their shards."""
     packed: dict[str, list[str]] = {}
-    for rule in _stacked(rules):
+    for rule in rules:
+        if not rule.parts or rule.parts[0].shard not in STACKED_SHARDS:
+            continue
         fused, part = rule.target.split(".")[-2], rule.source.split(".")[-2]
         parts = packed.setdefault(fused, [])
         if part not in parts:
@@ -189,6 +191,8 @@ def _difference(source: list[str], target: list[str]) -> tuple[str, str]:
     end = 0
     while end < min(len(source), len(target)) - begin - 1 and source[-1 - end] == target[-1 - end]:
         end += 1
+    if begin and any(part.isdigit() for part in source[begin : len(source) - end]):
+        begin -= 1  # a number alone stands in many names
     old, new = source[begin : len(source) - end], target[begin : len(target) - end]
     close = "." if end else ""
     open_ = "." if begin else ""
