@@ -40,7 +40,8 @@ class Linear(Layer):
         in_features: int,
         out_features: int,
         bias: Any = True,
-        **_: Any,
+        *_: Any,
+        **__: Any,
     ) -> None:
         super().__init__()
         self.attributes |= {
@@ -124,13 +125,15 @@ class LayerNorm(Layer):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
-        **_: Any,
+        *_: Any,
+        **__: Any,
     ) -> None:
         super().__init__()
         size = normalized_shape[-1] if isinstance(normalized_shape, (tuple, list)) else normalized_shape
         weight = random_parameter(rng, (int(size),)) if elementwise_affine else None
         offset = Tensor(rng.normal(0, 0.3, int(size)), "parameter") if elementwise_affine and bias else None
-        self.attributes |= {"weight": weight, "bias": offset, "eps": eps}
+        shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+        self.attributes |= {"weight": weight, "bias": offset, "eps": eps, "normalized_shape": shape}
 
     def forward(self, x: Tensor) -> Any:
         a = self.attributes
@@ -146,7 +149,8 @@ class RMSNorm(Layer):
         normalized_shape: Any,
         eps: Any = None,
         elementwise_affine: bool = True,
-        **_: Any,
+        *_: Any,
+        **__: Any,
     ) -> None:
         super().__init__()
         size = normalized_shape[-1] if isinstance(normalized_shape, (tuple, list)) else normalized_shape
