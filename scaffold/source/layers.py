@@ -223,6 +223,17 @@ class Identity(Layer):
         return x
 
 
+class Softmax(Layer):
+    """Softmax over a dimension."""
+
+    def __init__(self, rng: np.random.Generator, dim: int = -1) -> None:
+        super().__init__()
+        self.attributes["dim"] = dim
+
+    def forward(self, x: Tensor) -> Any:
+        return self.op("softmax", x, dim=self.attributes["dim"])
+
+
 class Activation(Layer):
     """An activation by transformers' name (``hidden_act``)."""
 
@@ -266,6 +277,7 @@ LAYERS: dict[str, Callable[..., Module]] = {
     "Sequential": Sequential,
     "Identity": Identity,
     "Dropout": Identity,
+    "Softmax": Softmax,
     "SiLU": lambda rng, **_: Activation("silu"),
     "ReLU": lambda rng, **_: Activation("relu"),
     "Sigmoid": lambda rng, **_: Activation("sigmoid"),

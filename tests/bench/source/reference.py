@@ -16,7 +16,7 @@ torch.float32 = torch.float = torch.float16 = torch.bfloat16 = torch.float64
 torch.Tensor.float = torch.Tensor.double
 torch.set_default_dtype(torch.float64)
 
-from transformers import AutoModelForCausalLM, CONFIG_MAPPING  # noqa: E402 - after the dtypes are set
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM  # noqa: E402 - after the dtypes are set
 
 LENGTH = 19
 
@@ -45,7 +45,8 @@ def main(row: dict) -> None:
     with torch.no_grad():
         randomise(model)
         vocabulary = model.get_input_embeddings().weight.shape[0]
-        tokens = torch.randint(3, vocabulary, (1, row.get("length", LENGTH)), generator=torch.Generator().manual_seed(1))
+        generator = torch.Generator().manual_seed(1)
+        tokens = torch.randint(3, vocabulary, (1, row.get("length", LENGTH)), generator=generator)
         logits = model(input_ids=tokens, use_cache=False).logits
     state = {f"state.{name}": tensor.numpy() for name, tensor in model.state_dict().items()}
     values = {"config": np.array(json.dumps(config.to_dict() | {"architectures": [type(model).__name__]}))}
