@@ -24,7 +24,11 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
 
     A later run for the same model keeps the files of the earlier one in its record: they belong to one commit.
     """
-    if plan.request.delivery.resolve() / TUTORIALS / f"{plan.name}.md" in plan.changes.paths:
+    delivery = plan.request.delivery
+    if delivery is None:
+        apply(plan.changes, workspace.journal)  # a plugin: no gates on a tree, no delivery, so nothing to remember
+        return
+    if delivery.resolve() / TUTORIALS / f"{plan.name}.md" in plan.changes.paths:
         shutil.rmtree(workspace.documents_journal, ignore_errors=True)  # what it could take back is overwritten now
     apply(plan.changes, workspace.journal)
     earlier: dict[str, list[str]] = {}
@@ -33,7 +37,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
     files = {
         kind: sorted({*earlier.get(kind, []), *(file.as_posix() for file in plan.files(root))})
         for kind, root in (
-            ("delivery_files", plan.request.delivery),
+            ("delivery_files", delivery),
             ("vllm_files", plan.request.vllm),
         )
     }
@@ -46,7 +50,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
             "documents": plan.documents,
             "checkpoint": str(plan.checkpoint.path.resolve()),
             "vllm": str(plan.request.vllm.resolve()),
-            "delivery": str(plan.request.delivery.resolve()),
+            "delivery": str(delivery.resolve()),
             **files,
         },
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from codemods import ChangeSet, find_codemod, target_file
-from scaffold.adapter.context import adapter_context, module_name
+from scaffold.adapter.context import LICENCE_HEADER, adapter_context, module_name
 from scaffold.candidates import comparable
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.delivery.commit import check_delivery_repo
@@ -18,18 +18,32 @@ from scaffold.errors import EnvironmentLacks, Refused
 from scaffold.formatting import format_python
 from scaffold.names import model_name
 from scaffold.patches import add_worker_patch
+from scaffold.placement import (
+    ASCEND,
+    ASCEND_MODELS,
+    MODELS_PACKAGE,
+    STANDALONE,
+    VLLM,
+    Registration,
+    absolute_imports,
+    dotted,
+    plugin_package,
+    register_in_ascend,
+    register_in_vllm,
+    write_plugin,
+)
 from scaffold.roots.vllm_tree import (
     MODELS,
     MULTIMODAL_DICT,
     PROCESSORS,
-    REGISTRY,
     TEXT_DICT,
+    Registered,
     VllmTree,
     read_vllm_tree,
 )
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.locate import find
-from scaffold.spec.facts import Hole, ModelSpec
+from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec
 from scaffold.spec.read import read_spec
 from scaffold.strategy import Strategy, decide
 from scaffold.template import render
@@ -44,6 +58,10 @@ class Request:
     """What the user asks for.
 
     Attributes:
+        vllm: the tree that the adapter is for. It is read in any case, and edited with the placement ``vllm``.
+        delivery: the vllm-ascend repo; a plugin has none.
+        placement: a row of ``PLACEMENTS``.
+        output: where a plugin's package goes; other placements have none.
         transformers: the package directory of the target environment.
         generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
         registered_by_us: architectures that an earlier run of ours registered: they do not count as known.
@@ -52,7 +70,9 @@ class Request:
 
     checkpoint: Path
     vllm: Path
-    delivery: Path
+    delivery: Path | None
+    placement: str = VLLM
+    output: Path | None = None
     name: str | None = None
     strategy: str = "auto"
     modeling: Path | None = None
@@ -74,7 +94,6 @@ class Plan:
     spec: ModelSpec
     strategy: Strategy
     proof: Proof | None
-    layout: Layout
     changes: ChangeSet
     notes: tuple[str, ...]
     documents: Mapping[str, Any]
@@ -84,6 +103,17 @@ class Plan:
         """Return the files below a root that the plan creates or edits, relative to it."""
         root = root.resolve()
         return tuple(p.relative_to(root) for p in self.changes.paths if p.is_relative_to(root))
+
+
+class NotPlanned(Refused):
+    """The model was read, and cannot be adapted as asked: ``spec`` and ``proof`` say how far it got."""
+
+    kind = "Refused"
+    """What the JSON document calls it: a refusal like any other."""
+
+    def __init__(self, cause: Refused, name: str, checkpoint: Checkpoint, spec: ModelSpec, proof: Proof | None) -> None:
+        super().__init__(cause.found, where=cause.where, expected=cause.expected, remedy=cause.remedy)
+        self.name, self.checkpoint, self.spec, self.proof = name, checkpoint, spec, proof
 
 
 def make_plan(request: Request) -> Plan:
@@ -96,8 +126,9 @@ def make_plan(request: Request) -> Plan:
     checkpoint = read_checkpoint(request.checkpoint)
     name = model_name(request.name, request.checkpoint)
     tree = read_vllm_tree(request.vllm)
-    layout = detect(request.delivery)
-    check_delivery_repo(request.delivery)
+    layout = None if request.delivery is None else detect(request.delivery)
+    if request.delivery is not None:
+        check_delivery_repo(request.delivery)
     source = find(
         checkpoint.architecture,
         checkpoint.model_type,
@@ -116,7 +147,10 @@ def make_plan(request: Request) -> Plan:
         )
     spec = read_spec(checkpoint, source)
     candidates = lambda: comparable(checkpoint, request.transformers, registry)  # noqa: E731
-    strategy = decide(spec, registry, candidates, request.strategy)
+    try:
+        strategy = decide(spec, registry, candidates, request.strategy)
+    except Refused as error:
+        raise NotPlanned(error, name, checkpoint, spec, None) from error
     return _Work(request, name, checkpoint, spec, strategy, tree, layout).plan()
 
 
@@ -131,32 +165,39 @@ class _Work:
         spec: ModelSpec,
         strategy: Strategy,
         tree: VllmTree,
-        layout: Layout,
+        layout: Layout | None,
     ) -> None:
         self.request, self.name, self.checkpoint, self.spec = request, name, checkpoint, spec
         self.strategy, self.tree, self.layout = strategy, tree, layout
+        layout_name = layout.name if layout else "none"
         self.documents = delivery_context(
-            Delivery(name, checkpoint, spec, strategy.name, layout.name, request.trust_remote_code)
+            Delivery(name, checkpoint, spec, strategy.name, layout_name, request.trust_remote_code)
         )
         self.notes: list[str] = []
         self.proof: Proof | None = None
 
     def plan(self) -> Plan:
-        changes = ChangeSet(roots=(self.request.vllm, self.request.delivery))
+        roots = (self.request.vllm, self.request.delivery, self.request.output)
+        changes = ChangeSet(roots=tuple(root for root in roots if root is not None))
         module = module_name(self.checkpoint.model_type)
-        rendered = render({**self._context(module), "model_name": self.name, "module": module})
+        try:
+            rendered = render({**self._context(module), "model_name": self.name, "module": module})
+        except Refused as error:
+            raise NotPlanned(error, self.name, self.checkpoint, self._with_hole(error), self.proof) from error
         if self.strategy.name == "native":
-            changes = self._adapter(changes, rendered, module)
+            changes = self._native(changes, rendered, module)
         elif self.strategy.name == "alias" and self.strategy.entry is not None:
-            entry = self.strategy.entry
-            changes = self._register(changes, entry.module, entry.class_name, entry.table)
+            changes = self._alias(changes, self.strategy.entry)
+        elif self.request.placement == STANDALONE:
+            self.notes.append(f"no plugin: the strategy {self.strategy.name} needs no code")
         if not self.checkpoint.is_multimodal:
             self.notes.append("no processor stub: the checkpoint has no vision config and no image processor files")
         elif self.strategy.name != "native":
             self.notes.append(f"no processor stub: with the strategy {self.strategy.name} vLLM has the processor")
-        changes = self._documents(changes, rendered)
-        for target in self.request.patches:
-            changes = add_worker_patch(changes, self.request.vllm, self.request.delivery, self.name, target)
+        if self.request.delivery is not None:
+            changes = self._documents(changes, self.request.delivery, rendered)
+            for target in self.request.patches:
+                changes = add_worker_patch(changes, self.request.vllm, self.request.delivery, self.name, target)
         return Plan(
             name=self.name,
             request=self.request,
@@ -164,11 +205,16 @@ class _Work:
             spec=self.spec,
             strategy=self.strategy,
             proof=self.proof,
-            layout=self.layout,
             changes=changes,
             notes=tuple(self.notes),
             documents=self.documents,
         )
+
+    def _with_hole(self, error: Refused) -> ModelSpec:
+        """Return the spec with what the adapter has no form for among its holes; a proof that fails is none."""
+        if self.proof is not None and not self.proof.holds:
+            return self.spec
+        return replace(self.spec, holes=(*self.spec.holes, Hole("adapter", error.found, error.where)))
 
     def _context(self, module: str) -> dict[str, Any]:
         context: dict[str, Any] = {
@@ -178,8 +224,14 @@ class _Work:
         }
         if self.strategy.name != "native" or self.spec.decoder is None:
             return context
+        try:
+            return {**context, **self._adapter_context(self.spec.decoder), "adapter": True}
+        except NotUnderstood as error:
+            raise _no_idiom(error) from error
+
+    def _adapter_context(self, decoder: DecoderSpec) -> Mapping[str, Any]:
         quantisation = quantisation_of(self.checkpoint.config, self.checkpoint.tensors)
-        rules = derive(self.spec.decoder, self.checkpoint.tensors, quantisation)
+        rules = derive(decoder, self.checkpoint.tensors, quantisation)
         self.proof = prove(rules, self.checkpoint.tensors)
         if not self.proof.holds:
             raise Refused(
@@ -188,49 +240,71 @@ class _Work:
                 expected="rules that take every tensor once and fill every parameter",
                 remedy="see scaffold inspect for the spec; a tensor that no rule takes is a part that was not read",
             )
-        try:
-            adapter = adapter_context(
-                self.spec.architecture,
-                self.spec.config_class or "PretrainedConfig",
-                self.spec.decoder,
-                rules,
-                self.checkpoint.tensors,
-                self.tree.licence_header(),
-                quantisation,
-            )
-        except NotUnderstood as error:
-            raise _no_idiom(error) from error
-        return {**context, **adapter, "adapter": True}
+        return adapter_context(
+            self.spec.architecture,
+            self.spec.config_class or "PretrainedConfig",
+            decoder,
+            rules,
+            self.checkpoint.tensors,
+            self.tree.licence_header(),
+            quantisation,
+        )
 
-    def _adapter(self, changes: ChangeSet, rendered: Mapping[str, str], module: str) -> ChangeSet:
-        path = MODELS / f"{module}.py"
-        text = format_python(rendered[path.as_posix()], self.request.vllm, path)
-        changes = self._create(changes, self.request.vllm / path, text)
+    def _native(self, changes: ChangeSet, rendered: Mapping[str, str], module: str) -> ChangeSet:
+        """Place the adapter and register it."""
+        request, path = self.request, MODELS / f"{module}.py"
+        text = rendered[path.as_posix()]
         table = MULTIMODAL_DICT if self.checkpoint.is_multimodal else TEXT_DICT
-        changes = self._register(changes, module, self.spec.architecture, table)
+        registration = Registration(self.spec.architecture, module, self.spec.architecture, table)
+        if request.placement == VLLM:
+            changes = self._python(changes, request.vllm / path, text, request.vllm, path)
+            changes = register_in_vllm(changes, request.vllm, registration)
+            return self._processor_stub(changes, rendered, module)
         if self.checkpoint.is_multimodal:
-            stub = PROCESSORS / f"{module}.py"
-            text = format_python(rendered[stub.as_posix()], self.request.vllm, stub)
-            changes = self._create(changes, self.request.vllm / stub, text)
-            self.notes.append(f"{stub} is a stub: how images are turned into tokens has to be written")
-        return changes
+            self.notes.append("no processor stub: it belongs into vLLM's tree, see --placement vllm")
+        text = absolute_imports(text)
+        if request.placement == ASCEND and request.delivery is not None:
+            path = ASCEND_MODELS / f"{module}.py"
+            changes = self._python(changes, request.delivery / path, text, request.delivery, path)
+            return register_in_ascend(changes, request.delivery, registration, ".".join(ASCEND_MODELS.parts))
+        assert request.output is not None
+        package = plugin_package(module)
+        path = Path("src") / package / f"{module}.py"
+        changes = self._python(changes, request.output / path, text, request.vllm, path)
+        return self._plugin(changes, request.output, replace(registration, module=f"{package}.{module}"))
 
-    def _register(self, changes: ChangeSet, module: str, class_name: str, table: str) -> ChangeSet:
-        arguments = {
-            "architecture": self.spec.architecture,
-            "module": module,
-            "class_name": class_name,
-            "registry": table,
-        }
-        codemod = find_codemod("vllm-registry-entry")
-        return changes.edit(self.request.vllm / REGISTRY, lambda text: codemod.run(text, arguments))
+    def _alias(self, changes: ChangeSet, entry: Registered) -> ChangeSet:
+        """Register the architecture as the implementation that serves it already."""
+        request = self.request
+        registration = Registration(self.spec.architecture, entry.module, entry.class_name, entry.table)
+        if request.placement == VLLM:
+            return register_in_vllm(changes, request.vllm, registration)
+        if request.placement == ASCEND and request.delivery is not None:
+            return register_in_ascend(changes, request.delivery, registration, MODELS_PACKAGE)
+        assert request.output is not None
+        return self._plugin(changes, request.output, replace(registration, module=dotted(entry.module, MODELS_PACKAGE)))
 
-    def _documents(self, changes: ChangeSet, rendered: Mapping[str, str]) -> ChangeSet:
-        root = self.request.delivery
+    def _plugin(self, changes: ChangeSet, output: Path, registration: Registration) -> ChangeSet:
+        package = plugin_package(module_name(self.checkpoint.model_type))
+        header = self.tree.licence_header() or LICENCE_HEADER
+        return write_plugin(changes, output, self.name, registration, package, header, self._create)
+
+    def _processor_stub(self, changes: ChangeSet, rendered: Mapping[str, str], module: str) -> ChangeSet:
+        if not self.checkpoint.is_multimodal:
+            return changes
+        stub = PROCESSORS / f"{module}.py"
+        self.notes.append(f"{stub} is a stub: how images are turned into tokens has to be written")
+        return self._python(changes, self.request.vllm / stub, rendered[stub.as_posix()], self.request.vllm, stub)
+
+    def _python(self, changes: ChangeSet, file: Path, text: str, settings: Path, path: Path) -> ChangeSet:
+        """Add a Python file, laid out by the ``ruff`` settings of a tree as if it lay at ``path`` in it."""
+        return self._create(changes, file, format_python(text, settings, path))
+
+    def _documents(self, changes: ChangeSet, root: Path, rendered: Mapping[str, str]) -> ChangeSet:
         for path in (TEST_CONFIGS / f"{self.name}.yaml", TUTORIALS / f"{self.name}.md"):
             changes = self._create(changes, root / path, tidy(rendered[path.as_posix()]))
         page = f"tutorials/models/{self.name}.md"
-        if self.layout.name == "mkdocs":
+        if self.layout is not None and self.layout.name == "mkdocs":
             edits = [("mkdocs-nav-entry", {"page": page})]
             if self.layout.titles is not None:
                 edits.append(("nav-title", {"page": page, "english": self.name, "chinese": self.name}))

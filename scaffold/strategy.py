@@ -71,7 +71,7 @@ def _holds(
     if name == "alias":
         return _alias(spec, comparable)
     if name == "native":
-        if spec.decoder is None:
+        if spec.decoder is None or spec.holes:
             return None, False, "; ".join(f"{h.what} ({h.evidence})" for h in spec.holes)
         return None, True, "every block was recognised"
     return None, True, "vLLM's Transformers backend is what is left"

@@ -1,4 +1,4 @@
-"""The cookiecutter template, rendered into memory."""
+"""The cookiecutter templates, rendered into memory."""
 
 from __future__ import annotations
 
@@ -12,26 +12,30 @@ from scaffold.errors import EnvironmentLacks
 JINJA = {"trim_blocks": True, "lstrip_blocks": True}
 
 
-def template_directory() -> Path:
-    """Return where the template lies: in the installed package, or at the top of a checkout.
+MODEL = "cookiecutter-model"
+PLUGIN = "cookiecutter-plugin"
+
+
+def template_directory(name: str = MODEL) -> Path:
+    """Return where a template lies: in the installed package, or at the top of a checkout.
 
     Raises:
         EnvironmentLacks: it is in neither place.
     """
     package = Path(__file__).resolve().parent
-    for path in (package / "cookiecutter-model", package.parent / "cookiecutter-model"):
+    for path in (package / name, package.parent / name):
         if (path / "cookiecutter.json").is_file():
             return path
     raise EnvironmentLacks(
         "no template",
         where=str(package),
-        expected="the folder cookiecutter-model",
+        expected=f"the folder {name}",
         remedy="install vllm-ascend-scaffold again",
     )
 
 
-def render(context: Mapping[str, Any]) -> dict[str, str]:
-    """Render the whole template.
+def render(context: Mapping[str, Any], template: str = MODEL) -> dict[str, str]:
+    """Render a whole template.
 
     cookiecutter's own prompting is left out on purpose: it evaluates Jinja in context *values*, and some of
     these come from a checkpoint. ``generate_files`` takes the values as they are.
@@ -45,7 +49,7 @@ def render(context: Mapping[str, Any]) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="scaffold-") as scratch:
         project = Path(
             generate_files(
-                repo_dir=str(template_directory()),
+                repo_dir=str(template_directory(template)),
                 context=finished,
                 output_dir=scratch,
                 accept_hooks=False,

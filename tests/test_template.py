@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.template import render, template_directory
+from scaffold.template import MODEL, PLUGIN, render, template_directory
 
 
 def test_values_are_never_rendered_as_templates() -> None:
@@ -44,10 +44,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_template_and_data(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    template = template_directory()
-    for path in template.rglob("*"):
-        if path.is_file():
-            assert f"scaffold/cookiecutter-model/{path.relative_to(template).as_posix()}" in names
+    for template in map(template_directory, (MODEL, PLUGIN)):
+        for path in template.rglob("*"):
+            if path.is_file():
+                assert f"scaffold/{template.name}/{path.relative_to(template).as_posix()}" in names
     assert "validators/signatures.yaml" in names
     assert "codemods/catalog.py" in names
     assert not any(name.startswith("tests/") for name in names)

@@ -11,17 +11,21 @@ from scaffold.adaptation import apply_plan, commit_plan
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import (
     plan_document,
+    refusal_document,
     show_commit,
+    show_holes,
     show_plan,
     show_verdicts,
     verdicts_document,
 )
 from scaffold.cli.roots import Settings, name_option, python_option, required, serve_options, tree_options, work_option
 from scaffold.cli.serving import serve_settings
+from scaffold.cli.target import Target, find_target
 from scaffold.errors import UsageError
 from scaffold.evidence import gather
 from scaffold.names import model_name
-from scaffold.plan import Plan, Request, make_plan
+from scaffold.placement import PLACEMENTS, STANDALONE
+from scaffold.plan import NotPlanned, Plan, Request, make_plan
 from scaffold.roots.vllm_tree import REGISTRY
 from scaffold.strategy import NAMES
 from scaffold.validation import STAGES, preflight, validate
@@ -33,7 +37,12 @@ from validators.engine import Engine, check_import_path
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @name_option
 @click.option("--strategy", type=click.Choice(["auto", *NAMES]), help="How the model gets served (default: auto).")
-@click.option("--placement", type=click.Choice(["vllm"]), help="Where an adapter goes (default: vllm).")
+@click.option(
+    "--placement",
+    type=click.Choice(PLACEMENTS),
+    help="Where an adapter goes (default: vllm; plugin where no source tree is named).",
+)
+@click.option("--output", type=click.Path(path_type=Path), help="A plugin's folder (default: ./vllm-<model type>).")
 @tree_options
 @work_option
 @click.option("--modeling", type=click.Path(path_type=Path), help="The model's Python source, if it is elsewhere.")
@@ -47,6 +56,7 @@ from validators.engine import Engine, check_import_path
 @reporting
 def command(
     output: Output,
+    /,
     checkpoint: Path,
     dry_run: bool,
     with_gates: bool,
@@ -55,22 +65,22 @@ def command(
 ) -> int:
     """Adapt the model of CHECKPOINT: the smallest change that works, shown as one diff and written as a whole."""
     settings = Settings(given)
-    if dry_run and (with_gates or with_commit):
-        raise UsageError(
-            "--dry-run together with --validate or --commit",
-            where="the call",
-            expected="either",
-            remedy="look at the dry run first, then leave it out",
-        )
-    workspace, vllm = settings.workspace(), settings.vllm()
-    engine = settings.engine()
+    workspace, engine = settings.workspace(), settings.engine()
+    target = find_target(settings, engine, checkpoint)
+    _check_call(target, dry_run, with_gates or with_commit)
     serving = serve_settings(settings)
     if with_gates:
-        preflight(required(engine), vllm, serving.port)
+        preflight(required(engine), target.vllm, serving.port)
     elif engine is not None:
-        check_import_path(engine, vllm)
+        check_import_path(engine, target.vllm)
     output.progress(f"reading {checkpoint}")
-    plan = make_plan(_request(settings, checkpoint, workspace, vllm, engine))
+    request = _request(settings, checkpoint, workspace, target, engine)
+    try:
+        plan = make_plan(request)
+    except NotPlanned as refusal:
+        show_holes(output, refusal.spec.holes)
+        output.document({**refusal_document(refusal, request.strategy, target.placement), "dry_run": dry_run})
+        raise
     show_plan(output, plan)
     output.document(plan_document(plan, dry_run))
     if dry_run:
@@ -90,20 +100,46 @@ def command(
     return 0
 
 
-def _request(settings: Settings, checkpoint: Path, workspace: Workspace, vllm: Path, engine: Engine | None) -> Request:
+def _check_call(target: Target, dry_run: bool, goes_on: bool) -> None:
+    """Check that gates and commit have something to be about.
+
+    Raises:
+        UsageError: there is nothing written, or no tree.
+    """
+    if dry_run and goes_on:
+        raise UsageError(
+            "--dry-run together with --validate or --commit",
+            where="the call",
+            expected="either",
+            remedy="look at the dry run first, then leave it out",
+        )
+    if target.delivery is None and goes_on:
+        raise UsageError(
+            "--validate or --commit with --placement plugin",
+            where="the call",
+            expected="a placement in a source tree: gates and commit are about trees",
+            remedy="leave them out; install the plugin and serve it",
+        )
+
+
+def _request(
+    settings: Settings, checkpoint: Path, workspace: Workspace, target: Target, engine: Engine | None
+) -> Request:
     name = settings.get("name")
     verdicts: tuple[dict[str, Any], ...] = ()
     ours: tuple[str, ...] = ()
     known = model_name(name, checkpoint)
-    if known in workspace.planned():
+    if target.placement != STANDALONE and known in workspace.planned():
         record = workspace.record(known)
         verdicts = gather(workspace, known).current
-        if record["vllm"] == str(vllm) and REGISTRY.as_posix() in record["vllm_files"]:
+        if record["vllm"] == str(target.vllm) and REGISTRY.as_posix() in record["vllm_files"]:
             ours = (record["architecture"],)
     return Request(
         checkpoint=checkpoint,
-        vllm=vllm,
-        delivery=settings.delivery(),
+        vllm=target.vllm,
+        delivery=target.delivery,
+        placement=target.placement,
+        output=target.output,
         name=name,
         strategy=settings.get("strategy") or "auto",
         modeling=settings.path("modeling"),
@@ -118,4 +154,7 @@ def _request(settings: Settings, checkpoint: Path, workspace: Workspace, vllm: P
 
 def _say_next(output: Output, plan: Plan) -> None:
     path = plan.checkpoint.path
+    if plan.request.output is not None:
+        output.line(f"next: pip install --no-deps {plan.request.output}, where vLLM is; scaffold undo takes it back")
+        return
     output.line(f"next: scaffold validate {path}, then scaffold commit {path}; scaffold undo takes it back")

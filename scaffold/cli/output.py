@@ -69,7 +69,7 @@ class Output:
     def error(self, error: Exception) -> None:
         """Say what was found, where, what was expected and what to do."""
         parts = {name: str(getattr(error, name)) for name in ("found", "where", "expected", "remedy")}
-        self.document({"error": {"kind": type(error).__name__, **parts}})
+        self.document({"error": {"kind": getattr(error, "kind", type(error).__name__), **parts}})
         click.echo(
             f"{click.style('error', fg='red', bold=True)}: {parts['where']}: {parts['found']}\n"
             f"  expected: {parts['expected']}\n"

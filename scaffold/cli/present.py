@@ -6,32 +6,49 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from scaffold.checkpoint.read import Checkpoint
 from scaffold.cli.output import Output
-from scaffold.plan import Plan
+from scaffold.plan import NotPlanned, Plan
+from scaffold.spec.facts import Hole, ModelSpec
+from scaffold.weights.findings import Proof
 from validators.verdict import Verdict
+
+
+def refusal_document(refusal: NotPlanned, strategy: str, placement: str) -> dict[str, Any]:
+    """Return what ``new-model --json`` says of a model that was read but not planned: no file, and why."""
+    return {
+        "name": refusal.name,
+        "architecture": refusal.spec.architecture,
+        "strategy": strategy,
+        "why": [refusal.found],
+        "placement": placement,
+        "files": [],
+        "holes": _holes(refusal.spec),
+        "weights": _weights(refusal.checkpoint, refusal.proof),
+    }
+
+
+def show_holes(output: Output, holes: Sequence[Hole]) -> None:
+    """Show what the evidence does not determine."""
+    for hole in holes:
+        output.line(f"  hole: {hole.what} ({hole.evidence})")
 
 
 def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
     """Return what ``new-model --json`` says of a plan."""
-    proof = plan.proof
     return {
         "name": plan.name,
         "architecture": plan.spec.architecture,
         "strategy": plan.strategy.name,
         "why": list(plan.strategy.why),
-        "placement": "vllm",
+        "placement": plan.request.placement,
         "dry_run": dry_run,
         "files": [
             {"path": str(change.path), "action": "create" if change.before is None else "edit"}
             for change in plan.changes.changes
         ],
-        "holes": [{"where": h.where, "what": h.what, "evidence": h.evidence} for h in plan.spec.holes],
-        "weights": {
-            "tensors": len(plan.checkpoint.tensors),
-            "routed": proof.routed if proof else None,
-            "ignored": proof.ignored if proof else None,
-            "unrouted": list(proof.unrouted) if proof else None,
-        },
+        "holes": _holes(plan.spec),
+        "weights": _weights(plan.checkpoint, plan.proof),
         "notes": list(plan.notes),
         "diff": plan.changes.diff(_labels(plan)),
     }
@@ -42,8 +59,7 @@ def show_plan(output: Output, plan: Plan) -> None:
     output.line(f"{plan.name}: {plan.spec.architecture}, strategy {plan.strategy.name}")
     for reason in plan.strategy.why:
         output.line(f"  {reason}")
-    for hole in plan.spec.holes:
-        output.line(f"  hole: {hole.what} ({hole.evidence})")
+    show_holes(output, plan.spec.holes)
     for note in plan.notes:
         output.line(f"  {note}")
     if plan.proof:
@@ -111,9 +127,23 @@ def show_commit(output: Output, commit: str) -> None:
     output.line(f"commit {commit}")
 
 
+def _holes(spec: ModelSpec) -> list[dict[str, str]]:
+    return [{"where": h.where, "what": h.what, "evidence": h.evidence} for h in spec.holes]
+
+
+def _weights(checkpoint: Checkpoint, proof: Proof | None) -> dict[str, Any]:
+    return {
+        "tensors": len(checkpoint.tensors),
+        "routed": proof.routed if proof else None,
+        "ignored": proof.ignored if proof else None,
+        "unrouted": list(proof.unrouted) if proof else None,
+    }
+
+
 def _labels(plan: Plan) -> dict[str, Path]:
     """Return label → root for the diff: apply each part with ``git apply -p2`` inside its root."""
-    return {"vllm": plan.request.vllm, "delivery": plan.request.delivery}
+    roots = {"vllm": plan.request.vllm, "delivery": plan.request.delivery, "plugin": plan.request.output}
+    return {label: root for label, root in roots.items() if root is not None}
 
 
 def _size(before: bytes | None, after: bytes | None) -> str:

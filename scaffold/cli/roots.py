@@ -92,6 +92,14 @@ class Settings:
             raise _no("tp", value, "whole numbers such as 1,2")
         return sizes
 
+    def has_vllm(self) -> bool:
+        """Return whether a vLLM source tree is named, or the container's is there."""
+        return (self.path("vllm") or container_root("vllm")) is not None
+
+    def names_a_tree(self) -> bool:
+        """Return whether any tree that could be edited is named, or is in the container."""
+        return self.has_vllm() or any(self.path(name) is not None for name in ("vllm_ascend", "delivery"))
+
     def vllm(self) -> Path:
         """Return the vLLM source tree.
 

@@ -1,0 +1,60 @@
+"""Where ``new-model`` puts an adapter: the placement, and the roots that it reads and edits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.adapter.context import module_name
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.cli.roots import Settings
+from scaffold.errors import EnvironmentLacks, UsageError
+from scaffold.placement import STANDALONE, VLLM, plugin_package
+from validators.engine import Engine
+
+
+@dataclass(frozen=True)
+class Target:
+    """The roots of one run; see `scaffold.plan.Request`."""
+
+    placement: str
+    vllm: Path
+    delivery: Path | None
+    output: Path | None
+
+
+def find_target(settings: Settings, engine: Engine | None, checkpoint: Path) -> Target:
+    """Return where things go: a plugin where no source tree is named or found.
+
+    A plugin is for a vLLM too: for the tree that is named, else for the one that the environment runs.
+
+    Raises:
+        UsageError: a root is missing, or ``--output`` is given for another placement than a plugin.
+        EnvironmentLacks: a plugin, and neither a tree nor an environment to make it for.
+    """
+    placement = settings.get("placement") or (VLLM if settings.names_a_tree() else STANDALONE)
+    output = settings.path("output")
+    if placement != STANDALONE:
+        if output is not None:
+            raise UsageError(
+                f"--output {output} with --placement {placement}",
+                where="the call",
+                expected="--output only for a plugin: other placements edit the trees",
+                remedy="leave --output out, or pass --placement plugin",
+            )
+        return Target(placement, settings.vllm(), settings.delivery(), None)
+    if output is None:
+        config = read_checkpoint(checkpoint)
+        output = Path.cwd() / plugin_package(module_name(config.model_type)).replace("_", "-")
+    if output.is_file():
+        raise UsageError(f"the file {output}", where="--output", expected="a directory", remedy="name another")
+    if settings.has_vllm():
+        return Target(placement, settings.vllm(), None, output.resolve())
+    if engine is None:
+        raise EnvironmentLacks(
+            "no vLLM that the plugin would be for",
+            where="--python",
+            expected="the environment that will serve the model, or a vLLM source tree",
+            remedy="pass its Python with --python, or a tree with --vllm",
+        )
+    return Target(placement, engine.vllm_file.parent.parent, None, output.resolve())

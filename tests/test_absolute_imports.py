@@ -1,0 +1,21 @@
+"""Relative imports become absolute ones, whatever their level; all else keeps every byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from scaffold.placement import absolute_imports
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("from .utils import maybe_prefix\n", "from a.b.c.utils import maybe_prefix\n"),
+        ("from . import llama\n", "from a.b.c import llama\n"),
+        ("from ..layers.norm import (  # why\n    A,\n)\n", "from a.b.layers.norm import (  # why\n    A,\n)\n"),
+        ("def f():\n    from .x.y import z\n", "def f():\n    from a.b.c.x.y import z\n"),
+        ("import torch\nfrom torch import nn  # as it is\n", "import torch\nfrom torch import nn  # as it is\n"),
+    ],
+)
+def test_before_and_after(before: str, after: str) -> None:
+    assert absolute_imports(before, "a.b.c") == after
