@@ -98,7 +98,7 @@ class Interpreter:
             return SourceClass(file, node, tuple(b for b in bases if isinstance(b, (SourceClass, External))))
         if isinstance(node, ast.FunctionDef):
             return self._function(file, node)
-        if isinstance(node, ast.Assign):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             return Frame(self, file, {}, {}).value(node.value)
         if name in file.imports:
             return self.imported(file, file.imports[name])

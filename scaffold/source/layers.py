@@ -40,7 +40,8 @@ class Linear(Layer):
         in_features: int,
         out_features: int,
         bias: Any = True,
-        **_: Any,
+        *_: Any,
+        **__: Any,
     ) -> None:
         super().__init__()
         self.attributes |= {
@@ -124,13 +125,15 @@ class LayerNorm(Layer):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
-        **_: Any,
+        *_: Any,
+        **__: Any,
     ) -> None:
         super().__init__()
         size = normalized_shape[-1] if isinstance(normalized_shape, (tuple, list)) else normalized_shape
         weight = random_parameter(rng, (int(size),)) if elementwise_affine else None
         offset = Tensor(rng.normal(0, 0.3, int(size)), "parameter") if elementwise_affine and bias else None
-        self.attributes |= {"weight": weight, "bias": offset, "eps": eps}
+        shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+        self.attributes |= {"weight": weight, "bias": offset, "eps": eps, "normalized_shape": shape}
 
     def forward(self, x: Tensor) -> Any:
         a = self.attributes
@@ -146,7 +149,8 @@ class RMSNorm(Layer):
         normalized_shape: Any,
         eps: Any = None,
         elementwise_affine: bool = True,
-        **_: Any,
+        *_: Any,
+        **__: Any,
     ) -> None:
         super().__init__()
         size = normalized_shape[-1] if isinstance(normalized_shape, (tuple, list)) else normalized_shape
@@ -219,6 +223,17 @@ class Identity(Layer):
         return x
 
 
+class Softmax(Layer):
+    """Softmax over a dimension."""
+
+    def __init__(self, rng: np.random.Generator, dim: int = -1) -> None:
+        super().__init__()
+        self.attributes["dim"] = dim
+
+    def forward(self, x: Tensor) -> Any:
+        return self.op("softmax", x, dim=self.attributes["dim"])
+
+
 class Activation(Layer):
     """An activation by transformers' name (``hidden_act``)."""
 
@@ -262,6 +277,7 @@ LAYERS: dict[str, Callable[..., Module]] = {
     "Sequential": Sequential,
     "Identity": Identity,
     "Dropout": Identity,
+    "Softmax": Softmax,
     "SiLU": lambda rng, **_: Activation("silu"),
     "ReLU": lambda rng, **_: Activation("relu"),
     "Sigmoid": lambda rng, **_: Activation("sigmoid"),
