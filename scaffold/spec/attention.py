@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from scaffold.source import torch_ops
@@ -37,6 +39,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
     """
     core = find(event, caps(probe))
     tracer = Tracer(probe, event)
+    core = _with_scale_on_q(core, tracer)
     q, k = _traced(tracer, core.q, "q", event), _traced(tracer, core.k, "k", event)
     v, value_scale = _value(probe, tracer, core.v, event)
     x = input_of(q.selection.linear)
@@ -75,6 +78,14 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         source=definition(event),
     )
     return Block(spec, x, output_of(o_event))
+
+
+def _with_scale_on_q(core: Core, tracer: Tracer) -> Core:
+    """Move the usual scale from q to the scores, where sources multiply q by it before the product."""
+    usual = core.q.shape[2] ** -0.5
+    if abs(core.scale - 1) < 1e-9 and tracer.trace(core.q) is None and tracer.trace(core.q / usual) is not None:
+        return replace(core, q=core.q / usual, scale=usual)
+    return core
 
 
 def _traced(tracer: Tracer, heads: Array, what: str, block: Event) -> Path:

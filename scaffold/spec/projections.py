@@ -33,8 +33,8 @@ def linears(event: Event) -> list[Event]:
 
 
 def rows(array: Array) -> Array | None:
-    """Return ``[tokens, width]`` of ``[1, tokens, width]`` or of that itself, None for anything else."""
-    if array.ndim == 3 and array.shape[0] == 1:
+    """Return ``[tokens, width]`` of that itself with any axes of one in front, None for anything else."""
+    while array.ndim > 2 and array.shape[0] == 1:
         array = array[0]
     return array if array.ndim == 2 and array.shape[0] == NUM_TOKENS else None
 
