@@ -51,6 +51,12 @@ class Core:
     visible: Array
     where: str
 
+    def normalizer(self) -> Array:
+        """Return the logarithm of the sum of exponentials of each token's scores, ``[heads, tokens]``."""
+        group = len(self.q) // len(self.k)
+        scores = self.scale * self.q @ np.swapaxes(np.repeat(self.k, group, axis=0), 1, 2)
+        return np.asarray(np.log(np.where(self.visible, np.exp(scores), 0.0).sum(axis=-1)))
+
 
 def holds_attention(event: Event) -> bool:
     """Return whether there is softmax attention in a call."""

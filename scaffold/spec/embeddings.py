@@ -62,8 +62,9 @@ def read(probe: Probe, first: Array, base: Callable[[Event], str]) -> EmbeddingS
             target = event.tensors()[0].a.reshape(first.shape)
             break
     word = _rows(words[0])
-    rest = [e for e in tables if e is not words[0]]
-    for event in rest:
+    for event in probe.root.walk():
+        if event is words[0] or not _has_table(event):
+            continue
         spec = _learned(probe, words[0], event, target, norm, base)
         if spec is not None:
             return spec
@@ -96,6 +97,18 @@ def _is_table(event: Event) -> bool:
     return isinstance(weight, Tensor) and weight.ndim == 2 and bool(tensors) and tensors[0].a.dtype.kind == "i"
 
 
+def _has_table(event: Event) -> bool:
+    """Return whether a call may look positions up: its module's weight is as wide as its result."""
+    weight = event.module.attributes.get("weight") if event.module else None
+    out = event.output
+    return (
+        isinstance(weight, Tensor)
+        and weight.ndim == 2
+        and isinstance(out, Tensor)
+        and out.a.size == NUM_TOKENS * weight.shape[1]
+    )
+
+
 def _rows(event: Event) -> Array:
     """Return the rows of the table that the ids choose, ``[tokens, hidden]``."""
     assert event.module is not None
@@ -116,9 +129,7 @@ def _learned(
 ) -> EmbeddingSpec | None:
     assert table.module is not None
     weight = table.module.attributes["weight"].a
-    out = weight[table.tensors()[0].a].reshape(-1, weight.shape[1])
-    if not same(table.result().a.reshape(out.shape), out):
-        return None
+    out = table.result().a.reshape(-1, weight.shape[1])
     for offset in OFFSETS:
         rows = weight[offset : offset + NUM_TOKENS]
         if out.shape != rows.shape or not same(out, rows):
