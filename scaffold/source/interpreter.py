@@ -18,7 +18,7 @@ import numpy as np
 
 from scaffold.source import externals, torch_ops
 from scaffold.source.config_object import BASE_METHODS as CONFIG_METHODS
-from scaffold.source.config_object import Config, is_config_class, make
+from scaffold.source.config_object import Config, PerLayerConfigs, is_config_class, make
 from scaffold.source.errors import NotUnderstood, Raised
 from scaffold.source.frame import LARGEST_RESULT, Frame, Returned
 from scaffold.source.layers import LAYERS, Layer, ModuleDict, ModuleList, Sequential
@@ -243,6 +243,8 @@ class Interpreter:
             return value  # a subscripted type
         if isinstance(value, externals.ModelOutput):
             return value.field(key)
+        if isinstance(value, PerLayerConfigs):
+            return value[key]
         if isinstance(value, externals.ActivationTable):
             return value.activation(self, key)
         return value[int(key) if isinstance(key, Tensor) and isinstance(value, (list, tuple)) else key]

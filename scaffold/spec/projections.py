@@ -28,7 +28,9 @@ def linears(event: Event) -> list[Event]:
     return [
         e
         for e in event.walk()
-        if isinstance(e.module, (Linear, Conv1D)) and e.result().a.size % NUM_TOKENS == 0 and rows(e.result().a) is not None
+        if isinstance(e.module, (Linear, Conv1D))
+        and e.result().a.size % NUM_TOKENS == 0
+        and rows(e.result().a) is not None
     ]
 
 
