@@ -468,7 +468,7 @@ BASE_METHODS: dict[str, Callable[..., Any]] = {
 }
 """What source calls on ``nn.Module`` and ``PreTrainedModel``."""
 
-TENSOR_ATTRIBUTES = ("shape", "ndim", "dtype", "T", "mT", "data", "device", "is_cuda", "requires_grad")
+TENSOR_ATTRIBUTES = ("shape", "ndim", "dtype", "T", "mT", "real", "imag", "data", "device", "is_cuda", "requires_grad")
 
 
 def _tensor_attribute(interpreter: Interpreter, tensor: Tensor, name: str) -> Any:
