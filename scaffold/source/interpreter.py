@@ -37,10 +37,10 @@ Resolve = Callable[[SourceFile, str], "tuple[SourceFile, str] | None"]
 """From a file and a dotted import to the file that defines it and its name there, or None for outside."""
 
 CONTAINER_METHODS: dict[type, tuple[str, ...]] = {
-    dict: ("get", "items", "keys", "values", "pop", "update", "setdefault", "copy"),
-    list: ("append", "extend", "index", "count", "insert", "copy"),
+    dict: ("get", "clear", "items", "keys", "values", "pop", "update", "setdefault", "copy"),
+    list: ("append", "pop", "reverse", "sort", "extend", "index", "count", "insert", "copy"),
     tuple: ("index", "count"),
-    set: ("add", "union"),
+    set: ("add", "union", "update", "discard", "isdisjoint", "issubset", "intersection", "difference"),
     str: ("split", "startswith", "endswith", "lower", "upper", "replace", "join", "strip"),
 }
 

@@ -4,7 +4,7 @@
 ``[3, 4, 6]`` of bools.
 """
 
-# ruff: noqa: D103, ANN
+# ruff: noqa: N812
 import math
 
 import torch
@@ -110,7 +110,12 @@ def joins(x, i, m):
 
 
 def gathers(x, i, m):
-    y = x.gather(1, i), x.index_select(1, torch.tensor([3, 0])), torch.take_along_dim(x, i[..., :1], dim=1), F.one_hot(i, 5)
+    y = (
+        x.gather(1, i),
+        x.index_select(1, torch.tensor([3, 0])),
+        torch.take_along_dim(x, i[..., :1], dim=1),
+        F.one_hot(i, 5),
+    )
     return y, F.embedding(i, x[0]), torch.where(m, x, 0.5), x.masked_fill(m, -3.0), m.nonzero(), torch.where(m)
 
 
