@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scaffold.source import config_rope
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 BASE_NAMES = ("PreTrainedConfig", "PretrainedConfig")
 BASE_DEFAULTS: dict[str, Any] = {
     "_attn_implementation": "eager",
+    "_attn_implementation_internal": "eager",
     "_experts_implementation": "eager",
     "attention_dropout": 0.0,
     "attribute_map": {},
@@ -57,6 +59,7 @@ BASE_FIELDS: dict[str, Any] = {
     "transformers_version": None,
 }
 """Fields of ``PreTrainedConfig`` itself."""
+FLOATS = {"Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")}
 OLD_LAYER_TYPES = {
     "mamba": "linear_attention",
     "attention": "full_attention",
@@ -64,6 +67,16 @@ OLD_LAYER_TYPES = {
     "qwen_sparse_attention": "indexed_attention",
 }
 """``_LEGACY_LAYER_TYPE_REMAP`` of configuration_utils.py."""
+
+
+@dataclass(frozen=True)
+class PerLayerConfigs:
+    """``config.per_layer_config``: a config for each layer (transformers: integrations/heterogeneity)."""
+
+    config: Config
+
+    def __getitem__(self, index: Any) -> Config:
+        return self.config.for_layer(index)
 
 
 def is_config_class(cls: SourceClass) -> bool:
@@ -76,7 +89,9 @@ class Config(Module):
 
     def __init__(self, values: Mapping[str, Any], cls: SourceClass | None) -> None:
         super().__init__(cls)
-        self.attributes = {key: keyed(value, key) for key, value in values.items()}
+        self.attributes = {key: keyed(_untagged(value), key) for key, value in values.items()}
+        self.per_layer: frozenset[str] = frozenset()
+        """Keys that ``per_layer_config`` sets for some layers: there is no value of the whole model."""
 
     @property
     def kind(self) -> str:
@@ -114,7 +129,7 @@ class Config(Module):
         """Do what ``PreTrainedConfig.__post_init__`` does, as far as modeling source can see it."""
         get = self._getter(interpreter)
         has_rope = get("rope_parameters", self) is not self
-        if has_rope or kwargs.get("rope_theta") is not None or kwargs.get("rope_scaling"):
+        if has_rope or (kwargs.get("rope_theta") and kwargs.get("rope_scaling")):
             convert = self._method("convert_rope_params_to_dict")
             if convert is not None:
                 kwargs = interpreter.call_function(convert, [], kwargs)
@@ -122,12 +137,13 @@ class Config(Module):
                 kwargs = self.convert_rope(interpreter, **kwargs)
         for name in ("attn_implementation", "experts_implementation", "torch_dtype", "dtype"):
             kwargs.pop(name, None)
+        overrides = kwargs.pop("per_layer_config", None)
         for name, value in kwargs.items():
             self.store(interpreter, name, value)
-        for name in ("layer_types", "mtp_layer_types"):
-            kinds = self.attributes.get(name)
-            if kinds is not None:
-                self.attributes[name] = [keyed(OLD_LAYER_TYPES.get(kind, kind), name) for kind in kinds]
+        if overrides:
+            self.attributes["per_layer_config"] = overrides
+            self.per_layer = frozenset(key for one in overrides.values() for key in one)
+        remapped(interpreter, config=self)
 
     def convert_rope(self, interpreter: Interpreter, **kwargs: Any) -> dict[str, Any]:
         """Bring the older rotary keys into ``rope_parameters``, and return what else was given."""
@@ -147,12 +163,18 @@ class Config(Module):
             NotUnderstood: neither the checkpoint nor the config class has it.
         """
         name = self._renamed(interpreter, name)
+        if name == "per_layer_config":
+            return PerLayerConfigs(self)
+        if name in self.per_layer:
+            raise Raised(f"the config key {name!r} read for the whole model, which differs between layers")
         if name in self.attributes:
             return self.attributes[name]
         for owner, node in _definitions(self.cls, name):
             return interpreter.bound(self, owner, node)
         if name in BASE_METHODS:
-            return lambda *args, **kwargs: BASE_METHODS[name](interpreter, self, *args, **kwargs)
+            return partial(BASE_METHODS[name], interpreter, self)
+        if name.startswith("validate_"):
+            return lambda *_, **__: None
         if self.cls is not None:
             try:
                 return keyed(interpreter.attribute(self.cls, name), name)
@@ -160,8 +182,6 @@ class Config(Module):
                 pass
         if name in BASE_DEFAULTS:
             return BASE_DEFAULTS[name]
-        if name == "per_layer_config":
-            raise Raised("ValueError: not a heterogeneous config")
         raise Raised(f"the config key {name!r}, which config.json does not have")
 
     def store(self, interpreter: Interpreter, name: str, value: Any) -> None:
@@ -178,6 +198,18 @@ class Config(Module):
         """Return a copy, as ``copy.deepcopy`` makes it: containers are copied, too."""
         result = Config({}, self.cls)
         result.attributes = {key: deep_copy(value) for key, value in self.attributes.items()}
+        result.per_layer = self.per_layer
+        return result
+
+    def for_layer(self, index: Any) -> Config:
+        """Return the config of a layer by number, or of all layers of a type, which are alike."""
+        if not self.per_layer:
+            return self
+        number = int(index) if not isinstance(index, str) else self.attributes["layer_types"].index(index)
+        result = self.duplicate()
+        result.per_layer = frozenset()
+        overrides = {int(key): one for key, one in result.attributes.pop("per_layer_config").items()}
+        result.attributes |= overrides.get(number, {})
         return result
 
     def _getter(self, interpreter: Interpreter) -> Callable[..., Any]:
@@ -227,6 +259,15 @@ class Config(Module):
         return keyed(deep_copy(interpreter.attribute(self.cls, name)), name)
 
 
+def _untagged(value: Any) -> Any:
+    """Return a value of ``config.json`` with the numbers that JSON has no word for (``{"__float__": "Infinity"}``)."""
+    if isinstance(value, dict):
+        if set(value) == {"__float__"} and value["__float__"] in FLOATS:
+            return FLOATS[value["__float__"]]
+        return {key: _untagged(one) for key, one in value.items()}
+    return [_untagged(one) for one in value] if isinstance(value, list) else value
+
+
 def deep_copy(value: Any) -> Any:
     """Return a copy of containers and configs; all else is as it is."""
     if isinstance(value, Config):
@@ -235,7 +276,7 @@ def deep_copy(value: Any) -> Any:
         return {key: deep_copy(one) for key, one in value.items()}
     if type(value) in (list, tuple, set):
         return type(value)(deep_copy(one) for one in value)
-    return copy(value) if isinstance(value, set) else value
+    return value
 
 
 def _definitions(cls: SourceClass | None, name: str) -> Iterator[tuple[SourceClass, ast.FunctionDef]]:
@@ -255,6 +296,22 @@ def make(interpreter: Interpreter, cls: SourceClass | None, values: Mapping[str,
     config = Config(values, cls)
     config.complete(interpreter)
     return config
+
+
+def of_base_class(interpreter: Interpreter, name: str, config: Config, *args: Any, **kwargs: Any) -> Any:
+    """Call ``PreTrainedConfig.<name>`` with the config as its first argument, as some classes do."""
+    return BASE_METHODS[name](interpreter, config, *args, **kwargs)
+
+
+def remapped(interpreter: Interpreter, layer_types: Any = None, config: Config | None = None) -> Any:
+    """Do what ``remap_legacy_layer_types`` does: today's names of layer types."""
+    if layer_types is not None:
+        return [OLD_LAYER_TYPES.get(kind, kind) for kind in layer_types]
+    for name in ("layer_types", "mtp_layer_types"):
+        kinds = config.attributes.get(name) if config else None
+        if config is not None and kinds is not None:
+            config.attributes[name] = [keyed(OLD_LAYER_TYPES.get(kind, kind), name) for kind in kinds]
+    return None
 
 
 def _to_dict(interpreter: Interpreter, config: Config) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scaffold.source import masks, torch_ops
-from scaffold.source.config_object import deep_copy
+from scaffold.source.config_object import BASE_NAMES, deep_copy, of_base_class, remapped
 from scaffold.source.errors import NotUnderstood, Raised
 from scaffold.source.layers import (
     ACTIVATIONS,
@@ -107,6 +109,9 @@ TYPES: dict[str, Any] = {
     "collections.abc.Sequence": (list, tuple),
 }
 
+NOT_INSTALLED = re.compile(r"is_\w+_available|is_torch_greater_or_equal\w*|is_torchdynamo_\w+")
+"""Questions about the environment; without any of it, models take their path in plain PyTorch."""
+
 OUTPUTS = (
     "Output",
     "OutputWithPast",
@@ -153,6 +158,11 @@ def call(
         NotUnderstood: nothing is known of it.
     """
     dotted, name = external.dotted, external.name
+    owner = dotted.rpartition(".")[0].rpartition(".")[2]
+    if owner in BASE_NAMES:
+        return of_base_class(interpreter, name, *args, **kwargs)
+    if owner == "initialization":  # fills what is random here anyway
+        return None
     if dotted.startswith("numpy."):
         return _numpy(name, args, kwargs)
     if dotted.startswith("math."):
@@ -164,6 +174,8 @@ def call(
     if dotted.startswith("torch"):
         create = torch_ops.creation(name)
         return create(*args, **kwargs) if create else torch_ops.apply(name, *args, **kwargs)
+    if NOT_INSTALLED.fullmatch(name):
+        return False
     if name.endswith(OUTPUTS):
         return ModelOutput(kwargs)
     if dotted.startswith("logging.") or dotted.endswith("logging.get_logger"):
@@ -291,6 +303,14 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("is_tracing", "is_autocast_enabled", "is_compiling", "is_torchdynamo_compiling"), _no),
     **dict.fromkeys(("is_flash_attention_requested", "is_flash_attn_available", "is_scripting"), _no),
     **dict.fromkeys(("is_torch_xpu_available", "is_fsdp_managed_module", "is_deepspeed_zero3_enabled"), _no),
+    "UserDict": lambda interpreter, *args: dict(*args),
+    "OrderedDict": lambda interpreter, *args: dict(*args),
+    "nullcontext": _nothing,
+    "Normal": lambda interpreter, mean=0.0, deviation=1.0: SimpleNamespace(
+        icdf=lambda share: Tensor(np.vectorize(NormalDist(float(mean), float(deviation)).inv_cdf)(share.a))
+    ),
+    "AttentionInterface": lambda interpreter: AttentionTable(),
+    "remap_legacy_layer_types": remapped,
     "get_activation": lambda interpreter, name: ActivationTable().activation(interpreter, name),
     "is_tensor": lambda interpreter, value: isinstance(value, Tensor),
     "get_default_dtype": lambda interpreter, *_: Dtype("float32"),
@@ -350,6 +370,8 @@ class AttentionTable:
 def table(interpreter: Interpreter, file: SourceFile, dotted: str) -> Any:
     """Return one of transformers' tables that are looked into rather than called, or None."""
     module, _, name = dotted.rpartition(".")
+    if module.endswith("activations") and name in ACTIVATIONS:
+        return Activation(name)
     if name == "ACT2FN":
         return ActivationTable(interpreter.resolve(file, f"{module}.ACT2CLS"))
     return AttentionTable() if name == "ALL_ATTENTION_FUNCTIONS" else None

@@ -18,7 +18,7 @@ import numpy as np
 
 from scaffold.source import externals, torch_ops
 from scaffold.source.config_object import BASE_METHODS as CONFIG_METHODS
-from scaffold.source.config_object import Config, is_config_class, make
+from scaffold.source.config_object import Config, PerLayerConfigs, is_config_class, make
 from scaffold.source.errors import NotUnderstood, Raised
 from scaffold.source.frame import LARGEST_RESULT, Frame, Returned
 from scaffold.source.layers import LAYERS, Layer, ModuleDict, ModuleList, Sequential
@@ -37,10 +37,10 @@ Resolve = Callable[[SourceFile, str], "tuple[SourceFile, str] | None"]
 """From a file and a dotted import to the file that defines it and its name there, or None for outside."""
 
 CONTAINER_METHODS: dict[type, tuple[str, ...]] = {
-    dict: ("get", "items", "keys", "values", "pop", "update", "setdefault", "copy"),
-    list: ("append", "extend", "index", "count", "insert", "copy"),
+    dict: ("get", "clear", "items", "keys", "values", "pop", "update", "setdefault", "copy"),
+    list: ("append", "pop", "reverse", "sort", "extend", "index", "count", "insert", "copy"),
     tuple: ("index", "count"),
-    set: ("add", "union"),
+    set: ("add", "union", "update", "discard", "isdisjoint", "issubset", "intersection", "difference"),
     str: ("split", "startswith", "endswith", "lower", "upper", "replace", "join", "strip"),
 }
 
@@ -243,6 +243,8 @@ class Interpreter:
             return value  # a subscripted type
         if isinstance(value, externals.ModelOutput):
             return value.field(key)
+        if isinstance(value, PerLayerConfigs):
+            return value[key]
         if isinstance(value, externals.ActivationTable):
             return value.activation(self, key)
         return value[int(key) if isinstance(key, Tensor) and isinstance(value, (list, tuple)) else key]
@@ -466,7 +468,7 @@ BASE_METHODS: dict[str, Callable[..., Any]] = {
 }
 """What source calls on ``nn.Module`` and ``PreTrainedModel``."""
 
-TENSOR_ATTRIBUTES = ("shape", "ndim", "dtype", "T", "mT", "data", "device", "is_cuda", "requires_grad")
+TENSOR_ATTRIBUTES = ("shape", "ndim", "dtype", "T", "mT", "real", "imag", "data", "device", "is_cuda", "requires_grad")
 
 
 def _tensor_attribute(interpreter: Interpreter, tensor: Tensor, name: str) -> Any:

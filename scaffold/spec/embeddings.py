@@ -68,7 +68,11 @@ def read(probe: Probe, first: Array, base: Callable[[Event], str]) -> EmbeddingS
         spec = _learned(probe, words[0], event, target, norm, base)
         if spec is not None:
             return spec
-    sinusoids = {f"{name} {n}": f(np.arange(n, n + NUM_TOKENS), word.shape[1]) for name, (f, _) in SINUSOIDS.items() for n in OFFSETS}
+    sinusoids = {
+        f"{name} {n}": f(np.arange(n, n + NUM_TOKENS), word.shape[1])
+        for name, (f, _) in SINUSOIDS.items()
+        for n in OFFSETS
+    }
     for basis in ({}, *({name: table} for name, table in sinusoids.items())):
         found = combination(target, {"word": word, **basis}) if word.shape == target.shape else None
         if found is None or len(found) != 1 + len(basis) or any(abs(c - 1) > 1e-9 for n, c in found if n != "word"):

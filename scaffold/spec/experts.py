@@ -224,4 +224,3 @@ def _without_shared(probe: Probe, event: Event, x: Array, given: Array) -> tuple
             return block.spec, name_in(event, gates[0]), [given - factor * block.given]
         return block.spec, None, [given - block.given]
     return None, None, [given]
-

@@ -99,7 +99,9 @@ def _size(probe: Probe, role: str) -> int:
     return int(probe.small.attributes[key])
 
 
-def _rotated(probe: Probe, tracer: Tracer, core: Core, nope: int, where: str) -> tuple[Turn, tuple[Selection, Selection]]:
+def _rotated(
+    probe: Probe, tracer: Tracer, core: Core, nope: int, where: str
+) -> tuple[Turn, tuple[Selection, Selection]]:
     """Return the rotation of the last part of q and k, and the columns they come from.
 
     Sources that rotate interleaved pairs may leave them sorted (all first ones, then all second ones) in q and k
@@ -129,7 +131,9 @@ def _plain(tracer: Tracer, heads: Array, what: str, where: str) -> Selection:
     return found
 
 
-def _normed(probe: Probe, event: Event, tracer: Tracer, given: Array, wanted: Array) -> tuple[tuple[str, NormSpec], Value]:
+def _normed(
+    probe: Probe, event: Event, tracer: Tracer, given: Array, wanted: Array
+) -> tuple[tuple[str, NormSpec], Value]:
     """Return the norm between two projections, and a factor behind it."""
     for norm in tracer.norms:
         if not same(norm.tensors()[0].a.reshape(NUM_TOKENS, -1), given):

@@ -81,4 +81,3 @@ def bias_value(probe: Probe, linears: list[Event]) -> Value:
             if module is not None and isinstance(module.attributes.get("bias"), Tensor) != has:
                 return Value(has, key)
     return Value(has)
-

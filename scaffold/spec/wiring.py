@@ -47,7 +47,9 @@ def solve(probe: Probe, x: Array, flows: Sequence[Flow], output: Array, where: s
     for flow in flows:
         found = combination(flow.taken, basis)
         if found is None:
-            raise NotUnderstood(f"what flows into {flow.name or 'the feed-forward block'} is no sum of earlier values", where)
+            raise NotUnderstood(
+                f"what flows into {flow.name or 'the feed-forward block'} is no sum of earlier values", where
+            )
         steps.append(Step(flow.name, _explained(probe, found, where)))
         basis[flow.name] = flow.given
     found = combination(output, basis)

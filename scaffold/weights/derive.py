@@ -43,9 +43,7 @@ def derive(
     return WeightMap(tuple(disk.rewrite(rule) for rule in _rules(spec, names, quantisation, disk)))
 
 
-def _rules(
-    spec: DecoderSpec, names: Collection[str], quantisation: Quantisation | None, disk: Disk
-) -> Iterator[Rule]:
+def _rules(spec: DecoderSpec, names: Collection[str], quantisation: Quantisation | None, disk: Disk) -> Iterator[Rule]:
     hidden, vocab = int(spec.hidden_size.value), int(spec.vocab_size.value)
     base = f"{spec.base_name}." if spec.base_name else ""
     ours = f"{base_attribute(spec)}."
@@ -286,4 +284,3 @@ def _experts(scope: Scope, spec: ExpertsSpec, hidden: int, disk: Disk) -> Iterat
     if spec.shared_gate is not None:
         ours = join(block, attribute(spec.shared_gate))
         yield plain.whole(f"{join(spec.name, spec.shared_gate)}.weight", 1, hidden, target=f"{ours}.weight")
-

@@ -80,6 +80,11 @@ def _copy(x: Array, source: Any, *_: Any, **__: Any) -> Array:
     return np.broadcast_to(np.asarray(source), x.shape)
 
 
+def _spread(x: Array, *_: Any, **__: Any) -> Array:
+    """Return numbers between 0 and 1; only initial values of parameters, which are random anyway, are made so."""
+    return np.linspace(0, 1, x.size + 2)[1:-1].reshape(x.shape)
+
+
 OPS: dict[str, Op] = {
     # one argument
     "abs": np.abs, "cos": np.cos, "sin": np.sin, "tan": np.tan, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1,
@@ -118,6 +123,7 @@ OPS: dict[str, Op] = {
     "half": _as(np.float64), "bfloat16": _as(np.float64), "int": _as(np.int64), "long": _as(np.int64),
     "bool": _as(np.bool_), "detach": _identity, "cpu": _identity, "cuda": _identity, "requires_grad_": _identity,
     "contiguous": lambda x, **_: np.ascontiguousarray(x).reshape(x.shape), "clone": lambda x, **_: np.array(x),
+    "uniform_": _spread, "normal_": _spread,
     "copy_": _copy, "fill_": _copy, "zero_": lambda x: np.zeros_like(x), "alias": _identity,
 }  # fmt: skip
 """A row whose name ends in an underscore exists only as a write; any other row is one when it is called so."""

@@ -76,8 +76,18 @@ def conv1d(
     return np.asarray(out if bias is None else out + bias[:, None])
 
 
+def _solve_triangular(a: Array, b: Array, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Array:
+    a = np.triu(a) if upper else np.tril(a)
+    if unitriangular:
+        a = a * (1 - np.eye(a.shape[-1])) + np.eye(a.shape[-1])
+    if left:
+        return np.linalg.solve(a, b)
+    return np.swapaxes(np.linalg.solve(np.swapaxes(a, -1, -2), np.swapaxes(b, -1, -2)), -1, -2)
+
+
 OPS: dict[str, Op] = {
     "matmul": np.matmul, "bmm": np.matmul, "mm": np.matmul, "linear": _linear, "outer": np.outer, "mv": np.matmul,
     "dot": np.dot, "einsum": _einsum, "baddbmm": _baddbmm, "addmm": _addmm, "conv1d": conv1d,
+    "solve_triangular": _solve_triangular, "inv": np.linalg.inv,
     "scaled_dot_product_attention": attention,
 }  # fmt: skip

@@ -11,21 +11,33 @@ from scaffold.source.ops.arguments import Op, kind, sizes
 from scaffold.source.tensors import Array, Dtype, Tensor, plain
 
 
+def _places(dim: int, index: Array) -> tuple[Any, ...]:
+    """Return where the entries of ``index`` point: to ``index`` along ``dim``, to their own place elsewhere."""
+    where: list[Any] = list(np.indices(index.shape, sparse=True))
+    where[dim] = index
+    return tuple(where)
+
+
 def _scatter(x: Array, dim: int, index: Array, src: Any = None, value: Any = None, **_: Any) -> Array:
     out = np.array(x)
-    source = src if src is not None else value
-    if isinstance(source, np.ndarray) and source.shape != index.shape:
-        source = source[tuple(slice(0, n) for n in index.shape)] if source.ndim else source
-    np.put_along_axis(out, index, source, axis=dim)
+    out[_places(dim, index)] = _cut(src if src is not None else value, index)
     return out
 
 
 def _scatter_add(x: Array, dim: int, index: Array, src: Array) -> Array:
     out = np.array(x)
-    where: list[Any] = list(np.indices(index.shape))
-    where[dim] = index
-    np.add.at(out, tuple(where), src[tuple(slice(0, n) for n in index.shape)])
+    np.add.at(out, _places(dim, index), _cut(src, index))
     return out
+
+
+def _cut(source: Any, index: Array) -> Any:
+    """Return the part of the source that has entries in ``index``."""
+    is_array = isinstance(source, np.ndarray) and source.ndim > 0
+    return source[tuple(slice(0, n) for n in index.shape)] if is_array else source
+
+
+def _gather(x: Array, dim: int, index: Array, **_: Any) -> Array:
+    return np.asarray(x[_places(dim, index)])
 
 
 def _index_add(x: Array, dim: int, index: Array, source: Array, alpha: float = 1) -> Array:
@@ -38,12 +50,6 @@ def _index_copy(x: Array, dim: int, index: Array, source: Array) -> Array:
     out = np.moveaxis(np.array(x), dim, 0)
     out[index] = np.moveaxis(source, dim, 0)
     return np.moveaxis(out, 0, dim)
-
-
-def _gather(x: Array, dim: int, index: Array, **_: Any) -> Array:
-    where: list[Any] = list(np.indices(index.shape, sparse=True))
-    where[dim] = index
-    return np.asarray(x[tuple(where)])
 
 
 def _flatten(x: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
@@ -182,7 +188,8 @@ OPS: dict[str, Op] = {
     # parts
     "split": _split, "split_with_sizes": _split, "chunk": _chunk, "unbind": _unbind,
     "narrow": lambda x, dim, start, n: np.take(x, np.arange(int(start), int(start) + int(n)), axis=dim),
-    "select": lambda x, dim, index: np.take(x, int(index), axis=dim), "gather": _gather, "take_along_dim": _gather,
+    "select": lambda x, dim, index: np.take(x, int(index), axis=dim), "gather": _gather,
+    "take_along_dim": lambda x, indices, dim: np.take_along_axis(x, indices, axis=dim),
     "index_select": lambda x, dim, index: np.take(x, index, axis=dim), "masked_select": lambda x, mask: x[mask],
     "embedding": lambda ids, weight, *_, **__: weight[ids], "where": _where, "nonzero": _nonzero,
     "tril": lambda x, diagonal=0: np.tril(x, diagonal), "triu": lambda x, diagonal=0: np.triu(x, diagonal),

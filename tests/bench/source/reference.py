@@ -1,11 +1,13 @@
-"""What PyTorch computes, in float64. Run by the engine's Python: ``reference.py ROWS.json``.
+"""What PyTorch computes, in float64. Run by the engine's Python: ``reference.py < ROWS``, a JSON list.
 
-Each row has ``model_type``, ``config`` and ``destination``, an ``.npz`` that gets the state dict, the token ids and the
-logits. Everything saved is random, buffers too. Modeling code asks for float32 in places (norms, softmax, rotations);
-here that name means float64, so that rounding hides nothing.
+Each row has ``model_type``, ``config``, ``length`` and ``destination``, an ``.npz`` that gets ``config.json``, the
+state dict, the token ids and the logits; a row that transformers itself cannot run gets a ``.txt`` that says why. Each
+is a fork of its own. Everything saved is random, buffers too. Modeling code asks for float32 in places (norms, softmax,
+rotations); here that name means float64, so that rounding hides nothing.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -17,8 +19,6 @@ torch.Tensor.float = torch.Tensor.double
 torch.set_default_dtype(torch.float64)
 
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM  # noqa: E402 - after the dtypes are set
-
-LENGTH = 19
 
 
 def randomise(model: torch.nn.Module) -> None:
@@ -36,7 +36,7 @@ def randomise(model: torch.nn.Module) -> None:
             tensor.normal_(0.0, 1.0 if "embed" in name else 1.2 / tensor.shape[-1] ** 0.5, generator=generator)
 
 
-def main(row: dict) -> None:
+def make(row: dict) -> None:
     """Make one reference."""
     config = CONFIG_MAPPING[row["model_type"]](**row["config"])
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float64).eval()
@@ -44,20 +44,30 @@ def main(row: dict) -> None:
         model.set_experts_implementation("eager")
     with torch.no_grad():
         randomise(model)
-        vocabulary = model.get_input_embeddings().weight.shape[0]
         generator = torch.Generator().manual_seed(1)
-        tokens = torch.randint(3, vocabulary, (1, row.get("length", LENGTH)), generator=generator)
+        vocabulary = model.get_input_embeddings().weight.shape[0]
+        tokens = torch.randint(3, vocabulary, (1, row["length"]), generator=generator)
         logits = model(input_ids=tokens, use_cache=False).logits
+    if not logits.isfinite().all():
+        raise ArithmeticError("the reference has values that are not finite")
     state = {f"state.{name}": tensor.numpy() for name, tensor in model.state_dict().items()}
-    values = {"config": np.array(json.dumps(config.to_dict() | {"architectures": [type(model).__name__]}))}
-    np.savez(row["destination"], tokens=tokens.numpy(), logits=logits.numpy(), **state, **values)
+    config.architectures = [type(model).__name__]
+    saved = config.to_json_string()
+    np.savez(row["destination"], tokens=tokens.numpy(), logits=logits.numpy(), config=saved, **state)
+
+
+def main() -> None:
+    """Make each row in a fork."""
+    for row in json.load(sys.stdin):
+        if (child := os.fork()) == 0:
+            try:
+                make(row)
+            except BaseException as error:
+                Path(row["destination"]).with_suffix(".txt").write_text(f"{type(error).__name__}: {error}")
+            os._exit(0)
+        os.waitpid(child, 0)
 
 
 if __name__ == "__main__":
-    for row in json.loads(Path(sys.argv[1]).read_text()):
-        try:
-            main(row)
-            print(row["model_type"], "made", flush=True)
-        except Exception as error:  # a config that transformers itself cannot run
-            Path(row["destination"]).with_suffix(".txt").write_text(f"{type(error).__name__}: {error}")
-            print(row["model_type"], "FAILED", type(error).__name__, str(error)[:200], flush=True)
+    torch.set_num_threads(1)
+    main()
