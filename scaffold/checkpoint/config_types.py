@@ -15,6 +15,8 @@ from scaffold.errors import CheckpointError
 
 MAX_COUNT = 2**40
 """No size of a model is larger; products of two of them stay far from what a number can be."""
+MAX_LAYERS = 10_000
+"""Much is made per layer; no published model has a tenth of it."""
 TEXT_CONFIGS = ("text_config", "llm_config", "language_config")
 NESTED = (*TEXT_CONFIGS, "vision_config", "audio_config", "thinker_config")
 LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
@@ -26,6 +28,10 @@ def _is_count(value: Any) -> bool:
 
 def _is_size(value: Any) -> bool:
     return _is_count(value) and value > 0
+
+
+def _is_layers(value: Any) -> bool:
+    return _is_size(value) and value <= MAX_LAYERS
 
 
 def _is_number(value: Any) -> bool:
@@ -40,6 +46,7 @@ def _or_list(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 Check = tuple[Callable[[Any], bool], str]
 SIZE: Check = (_is_size, f"a whole number from 1 to {MAX_COUNT:,}")
+LAYER_COUNT: Check = (_is_layers, f"a whole number from 1 to {MAX_LAYERS:,}")
 SIZES: Check = (_or_list(_is_size), f"a whole number from 1 to {MAX_COUNT:,}, or a list of them")
 COUNTS: Check = (_or_list(_is_count), "a whole number from 0, or a list of them")
 WINDOW: Check = (_or_list(lambda v: _is_count(v) or v == -1), "a whole number, or a list of them")
@@ -54,7 +61,8 @@ OBJECT: Check = (lambda value: isinstance(value, dict), "an object")
 DTYPE: Check = (lambda value: isinstance(value, (str, dict)), "a data type such as 'bfloat16'")
 
 CONFIG: Mapping[str, Check] = (
-    dict.fromkeys(("hidden_size", "n_embd", "d_model", "vocab_size", *LAYERS), SIZE)
+    dict.fromkeys(("hidden_size", "n_embd", "d_model", "vocab_size"), SIZE)
+    | dict.fromkeys(LAYERS, LAYER_COUNT)
     | dict.fromkeys(
         ("num_attention_heads", "n_head", "num_heads", "n_heads", "num_key_value_heads", "num_kv_heads", "n_head_kv",
          "head_dim", "intermediate_size", "n_inner", "moe_intermediate_size", "max_position_embeddings", "n_positions"),
