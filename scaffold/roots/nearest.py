@@ -11,7 +11,7 @@ from scaffold.checkpoint.patterns import NUMBER, Pattern
 from scaffold.roots.vllm_tree import Registered
 
 _CLASS = re.compile(r"^class (\w+)\b", re.MULTILINE)
-_MODULE = re.compile(r"self\.(\w+)\s*(?::[^=\n]+)?=\s*(?:nn\.)?[A-Z]\w*\(")
+_MODULE = re.compile(r"self\.(\w+)\s*(?::[^=\n]+)?=\s*\(?\s*(?:nn\.)?[A-Z]\w*\(")
 _REGISTERED = re.compile(r"self\.register_\w+\(\s*[\"'](\w+)[\"']")
 _OTHER_TASKS = re.compile(
     r"(SequenceClassification|TokenClassification|QuestionAnswering|MultipleChoice|PreTrainedModel)"
