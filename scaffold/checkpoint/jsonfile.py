@@ -17,6 +17,8 @@ SMALL_BYTES = 10_000_000
 """A document of this size takes less than 300 MB whatever is in it."""
 MAX_VALUES = 8_000_000
 """Commas in a document: what a header of 100 MB with a million tensors has, and what keeps memory bounded."""
+MAX_DEPTH = 64
+"""Levels of lists and objects; a published config has six."""
 MAX_CONTAINERS = 2_500_000
 """Lists and objects in a document; a tensor in a header takes three."""
 
@@ -78,10 +80,11 @@ def careful(text: str, refuse: Callable[[str], Any] | None = None) -> Any:
         refuse: called with a literal ``NaN``, ``Infinity`` or ``-Infinity``.
 
     Raises:
-        ValueError: no JSON, a key twice, or half of a surrogate pair, which no UTF-8 can hold.
+        ValueError: no JSON, a key twice, too many levels, or half of a surrogate pair, which no UTF-8 can hold.
         RecursionError: it is nested too deeply.
     """
     value = json.loads(text, object_pairs_hook=_unique, parse_constant=refuse)
+    _check_depth(value)
     if "\\u" in text:
         try:
             json.dumps(value, ensure_ascii=False).encode()
@@ -103,6 +106,21 @@ def invalid(error: Exception, where: str, expected: str, remedy: str) -> Checkpo
     """Return the error of a document that is no JSON."""
     reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
     return CheckpointError(f"invalid JSON ({reason})", where=where, expected=expected, remedy=remedy)
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for container in level
+            if isinstance(container, (dict, list))
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return
+    raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

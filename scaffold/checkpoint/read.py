@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.checkpoint.config_types import TEXT_CONFIGS, check_config, wrong
-from scaffold.checkpoint.files import has_file, read_bytes
+from scaffold.checkpoint.files import has_file, read_bytes, regular_file
 from scaffold.checkpoint.headers import TensorHeader
 from scaffold.checkpoint.jsonfile import MAX_BYTES, parse_object, read_object
 from scaffold.checkpoint.shards import Weights, read_weights
@@ -85,6 +85,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     model_type = config.get("model_type", "")
     if not isinstance(model_type, str) or not _MODEL_TYPE.fullmatch(model_type):
         raise wrong("model_type", model_type, "a word such as 'qwen3'")
+    auto_map = _auto_map(config)
+    _check_code(path, auto_map)
     weights = read_weights(path)
     return Checkpoint(
         path=path,
@@ -92,7 +94,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         text_config=_text_config(config),
         architecture=architecture,
         model_type=model_type,
-        auto_map=_auto_map(config),
+        auto_map=auto_map,
         weights=weights,
         processor_files=tuple(name for name in PROCESSOR_FILES if has_file(path, name)),
         has_chat_template=_has_chat_template(path),
@@ -122,6 +124,14 @@ def _auto_map(config: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(auto_map, dict) or not all(isinstance(v, (str, list)) for v in auto_map.values()):
         raise wrong("auto_map", auto_map, "an object of module.Class references")
     return {key: value for key, value in auto_map.items() if isinstance(value, str)}
+
+
+def _check_code(path: Path, auto_map: Mapping[str, str]) -> None:
+    """Check that the Python files that the config refers to are files of the checkpoint: they are read as text."""
+    for reference in auto_map.values():
+        name = f"{reference.rpartition('--')[2].partition('.')[0]}.py"
+        if _IDENTIFIER.fullmatch(name.removesuffix(".py")) and has_file(path, name):
+            regular_file(path, name, "the modeling source of the checkpoint")
 
 
 def _has_chat_template(path: Path) -> bool:

@@ -43,7 +43,7 @@ class Weights:
     @cached_property
     def tensors(self) -> dict[str, TensorHeader]:
         """Name → header of every tensor."""
-        with _no_collection():
+        with without_collection():
             return {name: header(name, form) for name, form in self.forms.items()}
 
 
@@ -66,7 +66,7 @@ def read_weights(directory: Path) -> Weights:
         CheckpointError: a shard is missing, damaged, or outside of the directory; index and shards disagree; a
             tensor is in two shards; there are no safetensors files.
     """
-    with _no_collection():
+    with without_collection():
         index = _read_index(directory) if has_file(directory, INDEX) else None
         names = _files(directory) if index is None else _shards_of(index)
         forms: dict[str, Any] = dict.fromkeys(index or ())
@@ -90,7 +90,7 @@ def read_weights(directory: Path) -> Weights:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """Keep Python from looking for cycles in hundreds of thousands of new values: there are none."""
     was = gc.isenabled()
     gc.disable()
