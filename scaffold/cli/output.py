@@ -67,16 +67,18 @@ class Output:
     def finish(self) -> None:
         """Write the JSON document if it was asked for."""
         if self.as_json:
-            click.echo(json.dumps({"schema": SCHEMA, **self._document}, indent=2, ensure_ascii=False))
+            text = json.dumps({"schema": SCHEMA, **self._document}, indent=2, ensure_ascii=False)
+            # A file name that is no UTF-8 has half a surrogate pair in Python, and an escape of it in JSON
+            click.echo(text.encode("utf-8", "backslashreplace").decode())
 
     def error(self, error: Exception) -> None:
         """Say what was found, where, what was expected and what to do."""
-        parts = {name: printable(str(getattr(error, name))) for name in ("found", "where", "expected", "remedy")}
+        parts = {name: str(getattr(error, name)) for name in ("found", "where", "expected", "remedy")}
         self.document({"error": {"kind": type(error).__name__, **parts}})
         click.echo(
-            f"{click.style('error', fg='red', bold=True)}: {parts['where']}: {parts['found']}\n"
-            f"  expected: {parts['expected']}\n"
-            f"  remedy:   {parts['remedy']}",
+            f"{click.style('error', fg='red', bold=True)}: {printable(parts['where'])}: {printable(parts['found'])}\n"
+            f"  expected: {printable(parts['expected'])}\n"
+            f"  remedy:   {printable(parts['remedy'])}",
             err=True,
         )
 
