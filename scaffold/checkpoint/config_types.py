@@ -22,6 +22,9 @@ NESTED = (*TEXT_CONFIGS, "vision_config", "audio_config", "thinker_config")
 LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 
 
+PER_LAYER = ("num_attention_heads", "num_key_value_heads", "num_kv_heads", "head_dim")
+
+
 def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value < MAX_COUNT
 
@@ -109,6 +112,16 @@ def check_config(config: Mapping[str, Any]) -> None:
             value = part.get(key)
             if value is not None and not holds(value):
                 raise wrong(f"{where}{key}", value, expected)
+        _check_lists(where, part)
+
+
+def _check_lists(where: str, part: Mapping[str, Any]) -> None:
+    """Check that a list of heads has a number for each layer."""
+    layers = next((part[key] for key in LAYERS if part.get(key) is not None), None)
+    for key in PER_LAYER if layers is not None else ():
+        value = part.get(key)
+        if isinstance(value, list) and len(value) != layers:
+            raise wrong(f"{where}{key}", value, f"a number, or a list of {layers}, one for each layer")
 
 
 def wrong(key: str, value: Any, expected: str) -> CheckpointError:

@@ -39,6 +39,7 @@ WRONG: tuple[tuple[dict[str, Any], str], ...] = (
     ({"num_hidden_layers": 10**9}, "num_hidden_layers"),
     ({"num_hidden_layers": [1]}, "num_hidden_layers"),
     ({"num_key_value_heads": [1, "2"]}, "num_key_value_heads"),
+    ({"num_key_value_heads": [1, 2, 3]}, "num_key_value_heads"),
     ({"rms_norm_eps": "1e-6"}, "rms_norm_eps"),
     ({"rope_theta": float("nan")}, "rope_theta"),
     ({"rope_theta": float("inf")}, "rope_theta"),
