@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scaffold.cli.adapter_check import show_adapter
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, python_option
 
@@ -23,21 +24,45 @@ DEFAULT_SIZES = "1,2,4,8,16"
 @click.option("--tp", default=DEFAULT_SIZES, show_default=True, help="Tensor-parallel sizes to prove it for.")
 @click.option("--modeling", type=click.Path(path_type=Path), help="The model's Python source, if it is elsewhere.")
 @click.option("--rules", type=click.Path(path_type=Path), help="Your own rules: a Python file, see docs/weights.md.")
+@click.option("--emit", type=click.Path(path_type=Path), help="Write rules and their tests to this Python file.")
+@click.option("--adapter", type=click.Path(path_type=Path), help="Check an existing vLLM model file instead.")
+@click.option("--vllm", type=click.Path(path_type=Path), help="For --adapter: the tree (default: that of the file).")
 @python_option
 @reporting
-def command(output: Output, checkpoint: Path, rules: Path | None, **given: Any) -> int:
-    """Show where each tensor of CHECKPOINT goes, and prove it from the headers: no tensor data is read."""
+def command(
+    output: Output, checkpoint: Path, rules: Path | None, emit: Path | None, adapter: Path | None, **given: Any
+) -> int:
+    """Show where each tensor of CHECKPOINT goes, and prove it from the headers: no tensor data is read.
+
+    With --adapter: which tensors an existing vLLM model file would not take, and which of its parameters would stay
+    empty. The file is read, not run.
+    """
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.weights.prove import prove
 
     settings = Settings(given)
     sizes = settings.tensor_parallel_sizes()
     read = read_checkpoint(checkpoint)
+    if adapter is not None:
+        return show_adapter(output, settings, read, adapter)
     weight_map = _from_file(rules, read) if rules else _derived(settings, read)
     proof = prove(weight_map, read.tensors, sizes)
     _show(output, read, weight_map, proof)
-    output.document(_document(weight_map, proof))
+    output.document(_document(read, weight_map, proof))
+    if emit is not None:
+        _emit(output, emit, read, weight_map)
     return 0 if proof.holds else 1
+
+
+def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap) -> None:
+    from scaffold.errors import UsageError
+    from scaffold.weights.written import test_file
+
+    if path.exists():
+        raise UsageError("it is there already", where=str(path), expected="a new file", remedy="remove or rename it")
+    path.write_text(test_file(weight_map, read.architecture), encoding="utf-8")
+    output.document({"emitted": str(path)})
+    output.line(f"written: {path}; run it with: SCAFFOLD_CHECKPOINT={read.path} pytest {path}")
 
 
 def _derived(settings: Settings, read: Checkpoint) -> WeightMap:
@@ -72,8 +97,16 @@ def _from_file(path: Path, read: Checkpoint) -> WeightMap:
 
     if not path.is_file():
         raise UsageError("no such file", where=str(path), expected="a Python file", remedy="correct --rules")
-    function = runpy.run_path(str(path)).get("weight_map")
-    weight_map = function(read.config) if callable(function) else None
+    try:
+        function = runpy.run_path(str(path)).get("weight_map")
+        weight_map = function(read.config) if callable(function) else None
+    except Exception as error:  # whatever the user's own code raises
+        raise UsageError(
+            f"{type(error).__name__}: {error}",
+            where=str(path),
+            expected="rules for this checkpoint's config",
+            remedy="correct the file, or pass the rules of this model",
+        ) from error
     if not isinstance(weight_map, WeightMap):
         raise UsageError(
             "no function weight_map(config) that returns a WeightMap",
@@ -106,10 +139,15 @@ def _show(output: Output, read: Checkpoint, weight_map: WeightMap, proof: Proof)
 
 
 def _bytes(rule: Rule, read: Checkpoint) -> int:
-    return sum(read.tensors[name].num_bytes for name in rule.names() if name in read.tensors)
+    """Return the bytes of a rule's tensors, scales included."""
+    if not rule.count:
+        return sum(header.num_bytes for name, header in read.tensors.items() if rule.match(name) is not None)
+    patterns = [rule.source, *([rule.scale.name] if rule.scale else ())]
+    headers = (read.tensors.get(p.format_map(values)) for values in rule.instances() for p in patterns)
+    return sum(header.num_bytes for header in headers if header is not None)
 
 
-def _document(weight_map: WeightMap, proof: Proof) -> dict[str, Any]:
+def _document(read: Checkpoint, weight_map: WeightMap, proof: Proof) -> dict[str, Any]:
     return {
         "holds": proof.holds,
         "tensors": proof.tensors,
@@ -121,10 +159,15 @@ def _document(weight_map: WeightMap, proof: Proof) -> dict[str, Any]:
             {
                 "source": rule.source,
                 "target": rule.target,
-                "shards": [part.shard for part in rule.parts],
+                "ranges": {name: [numbers.start, numbers.stop] for name, numbers in rule.ranges.items()},
                 "shape": None if rule.shape is None else list(rule.shape),
+                "axis": rule.axis,
+                "parts": [{"shard": part.shard, "size": part.size, "split": str(part.split)} for part in rule.parts],
                 "transform": rule.transform_text(),
+                "scale": rule.scale.name if rule.scale else None,
                 "tensors": rule.count,
+                "bytes": _bytes(rule, read),
+                "required": rule.required,
                 "reason": rule.reason,
             }
             for rule in weight_map.rules

@@ -66,7 +66,7 @@ def random_row(model_type: str, random: Random) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def cases(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def cases(loading: Shop, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return name → checkpoint; an adapter for each architecture is in the shared tree."""
     root = tmp_path_factory.mktemp("random")
     random = Random(7)
@@ -87,14 +87,14 @@ def rules_of(path: Path) -> WeightMap:
     return derive(spec.decoder, read.tensors, quantisation_of(read.config, read.tensors))
 
 
-def load_under_vllm(shop: Shop, cases: dict[str, Path], ranks: int, destination: Path) -> None:
+def load_under_vllm(loading: Shop, cases: dict[str, Path], ranks: int, destination: Path) -> None:
     """Run vLLM's loader in one process per rank; what it holds is written to ``destination``."""
     asked = json.dumps([[str(path), str(destination / name)] for name, path in cases.items()])
     port = str(free_port())
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "VLLM_DIST_IDENT": f"ranks_{port}"}
     processes = [
         subprocess.Popen(
-            [str(shop.place.python), str(SCRIPT), str(rank), str(ranks), port, asked],
+            [str(loading.place.python), str(SCRIPT), str(rank), str(ranks), port, asked],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=destination,
         )
         for rank in range(ranks)
@@ -103,11 +103,11 @@ def load_under_vllm(shop: Shop, cases: dict[str, Path], ranks: int, destination:
     assert [process.returncode for process in processes] == [0] * ranks, said[0][-3000:]
 
 
-def adapters_for(shop: Shop, cases: dict[str, Path], fp8: bool) -> dict[str, Path]:
+def adapters_for(loading: Shop, cases: dict[str, Path], fp8: bool) -> dict[str, Path]:
     """Put the adapters of Helium and Solar-Open into the tree; the latter with or without dequantisation."""
     chosen = {name: path for name, path in cases.items() if ("fp8_e4m3" in dtypes(path)) == fp8}
     for row in ("solar-open-fp8",) if fp8 else ("helium", "solar-open"):
-        answer = shop.run("new-model", checkpoint(row), *shop.place.options(), "--strategy", "native")
+        answer = loading.run("new-model", checkpoint(row), *loading.place.options(), "--strategy", "native")
         assert answer.code == 0, answer.said
     return chosen
 
@@ -119,11 +119,11 @@ def dtypes(path: Path) -> set[str]:
 @pytest.mark.parametrize("fp8", [False, True], ids=["plain", "fp8"])
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_rules_and_loader_do_the_same(
-    shop: Shop, cases: dict[str, Path], ranks: int, fp8: bool, tmp_path: Path
+    loading: Shop, cases: dict[str, Path], ranks: int, fp8: bool, tmp_path: Path
 ) -> None:
-    chosen = adapters_for(shop, cases, fp8)
+    chosen = adapters_for(loading, cases, fp8)
     assert chosen
-    load_under_vllm(shop, chosen, ranks, tmp_path)
+    load_under_vllm(loading, chosen, ranks, tmp_path)
     for name, path in chosen.items():
         weight_map, tensors = rules_of(path), read_arrays(path)
         rounds = json.loads((path / "config.json").read_text())["dtype"] == "bfloat16"
