@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def show_adapter(output: Output, settings: Settings, read: Checkpoint, path: Pat
     return 0 if result.fits else 1
 
 
-def _some(output: Output, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _some(output: Output, title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Show the first rows of a table, if it has any."""
     if rows:
         more = f" (the first {SHOWN} of {len(rows)}; all of them with --json)" if len(rows) > SHOWN else ""

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from scaffold.weights.findings import Proof
     from scaffold.weights.rules import Rule, WeightMap
 
-DEFAULT_SIZES = "1,2,4,8,16"
+USUAL_SIZES = (1, 2, 4, 8, 16)
 
 
 @click.command("weights")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--tp", default=DEFAULT_SIZES, show_default=True, help="Tensor-parallel sizes to prove it for.")
+@click.option("--tp", help="Tensor-parallel sizes to prove it for (default: of 1, 2, 4, 8, 16 those that fit).")
 @click.option("--modeling", type=click.Path(path_type=Path), help="The model's Python source, if it is elsewhere.")
 @click.option("--rules", type=click.Path(path_type=Path), help="Your own rules: a Python file, see docs/weights.md.")
 @click.option("--emit", type=click.Path(path_type=Path), help="Write rules and their tests to this Python file.")
@@ -39,13 +39,15 @@ def command(
     """
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.weights.prove import prove
+    from scaffold.weights.ranks import fitting_sizes
 
     settings = Settings(given)
-    sizes = settings.tensor_parallel_sizes()
+    asked = settings.tensor_parallel_sizes() if settings.get("tp") else None
     read = read_checkpoint(checkpoint)
     if adapter is not None:
         return show_adapter(output, settings, read, adapter)
     weight_map = _from_file(rules, read) if rules else _derived(settings, read)
+    sizes = asked or fitting_sizes(weight_map, USUAL_SIZES)
     proof = prove(weight_map, read.tensors, sizes)
     _show(output, read, weight_map, proof)
     output.document(_document(read, weight_map, proof))

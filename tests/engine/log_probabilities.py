@@ -1,4 +1,4 @@
-"""Log probabilities of a prompt's tokens. Run by the engine's Python: ``log_probabilities.py vllm|DTYPE CHECKPOINT OUT``.
+"""Log probabilities of a prompt. Run by the engine's Python: ``log_probabilities.py vllm|DTYPE CHECKPOINT OUT``.
 
 ``vllm`` serves the checkpoint in bfloat16 with the engine's own classes, in this process; a dtype such as ``float32``
 asks transformers for the reference.

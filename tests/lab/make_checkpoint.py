@@ -35,9 +35,9 @@ CHAT_TEMPLATE = (
 )
 
 
-def randomise(model: torch.nn.Module) -> None:
+def randomise(model: torch.nn.Module, seed: int = 0) -> None:
     """Fill all that is saved; sizes are such that activations stay near 1 and logits are well apart."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     saved = model.state_dict()
     for name, tensor in saved.items():
         if not tensor.is_floating_point():
@@ -135,7 +135,7 @@ def main(row: dict, destination: Path) -> None:
     dtype = getattr(torch, row.get("dtype", "float32"))
     model = untrained(row)
     with torch.no_grad():
-        randomise(model)
+        randomise(model, row.get("seed", 0))
     model.to(dtype).save_pretrained(destination, max_shard_size="1MB")
     save_tokenizer(destination)
     if "fp8_block" in row:
