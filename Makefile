@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
-.PHONY: help setup test test-fast lint demo clean
+.PHONY: help setup test test-fast lint demo bench-weights clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ test: lint ## Everything, with the real engine
 
 demo: $(VENV)/.complete ## The main job on two new architectures
 	@$(PY) -m tests.lab.demo
+
+bench-weights: $(VENV)/.complete ## Proof of 91,991 tensors, timed
+	@$(PY) -m tests.bench.weights
 
 clean: ## Remove the tool's environment (caches stay)
 	rm -rf $(VENV)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class TensorHeader:
     shape: tuple[int, ...]
     shard: str
 
-    @property
+    @cached_property
     def num_bytes(self) -> int:
         """Return the size of the data in bytes."""
         return math.prod(self.shape) * DTYPE_BITS[self.dtype] // 8

@@ -14,7 +14,7 @@ from scaffold.cli.roots import Settings, python_option
 if TYPE_CHECKING:
     from scaffold.checkpoint.read import Checkpoint
     from scaffold.weights.findings import Proof
-    from scaffold.weights.rules import Rule, WeightMap
+    from scaffold.weights.rules import WeightMap
 
 USUAL_SIZES = (1, 2, 4, 8, 16)
 
@@ -50,7 +50,7 @@ def command(
     sizes = asked or fitting_sizes(weight_map, USUAL_SIZES)
     proof = prove(weight_map, read.tensors, sizes)
     _show(output, read, weight_map, proof)
-    output.document(_document(read, weight_map, proof))
+    output.document(_document(weight_map, proof))
     if emit is not None:
         _emit(output, emit, read, weight_map)
     return 0 if proof.holds else 1
@@ -127,9 +127,9 @@ def _show(output: Output, read: Checkpoint, weight_map: WeightMap, proof: Proof)
             "+".join(str(part.shard) for part in rule.parts if part.shard is not None),
             rule.transform_text(),
             str(rule.count or ""),
-            f"{_bytes(rule, read):,}",
+            f"{size:,}",
         )
-        for rule in weight_map.rules
+        for rule, size in zip(weight_map.rules, proof.bytes_per_rule)
     ]
     output.table(str(read.path), ("pattern", "target", "shard", "transform", "tensors", "bytes"), rows)
     ranks = [(str(tp), f"{size:,}", f"{size / 2**30:.2f}") for tp, size in proof.bytes_per_rank.items()]
@@ -140,16 +140,7 @@ def _show(output: Output, read: Checkpoint, weight_map: WeightMap, proof: Proof)
     output.line("the proof holds" if proof.holds else f"the proof fails: {len(proof.findings)} finding(s)")
 
 
-def _bytes(rule: Rule, read: Checkpoint) -> int:
-    """Return the bytes of a rule's tensors, scales included."""
-    if not rule.count:
-        return sum(header.num_bytes for name, header in read.tensors.items() if rule.match(name) is not None)
-    patterns = [rule.source, *([rule.scale.name] if rule.scale else ())]
-    headers = (read.tensors.get(p.format_map(values)) for values in rule.instances() for p in patterns)
-    return sum(header.num_bytes for header in headers if header is not None)
-
-
-def _document(read: Checkpoint, weight_map: WeightMap, proof: Proof) -> dict[str, Any]:
+def _document(weight_map: WeightMap, proof: Proof) -> dict[str, Any]:
     return {
         "holds": proof.holds,
         "tensors": proof.tensors,
@@ -168,11 +159,11 @@ def _document(read: Checkpoint, weight_map: WeightMap, proof: Proof) -> dict[str
                 "transform": rule.transform_text(),
                 "scale": rule.scale.name if rule.scale else None,
                 "tensors": rule.count,
-                "bytes": _bytes(rule, read),
+                "bytes": size,
                 "required": rule.required,
                 "reason": rule.reason,
             }
-            for rule in weight_map.rules
+            for rule, size in zip(weight_map.rules, proof.bytes_per_rule)
         ],
         "findings": [
             {

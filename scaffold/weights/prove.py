@@ -70,6 +70,7 @@ class _Proof:
             ignored=ignored,
             unrouted=unrouted,
             findings=tuple(findings),
+            bytes_per_rule=tuple(self.bytes[index] for index in range(len(self.rules))),
             bytes_per_rank={tp: self._bytes(tp) for tp in ranks},
         )
 
@@ -102,7 +103,7 @@ class _Proof:
 
     def _unlimited(self) -> Iterator[Finding]:
         """Let rules without a limit take what is left."""
-        for rule in self.rules:
+        for index, rule in enumerate(self.rules):
             if next(rule.names(), None) is not None:
                 continue
             ambiguous = []
@@ -113,6 +114,7 @@ class _Proof:
                     ambiguous.append(name)
                 else:
                     self.owner[name] = rule
+                    self.bytes[index] += self.headers[name].num_bytes
             if ambiguous:
                 says = "another rule takes these tensors, too"
                 yield Finding("ambiguous", says, "narrow one of the rules", tuple(ambiguous), rule.source)
