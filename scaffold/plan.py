@@ -37,6 +37,7 @@ from scaffold.weights.derive import derive
 from scaffold.weights.findings import Proof
 from scaffold.weights.prove import prove
 from scaffold.weights.quantisation import quantisation_of
+from scaffold.weights.rules import WeightMap
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Plan:
     notes: tuple[str, ...]
     documents: Mapping[str, Any]
     """What test config and tutorial are filled from, but for the verdicts."""
+    weight_map: WeightMap | None = None
+    """The rules of a generated adapter."""
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """Return the files below a root that the plan creates or edits, relative to it."""
@@ -140,6 +143,7 @@ class _Work:
         )
         self.notes: list[str] = []
         self.proof: Proof | None = None
+        self.weight_map: WeightMap | None = None
 
     def plan(self) -> Plan:
         changes = ChangeSet(roots=(self.request.vllm, self.request.delivery))
@@ -168,6 +172,7 @@ class _Work:
             changes=changes,
             notes=tuple(self.notes),
             documents=self.documents,
+            weight_map=self.weight_map,
         )
 
     def _context(self, module: str) -> dict[str, Any]:
@@ -180,6 +185,7 @@ class _Work:
             return context
         quantisation = quantisation_of(self.checkpoint.config, self.checkpoint.tensors)
         rules = derive(self.spec.decoder, self.checkpoint.tensors, quantisation)
+        self.weight_map = rules
         self.proof = prove(rules, self.checkpoint.tensors)
         if not self.proof.holds:
             raise Refused(

@@ -142,3 +142,27 @@ def test_the_rules_can_be_written_to_a_file_once(desk: Desk, nova: Path, tmp_pat
     assert answer.code == 2
     assert answer.document["error"]["found"] == "it is there already"
     assert file.read_text() == before
+
+
+def test_a_generated_model_comes_with_its_test_file(desk: Desk, nova: Path) -> None:
+    answer = desk.new_model(nova, "--json")
+    assert answer.code == 0, answer.stderr
+    file = Path(answer.document["weights_test"])
+    assert file == desk.work / ".scaffold" / "nova" / "test_nova_weights.py"
+    assert str(file) not in {entry["path"] for entry in answer.document["files"]}
+    assert "layer.qkv(" in file.read_text()
+    assert desk.call("weights", nova, "--rules", file).code == 0
+
+
+def test_an_edited_test_file_is_kept(desk: Desk, nova: Path) -> None:
+    file = Path(desk.new_model(nova, "--json").document["weights_test"])
+    file.write_text("# mine\n")
+    answer = desk.new_model(nova)
+    assert answer.code == 0
+    assert file.read_text() == "# mine\n"
+    assert "left as it was" in answer.stdout
+
+
+def test_a_dry_run_writes_no_test_file(desk: Desk, nova: Path) -> None:
+    assert desk.new_model(nova, "--dry-run").code == 0
+    assert list(desk.work.iterdir()) == []
