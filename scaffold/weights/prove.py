@@ -202,11 +202,14 @@ class _Proof:
     def _uneven(self, tp: int) -> Iterator[Finding]:
         for rule in self.rules:
             for part in rule.parts:
-                why = part.split.misfit(part.size, tp) or coverage_errors(part, tp)
+                misfit = part.split.misfit(part.size, tp)
+                why = misfit or coverage_errors(part, tp)
                 if why:
+                    kind, mends = ("uneven", "choose another tensor-parallel size") if misfit else (
+                        "coverage", "correct how the ranks share this part"
+                    )  # fmt: skip
                     says = f"{why} ({'whole' if part.shard is None else f'shard {part.shard}'})"
-                    mends = "choose another tensor-parallel size"
-                    yield Finding("uneven", says, mends, (rule.source,), rule.source, tp)
+                    yield Finding(kind, says, mends, (rule.source,), rule.source, tp)
 
     def _bytes(self, tp: int) -> int:
         """Return the bytes of the fullest rank."""
