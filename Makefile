@@ -49,5 +49,8 @@ bench-verify: $(VENV)/.complete ## How fast tensor data is verified (GIB=20)
 fuzz: $(VENV)/.complete ## Mutated checkpoints by the thousand (COUNT=10000 SEED=0)
 	@$(PY) -m tests.fuzz --count $(or $(COUNT),10000) --seed $(or $(SEED),0)
 
+bench-weights: $(VENV)/.complete ## Proof of 91,991 tensors, timed
+	@$(PY) -m tests.bench.weights
+
 clean: ## Remove the tool's environment (caches stay)
 	rm -rf $(VENV)

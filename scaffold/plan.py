@@ -42,15 +42,16 @@ from scaffold.roots.vllm_tree import (
     read_vllm_tree,
 )
 from scaffold.source.errors import NotUnderstood
-from scaffold.source.locate import find
+from scaffold.source.locate import ModelingSource, find
 from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec
 from scaffold.spec.read import read_spec
 from scaffold.strategy import Strategy, decide
 from scaffold.template import render
-from scaffold.weights.derive import derive
 from scaffold.weights.findings import Proof
+from scaffold.weights.of_checkpoint import weight_map_of
 from scaffold.weights.prove import prove
 from scaffold.weights.quantisation import quantisation_of
+from scaffold.weights.rules import WeightMap
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class Plan:
     module: str
     adapter: str | None
     """The adapter's text with absolute imports, as it runs outside of any tree; None if no code is written."""
+    weight_map: WeightMap | None = None
+    """The rules of a generated adapter."""
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """Return the files below a root that the plan creates or edits, relative to it."""
@@ -154,7 +157,7 @@ def make_plan(request: Request) -> Plan:
         strategy = decide(spec, registry, candidates, request.strategy)
     except Refused as error:
         raise NotPlanned(error, name, checkpoint, spec, None) from error
-    return _Work(request, name, checkpoint, spec, strategy, tree, layout).plan()
+    return _Work(request, name, checkpoint, source, spec, strategy, tree, layout).plan()
 
 
 class _Work:
@@ -165,12 +168,14 @@ class _Work:
         request: Request,
         name: str,
         checkpoint: Checkpoint,
+        source: ModelingSource | None,
         spec: ModelSpec,
         strategy: Strategy,
         tree: VllmTree,
         layout: Layout | None,
     ) -> None:
-        self.request, self.name, self.checkpoint, self.spec = request, name, checkpoint, spec
+        self.request, self.name, self.checkpoint, self.source = request, name, checkpoint, source
+        self.spec = spec
         self.strategy, self.tree, self.layout = strategy, tree, layout
         layout_name = layout.name if layout else "none"
         self.documents = delivery_context(
@@ -178,6 +183,7 @@ class _Work:
         )
         self.notes: list[str] = []
         self.proof: Proof | None = None
+        self.weight_map: WeightMap | None = None
 
     def plan(self) -> Plan:
         roots = (self.request.vllm, self.request.delivery, self.request.output)
@@ -213,6 +219,7 @@ class _Work:
             documents=self.documents,
             module=module,
             adapter=absolute_imports(rendered[_adapter_path(module)]) if self.strategy.name == "native" else None,
+            weight_map=self.weight_map,
         )
 
     def _with_hole(self, error: Refused) -> ModelSpec:
@@ -236,7 +243,7 @@ class _Work:
 
     def _adapter_context(self, decoder: DecoderSpec) -> Mapping[str, Any]:
         quantisation = quantisation_of(self.checkpoint.config, self.checkpoint.tensors)
-        rules = derive(decoder, self.checkpoint.tensors, quantisation)
+        rules = self.weight_map = weight_map_of(decoder, self.checkpoint, self.source)
         self.proof = prove(rules, self.checkpoint.tensors)
         if not self.proof.holds:
             raise Refused(

@@ -23,8 +23,6 @@ LICENCE_HEADER = (
     "# SPDX-License-Identifier: Apache-2.0\n# SPDX-FileCopyrightText: Copyright contributors to the vLLM project"
 )
 """Used where the target tree's own header cannot be read (vLLM: tools/pre_commit/check_spdx_header.py)."""
-IN_TREE = "vllm.model_executor.models"
-"""The package of vLLM's models, whose helpers an adapter uses."""
 
 Context = dict[str, Any]
 
@@ -75,7 +73,6 @@ def adapter_context(
         "class_name": architecture,
         "prefix": prefix,
         "config_class": config_class,
-        "models_package": IN_TREE,
         "base_name": base_attribute(spec),
         "layers_name": spec.layers_name,
         "hidden_size_key": hidden,

@@ -12,6 +12,7 @@ from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, python_option
 
 if TYPE_CHECKING:
+    from scaffold.source.locate import ModelingSource
     from scaffold.checkpoint.read import Checkpoint
     from scaffold.checkpoint.verify.run import Verification
     from scaffold.cli.inspection import Inspection, Registry
@@ -61,23 +62,23 @@ def _inspect(settings: Settings, path: Path) -> Inspection:
     spec = read_spec(read, source)
     known = about(read)
     dequantise = any(answer.device == "A2" and answer.path == DEQUANTISE for answer in known.paths)
-    capacity = plan(read.text_config, known.patterns, dequantise, _proved(read, spec))
+    capacity = plan(read.text_config, known.patterns, dequantise, _proved(read, source, spec))
     return Inspection(read, spec, known, capacity, _registry(settings, read, known.patterns, engine))
 
 
-def _proved(read: Checkpoint, spec: ModelSpec) -> Mapping[int, int] | None:
+def _proved(read: Checkpoint, source: ModelingSource | None, spec: ModelSpec) -> Mapping[int, int] | None:
     """Return the bytes per rank by the weight map, if one can be derived and proved for the sizes of a node."""
     if spec.decoder is None:
         return None
     from scaffold.capacity.plan import RANKS
     from scaffold.errors import ScaffoldError
-    from scaffold.weights.derive import derive
+    from scaffold.source.errors import NotUnderstood
+    from scaffold.weights.of_checkpoint import weight_map_of
     from scaffold.weights.prove import prove
-    from scaffold.weights.quantisation import quantisation_of
 
     try:
-        weight_map = derive(spec.decoder, read.tensors, quantisation_of(read.config, read.tensors))
-    except ScaffoldError:
+        weight_map = weight_map_of(spec.decoder, read, source)
+    except (ScaffoldError, NotUnderstood):
         return None
     proof = prove(weight_map, read.tensors, (1,))
     return prove(weight_map, read.tensors, RANKS).bytes_per_rank if proof.holds else None

@@ -58,14 +58,15 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
             if _equal(form, (key.seen,), seen):
                 plain = key.plain if text == "{0}" else None
                 return Value(form(key.real), plain, "" if plain else text.format(key.code))
-    if not is_size and abs(round(seen, 4) - seen) < 1e-12:
-        return Value(round(seen, 4))
+    literal = Value(round(seen, 4)) if not is_size and abs(round(seen, 4) - seen) < 1e-12 else None
+    if literal is not None and probe.literals_first:
+        return literal
     for pair_text, pair in PAIRS:
         for first in keys:
             for second in keys:
                 if first is not second and _equal(pair, (first.seen, second.seen), seen):
                     return Value(pair(first.real, second.real), None, pair_text.format(first.code, second.code))
-    return None
+    return literal
 
 
 def _equal(form: Callable[..., float], arguments: tuple[float, ...], seen: float) -> bool:

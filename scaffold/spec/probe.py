@@ -34,6 +34,10 @@ class Probe:
     small: Config
     model: Module
     root: Event
+    sizes: int = 0
+    """Which of the two tables of sizes it has."""
+    literals_first: bool = True
+    """Whether a round number is a literal sooner than an expression of two config keys."""
     _switched: dict[str, Module] = field(default_factory=dict)
 
     @cached_property
@@ -62,7 +66,7 @@ class Probe:
 
     def probe_value(self, role: str) -> int:
         """Return a size as the probe has it."""
-        return next(size.probe for size in SIZES if size.role == role)
+        return next(size.probe[self.sizes] for size in SIZES if size.role == role)
 
     def key(self, role: str) -> str | None:
         """Return the config key of a size."""
@@ -72,7 +76,7 @@ class Probe:
         """Return the model as it is made with a switch of the config the other way round; it is not run."""
         if key not in self._switched:
             interpreter = Interpreter(resolve)
-            values = {**shrink(self.completed), key: not self.completed[key]}
+            values = {**shrink(self.completed, self.sizes), key: not self.completed[key]}
             try:
                 config = _config(self.source, values, interpreter)
                 made = interpreter.instantiate(_model_class(self.source, interpreter), [config], {})
@@ -82,12 +86,13 @@ class Probe:
         return self._switched[key]
 
 
-def run(source: ModelingSource, config: Mapping[str, Any]) -> Probe:
+def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0) -> Probe:
     """Run the source's model on a few tokens, at the sizes of a probe and with all its layers.
 
     Args:
         source: where the class is.
         config: the checkpoint's text config.
+        sizes: which of the two tables of sizes it takes.
 
     Raises:
         NotUnderstood: the source does something that the interpreter does not.
@@ -97,15 +102,15 @@ def run(source: ModelingSource, config: Mapping[str, Any]) -> Probe:
         raise NotUnderstood(f"{layers} layers", "config.json")
     with np.errstate(all="ignore"):
         completed = _config(source, config, Interpreter(resolve)).attributes
-        interpreter = Interpreter(resolve)
-        small = _config(source, shrink(completed), interpreter)
+        interpreter = Interpreter(resolve, seed=sizes)
+        small = _config(source, shrink(completed, sizes), interpreter)
         model = interpreter.instantiate(_model_class(source, interpreter), [small], {})
         tokens = Tensor(interpreter.rng.integers(3, 100, (1, NUM_TOKENS)))
         try:
             interpreter.call(model, [], {"input_ids": tokens, "use_cache": False}, source.file.shown)
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
             raise NotUnderstood(f"{type(error).__name__}: {error}", source.file.shown) from error
-    return Probe(source, dict(config), dict(completed), small, model, interpreter.watched[0])
+    return Probe(source, dict(config), dict(completed), small, model, interpreter.watched[0], sizes)
 
 
 def _model_class(source: ModelingSource, interpreter: Interpreter) -> Any:

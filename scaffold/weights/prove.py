@@ -70,6 +70,7 @@ class _Proof:
             ignored=ignored,
             unrouted=unrouted,
             findings=tuple(findings),
+            bytes_per_rule=tuple(self.bytes[index] for index in range(len(self.rules))),
             bytes_per_rank={tp: self._bytes(tp) for tp in ranks},
         )
 
@@ -102,7 +103,7 @@ class _Proof:
 
     def _unlimited(self) -> Iterator[Finding]:
         """Let rules without a limit take what is left."""
-        for rule in self.rules:
+        for index, rule in enumerate(self.rules):
             if next(rule.names(), None) is not None:
                 continue
             ambiguous = []
@@ -113,6 +114,7 @@ class _Proof:
                     ambiguous.append(name)
                 else:
                     self.owner[name] = rule
+                    self.bytes[index] += self.headers[name].num_bytes
             if ambiguous:
                 says = "another rule takes these tensors, too"
                 yield Finding("ambiguous", says, "narrow one of the rules", tuple(ambiguous), rule.source)
@@ -200,11 +202,14 @@ class _Proof:
     def _uneven(self, tp: int) -> Iterator[Finding]:
         for rule in self.rules:
             for part in rule.parts:
-                why = part.split.misfit(part.size, tp) or coverage_errors(part, tp)
+                misfit = part.split.misfit(part.size, tp)
+                why = misfit or coverage_errors(part, tp)
                 if why:
+                    kind, mends = ("uneven", "choose another tensor-parallel size") if misfit else (
+                        "coverage", "correct how the ranks share this part"
+                    )  # fmt: skip
                     says = f"{why} ({'whole' if part.shard is None else f'shard {part.shard}'})"
-                    mends = "choose another tensor-parallel size"
-                    yield Finding("uneven", says, mends, (rule.source,), rule.source, tp)
+                    yield Finding(kind, says, mends, (rule.source,), rule.source, tp)
 
     def _bytes(self, tp: int) -> int:
         """Return the bytes of the fullest rank."""
