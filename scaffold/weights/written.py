@@ -41,26 +41,30 @@ def weight_map(config=None):
     ))
 
 
+PATIENT = settings(max_examples=30, deadline=None)
 RULES = weight_map()
 CHECKPOINT = os.environ.get("SCAFFOLD_CHECKPOINT")
 
 
+@PATIENT
 @given(strategies.key_sets(RULES))
 def test_each_name_has_one_route(names):
     properties.routing_is_total_and_unambiguous(RULES, names)
 
 
+@PATIENT
 @given(strategies.names(RULES))
 def test_lookup_there_and_back_is_the_identity(name):
     properties.lookup_is_the_identity(RULES, name)
 
 
+@PATIENT
 @given(strategies.tensor_parallel_sizes(RULES))
 def test_the_shards_of_all_ranks_make_up_each_tensor(size):
     properties.shards_reassemble(RULES, size)
 
 
-@settings(max_examples=20, deadline=None)
+@PATIENT
 @given(strategies.mutated_headers(RULES))
 def test_a_checkpoint_that_is_wrong_is_found(mutated):
     properties.mutation_is_found(RULES, mutated)
