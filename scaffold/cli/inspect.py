@@ -12,10 +12,10 @@ from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, python_option
 
 if TYPE_CHECKING:
-    from scaffold.source.locate import ModelingSource
     from scaffold.checkpoint.read import Checkpoint
     from scaffold.checkpoint.verify.run import Verification
     from scaffold.cli.inspection import Inspection, Registry
+    from scaffold.source.locate import ModelingSource
     from scaffold.spec.facts import ModelSpec
     from validators.engine import Engine
 

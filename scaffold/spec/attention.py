@@ -139,8 +139,9 @@ def _projection(event: Event, paths: tuple[Path, ...]) -> ProjectionSpec:
         if found is not None:
             name = (name_in(event, modules[0]),)
             heads, kv_heads = len(selections[0].columns), len(selections[1].columns)
-            groups = {1: 1, kv_heads: "num_kv_heads", heads: "num_heads"}.get(found.groups, found.groups)
-            return ProjectionSpec(name, groups if found.groups > 1 else 1, transposed.pop(), found.order)
+            words = {kv_heads: "num_kv_heads", heads: "num_heads"}
+            groups = words.get(found.groups, found.groups) if found.groups > 1 else 1
+            return ProjectionSpec(name, groups, transposed.pop(), found.order)
     raise NotUnderstood("a layout of q, k and v in their projections", definition(event))
 
 
@@ -207,7 +208,7 @@ def _slopes(core: Core) -> str | None:
     if core.slopes is None:
         return None
     found = slopes.identify(core.slopes)
-    if found is None or abs(found[1] - 1) > 1e-6 and abs(found[1] / core.scale - 1) > 1e-6:
+    if found is None or (abs(found[1] - 1) > 1e-6 and abs(found[1] / core.scale - 1) > 1e-6):
         raise NotUnderstood("a bias on attention scores that is not ALiBi's", core.where)
     return found[0] if abs(found[1] - 1) <= 1e-6 else f"{found[0]} scaled"
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaffold.source.errors import NotUnderstood
-from scaffold.source.objects import Event, Operation
+from scaffold.source.objects import Event
+from scaffold.source.operations import Operation
 from scaffold.source.tensors import Array, Tensor
 from scaffold.spec.numeric import TOLERANCE, same
 from scaffold.spec.probe import NUM_TOKENS

@@ -42,8 +42,8 @@ def read(probe: Probe, event: Event, name: str) -> Block[LatentAttentionSpec]:
     turn, parts = _rotated(probe, tracer, core, nope, where)
     k_nope, v = _plain(tracer, core.k[..., :nope], "k", where), _plain(tracer, core.v, "v", where)
     kv_a, kv_b = parts[1].linear, k_nope.linear
-    index = np.arange(heads * (nope + v_dim)).reshape(heads, nope + v_dim)
-    fits = np.array_equal(k_nope.columns, index[:, :nope]) and np.array_equal(v.columns, index[:, nope:])
+    lanes = np.arange(heads * (nope + v_dim)).reshape(heads, nope + v_dim)
+    fits = np.array_equal(k_nope.columns, lanes[:, :nope]) and np.array_equal(v.columns, lanes[:, nope:])
     if v.linear is not kv_b or not fits or not np.array_equal(parts[1].columns[0], rank + np.arange(rope_dim)):
         raise NotUnderstood("a layout of k and v in their projections", where)
     kv_norm, kv_scale = _normed(probe, event, tracer, output_of(kv_a)[:, :rank], input_of(kv_b))

@@ -100,7 +100,7 @@ def _epsilons(event: Event) -> list[Any]:
 
 def _epsilon_value(probe: Probe, eps: Any) -> Value:
     key = key_of(eps)
-    return Value(float(probe.completed[key]), key) if key in probe.completed else Value(float(eps))
+    return Value(float(probe.completed[key]), key) if key and key in probe.completed else Value(float(eps))
 
 
 def _definition(event: Event) -> str:

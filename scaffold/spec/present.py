@@ -45,7 +45,9 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
         which = "" if len(layers) == len(spec.layers) else f", {_shown(layers)}"
         yield from _feed_forward(kind, which)
     if spec.norm is not None:
-        yield Fact("norm", f"{spec.norm.form}, eps {spec.norm.eps.value:g}", (_source(spec.norm.source), *_keys(spec.norm.eps)))
+        yield Fact(
+            "norm", f"{spec.norm.form}, eps {spec.norm.eps.value:g}", (_source(spec.norm.source), *_keys(spec.norm.eps))
+        )
     yield Fact("norm placement", _placement(spec.layer), (_source(spec.layer.source),))
     for name, value in (("logits scale", spec.logits_scale), ("logits soft cap", spec.logits_soft_cap)):
         if value is not None and value.code != "1.0":
@@ -121,7 +123,9 @@ def _attention_details(spec: AttentionSpec, which: str, source: Evidence) -> Ite
     if spec.slopes:
         yield Fact(f"positions{which}", f"ALiBi ({spec.slopes})", (source,))
     if spec.position_scale:
-        yield Fact(f"factor on q{which}", spec.position_scale[0], (source, *sum(map(_keys, spec.position_scale[1]), ())))
+        yield Fact(
+            f"factor on q{which}", spec.position_scale[0], (source, *sum(map(_keys, spec.position_scale[1]), ()))
+        )
     if spec.gate:
         per = "head" if spec.gate.per_head else "entry"
         yield Fact(f"output gate{which}", f"sigmoid per {per}", (Evidence("tensor", f"{spec.name}.{spec.gate.name}"),))

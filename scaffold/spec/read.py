@@ -61,7 +61,7 @@ def difference(first: object, second: object, path: str = "") -> str:
     if isinstance(first, tuple) and isinstance(second, tuple) and len(first) == len(second):
         pairs = [(f"{path}[{i}]", a, b) for i, (a, b) in enumerate(zip(first, second))]
     elif hasattr(first, "__dataclass_fields__") and type(first) is type(second) and not hasattr(first, "code"):
-        fields = [f for f, field in first.__dataclass_fields__.items() if field.compare]  # type: ignore[attr-defined]
+        fields = [f for f, field in first.__dataclass_fields__.items() if field.compare]
         pairs = [(f"{path}.{f}".strip("."), getattr(first, f), getattr(second, f)) for f in fields]
     else:
         shown = [getattr(value, "code", str(value)[:80]) for value in (first, second)]

@@ -66,7 +66,12 @@ FIXED_FLOATS = (
 LIMITS = ("clip_", "_clip", "clamp", "swiglu_limit")
 LIMIT = (0.71, 0.83)
 """A limit on values that a probe's values reach, so that it shows."""
-SCALARS = {"query_pre_attn_scalar": (19, 23), "scale_emb": (6.5, 5.5), "dim_model_base": (53, 47), "scale_depth": (1.7, 1.9)}
+SCALARS = {
+    "query_pre_attn_scalar": (19, 23),
+    "scale_emb": (6.5, 5.5),
+    "dim_model_base": (53, 47),
+    "scale_depth": (1.7, 1.9),
+}
 """Whole numbers that scale something."""
 
 

@@ -27,7 +27,7 @@ def _mpt(heads: int) -> Array:
     slopes = 1.0 / 2 ** (np.arange(1, power + 1) * 8 / power)
     if power != heads:
         slopes = np.concatenate([slopes[1::2], slopes[::2]])[:heads]
-    return slopes
+    return np.asarray(slopes)
 
 
 SLOPES: dict[str, Callable[[int], Array]] = {"bloom": _alibi, "mpt": _mpt}

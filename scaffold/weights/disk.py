@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from scaffold.source.conversions import Conversion, DiskTensor, conversions, on_disk
 from scaffold.source.errors import NotUnderstood
