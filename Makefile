@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
-.PHONY: help setup test test-fast lint demo bench-coverage clean
+.PHONY: help setup test test-fast lint demo bench-coverage bench-twin clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -39,6 +39,9 @@ demo: $(VENV)/.complete ## The main job on two new architectures
 
 bench-coverage: $(VENV)/.complete ## Adapters of 61 architectures, measured (ONLY=gemma2,phi; EXTRA=1; REUSE=1)
 	@$(PY) -m tests.bench.coverage --only "$(ONLY)" $(if $(EXTRA),--extra) $(if $(REUSE),--reuse)
+
+bench-twin: $(VENV)/.complete ## The twin: right for adapters as generated, wrong for twelve planted faults
+	@$(PY) -m tests.bench.faults
 
 clean: ## Remove the tool's environment (caches stay)
 	rm -rf $(VENV)
