@@ -195,7 +195,7 @@ class _Proof:
         if len(shards) != len(set(shards)):
             says = f"two tensors fill one shard of {target}"
             yield Finding("conflict", says, "correct the shards of the rules", sources)
-        elif not any(set(shards) == set(known) for known in SHARD_SETS):
+        elif shards and not any(set(shards) == set(known) for known in SHARD_SETS):
             says = f"{target} gets the shards {sorted(map(str, shards))} only"
             yield Finding("incomplete", says, "add the rule of the shard that is missing", sources)
 
