@@ -96,10 +96,8 @@ def process(*words: str) -> tuple[float, float, int]:
 def main() -> None:
     """Print the table."""
     scaffold = str(Path(sys.executable).with_name("scaffold"))
-    load = os.getloadavg()[0]
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores (load {load:.0f}), Python {platform.python_version()}, best of {RUNS}\n"
-    )
+    machine = f"{platform.machine()}, {os.cpu_count()} cores with a load of {os.getloadavg()[0]:.0f}"
+    print(f"{machine}, Python {platform.python_version()}, best of {RUNS}\n")
     print("| tensors | index alone | bare `json.loads` | `safe_open` sweep | reading | reading / bare | "
           "`inspect --json`: processor | wall clock | peak |")  # fmt: skip
     print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
