@@ -5,10 +5,10 @@ PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
-.PHONY: help setup test test-fast lint demo clean
+.PHONY: help setup test test-fast lint demo bench bench-coverage bench-source bench-verify bench-weights fuzz clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(VENV)/.complete: pyproject.toml
 	@test -n "$(BASE_PYTHON)" || { echo "python3.11 not found: the CPU engine's torch build needs it" >&2; exit 3; }
@@ -36,6 +36,18 @@ test: lint ## Everything, with the real engine
 
 demo: $(VENV)/.complete ## The main job on two new architectures
 	@$(PY) -m tests.lab.demo
+
+bench-coverage: $(VENV)/.complete ## Adapters of 61 architectures, measured (ONLY=gemma2,phi; EXTRA=1; REUSE=1)
+	@$(PY) -m tests.bench.coverage --only "$(ONLY)" $(if $(EXTRA),--extra) $(if $(REUSE),--reuse)
+
+bench: $(VENV)/.complete ## How fast checkpoints are read: the table of docs/reading.md
+	@$(PY) -m tests.bench.reading
+
+bench-verify: $(VENV)/.complete ## How fast tensor data is verified (GIB=20)
+	@$(PY) -m tests.bench.verifying --gib $(or $(GIB),20)
+
+fuzz: $(VENV)/.complete ## Mutated checkpoints by the thousand (COUNT=10000 SEED=0)
+	@$(PY) -m tests.fuzz --count $(or $(COUNT),10000) --seed $(or $(SEED),0)
 
 clean: ## Remove the tool's environment (caches stay)
 	rm -rf $(VENV)

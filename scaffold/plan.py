@@ -98,6 +98,9 @@ class Plan:
     notes: tuple[str, ...]
     documents: Mapping[str, Any]
     """What test config and tutorial are filled from, but for the verdicts."""
+    module: str
+    adapter: str | None
+    """The adapter's text with absolute imports, as it runs outside of any tree; None if no code is written."""
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """Return the files below a root that the plan creates or edits, relative to it."""
@@ -208,6 +211,8 @@ class _Work:
             changes=changes,
             notes=tuple(self.notes),
             documents=self.documents,
+            module=module,
+            adapter=absolute_imports(rendered[_adapter_path(module)]) if self.strategy.name == "native" else None,
         )
 
     def _with_hole(self, error: Refused) -> ModelSpec:
@@ -253,7 +258,7 @@ class _Work:
     def _native(self, changes: ChangeSet, rendered: Mapping[str, str], module: str) -> ChangeSet:
         """Place the adapter and register it."""
         request, path = self.request, MODELS / f"{module}.py"
-        text = rendered[path.as_posix()]
+        text = rendered[_adapter_path(module)]
         table = MULTIMODAL_DICT if self.checkpoint.is_multimodal else TEXT_DICT
         registration = Registration(self.spec.architecture, module, self.spec.architecture, table)
         if request.placement == VLLM:
@@ -318,6 +323,11 @@ class _Work:
 
     def _create(self, changes: ChangeSet, path: Path, text: str) -> ChangeSet:
         return changes.create(path, text, generated=self.request.generated(path))
+
+
+def _adapter_path(module: str) -> str:
+    """Return where the template has the adapter."""
+    return (MODELS / f"{module}.py").as_posix()
 
 
 def tidy(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from validators.redact import redact
 
 SCHEMA = 1
-STAGES = ("dummy", "real", "parity")
+STAGES = ("twin", "dummy", "real", "parity")
 OUTCOMES = ("passed", "failed", "false-ready")
 
 

@@ -107,9 +107,9 @@ def _needs_norm_over_ranks(attention: Context, blocks: Context) -> bool:
 
 def _embedding(spec: EmbeddingSpec, hidden: str, prefix: str) -> Context:
     positions: Context = {}
-    if spec.positions is not None:
+    if spec.positions is not None and spec.num_positions is not None:
         name, offset = spec.positions
-        size = f"config.max_position_embeddings + {offset}" if offset else "config.max_position_embeddings"
+        size = spec.num_positions.code
         positions = {"name": attribute(name), "offset": str(offset) if offset else "", "size": size}
     sinusoid: Context = {}
     if spec.sinusoid is not None:

@@ -66,15 +66,17 @@ def _mlp(specs: list[MlpSpec], prefix: str) -> Context:
     if spec.inner_norm is not None:
         call_norm = norm_call(spec.inner_norm[1], "intermediate_size", prefix)
         inner_norm = {"name": attribute(spec.inner_norm[0]), "call": call_norm}
+    bias, down_bias = _bias([s.bias.code for s in specs]), _bias([s.down_bias.code for s in specs])
+    uses = " ".join([call, bias, down_bias, str(inner_norm.get("call", ""))])
     return {
         "gated": spec.gated,
         "fused": fused,
         "inner_name": GATE_UP if spec.gated and not spec.packed else inner,
         "down_name": attribute(spec.down_name, DOWN),
         "activation_call": call,
-        "needs_config": "config." in call or "config." in str(inner_norm.get("call", "")),
-        "bias": _bias([s.bias.code for s in specs]),
-        "down_bias": _bias([s.down_bias.code for s in specs]),
+        "needs_config": "config." in uses,
+        "bias": bias,
+        "down_bias": down_bias,
         "inner_norm": inner_norm,
     }
 

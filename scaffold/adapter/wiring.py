@@ -69,7 +69,7 @@ def _statements(spec: LayerSpec, kinds: dict[str, str]) -> dict[str, Any]:
             lines.append(f"{names.known[total]} = {text}")
         kind = kinds[step.name]
         variable = _variable(kind, step.name, spec, taken, index)
-        arguments = names.sum(later[index])
+        arguments = names.sum(later[index]) if index or len(later[index]) > 1 else "hidden_states"
         path = attribute(step.name, "mlp")
         call = f"self.{path}(positions, {arguments})" if kind == "attention" else f"self.{path}({arguments})"
         lines.append(f"{variable} = {call}")

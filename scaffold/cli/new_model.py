@@ -49,6 +49,7 @@ from validators.engine import Engine, check_import_path
 @python_option
 @click.option("--patch", "patches", multiple=True, help="Add a vllm-ascend worker patch of this dotted name.")
 @click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
+@click.option("--twin", "with_twin", is_flag=True, help="Prove it on a shrunken random twin first; wrong: no change.")
 @click.option("--validate", "with_gates", is_flag=True, help="Go on to the gates: dummy, real, parity.")
 @click.option("--commit", "with_commit", is_flag=True, help="Go on to the commit, if the gates passed.")
 @click.option("--accept-device", help="Let evidence of another device than an NPU suffice, such as cpu.")
@@ -59,6 +60,7 @@ def command(
     /,
     checkpoint: Path,
     dry_run: bool,
+    with_twin: bool,
     with_gates: bool,
     with_commit: bool,
     **given: Any,
@@ -83,6 +85,8 @@ def command(
         raise
     show_plan(output, plan)
     output.document(plan_document(plan, dry_run))
+    if with_twin and not _twin_agrees(output, plan, required(engine), workspace):
+        return 1
     if dry_run:
         return 0
     apply_plan(plan, workspace)
@@ -98,6 +102,20 @@ def command(
     elif not with_gates:
         _say_next(output, plan)
     return 0
+
+
+def _twin_agrees(output: Output, plan: Plan, engine: Engine, workspace: Workspace) -> bool:
+    """Show what the twin says of the plan, and return whether it may be written."""
+    from scaffold.twin import prove_plan
+
+    output.progress("making the twin, serving it, comparing with transformers")
+    log = workspace.logs(plan.name) / "twin.log"
+    verdict = prove_plan(plan, engine, log, plan.request.trust_remote_code)
+    show_verdicts(output, [verdict])
+    output.document({"twin": verdicts_document([verdict])["verdicts"][0]})
+    if not verdict.passed:
+        output.line("the adapter is wrong, so nothing was written")
+    return verdict.passed
 
 
 def _check_call(target: Target, dry_run: bool, goes_on: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from scaffold.source import torch_ops
@@ -37,6 +39,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
     """
     core = find(event, caps(probe))
     tracer = Tracer(probe, event)
+    core = _with_scale_on_q(core, tracer)
     q, k = _traced(tracer, core.q, "q", event), _traced(tracer, core.k, "k", event)
     v, value_scale = _value(probe, tracer, core.v, event)
     x = input_of(q.selection.linear)
@@ -49,6 +52,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         raise NotUnderstood("a factor on k that depends on the position", event.where)
     heads, head_dim, v_head_dim = len(core.q), core.q.shape[2], core.v.shape[2]
     head_dim_value = size_value(probe, "head_dim", head_dim, event.where)
+    core = _with_late_sinks(core, tracer)
     o_event, output_norm, gate = _output(probe, event, core, tracer)
     spec = AttentionSpec(
         name=name,
@@ -75,6 +79,32 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         source=definition(event),
     )
     return Block(spec, x, output_of(o_event))
+
+
+def _with_scale_on_q(core: Core, tracer: Tracer) -> Core:
+    """Move the usual scale from q to the scores, where sources multiply q by it before the product."""
+    usual = core.q.shape[2] ** -0.5
+    if abs(core.scale - 1) < 1e-9 and tracer.trace(core.q) is None and tracer.trace(core.q / usual) is not None:
+        return replace(core, q=core.q / usual, scale=usual)
+    return core
+
+
+def _with_late_sinks(core: Core, tracer: Tracer) -> Core:
+    """Find sinks that a source multiplies the output with, as ``sigmoid(normalizer - sink)``: softmax with a sink is that."""
+    if core.slopes is not None or core.soft_cap is not None or core.sinks is not None:
+        return core
+    flat = np.swapaxes(core.out, 0, 1).reshape(NUM_TOKENS, -1)
+    for linear in tracer.linears:
+        given = input_of(linear)
+        if given.shape != flat.shape or same(given, flat):
+            continue
+        factor = (given / flat).reshape(NUM_TOKENS, len(core.q), -1)
+        if np.allclose(factor, factor[..., :1], rtol=1e-7) and np.all((factor > 0) & (factor < 1)):
+            sinks = core.normalizer() - np.log(factor[..., 0] / (1 - factor[..., 0])).T
+            if np.allclose(sinks, sinks[:, :1], rtol=1e-6, atol=1e-6):
+                out = np.swapaxes(given.reshape(NUM_TOKENS, len(core.q), -1), 0, 1)
+                return replace(core, sinks=np.asarray(sinks[:, 0]), out=out)
+    return core
 
 
 def _traced(tracer: Tracer, heads: Array, what: str, block: Event) -> Path:
@@ -167,7 +197,8 @@ def _sinks(event: Event, core: Core) -> str | None:
         return None
     assert event.module is not None
     for name, value in event.module.attributes.items():
-        if isinstance(value, Tensor) and value.role and value.shape == core.sinks.shape and same(value.a, core.sinks):
+        is_parameter = isinstance(value, Tensor) and bool(value.role) and value.shape == core.sinks.shape
+        if is_parameter and np.allclose(value.a, core.sinks, rtol=1e-6, atol=1e-6):
             return name
     raise NotUnderstood("an extra score that is no parameter of the block", definition(event))
 

@@ -51,6 +51,12 @@ class Core:
     visible: Array
     where: str
 
+    def normalizer(self) -> Array:
+        """Return the logarithm of the sum of exponentials of each token's scores, ``[heads, tokens]``."""
+        group = len(self.q) // len(self.k)
+        scores = self.scale * self.q @ np.swapaxes(np.repeat(self.k, group, axis=0), 1, 2)
+        return np.asarray(np.log(np.where(self.visible, np.exp(scores), 0.0).sum(axis=-1)))
+
 
 def holds_attention(event: Event) -> bool:
     """Return whether there is softmax attention in a call."""
@@ -77,19 +83,16 @@ def find(event: Event, caps: tuple[float, ...]) -> Core:
     heads = q.shape[0]
     scores, weights = _heads(scores, heads, event), _heads(weights, heads, event)
     values, out, used = _value_and_output(operations[at:], weights, event)
-    sinks = None
-    if scores.shape[-1] == NUM_TOKENS + 1:
-        sinks = scores[:, 0, -1]
-        if not same(scores[:, :, -1], np.repeat(sinks[:, None], NUM_TOKENS, axis=1)):
-            raise NotUnderstood("an extra score that depends on the token", operations[at].where)
-        scores = scores[..., :-1]
+    extra = scores[..., NUM_TOKENS:]
+    scores = scores[..., :NUM_TOKENS]
     if not same(used, weights[..., :NUM_TOKENS]):
         raise NotUnderstood("attention weights that are changed before they are used", operations[at].where)
     visible = scores.max(axis=0) > HIDDEN_SCORE
     if not np.array_equal(np.broadcast_to(visible, scores.shape), scores > HIDDEN_SCORE):
         raise NotUnderstood("a mask that differs from head to head", operations[at].where)
     raw = q @ np.swapaxes(k, 1, 2)
-    scale, cap, slopes = _relation(raw, scores, visible, caps, operations[at].where)
+    scale, cap, slopes, shift = _relation(raw, scores, visible, caps, operations[at].where)
+    sinks = _sinks(extra, shift, operations[at].where)
     kv = _kv_heads(k, values)
     return Core(q, k[:: heads // kv], values[:: heads // kv], out, scale, cap, slopes, sinks, visible, event.where)
 
@@ -172,38 +175,57 @@ def _kv_heads(k: Array, v: Array) -> int:
     return heads
 
 
-def _relation(
-    raw: Array, scores: Array, visible: Array, caps: tuple[float, ...], where: str
-) -> tuple[float, float | None, Array | None]:
-    """Return scale, soft cap and slopes that make scores of the raw products."""
+def _sinks(extra: Array, shift: Array, where: str) -> Array | None:
+    """Return the score that each head has besides those of tokens, ``[heads]``.
+
+    Args:
+        extra: ``[heads, tokens, 0 or 1]``.
+        shift: what was added to all scores of a token, ``[heads, tokens]``: softmax does not see it.
+        where: lines, for errors.
+    """
+    if not extra.size:
+        return None
+    found = extra[..., 0] - shift
+    sinks = found[:, 0]
+    if not np.allclose(found, sinks[:, None], rtol=1e-9, atol=1e-9):
+        raise NotUnderstood("an extra score that depends on the token", where)
+    return np.asarray(sinks)
+
+
+Relation = tuple[float, "float | None", "Array | None", Array]
+
+
+def _relation(raw: Array, scores: Array, visible: Array, caps: tuple[float, ...], where: str) -> Relation:
+    """Return scale, soft cap, slopes and the shift of each token's scores, that make scores of the raw products."""
     seen = np.broadcast_to(visible, scores.shape)
     x, y = raw[seen], scores[seen]
+    none = np.zeros(scores.shape[:2])
     scale = float(x @ y / (x @ x))
     if _close(scale * x, y):
-        return scale, None, None
+        return scale, None, None, none
     for cap in caps:
         inner = y / cap
         if np.all(np.abs(inner) < 1):
             inside = cap * np.arctanh(inner)
             scale = float(x @ inside / (x @ x))
             if _close(cap * np.tanh(scale * x / cap), y):
-                return scale, cap, None
-    found = _alibi(raw, scores, visible)
+                return scale, cap, None, none
+    found = _linear(raw, scores, visible)
     if found is None:
         raise NotUnderstood("attention scores that are more than a scaled product", where)
-    return found[0], None, found[1]
+    return found
 
 
 def _close(left: Array, right: Array) -> bool:
     return bool(np.max(np.abs(left - right)) <= 1e2 * TOLERANCE * np.max(np.abs(right)))
 
 
-def _alibi(raw: Array, scores: Array, visible: Array) -> tuple[float, Array] | None:
-    """Fit ``scale * raw + slope * key_position + anything per row``; softmax does not see the latter."""
-    scales, slopes = [], []
+def _linear(raw: Array, scores: Array, visible: Array) -> Relation | None:
+    """Fit ``scale * raw + slope * key_position + shift of the row``; softmax does not see the latter."""
+    scales, slopes, shifts = [], [], []
     rows, columns = np.nonzero(visible)
+    per_row = np.eye(NUM_TOKENS)[rows]
     for head in range(len(raw)):
-        per_row = np.eye(NUM_TOKENS)[rows]
         matrix = np.concatenate([raw[head][visible][:, None], columns[:, None].astype(float), per_row], axis=1)
         target = scores[head][visible]
         fitted = np.linalg.lstsq(matrix, target, rcond=None)[0]
@@ -211,6 +233,8 @@ def _alibi(raw: Array, scores: Array, visible: Array) -> tuple[float, Array] | N
             return None
         scales.append(float(fitted[0]))
         slopes.append(float(fitted[1]))
+        shifts.append(fitted[2:])
     if max(scales) - min(scales) > 1e-9 * abs(scales[0]):
         return None
-    return float(np.mean(scales)), np.array(slopes)
+    has_slopes = max(map(abs, slopes)) > 1e-9
+    return float(np.mean(scales)), None, np.array(slopes) if has_slopes else None, np.array(shifts)

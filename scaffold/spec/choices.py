@@ -61,10 +61,11 @@ def _of_list(key: str, values: list[Any]) -> Iterator[Condition]:
     if all(isinstance(v, (bool, int)) for v in values):
         yield f"config.{key}[layer_idx]", lambda i: bool(values[i])
         yield f"not config.{key}[layer_idx]", lambda i: not values[i]
-    for one in dict.fromkeys(str(v) for v in values if isinstance(v, str)):
-        if one.isidentifier():
-            yield f'config.{key}[layer_idx] == "{one}"', lambda i, one=one: values[i] == one  # type: ignore[misc]
-            yield f'config.{key}[layer_idx] != "{one}"', lambda i, one=one: values[i] != one  # type: ignore[misc]
+    words = [w for w in dict.fromkeys(str(v) for v in values if isinstance(v, str)) if w.isidentifier()]
+    for one in words:
+        yield f'config.{key}[layer_idx] == "{one}"', lambda i, one=one: values[i] == one  # type: ignore[misc]
+    for one in words:
+        yield f'config.{key}[layer_idx] != "{one}"', lambda i, one=one: values[i] != one  # type: ignore[misc]
 
 
 def _literal(flags: Sequence[bool]) -> str:

@@ -8,11 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from scaffold.source.errors import NotUnderstood
-from scaffold.source.layers import Embedding
 from scaffold.source.objects import Event
-from scaffold.source.tensors import Array
+from scaffold.source.tensors import Array, Tensor
 from scaffold.spec import norms
-from scaffold.spec.facts import EmbeddingSpec, NormSpec
+from scaffold.spec.facts import EmbeddingSpec, NormSpec, Value
 from scaffold.spec.numbers import explain
 from scaffold.spec.numeric import combination, same
 from scaffold.spec.probe import NUM_TOKENS, Probe
@@ -51,7 +50,7 @@ def read(probe: Probe, first: Array, base: Callable[[Event], str]) -> EmbeddingS
     Raises:
         NotUnderstood: the input comes from the ids in no known way.
     """
-    tables = [e for e in probe.root.walk() if isinstance(e.module, Embedding)]
+    tables = [e for e in probe.root.walk() if _is_table(e)]
     vocab = probe.probe_value("vocab_size")
     words = [e for e in tables if e.module is not None and e.module.attributes["weight"].shape[0] == vocab]
     if not words:
@@ -62,9 +61,10 @@ def read(probe: Probe, first: Array, base: Callable[[Event], str]) -> EmbeddingS
             norm = (base(event), norms.identify(probe, event))
             target = event.tensors()[0].a.reshape(first.shape)
             break
-    word = words[0].result().a.reshape(NUM_TOKENS, -1)
-    rest = [e for e in tables if e is not words[0]]
-    for event in rest:
+    word = _rows(words[0])
+    for event in probe.root.walk():
+        if event is words[0] or not _has_table(event):
+            continue
         spec = _learned(probe, words[0], event, target, norm, base)
         if spec is not None:
             return spec
@@ -80,8 +80,43 @@ def read(probe: Probe, first: Array, base: Callable[[Event], str]) -> EmbeddingS
         scale = explain(probe, dict(found)["word"])
         if scale is not None:
             sinusoid = next(iter(basis), None)
-            return EmbeddingSpec(base(words[0]), scale, None, sinusoid, 0, norm)
+            return EmbeddingSpec(base(words[0]), scale, None, sinusoid, None, norm)
     raise NotUnderstood("what happens between the embedding and the first layer", words[0].where)
+
+
+def _count(probe: Probe, rows: int) -> Value:
+    """Return the number of a table's rows: the config's number of positions, and some more."""
+    key = probe.key("max_position_embeddings")
+    more = rows - probe.probe_value("max_position_embeddings")
+    if key is None or not 0 <= more <= 2:
+        raise NotUnderstood(f"a table of {rows} positions")
+    plain = Value(int(probe.completed[key]), key)
+    return plain if not more else Value(plain.value + more, None, f"{plain.code} + {more}")
+
+
+def _is_table(event: Event) -> bool:
+    """Return whether a call looks rows of a table up; subclasses may do more with them."""
+    weight = event.module.attributes.get("weight") if event.module else None
+    tensors = event.tensors()
+    return isinstance(weight, Tensor) and weight.ndim == 2 and bool(tensors) and tensors[0].a.dtype.kind == "i"
+
+
+def _has_table(event: Event) -> bool:
+    """Return whether a call may look positions up: its module's weight is as wide as its result."""
+    weight = event.module.attributes.get("weight") if event.module else None
+    out = event.output
+    return (
+        isinstance(weight, Tensor)
+        and weight.ndim == 2
+        and isinstance(out, Tensor)
+        and out.a.size == NUM_TOKENS * weight.shape[1]
+    )
+
+
+def _rows(event: Event) -> Array:
+    """Return the rows of the table that the ids choose, ``[tokens, hidden]``."""
+    assert event.module is not None
+    return np.asarray(event.module.attributes["weight"].a[event.tensors()[0].a].reshape(NUM_TOKENS, -1))
 
 
 def _is(array: Array, wanted: Array) -> bool:
@@ -103,10 +138,10 @@ def _learned(
         rows = weight[offset : offset + NUM_TOKENS]
         if out.shape != rows.shape or not same(out, rows):
             continue
-        found = combination(target, {"word": word.result().a.reshape(NUM_TOKENS, -1), "position": rows})
+        found = combination(target, {"word": _rows(word), "position": rows})
         if found is None or len(found) != 2 or abs(dict(found)["position"] - 1) > 1e-9:
             return None
         scale = explain(probe, dict(found)["word"])
         if scale is not None:
-            return EmbeddingSpec(base(word), scale, (base(table), offset), None, len(weight), norm)
+            return EmbeddingSpec(base(word), scale, (base(table), offset), None, _count(probe, len(weight)), norm)
     return None

@@ -52,15 +52,21 @@ def is_experts(event: Event) -> bool:
     return event.module is not None and next(_stacks(event.module), None) is not None
 
 
-def read(probe: Probe, event: Event, name: str) -> Block[ExpertsSpec]:
+def read(probe: Probe, event: Event, name: str, given: Array | None = None) -> Block[ExpertsSpec]:
     """Read the block whose call is ``event``.
+
+    Args:
+        probe: the probe.
+        event: the call.
+        name: the block's path in its layer.
+        given: what the block computes, ``[tokens, hidden]``, if it is not the call's result.
 
     Raises:
         NotUnderstood: part of it is of no known form.
     """
     assert event.module is not None
     x = event.tensors()[0].a.reshape(NUM_TOKENS, -1)
-    given = event.result().a.reshape(NUM_TOKENS, -1)
+    given = event.result().a.reshape(NUM_TOKENS, -1) if given is None else given
     shared, shared_gate, rest = _without_shared(probe, event, x, given)
     for stack in _stacks(event.module):
         for activation in activation_order(probe):

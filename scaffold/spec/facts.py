@@ -322,7 +322,7 @@ class EmbeddingSpec:
     scale: Value
     positions: tuple[str, int] | None = None
     sinusoid: str | None = None
-    num_positions: int = 0
+    num_positions: Value | None = None
     norm: tuple[str, NormSpec] | None = None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scaffold.source.errors import NotUnderstood
-from scaffold.source.layers import Activation, Conv1D, Identity, Linear
+from scaffold.source.layers import Activation, Identity
 from scaffold.source.objects import Event
 from scaffold.source.tensors import Array, Tensor
 from scaffold.spec import attention, experts, feed_forward, latent_attention, norms, wiring
@@ -16,6 +16,7 @@ from scaffold.spec.blocks import Block, definition, name_in
 from scaffold.spec.facts import AnyAttentionSpec, FeedForwardSpec, LayerSpec, NormSpec
 from scaffold.spec.numeric import same
 from scaffold.spec.probe import NUM_TOKENS, Probe
+from scaffold.spec.projections import is_linear
 
 
 def read(probe: Probe, event: Event) -> LayerSpec:
@@ -28,7 +29,7 @@ def read(probe: Probe, event: Event) -> LayerSpec:
     found_norms: list[tuple[str, NormSpec]] = []
     attentions: list[AnyAttentionSpec] = []
     feed_forwards: list[FeedForwardSpec] = []
-    own = [e for e in event.inside if isinstance(e.module, (Linear, Conv1D))]
+    own = [e for e in event.inside if is_linear(e)]
     for child in event.inside:
         if child in own:
             if child is own[0]:
@@ -47,9 +48,14 @@ def read(probe: Probe, event: Event) -> LayerSpec:
             attentions.append(attended.spec)
             flows.append(wiring.Flow(name, attended.taken, attended.given))
         else:
-            fed = _feed_forward(probe, child, name)
+            last = _last_norm(child)
+            fed = _feed_forward(probe, child, name, None if last is None else _flat(last.tensors()[0].a))
             feed_forwards.append(fed.spec)
             flows.append(wiring.Flow(name, fed.taken, fed.given))
+            if last is not None:
+                path = name_in(event, last)
+                found_norms.append((path, norms.identify(probe, last)))
+                flows.append(wiring.Flow(path, _flat(last.tensors()[0].a), _flat(last.result().a)))
     if len(attentions) != 1 or len(feed_forwards) != 1:
         what = f"{len(attentions)} attention and {len(feed_forwards)} feed-forward blocks in one layer"
         raise NotUnderstood(what, definition(event))
@@ -100,9 +106,17 @@ def _arguments(values: Any) -> Iterator[Any]:
             yield value
 
 
-def _feed_forward(probe: Probe, event: Event, name: str) -> Block[FeedForwardSpec]:
+def _last_norm(block: Event) -> Event | None:
+    """Return a norm with which a feed-forward block ends: it is the layer's in all but its place."""
+    for event in block.inside:
+        if norms.looks_like_norm(event) and same(_flat(event.result().a), _flat(block.result().a)):
+            return event
+    return None
+
+
+def _feed_forward(probe: Probe, event: Event, name: str, given: Array | None) -> Block[FeedForwardSpec]:
     if experts.is_experts(event):
-        return experts.read(probe, event, name)
+        return experts.read(probe, event, name, given)
     return feed_forward.read(probe, event, name)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from scaffold.source.layers import Conv1D, Linear
 from scaffold.source.objects import Event
-from scaffold.source.tensors import Array
+from scaffold.source.tensors import Array, Tensor
 from scaffold.spec.numeric import same
 from scaffold.spec.probe import NUM_TOKENS
 
@@ -25,18 +25,32 @@ class Selection:
 
 def linears(event: Event) -> list[Event]:
     """Return the calls of linear layers on all tokens inside of a call."""
-    return [
-        e
-        for e in event.walk()
-        if isinstance(e.module, (Linear, Conv1D))
-        and e.result().a.size % NUM_TOKENS == 0
-        and rows(e.result().a) is not None
-    ]
+    found: dict[int, Event] = {}
+    for inside in event.walk():
+        if is_linear(inside):
+            found.setdefault(id(inside.module), inside)
+    return list(found.values())
+
+
+def is_linear(event: Event) -> bool:
+    """Return whether a call is that of a linear layer on all tokens: one of PyTorch's, or a class that computes the same."""
+    if event.module is None or not isinstance(event.output, Tensor) or not event.tensors():
+        return False
+    out = rows(event.output.a)
+    if isinstance(event.module, (Linear, Conv1D)):
+        return out is not None
+    weight, bias = event.module.attributes.get("weight"), event.module.attributes.get("bias")
+    given = rows(event.tensors()[0].a)
+    if not isinstance(weight, Tensor) or weight.ndim != 2 or given is None or out is None:
+        return False
+    if (out.shape[1], given.shape[1]) != weight.shape:
+        return False
+    return same(given @ weight.a.T + (bias.a if isinstance(bias, Tensor) else 0.0), out)
 
 
 def rows(array: Array) -> Array | None:
-    """Return ``[tokens, width]`` of ``[1, tokens, width]`` or of that itself, None for anything else."""
-    if array.ndim == 3 and array.shape[0] == 1:
+    """Return ``[tokens, width]`` of that itself with any axes of one in front, None for anything else."""
+    while array.ndim > 2 and array.shape[0] == 1:
         array = array[0]
     return array if array.ndim == 2 and array.shape[0] == NUM_TOKENS else None
 

@@ -86,9 +86,19 @@ def _yarn(parameters: Mapping[str, Any], size: int, length: int) -> tuple[Array,
     ramp = np.clip((np.arange(size // 2) - low) / (high - low if high != low else 0.001), 0, 1)
     frequencies = _inverse(parameters, size)
     mixed = frequencies / factor * ramp + frequencies * (1 - ramp)
-    attention = parameters.get("attention_factor")
-    scale = 0.1 * math.log(factor) + 1.0 if factor > 1 else 1.0
-    return mixed, float(attention) if attention is not None else scale
+    return mixed, _yarn_factor(parameters, factor)
+
+
+def _yarn_factor(parameters: Mapping[str, Any], factor: float) -> float:
+    def magnitude(mscale: float) -> float:
+        return 0.1 * mscale * math.log(factor) + 1.0 if factor > 1 else 1.0
+
+    if parameters.get("attention_factor") is not None:
+        return float(parameters["attention_factor"])
+    mscale, all_dim = parameters.get("mscale"), parameters.get("mscale_all_dim")
+    if mscale and all_dim:
+        return magnitude(float(mscale)) / magnitude(float(all_dim))
+    return magnitude(1.0)
 
 
 ROPE_TYPES: dict[str, Frequencies] = {

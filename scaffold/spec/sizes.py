@@ -38,18 +38,18 @@ SIZES = (
     Size("top_k", ("num_experts_per_tok", "num_experts_per_token", "moe_top_k", "moe_topk", "moe_k", "top_k"), 5),
     Size("num_groups", ("n_group", "num_expert_group"), 4),
     Size("topk_group", ("topk_group",), 2),
-    Size("num_shared_experts", ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"), 3),
+    Size("num_shared_experts", ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"), 9),
     Size("sliding_window", ("sliding_window", "window_size"), 7),
     Size("attention_chunk_size", ("attention_chunk_size",), 6),
     Size("max_position_embeddings", ("max_position_embeddings", "n_positions", "max_seq_len"), 64),
     Size("rotary_dim", ("rotary_dim",), 16),
-    Size("floor_scale", ("floor_scale",), 3),
+    Size("floor_scale", ("floor_scale",), 2),
 )
 HIDDEN = ("hidden_size", "n_embd", "d_model")
 LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 PROBE_HIDDEN_SIZE = 152
 """Where the model has a head size of its own; else heads × head size of the probe, 288."""
-SWA = {"swa_num_attention_heads": 18, "swa_num_key_value_heads": 6, "swa_head_dim": 28, "swa_v_head_dim": 22}
+SWA = {"swa_num_attention_heads": 26, "swa_num_key_value_heads": 13, "swa_head_dim": 28, "swa_v_head_dim": 22}
 """Sizes of a second kind of attention layers."""
 FACTORS = 1.09375
 """What a probe multiplies a number by that scales something, so that 1 does not hide that it is used."""
@@ -58,6 +58,9 @@ FIXED_FLOATS = (
     *("rotary", "partial", "rope", "ratio", "prob", "fraction"),
 )
 """Parts of keys of numbers that inference does not use, or that sizes are computed from."""
+LIMITS = ("clip_", "_clip", "clamp", "swiglu_limit")
+LIMIT = 0.71
+"""A limit on values that a probe's values reach, so that it shows."""
 SCALARS = {"query_pre_attn_scalar": 19, "scale_emb": 7, "dim_model_base": 53, "scale_depth": 1.7}
 """Whole numbers that scale something."""
 
@@ -102,6 +105,12 @@ def shrink(config: Mapping[str, Any]) -> dict[str, Any]:
             small[key] = value * (FACTORS + 0.001 * (sum(map(ord, key)) % 89))
         if key in SCALARS and value is not None:
             small[key] = SCALARS[key]
+    for key in config:
+        if any(part in key for part in LIMITS) and isinstance(config[key], (int, float)) and config[key]:
+            small[key] = LIMIT
+    rope = config.get("rope_parameters")
+    if isinstance(rope, Mapping) and rope.get("llama_4_scaling_beta") is not None:
+        small["rope_parameters"] = {**rope, "original_max_position_embeddings": 5}
     small["max_window_layers"] = config.get("max_window_layers")
     if small["max_window_layers"] is None:
         small.pop("max_window_layers")

@@ -14,12 +14,12 @@ from scaffold.spec.facts import (
     MlpSpec,
     NormSpec,
 )
-from scaffold.weights.disk import Disk
+from scaffold.weights.disk import Disk, of_names
 from scaffold.weights.quantisation import Quantisation
 from scaffold.weights.rules import Rule, WeightMap
 from scaffold.weights.scope import Heads, Scope
 from scaffold.weights.targets import DOWN, EXPERTS, GATE_UP, QKV, UP, attribute, join
-from scaffold.weights.transforms import Transform, Transpose, Ungroup
+from scaffold.weights.transforms import Flatten, Transform, Transpose, Ungroup
 
 COMPUTED = ("rotary_emb.inv_freq", "bias", "masked_bias", "attention.bias", "attention.masked_bias")
 """Buffers of older checkpoints, by their names in an attention block: rotary tables and causal masks."""
@@ -39,7 +39,7 @@ def derive(
         quantisation: of weights that are dequantised while they are loaded.
         disk: from the source's parameters to the tensors of a checkpoint.
     """
-    disk = disk or Disk.of_names(names)
+    disk = disk or of_names(names)
     return WeightMap(tuple(disk.rewrite(rule) for rule in _rules(spec, names, quantisation, disk)))
 
 
@@ -51,9 +51,9 @@ def _rules(spec: DecoderSpec, names: Collection[str], quantisation: Quantisation
     embedding = spec.embedding
     embed, head = f"{embedding.name}.weight", f"{spec.head_name}.weight"
     yield model.vocabulary(embed, vocab, hidden, target=f"{attribute(embedding.name)}.weight")
-    if embedding.positions is not None:
-        table = embedding.positions[0]
-        yield model.whole(f"{table}.weight", embedding.num_positions, hidden, target=f"{attribute(table)}.weight")
+    if embedding.positions is not None and embedding.num_positions is not None:
+        table, rows = embedding.positions[0], int(embedding.num_positions.value)
+        yield model.whole(f"{table}.weight", rows, hidden, target=f"{attribute(table)}.weight")
     if embedding.norm is not None:
         yield from _norm(model, embedding.norm[0], embedding.norm[1], hidden, "")
     if spec.norm is not None:
@@ -273,7 +273,9 @@ def _experts(scope: Scope, spec: ExpertsSpec, hidden: int, disk: Disk) -> Iterat
         yield plain.whole(join(spec.name, router.name, "bias"), count, target=f"{gate}.bias")
     if router.correction_bias:
         source = join(spec.name, router.correction_bias)
-        yield plain.whole(source, *disk.vector(scope, source, count), target=f"{gate}.e_score_correction_bias")
+        shape = disk.vector(scope, source, count)
+        flatten = (Flatten(),) if len(shape) > 1 else ()
+        yield plain.whole(source, *shape, target=f"{gate}.e_score_correction_bias", transforms=flatten)
     targets = [join(block, EXPERTS, "routed_experts", name) for name in ("w13_weight", "w2_weight")]
     yield from disk.experts(scope, spec, targets, count, size, hidden)
     if spec.shared is not None:

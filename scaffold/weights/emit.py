@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scaffold.source.errors import NotUnderstood
 from scaffold.weights.rules import Rule
-from scaffold.weights.transforms import Transpose, Ungroup
+from scaffold.weights.transforms import Flatten, Transpose, Ungroup
 
 STACKED_SHARDS = ("q", "k", "v", 0, 1)
 EXPERT_SHARDS = ("w1", "w2", "w3")
@@ -44,6 +44,7 @@ class Loading:
         transposed: endings of names of weights ``[in, out]``.
         expert_names: gate, down and up of one expert on disk, if they are not the usual ones.
         packed: the part of names of a projection that holds q, k and v.
+        flattened: endings of names of vectors that lie as matrices with one row.
     """
 
     prefixes: tuple[tuple[str, str], ...]
@@ -53,6 +54,7 @@ class Loading:
     transposed: tuple[str, ...]
     expert_names: tuple[str, str, str] | None
     packed: str
+    flattened: tuple[str, ...]
 
     def map_name(self, name: str) -> tuple[str, str | int | None] | None:
         """Return what ``WeightsMapper`` makes of a name: the new name and the shard; None if it is left out."""
@@ -87,14 +89,16 @@ def loading(rules: Iterable[Rule], names: Iterable[str], prefix: tuple[str, str]
     scales = {r.scale.name.format_map(values) for r in rules if r.scale for values in r.instances()}
     names = set(names) - scales
     moved = prefix[0] != prefix[1]
+    renames = _renames(rules, prefix)
     found = Loading(
         prefixes=(prefix,) if moved else (),
-        renames=tuple(dict.fromkeys(_renames(rules, prefix))),
-        stacked=_stacked_rows(rules, names, prefix),
+        renames=renames,
+        stacked=_stacked_rows(rules, {_renamed(name, renames) for name in names}, prefix, renames),
         packed_modules=packed_modules(rules),
         transposed=_transposed(rules),
         expert_names=_expert_names(rules),
         packed=_packed(rules),
+        flattened=_flattened(rules),
     )
     _check(found, rules, names)
     return found
@@ -103,7 +107,9 @@ def loading(rules: Iterable[Rule], names: Iterable[str], prefix: tuple[str, str]
 def packed_modules(rules: Iterable[Rule]) -> dict[str, list[str]]:
     """Return ``packed_modules_mapping``: fused module → the checkpoint's modules, in order of their shards."""
     packed: dict[str, list[str]] = {}
-    for rule in _stacked(rules):
+    for rule in rules:
+        if not rule.parts or rule.parts[0].shard not in STACKED_SHARDS:
+            continue
         fused, part = rule.target.split(".")[-2], rule.source.split(".")[-2]
         parts = packed.setdefault(fused, [])
         if part not in parts:
@@ -120,13 +126,25 @@ def _of_experts(rule: Rule) -> bool:
     return bool(rule.parts) and rule.parts[0].shard in EXPERT_SHARDS
 
 
-def _stacked_rows(rules: Sequence[Rule], names: set[str], prefix: tuple[str, str]) -> tuple[StackedRow, ...]:
-    """Return a row for each module whose tensor becomes a shard.
+Renames = tuple[tuple[str, "str | None"], ...]
+
+
+def _renamed(name: str, renames: Renames) -> str:
+    for old, new in renames:
+        if old in name and new is not None:
+            name = name.replace(old, new, 1)
+    return name
+
+
+def _stacked_rows(
+    rules: Sequence[Rule], names: set[str], prefix: tuple[str, str], renames: Renames
+) -> tuple[StackedRow, ...]:
+    """Return a row for each module whose tensor becomes a shard, for names that are renamed already.
 
     A row's ``weight_name`` is the shortest dotted tail of the module that occurs in names of its own rules only,
     because vLLM looks it up as a substring. Experts are left out: vLLM's ``RoutedExperts`` maps them itself.
     """
-    stacked = _stacked(rules)
+    stacked = tuple(replace(rule, source=_renamed(rule.source, renames)) for rule in _stacked(rules))
     rows: dict[tuple[str, str], StackedRow] = {}
     for rule in stacked:
         module, target = rule.source.rpartition(".")[0], rule.target.rpartition(".")[0]
@@ -150,23 +168,29 @@ def _stacked_rows(rules: Sequence[Rule], names: set[str], prefix: tuple[str, str
     return tuple(dict.fromkeys(rows.values()))
 
 
-def _renames(rules: Sequence[Rule], prefix: tuple[str, str]) -> Iterable[tuple[str, str | None]]:
-    """Yield old and new parts of names that end elsewhere than under their own name."""
+def _renames(rules: Sequence[Rule], prefix: tuple[str, str]) -> Renames:
+    """Return old and new parts of names that end elsewhere than under their own name, the most special first."""
+    found: dict[str, str | None] = {}
+    pairs = []
     for rule in rules:
         if rule.is_ignored:
             if rule.reason.startswith("a table"):
-                yield "." + _tail(rule.source), None
+                found["." + _tail(rule.source)] = None
             continue
-        if rule in _stacked(rules):
-            continue
-        target = rule.target
-        if _of_experts(rule):
-            target = _expert_target(rule)
+        target = _expert_target(rule) if _of_experts(rule) else rule.target
         source, target = rule.source, target.replace(prefix[1], prefix[0], 1)
-        if source == target:
-            continue
-        old, new = _difference(source.split("."), target.split("."))
-        yield old, new
+        if rule in _stacked((rule,)):
+            source, target = (text.rpartition(".")[0].rpartition(".")[0] for text in (source, target))
+        if source != target:
+            pairs.append((source.split("."), target.split(".")))
+    for more in range(4):
+        clashing = []
+        for source_parts, target_parts in pairs:
+            old, new = _difference(source_parts, target_parts, more)
+            if found.setdefault(old, new) != new:
+                clashing.append((source_parts, target_parts))
+        pairs = clashing
+    return tuple(sorted(found.items(), key=lambda row: -len(row[0])))
 
 
 def _tail(source: str) -> str:
@@ -181,14 +205,17 @@ def _expert_target(rule: Rule) -> str:
     return f"{block}.{FUSED_NAMES[parameter]}"
 
 
-def _difference(source: list[str], target: list[str]) -> tuple[str, str]:
-    """Return the parts that differ, with a dot at each end and a common name around it where one is needed."""
+def _difference(source: list[str], target: list[str], more: int) -> tuple[str, str]:
+    """Return the parts that differ, with ``more`` common names behind, and one before where a number needs it."""
     begin = 0
     while begin < min(len(source), len(target)) - 1 and source[begin] == target[begin]:
         begin += 1
     end = 0
     while end < min(len(source), len(target)) - begin - 1 and source[-1 - end] == target[-1 - end]:
         end += 1
+    end = max(0, end - more)
+    if begin and any(part.isdigit() for part in source[begin : len(source) - end]):
+        begin -= 1  # a number alone stands in many names
     old, new = source[begin : len(source) - end], target[begin : len(target) - end]
     close = "." if end else ""
     open_ = "." if begin else ""
@@ -202,6 +229,11 @@ def _transposed(rules: Sequence[Rule]) -> tuple[str, ...]:
         if any(isinstance(step, Transpose) for step in rule.transforms) and not _of_experts(rule):
             found.append("." + ".".join(rule.source.split(".")[-3:]).replace("{layer}.", ""))
     return tuple(dict.fromkeys(found))
+
+
+def _flattened(rules: Sequence[Rule]) -> tuple[str, ...]:
+    found = [rule for rule in rules if any(isinstance(step, Flatten) for step in rule.transforms)]
+    return tuple(dict.fromkeys("." + rule.source.rpartition(".")[2] for rule in found))
 
 
 def _expert_names(rules: Sequence[Rule]) -> tuple[str, str, str] | None:

@@ -47,7 +47,8 @@ class Scope:
 
     def whole(self, name: str, *shape: int, target: str | None = None, transforms: Sequence[Transform] = ()) -> Rule:
         """Return the rule of a tensor that every rank holds: norms, routers, biases of row-parallel layers."""
-        return self._rule(name, target, shape, (None,), [shape[0] if shape else 0], (Whole(),), 0, transforms)
+        size = _after(shape, transforms)[0] if shape else 0
+        return self._rule(name, target, shape, (None,), [size], (Whole(),), 0, transforms)
 
     def vocabulary(self, name: str, size: int, *rest: int, target: str | None = None) -> Rule:
         """Return the rule of an embedding or a head, ``[vocabulary, hidden]``, padded and shared by rows."""

@@ -1,0 +1,37 @@
+"""``scaffold twin``: a plugin as it lies there, edited by hand or not, proved on the model's twin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scaffold.cli.output import Output, reporting
+from scaffold.cli.present import show_verdicts, verdicts_document
+from scaffold.cli.roots import Settings, name_option, python_option, required, work_option
+from scaffold.names import model_name
+
+
+@click.command("twin")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--plugin", type=click.Path(path_type=Path), required=True, help="The plugin's folder.")
+@name_option
+@work_option
+@python_option
+@click.option("--trust-remote-code", is_flag=True, help="Let vLLM and transformers run the checkpoint's code.")
+@reporting
+def command(output: Output, checkpoint: Path, plugin: Path, **given: Any) -> int:
+    """Serve a shrunken random twin of CHECKPOINT through a plugin, and compare with transformers."""
+    from scaffold.checkpoint.read import read_checkpoint
+    from scaffold.twin import prove_plugin
+
+    settings = Settings(given)
+    engine = required(settings.engine())
+    log = settings.workspace().logs(model_name(settings.get("name"), checkpoint)) / "twin.log"
+    output.progress("making the twin, serving it, comparing with transformers")
+    trust = settings.switch("trust_remote_code")
+    verdict = prove_plugin(read_checkpoint(checkpoint), plugin, engine, log, trust)
+    show_verdicts(output, [verdict])
+    output.document(verdicts_document([verdict]))
+    return 0 if verdict.passed else 1

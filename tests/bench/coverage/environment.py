@@ -1,0 +1,28 @@
+"""The environment that serves: the engine's packages, and the untouched vLLM tree as ``vllm``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.cache import once
+from tests.lab.engine import engine, environment_for
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A Python that has vLLM."""
+
+    python: Path
+    vllm_version: str
+
+
+def environment() -> Environment:
+    """Return it, made on first use."""
+    made = engine()
+
+    def build(root: Path) -> None:
+        environment_for(made, made.pristine, root / "venv")
+
+    root = once(f"serving-{made.version}", "an environment that serves", build)
+    return Environment(root / "venv" / "bin" / "python", made.version)

@@ -1,0 +1,123 @@
+"""Serves many small checkpoints in a row: ``serve.py FOLDER < [JOB, …]``, run by an environment with vLLM.
+
+vLLM is imported once; each job is a fork with a time limit, so that one that crashes or hangs is an outcome and not
+the end. A job is ``{"name", "checkpoint", "prompt", "new_tokens", "model_impl", "plugin": [SRC, PACKAGE] | null}``; its
+outcome is one JSON line: the log probability of every prompt token but the first, and the greedy tokens, or an error.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+LIMIT = 120
+"""Seconds that a job may take."""
+ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_PLUGINS": "",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_OFFLINE": "1",
+    "GLOO_SOCKET_IFNAME": "lo",
+    "VLLM_HOST_IP": "127.0.0.1",
+}
+
+
+def serve(job: dict) -> dict:
+    """Answer the prompt of a job through vLLM."""
+    from vllm import LLM, SamplingParams
+    from vllm.model_executor.models import registry
+
+    # Importing a model in a process of its own protects a server; here the fork does, and saves ten seconds.
+    registry._run_in_subprocess = lambda function: function()
+    if job["plugin"]:
+        source, package = job["plugin"]
+        sys.path.insert(0, source)
+        __import__(package).register()
+    llm = LLM(
+        model=job["checkpoint"],
+        model_impl=job["model_impl"],
+        skip_tokenizer_init=True,
+        dtype="float32",
+        enforce_eager=True,
+        max_model_len=512,
+        max_num_seqs=2,
+        seed=0,
+        enable_prefix_caching=False,
+        generation_config="vllm",
+    )
+    prompt = job["prompt"]
+    asked = SamplingParams(
+        temperature=0.0, max_tokens=job["new_tokens"], prompt_logprobs=1, ignore_eos=True, detokenize=False
+    )
+    (answer,) = llm.generate({"prompt_token_ids": prompt}, asked, use_tqdm=False)
+    rows = answer.prompt_logprobs
+    return {
+        "logprobs": [rows[i][prompt[i]].logprob for i in range(1, len(prompt))],
+        "greedy": list(answer.outputs[0].token_ids),
+    }
+
+
+def run(job: dict, log: Path) -> dict:
+    """Serve in a fork and return the outcome."""
+    started = time.monotonic()
+    found = log.with_suffix(".json")
+    found.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        with log.open("w") as file:
+            for stream in (1, 2):
+                os.dup2(file.fileno(), stream)
+            try:
+                found.write_text(json.dumps(serve(job)))
+            except BaseException as error:
+                traceback.print_exc()
+                found.write_text(json.dumps({"error": f"{type(error).__name__}: {error}"}))
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(0)
+    ended = wait(child, started + LIMIT)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # what the job has started and left behind
+    if found.is_file() and (text := found.read_text()):
+        outcome = json.loads(text)
+    else:
+        outcome = {"error": f"ended by signal or code {ended}" if ended is not None else f"no answer in {LIMIT} s"}
+    return {"name": job["name"], "seconds": time.monotonic() - started, "log": str(log), **outcome}
+
+
+def wait(child: int, deadline: float) -> int | None:
+    """Return how a child ended, or None if it had to be killed at the deadline."""
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def main() -> None:
+    """Run all jobs that come on standard input, one JSON line each."""
+    os.environ.update(ENVIRONMENT)
+    folder = Path(sys.argv[1])
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # vLLM logs to standard output, which is for outcomes alone
+    import vllm.entrypoints.llm
+    import vllm.model_executor.models.registry  # noqa: F401 - for the forks
+
+    for line in sys.stdin:
+        job = json.loads(line)
+        output.write(json.dumps(run(job, folder / f"{job['name']}.log")) + "\n")
+        output.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Makes the twin and runs it through transformers. Run by the *target's* Python, never imported.
+
+Reads ``{"checkpoint", "destination", "trust_remote_code", "new_tokens"}`` as JSON; writes the twin's checkpoint to
+``destination``, and beside it ``reference.pt``: what flows out of each layer and block; prints the answer.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from blocks import Catcher, layer_names
+from safetensors import safe_open
+from shrink import LAYERS, prompt_tokens, shrink
+from transformers import AutoConfig, AutoModelForCausalLM
+
+
+def randomise(model: torch.nn.Module, tied: bool) -> None:
+    """Fill all that is saved, norms, biases and corrections too: whatever an adapter ignores then shows."""
+    generator = torch.Generator().manual_seed(0)
+    head = model.get_output_embeddings()
+    for name, tensor in model.state_dict().items():
+        if not tensor.is_floating_point():
+            continue
+        if head is not None and tensor.data_ptr() == head.weight.data_ptr():
+            tensor.normal_(0.0, 0.15 if tied else 0.3, generator=generator)
+        elif tensor.ndim < 2 and name.endswith("weight"):
+            tensor.uniform_(0.5, 1.5, generator=generator)
+        elif tensor.ndim < 2 or "bias" in name:
+            tensor.normal_(0.0, 0.3, generator=generator)
+        elif "embed" in name or name.endswith(("wte.weight", "wpe.weight")):
+            tensor.normal_(0.0, 1.0, generator=generator)
+        else:
+            tensor.normal_(0.0, 1.5 / tensor.shape[-1] ** 0.5, generator=generator)
+
+
+def make(checkpoint: Path, destination: Path, trust: bool) -> None:
+    """Write the twin's checkpoint as transformers saves one."""
+    complete = AutoConfig.from_pretrained(checkpoint, trust_remote_code=trust).to_dict()
+    asked = json.loads((checkpoint / "config.json").read_text())
+    small = {**shrink(complete), "dtype": "float32"}
+    small.pop("torch_dtype", None)
+    for key in ("architectures", "auto_map", "model_type"):
+        if key in asked:
+            small[key] = asked[key]
+    if not trust:
+        small.pop("auto_map", None)
+    destination.mkdir(parents=True)
+    (destination / "config.json").write_text(json.dumps(small))
+    sources = [path for path in checkpoint.glob("*.py") if path.is_file()] if trust else []
+    for path in sources:
+        shutil.copy(path, destination)
+    config = AutoConfig.from_pretrained(destination, trust_remote_code=trust)
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=trust)
+    with torch.no_grad():
+        randomise(model, bool(getattr(config, "tie_word_embeddings", False)))
+    model.save_pretrained(destination)
+    for path in sources:
+        shutil.copy(path, destination)
+    saved = json.loads((destination / "config.json").read_text())
+    if "architectures" in asked:
+        saved["architectures"] = asked["architectures"]
+    if "auto_map" in small:
+        saved["auto_map"] = small["auto_map"]
+    (destination / "config.json").write_text(json.dumps(saved, indent=2))
+
+
+def run(destination: Path, trust: bool, new_tokens: int) -> dict[str, Any]:
+    """Return the prompt, its log probabilities and the greedy tokens after it."""
+    model = AutoModelForCausalLM.from_pretrained(
+        destination, dtype=torch.float32, attn_implementation="eager", trust_remote_code=trust
+    ).eval()
+    config = model.config
+    generator = torch.Generator().manual_seed(1)
+    length = prompt_tokens(config.to_dict())
+    prompt = torch.randint(3, int(config.vocab_size), (length,), generator=generator).tolist()
+    count = next(getattr(config, key) for key in LAYERS if isinstance(getattr(config, key, None), int))
+    names = layer_names(model, count)
+    catcher = Catcher(length)
+    catcher.watch(model, names)
+    with torch.no_grad():
+        catcher.on = True
+        logits = model(torch.tensor([prompt]), use_cache=False).logits[0].float().log_softmax(-1)
+        catcher.on = False
+        tokens = list(prompt)
+        for _ in range(new_tokens):
+            tokens.append(int(model(torch.tensor([tokens]), use_cache=False).logits[0, -1].argmax()))
+    torch.save(catcher.caught, destination.parent / "reference.pt")
+    logprobs = [logits[i, prompt[i + 1]].item() for i in range(length - 1)]
+    return {
+        "prompt": prompt,
+        "logprobs": logprobs,
+        "greedy": tokens[length:],
+        "layers": names,
+        "tensors": saved_names(destination),
+    }
+
+
+def saved_names(destination: Path) -> list[str]:
+    """Return the names of the twin's tensors, as they are in its files."""
+    names: list[str] = []
+    for path in sorted(destination.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            names += file.keys()
+    return names
+
+
+def main() -> None:
+    """Answer the request on standard input."""
+    asked = json.load(sys.stdin)
+    destination, trust = Path(asked["destination"]), asked["trust_remote_code"]
+    make(Path(asked["checkpoint"]), destination, trust)
+    print("\n" + json.dumps(run(destination, trust, asked["new_tokens"])))
+
+
+if __name__ == "__main__":
+    main()
