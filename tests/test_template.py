@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.formatting import format_python
 from scaffold.template import MODEL, PLUGIN, render, template_directory
 
 
@@ -27,6 +28,9 @@ def test_cookiecutter_itself_can_use_it(tmp_path: Path) -> None:
     assert (made / "tests/e2e/models/configs/Nova-9B.yaml").read_text().startswith('model_name: "Nova-9B"')
     adapter = (made / "vllm/model_executor/models/nova.py").read_text()
     compile(adapter, "nova.py", "exec")
+    text = format_python(adapter, tmp_path, Path("nova.py"))
+    words = ["ruff", "check", "--quiet", "--isolated", "--select", "E,F", "-"]  # a name or import too many or too few
+    subprocess.run([sys.executable, "-m", *words], input=text, text=True, check=True)
     assert "class NovaForCausalLM(nn.Module, SupportsLoRA, SupportsPP):" in adapter
     compile((made / "vllm/transformers_utils/processors/nova.py").read_text(), "nova.py", "exec")
     assert "# Nova-9B" in (made / "docs/source/tutorials/models/Nova-9B.md").read_text()
