@@ -78,6 +78,7 @@ def _grouped(spec: DecoderSpec, layers: list[AttentionSpec], prefix: str) -> Con
         "output_norm": {},
         "gate": {},
         "value_scale": "",
+        "clip": "",
     }
     if output_norm is not None:
         call = norm_call(output_norm[1], width, prefix)
@@ -87,7 +88,10 @@ def _grouped(spec: DecoderSpec, layers: list[AttentionSpec], prefix: str) -> Con
     value_scale = same("a factor on v", lambda a: a.value_scale)
     if value_scale is not None:
         context["value_scale"] = value_scale.code
-    return {**context, "layer_idx": per_layer.varies}
+    clip = same("a limit on q, k and v", lambda a: a.clip)
+    if clip is not None:
+        context["clip"] = f"self.config.{clip.key}"
+    return {**context, "layer_idx": per_layer.varies or "layer_idx" in str(context["rope"])}
 
 
 def _head_dim(value: Value) -> str:

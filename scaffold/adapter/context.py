@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import reduce
 from typing import Any
 
 from scaffold.adapter.attention import attention_context
 from scaffold.adapter.feed_forward import feed_forward_context
 from scaffold.adapter.idioms import OWN_NORM, WITH_RESIDUAL, norm_call
 from scaffold.adapter.loading import expert_names, loading_context
-from scaffold.adapter.wiring import layer_context
+from scaffold.adapter.per_layer import HINTS, PerLayer
+from scaffold.adapter.wiring import layer_context, without
 from scaffold.source.errors import NotUnderstood
 from scaffold.spec.embeddings import SINUSOIDS
 from scaffold.spec.facts import DecoderSpec, EmbeddingSpec, LayerSpec, NormSpec, Value
@@ -145,22 +147,35 @@ def _head(spec: DecoderSpec) -> Context:
 
 
 def _layer(spec: DecoderSpec, hidden: str, prefix: str) -> Context:
-    first = spec.layers[0]
+    fullest = max(spec.layers, key=lambda layer: len(layer.norms))
+    conditions = {}
+    for name, norm in fullest.norms:
+        flags = [name in dict(layer.norms) for layer in spec.layers]
+        conditions[name] = PerLayer(spec.config, HINTS["feed_forward"]).condition(flags)
     for layer in spec.layers:
-        if (layer.norms, layer.steps, layer.output) != (first.norms, first.steps, first.output):
+        plain = reduce(without, [name for name, _ in fullest.norms if name not in dict(layer.norms)], fullest)
+        if (layer.norms, layer.steps, layer.output) != (plain.norms, plain.steps, plain.output):
             raise NotUnderstood("no idiom yet for layers whose values flow in different ways", layer.source)
-    context = layer_context(first)
+    context = layer_context(fullest)
     statements = context.pop("statements")
     return {
         **context,
         "statements": {"rows": statements},
         "needs_config": any("self.config." in line for line in statements),
-        "norms": {"rows": _layer_norms(first, hidden, prefix)},
+        "norms": {"rows": _layer_norms(fullest, hidden, prefix, conditions)},
+        "layer_idx": any(condition != "True" for condition in conditions.values()),
     }
 
 
-def _layer_norms(layer: LayerSpec, hidden: str, prefix: str) -> list[Context]:
-    return [{"name": attribute(name), "call": norm_call(norm, hidden, prefix)} for name, norm in layer.norms]
+def _layer_norms(layer: LayerSpec, hidden: str, prefix: str, conditions: Mapping[str, str]) -> list[Context]:
+    """Return the norms of a layer; one that only some layers have is the identity in the others."""
+    found = []
+    for name, norm in layer.norms:
+        call = norm_call(norm, hidden, prefix)
+        if conditions[name] != "True":
+            call = f"{call} if {conditions[name]} else nn.Identity()"
+        found.append({"name": attribute(name), "call": call})
+    return found
 
 
 def _dequantize(quantisation: Quantisation | None) -> Context:

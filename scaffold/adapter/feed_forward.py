@@ -8,6 +8,7 @@ from scaffold.adapter.idioms import EXPERT_ACTIVATIONS, GATED_ACTIVATIONS, PLAIN
 from scaffold.adapter.per_layer import HINTS, PerLayer
 from scaffold.source.errors import NotUnderstood
 from scaffold.spec.facts import DecoderSpec, ExpertsSpec, MlpSpec
+from scaffold.spec.routing import SPARSE_MIXER
 from scaffold.weights.targets import DOWN, EXPERTS, GATE_UP, UP, attribute
 
 Context = dict[str, Any]
@@ -50,12 +51,14 @@ def feed_forward_context(spec: DecoderSpec, prefix: str) -> Context:
 
 def _mlp(specs: list[MlpSpec], prefix: str) -> Context:
     """Return the context of the one class that all plain blocks and shared experts are made of."""
-    shapes = {(s.gated, s.packed, s.up_name, s.down_name, s.activation, s.inner_norm, s.transposed) for s in specs}
+    shapes = {(s.activation_name, s.gated, s.packed, s.up_name, s.down_name, s.activation, s.inner_norm, s.transposed) for s in specs}
     if len(shapes) > 1:
         raise NotUnderstood("no idiom yet for feed-forward blocks that differ in more than their size", specs[0].source)
     spec = specs[0]
     activation = str(spec.activation.value)
     call = GATED_ACTIVATIONS.get(activation, "") if spec.gated else ""
+    if spec.activation_name:
+        call = f"{prefix}XIELU()"
     if not call:
         if activation not in PLAIN_ACTIVATIONS:
             raise NotUnderstood(f"no idiom yet for the activation {activation!r}", spec.source)
@@ -74,6 +77,8 @@ def _mlp(specs: list[MlpSpec], prefix: str) -> Context:
         "inner_name": GATE_UP if spec.gated and not spec.packed else inner,
         "down_name": attribute(spec.down_name, DOWN),
         "activation_call": call,
+        "activation_name": attribute(spec.activation_name) if spec.activation_name else "act_fn",
+        "xielu": bool(spec.activation_name),
         "needs_config": "config." in uses,
         "bias": bias,
         "down_bias": down_bias,
@@ -106,7 +111,8 @@ def _experts(spec: ExpertsSpec) -> Context:
         "router": {
             "name": attribute(router.name.split(".")[0]),
             "bias": router.bias,
-            "scoring": router.scoring,
+            "scoring": router.scoring if router.scoring != SPARSE_MIXER else "",
+            "function": "phimoe_routing_function" if router.scoring == SPARSE_MIXER else "",
             "correction_bias": "e_score_correction_bias" if router.correction_bias else "",
             "grouped": router.num_groups is not None,
             "num_groups": router.num_groups.code if router.num_groups else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scaffold.adapter.idioms import WITH_RESIDUAL
@@ -33,6 +33,21 @@ def layer_context(spec: LayerSpec) -> dict[str, Any]:
         names = {"input_norm": attribute(input_norm), "post_attention_norm": attribute(post_attention_norm)}
         return {"fused": True, **names, "statements": [], "multipliers": []}
     return {"fused": False, "input_norm": "", "post_attention_norm": "", **_statements(spec, kinds)}
+
+
+def without(spec: LayerSpec, name: str) -> LayerSpec:
+    """Return a layer without one of its norms: what went into it goes on as it is."""
+    inputs = next(step.inputs for step in spec.steps if step.name == name)
+    if len(inputs) != 1 or inputs[0][1].code != "1.0":
+        return spec
+    source = inputs[0][0]
+
+    def renamed(flows: Sum) -> Sum:
+        return tuple((source if n == name else n, factor) for n, factor in flows)
+
+    steps = tuple(replace(step, inputs=renamed(step.inputs)) for step in spec.steps if step.name != name)
+    norms = tuple((n, norm) for n, norm in spec.norms if n != name)
+    return replace(spec, norms=norms, steps=steps, output=renamed(spec.output))
 
 
 def _kinds(spec: LayerSpec) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from scaffold.checkpoint import custom_code, length, modalities, prediction, tokenizer
 from scaffold.checkpoint.ascend_paths import Answer, ascend_paths
+from scaffold.checkpoint.disagreements import disagreements
 from scaffold.checkpoint.facts import Evidence, Fact
 from scaffold.checkpoint.patterns import Pattern, patterns
 from scaffold.checkpoint.quantization import Quantization, read_quantization
@@ -23,6 +24,7 @@ class About:
     patterns: tuple[Pattern, ...]
     quantization: Quantization | None
     paths: tuple[Answer, ...]
+    disagreements: tuple[str, ...]
 
 
 def about(checkpoint: Checkpoint) -> About:
@@ -34,7 +36,8 @@ def about(checkpoint: Checkpoint) -> About:
     found = patterns(checkpoint.weights.forms)
     quantization = read_quantization(checkpoint.path, checkpoint.config, checkpoint.text_config, found)
     paths = ascend_paths(quantization.kind, quantization.scheme, checkpoint.model_type) if quantization else ()
-    return About(tuple(_facts(checkpoint, found, quantization, paths)), found, quantization, paths)
+    differences = (*disagreements(checkpoint.text_config, found), *(quantization.disagreements if quantization else ()))
+    return About(tuple(_facts(checkpoint, found, quantization, paths)), found, quantization, paths, differences)
 
 
 def _facts(

@@ -13,9 +13,10 @@ from typing import Any
 from scaffold.checkpoint.config_types import TEXT_CONFIGS, check_config, wrong
 from scaffold.checkpoint.files import has_file, read_bytes, regular_file
 from scaffold.checkpoint.headers import TensorHeader
-from scaffold.checkpoint.jsonfile import MAX_BYTES, parse_object, read_object
+from scaffold.checkpoint.jsonfile import MAX_BYTES, parse_object
 from scaffold.checkpoint.shards import Weights, read_weights
 from scaffold.checkpoint.text import shown
+from scaffold.checkpoint.tokenizer import chat_template
 from scaffold.errors import CheckpointError
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -97,7 +98,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         auto_map=auto_map,
         weights=weights,
         processor_files=tuple(name for name in PROCESSOR_FILES if has_file(path, name)),
-        has_chat_template=_has_chat_template(path),
+        has_chat_template=chat_template(path) is not None,
         digest=hashlib.sha256(raw + weights.digest.encode()).hexdigest(),
     )
 
@@ -132,12 +133,3 @@ def _check_code(path: Path, auto_map: Mapping[str, str]) -> None:
         name = f"{reference.rpartition('--')[2].partition('.')[0]}.py"
         if _IDENTIFIER.fullmatch(name.removesuffix(".py")) and has_file(path, name):
             regular_file(path, name, "the modeling source of the checkpoint")
-
-
-def _has_chat_template(path: Path) -> bool:
-    if has_file(path, "chat_template.jinja") or has_file(path, "chat_template.json"):
-        return True
-    tokenizer = "tokenizer_config.json"
-    return has_file(path, tokenizer) and bool(
-        read_object(path / tokenizer, "the tokenizer's config").get("chat_template")
-    )

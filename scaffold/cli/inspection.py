@@ -48,9 +48,7 @@ class Inspection:
 
     def disagreements(self) -> list[str]:
         """Return where sources say different things."""
-        quantization = self.about.quantization
-        own = [str(entry) for entry in getattr(self.spec, "disagreements", ())]
-        return own + list(quantization.disagreements if quantization else ())
+        return [*(str(entry) for entry in getattr(self.spec, "disagreements", ())), *self.about.disagreements]
 
 
 def document(found: Inspection) -> dict[str, Any]:

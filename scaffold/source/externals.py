@@ -2,112 +2,36 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import NormalDist
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaffold.source import masks, torch_ops
-from scaffold.source.config_object import BASE_NAMES, deep_copy, of_base_class, remapped
-from scaffold.source.errors import NotUnderstood, Raised
-from scaffold.source.layers import (
-    ACTIVATIONS,
-    LAYERS,
-    Activation,
-    Embedding,
-    LayerNorm,
-    Linear,
-    ModuleList,
-    random_parameter,
-)
-from scaffold.source.objects import External, Function, Module
-from scaffold.source.ops.arguments import sizes
-from scaffold.source.ops.products import MASKED
+from scaffold.source import torch_ops
+from scaffold.source.config_object import BASE_NAMES, of_base_class
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.layers import ACTIVATIONS, LAYERS, Activation
+from scaffold.source.objects import External
+from scaffold.source.special import SPECIAL, ActivationTable, AttentionTable, ModelOutput
 from scaffold.source.syntax import SourceFile
 from scaffold.source.tensors import Dtype, Tensor
 
 if TYPE_CHECKING:
     from scaffold.source.interpreter import Interpreter
 
-DTYPES = [
-    "complex64",
-    "complex128",
-    "cfloat",
-    "int16",
-    "short",
-    "float8_e4m3fn",
-    "float32",
-    "float16",
-    "bfloat16",
-    "float64",
-    "float",
-    "half",
-    "double",
-    "int64",
-    "int32",
-    "int",
-    "long",
-    "bool",
-    "uint8",
-    "int8",
-]
-BUILTINS: dict[str, Any] = {
-    name: value
-    for name, value in vars(__import__("builtins")).items()
-    if name
-    in [
-        "len",
-        "range",
-        "int",
-        "float",
-        "str",
-        "bool",
-        "max",
-        "min",
-        "abs",
-        "sum",
-        "any",
-        "all",
-        "enumerate",
-        "zip",
-        "tuple",
-        "list",
-        "dict",
-        "set",
-        "sorted",
-        "reversed",
-        "round",
-        "divmod",
-        "slice",
-        "print",
-        "None",
-        "True",
-        "False",
-        "NotImplemented",
-        "object",
-    ]
-} | {"print": lambda *_, **__: None}
-
-TYPES: dict[str, Any] = {
-    "torch.Tensor": Tensor,
-    "torch.LongTensor": Tensor,
-    "torch.FloatTensor": Tensor,
-    "torch.nn.Parameter": Tensor,
-    "torch.nn.Module": Module,
-    "torch.nn.Linear": Linear,
-    "torch.nn.Embedding": Embedding,
-    "torch.nn.LayerNorm": LayerNorm,
-    "torch.nn.ModuleList": ModuleList,
-    "torch.Size": tuple,
-    "collections.abc.Mapping": dict,
-    "collections.abc.Iterable": (list, tuple, dict),
-    "collections.abc.Sequence": (list, tuple),
-}
+DTYPES = (
+    "float", "float64", "double", "float32", "float16", "half", "bfloat16", "float8_e4m3fn", "float8_e5m2",
+    "int", "int64", "long", "int32", "int16", "short", "int8", "uint8", "bool", "complex64", "complex128", "cfloat",
+)  # fmt: skip
+BUILTIN_NAMES = (
+    "abs", "all", "any", "bool", "dict", "divmod", "enumerate", "float", "int", "len", "list", "max", "min", "object",
+    "range", "reversed", "round", "set", "slice", "sorted", "str", "sum", "tuple", "zip",
+)  # fmt: skip
+BUILTINS: dict[str, Any] = {name: getattr(builtins, name) for name in BUILTIN_NAMES}
+BUILTINS |= {"NotImplemented": NotImplemented, "print": lambda *_, **__: None}
 
 NOT_INSTALLED = re.compile(r"is_\w+_available|is_torch_greater_or_equal\w*|is_torchdynamo_\w+")
 """Questions about the environment; without any of it, models take their path in plain PyTorch."""
@@ -121,15 +45,6 @@ OUTPUTS = (
     "OutputWithNoAttention",
 )
 """How the names of transformers' classes of outputs end (src/transformers/modeling_outputs.py)."""
-
-
-@dataclass(frozen=True)
-class Partial:
-    """A ``functools.partial``."""
-
-    function: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
 
 
 def attribute(external: External, name: str) -> Any:
@@ -157,36 +72,46 @@ def call(
     Raises:
         NotUnderstood: nothing is known of it.
     """
-    dotted, name = external.dotted, external.name
-    owner = dotted.rpartition(".")[0].rpartition(".")[2]
+    owner = external.dotted.rpartition(".")[0].rpartition(".")[2]
     if owner in BASE_NAMES:
-        return of_base_class(interpreter, name, *args, **kwargs)
-    if owner == "initialization":  # fills what is random here anyway
+        return of_base_class(interpreter, external.name, *args, **kwargs)
+    if owner in SILENT:
         return None
-    if dotted.startswith("numpy."):
-        return _numpy(name, args, kwargs)
-    if dotted.startswith("math."):
-        return getattr(math, name)(*(float(a) if isinstance(a, Tensor) else a for a in args), **kwargs)
+    if external.name in SPECIAL and external.dotted.partition(".")[0] not in MODULES:
+        return SPECIAL[external.name](interpreter, *args, **kwargs)
+    for prefix, carry_out in MODULES.items():
+        if external.dotted.startswith(f"{prefix}."):
+            return carry_out(interpreter, external, args, kwargs)
+    if NOT_INSTALLED.fullmatch(external.name):
+        return False
+    if external.name.endswith(OUTPUTS):
+        return ModelOutput(kwargs)
+    if external.dotted.endswith("logging.get_logger"):
+        return External("logger")
+    if external.dotted.endswith("pytorch_utils.Conv1D"):
+        return LAYERS["Conv1D"](interpreter.rng, *args, **kwargs)
+    raise NotUnderstood(f"a call of {external.dotted}")
+
+
+def _torch(interpreter: Interpreter, external: External, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    name = external.name
     if name in SPECIAL:
         return SPECIAL[name](interpreter, *args, **kwargs)
-    if (dotted.startswith("torch.nn.") and name in LAYERS) or dotted.endswith("pytorch_utils.Conv1D"):
+    if external.dotted.startswith("torch.nn.") and name in LAYERS:
         return LAYERS[name](interpreter.rng, *args, **kwargs)
-    if dotted.startswith("torch"):
-        create = torch_ops.creation(name)
-        return create(*args, **kwargs) if create else torch_ops.apply(name, *args, **kwargs)
-    if NOT_INSTALLED.fullmatch(name):
-        return False
-    if name.endswith(OUTPUTS):
-        return ModelOutput(kwargs)
-    if dotted.startswith("logging.") or dotted.endswith("logging.get_logger"):
-        return External("logger")
-    if dotted.startswith(("logger.", "autograd.context.")):
-        return None
-    raise NotUnderstood(f"a call of {dotted}")
+    create = torch_ops.creation(name)
+    return create(*args, **kwargs) if create else torch_ops.apply(name, *args, **kwargs)
 
 
-def _numpy(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _math(interpreter: Interpreter, external: External, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if external.name in ("factorial", "comb", "perm", "prod"):  # whole numbers without bound
+        raise NotUnderstood(f"a call of {external.dotted}")
+    return getattr(math, external.name)(*(float(a) if isinstance(a, Tensor) else a for a in args), **kwargs)
+
+
+def _numpy(interpreter: Interpreter, external: External, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Call a function of numbers under its NumPy name."""
+    name = external.name
     if name in ("sqrt", "log", "log2", "exp", "ceil", "floor") and len(args) == 1 and isinstance(args[0], (int, float)):
         return getattr(math, name)(args[0])
     if name in ("prod", "cumsum") and len(args) == 1 and isinstance(args[0], (list, tuple)):
@@ -194,177 +119,14 @@ def _numpy(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     raise NotUnderstood(f"a call of numpy.{name}")
 
 
-def _parameter(interpreter: Interpreter, data: Tensor, *_: Any, **__: Any) -> Tensor:
-    return random_parameter(interpreter.rng, data.shape)
-
-
-def _buffer(interpreter: Interpreter, data: Tensor, persistent: bool = True) -> Tensor:
-    if not persistent:
-        return Tensor(data.a, "transient", data.origin)
-    return buffer(interpreter, data)
-
-
-def buffer(interpreter: Interpreter, data: Tensor) -> Tensor:
-    """Return a saved buffer: one that starts constant is learned (a router's correction), so it is random here."""
-    if data.a.dtype.kind == "f" and data.a.size and np.all(data.a == data.a.flat[0]):
-        return Tensor(interpreter.rng.normal(0, 0.3, data.shape), "buffer")
-    return Tensor(data.a, "buffer", data.origin)
-
-
-def _isinstance(interpreter: Interpreter, value: Any, types: Any) -> bool:
-    for one in types if isinstance(types, tuple) else (types,):
-        if isinstance(one, type) and isinstance(value, one):
-            return True
-        if isinstance(one, External):
-            if isinstance(value, Module) and value.cls is not None and one in value.cls.ancestry():
-                return True
-            known = TYPES.get(one.dotted)
-            if known is not None and isinstance(value, known):
-                return True
-        elif isinstance(value, Module) and value.cls is not None and one in value.cls.ancestry():
-            return True
-    return False
-
-
-def _getattr(interpreter: Interpreter, value: Any, name: str, *default: Any) -> Any:
-    try:
-        return interpreter.attribute(value, name)
-    except Raised:
-        if default:
-            return default[0]
-        raise
-
-
-def _hasattr(interpreter: Interpreter, value: Any, name: str) -> bool:
-    try:
-        interpreter.attribute(value, name)
-    except Raised:
-        return False
-    return True
-
-
-def _setattr(interpreter: Interpreter, value: Any, name: str, new: Any) -> None:
-    interpreter.set_attribute(value, name, new)
-
-
-def _callable(interpreter: Interpreter, value: Any) -> bool:
-    return not isinstance(value, (int, float, str, bool, type(None), Tensor))
-
-
-def _finfo(interpreter: Interpreter, *_: Any) -> Any:
-    return SimpleNamespace(min=MASKED, max=-MASKED, eps=2.0**-23, tiny=2.0**-126)
-
-
-class ModelOutput(dict):  # type: ignore[type-arg]
-    """transformers' ``ModelOutput``: fields by name (None if absent) and, those present, by number."""
-
-    def field(self, key: Any) -> Any:
-        """Return a field by name or number."""
-        return self.get(key) if isinstance(key, str) else [v for v in self.values() if v is not None][key]
-
-
-def _nothing(interpreter: Interpreter, *_: Any, **__: Any) -> None:
-    return None
-
-
-def _no(interpreter: Interpreter, *_: Any, **__: Any) -> bool:
-    return False
-
-
-def _decorator(interpreter: Interpreter, *args: Any, **_: Any) -> Any:
-    """Return what a decorator that changes no value does, with arguments of its own or without."""
-    if len(args) == 1 and isinstance(args[0], Function):
-        return args[0]
-    return lambda function: function
-
-
-def _field(interpreter: Interpreter, default: Any = None, default_factory: Any = None, **_: Any) -> Any:
-    return default if default_factory is None else interpreter.call(default_factory, [], {}, "")
-
-
-def _random(interpreter: Interpreter, *args: Any, size: Any = None, **_: Any) -> Tensor:
-    """Return random numbers of a shape; only initial values of parameters are made so."""
-    shape = sizes((size,) if size is not None else args)
-    return Tensor(interpreter.rng.normal(0, 1, shape))
-
-
-SPECIAL: dict[str, Callable[..., Any]] = {
-    "Parameter": _parameter,
-    "Buffer": _buffer,
-    **masks.SPECIAL,
-    "isinstance": _isinstance,
-    "getattr": _getattr,
-    "hasattr": _hasattr,
-    "setattr": _setattr,
-    "callable": _callable,
-    "finfo": _finfo,
-    **dict.fromkeys(("DynamicCache", "EncoderDecoderCache", "maybe_autocast", "autocast", "no_grad"), _nothing),
-    **dict.fromkeys(("manual_seed", "is_grad_enabled", "warn"), _nothing),
-    **dict.fromkeys(("is_tracing", "is_autocast_enabled", "is_compiling", "is_torchdynamo_compiling"), _no),
-    **dict.fromkeys(("is_flash_attention_requested", "is_flash_attn_available", "is_scripting"), _no),
-    **dict.fromkeys(("is_torch_xpu_available", "is_fsdp_managed_module", "is_deepspeed_zero3_enabled"), _no),
-    "UserDict": lambda interpreter, *args: dict(*args),
-    "OrderedDict": lambda interpreter, *args: dict(*args),
-    "nullcontext": _nothing,
-    "Normal": lambda interpreter, mean=0.0, deviation=1.0: SimpleNamespace(
-        icdf=lambda share: Tensor(np.vectorize(NormalDist(float(mean), float(deviation)).inv_cdf)(share.a))
-    ),
-    "AttentionInterface": lambda interpreter: AttentionTable(),
-    "remap_legacy_layer_types": remapped,
-    "get_activation": lambda interpreter, name: ActivationTable().activation(interpreter, name),
-    "is_tensor": lambda interpreter, value: isinstance(value, Tensor),
-    "get_default_dtype": lambda interpreter, *_: Dtype("float32"),
-    "get_autocast_dtype": lambda interpreter, *_: Dtype("float32"),
-    "deepcopy": lambda interpreter, value: deep_copy(value),
-    "copy": lambda interpreter, value: deep_copy(value),
-    "cast": lambda interpreter, kind, value: value,
-    "partial": lambda interpreter, function, *args, **kwargs: Partial(function, args, kwargs),
-    "lru_cache": _decorator,
-    "wraps": _decorator,
-    "field": _field,
-    "interval": lambda interpreter, **_: lambda default=None, **__: default,
-    "positive_int_field": lambda interpreter, default=None, **_: default,
-    "torch_compilable_check": _nothing,
-    "randn": _random,
-    "rand": _random,
-    "normal": _random,
-    "rand_like": lambda interpreter, x, **_: Tensor(interpreter.rng.uniform(0, 1, x.shape)),
-    "randn_like": lambda interpreter, x, **_: Tensor(interpreter.rng.normal(0, 1, x.shape)),
+MODULES: dict[str, Callable[[Interpreter, External, list[Any], dict[str, Any]], Any]] = {
+    "torch": _torch,
+    "math": _math,
+    "numpy": _numpy,
 }
-"""Names by their last part. transformers: src/transformers/{masking_utils,modeling_outputs,cache_utils}.py."""
-
-
-@dataclass(frozen=True)
-class ActivationTable:
-    """transformers' ``ACT2FN``: a new activation for a name.
-
-    ``classes`` is where ``ACT2CLS`` is defined, for the names that are no rows of ``layers.ACTIVATIONS``.
-    """
-
-    classes: tuple[SourceFile, str] | None = None
-
-    def activation(self, interpreter: Interpreter, name: Any) -> Any:
-        """Return the activation as a module.
-
-        Raises:
-            NotUnderstood: nothing is known of it.
-        """
-        if name in ACTIVATIONS or self.classes is None:
-            return Activation(str(name))
-        table = interpreter.global_name(*self.classes)
-        if name not in table:
-            raise NotUnderstood(f"the activation {str(name)!r}")
-        entry = table[name]
-        made, kwargs = entry if isinstance(entry, tuple) else (entry, {})
-        return interpreter.call(made, [], kwargs, self.classes[0].shown)
-
-
-class AttentionTable:
-    """transformers' ``ALL_ATTENTION_FUNCTIONS``; the eager function of the source is always the one meant."""
-
-    def get_interface(self, name: Any, default: Any) -> Any:
-        """Return the eager function that the source passes as default."""
-        return default
+"""Modules of which more than single names are known."""
+SILENT = ("logger", "initialization", "context")
+"""Objects whose methods change nothing that is computed: logs, random initial values, autograd's context."""
 
 
 def table(interpreter: Interpreter, file: SourceFile, dotted: str) -> Any:

@@ -31,6 +31,8 @@ UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
 }  # fmt: skip
 LARGEST_RESULT = 10_000_000
 """Bound on sequences and powers, so that no expression of an untrusted file eats memory or time."""
+LARGEST_INT = 10_000
+"""Bits of a whole number; those of a model have 64."""
 
 
 class Returned(Exception):  # noqa: N818 - control flow
@@ -105,6 +107,7 @@ class Frame:
         target = _as_load(node.target)
         left, right = self.value(target), self.value(node.value)
         function = BINARY[type(node.op)]
+        _bound(node.op, left, right)
         if isinstance(left, Tensor):
             self.assign(node.target, in_place(left, right, function))
         else:
@@ -371,6 +374,14 @@ def _as_load(target: ast.expr) -> ast.expr:
 
 
 def _bound(op: ast.operator, left: Any, right: Any) -> None:
+    """Check an operation before it is carried out: repeated, each may double what it makes."""
+    sequences = (str, list, tuple)
+    if isinstance(left, int) and isinstance(right, int) and max(left.bit_length(), right.bit_length()) > LARGEST_INT:
+        raise NotUnderstood(f"a whole number of more than {LARGEST_INT:,} bits")
+    if isinstance(op, ast.Add) and isinstance(left, sequences) and isinstance(right, sequences):
+        if len(left) + len(right) > LARGEST_RESULT:
+            raise NotUnderstood("a sequence of more than ten million elements")
+        return
     if isinstance(op, (ast.Pow, ast.LShift)) and isinstance(left, int) and isinstance(right, int):
         if abs(right) > 64:
             raise NotUnderstood(f"a power with the exponent {right}")

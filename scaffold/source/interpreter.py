@@ -10,22 +10,21 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from scaffold.source import externals, torch_ops
-from scaffold.source.config_object import BASE_METHODS as CONFIG_METHODS
+from scaffold.source import attributes, externals
+from scaffold.source.attributes import kind_of
 from scaffold.source.config_object import Config, PerLayerConfigs, is_config_class, make
-from scaffold.source.errors import NotUnderstood, Raised
+from scaffold.source.errors import NotUnderstood
 from scaffold.source.frame import LARGEST_RESULT, Frame, Returned
 from scaffold.source.layers import LAYERS, Layer, ModuleDict, ModuleList, Sequential
-from scaffold.source.objects import Event, External, Function, Module, SourceClass, SuperProxy
+from scaffold.source.objects import Event, External, Function, Module, SourceClass
 from scaffold.source.operations import Operation, keep, recording, tensors_in
+from scaffold.source.special import SPECIAL, ActivationTable, ModelOutput, Partial
 from scaffold.source.syntax import SourceFile
-from scaffold.source.tensors import Device, Dtype, Tensor
+from scaffold.source.tensors import Tensor
 
 MAX_STEPS = 2_000_000
 MAX_DEPTH = 60
@@ -35,14 +34,6 @@ ATTENTION_FUNCTIONS = ("eager_attention_forward",)
 KNOWN_DECORATORS = ("property", "staticmethod", "classmethod", "cached_property", "contextmanager", "wraps")
 Resolve = Callable[[SourceFile, str], "tuple[SourceFile, str] | None"]
 """From a file and a dotted import to the file that defines it and its name there, or None for outside."""
-
-CONTAINER_METHODS: dict[type, tuple[str, ...]] = {
-    dict: ("get", "clear", "items", "keys", "values", "pop", "update", "setdefault", "copy"),
-    list: ("append", "pop", "reverse", "sort", "extend", "index", "count", "insert", "copy"),
-    tuple: ("index", "count"),
-    set: ("add", "union", "update", "discard", "isdisjoint", "issubset", "intersection", "difference"),
-    str: ("split", "startswith", "endswith", "lower", "upper", "replace", "join", "strip"),
-}
 
 
 class Interpreter:
@@ -106,7 +97,7 @@ class Interpreter:
             return file.shown
         if name in externals.BUILTINS:
             return externals.BUILTINS[name]
-        if name in externals.SPECIAL:
+        if name in SPECIAL:
             return External(name)
         raise NotUnderstood(f"the name {name!r}", file.shown)
 
@@ -117,7 +108,7 @@ class Interpreter:
         if table is not None:
             return table
         found = self.resolve(file, dotted)
-        if found is not None and last not in externals.SPECIAL:
+        if found is not None and last not in SPECIAL:
             return self.global_name(*found)
         return External(dotted.lstrip("."))
 
@@ -129,41 +120,7 @@ class Interpreter:
         Raises:
             NotUnderstood: there is no such attribute, or it is none that source may see.
         """
-        for kind, look_up in ATTRIBUTES:
-            if isinstance(value, kind):
-                return look_up(self, value, name)
-        raise Raised(f"the attribute {name!r} of {_kind(value)}")
-
-    def _source_class_attribute(self, cls: SourceClass, name: str) -> Any:
-        found = cls.method(name)
-        if found:
-            return self.bound(None, *found)
-        if name == "apply" and any(base.name == "Function" for base in cls.ancestry()):  # of torch.autograd
-            forward = self.bound(None, *(cls.method("forward") or ()))
-            return lambda *args: self.call(forward, [External("autograd.context"), *args], {}, cls.file.shown)
-        return self._class_value(cls, name)
-
-    def _module_attribute(self, module: Module, name: str) -> Any:
-        if name in module.attributes:
-            return module.attributes[name]
-        if module.cls is not None:
-            found = module.cls.method(name)
-            if found:
-                return self.bound(module, *found)
-            if name in BASE_METHODS:
-                return lambda *args, **kwargs: BASE_METHODS[name](self, module, *args, **kwargs)
-            if name in BASE_ATTRIBUTES:
-                return BASE_ATTRIBUTES[name]
-            return self._class_value(module.cls, name)
-        if name == "forward":
-            return module.forward if isinstance(module, Layer) else module
-        if name in BASE_METHODS:
-            return lambda *args, **kwargs: BASE_METHODS[name](self, module, *args, **kwargs)
-        if isinstance(module, ModuleList) and name in ("append", "extend"):
-            return getattr(module, name)
-        if isinstance(module, ModuleDict) and name in ("items", "keys", "values"):
-            return getattr(module.attributes, name)
-        raise Raised(f"the attribute {name!r} of {module.kind}")
+        return attributes.look_up(self, value, name)
 
     def bound(self, receiver: Any, owner: SourceClass, node: ast.FunctionDef) -> Any:
         """Return a method bound to its receiver, or the value of a property."""
@@ -188,35 +145,7 @@ class Interpreter:
                     function = self.call_function(applied, [function], {})
         return function
 
-    def _class_value(self, cls: SourceClass, name: str) -> Any:
-        if name == "__name__":
-            return cls.name
-        for one in cls.ancestry():
-            if not isinstance(one, SourceClass):
-                continue
-            for statement in one.node.body:
-                for target, value in _class_assignments(statement):
-                    if target == name and value is not None:
-                        return Frame(self, one.file, {}, {}).value(value)
-        raise Raised(f"the attribute {name!r} of {cls.name}")
-
-    def _super_attribute(self, proxy: SuperProxy, name: str) -> Any:
-        instance = proxy.instance
-        cls = instance if isinstance(instance, SourceClass) else instance.cls
-        ancestry = cls.ancestry()
-        for cls in ancestry[ancestry.index(proxy.owner) + 1 :]:
-            if isinstance(cls, SourceClass):
-                for statement in cls.node.body:
-                    if isinstance(statement, ast.FunctionDef) and statement.name == name:
-                        return self.bound(instance, cls, statement)
-            elif cls.name in LAYERS and name in ("__init__", "forward"):
-                return partial(self._layer_init, instance, cls) if name == "__init__" else instance.builtin.forward
-        methods = CONFIG_METHODS if isinstance(instance, Config) else BASE_METHODS
-        if name in methods:
-            return lambda *args, **kwargs: methods[name](self, instance, *args, **kwargs)
-        raise NotUnderstood(f"super().{name}")
-
-    def _layer_init(self, instance: Module, base: External, *args: Any, **kwargs: Any) -> None:
+    def extend_layer(self, instance: Module, base: External, *args: Any, **kwargs: Any) -> None:
         """Make an instance of a source class one of PyTorch's own layers, too: they share their attributes."""
         layer = LAYERS[base.name](self.rng, *args, **kwargs)
         instance.attributes.update(layer.attributes)
@@ -229,7 +158,7 @@ class Interpreter:
             value.store(self, name, new)
             return
         if not isinstance(value, Module):
-            raise NotUnderstood(f"an attribute set on {_kind(value)}")
+            raise NotUnderstood(f"an attribute set on {kind_of(value)}")
         value.attributes[name] = new
 
     def item(self, value: Any, key: Any) -> Any:
@@ -241,11 +170,11 @@ class Interpreter:
             return value.attributes[key]
         if isinstance(value, (External, SourceClass)):
             return value  # a subscripted type
-        if isinstance(value, externals.ModelOutput):
+        if isinstance(value, ModelOutput):
             return value.field(key)
         if isinstance(value, PerLayerConfigs):
             return value[key]
-        if isinstance(value, externals.ActivationTable):
+        if isinstance(value, ActivationTable):
             return value.activation(self, key)
         return value[int(key) if isinstance(key, Tensor) and isinstance(value, (list, tuple)) else key]
 
@@ -256,7 +185,7 @@ class Interpreter:
         elif isinstance(value, (dict, list, Tensor)):
             value[int(key) if isinstance(key, Tensor) and isinstance(value, list) else key] = new
         else:
-            raise NotUnderstood(f"an item set on {_kind(value)}")
+            raise NotUnderstood(f"an item set on {kind_of(value)}")
 
     def iterate(self, value: Any) -> Iterable[Any]:
         """Return what a loop over the value goes through.
@@ -272,7 +201,7 @@ class Interpreter:
             return value
         if type(value).__name__ in ("dict_items", "dict_keys", "dict_values"):
             return list(value)
-        raise NotUnderstood(f"a loop over {_kind(value)}")
+        raise NotUnderstood(f"a loop over {kind_of(value)}")
 
     # --- calls
 
@@ -288,15 +217,17 @@ class Interpreter:
             return self.instantiate(function, args, kwargs)
         if isinstance(function, Module):
             return self._call_module(function, args, kwargs, where)
-        if isinstance(function, externals.Partial):
+        if isinstance(function, Partial):
             return self.call(function.function, [*function.args, *args], {**function.kwargs, **kwargs}, where)
         if isinstance(function, External):
             return externals.call(self, function, args, kwargs, where)
         if callable(function):
+            if any(isinstance(argument, range) and len(argument) > LARGEST_RESULT for argument in args):
+                raise NotUnderstood("a range of more than ten million numbers", where)
             if function in (range, list, tuple, sum, sorted, set) and args:
                 args = [self.iterate(args[0]) if function is not range else args[0], *args[1:]]
             return function(*args, **kwargs)
-        raise NotUnderstood(f"a call of {_kind(function)}", where)
+        raise NotUnderstood(f"a call of {kind_of(function)}", where)
 
     def call_function(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run a function of the source."""
@@ -353,14 +284,14 @@ class Interpreter:
         if is_config_class(cls):
             return make(self, cls, kwargs)
         if any(isinstance(base, External) and "Output" in base.name for base in cls.ancestry()):
-            return externals.ModelOutput(kwargs)
+            return ModelOutput(kwargs)
         instance = Module(cls)
         found = cls.method("__init__")
         layer = next((b for b in cls.ancestry() if isinstance(b, External) and b.name in LAYERS), None)
         if found:
             self.call_function(Function(found[0].file, found[1], {}, instance, found[0]), args, kwargs)
         elif layer is not None:
-            self._layer_init(instance, layer, *args, **kwargs)
+            self.extend_layer(instance, layer, *args, **kwargs)
         return instance
 
     def _call_module(self, module: Module, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
@@ -413,98 +344,3 @@ class Interpreter:
         if self.recorded > MAX_RECORDED:
             raise NotUnderstood(f"a run with more than {MAX_RECORDED:,} elements in its tensors")
         self._open[-1].add(operation)
-
-
-def _class_assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
-    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-        yield statement.target.id, statement.value
-    elif isinstance(statement, ast.Assign):
-        for target in statement.targets:
-            if isinstance(target, ast.Name):
-                yield target.id, statement.value
-
-
-def _kind(value: Any) -> str:
-    return value.dotted if isinstance(value, External) else type(value).__name__
-
-
-def _base_init(interpreter: Interpreter, module: Module, *args: Any, **_: Any) -> None:
-    """``PreTrainedModel.__init__`` keeps the config; ``nn.Module.__init__`` keeps nothing."""
-    if args:
-        module.attributes["config"] = args[0]
-
-
-def _register_buffer(interpreter: Interpreter, module: Module, name: str, tensor: Any, persistent: bool = True) -> None:
-    if isinstance(tensor, Tensor):
-        tensor = externals.buffer(interpreter, tensor) if persistent else Tensor(tensor.a, "transient", tensor.origin)
-    module.attributes[name] = tensor
-
-
-def _register_parameter(interpreter: Interpreter, module: Module, name: str, tensor: Any) -> None:
-    module.attributes[name] = tensor
-
-
-def _nothing(interpreter: Interpreter, module: Module, *_: Any, **__: Any) -> None:
-    return None
-
-
-BASE_ATTRIBUTES: dict[str, Any] = {"training": False, "gradient_checkpointing": False}
-"""What every module has at inference."""
-
-BASE_METHODS: dict[str, Callable[..., Any]] = {
-    "__init__": _base_init,
-    "register_buffer": _register_buffer,
-    "register_parameter": _register_parameter,
-    "post_init": _nothing,
-    "__post_init__": _nothing,
-    "eval": _nothing,
-    "get_input_embeddings": _nothing,
-    "warn_if_padding_and_no_attention_mask": _nothing,
-    "modules": lambda interpreter, module: [one for _, one in module.modules()],
-    "children": lambda interpreter, module: [one for _, one in module.children()],
-    "named_children": lambda interpreter, module: list(module.children()),
-    "requires_grad_": lambda interpreter, module, *_: module,
-    "to": lambda interpreter, module, *_, **__: module,
-}
-"""What source calls on ``nn.Module`` and ``PreTrainedModel``."""
-
-TENSOR_ATTRIBUTES = ("shape", "ndim", "dtype", "T", "mT", "real", "imag", "data", "device", "is_cuda", "requires_grad")
-
-
-def _tensor_attribute(interpreter: Interpreter, tensor: Tensor, name: str) -> Any:
-    if name in TENSOR_ATTRIBUTES:
-        return getattr(tensor, name)
-    return lambda *args, **kwargs: torch_ops.apply(name, tensor, *args, **kwargs)
-
-
-def _output_attribute(interpreter: Interpreter, output: externals.ModelOutput, name: str) -> Any:
-    return getattr(output, name) if name in CONTAINER_METHODS[dict] else output.field(name)
-
-
-def _plain_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
-    allowed = next(names for kind, names in CONTAINER_METHODS.items() if isinstance(value, kind))
-    if name in allowed:
-        return getattr(value, name)
-    if isinstance(value, dict) and name in value:
-        return value[name]
-    raise Raised(f"the attribute {name!r} of {_kind(value)}")
-
-
-def _own_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
-    if name.startswith("_") or not hasattr(value, name):
-        raise Raised(f"the attribute {name!r} of {_kind(value)}")
-    return getattr(value, name)
-
-
-ATTRIBUTES: tuple[tuple[Any, Callable[[Interpreter, Any, str], Any]], ...] = (
-    (External, lambda _, value, name: externals.attribute(value, name)),
-    (Config, lambda interpreter, value, name: value.look_up(interpreter, name)),
-    (Module, Interpreter._module_attribute),
-    (SuperProxy, Interpreter._super_attribute),
-    (SourceClass, Interpreter._source_class_attribute),
-    (Tensor, _tensor_attribute),
-    (externals.ModelOutput, _output_attribute),
-    ((torch_ops.ValuesIndices, SimpleNamespace, externals.AttentionTable, Dtype, Device), _own_attribute),
-    (tuple(CONTAINER_METHODS), _plain_attribute),
-)
-"""Type → how its attributes are looked up, first match first. What is not here has no attributes for source."""

@@ -196,7 +196,8 @@ def _path(file: SourceFile, dotted: str, transformers: Path | None) -> Path | No
     is_library = module[-1:] and module[-1] in LIBRARY_FILES and _is_root(base / "/".join(module[:-1]))
     if not is_library and not (module and module[-1].startswith(("modeling_", "configuration_"))):
         return None
-    if not is_library and (level > 2 or _is_root(base / "/".join(module[:-1]))):
+    is_out = level > 2 and not (module[0] == "models" and _is_root(base))
+    if not is_library and (is_out or _is_root(base / "/".join(module[:-1]))):
         return None  # out of the models' folder, or modeling_utils, modeling_outputs, configuration_utils …
     return base.joinpath(*module).with_suffix(".py")
 

@@ -6,6 +6,7 @@ a rounding step would only blur that. In-place methods write through views, as t
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -152,6 +153,35 @@ class Tensor:
         write(self, "setitem", (key, value), {}, plain(value), key)
 
 
+def bounded(*sizes: int) -> None:
+    """Check a shape before memory is taken for it.
+
+    Raises:
+        NotUnderstood: the tensor would be larger than any that a probe needs.
+    """
+    if (size := math.prod(abs(n) for n in sizes)) > MAX_ELEMENTS:
+        raise NotUnderstood(f"a tensor of {size:,} elements")
+
+
+def bounded_together(*values: Any) -> None:
+    """Check what arrays become when they are broadcast against each other, or multiplied as matrices."""
+    arrays = [value for value in values if isinstance(value, np.ndarray)]
+    if math.prod(max(1, array.size) for array in arrays) <= MAX_ELEMENTS:
+        return
+    shapes = [array.shape for array in arrays]
+    if len(shapes) == 2 and min(map(len, shapes)) >= 2 and shapes[0][-1] == shapes[1][-2]:
+        bounded(*_broadcast(shapes[0][:-2], shapes[1][:-2]), shapes[0][-2], shapes[1][-1])
+    bounded(*_broadcast(*shapes))
+
+
+def _broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of all together, an empty one where the operation itself will say that they do not fit."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        return ()
+
+
 def plain(value: Any) -> Any:
     """Return the NumPy form of a tensor, or the value itself."""
     return value.a if isinstance(value, Tensor) else value
@@ -227,6 +257,7 @@ def _operators() -> None:
             if other is None or isinstance(other, str):
                 return NotImplemented
             pair = (other, self) if swapped else (self, other)
+            bounded_together(plain(pair[0]), plain(pair[1]))
             return computed(NAMES[function], pair, function(plain(pair[0]), plain(pair[1])))
 
         return apply
@@ -243,6 +274,7 @@ _operators()
 
 def in_place(left: Tensor, right: Any, function: Callable[[Any, Any], Any]) -> Tensor:
     """Carry out an augmented assignment as PyTorch does: the tensor itself and all its views change."""
+    bounded_together(left.a, plain(right))
     result = function(left.a, plain(right))
     if left.a.dtype.kind not in "fc" and result.dtype.kind == "f":
         raise NotUnderstood("an in-place operation that would change an integer tensor to floats")

@@ -18,7 +18,7 @@ from scaffold.source.ops.arguments import Op
 from scaffold.source.ops.creation import plain_tree
 from scaffold.source.ops.elementwise import sigmoid
 from scaffold.source.ops.reductions import ValuesIndices, softmax, topk
-from scaffold.source.tensors import Tensor, computed, note_view, write
+from scaffold.source.tensors import Tensor, bounded_together, computed, note_view, plain, write
 
 __all__ = ["OPS", "ValuesIndices", "apply", "creation", "sigmoid", "softmax", "topk"]
 
@@ -40,6 +40,7 @@ def apply(name: str, *args: Any, **kwargs: Any) -> Any:
     kwargs = {NUMPY_NAMES.get(key, key): value for key, value in kwargs.items()}
     if "input" in kwargs:
         args = (kwargs.pop("input"), *args)
+    bounded_together(*map(plain, args))
     try:
         result = op(*map(plain_tree, args), **{k: plain_tree(v) for k, v in kwargs.items()})
     except NotUnderstood:

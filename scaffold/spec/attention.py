@@ -76,6 +76,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         output_norm=output_norm,
         gate=gate,
         value_scale=value_scale,
+        clip=tracer.clip,
         source=definition(event),
     )
     return Block(spec, x, output_of(o_event))
@@ -115,7 +116,7 @@ def _traced(tracer: Tracer, heads: Array, what: str, block: Event) -> Path:
 
 
 def _value(probe: Probe, tracer: Tracer, heads: Array, block: Event) -> tuple[Path, Value | None]:
-    selection = select(heads, tracer.linears)
+    selection = tracer.select(heads)
     if selection is not None:
         return Path(selection), None
     for key, number in probe.small.attributes.items():

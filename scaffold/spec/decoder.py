@@ -40,7 +40,7 @@ def read(probe: Probe) -> DecoderSpec:
         signature = layer.signature(event)
         if signature not in known:
             known[signature] = layer.read(probe, event)
-        specs.append(known[signature])
+        specs.append(_at(probe, known[signature], len(specs)))
     embedding = embeddings.read(probe, events[0].tensors()[0].a.reshape(NUM_TOKENS, -1), relative)
     last = events[-1].result().a.reshape(NUM_TOKENS, -1)
     norm = _final_norm(probe, last)
@@ -65,6 +65,20 @@ def read(probe: Probe) -> DecoderSpec:
         logits_soft_cap=cap,
         config=probe.completed,
     )
+
+
+def _at(probe: Probe, spec: LayerSpec, number: int) -> LayerSpec:
+    """Return the spec of a layer if what it takes from a list of the config stands at its place there.
+
+    Raises:
+        NotUnderstood: another layer's does.
+    """
+    rope = spec.attention.rope
+    if rope is not None and rope.layer_theta is not None:
+        key, seen = rope.layer_theta
+        if float(probe.small.attributes[key][number]) != seen:
+            raise NotUnderstood(f"the rotation of layer {number} does not turn by {key}[{number}]", spec.source)
+    return spec
 
 
 def _final_norm(probe: Probe, last: Array) -> Event | None:

@@ -18,11 +18,11 @@ from scaffold.source.objects import Event, Module
 from scaffold.source.tensors import Array, Tensor
 from scaffold.spec import feed_forward
 from scaffold.spec.blocks import Block, definition, name_in
-from scaffold.spec.facts import ExpertsSpec, MlpSpec, RouterSpec
+from scaffold.spec.facts import ExpertsSpec, MlpSpec, RouterSpec, Value
 from scaffold.spec.feed_forward import activation_order, activation_value
 from scaffold.spec.probe import NUM_TOKENS, Probe
 from scaffold.spec.projections import input_of, linears, output_of
-from scaffold.spec.routing import Found, identify
+from scaffold.spec.routing import SPARSE_MIXER, Found, identify
 from scaffold.spec.values import size_value
 
 SOLVED = 1e-7
@@ -196,12 +196,18 @@ def _router_spec(
         correction_bias=correction,
         num_groups=found.num_groups,
         topk_group=found.topk_group,
-        top_k=size_value(probe, "top_k", found.routing.top_k, definition(event)),
+        top_k=_top_k(probe, event, found),
         renormalize=found.renormalize,
         scaling=found.scaling,
         bias=bias,
         source=definition(event),
     )
+
+
+def _top_k(probe: Probe, event: Event, found: Found) -> Value:
+    if found.routing.scoring == SPARSE_MIXER:
+        return Value(found.routing.top_k)  # that router chooses two, whatever the config says
+    return size_value(probe, "top_k", found.routing.top_k, definition(event))
 
 
 Rest = list[Array]

@@ -75,6 +75,7 @@ class RopeSpec:
         head_dim: entries of each head.
         parameters: Python for the parameters that hold theta and scaling: ``config.rope_parameters``, a part of it.
         fraction: Python for the rotated part where the parameters do not say it; empty if they do, or all is rotated.
+        layer_theta: the config key of a list with one theta for each layer, and the theta that was seen.
     """
 
     style: str
@@ -82,6 +83,7 @@ class RopeSpec:
     head_dim: int
     parameters: str
     fraction: str = ""
+    layer_theta: tuple[str, float] | None = field(default=None, compare=False)
     source: str = field(default="", compare=False)
 
 
@@ -128,7 +130,8 @@ class AttentionSpec:
         position_scale: a row of ``POSITION_SCALES`` by which q is multiplied, with its numbers.
         slopes: a row of ``SLOPES`` for ALiBi.
         window: positions that a token sees, itself included; None for all before it.
-        adds_input: the block adds the layer's residual itself.
+        clip: what the projections give is limited to ``[-clip, clip]``.
+        o_bias_name: of the output's bias, where the linear layer does not hold it.
     """
 
     name: str
@@ -152,6 +155,8 @@ class AttentionSpec:
     output_norm: tuple[str, NormSpec] | None = None
     gate: GateSpec | None = None
     value_scale: Value | None = None
+    clip: Value | None = None
+    o_bias_name: str = ""
     source: str = field(default="", compare=False)
 
 
@@ -212,6 +217,7 @@ class MlpSpec:
         activation: a row of ``ACTIVATIONS``.
         inner_norm: a norm before ``down``.
         transposed: weights lie ``[in, out]``.
+        activation_name: of an activation that has parameters.
     """
 
     name: str

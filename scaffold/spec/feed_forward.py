@@ -21,6 +21,17 @@ from scaffold.spec.projections import input_of, linears, output_of
 from scaffold.spec.values import bias_value, size_value
 
 
+XIELU = "xielu"
+XIELU_PARAMETERS = ("alpha_p", "alpha_n", "beta", "eps")
+
+
+def xielu(x: Array, alpha_p: Array, alpha_n: Array, beta: Array, eps: Array) -> Array:
+    """Return the activation of https://arxiv.org/abs/2411.13010 (transformers: src/transformers/activations.py)."""
+    positive, negative = np.logaddexp(0, alpha_p), beta + np.logaddexp(0, alpha_n)
+    below = (np.expm1(np.minimum(x, eps)) - x) * negative
+    return np.asarray(np.where(x > 0, positive * x * x, below) + beta * x)
+
+
 @dataclass(frozen=True)
 class _Inner:
     """What is given to ``down``: the layers that make it, and the activation."""
@@ -28,6 +39,8 @@ class _Inner:
     gate: Event | None
     up: Event
     activation: str
+    module: Event | None = None
+    """The call of an activation with parameters."""
 
     @property
     def layers(self) -> list[Event]:
@@ -58,11 +71,12 @@ def read(
         if down in inner:
             continue
         for given, inner_norm in _before_norm(probe, event, input_of(down)):
-            found = next(_inners(probe, inner, given), None)
+            found = next(_inners(probe, inner, given), None) or _with_parameters(event, inner, given)
             if found is None:
                 continue
             transposed = isinstance(down.module, Conv1D)
             activation = activation_value(probe, found.activation)
+            held = name_in(event, found.module) if found.module is not None else ""
             return Block(
                 MlpSpec(
                     name=name,
@@ -75,6 +89,7 @@ def read(
                     down_bias=bias_value(probe, [down]),
                     inner_norm=inner_norm,
                     transposed=transposed,
+                    activation_name=held,
                     source=definition(event),
                 ),
                 x,
@@ -106,6 +121,19 @@ def _inners(probe: Probe, layers: Sequence[Event], given: Array) -> Iterator[_In
                 first, second = np.split(out, 2, axis=1)
                 if same(act(Tensor(first)).a * second, given):
                     yield _Inner(layers[i], layers[i], name)
+
+
+def _with_parameters(event: Event, layers: Sequence[Event], given: Array) -> _Inner | None:
+    """Return what an activation that has parameters makes ``given`` of, if it is of a known form."""
+    for call in event.walk():
+        parameters = {n: v.a for n, v in call.module.attributes.items() if isinstance(v, Tensor)} if call.module else {}
+        if set(parameters) != set(XIELU_PARAMETERS):
+            continue
+        for layer in layers:
+            out = output_of(layer)
+            if out.shape == given.shape and same(xielu(out, **parameters), given):
+                return _Inner(None, layer, XIELU, call)
+    return None
 
 
 def activation_order(probe: Probe) -> list[str]:

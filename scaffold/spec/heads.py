@@ -14,7 +14,7 @@ from scaffold.spec.facts import Value
 from scaffold.spec.numeric import same
 from scaffold.spec.position_scales import PositionScale, forms
 from scaffold.spec.probe import NUM_TOKENS, Probe
-from scaffold.spec.projections import Selection, linears, select
+from scaffold.spec.projections import Selection, linears, select, select_clipped
 from scaffold.spec.rotations import Turn, turns
 
 
@@ -38,6 +38,8 @@ class Tracer:
         self.linears = linears(block)
         self.norms = [e for e in block.walk() if norms.looks_like_norm(e)]
         self._scales = list(forms(probe, NUM_TOKENS))
+        self.clip: Value | None = None
+        """A limit on what the projections give, once one was seen."""
         self._turns: dict[int, list[Turn]] = {}
 
     def trace(self, heads: Array) -> Path | None:
@@ -64,17 +66,30 @@ class Tracer:
                 return replace(found, turn=turn)
         for norm, before, per_head in self._undo_norms(heads):
             for turn in self.turns(heads.shape[-1]):
-                selection = select(turn.undo(before), self.linears)
+                selection = self.select(turn.undo(before))
                 if selection is not None:
                     return Path(selection, norm, per_head, norm_is_first=False, turn=turn)
         return None
 
+    def select(self, heads: Array) -> Selection | None:
+        """Return the columns that heads are, as they are or clipped to a limit of the config."""
+        found = select(heads, self.linears)
+        if found is not None:
+            return found
+        for key, limit in self.probe.small.attributes.items():
+            if "clip" in key and isinstance(limit, float) and limit > 0 and np.max(np.abs(heads)) <= limit * (1 + 1e-9):
+                clipped = select_clipped(heads, self.linears, limit)
+                if clipped is not None:
+                    self.clip = Value(self.probe.completed[key], key)
+                    return clipped
+        return None
+
     def _unturned(self, heads: Array) -> Path | None:
-        selection = select(heads, self.linears)
+        selection = self.select(heads)
         if selection is not None:
             return Path(selection)
         for norm, before, per_head in self._undo_norms(heads):
-            selection = select(before, self.linears)
+            selection = self.select(before)
             if selection is not None:
                 return Path(selection, norm, per_head)
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from scaffold.source.errors import NotUnderstood
@@ -13,7 +14,7 @@ from scaffold.source.tensors import Array, Tensor
 from scaffold.spec import attention, experts, feed_forward, latent_attention, norms, wiring
 from scaffold.spec.attention_core import holds_attention
 from scaffold.spec.blocks import Block, definition, name_in
-from scaffold.spec.facts import AnyAttentionSpec, FeedForwardSpec, LayerSpec, NormSpec
+from scaffold.spec.facts import AnyAttentionSpec, AttentionSpec, FeedForwardSpec, LayerSpec, NormSpec, Value
 from scaffold.spec.numeric import same
 from scaffold.spec.probe import NUM_TOKENS, Probe
 from scaffold.spec.projections import is_linear
@@ -60,8 +61,31 @@ def read(probe: Probe, event: Event) -> LayerSpec:
         what = f"{len(attentions)} attention and {len(feed_forwards)} feed-forward blocks in one layer"
         raise NotUnderstood(what, definition(event))
     x, output = _flat(event.tensors()[0].a), _flat(event.result().a)
-    steps, out = wiring.solve(probe, x, flows, output, definition(event))
+    try:
+        steps, out = wiring.solve(probe, x, flows, output, definition(event))
+    except NotUnderstood:
+        attentions[0], flows = _with_outer_bias(event, attentions[0], flows)
+        steps, out = wiring.solve(probe, x, flows, output, definition(event))
     return LayerSpec(attentions[0], feed_forwards[0], tuple(found_norms), steps, out, definition(event))
+
+
+def _with_outer_bias(
+    event: Event, spec: AnyAttentionSpec, flows: list[wiring.Flow]
+) -> tuple[AnyAttentionSpec, list[wiring.Flow]]:
+    """Add a vector of the attention block to what the block gave: a bias that the layer adds, not the linear layer.
+
+    Raises:
+        NotUnderstood: there is no such vector.
+    """
+    flow = next(f for f in flows if f.name == spec.name)
+    block = next(e for e in event.inside if e.module is not None and name_in(event, e) == spec.name)
+    assert block.module is not None
+    for name, value in block.module.attributes.items():
+        is_vector = isinstance(value, Tensor) and value.role and value.shape == flow.given.shape[1:]
+        if is_vector and isinstance(spec, AttentionSpec) and not spec.o_bias.value:
+            found = replace(spec, o_bias=Value(True), o_bias_name=name)
+            return found, [replace(f, given=f.given + value.a) if f is flow else f for f in flows]
+    raise NotUnderstood("a layer whose values do not add up", definition(event))
 
 
 def read_attention(probe: Probe, event: Event, name: str) -> Block[AnyAttentionSpec]:

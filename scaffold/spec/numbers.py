@@ -13,6 +13,7 @@ from typing import Any
 
 from scaffold.spec.facts import Value
 from scaffold.spec.probe import Probe
+from scaffold.spec.sizes import LAYERS
 
 PRECISION = 1e-8
 FORMS: tuple[tuple[str, Callable[[float], float]], ...] = (
@@ -22,6 +23,9 @@ FORMS: tuple[tuple[str, Callable[[float], float]], ...] = (
     ("1 / {0}", lambda a: 1 / a),
 )
 """Expressions of one key, in order of preference."""
+SIZE_FORMS = (("{0}", lambda a: a), ("2 * {0}", lambda a: 2 * a), ("{0} // 2", lambda a: a // 2))
+SIZE_PAIRS = (("{0} * {1}", lambda a, b: a * b), ("{0} // {1}", lambda a, b: a // b if b else 0.0))
+"""Those that give sizes."""
 PAIRS: tuple[tuple[str, Callable[[float, float], float]], ...] = (
     ("{0} / {1}**0.5", lambda a, b: a / b**0.5),
     ("{0} * {1}", lambda a, b: a * b),
@@ -50,10 +54,10 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
         seen: the number.
         is_size: the number counts something, and is no literal.
     """
-    keys = list(_keys(probe))
+    keys = [key for key in _keys(probe) if not (is_size and key.plain in LAYERS)]
     if abs(seen - 1) < PRECISION:
         return Value(1.0)
-    for text, form in FORMS:
+    for text, form in SIZE_FORMS if is_size else FORMS:
         for key in keys:
             if _equal(form, (key.seen,), seen):
                 plain = key.plain if text == "{0}" else None
@@ -61,7 +65,7 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
     literal = Value(round(seen, 4)) if not is_size and abs(round(seen, 4) - seen) < 1e-12 else None
     if literal is not None and probe.literals_first:
         return literal
-    for pair_text, pair in PAIRS:
+    for pair_text, pair in SIZE_PAIRS if is_size else PAIRS:
         for first in keys:
             for second in keys:
                 if first is not second and _equal(pair, (first.seen, second.seen), seen):

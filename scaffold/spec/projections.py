@@ -84,6 +84,18 @@ def select(heads: Array, layers: Sequence[Event]) -> Selection | None:
     return None
 
 
+def select_clipped(heads: Array, layers: Sequence[Event], limit: float) -> Selection | None:
+    """Return the columns of one linear layer that are ``heads`` once they are clipped to ``[-limit, limit]``."""
+    flat = np.swapaxes(heads, 0, 1).reshape(NUM_TOKENS, -1)
+    for layer in layers:
+        out = np.clip(output_of(layer), -limit, limit)
+        distance = np.abs(out[:, :, None] - flat[:, None, :]).max(axis=0)
+        columns = distance.argmin(axis=0)
+        if same(out[:, columns], flat):
+            return Selection(layer, columns.reshape(heads.shape[0], heads.shape[2]))
+    return None
+
+
 def _nearest(values: Array, order: Array, at: Array, wanted: Array) -> Array:
     before = order[np.maximum(at - 1, 0)]
     here = order[at]

@@ -116,6 +116,8 @@ class RopeCandidate:
 
     code: str
     parameters: Mapping[str, Any]
+    list_key: str = ""
+    """The config key of a list with one theta for each layer."""
 
     def table(self, size: int, tokens: int, length: int) -> tuple[Array, Array] | None:
         """Return cos and sin ``[tokens, size / 2]``, or None for a kind that vLLM has not or that lacks a number."""
@@ -143,6 +145,11 @@ def candidates(probe: Probe) -> Iterator[RopeCandidate]:
     for key in ("rope_theta", "rotary_emb_base", "rope_local_base_freq", "swa_rope_theta"):
         if isinstance(attributes.get(key), (int, float)):
             yield RopeCandidate(f'{{"rope_theta": config.{key}}}', {"rope_theta": float(attributes[key])})
+    for key, value in attributes.items():
+        if "theta" in key and isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value):
+            for theta in dict.fromkeys(value):
+                code = f'{{"rope_theta": config.{key}[layer_idx]}}'
+                yield RopeCandidate(code, {"rope_theta": float(theta)}, key)
     yield RopeCandidate(f'{{"rope_theta": {LEGACY_THETA}}}', {"rope_theta": LEGACY_THETA})
 
 
@@ -213,4 +220,6 @@ def rope_spec(probe: Probe, turn: Turn, head_dim: int, real_head_dim: int) -> Ro
         real = int(real_head_dim * share)
     else:
         real = int(real_head_dim * float(stated))
-    return RopeSpec(turn.style, real, real_head_dim, turn.candidate.code, fraction)
+    candidate = turn.candidate
+    theta = (candidate.list_key, float(candidate.parameters["rope_theta"])) if candidate.list_key else None
+    return RopeSpec(turn.style, real, real_head_dim, candidate.code, fraction, theta)

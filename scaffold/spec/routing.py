@@ -25,6 +25,9 @@ SCORINGS: dict[str, Scoring] = {
     "sigmoid": torch_ops.sigmoid,
     "softmax": torch_ops.softmax,
 }
+SPARSE_MIXER = "sparse_mixer"
+JITTER = 0.01
+"""What vLLM's ``phimoe_routing_function`` has as a constant (vllm/model_executor/models/phimoe.py)."""
 RENORMALIZE_KEYS = ("norm_topk_prob", "moe_renormalize", "normalize_expert_weights", "route_norm")
 ROUNDING = 1e-6
 """Sources add an epsilon such as 1e-20 to a sum before they divide by it; that much may differ."""
@@ -42,6 +45,8 @@ class Routing:
 
     def weights(self, logits: Array, correction: Array | None) -> Array:
         """Return the weight of each expert for each token, 0 where it was not chosen: ``[tokens, experts]``."""
+        if self.scoring == SPARSE_MIXER:
+            return sparse_mixer(logits)
         scores = SCORINGS[self.scoring](logits)
         choice = scores if correction is None else scores + correction
         if self.num_groups > 1:
@@ -64,6 +69,23 @@ class Routing:
         return np.repeat(mask, experts // self.num_groups, axis=-1)
 
 
+def sparse_mixer(logits: Array) -> Array:
+    """Return the weights of PhiMoE's router: two experts, each weighted among those close to the best one left.
+
+    Source: vllm/model_executor/models/phimoe.py, ``sparsemixer``.
+    """
+    weights = np.zeros_like(logits)
+    left = logits.copy()
+    for _ in range(2):
+        best = left.max(axis=-1, keepdims=True)
+        factor = np.maximum(np.abs(logits), best)
+        near = np.where((best - logits) / factor > 2 * JITTER, -np.inf, left)
+        chosen = left.argmax(axis=-1)[:, None]
+        np.put_along_axis(weights, chosen, np.take_along_axis(torch_ops.softmax(near), chosen, axis=-1), axis=-1)
+        np.put_along_axis(left, chosen, -np.inf, axis=-1)
+    return weights
+
+
 @dataclass(frozen=True)
 class Found:
     """The options of a router, with their config keys."""
@@ -80,7 +102,10 @@ def identify(probe: Probe, logits: Array, correction: Array | None, dense: Array
     counts = (np.abs(dense) > 1e-12).sum(axis=1)
     if counts.min() != counts.max():
         return None
-    for scoring, renormalize, groups in product(SCORINGS, (True, False), _groups(probe)):
+    scorings = (*SCORINGS, SPARSE_MIXER) if counts[0] == 2 and correction is None else tuple(SCORINGS)
+    for scoring, renormalize, groups in product(scorings, (True, False), _groups(probe)):
+        if scoring == SPARSE_MIXER and (renormalize or groups[2] is not None):
+            continue
         routing = Routing(scoring, groups[0], groups[1], int(counts[0]), renormalize)
         computed = routing.weights(logits, correction)
         if not np.array_equal(computed > 0, dense > 1e-12):

@@ -131,7 +131,7 @@ def _keep_kv_heads(config: Mapping[str, Any], small: dict[str, Any], keys: Mappi
     heads, kv_heads = keys["num_heads"], keys["num_kv_heads"]
     if heads is None or kv_heads is None:
         return
-    if config[kv_heads] == config[heads] and keys["kv_lora_rank"]:
+    if config[kv_heads] == config[heads] and (keys["kv_lora_rank"] or "multi_query" in config):
         small[kv_heads] = small[heads]
     if config[kv_heads] == 1 and config.get("multi_query"):
         small[kv_heads] = 1

@@ -26,6 +26,8 @@ def size_value(probe: Probe, role: str, seen: int, where: str = "") -> Value:
         return Value(int(probe.completed[key]), key)
     if role == "head_dim" and key is None and _head_dim(probe, small=True) == seen:
         return Value(_head_dim(probe, small=False))
+    if role == "num_kv_heads" and seen == 1:
+        return Value(1)
     if role == "num_kv_heads" and key is None:
         heads = size_value(probe, "num_heads", seen)
         return Value(heads.value, heads.key)

@@ -163,7 +163,8 @@ def _attention(scope: Scope, spec: AttentionSpec, hidden: int) -> Iterator[Rule]
     shape = (heads * v_size, hidden) if spec.o_transposed else (hidden, heads * v_size)
     yield scope.row(f"{output}.weight", *shape, unit=v_size, target=f"{ours}.weight", transforms=transforms)
     if spec.o_bias.value:
-        yield scope.whole(f"{output}.bias", hidden, target=f"{ours}.bias")
+        bias = join(spec.name, spec.o_bias_name) if spec.o_bias_name else f"{output}.bias"
+        yield scope.whole(bias, hidden, target=f"{ours}.bias")
     if spec.qk_norm is not None:
         norm = spec.qk_norm
         for name, count in ((norm.q_name, heads), (norm.k_name, kv_heads)):
@@ -259,6 +260,10 @@ def _mlp(scope: Scope, spec: MlpSpec, path: str, block: str, hidden: int) -> Ite
     yield scope.row(f"{down}.weight", *shape, target=f"{ours}.weight", transforms=transforms)
     if spec.down_bias.value:
         yield scope.whole(f"{down}.bias", hidden, target=f"{ours}.bias")
+    if spec.activation_name:
+        act, ours = join(path, spec.activation_name), join(block, attribute(spec.activation_name))
+        for name, shape in (("alpha_p", (1,)), ("alpha_n", (1,)), ("beta", ()), ("eps", ())):
+            yield _plain(scope).whole(f"{act}.{name}", *shape, target=f"{ours}.{name}")
     if spec.inner_norm is not None:
         yield from _norm(scope, join(path, spec.inner_norm[0]), spec.inner_norm[1], size, block)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
 from scaffold.checkpoint.headers import TensorHeader
 from scaffold.weights.findings import Finding, Proof
 from scaffold.weights.ranks import coverage_errors, fullest_share
-from scaffold.weights.rules import SHARD_SETS, Rule, WeightMap
+from scaffold.weights.rules import EXPERT, SHARD_SETS, Rule, WeightMap
 from scaffold.weights.transforms import Shape
 
 QUANTISED = frozenset({"F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8"})
@@ -178,19 +179,25 @@ class _Proof:
 
     def _parameters(self) -> Iterator[Finding]:
         """Check that each parameter gets all of its shards, and each of them once."""
-        filled: dict[str, list[tuple[Rule, object]]] = defaultdict(list)
+        by_pattern: dict[str, list[Rule]] = defaultdict(list)
         for rule in self.rules:
-            for part in rule.parts if not rule.is_ignored else ():
-                filled[rule.target].append((rule, part.shard))
-        for target, entries in filled.items():
-            shards = [shard for _, shard in entries]
-            sources = tuple(dict.fromkeys(rule.source for rule, _ in entries))
-            if len(shards) != len(set(shards)):
-                says = f"two tensors fill one shard of {target}"
-                yield Finding("conflict", says, "correct the shards of the rules", sources)
-            elif not any(set(shards) == set(known) for known in SHARD_SETS):
-                says = f"{target} gets the shards {sorted(map(str, shards))} only"
-                yield Finding("incomplete", says, "add the rule of the shard that is missing", sources)
+            if not rule.is_ignored:
+                by_pattern[rule.target].append(rule)
+        for target, rules in by_pattern.items():
+            for together in _meeting(rules):
+                yield from self._shards(target, together)
+
+    def _shards(self, target: str, rules: Sequence[Rule]) -> Iterator[Finding]:
+        """Check the shards of parameters that these rules fill together."""
+        entries = [(rule, part.shard) for rule in rules for part in rule.parts]
+        shards = [shard for _, shard in entries]
+        sources = tuple(dict.fromkeys(rule.source for rule, _ in entries))
+        if len(shards) != len(set(shards)):
+            says = f"two tensors fill one shard of {target}"
+            yield Finding("conflict", says, "correct the shards of the rules", sources)
+        elif shards and not any(set(shards) == set(known) for known in SHARD_SETS):
+            says = f"{target} gets the shards {sorted(map(str, shards))} only"
+            yield Finding("incomplete", says, "add the rule of the shard that is missing", sources)
 
     def _unrouted(self, names: tuple[str, ...], missing: Sequence[Finding]) -> Finding:
         """Say which tensors no rule takes, and which missing one the first of them looks like."""
@@ -218,3 +225,13 @@ class _Proof:
             for index, rule in enumerate(self.rules)
             if not rule.is_ignored
         )
+
+
+def _meeting(rules: Sequence[Rule]) -> list[tuple[Rule, ...]]:
+    """Return the sets of rules, of one target pattern, that fill a parameter together: those whose captures meet."""
+    captures = [name for name in rules[0].captures if name != EXPERT]
+    found: dict[tuple[int, ...], tuple[Rule, ...]] = {}
+    for values in {v for rule in rules for v in product(*(rule.ranges[name] for name in captures))}:
+        places = [i for i, r in enumerate(rules) if all(v in r.ranges[name] for name, v in zip(captures, values))]
+        found[tuple(places)] = tuple(rules[i] for i in places)
+    return [found[places] for places in sorted(found)]

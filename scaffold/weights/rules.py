@@ -72,6 +72,8 @@ class Rule:
             return
         if REST in captures or set(_CAPTURE.findall(self.target)) != captures - {EXPERT}:
             raise ValueError(f"{self.source}: the target {self.target} has other captures")
+        if self.shape == ():
+            return
         if self.shape is None or sum(part.size for part in self.parts) != self.target_shape[self.axis]:
             raise ValueError(f"{self.source}: the parts do not add up to axis {self.axis} of {self.shape}")
 

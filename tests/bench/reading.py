@@ -11,12 +11,12 @@ import os
 import platform
 import shutil
 import struct
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from tests.bench.processes import fastest, peak
 from tests.bench.twin import write
 
 RUNS = 7
@@ -81,25 +81,11 @@ def best(directory: Path) -> dict[str, float]:
     return {name: min(values) for name, values in times.items()}
 
 
-def process(*words: str) -> tuple[float, float, int]:
-    """Return the seconds and processor seconds of the fastest of some processes, and the peak of memory in MB."""
-    runs = []
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        child = subprocess.Popen(words, stdout=subprocess.DEVNULL, env={**os.environ, "PATH": "/usr/bin:/bin"})
-        _, status, usage = os.wait4(child.pid, 0)
-        assert status == 0, words
-        runs.append((time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024))
-    return min(run[0] for run in runs), min(run[1] for run in runs), max(run[2] for run in runs)
-
-
 def main() -> None:
     """Print the table."""
     scaffold = str(Path(sys.executable).with_name("scaffold"))
-    load = os.getloadavg()[0]
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores (load {load:.0f}), Python {platform.python_version()}, best of {RUNS}\n"
-    )
+    machine = f"{platform.machine()}, {os.cpu_count()} cores with a load of {os.getloadavg()[0]:.0f}"
+    print(f"{machine}, Python {platform.python_version()}, best of {RUNS}\n")
     print("| tensors | index alone | bare `json.loads` | `safe_open` sweep | reading | reading / bare | "
           "`inspect --json`: processor | wall clock | peak |")  # fmt: skip
     print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
@@ -109,14 +95,15 @@ def main() -> None:
             directory = root / name
             count = write(directory, layers)
             found = best(directory)
-            wall, processor, peak = process(scaffold, "inspect", "--json", str(directory))
+            words = (scaffold, "inspect", "--json", str(directory))
+            wall, processor = fastest(RUNS, *words)
             print(f"| {count:,} | {found['index']:.3f} s | {found['bare']:.3f} s | {found['sweep']:.3f} s | "
                   f"{found['reading']:.3f} s | {found['reading'] / found['bare']:.1f} | {processor:.2f} s | "
-                  f"{wall:.2f} s | {peak} MB |", flush=True)  # fmt: skip
+                  f"{wall:.2f} s | {peak(*words)} MB |", flush=True)  # fmt: skip
             shutil.rmtree(directory)
     finally:
         shutil.rmtree(root, ignore_errors=True)
-    wall, processor, _ = process(scaffold, "inspect", "--help")
+    wall, processor = fastest(RUNS, scaffold, "inspect", "--help")
     print(f"\nStart-up alone (`inspect --help`): {processor:.2f} s of processor, {wall:.2f} s.")
 
 

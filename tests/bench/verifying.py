@@ -15,33 +15,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from scaffold.checkpoint.headers import DTYPE_BITS, read_shard
 from tests.bench.damaged import FORMATS, NAN, write
+from tests.bench.processes import fastest, peak
 
 RUNS = 3
-
-
-def timed(*words: str) -> tuple[float, int, str, int]:
-    """Run a command; return seconds, exit code, stdout, and its peak of memory in MB."""
-    started = time.perf_counter()
-    with tempfile.TemporaryFile() as out:
-        child = subprocess.Popen(words, stdout=out)
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - started
-        out.seek(0)
-        return seconds, os.waitstatus_to_exitcode(status), out.read().decode(), usage.ru_maxrss // 1024
-
-
-def fastest(*words: str) -> tuple[float, int]:
-    """Return the best time of some runs, and the peak of memory in MB."""
-    runs = [timed(*words) for _ in range(RUNS)]
-    assert all(code == 0 for _, code, _, _ in runs), words
-    return min(run[0] for run in runs), max(run[3] for run in runs)
 
 
 def damage(directory: Path, dtype: str, random: Random) -> tuple[str, int, Path, int, bytes]:
@@ -62,7 +44,8 @@ def damage(directory: Path, dtype: str, random: Random) -> tuple[str, int, Path,
 
 def findings(directory: Path) -> list[tuple[str, str, int]]:
     """Return what ``inspect --verify`` finds: kind, tensor, index."""
-    document: dict[str, Any] = json.loads(timed(*inspect(directory))[2])
+    answer = subprocess.run(inspect(directory), stdout=subprocess.PIPE, check=False).stdout
+    document: dict[str, Any] = json.loads(answer)
     return [(f["kind"], f["tensor"], f["index"]) for f in document["verification"]["findings"]]
 
 
@@ -89,14 +72,19 @@ def _report(directory: Path, size: int) -> int:
     print(
         f"{platform.machine()}, {os.cpu_count()} cores; {size / 1e9:.1f} GB in {len(shards)} shards, best of {RUNS}\n"
     )
-    rows = [("cat", *fastest("cat", *shards)), ("inspect --verify", *fastest(*inspect(directory))),
-            ("sha256sum", *fastest("sha256sum", *shards)),
-            ("inspect --verify --sums", *fastest(*inspect(directory, "--sums")))]  # fmt: skip
+    commands = {
+        "cat": ("cat", *shards),
+        "inspect --verify": inspect(directory),
+        "sha256sum": ("sha256sum", *shards),
+        "inspect --verify --sums": inspect(directory, "--sums"),
+    }
+    seconds = {name: fastest(RUNS, *words)[0] for name, words in commands.items()}
     print("| command | seconds | GB/s | peak |\n| --- | ---: | ---: | ---: |")
-    for name, seconds, peak in rows:
-        print(f"| `{name}` | {seconds:.2f} | {size / 1e9 / seconds:.2f} | {peak} MB |")
-    print(f"\n`--verify` at {rows[0][1] / rows[1][1]:.2f} of the speed of `cat`, "
-          f"`--verify --sums` at {rows[2][1] / rows[3][1]:.2f} of that of `sha256sum`.\n")  # fmt: skip
+    for name, words in commands.items():
+        print(f"| `{name}` | {seconds[name]:.2f} | {size / 1e9 / seconds[name]:.2f} | {peak(*words)} MB |")
+    plain, hashed = (seconds[name] for name in ("inspect --verify", "inspect --verify --sums"))
+    print(f"\n`--verify` at {seconds['cat'] / plain:.2f} of the speed of `cat`, "
+          f"`--verify --sums` at {seconds['sha256sum'] / hashed:.2f} of that of `sha256sum`.\n")  # fmt: skip
     random, missed = Random(0), 0
     print("| one NaN in all of it | found |\n| --- | --- |")
     for dtype in FORMATS:

@@ -191,9 +191,10 @@ def _ask(request: TwinRequest, server: subprocess.Popen[str], reference: dict[st
 
 
 def _error(log: Path) -> str:
-    """Return the last line of a log that names an error, which Python writes last."""
-    lines = [line for line in log.read_text(errors="replace").splitlines() if "Error" in line or "Exception" in line]
-    return lines[-1].strip()[:400] if lines else "the process ended without an answer"
+    """Return the last exception that a log names; warnings of exceptions that were dealt with are none."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if "WARNING" not in line]
+    raised = [line for line in lines if re.match(r"(\(.*?\) )?(ERROR .*?\] )?[\w.]*(Error|Exception)\b", line)]
+    return raised[-1].strip()[:400] if raised else "the process ended without an answer"
 
 
 def _conclude(reference: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:

@@ -41,9 +41,13 @@ def where_it_parts(expected: Caught, found: Caught, layers: list[str]) -> dict[s
     """Return the first layer whose output differs, and the first block in it that does."""
     if START in expected and START in found and off(expected[START], found[START]) > PARTED:
         return {"layer": "", "block": "before the first layer: embeddings, positions"}
+    if not any(layer in found for layer in layers):
+        return {"layer": "", "block": "unknown: the layers have other names in vLLM"}
     for layer in layers:
-        if layer not in expected or layer not in found:
+        if layer not in expected:
             continue
+        if layer not in found:
+            return {"layer": layer, "block": "which never ran"}
         gap = off(expected[layer], found[layer])
         if gap <= PARTED:
             continue
@@ -51,8 +55,6 @@ def where_it_parts(expected: Caught, found: Caught, layers: list[str]) -> dict[s
         parted = [name for name in blocks if off(expected[name], found[name]) > PARTED]
         block = parted[0].removeprefix(layer + ".") if parted else "between its blocks: norms, residuals, multipliers"
         return {"layer": layer, "block": block, "off": gap}
-    if not any(layer in found for layer in layers):
-        return {"layer": "", "block": "unknown: the layers have other names in vLLM"}
     return {"layer": "", "block": "after the last layer: final norm, head, or decoding token by token"}
 
 

@@ -7,16 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from scaffold.source.tensors import Dtype, plain
+from scaffold.source.tensors import Dtype, bounded, plain
 
 Op = Callable[..., Any]
 
 
 def sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    """Return a shape from ``(2, 3)`` or ``((2, 3),)``."""
+    """Return a shape from ``(2, 3)`` or ``((2, 3),)``.
+
+    Raises:
+        NotUnderstood: it is larger than any that a probe needs.
+    """
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
-    return tuple(int(plain(n)) for n in shape)
+    found = tuple(int(plain(n)) for n in shape)
+    bounded(*found)
+    return found
 
 
 def axis(dim: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scaffold.source.ops.arguments import Op, kind, sizes
-from scaffold.source.tensors import Tensor, plain
+from scaffold.source.tensors import Tensor, bounded, plain
 
 
 def plain_tree(value: Any) -> Any:
@@ -32,6 +32,8 @@ def _full(size: Any, fill_value: Any, dtype: Any = None, **_: Any) -> Tensor:
 
 def _arange(*args: Any, start: Any = 0, end: Any = None, step: Any = 1, dtype: Any = None, **_: Any) -> Tensor:
     bounds = args if end is None else (start, end, step)
+    first, last, width = (0, *map(plain, bounds), 1)[1 if len(bounds) > 1 else 0 :][:3]
+    bounded(int(abs(last - first) / abs(width)) + 1)
     return Tensor(np.arange(*(plain(b) for b in bounds), dtype=kind(dtype)))
 
 
@@ -52,6 +54,7 @@ def _stack(tensors: Any, dim: int = 0, **_: Any) -> Tensor:
 
 def _meshgrid(*tensors: Any, indexing: Any = "ij") -> tuple[Tensor, ...]:
     parts = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    bounded(*(plain(p).size for p in parts))
     return tuple(Tensor(np.array(grid)) for grid in np.meshgrid(*[plain(p) for p in parts], indexing=indexing))
 
 
@@ -60,10 +63,12 @@ def _broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 
 
 def _linspace(start: Any, end: Any, steps: Any, dtype: Any = None, **_: Any) -> Tensor:
+    bounded(int(steps))
     return Tensor(np.linspace(plain(start), plain(end), int(steps), dtype=kind(dtype, np.float64)))
 
 
 def _eye(n: Any, m: Any = None, dtype: Any = None, **_: Any) -> Tensor:
+    bounded(int(n), int(n if m is None else m))
     return Tensor(np.eye(int(n), None if m is None else int(m), dtype=kind(dtype, np.float64)))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.ops.arguments import Op
 from scaffold.source.ops.reductions import softmax
-from scaffold.source.tensors import Array
+from scaffold.source.tensors import Array, bounded
 
 MASKED = -1e30
 """Added to attention scores of positions that may not be seen; finite, so that no NaN comes of it."""
@@ -29,9 +29,17 @@ def _addmm(x: Array, mat1: Array, mat2: Array, beta: float = 1, alpha: float = 1
     return _baddbmm(x, mat1, mat2, beta, alpha)
 
 
+def _outer(x: Array, y: Array) -> Array:
+    bounded(x.size, y.size)
+    return np.outer(x, y)
+
+
 def _einsum(equation: str, *tensors: Any) -> Array:
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
+    inputs, _, output = equation.replace(" ", "").partition("->")
+    sizes = {letter: n for part, one in zip(inputs.split(","), tensors) for letter, n in zip(part, one.shape)}
+    bounded(*(sizes.get(letter, 1) for letter in output))
     return np.asarray(np.einsum(equation, *tensors))
 
 
@@ -67,9 +75,9 @@ def conv1d(
     x = np.pad(x, ((0, 0), (0, 0), (padding, padding)))
     width = weight.shape[2]
     length = (x.shape[2] - dilation * (width - 1) - 1) // stride + 1
-    taps = np.stack(
-        [x[:, :, k * dilation : k * dilation + stride * (length - 1) + 1 : stride] for k in range(width)], -1
-    )
+    bounded(*x.shape, width)
+    span = stride * (length - 1) + 1
+    taps = np.stack([x[:, :, k * dilation : k * dilation + span : stride] for k in range(width)], -1)
     per_group = taps.reshape(x.shape[0], groups, x.shape[1] // groups, length, width)
     kernel = weight.reshape(groups, weight.shape[0] // groups, weight.shape[1], width)
     out = np.einsum("bgclk,gock->bgol", per_group, kernel).reshape(x.shape[0], weight.shape[0], length)
@@ -86,7 +94,7 @@ def _solve_triangular(a: Array, b: Array, *, upper: bool, left: bool = True, uni
 
 
 OPS: dict[str, Op] = {
-    "matmul": np.matmul, "bmm": np.matmul, "mm": np.matmul, "linear": _linear, "outer": np.outer, "mv": np.matmul,
+    "matmul": np.matmul, "bmm": np.matmul, "mm": np.matmul, "linear": _linear, "outer": _outer, "mv": np.matmul,
     "dot": np.dot, "einsum": _einsum, "baddbmm": _baddbmm, "addmm": _addmm, "conv1d": conv1d,
     "solve_triangular": _solve_triangular, "inv": np.linalg.inv,
     "scaled_dot_product_attention": attention,

@@ -8,7 +8,7 @@ import numpy as np
 
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.ops.arguments import Op, kind, sizes
-from scaffold.source.tensors import Array, Dtype, Tensor, plain
+from scaffold.source.tensors import Array, Dtype, Tensor, bounded, plain
 
 
 def _places(dim: int, index: Array) -> tuple[Any, ...]:
@@ -116,6 +116,8 @@ def _full_like(x: Array, value: Any, dtype: Any = None, **_: Any) -> Array:
 
 def _one_hot(x: Array, num_classes: int = -1) -> Array:
     count = int(num_classes) if num_classes != -1 else int(x.max()) + 1
+    bounded(count, count)
+    bounded(x.size, count)
     return np.eye(count, dtype=np.int64)[x]
 
 
@@ -137,10 +139,12 @@ def _nonzero(x: Array, as_tuple: bool = False) -> Any:
 
 
 def _repeat_interleave(x: Any, repeats: Any, dim: Any = None, **_: Any) -> Array:
+    bounded(np.size(x), int(np.max(repeats)) if np.size(repeats) else 1)
     return np.asarray(np.repeat(x, repeats, axis=dim))
 
 
 def _repeat(x: Array, *counts: Any) -> Array:
+    bounded(x.size, *sizes(counts))
     return np.tile(x, sizes(counts))
 
 
@@ -150,6 +154,7 @@ def _pad(x: Array, pad: Any, mode: str = "constant", value: Any = None) -> Array
         raise NotUnderstood(f"padding in the mode {mode!r}")
     amounts = [(int(plain(pad[i])), int(plain(pad[i + 1]))) for i in range(0, len(pad), 2)]
     widths = [(0, 0)] * (x.ndim - len(amounts)) + amounts[::-1]
+    bounded(*(n + abs(before) + abs(after) for (before, after), n in zip(widths, x.shape)))
     cut = tuple(slice(max(0, -before), n - max(0, -after)) for (before, after), n in zip(widths, x.shape))
     return np.pad(x[cut], [(max(0, b), max(0, a)) for b, a in widths], constant_values=0 if value is None else value)
 
