@@ -255,7 +255,7 @@ class _Work:
             )
         return adapter_context(
             self.spec.architecture,
-            self.spec.config_class or "PretrainedConfig",
+            self._config_class(),
             decoder,
             rules,
             self.checkpoint.tensors,
@@ -263,6 +263,11 @@ class _Work:
             quantisation,
             cached_latents=cached,
         )
+
+    def _config_class(self) -> str:
+        """Return the adapter's type of the config: a checkpoint's own class cannot be imported from transformers."""
+        in_transformers = self.source is not None and self.source.library is not None
+        return (self.spec.config_class if in_transformers else None) or "PretrainedConfig"
 
     def _native(self, changes: ChangeSet, rendered: Mapping[str, str], module: str) -> ChangeSet:
         """Place the adapter and register it."""
