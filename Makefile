@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
-.PHONY: help setup test test-fast lint demo bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin
+.PHONY: examples help setup test test-fast lint demo bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,6 +36,9 @@ test: lint ## Everything, with the real engine
 
 demo: $(VENV)/.complete ## The main job on two new architectures
 	@$(PY) -m tests.lab.demo
+
+examples: $(VENV)/.complete ## Six generated adapters of different families, to read
+	@$(PY) -m tests.lab.examples
 
 bench-coverage: $(VENV)/.complete ## Adapters of 61 architectures, measured (ONLY=gemma2,phi; EXTRA=1; REUSE=1)
 	@$(PY) -m tests.bench.coverage --only "$(ONLY)" $(if $(EXTRA),--extra) $(if $(REUSE),--reuse)

@@ -101,7 +101,7 @@ class Plan:
     """What test config and tutorial are filled from, but for the verdicts."""
     module: str
     adapter: str | None
-    """The adapter's text with absolute imports, as it runs outside of any tree; None if no code is written."""
+    """The adapter's text as it lies in vLLM's own tree; None if no code is written."""
     weight_map: WeightMap | None = None
     """The rules of a generated adapter."""
 
@@ -218,7 +218,7 @@ class _Work:
             notes=tuple(self.notes),
             documents=self.documents,
             module=module,
-            adapter=absolute_imports(rendered[_adapter_path(module)]) if self.strategy.name == "native" else None,
+            adapter=rendered[_adapter_path(module)] if self.strategy.name == "native" else None,
             weight_map=self.weight_map,
         )
 

@@ -1,0 +1,52 @@
+"""``make examples``: six generated adapters of different families, to read beside vLLM's own models."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from scaffold.adapter.context import module_name
+from scaffold.formatting import format_python
+from scaffold.plan import MODELS, Request, make_plan
+from tests.bench.coverage.rows import make_rows, rows
+from tests.lab.cache import timed
+from tests.lab.engine import engine
+
+EXAMPLES = {
+    "helium": "dense, interleaved rotation",
+    "gemma2": "sandwich norms, soft caps, windows on some layers",
+    "bloom": "ALiBi, one tensor for q, k and v, head by head",
+    "solar_open": "experts behind a sigmoid router with correction and groups, shared experts",
+    "deepseek_v3": "latent attention, a dense first layer",
+    "granite_swa": "sinks, multipliers, a theta for each layer",
+}
+FOLDER = Path("examples")
+
+
+def main() -> int:
+    """Write the adapters; 0 if all are there."""
+    chosen = [rows()[name] for name in EXAMPLES]
+    make_rows(chosen)
+    FOLDER.mkdir(exist_ok=True)
+    tree = engine().pristine
+    for row in chosen:
+        with timed(f"{row.name}: {EXAMPLES[row.name]}"):
+            request = Request(
+                checkpoint=row.checkpoint,
+                vllm=tree,
+                delivery=None,
+                output=FOLDER / row.name,
+                placement="plugin",
+                strategy="native",
+                transformers=engine().transformers,
+            )
+            text = make_plan(request).adapter
+            assert text is not None
+            module = module_name(row.model_type)
+            (FOLDER / f"{module}.py").write_text(format_python(text, tree, MODELS / f"{module}.py"), encoding="utf-8")
+    print(f"{FOLDER}/: {', '.join(sorted(path.name for path in FOLDER.glob('*.py')))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
