@@ -51,6 +51,7 @@ from scaffold.weights.derive import derive
 from scaffold.weights.findings import Proof
 from scaffold.weights.prove import prove
 from scaffold.weights.quantisation import quantisation_of
+from validators.imports import unresolved_imports
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,10 @@ class _Work:
             rendered = render({**self._context(module), "model_name": self.name, "module": module})
         except Refused as error:
             raise NotPlanned(error, self.name, self.checkpoint, self._with_hole(error), self.proof) from error
+        adapter = None
         if self.strategy.name == "native":
+            adapter = absolute_imports(rendered[_adapter_path(module)])
+            self._check_imports(adapter, module)
             changes = self._native(changes, rendered, module)
         elif self.strategy.name == "alias" and self.strategy.entry is not None:
             changes = self._alias(changes, self.strategy.entry)
@@ -212,7 +216,7 @@ class _Work:
             notes=tuple(self.notes),
             documents=self.documents,
             module=module,
-            adapter=absolute_imports(rendered[_adapter_path(module)]) if self.strategy.name == "native" else None,
+            adapter=adapter,
         )
 
     def _with_hole(self, error: Refused) -> ModelSpec:
@@ -254,6 +258,22 @@ class _Work:
             self.tree.licence_header(),
             quantisation,
         )
+
+    def _check_imports(self, adapter: str, module: str) -> None:
+        """Check that the target's tree has all that the adapter imports.
+
+        Raises:
+            NotPlanned: it has not, so that the adapter would not even load.
+        """
+        missing = unresolved_imports(adapter, self.request.vllm)
+        if missing:
+            error = Refused(
+                f"imports that this vLLM has nothing for: {', '.join(f'{m.module}.{m.name}' for m in missing)}",
+                where=str(self.request.vllm),
+                expected=f"a tree that has all that the adapter of {module} needs",
+                remedy="serve it with another vLLM, or with --strategy transformers",
+            )
+            raise NotPlanned(error, self.name, self.checkpoint, self.spec, self.proof)
 
     def _native(self, changes: ChangeSet, rendered: Mapping[str, str], module: str) -> ChangeSet:
         """Place the adapter and register it."""

@@ -168,3 +168,15 @@ def test_a_vllm_ascend_without_models_of_its_own_is_refused(desk: Desk, nova: Pa
     answer = desk.new_model(nova, "--placement", "vllm-ascend")
     assert answer.code != 0
     assert "vllm_ascend/models" in answer.stderr
+
+
+def test_an_import_that_the_tree_lacks_is_a_refusal(desk: Desk, nova: Path) -> None:
+    layers = desk.vllm / "vllm/model_executor/layers"
+    source = layers.resolve()
+    layers.unlink()
+    shutil.copytree(source, layers, ignore=lambda folder, names: [n for n in names if n == "layernorm.py"])
+    before = snapshot(desk.vllm, desk.delivery)
+    answer = desk.new_model(nova, "--json")
+    assert answer.code == 1
+    assert "vllm.model_executor.layers.layernorm" in answer.document["error"]["found"]
+    assert snapshot(desk.vllm, desk.delivery) == before

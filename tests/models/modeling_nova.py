@@ -93,6 +93,8 @@ class NovaLayer(nn.Module):
 
 
 class NovaModel(PreTrainedModel):
+    config_class = NovaConfig
+
     def __init__(self, config: NovaConfig):
         super().__init__(config)
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
@@ -113,6 +115,8 @@ class NovaModel(PreTrainedModel):
 
 
 class NovaForCausalLM(PreTrainedModel):
+    config_class = NovaConfig
+
     def __init__(self, config):
         super().__init__(config)
         self.model = NovaModel(config)
