@@ -1,4 +1,4 @@
-"""A model that we made up, in the manner of modeling files: never imported by tests, only read."""
+"""A model that we made up, in the manner of modeling files: read by us; only a twin whose user trusts it runs it."""
 
 from collections.abc import Callable
 
@@ -108,7 +108,9 @@ class NovaModel(PreTrainedModel):
         theta = self.config.rope_parameters["rope_theta"]
         steps = torch.arange(0, self.config.head_dim, 2, dtype=torch.float)
         angles = torch.outer(positions, theta ** (-steps / self.config.head_dim))
-        mask = create_causal_mask(config=self.config, inputs_embeds=hidden_states, attention_mask=None)
+        mask = create_causal_mask(
+            config=self.config, inputs_embeds=hidden_states, attention_mask=None, past_key_values=None
+        )
         for layer in self.layers:
             hidden_states = layer(hidden_states, (angles.cos(), angles.sin()), mask)
         return BaseModelOutputWithPast(last_hidden_state=self.norm(hidden_states))
@@ -121,6 +123,7 @@ class NovaForCausalLM(PreTrainedModel):
         super().__init__(config)
         self.model = NovaModel(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.post_init()
 
     def forward(self, input_ids, **kwargs):
         outputs = self.model(input_ids=input_ids, **kwargs)
