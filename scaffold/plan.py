@@ -155,7 +155,9 @@ def make_plan(request: Request) -> Plan:
         strategy = decide(spec, registry, candidates, request.strategy)
     except Refused as error:
         raise NotPlanned(error, name, checkpoint, spec, None) from error
-    return _Work(request, name, checkpoint, spec, strategy, tree, layout).plan()
+    # A config class of the checkpoint's own code is not there to be imported: its module has no fixed name.
+    config_class = source.config_class if source is not None and source.library is not None else None
+    return _Work(request, name, checkpoint, spec, strategy, tree, layout, config_class).plan()
 
 
 class _Work:
@@ -170,9 +172,10 @@ class _Work:
         strategy: Strategy,
         tree: VllmTree,
         layout: Layout | None,
+        config_class: str | None,
     ) -> None:
         self.request, self.name, self.checkpoint, self.spec = request, name, checkpoint, spec
-        self.strategy, self.tree, self.layout = strategy, tree, layout
+        self.strategy, self.tree, self.layout, self.config_class = strategy, tree, layout, config_class
         layout_name = layout.name if layout else "none"
         self.documents = delivery_context(
             Delivery(name, checkpoint, spec, strategy.name, layout_name, request.trust_remote_code)
@@ -251,7 +254,7 @@ class _Work:
             )
         return adapter_context(
             self.spec.architecture,
-            self.spec.config_class or "PretrainedConfig",
+            self.config_class or "PretrainedConfig",
             decoder,
             rules,
             self.checkpoint.tensors,

@@ -59,6 +59,12 @@ def test_a_plugin_imports_nothing_relative(plugin: Path) -> None:
     assert "vllm.model_executor.models.utils" in {node.module for node in imports}
 
 
+def test_a_config_class_of_the_checkpoints_own_code_is_not_imported(plugin: Path) -> None:
+    tree = ast.parse((plugin / "src/vllm_nova/nova.py").read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "transformers"]
+    assert [alias.name for node in imports for alias in node.names] == ["PretrainedConfig"]
+
+
 def test_a_plugin_leaves_every_tree_alone(desk: Desk, nova: Path) -> None:
     before = snapshot(desk.vllm, desk.delivery)
     answer = desk.call("new-model", nova, *plugin_words(desk), "--vllm", desk.vllm, "--json")
