@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
-.PHONY: help setup test test-fast lint demo bench-coverage bench-twin clean
+.PHONY: help setup test test-fast lint demo bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -39,6 +39,18 @@ demo: $(VENV)/.complete ## The main job on two new architectures
 
 bench-coverage: $(VENV)/.complete ## Adapters of 61 architectures, measured (ONLY=gemma2,phi; EXTRA=1; REUSE=1)
 	@$(PY) -m tests.bench.coverage --only "$(ONLY)" $(if $(EXTRA),--extra) $(if $(REUSE),--reuse)
+
+bench: $(VENV)/.complete ## How fast checkpoints are read: the table of docs/reading.md
+	@$(PY) -m tests.bench.reading
+
+bench-verify: $(VENV)/.complete ## How fast tensor data is verified (GIB=20)
+	@$(PY) -m tests.bench.verifying --gib $(or $(GIB),20)
+
+fuzz: $(VENV)/.complete ## Mutated checkpoints by the thousand (COUNT=10000 SEED=0)
+	@$(PY) -m tests.fuzz --count $(or $(COUNT),10000) --seed $(or $(SEED),0)
+
+bench-weights: $(VENV)/.complete ## Proof of 91,991 tensors, timed
+	@$(PY) -m tests.bench.weights
 
 bench-twin: $(VENV)/.complete ## The twin: right for adapters as generated, wrong for twelve planted faults
 	@$(PY) -m tests.bench.faults

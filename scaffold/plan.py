@@ -42,15 +42,16 @@ from scaffold.roots.vllm_tree import (
     read_vllm_tree,
 )
 from scaffold.source.errors import NotUnderstood
-from scaffold.source.locate import find
+from scaffold.source.locate import ModelingSource, find
 from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec
 from scaffold.spec.read import read_spec
 from scaffold.strategy import Strategy, decide
 from scaffold.template import render
-from scaffold.weights.derive import derive
 from scaffold.weights.findings import Proof
+from scaffold.weights.of_checkpoint import weight_map_of
 from scaffold.weights.prove import prove
 from scaffold.weights.quantisation import quantisation_of
+from scaffold.weights.rules import WeightMap
 from validators.imports import unresolved_imports
 
 
@@ -102,6 +103,8 @@ class Plan:
     module: str
     adapter: str | None
     """The adapter's text with absolute imports, as it runs outside of any tree; None if no code is written."""
+    weight_map: WeightMap | None = None
+    """The rules of a generated adapter."""
 
     def files(self, root: Path) -> tuple[Path, ...]:
         """Return the files below a root that the plan creates or edits, relative to it."""
@@ -155,9 +158,7 @@ def make_plan(request: Request) -> Plan:
         strategy = decide(spec, registry, candidates, request.strategy)
     except Refused as error:
         raise NotPlanned(error, name, checkpoint, spec, None) from error
-    # A config class of the checkpoint's own code is not there to be imported: its module has no fixed name.
-    config_class = source.config_class if source is not None and source.library is not None else None
-    return _Work(request, name, checkpoint, spec, strategy, tree, layout, config_class).plan()
+    return _Work(request, name, checkpoint, source, spec, strategy, tree, layout).plan()
 
 
 class _Work:
@@ -168,20 +169,22 @@ class _Work:
         request: Request,
         name: str,
         checkpoint: Checkpoint,
+        source: ModelingSource | None,
         spec: ModelSpec,
         strategy: Strategy,
         tree: VllmTree,
         layout: Layout | None,
-        config_class: str | None,
     ) -> None:
-        self.request, self.name, self.checkpoint, self.spec = request, name, checkpoint, spec
-        self.strategy, self.tree, self.layout, self.config_class = strategy, tree, layout, config_class
+        self.request, self.name, self.checkpoint, self.source = request, name, checkpoint, source
+        self.spec = spec
+        self.strategy, self.tree, self.layout = strategy, tree, layout
         layout_name = layout.name if layout else "none"
         self.documents = delivery_context(
             Delivery(name, checkpoint, spec, strategy.name, layout_name, request.trust_remote_code)
         )
         self.notes: list[str] = []
         self.proof: Proof | None = None
+        self.weight_map: WeightMap | None = None
 
     def plan(self) -> Plan:
         roots = (self.request.vllm, self.request.delivery, self.request.output)
@@ -193,9 +196,10 @@ class _Work:
             raise NotPlanned(error, self.name, self.checkpoint, self._with_hole(error), self.proof) from error
         adapter = None
         if self.strategy.name == "native":
-            adapter = absolute_imports(rendered[_adapter_path(module)])
+            text = absolute_imports(rendered[_adapter_path(module)])
+            adapter = format_python(text, self.request.vllm, Path(f"{module}.py"))  # imports of no use go here
             self._check_imports(adapter, module)
-            changes = self._native(changes, rendered, module)
+            changes = self._native(changes, rendered, adapter, module)
         elif self.strategy.name == "alias" and self.strategy.entry is not None:
             changes = self._alias(changes, self.strategy.entry)
         elif self.request.placement == STANDALONE:
@@ -220,6 +224,7 @@ class _Work:
             documents=self.documents,
             module=module,
             adapter=adapter,
+            weight_map=self.weight_map,
         )
 
     def _with_hole(self, error: Refused) -> ModelSpec:
@@ -243,7 +248,8 @@ class _Work:
 
     def _adapter_context(self, decoder: DecoderSpec) -> Mapping[str, Any]:
         quantisation = quantisation_of(self.checkpoint.config, self.checkpoint.tensors)
-        rules = derive(decoder, self.checkpoint.tensors, quantisation)
+        cached = self.checkpoint.model_type in self.tree.latent_model_types()
+        rules = self.weight_map = weight_map_of(decoder, self.checkpoint, self.source, fused_latents=cached)
         self.proof = prove(rules, self.checkpoint.tensors)
         if not self.proof.holds:
             raise Refused(
@@ -254,12 +260,13 @@ class _Work:
             )
         return adapter_context(
             self.spec.architecture,
-            self.config_class or "PretrainedConfig",
+            self._config_class(),
             decoder,
             rules,
             self.checkpoint.tensors,
             self.tree.licence_header(),
             quantisation,
+            cached_latents=cached,
         )
 
     def _check_imports(self, adapter: str, module: str) -> None:
@@ -278,8 +285,13 @@ class _Work:
             )
             raise NotPlanned(error, self.name, self.checkpoint, self.spec, self.proof)
 
-    def _native(self, changes: ChangeSet, rendered: Mapping[str, str], module: str) -> ChangeSet:
-        """Place the adapter and register it."""
+    def _config_class(self) -> str:
+        """Return the adapter's type of the config: a checkpoint's own class cannot be imported from transformers."""
+        in_transformers = self.source is not None and self.source.library is not None
+        return (self.spec.config_class if in_transformers else None) or "PretrainedConfig"
+
+    def _native(self, changes: ChangeSet, rendered: Mapping[str, str], adapter: str, module: str) -> ChangeSet:
+        """Place the adapter and register it: with absolute imports outside of vLLM's tree."""
         request, path = self.request, MODELS / f"{module}.py"
         text = rendered[_adapter_path(module)]
         table = MULTIMODAL_DICT if self.checkpoint.is_multimodal else TEXT_DICT
@@ -290,15 +302,14 @@ class _Work:
             return self._processor_stub(changes, rendered, module)
         if self.checkpoint.is_multimodal:
             self.notes.append("no processor stub: it belongs into vLLM's tree, see --placement vllm")
-        text = absolute_imports(text)
         if request.placement == ASCEND and request.delivery is not None:
             path = ASCEND_MODELS / f"{module}.py"
-            changes = self._python(changes, request.delivery / path, text, request.delivery, path)
+            changes = self._python(changes, request.delivery / path, adapter, request.delivery, path)
             return register_in_ascend(changes, request.delivery, registration, ".".join(ASCEND_MODELS.parts))
         assert request.output is not None
         package = plugin_package(module)
         path = Path("src") / package / f"{module}.py"
-        changes = self._python(changes, request.output / path, text, request.vllm, path)
+        changes = self._python(changes, request.output / path, adapter, request.vllm, path)
         return self._plugin(changes, request.output, replace(registration, module=f"{package}.{module}"))
 
     def _alias(self, changes: ChangeSet, entry: Registered) -> ChangeSet:

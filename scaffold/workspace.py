@@ -43,6 +43,18 @@ class Workspace:
         """Return the folder of a model's serve logs."""
         return self.folder / name / "logs"
 
+    def save_weights_test(self, name: str, module: str, text: str) -> tuple[Path, bool]:
+        """Keep the test file of a model's weight rules; one that is there already is left as it is, edits and all.
+
+        Returns:
+            The file, and whether it has this text now.
+        """
+        path = self.folder / name / f"test_{module}_weights.py"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return path, path.read_text(encoding="utf-8") == text
+
     def save_record(self, name: str, record: Mapping[str, Any]) -> None:
         """Keep what was planned for a model."""
         self._write(self.folder / name / "plan.json", record)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
+from functools import reduce
 from typing import Any
 
-from scaffold.adapter import idioms
+from scaffold.adapter.attention import attention_context
+from scaffold.adapter.feed_forward import feed_forward_context
+from scaffold.adapter.idioms import OWN_NORM, WITH_RESIDUAL, norm_call
+from scaffold.adapter.loading import expert_names, loading_context
+from scaffold.adapter.per_layer import HINTS, PerLayer
+from scaffold.adapter.wiring import layer_context, without
 from scaffold.source.errors import NotUnderstood
-from scaffold.spec.facts import (
-    AttentionSpec,
-    DecoderSpec,
-    ExpertsSpec,
-    LayerSpec,
-    MlpSpec,
-    NormSpec,
-    Value,
-)
-from scaffold.weights.emit import packed_modules, stacked_rows
+from scaffold.spec.embeddings import SINUSOIDS
+from scaffold.spec.facts import DecoderSpec, EmbeddingSpec, LayerSpec, NormSpec, Value
+from scaffold.weights.derive import base_attribute
 from scaffold.weights.quantisation import Quantisation
 from scaffold.weights.rules import WeightMap
+from scaffold.weights.targets import attribute
 
 LICENCE_HEADER = (
     "# SPDX-License-Identifier: Apache-2.0\n# SPDX-FileCopyrightText: Copyright contributors to the vLLM project"
@@ -45,9 +45,10 @@ def adapter_context(
     config_class: str,
     spec: DecoderSpec,
     weight_map: WeightMap,
-    names: Iterable[str],
+    names: Collection[str],
     licence_header: str = LICENCE_HEADER,
     quantisation: Quantisation | None = None,
+    cached_latents: bool = False,
 ) -> Context:
     """Return the context of the adapter template.
 
@@ -59,38 +60,124 @@ def adapter_context(
         names: the checkpoint's tensor names.
         licence_header: the target tree's own, as comment lines.
         quantisation: of weights that are dequantised while they are loaded.
+        cached_latents: the target keeps latents in the cache for this model type (MLA).
 
     Raises:
         NotUnderstood: a form that there is no idiom for yet.
     """
-    feed_forward = spec.layer.feed_forward
-    experts = feed_forward if isinstance(feed_forward, ExpertsSpec) else None
-    mlp = experts.shared if experts else feed_forward
+    prefix = class_prefix(architecture)
+    hidden = _key(spec.hidden_size)
+    attention = attention_context(spec, prefix, cached_latents)
+    blocks = feed_forward_context(spec, prefix)
+    if blocks["experts"]:
+        blocks["experts"]["checkpoint_names"] = expert_names(weight_map, names, spec)
     return {
         "licence_header": licence_header,
-        "title": class_prefix(architecture),
+        "title": prefix,
         "class_name": architecture,
-        "prefix": class_prefix(architecture),
+        "prefix": prefix,
         "config_class": config_class,
-        "base_name": spec.base_name,
-        "embed_name": spec.embed_name,
+        "base_name": base_attribute(spec),
         "layers_name": spec.layers_name,
-        "norm_name": spec.norm_name,
-        "head_name": spec.head_name,
-        "norm_class": _norm_class(spec.norm, spec.layer),
-        "eps": spec.norm.eps.code,
-        "hidden_size_key": _key(spec.hidden_size),
+        "hidden_size_key": hidden,
         "vocab_size_key": _key(spec.vocab_size),
         "num_layers_key": _key(spec.num_layers),
-        "tied_key": spec.tied.key or "",
-        "attention": _attention(spec.layer.attention),
-        "layer": _layer(spec.layer),
-        "mlp": _mlp(mlp) if isinstance(mlp, MlpSpec) else {},
-        "experts": _experts(experts) if experts else {},
-        "stacked": {"rows": [_row(row) for row in stacked_rows(weight_map.rules, names)]},
-        "packed_modules": packed_modules(weight_map.rules),
+        "embedding": _embedding(spec.embedding, f"config.{hidden}", prefix),
+        "norm": _final_norm(spec, f"config.{hidden}", prefix),
+        "head": _head(spec),
+        "attention": attention,
+        "layer": _layer(spec, f"config.{hidden}", prefix),
+        **blocks,
+        "own_norm": any(norm.form == OWN_NORM for norm in _norms(spec)),
+        "norm_over_ranks": _needs_norm_over_ranks(attention, blocks),
+        "loading": loading_context(spec, weight_map, names),
         "dequantize": _dequantize(quantisation),
     }
+
+
+def _norms(spec: DecoderSpec) -> list[NormSpec]:
+    found = [norm for layer in spec.layers for _, norm in layer.norms]
+    return found + ([spec.norm] if spec.norm else [])
+
+
+def _needs_norm_over_ranks(attention: Context, blocks: Context) -> bool:
+    qk_norm = attention.get("qk_norm")
+    whole = bool(qk_norm) and not qk_norm["per_head"]  # type: ignore[index]
+    return whole or bool(attention.get("output_norm")) or bool(blocks["mlp"] and blocks["mlp"]["inner_norm"])
+
+
+def _embedding(spec: EmbeddingSpec, hidden: str, prefix: str) -> Context:
+    positions: Context = {}
+    if spec.positions is not None and spec.num_positions is not None:
+        name, offset = spec.positions
+        size = spec.num_positions.code
+        positions = {"name": attribute(name), "offset": str(offset) if offset else "", "size": size}
+    sinusoid: Context = {}
+    if spec.sinusoid is not None:
+        name, offset_text = spec.sinusoid.split()
+        sinusoid = {"frequencies": SINUSOIDS[name][1], "offset": "" if offset_text == "0" else offset_text}
+    norm: Context = {}
+    if spec.norm is not None:
+        norm = {"name": attribute(spec.norm[0]), "call": norm_call(spec.norm[1], hidden, prefix)}
+    scale = "" if spec.scale.code == "1.0" else f" * ({spec.scale.code.replace('config.', 'self.config.')})"
+    return {
+        "name": attribute(spec.name),
+        "scale": scale,
+        "positions": positions,
+        "sinusoid": sinusoid,
+        "norm": norm,
+    }
+
+
+def _final_norm(spec: DecoderSpec, hidden: str, prefix: str) -> Context:
+    if spec.norm is None:
+        return {}
+    call = norm_call(spec.norm, hidden, prefix)
+    return {"name": attribute(spec.norm_name), "call": call, "adds_residual": spec.norm.form in WITH_RESIDUAL}
+
+
+def _head(spec: DecoderSpec) -> Context:
+    scale, cap = spec.logits_scale, spec.logits_soft_cap
+    if cap is not None and scale.code != "1.0":
+        raise NotUnderstood("no idiom yet for logits that are both scaled and capped")
+    return {
+        "name": attribute(spec.head_name),
+        "bias": spec.head_bias,
+        "scale": "" if scale.code == "1.0" else scale.code,
+        "soft_cap": "" if cap is None else cap.code,
+    }
+
+
+def _layer(spec: DecoderSpec, hidden: str, prefix: str) -> Context:
+    fullest = max(spec.layers, key=lambda layer: len(layer.norms))
+    conditions = {}
+    for name, norm in fullest.norms:
+        flags = [name in dict(layer.norms) for layer in spec.layers]
+        conditions[name] = PerLayer(spec.config, HINTS["feed_forward"]).condition(flags)
+    for layer in spec.layers:
+        plain = reduce(without, [name for name, _ in fullest.norms if name not in dict(layer.norms)], fullest)
+        if (layer.norms, layer.steps, layer.output) != (plain.norms, plain.steps, plain.output):
+            raise NotUnderstood("no idiom yet for layers whose values flow in different ways", layer.source)
+    context = layer_context(fullest)
+    statements = context.pop("statements")
+    return {
+        **context,
+        "statements": {"rows": statements},
+        "needs_config": any("self.config." in line for line in statements),
+        "norms": {"rows": _layer_norms(fullest, hidden, prefix, conditions)},
+        "layer_idx": any(condition != "True" for condition in conditions.values()),
+    }
+
+
+def _layer_norms(layer: LayerSpec, hidden: str, prefix: str, conditions: Mapping[str, str]) -> list[Context]:
+    """Return the norms of a layer; one that only some layers have is the identity in the others."""
+    found = []
+    for name, norm in layer.norms:
+        call = norm_call(norm, hidden, prefix)
+        if conditions[name] != "True":
+            call = f"{call} if {conditions[name]} else nn.Identity()"
+        found.append({"name": attribute(name), "call": call})
+    return found
 
 
 def _dequantize(quantisation: Quantisation | None) -> Context:
@@ -101,112 +188,7 @@ def _dequantize(quantisation: Quantisation | None) -> Context:
     return {"scale_ending": quantisation.scale_ending}
 
 
-def _row(row: Any) -> Context:
-    shard = f'"{row.shard_id}"' if isinstance(row.shard_id, str) else str(row.shard_id)
-    return {"weight_name": row.weight_name, "param_name": row.param_name, "shard_id": shard}
-
-
 def _key(value: Value) -> str:
     if value.key is None:
         raise NotUnderstood("a size of the model that has no config key")
     return value.key
-
-
-def _norm_class(norm: NormSpec, layer: LayerSpec | None = None) -> str:
-    if layer is not None and any(n != norm for _, n in layer.norms):
-        raise NotUnderstood("norms of the layers that differ from the last one", norm.source)
-    if norm.form not in idioms.NORMS:
-        raise NotUnderstood(f"no idiom yet for the norm form {norm.form!r}", norm.source)
-    return idioms.NORMS[norm.form]
-
-
-def _attention(spec: AttentionSpec) -> Context:
-    rope: Context = {}
-    if spec.rope is not None:
-        parameters = "config.rope_parameters"
-        if spec.rope.fraction != 1:
-            parameters = f'{{**{parameters}, "partial_rotary_factor": {spec.rope.fraction}}}'
-        rope = {"is_neox_style": spec.rope.style == "neox", "parameters": parameters}
-    qk_norm: Context = {}
-    if spec.qk_norm is not None:
-        norm = spec.qk_norm
-        if not norm.per_head:
-            raise NotUnderstood("no idiom yet for a norm over all heads of q and k", norm.norm.source)
-        qk_norm = {
-            "q_name": norm.q_name,
-            "k_name": norm.k_name,
-            "norm_class": _norm_class(norm.norm),
-            "eps": norm.norm.eps.code,
-        }
-    return {
-        "num_heads": spec.num_heads.code,
-        "num_kv_heads": spec.num_kv_heads.code,
-        "head_dim": _head_dim(spec),
-        "qkv_bias": spec.qkv_bias.code,
-        "o_bias": spec.o_bias.code,
-        "o_name": spec.o_name,
-        "rope": rope,
-        "qk_norm": qk_norm,
-        "sliding_window": spec.sliding_window.code if spec.sliding_window else "",
-    }
-
-
-def _head_dim(spec: AttentionSpec) -> str:
-    if spec.head_dim.key:
-        return spec.head_dim.code
-    return "config.hidden_size // self.total_num_heads"
-
-
-def _layer(spec: LayerSpec) -> Context:
-    if spec.placement not in idioms.PLACEMENTS:
-        raise NotUnderstood("no idiom yet for this placement of norms and residuals", spec.source)
-    (input_norm, norm), (post_attention_norm, _) = spec.norms
-    return {
-        "attention_name": spec.attention.name,
-        "feed_forward_name": spec.feed_forward.name,
-        "input_norm": input_norm,
-        "post_attention_norm": post_attention_norm,
-        "eps": norm.eps.code,
-    }
-
-
-def _mlp(spec: MlpSpec) -> Context:
-    if spec.activation.value not in idioms.GATED_ACTIVATIONS:
-        raise NotUnderstood(f"no idiom yet for the activation {spec.activation.value!r}", spec.source)
-    activation_class, call = idioms.GATED_ACTIVATIONS[spec.activation.value]
-    return {
-        "fused_name": "gate_up_proj",
-        "down_name": spec.down_name,
-        "activation_class": activation_class,
-        "activation_call": call,
-        "intermediate_size": spec.intermediate_size.code,
-        "bias": spec.bias.code if spec.bias.key or spec.bias.value else "",
-    }
-
-
-def _experts(spec: ExpertsSpec) -> Context:
-    if spec.activation.value not in idioms.EXPERT_ACTIVATIONS:
-        raise NotUnderstood(f"no idiom yet for experts with {spec.activation.value!r}", spec.source)
-    if spec.shared is not None and spec.shared.bias.value:
-        raise NotUnderstood("no idiom yet for shared experts with a bias", spec.shared.source)
-    router = spec.router
-    scaled = router.scaling.key is not None or router.scaling.value != 1
-    return {
-        "name": spec.experts_name,
-        "num_experts": spec.num_experts.code,
-        "intermediate_size": spec.intermediate_size.code,
-        "activation": idioms.EXPERT_ACTIVATIONS[spec.activation.value],
-        "shared_name": spec.shared.name if spec.shared else "",
-        "shared_intermediate_size": spec.shared.intermediate_size.code if spec.shared else "",
-        "router": {
-            "name": router.name,
-            "scoring": router.scoring,
-            "correction_bias": router.correction_bias or "",
-            "grouped": router.num_groups is not None,
-            "num_groups": router.num_groups.code if router.num_groups else "",
-            "topk_group": router.topk_group.code if router.topk_group else "",
-            "top_k": router.top_k.code,
-            "renormalize": router.renormalize.code,
-            "scaling": router.scaling.code if scaled else "",
-        },
-    }

@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
-NORMS = {"rms": "RMSNorm", "rms_one_plus_weight": "GemmaRMSNorm"}
-"""``NORM_FORMS`` row → class in vllm/model_executor/layers/layernorm.py (both take a residual)."""
+from scaffold.source.errors import NotUnderstood
+from scaffold.spec.facts import NormSpec
+
+NORMS = {
+    "rms": "RMSNorm({size}, eps={eps})",
+    "rms_one_plus_weight": "GemmaRMSNorm({size}, eps={eps})",
+    "rms_no_weight": "RMSNorm({size}, eps={eps}, has_weight=False)",
+    "layer": "nn.LayerNorm({size}, eps={eps})",
+    "layer_no_bias": "nn.LayerNorm({size}, eps={eps}, bias=False)",
+    "layer_no_weight": "nn.LayerNorm({size}, eps={eps}, elementwise_affine=False)",
+    "layer_one_plus_weight": "{prefix}LayerNorm({size}, eps={eps})",
+}
+"""``NORM_FORMS`` row → how an adapter makes it (vllm/model_executor/layers/layernorm.py, torch.nn)."""
+WITH_RESIDUAL = ("rms", "rms_one_plus_weight")
+"""Forms whose layer adds the residual itself: ``norm(x, residual)`` returns both."""
+OWN_NORM = "layer_one_plus_weight"
+"""The form that an adapter brings a class of its own for, as vLLM's Nemotron does."""
 
 GATED_ACTIVATIONS = {
-    "silu": ("SiluAndMul", "SiluAndMul()"),
-    "swish": ("SiluAndMul", "SiluAndMul()"),
-    "gelu": ("GeluAndMul", "GeluAndMul()"),
-    "gelu_new": ("GeluAndMul", 'GeluAndMul(approximate="tanh")'),
-    "gelu_pytorch_tanh": ("GeluAndMul", 'GeluAndMul(approximate="tanh")'),
+    "silu": "SiluAndMul()",
+    "swish": "SiluAndMul()",
+    "gelu": "GeluAndMul()",
+    "gelu_new": 'GeluAndMul(approximate="tanh")',
+    "gelu_fast": 'GeluAndMul(approximate="tanh")',
+    "gelu_pytorch_tanh": 'GeluAndMul(approximate="tanh")',
 }
-"""``hidden_act`` → class and call in vllm/model_executor/layers/activation.py."""
+"""``hidden_act`` → vLLM's layer for act(gate) * up (vllm/model_executor/layers/activation.py)."""
 
-EXPERT_ACTIVATIONS = {"silu": "silu", "swish": "silu", "gelu": "gelu"}
+PLAIN_ACTIVATIONS = (
+    *("gelu", "gelu_fast", "gelu_new", "gelu_pytorch_tanh", "relu", "relu2", "silu", "swish", "quick_gelu"),
+    *("tanh", "sigmoid"),
+)
+"""Names that vLLM's ``get_act_fn`` takes."""
+
+EXPERT_ACTIVATIONS = {"silu": "silu", "swish": "silu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
 """``hidden_act`` → ``FusedMoE``'s activation (vllm/model_executor/layers/fused_moe/activation.py)."""
 
-PLACEMENTS = ("pre",)
-"""Norm placements that the layer template writes."""
 
-NEEDED = {
-    "vllm/model_executor/layers/attention": "Attention",
-    "vllm/model_executor/models/utils.py": "WeightsMapper",
-}
-"""What the template relies on in the target tree."""
+def norm_call(norm: NormSpec, size: str, prefix: str = "") -> str:
+    """Return how an adapter makes a norm.
+
+    Raises:
+        NotUnderstood: there is no idiom for its form.
+    """
+    if norm.form not in NORMS:
+        raise NotUnderstood(f"no idiom yet for the norm form {norm.form!r}", norm.source)
+    return NORMS[norm.form].format(size=size, eps=norm.eps.code, prefix=prefix)

@@ -3,50 +3,124 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from scaffold.checkpoint.files import read_bytes
+from scaffold.checkpoint.text import shown
 from scaffold.errors import CheckpointError
 
-MAX_BYTES = 200_000_000
-"""The index of a 92,000-tensor checkpoint has 9 MB; a config some kilobytes."""
+MAX_BYTES = 32_000_000
+"""A config has some kilobytes; the largest tokenizer configs some megabytes."""
+SMALL_BYTES = 10_000_000
+"""A document of this size takes less than 300 MB whatever is in it."""
+MAX_VALUES = 8_000_000
+"""Commas in a document: what a header of 100 MB with a million tensors has, and what keeps memory bounded."""
+MAX_DEPTH = 64
+"""Levels of lists and objects; a published config has six."""
+MAX_CONTAINERS = 2_500_000
+"""Lists and objects in a document; a tensor in a header takes three."""
 
 
-def read_object(path: Path, purpose: str) -> dict[str, Any]:
-    """Read a JSON object.
+def read_object(path: Path, purpose: str, limit: int = MAX_BYTES) -> dict[str, Any]:
+    """Read a JSON object from a file of a checkpoint.
 
     Args:
-        path: the file.
+        path: the file, directly in the checkpoint's directory.
         purpose: what the file is, for the message ("the model's config").
+        limit: the largest size in bytes.
 
     Raises:
-        CheckpointError: the file is missing, too large, no JSON, or no object.
+        CheckpointError: the file is missing, outside of its directory, too large, no JSON, or no object.
     """
-    where, expected = path.name, f"a JSON object, {purpose}"
+    expected = f"a JSON object, {purpose}"
     remedy = f"download {path.name} again, or pass the directory of a complete checkpoint"
-    if not path.is_file():
-        raise CheckpointError("no such file", where=str(path), expected=expected, remedy=remedy)
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise CheckpointError(f"{size:,} bytes", where=where, expected=expected, remedy=remedy)
-    return parse_object(path.read_bytes(), where, expected, remedy)
+    return parse_object(read_bytes(path.parent, path.name, expected, limit), path.name, expected, remedy)
 
 
 def parse_object(data: bytes, where: str, expected: str, remedy: str) -> dict[str, Any]:
     """Parse the bytes of a JSON object; duplicate keys are an error, as readers would disagree on them.
 
+    ``Infinity`` is taken, as Python's own ``json`` writes it and configs of published models have it
+    (Mamba-2: ``"time_step_limit": [0.0, Infinity]``); the boundary of the config refuses it for keys that are used.
+
     Raises:
-        CheckpointError: no JSON, no object, nested too deeply, or a key twice.
+        CheckpointError: no UTF-8, no JSON, no object, nested too deeply, too many values, or a key twice.
     """
     try:
-        value = json.loads(data, object_pairs_hook=_unique)
+        value = careful(decoded(data))
     except (ValueError, RecursionError) as error:
-        found = f"invalid JSON ({error})"
-        raise CheckpointError(found, where=where, expected=expected, remedy=remedy) from error
+        raise invalid(error, where, expected, remedy) from error
     if not isinstance(value, dict):
-        found = f"a JSON {type(value).__name__}"
-        raise CheckpointError(found, where=where, expected=expected, remedy=remedy)
+        raise CheckpointError(f"a JSON {type(value).__name__}", where=where, expected=expected, remedy=remedy)
     return value
+
+
+def decoded(data: bytes) -> str:
+    """Return the text of a JSON document that is small enough to be parsed in bounded memory.
+
+    Raises:
+        ValueError: it is no UTF-8, or has too many values.
+    """
+    large = len(data) > SMALL_BYTES
+    if large and (data.count(b",") > MAX_VALUES or data.count(b"[") + data.count(b"{") > MAX_CONTAINERS):
+        raise ValueError("more values than any checkpoint has")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"no UTF-8 at byte {error.start:,}") from None
+
+
+def careful(text: str, refuse: Callable[[str], Any] | None = None) -> Any:
+    """Parse JSON and see to duplicate keys and to strings that are no text.
+
+    Args:
+        text: the document.
+        refuse: called with a literal ``NaN``, ``Infinity`` or ``-Infinity``.
+
+    Raises:
+        ValueError: no JSON, a key twice, too many levels, or half of a surrogate pair, which no UTF-8 can hold.
+        RecursionError: it is nested too deeply.
+    """
+    value = json.loads(text, object_pairs_hook=_unique, parse_constant=refuse)
+    _check_depth(value)
+    if "\\u" in text:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("an escape \\ud800 to \\udfff that is half of a pair") from None
+    return value
+
+
+def no_such_number(literal: str) -> Any:
+    """Refuse a literal where only whole numbers have a meaning.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(f"the number {literal[:40]}")
+
+
+def invalid(error: Exception, where: str, expected: str, remedy: str) -> CheckpointError:
+    """Return the error of a document that is no JSON."""
+    reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return CheckpointError(f"invalid JSON ({reason})", where=where, expected=expected, remedy=remedy)
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for container in level
+            if isinstance(container, (dict, list))
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return
+    raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -54,5 +128,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice!r} twice")
+        raise ValueError(f"the key {shown(twice)} twice")
     return result

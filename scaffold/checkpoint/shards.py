@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
+import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any, NoReturn
 
-from scaffold.checkpoint.headers import TensorHeader, read_headers
-from scaffold.checkpoint.jsonfile import read_object
+from scaffold.checkpoint.files import has_file, read_bytes
+from scaffold.checkpoint.headers import Forms, TensorHeader, header, read_shard
+from scaffold.checkpoint.jsonfile import decoded, no_such_number, parse_object
+from scaffold.checkpoint.text import shown
 from scaffold.errors import CheckpointError
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
-_SHARD_NAME = re.compile(r"[^/\\\x00]+\.safetensors")
+MAX_INDEX_BYTES = 200_000_000
+"""The index of a 92,000-tensor checkpoint has 9 MB."""
+_SHARD_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,240}\.safetensors")
+REMEDY = "download index and shards again, from one revision"
+BINS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.h5", "*.msgpack")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of a checkpoint, as their headers describe them."""
+
+    forms: Forms
+    """Name → form of every tensor; forms are shared, so that this is quick to make at any size."""
+    shards: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What lies beside the shards and was left out."""
+    digest: str
+    """SHA-256 over each shard's name, size, time of change and header."""
+
+    @cached_property
+    def tensors(self) -> dict[str, TensorHeader]:
+        """Name → header of every tensor."""
+        with without_collection():
+            return {name: header(name, form) for name, form in self.forms.items()}
 
 
 def read_tensors(directory: Path) -> dict[str, TensorHeader]:
     """Return the headers of all tensors by name.
+
+    Raises:
+        CheckpointError: as `read_weights`.
+    """
+    return read_weights(directory).tensors
+
+
+def read_weights(directory: Path) -> Weights:
+    """Read the headers of all tensors.
 
     The index decides which files belong if there is one; else ``model.safetensors``; else all ``*.safetensors``
     but the ``consolidated*`` ones, which hold the same weights in another layout.
@@ -24,26 +66,48 @@ def read_tensors(directory: Path) -> dict[str, TensorHeader]:
         CheckpointError: a shard is missing, damaged, or outside of the directory; index and shards disagree; a
             tensor is in two shards; there are no safetensors files.
     """
-    index = _read_index(directory) if (directory / INDEX).is_file() else None
-    names = sorted(set(index.values())) if index is not None else _files(directory)
-    tensors: dict[str, TensorHeader] = {}
-    for name in names:
-        for tensor in read_headers(_shard_path(directory, name)):
-            if tensor.name in tensors:
-                raise CheckpointError(
-                    f"the tensor {tensor.name!r} a second time",
-                    where=name,
-                    expected=f"it in {tensors[tensor.name].shard} only",
-                    remedy="remove the shards that do not belong to this checkpoint",
-                )
-            tensors[tensor.name] = tensor
-    if index is not None:
-        _check_index(index, tensors)
-    return tensors
+    with without_collection():
+        index = _read_index(directory) if has_file(directory, INDEX) else None
+        names = _files(directory) if index is None else _shards_of(index)
+        forms: dict[str, Any] = dict.fromkeys(index or ())
+        expected = "a safetensors file" if index is None else f"all shards that {INDEX} names"
+        digest = hashlib.sha256()
+        count = 0
+        for name in names:
+            shard = read_shard(directory / name, expected)
+            digest.update(f"{name}\0{shard.file_bytes}\0{shard.modified_ns}\0".encode())
+            digest.update(shard.raw)
+            forms.update(shard.forms)
+            count += len(shard.forms)
+        # The forms now lie in the order of the index
+        if count != len(forms) or (index is not None and [f and f[3] for f in forms.values()] != list(index.values())):
+            _disagree(directory, names, index)
+    if not forms:
+        raise CheckpointError(
+            "no tensors", where=", ".join(names), expected="the weights of a model", remedy="download the shards again"
+        )
+    return Weights(forms, tuple(names), tuple(_notes(directory, set(names))), digest.hexdigest())
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Keep Python from looking for cycles in hundreds of thousands of new values: there are none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _read_index(directory: Path) -> dict[str, str]:
-    weight_map = read_object(directory / INDEX, "the index of the shards").get("weight_map")
+    purpose = "the index of the shards"
+    raw = read_bytes(directory, INDEX, f"a JSON object, {purpose}", MAX_INDEX_BYTES)
+    weight_map = _fast_index(raw)
+    if weight_map is None:
+        document = parse_object(raw, INDEX, f"a JSON object, {purpose}", "download the index again")
+        weight_map = document.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(
             "no weight_map",
@@ -51,62 +115,128 @@ def _read_index(directory: Path) -> dict[str, str]:
             expected="an object from tensor names to shard names",
             remedy="download the index again",
         )
-    for tensor, shard in weight_map.items():
-        if not isinstance(shard, str) or not _SHARD_NAME.fullmatch(shard):
-            raise CheckpointError(
-                f"the shard name {shard!r} of {tensor!r}"[:300],
-                where=INDEX,
-                expected="the name of a .safetensors file in the same directory",
-                remedy="download the index again; do not use a checkpoint from an unknown source",
-            )
     return weight_map
 
 
+def _shards_of(index: dict[str, str]) -> list[str]:
+    try:
+        names = set(index.values())
+    except TypeError:  # some value is no word
+        names = set()
+    if names and all(map(_is_shard_name, names)):
+        return sorted(names)
+    tensor, shard = next((t, s) for t, s in index.items() if not _is_shard_name(s))
+    raise CheckpointError(
+        f"the shard name {shown(shard)} of {shown(tensor)}",
+        where=INDEX,
+        expected="the name of a .safetensors file in the same directory",
+        remedy="download the index again; do not use a checkpoint from an unknown source",
+    )
+
+
+def _is_shard_name(value: Any) -> bool:
+    return isinstance(value, str) and _SHARD_NAME.fullmatch(value) is not None and value.isprintable()
+
+
+def _fast_index(raw: bytes) -> Any:
+    """Return the ``weight_map`` of an index without escapes and duplicate keys, else None.
+
+    As in headers, the number of quotes tells whether a key was written twice.
+    """
+    if b"\\" in raw:
+        return None
+    try:
+        document = json.loads(decoded(raw), parse_constant=no_such_number)
+        weight_map = document["weight_map"]
+        rest = sum(map(_quotes, (v for k, v in document.items() if k != "weight_map")))
+        quotes = 2 * len(document) + 4 * len(weight_map) + rest  # if all its values are words: `_shards_of` sees to it
+        return weight_map if raw.count(b'"') == quotes else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _quotes(value: Any) -> int:
+    if isinstance(value, str):
+        return 2
+    if isinstance(value, list):
+        return sum(map(_quotes, value))
+    return sum(2 + _quotes(v) for v in value.values()) if isinstance(value, dict) else 0
+
+
 def _files(directory: Path) -> list[str]:
-    if (directory / SINGLE).is_file():
+    if has_file(directory, SINGLE):
         return [SINGLE]
-    names = sorted(p.name for p in directory.glob("*.safetensors"))
+    names = _names(directory, "*.safetensors")
     names = [n for n in names if not n.startswith("consolidated")] or names
     if not names:
-        bins = sorted(p.name for p in directory.glob("*.bin"))
+        bins = [name for pattern in BINS for name in _names(directory, pattern)]
         raise CheckpointError(
-            f"no safetensors files{f', only {bins[0]} and its like' if bins else ''}",
+            f"no safetensors files{f', only {shown(bins[0])} and its like' if bins else ''}",
             where=str(directory),
             expected=f"{SINGLE}, or shards with {INDEX}",
-            remedy="convert the weights to safetensors; pickled .bin files are not read, as loading one runs code"
+            remedy="convert the weights to safetensors (https://huggingface.co/docs/safetensors/convert-weights, or "
+            "load the model with transformers in a place that you trust and call save_pretrained); "
+            "pickled files are not read, as loading one runs code"
             if bins
             else "pass the directory that holds the weights",
+        )
+    bad = next((name for name in names if not _is_shard_name(name)), None)
+    if bad is not None:
+        raise CheckpointError(
+            f"the file name {shown(bad)}",
+            where=str(directory),
+            expected="a name of printable characters",
+            remedy="remove the file, or rename it",
         )
     return names
 
 
-def _shard_path(directory: Path, name: str) -> Path:
-    path = directory / name
-    if not path.is_file():
-        raise CheckpointError(
-            f"no file {name}",
-            where=str(directory),
-            expected=f"all shards that {INDEX} names",
-            remedy="download the missing shard",
-        )
-    return path
+def _names(directory: Path, pattern: str) -> list[str]:
+    return sorted(path.name for path in directory.glob(pattern))
 
 
-def _check_index(index: dict[str, str], tensors: dict[str, TensorHeader]) -> None:
-    for name, shard in index.items():
-        if name not in tensors or tensors[name].shard != shard:
-            found = f"in {tensors[name].shard}" if name in tensors else "in no shard"
+def _notes(directory: Path, used: set[str]) -> Iterator[str]:
+    """Say which weight files lie beside the ones that are read."""
+    others = [name for name in _names(directory, "*.safetensors") if name not in used]
+    consolidated = [name for name in others if name.startswith("consolidated")]
+    if consolidated:
+        yield f"{len(consolidated)} consolidated*.safetensors left out: the same weights in the layout of the publisher"
+    rest = len(others) - len(consolidated)
+    if rest:
+        example = next(name for name in others if name not in consolidated)
+        yield f"{rest} safetensors files left out that do not belong to the model's weights, such as {shown(example)}"
+    pickled = _names(directory, "*.bin")
+    if pickled:
+        yield f"{len(pickled)} .bin files left out, such as {shown(pickled[0])}"
+
+
+def _disagree(directory: Path, names: list[str], index: dict[str, str] | None) -> NoReturn:
+    """Say what is wrong between the shards: they are read again, as it takes other tables to tell.
+
+    Raises:
+        CheckpointError: always.
+    """
+    found: dict[str, str] = {}
+    for shard in names:
+        for name in read_shard(directory / shard).forms:
+            if name in found:
+                raise CheckpointError(
+                    f"the tensor {shown(name)} a second time",
+                    where=shard,
+                    expected=f"it in {found[name]} only",
+                    remedy="remove the shards that do not belong to this checkpoint",
+                )
+            found[name] = shard
+    for name, shard in (index or {}).items():
+        if found.get(name) != shard:
+            where = f"in {found[name]}" if name in found else "in no shard"
             raise CheckpointError(
-                f"the tensor {name!r} {found}",
-                where=INDEX,
-                expected=f"it in {shard}",
-                remedy="download index and shards again, from one revision",
+                f"the tensor {shown(name)} {where}", where=INDEX, expected=f"it in {shard}", remedy=REMEDY
             )
-    extra = sorted(tensors.keys() - index.keys())
-    if extra:
-        raise CheckpointError(
-            f"{len(extra)} tensors in the shards that the index does not name, such as {extra[0]!r}",
-            where=INDEX,
-            expected="every tensor of the shards",
-            remedy="download index and shards again, from one revision",
-        )
+    extra = sorted(found.keys() - (index or {}).keys())
+    raise CheckpointError(
+        f"{len(extra)} tensors in the shards that the index does not name, such as {shown(extra[0])}",
+        where=INDEX,
+        expected="every tensor of the shards",
+        remedy=REMEDY,
+    )

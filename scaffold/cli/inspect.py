@@ -1,58 +1,108 @@
-"""``scaffold inspect``: the model spec, fact by fact."""
+"""``scaffold inspect``: what a checkpoint is, fact by fact, and what fits where."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from scaffold.checkpoint.read import read_checkpoint
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, python_option
-from scaffold.source.locate import find
-from scaffold.spec.facts import ModelSpec
-from scaffold.spec.read import read_spec
+
+if TYPE_CHECKING:
+    from scaffold.checkpoint.read import Checkpoint
+    from scaffold.checkpoint.verify.run import Verification
+    from scaffold.cli.inspection import Inspection, Registry
+    from scaffold.source.locate import ModelingSource
+    from scaffold.spec.facts import ModelSpec
+    from validators.engine import Engine
 
 
 @click.command("inspect")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--modeling", type=click.Path(path_type=Path), help="The model's Python source, if it is elsewhere.")
+@click.option("--vllm", type=click.Path(path_type=Path), help="A vLLM tree: what its registry knows of the model.")
+@click.option("--verify", is_flag=True, help="Read all tensor data: NaN, infinity, zeros, absurd numbers.")
+@click.option("--sums", is_flag=True, help="With --verify: SHA-256 of each shard, compared with sums that are there.")
 @python_option
 @reporting
-def command(output: Output, checkpoint: Path, **given: Any) -> None:
-    """Show what the model of CHECKPOINT is, each fact with its evidence, and what could not be determined."""
-    settings = Settings(given)
-    read = read_checkpoint(checkpoint)
+def command(output: Output, checkpoint: Path, verify: bool, sums: bool, **given: Any) -> int:
+    """Show what the model of CHECKPOINT is, what could not be determined, and on how many NPUs it fits.
+
+    With -v each fact is shown with its evidence. Exit code 1 with --verify: there is NaN, infinity, or a wrong sum.
+    """
+    from scaffold.checkpoint.shards import without_collection
+    from scaffold.cli.inspection import document, show
+
+    with without_collection():
+        found = _inspect(Settings(given), checkpoint)
+        if verify or sums:
+            found.verification = _verify(output, found.checkpoint, sums)
+        output.document(document(found))
+        show(output, found)
+    return 0 if found.verification is None or found.verification.holds else 1
+
+
+def _inspect(settings: Settings, path: Path) -> Inspection:
+    from scaffold.capacity.plan import plan
+    from scaffold.checkpoint.about import about
+    from scaffold.checkpoint.ascend_paths import DEQUANTISE
+    from scaffold.checkpoint.read import read_checkpoint
+    from scaffold.cli.inspection import Inspection
+    from scaffold.source.locate import find
+    from scaffold.spec.read import read_spec
+
+    read = read_checkpoint(path)
     engine = settings.engine()
-    source = find(
-        read.architecture,
-        read.model_type,
-        dict(read.auto_map),
-        read.path,
-        engine.transformers if engine else None,
-        settings.path("modeling"),
-    )
+    transformers = engine.transformers if engine else None
+    modeling = settings.path("modeling")
+    source = find(read.architecture, read.model_type, dict(read.auto_map), read.path, transformers, modeling)
     spec = read_spec(read, source)
-    rows = [(f.name, f.value, ", ".join(e.where for e in f.evidence if e.where)) for f in spec.facts]
-    output.table(str(checkpoint), ("fact", "value", "evidence"), rows)
-    if spec.holes:
-        output.table("Holes", ("what", "where"), [(hole.what, hole.evidence) for hole in spec.holes])
-    output.document(_document(spec))
+    known = about(read)
+    dequantise = any(answer.device == "A2" and answer.path == DEQUANTISE for answer in known.paths)
+    capacity = plan(read.text_config, known.patterns, dequantise, _proved(read, source, spec))
+    return Inspection(read, spec, known, capacity, _registry(settings, read, known.patterns, engine))
 
 
-def _document(spec: ModelSpec) -> dict[str, Any]:
-    return {
-        "architecture": spec.architecture,
-        "model_type": spec.model_type,
-        "modalities": list(spec.modalities),
-        "facts": [
-            {
-                "name": fact.name,
-                "value": fact.value,
-                "evidence": [{"kind": e.kind, "where": e.where} for e in fact.evidence],
-            }
-            for fact in spec.facts
-        ],
-        "holes": [{"where": h.where, "what": h.what, "evidence": h.evidence} for h in spec.holes],
-    }
+def _proved(read: Checkpoint, source: ModelingSource | None, spec: ModelSpec) -> Mapping[int, int] | None:
+    """Return the bytes per rank by the weight map, if one can be derived and proved for the sizes of a node."""
+    if spec.decoder is None:
+        return None
+    from scaffold.capacity.plan import RANKS
+    from scaffold.errors import ScaffoldError
+    from scaffold.source.errors import NotUnderstood
+    from scaffold.weights.of_checkpoint import weight_map_of
+    from scaffold.weights.prove import prove
+
+    try:
+        weight_map = weight_map_of(spec.decoder, read, source)
+    except (ScaffoldError, NotUnderstood):
+        return None
+    proof = prove(weight_map, read.tensors, (1,))
+    return prove(weight_map, read.tensors, RANKS).bytes_per_rank if proof.holds else None
+
+
+def _registry(settings: Settings, read: Checkpoint, patterns: Any, engine: Engine | None) -> Registry | None:
+    from scaffold.cli.inspection import Registry
+    from scaffold.roots.nearest import nearest
+    from scaffold.roots.registered import registry_facts
+    from scaffold.roots.vllm_tree import read_vllm_tree
+    from scaffold.settings import container_root
+
+    root = settings.path("vllm") or container_root("vllm")
+    if root is None:
+        return None
+    tree = read_vllm_tree(root)
+    near = nearest(patterns, tree.registry, engine.transformers) if engine and engine.transformers else ()
+    return Registry(root, registry_facts(tree, read.architecture), near)
+
+
+def _verify(output: Output, read: Checkpoint, sums: bool) -> Verification:
+    from scaffold.checkpoint.verify.run import verify
+    from scaffold.cli.progress import bar
+
+    total = sum((read.path / shard).stat().st_size for shard in read.weights.shards)
+    with bar(output, "verifying", total) as advance:
+        return verify(read.path, read.weights.shards, sums, advance)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from scaffold.adaptation import apply_plan, commit_plan
+from scaffold.adapter.context import module_name
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import (
     plan_document,
@@ -29,6 +30,7 @@ from scaffold.plan import NotPlanned, Plan, Request, make_plan
 from scaffold.roots.vllm_tree import REGISTRY
 from scaffold.strategy import NAMES
 from scaffold.validation import STAGES, preflight, validate
+from scaffold.weights.written import test_file
 from scaffold.workspace import Workspace
 from validators.engine import Engine, check_import_path
 
@@ -91,6 +93,7 @@ def command(
         return 0
     apply_plan(plan, workspace)
     output.progress(f"{len(plan.changes.paths)} file(s) written" if plan.changes.paths else "nothing to change")
+    _keep_weights_test(output, plan, workspace)
     if with_gates:
         verdicts = validate(workspace, plan.name, plan.checkpoint, required(engine), serving, STAGES, output.progress)
         show_verdicts(output, verdicts)
@@ -138,6 +141,18 @@ def _check_call(target: Target, dry_run: bool, goes_on: bool) -> None:
             expected="a placement in a source tree: gates and commit are about trees",
             remedy="leave them out; install the plugin and serve it",
         )
+
+
+def _keep_weights_test(output: Output, plan: Plan, workspace: Workspace) -> None:
+    """Write the test file of a generated adapter's weight rules into the work directory: it is not committed."""
+    if plan.weight_map is None:
+        return
+    text = test_file(plan.weight_map, plan.spec.architecture)
+    path, fresh = workspace.save_weights_test(plan.name, module_name(plan.checkpoint.model_type), text)
+    output.document({"weights_test": str(path)})
+    output.line(f"weight rules and their tests: {path}")
+    if not fresh:
+        output.line("  left as it was, which is not what these rules say now; remove it to get it anew")
 
 
 def _request(

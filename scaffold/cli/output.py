@@ -11,6 +11,8 @@ from typing import Any, ParamSpec
 
 import click
 
+from scaffold.checkpoint.text import printable
+
 SCHEMA = 1
 P = ParamSpec("P")
 
@@ -50,11 +52,12 @@ class Output:
         console = Console(file=sys.stderr if self.as_json else sys.stdout)
         if not console.is_terminal:
             console.width = 150
-        table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+        heading = Text(printable(title), style="bold")
+        table = Table(title=heading, title_justify="left", header_style="bold")
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+            table.add_row(*(Text(printable(cell), style=STYLES.get(cell, "")) for cell in row))
         console.print(table)
 
     def document(self, values: Mapping[str, Any]) -> None:
@@ -64,16 +67,18 @@ class Output:
     def finish(self) -> None:
         """Write the JSON document if it was asked for."""
         if self.as_json:
-            click.echo(json.dumps({"schema": SCHEMA, **self._document}, indent=2, ensure_ascii=False))
+            text = json.dumps({"schema": SCHEMA, **self._document}, indent=2, ensure_ascii=False)
+            # A file name that is no UTF-8 has half a surrogate pair in Python, and an escape of it in JSON
+            click.echo(text.encode("utf-8", "backslashreplace").decode())
 
     def error(self, error: Exception) -> None:
         """Say what was found, where, what was expected and what to do."""
         parts = {name: str(getattr(error, name)) for name in ("found", "where", "expected", "remedy")}
         self.document({"error": {"kind": getattr(error, "kind", type(error).__name__), **parts}})
         click.echo(
-            f"{click.style('error', fg='red', bold=True)}: {parts['where']}: {parts['found']}\n"
-            f"  expected: {parts['expected']}\n"
-            f"  remedy:   {parts['remedy']}",
+            f"{click.style('error', fg='red', bold=True)}: {printable(parts['where'])}: {printable(parts['found'])}\n"
+            f"  expected: {printable(parts['expected'])}\n"
+            f"  remedy:   {printable(parts['remedy'])}",
             err=True,
         )
 

@@ -7,45 +7,71 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scaffold.cli.adapter_check import show_adapter
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, python_option
 
 if TYPE_CHECKING:
     from scaffold.checkpoint.read import Checkpoint
     from scaffold.weights.findings import Proof
-    from scaffold.weights.rules import Rule, WeightMap
+    from scaffold.weights.rules import WeightMap
 
-DEFAULT_SIZES = "1,2,4,8,16"
+USUAL_SIZES = (1, 2, 4, 8, 16)
 
 
 @click.command("weights")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--tp", default=DEFAULT_SIZES, show_default=True, help="Tensor-parallel sizes to prove it for.")
+@click.option("--tp", help="Tensor-parallel sizes to prove it for (default: of 1, 2, 4, 8, 16 those that fit).")
 @click.option("--modeling", type=click.Path(path_type=Path), help="The model's Python source, if it is elsewhere.")
 @click.option("--rules", type=click.Path(path_type=Path), help="Your own rules: a Python file, see docs/weights.md.")
+@click.option("--emit", type=click.Path(path_type=Path), help="Write rules and their tests to this Python file.")
+@click.option("--adapter", type=click.Path(path_type=Path), help="Check an existing vLLM model file instead.")
+@click.option("--vllm", type=click.Path(path_type=Path), help="For --adapter: the tree (default: that of the file).")
 @python_option
 @reporting
-def command(output: Output, checkpoint: Path, rules: Path | None, **given: Any) -> int:
-    """Show where each tensor of CHECKPOINT goes, and prove it from the headers: no tensor data is read."""
+def command(
+    output: Output, checkpoint: Path, rules: Path | None, emit: Path | None, adapter: Path | None, **given: Any
+) -> int:
+    """Show where each tensor of CHECKPOINT goes, and prove it from the headers: no tensor data is read.
+
+    With --adapter: which tensors an existing vLLM model file would not take, and which of its parameters would stay
+    empty. The file is read, not run.
+    """
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.weights.prove import prove
+    from scaffold.weights.ranks import fitting_sizes
 
     settings = Settings(given)
-    sizes = settings.tensor_parallel_sizes()
+    asked = settings.tensor_parallel_sizes() if settings.get("tp") else None
     read = read_checkpoint(checkpoint)
+    if adapter is not None:
+        return show_adapter(output, settings, read, adapter)
     weight_map = _from_file(rules, read) if rules else _derived(settings, read)
+    sizes = asked or fitting_sizes(weight_map, USUAL_SIZES)
     proof = prove(weight_map, read.tensors, sizes)
     _show(output, read, weight_map, proof)
     output.document(_document(weight_map, proof))
+    if emit is not None:
+        _emit(output, emit, read, weight_map)
     return 0 if proof.holds else 1
+
+
+def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap) -> None:
+    from scaffold.errors import UsageError
+    from scaffold.weights.written import test_file
+
+    if path.exists():
+        raise UsageError("it is there already", where=str(path), expected="a new file", remedy="remove or rename it")
+    path.write_text(test_file(weight_map, read.architecture), encoding="utf-8")
+    output.document({"emitted": str(path)})
+    output.line(f"written: {path}; run it with: SCAFFOLD_CHECKPOINT={read.path} pytest {path}")
 
 
 def _derived(settings: Settings, read: Checkpoint) -> WeightMap:
     from scaffold.errors import Refused
     from scaffold.source.locate import find
     from scaffold.spec.read import read_spec
-    from scaffold.weights.derive import derive
-    from scaffold.weights.quantisation import quantisation_of
+    from scaffold.weights.of_checkpoint import weight_map_of
 
     engine = settings.engine()
     transformers = engine.transformers if engine else None
@@ -60,7 +86,7 @@ def _derived(settings: Settings, read: Checkpoint) -> WeightMap:
             expected="a model whose spec could be read, or rules of your own",
             remedy="pass the environment that has the source with --python, or rules with --rules (docs/weights.md)",
         )
-    return derive(spec.decoder, read.tensors, quantisation_of(read.config, read.tensors))
+    return weight_map_of(spec.decoder, read, source)
 
 
 def _from_file(path: Path, read: Checkpoint) -> WeightMap:
@@ -72,8 +98,16 @@ def _from_file(path: Path, read: Checkpoint) -> WeightMap:
 
     if not path.is_file():
         raise UsageError("no such file", where=str(path), expected="a Python file", remedy="correct --rules")
-    function = runpy.run_path(str(path)).get("weight_map")
-    weight_map = function(read.config) if callable(function) else None
+    try:
+        function = runpy.run_path(str(path)).get("weight_map")
+        weight_map = function(read.config) if callable(function) else None
+    except Exception as error:  # whatever the user's own code raises
+        raise UsageError(
+            f"{type(error).__name__}: {error}",
+            where=str(path),
+            expected="rules for this checkpoint's config",
+            remedy="correct the file, or pass the rules of this model",
+        ) from error
     if not isinstance(weight_map, WeightMap):
         raise UsageError(
             "no function weight_map(config) that returns a WeightMap",
@@ -92,9 +126,9 @@ def _show(output: Output, read: Checkpoint, weight_map: WeightMap, proof: Proof)
             "+".join(str(part.shard) for part in rule.parts if part.shard is not None),
             rule.transform_text(),
             str(rule.count or ""),
-            f"{_bytes(rule, read):,}",
+            f"{size:,}",
         )
-        for rule in weight_map.rules
+        for rule, size in zip(weight_map.rules, proof.bytes_per_rule)
     ]
     output.table(str(read.path), ("pattern", "target", "shard", "transform", "tensors", "bytes"), rows)
     ranks = [(str(tp), f"{size:,}", f"{size / 2**30:.2f}") for tp, size in proof.bytes_per_rank.items()]
@@ -103,10 +137,6 @@ def _show(output: Output, read: Checkpoint, weight_map: WeightMap, proof: Proof)
     for finding in proof.findings:
         output.line(f"  {finding}")
     output.line("the proof holds" if proof.holds else f"the proof fails: {len(proof.findings)} finding(s)")
-
-
-def _bytes(rule: Rule, read: Checkpoint) -> int:
-    return sum(read.tensors[name].num_bytes for name in rule.names() if name in read.tensors)
 
 
 def _document(weight_map: WeightMap, proof: Proof) -> dict[str, Any]:
@@ -121,13 +151,18 @@ def _document(weight_map: WeightMap, proof: Proof) -> dict[str, Any]:
             {
                 "source": rule.source,
                 "target": rule.target,
-                "shards": [part.shard for part in rule.parts],
+                "ranges": {name: [numbers.start, numbers.stop] for name, numbers in rule.ranges.items()},
                 "shape": None if rule.shape is None else list(rule.shape),
+                "axis": rule.axis,
+                "parts": [{"shard": part.shard, "size": part.size, "split": str(part.split)} for part in rule.parts],
                 "transform": rule.transform_text(),
+                "scale": rule.scale.name if rule.scale else None,
                 "tensors": rule.count,
+                "bytes": size,
+                "required": rule.required,
                 "reason": rule.reason,
             }
-            for rule in weight_map.rules
+            for rule, size in zip(weight_map.rules, proof.bytes_per_rule)
         ],
         "findings": [
             {

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scaffold.capacity.nodes import hardware_sentence, size_text, smallest_tensor_parallel
 from scaffold.checkpoint.read import Checkpoint
-from scaffold.delivery.capacity import hardware_sentence, size_text, smallest_tensor_parallel
 from scaffold.spec.facts import DecoderSpec, ExpertsSpec, ModelSpec
 
 TEST_LENGTH = 4096

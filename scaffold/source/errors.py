@@ -12,4 +12,8 @@ class NotUnderstood(Exception):  # noqa: N818 - it becomes a hole, it is no fail
 
     def at(self, where: str) -> NotUnderstood:
         """Return the same with a place, unless the innermost place is known already."""
-        return self if self.where else NotUnderstood(self.what, where)
+        return self if self.where else type(self)(self.what, where)
+
+
+class Raised(NotUnderstood):
+    """An exception that Python itself would raise here, too: the source's own ``try`` may handle it."""

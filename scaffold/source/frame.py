@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.errors import NotUnderstood, Raised
 from scaffold.source.objects import External, Function, SourceClass, SuperProxy
 from scaffold.source.syntax import SourceFile
 from scaffold.source.tensors import Tensor, in_place
@@ -31,6 +31,8 @@ UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
 }  # fmt: skip
 LARGEST_RESULT = 10_000_000
 """Bound on sequences and powers, so that no expression of an untrusted file eats memory or time."""
+LARGEST_INT = 10_000
+"""Bits of a whole number; those of a model have 64."""
 
 
 class Returned(Exception):  # noqa: N818 - control flow
@@ -82,6 +84,8 @@ class Frame:
                 raise
             except RecursionError as error:
                 raise NotUnderstood("code nested too deeply", self.file.lines(statement)) from error
+            except (KeyError, IndexError, AttributeError) as error:
+                raise Raised(f"{type(error).__name__}: {error}", self.file.lines(statement)) from error
             except Exception as error:  # whatever else the arithmetic of an odd source raises
                 what = f"{type(error).__name__}: {error}"
                 raise NotUnderstood(what, self.file.lines(statement)) from error
@@ -103,6 +107,7 @@ class Frame:
         target = _as_load(node.target)
         left, right = self.value(target), self.value(node.value)
         function = BINARY[type(node.op)]
+        _bound(node.op, left, right)
         if isinstance(left, Tensor):
             self.assign(node.target, in_place(left, right, function))
         else:
@@ -125,7 +130,7 @@ class Frame:
 
     def do_Raise(self, node: ast.Raise) -> None:  # noqa: N802
         said = ast.unparse(node.exc) if node.exc else "an error"
-        raise NotUnderstood(f"source that raises {said[:120]}", self.file.lines(node))
+        raise Raised(f"source that raises {said[:120]}", self.file.lines(node))
 
     def do_If(self, node: ast.If) -> None:  # noqa: N802
         self.run(node.body if self.value(node.test) else node.orelse)
@@ -141,6 +146,39 @@ class Frame:
                 return
         self.run(node.orelse)
 
+    def do_While(self, node: ast.While) -> None:  # noqa: N802
+        while self.value(node.test):
+            self.interpreter.step(self.file, node)
+            try:
+                self.run(node.body)
+            except Continued:
+                continue
+            except Broke:
+                return
+        self.run(node.orelse)
+
+    def do_Try(self, node: ast.Try) -> None:  # noqa: N802
+        try:
+            self.run(node.body)
+        except Raised as error:
+            if not node.handlers:
+                raise
+            handler = node.handlers[0]
+            if handler.name:
+                self.names[handler.name] = str(error)
+            self.run(handler.body)
+        else:
+            self.run(node.orelse)
+        finally:
+            self.run(node.finalbody)
+
+    def do_Import(self, node: ast.Import) -> None:  # noqa: N802
+        for alias in node.names:
+            top = alias.name.split(".")[0]
+            if top not in ("torch", "math", "numpy", "transformers"):
+                raise Raised(f"ImportError: {alias.name}", self.file.lines(node))
+            self.names[alias.asname or top] = External(alias.name if alias.asname else top)
+
     def do_With(self, node: ast.With) -> None:  # noqa: N802 - no_grad, autocast, nullcontext change no value
         self.run(node.body)
 
@@ -153,25 +191,25 @@ class Frame:
                 self.names.pop(target.id, None)
 
     def do_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802
+        module = "." * node.level + (node.module or "")
         for alias in node.names:
-            self.names[alias.asname or alias.name] = External(f"{node.module}.{alias.name}")
+            found = self.interpreter.imported(self.file, f"{module}.{alias.name}")
+            self.names[alias.asname or alias.name] = found
 
     def assign(self, target: ast.expr, value: Any) -> None:
         """Bind a value to a target."""
         if isinstance(target, ast.Name):
             self.names[target.id] = value
         elif isinstance(target, (ast.Tuple, ast.List)):
-            items = list(self.interpreter.iterate(value))
-            if any(isinstance(t, ast.Starred) for t in target.elts):
-                raise NotUnderstood("a starred assignment")
+            items = _gather(target.elts, list(self.interpreter.iterate(value)))
             if len(items) != len(target.elts):
                 raise NotUnderstood(f"{len(items)} values for {len(target.elts)} names")
             for part, item in zip(target.elts, items):
-                self.assign(part, item)
+                self.assign(part.value if isinstance(part, ast.Starred) else part, item)
         elif isinstance(target, ast.Attribute):
             self.interpreter.set_attribute(self.value(target.value), target.attr, value)
         elif isinstance(target, ast.Subscript):
-            self.value(target.value)[self.value(target.slice)] = value
+            self.interpreter.set_item(self.value(target.value), self.value(target.slice), value)
         else:
             raise NotUnderstood(f"an assignment to {type(target).__name__}")
 
@@ -321,11 +359,29 @@ class Frame:
         yield from nest(0)
 
 
+def _gather(targets: list[ast.expr], items: list[Any]) -> list[Any]:
+    """Return the items with those that a starred target takes put into one list."""
+    starred = next((i for i, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
+    if starred is None:
+        return items
+    behind = len(targets) - starred - 1
+    end = len(items) - behind
+    return [*items[:starred], items[starred:end], *items[end:]]
+
+
 def _as_load(target: ast.expr) -> ast.expr:
     return ast.parse(ast.unparse(target), mode="eval").body
 
 
 def _bound(op: ast.operator, left: Any, right: Any) -> None:
+    """Check an operation before it is carried out: repeated, each may double what it makes."""
+    sequences = (str, list, tuple)
+    if isinstance(left, int) and isinstance(right, int) and max(left.bit_length(), right.bit_length()) > LARGEST_INT:
+        raise NotUnderstood(f"a whole number of more than {LARGEST_INT:,} bits")
+    if isinstance(op, ast.Add) and isinstance(left, sequences) and isinstance(right, sequences):
+        if len(left) + len(right) > LARGEST_RESULT:
+            raise NotUnderstood("a sequence of more than ten million elements")
+        return
     if isinstance(op, (ast.Pow, ast.LShift)) and isinstance(left, int) and isinstance(right, int):
         if abs(right) > 64:
             raise NotUnderstood(f"a power with the exponent {right}")

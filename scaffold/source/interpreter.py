@@ -10,33 +10,30 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from scaffold.source import externals, torch_ops
-from scaffold.source.config_object import Config
+from scaffold.source import attributes, externals
+from scaffold.source.attributes import kind_of
+from scaffold.source.config_object import Config, PerLayerConfigs, is_config_class, make
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.frame import LARGEST_RESULT, Frame, Returned
-from scaffold.source.layers import LAYERS, Layer, ModuleList, Sequential
-from scaffold.source.objects import Event, External, Function, Module, SourceClass, SuperProxy
+from scaffold.source.layers import LAYERS, Layer, ModuleDict, ModuleList, Sequential
+from scaffold.source.objects import Event, External, Function, Module, SourceClass
+from scaffold.source.operations import Operation, keep, recording, tensors_in
+from scaffold.source.special import SPECIAL, ActivationTable, ModelOutput, Partial
 from scaffold.source.syntax import SourceFile
-from scaffold.source.tensors import Dtype, Tensor
+from scaffold.source.tensors import Tensor
 
 MAX_STEPS = 2_000_000
 MAX_DEPTH = 60
+MAX_RECORDED = 150_000_000
+"""Elements of all tensors that a run may make: every one of them is kept, in the record of the run."""
 ATTENTION_FUNCTIONS = ("eager_attention_forward",)
+KNOWN_DECORATORS = ("property", "staticmethod", "classmethod", "cached_property", "contextmanager", "wraps")
 Resolve = Callable[[SourceFile, str], "tuple[SourceFile, str] | None"]
 """From a file and a dotted import to the file that defines it and its name there, or None for outside."""
-
-CONTAINER_METHODS: dict[type, tuple[str, ...]] = {
-    dict: ("get", "items", "keys", "values", "pop", "update", "setdefault", "copy"),
-    list: ("append", "extend", "index", "count", "insert", "copy"),
-    tuple: ("index", "count"),
-    set: ("add", "union"),
-    str: ("split", "startswith", "endswith", "lower", "upper", "replace", "join", "strip"),
-}
 
 
 class Interpreter:
@@ -46,6 +43,8 @@ class Interpreter:
         self.rng = np.random.default_rng(seed)
         self.resolve = resolve
         self.steps = 0
+        self.recorded = 0
+        self._at: tuple[SourceFile, ast.AST] | None = None
         self.depth = 0
         self.watched: list[Event] = []
         self._open: list[Event] = []
@@ -60,6 +59,7 @@ class Interpreter:
             NotUnderstood: the budget is used up.
         """
         self.steps += 1
+        self._at = (file, node)
         if self.steps > MAX_STEPS:
             raise NotUnderstood(f"more than {MAX_STEPS:,} steps", file.lines(node))
 
@@ -88,23 +88,27 @@ class Interpreter:
             bases = [frame.value(base) for base in node.bases]
             return SourceClass(file, node, tuple(b for b in bases if isinstance(b, (SourceClass, External))))
         if isinstance(node, ast.FunctionDef):
-            return Function(file, node, {})
-        if isinstance(node, ast.Assign):
+            return self._function(file, node)
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             return Frame(self, file, {}, {}).value(node.value)
         if name in file.imports:
-            return self._imported(file, file.imports[name])
+            return self.imported(file, file.imports[name])
+        if name == "__name__":
+            return file.shown
         if name in externals.BUILTINS:
             return externals.BUILTINS[name]
-        if name in externals.SPECIAL:
+        if name in SPECIAL:
             return External(name)
         raise NotUnderstood(f"the name {name!r}", file.shown)
 
-    def _imported(self, file: SourceFile, dotted: str) -> Any:
+    def imported(self, file: SourceFile, dotted: str) -> Any:
+        """Return what an import brings: a definition of a file that is followed, or a name from outside."""
         last = dotted.rpartition(".")[2]
-        if last in externals.TABLES:
-            return externals.TABLES[last]
+        table = externals.table(self, file, dotted)
+        if table is not None:
+            return table
         found = self.resolve(file, dotted)
-        if found is not None and last not in externals.SPECIAL:
+        if found is not None and last not in SPECIAL:
             return self.global_name(*found)
         return External(dotted.lstrip("."))
 
@@ -116,84 +120,72 @@ class Interpreter:
         Raises:
             NotUnderstood: there is no such attribute, or it is none that source may see.
         """
-        for kind, look_up in ATTRIBUTES:
-            if isinstance(value, kind):
-                return look_up(self, value, name)
-        raise NotUnderstood(f"the attribute {name!r} of {_kind(value)}")
+        return attributes.look_up(self, value, name)
 
-    def _source_class_attribute(self, cls: SourceClass, name: str) -> Any:
-        found = cls.method(name)
-        if found:
-            return Function(found[0].file, found[1], {}, None, found[0])
-        return self._class_value(cls, name)
-
-    def _module_attribute(self, module: Module, name: str) -> Any:
-        if name in module.attributes:
-            return module.attributes[name]
-        if module.cls is not None:
-            found = module.cls.method(name)
-            if found:
-                return self._bind(module, *found)
-            if name in BASE_METHODS:
-                return lambda *args, **kwargs: BASE_METHODS[name](self, module, *args, **kwargs)
-            if name in BASE_ATTRIBUTES:
-                return BASE_ATTRIBUTES[name]
-            return self._class_value(module.cls, name)
-        if name == "forward":
-            return module
-        if name in BASE_METHODS:
-            return lambda *args, **kwargs: BASE_METHODS[name](self, module, *args, **kwargs)
-        raise NotUnderstood(f"the attribute {name!r} of {module.kind}")
-
-    def _bind(self, module: Module, owner: SourceClass, node: ast.FunctionDef) -> Any:
-        decorators = {d.id for d in node.decorator_list if isinstance(d, ast.Name)}
-        static = "staticmethod" in decorators
-        function = Function(owner.file, node, {}, None if static else module, owner)
-        if "property" in decorators:
+    def bound(self, receiver: Any, owner: SourceClass, node: ast.FunctionDef) -> Any:
+        """Return a method bound to its receiver, or the value of a property."""
+        function = self._function(owner.file, node, owner)
+        names = {ast.unparse(d).rpartition(".")[2] for d in node.decorator_list}
+        if "staticmethod" not in names:
+            function.receiver = owner if "classmethod" in names else receiver
+        if names & {"property", "cached_property"}:
             return self.call(function, [], {}, owner.file.lines(node))
         return function
 
-    def _class_value(self, cls: SourceClass, name: str) -> Any:
-        if name == "__name__":
-            return cls.name
-        for one in cls.ancestry():
-            if not isinstance(one, SourceClass):
-                continue
-            for statement in one.node.body:
-                for target, value in _class_assignments(statement):
-                    if target == name and value is not None:
-                        return Frame(self, one.file, {}, {}).value(value)
-        raise NotUnderstood(f"the attribute {name!r} of {cls.name}")
+    def _function(self, file: SourceFile, node: ast.FunctionDef, owner: SourceClass | None = None) -> Function:
+        """Return a function with those of its decorators applied that are source themselves.
 
-    def _super_attribute(self, proxy: SuperProxy, name: str) -> Any:
-        ancestry = proxy.instance.cls.ancestry()
-        for cls in ancestry[ancestry.index(proxy.owner) + 1 :]:
-            if isinstance(cls, SourceClass):
-                for statement in cls.node.body:
-                    if isinstance(statement, ast.FunctionDef) and statement.name == name:
-                        return Function(cls.file, statement, {}, proxy.instance, cls)
-            elif cls.name in LAYERS and name in ("__init__", "forward"):
-                raise NotUnderstood(f"a subclass of torch.nn.{cls.name}")
-        if name in BASE_METHODS:
-            return lambda *args, **kwargs: BASE_METHODS[name](self, proxy.instance, *args, **kwargs)
-        raise NotUnderstood(f"super().{name}")
+        All others (kernels, documentation, capturing of outputs, compilation) change no value at inference.
+        """
+        function = Function(file, node, {}, None, owner)
+        for decorator in reversed(node.decorator_list):
+            if isinstance(decorator, ast.Name) and decorator.id not in KNOWN_DECORATORS:
+                applied = self.global_name(file, decorator.id)
+                if isinstance(applied, Function):
+                    function = self.call_function(applied, [function], {})
+        return function
+
+    def extend_layer(self, instance: Module, base: External, *args: Any, **kwargs: Any) -> None:
+        """Make an instance of a source class one of PyTorch's own layers, too: they share their attributes."""
+        layer = LAYERS[base.name](self.rng, *args, **kwargs)
+        instance.attributes.update(layer.attributes)
+        layer.attributes = instance.attributes
+        instance.builtin = layer
 
     def set_attribute(self, value: Any, name: str, new: Any) -> None:
-        """Set an attribute of a module."""
+        """Set an attribute of a module or a config."""
+        if isinstance(value, Config):
+            value.store(self, name, new)
+            return
         if not isinstance(value, Module):
-            raise NotUnderstood(f"an attribute set on {_kind(value)}")
+            raise NotUnderstood(f"an attribute set on {kind_of(value)}")
         value.attributes[name] = new
 
     def item(self, value: Any, key: Any) -> Any:
         """Return ``value[key]``."""
-        if isinstance(value, ModuleList):
-            items = value.items
+        if isinstance(value, Module) and isinstance(value.builtin or value, ModuleList):
+            items = [child for _, child in value.children()]
             return items[key] if isinstance(key, slice) else items[int(key)]
+        if isinstance(value, Module) and isinstance(value.builtin or value, ModuleDict):
+            return value.attributes[key]
         if isinstance(value, (External, SourceClass)):
             return value  # a subscripted type
-        if isinstance(value, externals.ModelOutput):
+        if isinstance(value, ModelOutput):
             return value.field(key)
+        if isinstance(value, PerLayerConfigs):
+            return value[key]
+        if isinstance(value, ActivationTable):
+            return value.activation(self, key)
         return value[int(key) if isinstance(key, Tensor) and isinstance(value, (list, tuple)) else key]
+
+    def set_item(self, value: Any, key: Any, new: Any) -> None:
+        """Set ``value[key]``."""
+        if isinstance(value, Module) and isinstance(value.builtin or value, (ModuleList, ModuleDict)):
+            value.attributes[str(key)] = new
+        elif isinstance(value, (dict, list, Tensor)):
+            value[int(key) if isinstance(key, Tensor) and isinstance(value, list) else key] = new
+        else:
+            raise NotUnderstood(f"an item set on {kind_of(value)}")
 
     def iterate(self, value: Any) -> Iterable[Any]:
         """Return what a loop over the value goes through.
@@ -201,15 +193,15 @@ class Interpreter:
         Raises:
             NotUnderstood: it cannot be looped over, or is too long.
         """
-        if isinstance(value, ModuleList):
-            return value.items
+        if isinstance(value, Module) and isinstance(value.builtin or value, ModuleList):
+            return [child for _, child in value.children()]
         if isinstance(value, range) and len(value) > LARGEST_RESULT:
             raise NotUnderstood(f"a loop of {len(value):,} rounds")
         if isinstance(value, (list, tuple, range, dict, set, str, Tensor, enumerate, zip, reversed)):
             return value
         if type(value).__name__ in ("dict_items", "dict_keys", "dict_values"):
             return list(value)
-        raise NotUnderstood(f"a loop over {_kind(value)}")
+        raise NotUnderstood(f"a loop over {kind_of(value)}")
 
     # --- calls
 
@@ -225,13 +217,17 @@ class Interpreter:
             return self.instantiate(function, args, kwargs)
         if isinstance(function, Module):
             return self._call_module(function, args, kwargs, where)
+        if isinstance(function, Partial):
+            return self.call(function.function, [*function.args, *args], {**function.kwargs, **kwargs}, where)
         if isinstance(function, External):
             return externals.call(self, function, args, kwargs, where)
         if callable(function):
+            if any(isinstance(argument, range) and len(argument) > LARGEST_RESULT for argument in args):
+                raise NotUnderstood("a range of more than ten million numbers", where)
             if function in (range, list, tuple, sum, sorted, set) and args:
                 args = [self.iterate(args[0]) if function is not range else args[0], *args[1:]]
             return function(*args, **kwargs)
-        raise NotUnderstood(f"a call of {_kind(function)}", where)
+        raise NotUnderstood(f"a call of {kind_of(function)}", where)
 
     def call_function(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run a function of the source."""
@@ -242,6 +238,7 @@ class Interpreter:
         names = self._bind_arguments(function, args, kwargs)
         frame = Frame(self, function.file, names, function.closure, function.owner, function.receiver)
         self.depth += 1
+        at = self._at
         try:
             if isinstance(function.node, ast.Lambda):
                 return frame.value(function.node.body)
@@ -250,6 +247,7 @@ class Interpreter:
             return returned.value
         finally:
             self.depth -= 1
+            self._at = at
         return None
 
     def _bind_arguments(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -281,29 +279,40 @@ class Interpreter:
             raise NotUnderstood(f"{function.name} without {sorted(missing)[0]!r}", where)
         return bound
 
-    def instantiate(self, cls: SourceClass, args: list[Any], kwargs: dict[str, Any]) -> Module:
-        """Make an instance of a source class by its own ``__init__``."""
+    def instantiate(self, cls: SourceClass, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Make an instance of a source class: a module by its own ``__init__``, a config, or a model output."""
+        if is_config_class(cls):
+            return make(self, cls, kwargs)
+        if any(isinstance(base, External) and "Output" in base.name for base in cls.ancestry()):
+            return ModelOutput(kwargs)
         instance = Module(cls)
         found = cls.method("__init__")
+        layer = next((b for b in cls.ancestry() if isinstance(b, External) and b.name in LAYERS), None)
         if found:
             self.call_function(Function(found[0].file, found[1], {}, instance, found[0]), args, kwargs)
+        elif layer is not None:
+            self.extend_layer(instance, layer, *args, **kwargs)
         return instance
 
     def _call_module(self, module: Module, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
         with self.watch(module.kind, module, args, kwargs, where) as event:
-            if isinstance(module, Sequential):
-                event.output = args[0]
-                for child in module.items:
-                    event.output = self.call(child, [event.output], {}, where)
-            elif isinstance(module, Layer):
-                event.output = module.forward(*args, **kwargs)
-            elif module.cls is not None:
-                found = module.cls.method("forward")
-                if found is None:
-                    raise NotUnderstood(f"{module.kind} has no forward", where)
-                function = Function(found[0].file, found[1], {}, module, found[0])
-                event.output = self.call_function(function, args, kwargs)
+            event.output = self._forward(module, args, kwargs, where)
         return event.output
+
+    def _forward(self, module: Module, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
+        if isinstance(module, Sequential):
+            output = args[0]
+            for child in module.items:
+                output = self.call(child, [output], {}, where)
+            return output
+        if isinstance(module, Layer):
+            return module.forward(*args, **kwargs)
+        found = module.cls.method("forward") if module.cls is not None else None
+        if found is not None:
+            return self.call(self.bound(module, *found), args, kwargs, where)
+        if isinstance(module.builtin, Layer):
+            return module.builtin.forward(*args, **kwargs)
+        raise NotUnderstood(f"{module.kind} has no forward", where)
 
     @contextmanager
     def watch(
@@ -311,98 +320,27 @@ class Interpreter:
     ) -> Iterator[Event]:
         """Record a call, with all that happens inside it."""
         event = Event(name, module, tuple(args), kwargs, where)
-        (self._open[-1].inside if self._open else self.watched).append(event)
+        if self._open:
+            self._open[-1].add(event)
+        else:
+            self.watched.append(event)
         self._open.append(event)
+        keep(event)
         try:
-            yield event
+            with recording(self):
+                yield event
         finally:
             self._open.pop()
+            keep(event)
 
+    def record(self, operation: Operation) -> None:
+        """Note an operation in the innermost open call, with the statement that it stands in.
 
-def _class_assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
-    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-        yield statement.target.id, statement.value
-    elif isinstance(statement, ast.Assign):
-        for target in statement.targets:
-            if isinstance(target, ast.Name):
-                yield target.id, statement.value
-
-
-def _kind(value: Any) -> str:
-    return value.dotted if isinstance(value, External) else type(value).__name__
-
-
-def _base_init(interpreter: Interpreter, module: Module, *args: Any, **_: Any) -> None:
-    """``PreTrainedModel.__init__`` keeps the config; ``nn.Module.__init__`` keeps nothing."""
-    if args:
-        module.attributes["config"] = args[0]
-
-
-def _register_buffer(interpreter: Interpreter, module: Module, name: str, tensor: Any, persistent: bool = True) -> None:
-    if isinstance(tensor, Tensor):
-        tensor = externals.buffer(interpreter, tensor) if persistent else Tensor(tensor.a, "transient")
-    module.attributes[name] = tensor
-
-
-def _register_parameter(interpreter: Interpreter, module: Module, name: str, tensor: Any) -> None:
-    module.attributes[name] = tensor
-
-
-def _nothing(interpreter: Interpreter, module: Module, *_: Any, **__: Any) -> None:
-    return None
-
-
-BASE_ATTRIBUTES: dict[str, Any] = {"training": False, "gradient_checkpointing": False}
-"""What every module has at inference."""
-
-BASE_METHODS: dict[str, Callable[..., Any]] = {
-    "__init__": _base_init,
-    "register_buffer": _register_buffer,
-    "register_parameter": _register_parameter,
-    "post_init": _nothing,
-    "__post_init__": _nothing,
-    "eval": _nothing,
-    "get_input_embeddings": _nothing,
-}
-"""What source calls on ``nn.Module`` and ``PreTrainedModel``."""
-
-TENSOR_ATTRIBUTES = ("shape", "ndim", "dtype", "T", "mT", "data", "device", "is_cuda", "requires_grad")
-
-
-def _tensor_attribute(interpreter: Interpreter, tensor: Tensor, name: str) -> Any:
-    if name in TENSOR_ATTRIBUTES:
-        return getattr(tensor, name)
-    return lambda *args, **kwargs: torch_ops.apply(name, tensor, *args, **kwargs)
-
-
-def _output_attribute(interpreter: Interpreter, output: externals.ModelOutput, name: str) -> Any:
-    return getattr(output, name) if name in CONTAINER_METHODS[dict] else output.field(name)
-
-
-def _plain_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
-    allowed = next(names for kind, names in CONTAINER_METHODS.items() if isinstance(value, kind))
-    if name in allowed:
-        return getattr(value, name)
-    if isinstance(value, dict) and name in value:
-        return value[name]
-    raise NotUnderstood(f"the attribute {name!r} of {_kind(value)}")
-
-
-def _own_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
-    if name.startswith("_") or not hasattr(value, name):
-        raise NotUnderstood(f"the attribute {name!r} of {_kind(value)}")
-    return getattr(value, name)
-
-
-ATTRIBUTES: tuple[tuple[Any, Callable[[Interpreter, Any, str], Any]], ...] = (
-    (External, lambda _, value, name: externals.attribute(value, name)),
-    (Config, lambda interpreter, value, name: value.look_up(interpreter, name)),
-    (Module, Interpreter._module_attribute),
-    (SuperProxy, Interpreter._super_attribute),
-    (SourceClass, Interpreter._source_class_attribute),
-    (Tensor, _tensor_attribute),
-    (externals.ModelOutput, _output_attribute),
-    ((torch_ops.ValuesIndices, SimpleNamespace, externals.AttentionTable, Dtype), _own_attribute),
-    (tuple(CONTAINER_METHODS), _plain_attribute),
-)
-"""Type → how its attributes are looked up, first match first. What is not here has no attributes for source."""
+        Raises:
+            NotUnderstood: the tensors of this run take too much memory.
+        """
+        operation.where = self._at[0].lines(self._at[1]) if self._at else ""
+        self.recorded += sum(tensor.a.size for tensor in tensors_in(operation.output))
+        if self.recorded > MAX_RECORDED:
+            raise NotUnderstood(f"a run with more than {MAX_RECORDED:,} elements in its tensors")
+        self._open[-1].add(operation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,8 @@ class Linear(Layer):
         in_features: int,
         out_features: int,
         bias: Any = True,
-        **_: Any,
+        *_: Any,
+        **__: Any,
     ) -> None:
         super().__init__()
         self.attributes |= {
@@ -69,6 +70,40 @@ class Conv1D(Layer):
         return x @ self.attributes["weight"] + self.attributes["bias"]
 
 
+class Conv1d(Layer):
+    """One-dimensional convolution; weight ``[out, in / groups, width]``."""
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: Any = True,
+        **_: Any,
+    ) -> None:
+        super().__init__()
+        width = kernel_size[0] if isinstance(kernel_size, (tuple, list)) else kernel_size
+        shape = (int(out_channels), int(in_channels) // int(groups), int(width))
+        self.attributes |= {
+            "weight": Tensor(rng.normal(0, (shape[1] * shape[2]) ** -0.5, shape), "parameter"),
+            "bias": Tensor(rng.normal(0, 0.3, int(out_channels)), "parameter") if bias else None,
+            "stride": (stride,) if isinstance(stride, int) else stride,
+            "padding": (padding,) if isinstance(padding, int) else padding,
+            "dilation": (dilation,) if isinstance(dilation, int) else dilation,
+            "groups": groups,
+            "kernel_size": (width,),
+        }
+
+    def forward(self, x: Tensor) -> Any:
+        a = self.attributes
+        return self.op("conv1d", x, a["weight"], a["bias"], a["stride"], a["padding"], a["dilation"], a["groups"])
+
+
 class Embedding(Layer):
     """A table of vectors; weight ``[num_embeddings, embedding_dim]``."""
 
@@ -77,7 +112,7 @@ class Embedding(Layer):
         self.attributes["weight"] = Tensor(rng.normal(0, 1, (int(num_embeddings), int(embedding_dim))), "parameter")
 
     def forward(self, ids: Tensor) -> Any:
-        return self.attributes["weight"][ids]
+        return self.op("embedding", ids, self.attributes["weight"])
 
 
 class LayerNorm(Layer):
@@ -90,13 +125,15 @@ class LayerNorm(Layer):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
-        **_: Any,
+        *_: Any,
+        **__: Any,
     ) -> None:
         super().__init__()
         size = normalized_shape[-1] if isinstance(normalized_shape, (tuple, list)) else normalized_shape
         weight = random_parameter(rng, (int(size),)) if elementwise_affine else None
         offset = Tensor(rng.normal(0, 0.3, int(size)), "parameter") if elementwise_affine and bias else None
-        self.attributes |= {"weight": weight, "bias": offset, "eps": eps}
+        shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+        self.attributes |= {"weight": weight, "bias": offset, "eps": eps, "normalized_shape": shape}
 
     def forward(self, x: Tensor) -> Any:
         a = self.attributes
@@ -112,7 +149,8 @@ class RMSNorm(Layer):
         normalized_shape: Any,
         eps: Any = None,
         elementwise_affine: bool = True,
-        **_: Any,
+        *_: Any,
+        **__: Any,
     ) -> None:
         super().__init__()
         size = normalized_shape[-1] if isinstance(normalized_shape, (tuple, list)) else normalized_shape
@@ -128,12 +166,44 @@ class ModuleList(Layer):
 
     def __init__(self, rng: np.random.Generator, modules: Any = ()) -> None:
         super().__init__()
-        self.attributes |= {str(i): module for i, module in enumerate(modules)}
+        self.extend(modules)
 
     @property
     def items(self) -> list[Any]:
         """Return the submodules in order."""
-        return list(self.attributes.values())
+        return [child for _, child in self.children()]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def append(self, module: Module) -> None:
+        """Add a submodule."""
+        self.attributes[str(len(self))] = module
+
+    def extend(self, modules: Any) -> None:
+        """Add submodules."""
+        for module in modules:
+            self.append(module)
+
+
+class ModuleDict(Layer):
+    """Submodules by name."""
+
+    def __init__(self, rng: np.random.Generator, modules: Any = ()) -> None:
+        super().__init__()
+        self.attributes |= dict(modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.attributes)
+
+    def __len__(self) -> int:
+        return len(self.attributes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.attributes
 
 
 class Sequential(ModuleList):
@@ -151,6 +221,17 @@ class Identity(Layer):
 
     def forward(self, x: Tensor, *_: Any, **__: Any) -> Any:
         return x
+
+
+class Softmax(Layer):
+    """Softmax over a dimension."""
+
+    def __init__(self, rng: np.random.Generator, dim: int = -1) -> None:
+        super().__init__()
+        self.attributes["dim"] = dim
+
+    def forward(self, x: Tensor) -> Any:
+        return self.op("softmax", x, dim=self.attributes["dim"])
 
 
 class Activation(Layer):
@@ -187,13 +268,16 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Any]] = {
 LAYERS: dict[str, Callable[..., Module]] = {
     "Linear": Linear,
     "Conv1D": Conv1D,
+    "Conv1d": Conv1d,
     "Embedding": Embedding,
     "LayerNorm": LayerNorm,
     "RMSNorm": RMSNorm,
     "ModuleList": ModuleList,
+    "ModuleDict": ModuleDict,
     "Sequential": Sequential,
     "Identity": Identity,
     "Dropout": Identity,
+    "Softmax": Softmax,
     "SiLU": lambda rng, **_: Activation("silu"),
     "ReLU": lambda rng, **_: Activation("relu"),
     "Sigmoid": lambda rng, **_: Activation("sigmoid"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.errors import CheckpointError
+from scaffold.source import auto_mapping
 from scaffold.source.syntax import SourceFile
 
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -23,6 +25,12 @@ class ModelingSource:
     config_class: str | None
     library: Path | None
     """Directory of the ``transformers`` package that the file belongs to; None for a checkpoint's own file."""
+    transformers: Path | None = None
+    """Directory of the target's ``transformers``, which the file may import from."""
+
+    def resolve(self, file: SourceFile, dotted: str) -> tuple[SourceFile, str] | None:
+        """Return where an imported name is defined, None for outside."""
+        return resolver(self.transformers)(file, dotted)
 
     @property
     def is_own_class(self) -> bool:
@@ -52,7 +60,7 @@ def find(
         CheckpointError: a named file does not exist, does not parse, or has no such class.
     """
     if modeling is not None:
-        return _from_file(modeling, architecture)
+        return _from_file(modeling, architecture, transformers)
     for auto_class in ("AutoModelForCausalLM", "AutoModel"):
         reference = auto_map.get(auto_class)
         if reference:
@@ -64,11 +72,11 @@ def find(
                     expected="module.Class, the module a file in the checkpoint",
                     remedy="correct the entry, or pass the file with --modeling",
                 )
-            return _from_file(checkpoint / f"{file_name}.py", class_name)
+            return _from_file(checkpoint / f"{file_name}.py", class_name, transformers)
     return _from_transformers(architecture, model_type, transformers) if transformers else None
 
 
-def _from_file(path: Path, class_name: str) -> ModelingSource:
+def _from_file(path: Path, class_name: str, transformers: Path | None) -> ModelingSource:
     if not path.is_file():
         raise CheckpointError(
             "no such file",
@@ -86,13 +94,13 @@ def _from_file(path: Path, class_name: str) -> ModelingSource:
         )
     config_path = path.with_name(path.name.replace("modeling_", "configuration_"))
     if config_path == path or not config_path.is_file():
-        return ModelingSource(file, class_name, None, None, None)
+        return ModelingSource(file, class_name, None, None, None, transformers)
     config_file = SourceFile.parse(config_path)
-    return ModelingSource(file, class_name, config_file, _config_class(config_file), None)
+    return ModelingSource(file, class_name, config_file, _config_class(config_file), None, transformers)
 
 
 def _from_transformers(architecture: str, model_type: str, transformers: Path) -> ModelingSource | None:
-    folder = model_type.replace("-", "_")
+    folder = auto_mapping.folder(model_type, transformers)
     if not _MODULE.fullmatch(folder) or not _MODULE.fullmatch(architecture):
         return None
     own = transformers / "models" / folder / f"modeling_{folder}.py"
@@ -101,16 +109,19 @@ def _from_transformers(architecture: str, model_type: str, transformers: Path) -
     file = SourceFile.parse(own, f"transformers/models/{folder}/{own.name}")
     class_name = architecture
     if architecture not in file.class_names:
-        usual = [n for n in file.class_names if n.endswith(("ForCausalLM", "LMHeadModel"))]
-        if not usual:
+        usual = [auto_mapping.causal_lm_class(model_type, transformers)]
+        usual += [n for n in file.class_names if n.endswith(("ForCausalLM", "LMHeadModel"))]
+        class_name = next((n for n in usual if n in file.class_names), "") or ""
+        if not class_name:
             return None
-        class_name = usual[0]
     config_path = own.with_name(f"configuration_{folder}.py")
     if not config_path.is_file():
-        return ModelingSource(file, class_name, None, None, transformers)
+        return ModelingSource(file, class_name, None, None, transformers, transformers)
     config_file = SourceFile.parse(config_path, f"transformers/models/{folder}/{config_path.name}")
-    config_class = _config_class(config_file, model_type)
-    return ModelingSource(file, class_name, config_file, config_class, transformers)
+    config_class = auto_mapping.config_class(model_type, transformers)
+    if config_class not in config_file.class_names:
+        config_class = _config_class(config_file, model_type)
+    return ModelingSource(file, class_name, config_file, config_class, transformers, transformers)
 
 
 def _config_class(file: SourceFile, model_type: str | None = None) -> str | None:
@@ -131,23 +142,73 @@ def _model_type_of(definition: ast.stmt) -> str | None:
     return None
 
 
-def resolve(file: SourceFile, dotted: str) -> tuple[SourceFile, str] | None:
-    """Resolve a relative import to a file beside, or under the same ``models`` folder of transformers.
+LIBRARY_FILES = ("activations", "modeling_rope_utils")
+"""Files at the root of transformers that are followed, as they are plain PyTorch. All else there (caches, masks,
+kernels, loading) stays outside, and the interpreter has its own word for what models take from it."""
 
-    Only modeling files are followed; transformers' internals (caches, masks, kernels) stay outside.
+
+def resolver(transformers: Path | None) -> Callable[[SourceFile, str], tuple[SourceFile, str] | None]:
+    """Return the function that finds where an imported name is defined.
+
+    Followed are files beside the source, modeling and configuration files under the same ``models`` folder, and the
+    ``LIBRARY_FILES``.
+
+    Args:
+        transformers: the target's package directory, for absolute imports from ``transformers``; None: these stay
+            outside.
     """
-    if not dotted.startswith("."):
-        return None
+    parsed: dict[Path, SourceFile] = {}
+
+    def resolve(file: SourceFile, dotted: str) -> tuple[SourceFile, str] | None:
+        path = _path(file, dotted, transformers)
+        name = dotted.rpartition(".")[2]
+        if path is None or not path.is_file():
+            return None
+        if path not in parsed:
+            parsed[path] = SourceFile.parse(path, _shown(path))
+        target = parsed[path]
+        if name in target.definitions:
+            return target, name
+        further = target.imports.get(name)
+        return resolve(target, further) if further and further != dotted else None
+
+    return resolve
+
+
+def resolve(file: SourceFile, dotted: str) -> tuple[SourceFile, str] | None:
+    """Resolve an import as ``resolver`` does, where only the source's own place is known."""
+    return resolver(None)(file, dotted)
+
+
+def _path(file: SourceFile, dotted: str, transformers: Path | None) -> Path | None:
     level = len(dotted) - len(dotted.lstrip("."))
-    *module, name = dotted.lstrip(".").split(".")
-    if level > 2 or not module or not module[-1].startswith(("modeling_", "configuration_")):
-        return None  # three dots reach the root of transformers: its internals
-    base = file.path.parent
-    for _ in range(level - 1):
-        base = base.parent
-    path = base.joinpath(*module).with_suffix(".py")
-    if not path.is_file() or not all(_MODULE.fullmatch(part) for part in module):
+    *module, _ = dotted.lstrip(".").split(".")
+    if not module or not all(_MODULE.fullmatch(part) for part in module):
         return None
-    shown = f"transformers/models/{'/'.join(module)}.py" if level > 1 else path.name
-    target = SourceFile.parse(path, shown)
-    return (target, name) if name in target.definitions else None
+    if level:
+        base = file.path.parent
+        for _ in range(level - 1):
+            base = base.parent
+    elif transformers is not None and module[0] == "transformers":
+        base, module = transformers, module[1:]
+    else:
+        return None
+    is_library = module[-1:] and module[-1] in LIBRARY_FILES and _is_root(base / "/".join(module[:-1]))
+    if not is_library and not (module and module[-1].startswith(("modeling_", "configuration_"))):
+        return None
+    is_out = level > 2 and not (module[0] == "models" and _is_root(base))
+    if not is_library and (is_out or _is_root(base / "/".join(module[:-1]))):
+        return None  # out of the models' folder, or modeling_utils, modeling_outputs, configuration_utils …
+    return base.joinpath(*module).with_suffix(".py")
+
+
+def _is_root(directory: Path) -> bool:
+    return directory.name == "transformers" and (directory / "models").is_dir()
+
+
+def _shown(path: Path) -> str:
+    """Return how evidence names a file: from ``transformers`` on, or by its name beside a checkpoint's source."""
+    if "transformers" not in path.parts:
+        return path.name
+    behind = path.parts[::-1].index("transformers")
+    return "/".join(path.parts[-1 - behind :])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from scaffold.source.operations import Operation
 from scaffold.source.syntax import SourceFile
 from scaffold.source.tensors import Tensor
 
@@ -83,6 +84,8 @@ class Module:
     def __init__(self, cls: SourceClass | None = None) -> None:
         self.cls = cls
         self.attributes: dict[str, Any] = {}
+        self.builtin: Module | None = None
+        """PyTorch's own layer that the source class extends; it has the same attributes."""
 
     @property
     def kind(self) -> str:
@@ -111,7 +114,11 @@ class Module:
 
 @dataclass(eq=False)
 class Event:
-    """One call that was watched: a module's forward, or the attention function."""
+    """One call that was watched: a module's forward, or the attention function.
+
+    ``inside`` are the watched calls and ``operations`` the operations made directly in it; ``steps`` are both, in
+    the order in which they happened.
+    """
 
     name: str
     module: Module | None
@@ -120,6 +127,16 @@ class Event:
     where: str
     output: Any = None
     inside: list[Event] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    steps: list[Event | Operation] = field(default_factory=list, repr=False)
+
+    def add(self, step: Event | Operation) -> None:
+        """Append a call or an operation."""
+        self.steps.append(step)
+        if isinstance(step, Event):
+            self.inside.append(step)
+        else:
+            self.operations.append(step)
 
     def tensors(self) -> list[Tensor]:
         """Return the tensor arguments, in the order of the call."""
@@ -139,3 +156,11 @@ class Event:
         yield self
         for event in self.inside:
             yield from event.walk()
+
+    def all_operations(self) -> Iterator[Operation]:
+        """Return every operation of this call and of the calls inside it, in the order in which they happened."""
+        for step in self.steps:
+            if isinstance(step, Event):
+                yield from step.all_operations()
+            else:
+                yield step

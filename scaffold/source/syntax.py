@@ -59,6 +59,8 @@ class SourceFile:
                 for target in statement.targets:
                     if isinstance(target, ast.Name):
                         found[target.id] = statement
+            elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
+                found[statement.target.id] = statement
         return found
 
     @cached_property

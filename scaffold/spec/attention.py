@@ -1,199 +1,248 @@
-"""Reads an attention block: its projections, norms on q and k, rotation, scale and window."""
+"""Reads a block of grouped-query attention: its projections, norms on q and k, rotation, scale, mask and output."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
+from scaffold.source import torch_ops
 from scaffold.source.errors import NotUnderstood
-from scaffold.source.interpreter import ATTENTION_FUNCTIONS
-from scaffold.source.layers import Linear
+from scaffold.source.layers import Conv1D
 from scaffold.source.objects import Event
-from scaffold.source.tensors import Array
-from scaffold.spec import norms, rotations
-from scaffold.spec.facts import AttentionSpec, QkNormSpec, RopeSpec, Value
+from scaffold.source.tensors import Array, Tensor
+from scaffold.spec import norms, rotations, slopes
+from scaffold.spec.attention_core import Core, find
+from scaffold.spec.blocks import Block, definition, name_in
+from scaffold.spec.facts import AttentionSpec, GateSpec, NormSpec, ProjectionSpec, QkNormSpec, RopeSpec, Value
+from scaffold.spec.heads import Path, Tracer
+from scaffold.spec.numbers import explain
 from scaffold.spec.numeric import same
-from scaffold.spec.probe import Probe
+from scaffold.spec.probe import NUM_TOKENS, Probe
+from scaffold.spec.projections import input_of, is_plain, output_of, packing, select
 from scaffold.spec.values import bias_value, size_value
 
-MASK_OFF = -1e20
+USUAL_CAPS = (50.0, 30.0)
 
 
-def read(probe: Probe, event: Event, name: str) -> AttentionSpec:
+def caps(probe: Probe) -> tuple[float, ...]:
+    """Return the numbers that may be a soft cap on scores."""
+    stated = [v for k, v in probe.small.attributes.items() if "cap" in k and isinstance(v, (int, float)) and v]
+    return (*map(float, stated), *USUAL_CAPS)
+
+
+def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
     """Read the attention block whose call is ``event``.
 
     Raises:
         NotUnderstood: part of it is of no known form.
     """
-    call = next(e for e in event.walk() if e.name in ATTENTION_FUNCTIONS)
-    q, k, v = (t.a for t in call.tensors()[:3])
-    heads, kv_heads, head_dim = q.shape[1], k.shape[1], q.shape[3]
-    x = event.tensors()[0].a
-    linears = [e for e in event.inside if isinstance(e.module, Linear)]
-    inputs = [e for e in linears if same(e.tensors()[0].a, x)]
-    v_event = _find(inputs, lambda e: same(_heads(e, kv_heads), v), "v", event)
-    q_norm, k_norm = _qk_norm_events(event)
-    q_event, rope = _projection(probe, inputs, q, q_norm, "q", event)
-    k_event, k_rope = _projection(probe, inputs, k, k_norm, "k", event)
-    if rope != k_rope:
+    core = find(event, caps(probe))
+    tracer = Tracer(probe, event)
+    core = _with_scale_on_q(core, tracer)
+    q, k = _traced(tracer, core.q, "q", event), _traced(tracer, core.k, "k", event)
+    v, value_scale = _value(probe, tracer, core.v, event)
+    x = input_of(q.selection.linear)
+    for part in (k.selection.linear, v.selection.linear):
+        if not same(input_of(part), x):
+            raise NotUnderstood("projections of q, k and v with different inputs", event.where)
+    if q.turn is not k.turn:
         raise NotUnderstood("a rotation of q that differs from the one of k", event.where)
-    _check_attention(call, q, k, v)
-    o_event = _output(event, call, linears)
-    return AttentionSpec(
+    if k.scale is not None:
+        raise NotUnderstood("a factor on k that depends on the position", event.where)
+    heads, head_dim, v_head_dim = len(core.q), core.q.shape[2], core.v.shape[2]
+    head_dim_value = size_value(probe, "head_dim", head_dim, event.where)
+    core = _with_late_sinks(core, tracer)
+    o_event, output_norm, gate = _output(probe, event, core, tracer)
+    spec = AttentionSpec(
         name=name,
-        q_name=_name(event, q_event),
-        k_name=_name(event, k_event),
-        v_name=_name(event, v_event),
-        o_name=_name(event, o_event),
-        num_heads=size_value(probe, "num_heads", heads),
-        num_kv_heads=size_value(probe, "num_kv_heads", kv_heads),
-        head_dim=size_value(probe, "head_dim", head_dim),
-        scale=_scale(call, head_dim),
-        qkv_bias=bias_value(probe, [q_event, k_event, v_event]),
+        projection=_projection(event, (q, k, v)),
+        o_name=name_in(event, o_event),
+        o_transposed=isinstance(o_event.module, Conv1D),
+        num_heads=size_value(probe, "num_heads", heads, event.where),
+        num_kv_heads=size_value(probe, "num_kv_heads", len(core.k), event.where),
+        head_dim=head_dim_value,
+        v_head_dim=head_dim_value if v_head_dim == head_dim else size_value(probe, "v_head_dim", v_head_dim),
+        scale=scale_value(probe, core.scale, head_dim, event),
+        qkv_bias=bias_value(probe, [p.selection.linear for p in (q, k, v)]),
         o_bias=bias_value(probe, [o_event]),
-        rope=rope,
-        qk_norm=_qk_norm(event, q_norm, k_norm),
-        sliding_window=_window(probe, call),
-        source=_definition(event),
+        rope=_rope(probe, q, head_dim, head_dim_value),
+        qk_norm=_qk_norm(probe, event, q, k),
+        window=window(probe, core),
+        soft_cap=None if core.soft_cap is None else explain(probe, core.soft_cap),
+        sinks=_sinks(event, core),
+        slopes=_slopes(core),
+        position_scale=None if q.scale is None else (q.scale[0].name, q.scale[1]),
+        output_norm=output_norm,
+        gate=gate,
+        value_scale=value_scale,
+        clip=tracer.clip,
+        source=definition(event),
     )
+    return Block(spec, x, output_of(o_event))
 
 
-def _heads(event: Event, heads: int) -> Array:
-    """Return a projection's output as ``[batch, heads, tokens, head_dim]``."""
-    out = event.result().a
-    batch, tokens, width = out.shape
-    return np.swapaxes(out.reshape(batch, tokens, heads, width // heads), 1, 2)
+def _with_scale_on_q(core: Core, tracer: Tracer) -> Core:
+    """Move the usual scale from q to the scores, where sources multiply q by it before the product."""
+    usual = core.q.shape[2] ** -0.5
+    if abs(core.scale - 1) < 1e-9 and tracer.trace(core.q) is None and tracer.trace(core.q / usual) is not None:
+        return replace(core, q=core.q / usual, scale=usual)
+    return core
 
 
-def _find(events: list[Event], test: Any, what: str, block: Event) -> Event:
-    for event in events:
-        if event.result().a.ndim == 3 and test(event):
-            return event
-    raise NotUnderstood(f"no projection that gives {what} as the attention takes it", block.where)
-
-
-def _qk_norm_events(event: Event) -> tuple[Event | None, Event | None]:
-    found = [e for e in event.inside if norms.looks_like_norm(e)]
-    if not found:
-        return None, None
-    if len(found) != 2:
-        raise NotUnderstood(f"{len(found)} norms inside of the attention", event.where)
-    return found[0], found[1]
-
-
-def _projection(
-    probe: Probe, linears: list[Event], wanted: Array, norm: Event | None, what: str, block: Event
-) -> tuple[Event, RopeSpec | None]:
-    """Find the projection and rotation that give ``wanted``; a norm between them is checked by its own call."""
-    heads = wanted.shape[1]
-    for linear in linears:
-        if linear.result().a.ndim != 3 or linear.result().shape[-1] != heads * wanted.shape[3]:
+def _with_late_sinks(core: Core, tracer: Tracer) -> Core:
+    """Find sinks that a source multiplies the output with, as ``sigmoid(normalizer - sink)``: softmax with a sink is that."""
+    if core.slopes is not None or core.soft_cap is not None or core.sinks is not None:
+        return core
+    flat = np.swapaxes(core.out, 0, 1).reshape(NUM_TOKENS, -1)
+    for linear in tracer.linears:
+        given = input_of(linear)
+        if given.shape != flat.shape or same(given, flat):
             continue
-        before = _heads(linear, heads)
-        if norm is not None:
-            normed = _normed(linear, norm, heads)
-            if normed is None:
-                continue
-            before = normed
-        if same(before, wanted):
-            return linear, None
-        theta = _theta(probe)
-        if theta is None:
-            continue
-        factor = (probe.completed.get("rope_parameters") or {}).get("partial_rotary_factor")
-        rope = rotations.identify(before, wanted, theta, (float(factor),) if factor else ())
-        if rope is not None:
-            return linear, rope
-    raise NotUnderstood(f"what happens to {what} between projection and attention", block.where)
+        factor = (given / flat).reshape(NUM_TOKENS, len(core.q), -1)
+        if np.allclose(factor, factor[..., :1], rtol=1e-7) and np.all((factor > 0) & (factor < 1)):
+            sinks = core.normalizer() - np.log(factor[..., 0] / (1 - factor[..., 0])).T
+            if np.allclose(sinks, sinks[:, :1], rtol=1e-6, atol=1e-6):
+                out = np.swapaxes(given.reshape(NUM_TOKENS, len(core.q), -1), 0, 1)
+                return replace(core, sinks=np.asarray(sinks[:, 0]), out=out)
+    return core
 
 
-def _normed(linear: Event, norm: Event, heads: int) -> Array | None:
-    """Return the norm's output as heads if the norm was called on this projection."""
-    given, out = norm.tensors()[0].a, linear.result().a
-    if given.size != out.size:
+def _traced(tracer: Tracer, heads: Array, what: str, block: Event) -> Path:
+    found = tracer.trace(heads)
+    if found is None:
+        raise NotUnderstood(f"what happens to {what} between projection and attention", definition(block))
+    return found
+
+
+def _value(probe: Probe, tracer: Tracer, heads: Array, block: Event) -> tuple[Path, Value | None]:
+    selection = tracer.select(heads)
+    if selection is not None:
+        return Path(selection), None
+    for key, number in probe.small.attributes.items():
+        if isinstance(number, float) and number and "value" in key:
+            selection = select(heads / number, tracer.linears)
+            if selection is not None:
+                return Path(selection), Value(probe.completed[key], key)
+    raise NotUnderstood("what happens to v between projection and attention", definition(block))
+
+
+def _projection(event: Event, paths: tuple[Path, ...]) -> ProjectionSpec:
+    selections = [path.selection for path in paths]
+    modules = [s.linear for s in selections]
+    transposed = {isinstance(m.module, Conv1D) for m in modules}
+    if len(transposed) != 1:
+        raise NotUnderstood("projections of q, k and v of different kinds", event.where)
+    if len({id(m.module) for m in modules}) == 3 and all(map(is_plain, selections)):
+        return ProjectionSpec(tuple(name_in(event, m) for m in modules), transposed=transposed.pop())
+    if len({id(m.module) for m in modules}) == 1:
+        found = packing([s.columns for s in selections], output_of(modules[0]).shape[1])
+        if found is not None:
+            name = (name_in(event, modules[0]),)
+            heads, kv_heads = len(selections[0].columns), len(selections[1].columns)
+            words = {kv_heads: "num_kv_heads", heads: "num_heads"}
+            groups = words.get(found.groups, found.groups) if found.groups > 1 else 1
+            return ProjectionSpec(name, groups, transposed.pop(), found.order)
+    raise NotUnderstood("a layout of q, k and v in their projections", definition(event))
+
+
+def _rope(probe: Probe, path: Path, head_dim: int, real: Value) -> RopeSpec | None:
+    return None if path.turn is None else rotations.rope_spec(probe, path.turn, head_dim, int(real.value))
+
+
+def _qk_norm(probe: Probe, event: Event, q: Path, k: Path) -> QkNormSpec | None:
+    if q.norm is None and k.norm is None:
         return None
-    if given.ndim == 3 and same(given, out):
-        result = norm.result().a
-        batch, tokens, width = result.shape
-        return np.swapaxes(result.reshape(batch, tokens, heads, width // heads), 1, 2)
-    as_heads = _heads(linear, heads)
-    if same(given, as_heads):
-        return norm.result().a
-    if same(given, np.swapaxes(as_heads, 1, 2)):
-        return np.swapaxes(norm.result().a, 1, 2)
-    return None
-
-
-def _qk_norm(event: Event, q_norm: Event | None, k_norm: Event | None) -> QkNormSpec | None:
-    if q_norm is None or k_norm is None:
-        return None
-    form = norms.identify(q_norm)
-    if norms.identify(k_norm) != form:
+    if q.norm is None or k.norm is None:
+        raise NotUnderstood("a norm on only one of q and k", event.where)
+    form = norms.identify(probe, q.norm)
+    shape = (q.per_head, q.norm_is_first)
+    if norms.identify(probe, k.norm) != form or shape != (k.per_head, k.norm_is_first):
         raise NotUnderstood("norms of q and k that differ", event.where)
-    per_head = q_norm.tensors()[0].a.ndim == 4
-    return QkNormSpec(_name(event, q_norm), _name(event, k_norm), form, per_head, before_rope=True)
+    before = q.norm_is_first or q.turn is None
+    names = (name_in(event, q.norm), name_in(event, k.norm))
+    return QkNormSpec(*names, form, q.per_head, before_rope=before)
 
 
-def _theta(probe: Probe) -> float | None:
-    rope = probe.small.attributes.get("rope_parameters")
-    return float(rope["rope_theta"]) if isinstance(rope, dict) and "rope_theta" in rope else None
+def scale_value(probe: Probe, scale: float, head_dim: int, event: Event) -> Value:
+    """Return the softmax scale as an expression.
+
+    Raises:
+        NotUnderstood: it is none of the config's numbers.
+    """
+    if abs(scale * head_dim**0.5 - 1) < 1e-9:
+        return Value(0.0, None, "self.head_dim**-0.5")
+    found = explain(probe, scale)
+    if found is None:
+        raise NotUnderstood(f"a softmax scale of {scale:g} in a probe with heads of {head_dim}", definition(event))
+    return found
 
 
-def _check_attention(call: Event, q: Array, k: Array, v: Array) -> None:
-    """Check that the eager function computes softmax attention and nothing else (no cap, no sink)."""
-    mask = next((t.a for t in call.tensors()[3:] if t.a.ndim == 4), None)
-    scale = _scaling(call)
-    groups = q.shape[1] // k.shape[1]
-    scores = q @ np.swapaxes(np.repeat(k, groups, axis=1), 2, 3) * scale
-    scores = scores + (mask if mask is not None else 0.0)
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    out = (weights / weights.sum(-1, keepdims=True)) @ np.repeat(v, groups, axis=1)
-    if not same(call.result().a, np.swapaxes(out, 1, 2)):
-        raise NotUnderstood("an attention function that is more than softmax attention", call.where)
+def window(probe: Probe, core: Core) -> Value | None:
+    """Return how many positions a token sees, None for all before it.
 
-
-def _scaling(call: Event) -> float:
-    scaling = call.kwargs.get("scaling")
-    if scaling is None:
-        raise NotUnderstood("an attention call without a scale", call.where)
-    return float(scaling)
-
-
-def _scale(call: Event, head_dim: int) -> str:
-    if abs(_scaling(call) * head_dim**0.5 - 1) > 1e-12:
-        raise NotUnderstood(f"a softmax scale of {_scaling(call):g}", call.where)
-    return "head_dim**-0.5"
-
-
-def _window(probe: Probe, call: Event) -> Value | None:
-    mask = next((t.a for t in call.tensors()[3:] if t.a.ndim == 4), None)
-    if mask is None:
-        raise NotUnderstood("an attention call without a causal mask", call.where)
-    tokens = mask.shape[-1]
-    seen = (mask[0, 0] > MASK_OFF).sum(-1)
-    if np.array_equal(seen, np.arange(1, tokens + 1)):
+    Raises:
+        NotUnderstood: the mask is neither causal nor a sliding window.
+    """
+    index = np.arange(NUM_TOKENS)
+    distance = index[:, None] - index[None, :]
+    if np.array_equal(core.visible, distance >= 0):
         return None
-    window = int(seen.max())
-    if np.array_equal(seen, np.minimum(np.arange(1, tokens + 1), window)):
-        return size_value(probe, "sliding_window", window)
-    raise NotUnderstood("a mask that is neither causal nor a sliding window", call.where)
+    size = int(core.visible.sum(axis=1).max())
+    if np.array_equal(core.visible, (distance >= 0) & (distance < size)):
+        return size_value(probe, "sliding_window", size, core.where)
+    raise NotUnderstood("a mask that is neither causal nor a sliding window", core.where)
 
 
-def _output(event: Event, call: Event, linears: list[Event]) -> Event:
-    out = call.result().a
-    flat = out.reshape(*out.shape[:2], -1)
-    for linear in linears:
-        if same(linear.tensors()[0].a, flat) and same(linear.result().a, event.result().a):
-            return linear
-    raise NotUnderstood("what happens between the attention and the block's output", event.where)
+def _sinks(event: Event, core: Core) -> str | None:
+    if core.sinks is None:
+        return None
+    assert event.module is not None
+    for name, value in event.module.attributes.items():
+        is_parameter = isinstance(value, Tensor) and bool(value.role) and value.shape == core.sinks.shape
+        if is_parameter and np.allclose(value.a, core.sinks, rtol=1e-6, atol=1e-6):
+            return name
+    raise NotUnderstood("an extra score that is no parameter of the block", definition(event))
 
 
-def _name(block: Event, part: Event) -> str:
-    assert block.module is not None
-    return next(name for name, child in block.module.children() if child is part.module)
+def _slopes(core: Core) -> str | None:
+    if core.slopes is None:
+        return None
+    found = slopes.identify(core.slopes)
+    if found is None or (abs(found[1] - 1) > 1e-6 and abs(found[1] / core.scale - 1) > 1e-6):
+        raise NotUnderstood("a bias on attention scores that is not ALiBi's", core.where)
+    return found[0] if abs(found[1] - 1) <= 1e-6 else f"{found[0]} scaled"
 
 
-def _definition(event: Event) -> str:
-    cls = event.module.cls if event.module else None
-    return cls.file.lines(cls.node) if cls else event.where
+Output = tuple[Event, "tuple[str, NormSpec] | None", "GateSpec | None"]
+
+
+def _output(probe: Probe, event: Event, core: Core, tracer: Tracer) -> Output:
+    flat = np.swapaxes(core.out, 0, 1).reshape(NUM_TOKENS, -1)
+    after = [e for e in tracer.linears if input_of(e).shape == flat.shape]
+    for linear in after:
+        if same(input_of(linear), flat):
+            return linear, None, None
+    for norm in tracer.norms:
+        if norm.result().a.size == flat.size and same(norm.tensors()[0].a.reshape(flat.shape), flat):
+            for linear in after:
+                if same(input_of(linear), norm.result().a.reshape(flat.shape)):
+                    return linear, (name_in(event, norm), norms.identify(probe, norm)), None
+    for linear in after:
+        gate = _gate(probe, event, input_of(linear), flat, core, tracer)
+        if gate is not None:
+            return linear, None, gate
+    raise NotUnderstood("what happens between the attention and its output projection", definition(event))
+
+
+def _gate(probe: Probe, event: Event, given: Array, flat: Array, core: Core, tracer: Tracer) -> GateSpec | None:
+    heads, size = core.out.shape[0], core.out.shape[2]
+    for linear in tracer.linears:
+        out = output_of(linear)
+        for per_head in (True, False):
+            if out.shape[1] != (heads if per_head else heads * size):
+                continue
+            factor = torch_ops.sigmoid(np.repeat(out, size, axis=1) if per_head else out)
+            if same(flat * factor, given):
+                return GateSpec(name_in(event, linear), per_head, bias_value(probe, [linear]))
+    return None

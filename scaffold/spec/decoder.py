@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from scaffold.source.errors import NotUnderstood
-from scaffold.source.interpreter import ATTENTION_FUNCTIONS
-from scaffold.source.layers import Embedding, Linear
+from scaffold.source.layers import Linear
 from scaffold.source.objects import Event
-from scaffold.spec import attention, experts, feed_forward, norms, wiring
-from scaffold.spec.facts import (
-    DecoderSpec,
-    FeedForwardSpec,
-    LayerSpec,
-    NormSpec,
-    Value,
-)
+from scaffold.source.tensors import Array, Tensor
+from scaffold.spec import embeddings, layer, norms
+from scaffold.spec.attention import caps
+from scaffold.spec.facts import DecoderSpec, LayerSpec, Value
+from scaffold.spec.numbers import explain
 from scaffold.spec.numeric import same
-from scaffold.spec.probe import Probe
+from scaffold.spec.probe import NUM_TOKENS, Probe
 from scaffold.spec.values import size_value
 
 
@@ -25,114 +23,102 @@ def read(probe: Probe) -> DecoderSpec:
     Raises:
         NotUnderstood: a part of it is of no known form; says which, and where it stands in the source.
     """
-    layers = probe.layers()
-    if not layers:
-        raise NotUnderstood("no list of layers with an attention each", probe.source.file.shown)
-    specs = {_layer(probe, event) for event in layers}
-    if len(specs) != 1:
-        raise NotUnderstood("layers that differ from each other", layers[0].where)
-    embed = _embedding(probe, layers[0])
-    norm, head = _tail(probe, layers[-1])
-    base, _, layers_name = probe.path(layers[0].module).rpartition(".")[0].rpartition(".")
-    hidden = size_value(probe, "hidden_size", layers[0].result().shape[-1])
+    events = probe.layers()
+    if not events:
+        raise NotUnderstood("no list of layers that are called one after the other", probe.source.file.shown)
+    base, _, layers_name = probe.path(events[0].module).rpartition(".")[0].rpartition(".")
+
+    def relative(event: Event) -> str:
+        path = probe.path(event.module)
+        if base and not path.startswith(f"{base}."):
+            raise NotUnderstood(f"{path} outside of {base}", event.where)
+        return path.removeprefix(f"{base}.") if base else path
+
+    known: dict[str, LayerSpec] = {}
+    specs: list[LayerSpec] = []
+    for event in events:
+        signature = layer.signature(event)
+        if signature not in known:
+            known[signature] = layer.read(probe, event)
+        specs.append(_at(probe, known[signature], len(specs)))
+    embedding = embeddings.read(probe, events[0].tensors()[0].a.reshape(NUM_TOKENS, -1), relative)
+    last = events[-1].result().a.reshape(NUM_TOKENS, -1)
+    norm = _final_norm(probe, last)
+    head = _head(probe)
+    given = last if norm is None else norm.result().a.reshape(NUM_TOKENS, -1)
+    scale, cap = _logits(probe, head, given)
+    key = probe.key("num_layers")
     return DecoderSpec(
         base_name=base,
-        embed_name=_relative(probe, embed, base),
+        embedding=embedding,
         layers_name=layers_name,
-        norm_name=_relative(probe, norm, base),
+        norm_name="" if norm is None else relative(norm),
         head_name=probe.path(head.module),
-        norm=norms.identify(norm),
-        layer=specs.pop(),
-        hidden_size=hidden,
-        num_layers=_count(probe, len(layers)),
+        norm=None if norm is None else norms.identify(probe, norm),
+        layers=tuple(specs),
+        hidden_size=size_value(probe, "hidden_size", last.shape[1]),
+        num_layers=Value(len(events), key),
         vocab_size=size_value(probe, "vocab_size", head.result().shape[-1]),
-        tied=_tied(probe),
+        tied=Value(_tied(probe), "tie_word_embeddings"),
+        head_bias=isinstance(head.module.attributes.get("bias"), Tensor) if head.module else False,
+        logits_scale=scale,
+        logits_soft_cap=cap,
+        config=probe.completed,
     )
 
 
-def _layer(probe: Probe, event: Event) -> LayerSpec:
-    assert event.module is not None
-    names = {id(child): name for name, child in event.module.children()}
-    children = [(names[id(e.module)], e) for e in event.inside if id(e.module) in names]
-    if len(children) != len(event.inside):
-        raise NotUnderstood("a call in the layer that is none of its children", event.where)
-    blocks: dict[str, str] = {}
-    found_norms: list[tuple[str, NormSpec]] = []
-    attention_spec, feed_forward_spec = None, None
-    for name, child in children:
-        if norms.looks_like_norm(child):
-            blocks[name] = "norm"
-            found_norms.append((name, norms.identify(child)))
-        elif any(e.name in ATTENTION_FUNCTIONS for e in child.walk()):
-            blocks[name] = "attention"
-            attention_spec = attention.read(probe, child, name)
-        else:
-            blocks[name] = "feed_forward"
-            feed_forward_spec = _feed_forward(probe, child, name)
-    if attention_spec is None or feed_forward_spec is None or len(set(blocks)) != len(children):
-        raise NotUnderstood("a layer without one attention and one feed-forward block", event.where)
-    steps, output = wiring.solve(event, children)
-    return LayerSpec(
-        attention=attention_spec,
-        feed_forward=feed_forward_spec,
-        norms=tuple(found_norms),
-        steps=steps,
-        output=output,
-        placement=wiring.placement(steps, output, blocks),
-        source=feed_forward.definition(event),
-    )
+def _at(probe: Probe, spec: LayerSpec, number: int) -> LayerSpec:
+    """Return the spec of a layer if what it takes from a list of the config stands at its place there.
+
+    Raises:
+        NotUnderstood: another layer's does.
+    """
+    rope = spec.attention.rope
+    if rope is not None and rope.layer_theta is not None:
+        key, seen = rope.layer_theta
+        if float(probe.small.attributes[key][number]) != seen:
+            raise NotUnderstood(f"the rotation of layer {number} does not turn by {key}[{number}]", spec.source)
+    return spec
 
 
-def _feed_forward(probe: Probe, event: Event, name: str) -> FeedForwardSpec:
-    if experts.is_experts(event):
-        return experts.read(probe, event, name)
-    return feed_forward.read(probe, event, name)
-
-
-def _embedding(probe: Probe, first: Event) -> Event:
+def _final_norm(probe: Probe, last: Array) -> Event | None:
     for event in probe.root.walk():
-        if isinstance(event.module, Embedding):
-            if same(event.result().a, first.tensors()[0].a):
+        if norms.looks_like_norm(event) and event.tensors()[0].a.size == last.size:
+            if same(event.tensors()[0].a.reshape(last.shape), last):
                 return event
-            raise NotUnderstood("what happens between the embedding and the first layer", event.where)
-    raise NotUnderstood("no embedding", probe.root.where)
+    return None
 
 
-def _tail(probe: Probe, last: Event) -> tuple[Event, Event]:
-    events = list(probe.root.walk())
-    norm = next((e for e in events if _takes(e, last) and norms.looks_like_norm(e)), None)
-    if norm is None:
-        raise NotUnderstood("no norm behind the last layer", last.where)
-    head = next((e for e in events if isinstance(e.module, Linear) and _takes(e, norm)), None)
-    if head is None:
-        raise NotUnderstood("no head behind the last norm", norm.where)
-    logits = probe.root.output.field("logits") if hasattr(probe.root.output, "field") else None
-    if logits is None or not same(logits.a, head.result().a):
-        raise NotUnderstood("what happens to the logits behind the head", head.where)
-    return norm, head
+def _head(probe: Probe) -> Event:
+    vocab = probe.probe_value("vocab_size")
+    for event in probe.root.walk():
+        if isinstance(event.module, Linear) and event.result().shape[-1] == vocab:
+            return event
+    raise NotUnderstood("no head: no linear layer to the vocabulary", probe.root.where)
 
 
-def _takes(event: Event, earlier: Event) -> bool:
-    tensors = event.tensors()
-    return bool(tensors) and same(tensors[0].a, earlier.result().a)
+def _logits(probe: Probe, head: Event, given: Array) -> tuple[Value, Value | None]:
+    """Return the factor on the logits and their soft cap."""
+    assert head.module is not None
+    weight, bias = head.module.attributes["weight"].a, head.module.attributes.get("bias")
+    plain = given @ weight.T + (bias.a if isinstance(bias, Tensor) else 0.0)
+    output = probe.root.output
+    logits = output.field("logits") if hasattr(output, "field") else output
+    if not isinstance(logits, Tensor) or logits.a.size != plain.size:
+        raise NotUnderstood("an output without logits of all tokens", head.where)
+    found = logits.a.reshape(plain.shape)
+    for cap in (None, *caps(probe)):
+        inside = found if cap is None else cap * np.arctanh(np.clip(found / cap, -1 + 1e-16, 1 - 1e-16))
+        factor = float(np.vdot(plain, inside) / np.vdot(plain, plain))
+        if same(plain * factor, inside) or (cap is not None and same(cap * np.tanh(plain * factor / cap), found)):
+            scale, cap_value = explain(probe, factor), None if cap is None else explain(probe, cap)
+            if scale is not None and (cap is None or cap_value is not None):
+                return scale, cap_value
+    raise NotUnderstood("what happens to the logits behind the head", head.where)
 
 
-def _relative(probe: Probe, event: Event, base: str) -> str:
-    path = probe.path(event.module)
-    if base and not path.startswith(f"{base}."):
-        raise NotUnderstood(f"{path} outside of {base}", event.where)
-    return path.removeprefix(f"{base}.")
-
-
-def _count(probe: Probe, seen: int) -> Value:
-    key = probe.key("num_layers")
-    if key is None or int(probe.small.attributes[key]) != seen:
-        raise NotUnderstood(f"{seen} layers where the config has {key or 'no count'}")
-    return Value(probe.completed[key], key)
-
-
-def _tied(probe: Probe) -> Value:
+def _tied(probe: Probe) -> bool:
     key = "tie_word_embeddings"
     if key in probe.completed:
-        return Value(bool(probe.completed[key]), key)
-    return Value(bool(probe.small.attributes.get(key, False)))
+        return bool(probe.completed[key])
+    return bool(probe.small.attributes.get(key, True))

@@ -1,181 +1,232 @@
-"""Reads a block of routed experts: the router, the experts, and the shared experts beside them."""
+"""Reads a block of routed experts: the router, the experts, and the shared experts beside them.
+
+How a source gathers the tokens of each expert does not matter: the outputs of all experts for all tokens are
+computed from their weights, and the weights with which they add up to the block's output are solved for.
+"""
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from scaffold.source import torch_ops
 from scaffold.source.errors import NotUnderstood
-from scaffold.source.layers import ACTIVATIONS
-from scaffold.source.objects import Event
-from scaffold.source.tensors import Array, Tensor, plain
+from scaffold.source.layers import ACTIVATIONS, Linear
+from scaffold.source.objects import Event, Module
+from scaffold.source.tensors import Array, Tensor
 from scaffold.spec import feed_forward
+from scaffold.spec.blocks import Block, definition, name_in
 from scaffold.spec.facts import ExpertsSpec, MlpSpec, RouterSpec, Value
-from scaffold.spec.feed_forward import activation_value, child_name, definition
-from scaffold.spec.numeric import TOLERANCE, combination
-from scaffold.spec.probe import Probe
-from scaffold.spec.routing import SCORINGS, Routing, dense_weights
+from scaffold.spec.feed_forward import activation_order, activation_value
+from scaffold.spec.probe import NUM_TOKENS, Probe
+from scaffold.spec.projections import input_of, linears, output_of
+from scaffold.spec.routing import SPARSE_MIXER, Found, identify
 from scaffold.spec.values import size_value
 
-RENORMALIZE_KEYS = ("norm_topk_prob", "moe_renormalize", "normalize_expert_weights")
-SCALING_KEYS = ("routed_scaling_factor", "moe_router_scaling_factor", "router_scaling_factor")
-ROUNDING = 1e-6
-"""Sources add an epsilon such as 1e-20 to a sum before they divide by it; that much may differ."""
+SOLVED = 1e-7
+"""Relative error of a solution of the weights: sources round by epsilons such as 1e-20 only."""
 
 
-def read(probe: Probe, event: Event, name: str) -> ExpertsSpec:
+@dataclass(frozen=True)
+class _Stack:
+    """The experts' weights ``[experts, inner, hidden]`` and ``[experts, hidden, inner]``, and their names."""
+
+    gate: Array
+    up: Array
+    down: Array
+    path: str
+    up_name: str
+    down_name: str
+    transposed: bool
+
+    def outputs(self, x: Array, activation: str) -> Array:
+        """Return what each expert makes of each token: ``[experts, tokens, hidden]``."""
+        gate = ACTIVATIONS[activation](Tensor(np.einsum("th,eih->eti", x, self.gate))).a
+        return np.asarray(np.einsum("eti,ehi->eth", gate * np.einsum("th,eih->eti", x, self.up), self.down))
+
+
+def is_experts(event: Event) -> bool:
+    """Return whether a block holds expert weights."""
+    return event.module is not None and next(_stacks(event.module), None) is not None
+
+
+def read(probe: Probe, event: Event, name: str, given: Array | None = None) -> Block[ExpertsSpec]:
     """Read the block whose call is ``event``.
+
+    Args:
+        probe: the probe.
+        event: the call.
+        name: the block's path in its layer.
+        given: what the block computes, ``[tokens, hidden]``, if it is not the call's result.
 
     Raises:
         NotUnderstood: part of it is of no known form.
     """
-    experts = next((e for e in event.inside if _expert_tensors(e)), None)
-    router = next((e for e in event.inside if _is_router(e)), None)
-    if experts is None or router is None or router.module is None:
-        raise NotUnderstood("a block of experts without stacked experts and a router", definition(event))
-    gate_up, down = _expert_tensors(experts) or (Tensor([]), Tensor([]))
-    num_experts, width = gate_up.shape[0], gate_up.shape[1] // 2
-    spec, dense = _router(probe, event, router, num_experts)
-    activation = activation_value(probe, experts.module)
-    _check_experts(experts, gate_up.a, down.a, dense, activation.value)
-    shared = _shared(probe, event, {id(experts), id(router)})
-    _check_sum(event, experts, shared)
-    return ExpertsSpec(
-        name=name,
-        experts_name=child_name(event, experts),
-        num_experts=size_value(probe, "num_experts", num_experts),
-        intermediate_size=size_value(probe, "moe_intermediate_size", width),
-        activation=activation,
-        router=spec,
-        shared=shared[1] if shared else None,
-        num_shared_experts=_shared_count(probe) if shared else None,
+    assert event.module is not None
+    x = event.tensors()[0].a.reshape(NUM_TOKENS, -1)
+    given = event.result().a.reshape(NUM_TOKENS, -1) if given is None else given
+    shared, shared_gate, rest = _without_shared(probe, event, x, given)
+    for stack in _stacks(event.module):
+        for activation in activation_order(probe):
+            for routed in rest:
+                dense = _solve(stack.outputs(x, activation), routed)
+                if dense is None:
+                    continue
+                router = _router(probe, event, x, dense)
+                spec = ExpertsSpec(
+                    name=name,
+                    experts_name=stack.path,
+                    up_name=stack.up_name,
+                    down_name=stack.down_name,
+                    transposed=stack.transposed,
+                    num_experts=size_value(probe, "num_experts", len(stack.up)),
+                    intermediate_size=size_value(probe, "moe_intermediate_size", stack.up.shape[1]),
+                    activation=activation_value(probe, activation),
+                    router=router,
+                    shared=shared,
+                    shared_gate=shared_gate,
+                    source=definition(event),
+                )
+                return Block(spec, x, given)
+    raise NotUnderstood("routed experts whose outputs are not weighted sums of down(act(gate) * up)", definition(event))
+
+
+def _solve(outputs: Array, routed: Array) -> Array | None:
+    """Return the weights ``[tokens, experts]`` with which experts' outputs add up to ``routed``, or None."""
+    experts, tokens, hidden = outputs.shape
+    if hidden < experts:
+        return None
+    dense = np.zeros((tokens, experts))
+    for token in range(tokens):
+        matrix = outputs[:, token].T
+        solution = np.linalg.lstsq(matrix, routed[token], rcond=None)[0]
+        error = np.max(np.abs(matrix @ solution - routed[token]))
+        if error > SOLVED * np.max(np.abs(routed[token]), initial=1e-300):
+            return None
+        dense[token] = solution
+    dense[np.abs(dense) < 1e-9 * np.max(np.abs(dense))] = 0
+    return dense
+
+
+def _stacks(module: Module) -> Iterator[_Stack]:
+    """Yield the ways in which a block's weights can be those of experts."""
+    for path, holder in module.modules():
+        stacked = {n: v for n, v in holder.attributes.items() if isinstance(v, Tensor) and v.ndim == 3}
+        if len(stacked) == 2:
+            yield from _two(path, stacked)
+        items = [child for name, child in holder.children() if name.isdigit()]
+        if len(items) > 1:
+            yield from _listed(path, items)
+    singles = [
+        (path, name, value)
+        for path, holder in module.modules()
+        for name, value in holder.attributes.items()
+        if isinstance(value, Tensor) and value.ndim == 3
+    ]
+    if len(singles) == 2 and singles[0][0] != singles[1][0]:
+        names = {f"{path}.{name}": value for path, name, value in singles}
+        yield from _two("", names)
+
+
+def _two(path: str, stacked: dict[str, Tensor]) -> Iterator[_Stack]:
+    (up_name, up), (down_name, down) = stacked.items()
+    if up.shape[0] != down.shape[0]:
+        return
+    for transposed in (False, True):
+        first = np.swapaxes(up.a, 1, 2) if transposed else up.a
+        second = np.swapaxes(down.a, 1, 2) if transposed else down.a
+        if first.shape[1] == 2 * second.shape[2] and first.shape[2] == second.shape[1]:
+            gate, upper = np.split(first, 2, axis=1)
+            yield _Stack(gate, upper, second, path, up_name, down_name, transposed)
+
+
+def _listed(path: str, items: list[Module]) -> Iterator[_Stack]:
+    """Experts that are modules of a list, with three linear layers each: the two with the same shape are gate and up."""
+    weights = [{n: c.attributes["weight"].a for n, c in item.children() if isinstance(c, Linear)} for item in items]
+    names = list(weights[0])
+    if len(names) != 3 or any(list(w) != names for w in weights):
+        return
+    stacked = {n: np.stack([w[n] for w in weights]) for n in names}
+    for down in names:
+        gate, up = [n for n in names if n != down]
+        if stacked[gate].shape == stacked[up].shape == np.swapaxes(stacked[down], 1, 2).shape:
+            for first, second in ((gate, up), (up, gate)):
+                joined = f"{{expert}}.{first}.weight,{{expert}}.{second}.weight"
+                yield _Stack(
+                    stacked[first], stacked[second], stacked[down], path, joined, f"{{expert}}.{down}.weight", False
+                )
+
+
+def _router(probe: Probe, event: Event, x: Array, dense: Array) -> RouterSpec:
+    assert event.module is not None
+    num_experts = dense.shape[1]
+    for path, module in event.module.modules():
+        for weight_name, weight in module.attributes.items():
+            if not isinstance(weight, Tensor) or weight.shape != (num_experts, x.shape[1]):
+                continue
+            bias = module.attributes.get("bias") if isinstance(module, Linear) else None
+            logits = x @ weight.a.T + (bias.a if isinstance(bias, Tensor) else 0.0)
+            for correction_name, correction in _corrections(event.module, num_experts, module):
+                found = identify(probe, logits, correction, dense)
+                if found is not None:
+                    has_bias = isinstance(bias, Tensor)
+                    return _router_spec(probe, event, path, weight_name, has_bias, correction_name, found)
+    raise NotUnderstood("a router of no known form", definition(event))
+
+
+def _corrections(block: Module, num_experts: int, gate: Module) -> Iterator[tuple[str | None, Array | None]]:
+    """Yield what may correct the choice: vectors with one number per expert, or nothing."""
+    for path, module in block.modules():
+        for name, value in module.attributes.items():
+            is_vector = isinstance(value, Tensor) and value.a.size == num_experts and value.role
+            if is_vector and not (module is gate and name == "bias" and isinstance(gate, Linear)):
+                yield (f"{path}.{name}" if path else name), value.a.reshape(num_experts)
+    yield None, None
+
+
+def _router_spec(
+    probe: Probe, event: Event, path: str, weight: str, bias: bool, correction: str | None, found: Found
+) -> RouterSpec:
+    return RouterSpec(
+        name=path,
+        weight_name=weight,
+        scoring=found.routing.scoring,
+        correction_bias=correction,
+        num_groups=found.num_groups,
+        topk_group=found.topk_group,
+        top_k=_top_k(probe, event, found),
+        renormalize=found.renormalize,
+        scaling=found.scaling,
+        bias=bias,
         source=definition(event),
     )
 
 
-def is_experts(event: Event) -> bool:
-    """Return whether a block holds stacked expert weights."""
-    return any(_expert_tensors(e) for e in event.inside)
+def _top_k(probe: Probe, event: Event, found: Found) -> Value:
+    if found.routing.scoring == SPARSE_MIXER:
+        return Value(found.routing.top_k)  # that router chooses two, whatever the config says
+    return size_value(probe, "top_k", found.routing.top_k, definition(event))
 
 
-def _expert_tensors(event: Event) -> tuple[Tensor, Tensor] | None:
-    """Return gate-and-up ``[experts, 2 × width, hidden]`` and down ``[experts, hidden, width]``."""
-    if event.module is None:
-        return None
-    tensors = [v for v in event.module.attributes.values() if isinstance(v, Tensor) and v.ndim == 3]
-    if len(tensors) != 2:
-        return None
-    first, second = tensors
-    if first.shape[1] == 2 * second.shape[2] and first.shape[2] == second.shape[1]:
-        return first, second
-    return None
+Rest = list[Array]
 
 
-def _is_router(event: Event) -> bool:
-    weight = event.module.attributes.get("weight") if event.module else None
-    return isinstance(weight, Tensor) and weight.ndim == 2 and isinstance(event.output, tuple)
-
-
-def _router(probe: Probe, block: Event, event: Event, num_experts: int) -> tuple[RouterSpec, Array]:
-    assert event.module is not None
-    weights, indices = _chosen(event, num_experts)
-    dense = dense_weights(indices, weights, num_experts)
-    hidden = event.tensors()[0].a
-    logits = hidden.reshape(-1, hidden.shape[-1]) @ event.module.attributes["weight"].a.T
-    corrections = [
-        (name, value)
-        for name, value in event.module.attributes.items()
-        if isinstance(value, Tensor) and value.shape == (num_experts,) and value.role
-    ]
-    correction_name, correction = corrections[0] if corrections else (None, None)
-    top_k = size_value(probe, "top_k", indices.shape[1])
-    for routing, values in _candidates(probe, indices.shape[1]):
-        computed = routing.weights(logits, plain(correction))
-        if np.allclose(computed, dense, rtol=ROUNDING, atol=ROUNDING * dense.max()):
-            renormalize, scaling, groups, topk_group = values
-            spec = RouterSpec(
-                name=child_name(block, event),
-                scoring=routing.scoring,
-                correction_bias=correction_name,
-                num_groups=groups,
-                topk_group=topk_group,
-                top_k=top_k,
-                renormalize=renormalize,
-                scaling=scaling,
-                source=definition(event),
-            )
-            return spec, dense
-    raise NotUnderstood("a router of no known form", definition(event))
-
-
-def _chosen(event: Event, num_experts: int) -> tuple[Array, Array]:
-    tensors = [t for t in event.output if isinstance(t, Tensor)]
-    indices = next((t.a for t in tensors if t.a.dtype.kind == "i"), None)
-    if indices is not None:
-        for tensor in tensors:
-            if tensor.shape == indices.shape and tensor.a.dtype.kind == "f":
-                return tensor.a, indices
-    raise NotUnderstood("a router that does not return weights and indices", definition(event))
-
-
-def _candidates(probe: Probe, top_k: int):  # type: ignore[no-untyped-def]
-    renormalize = _switch(probe, RENORMALIZE_KEYS, (True, False))
-    scaling = _switch(probe, SCALING_KEYS, (1.0,))
-    groups, topk_group = probe.key("num_groups"), probe.key("topk_group")
-    grouped: list[tuple[int, int, Value | None, Value | None]] = [(1, 1, None, None)]
-    if groups and topk_group:
-        small = probe.small.attributes
-        values = (
-            Value(probe.completed[groups], groups),
-            Value(probe.completed[topk_group], topk_group),
-        )
-        grouped.insert(0, (int(small[groups]), int(small[topk_group]), *values))
-    for scoring, renorm, scale, group in product(SCORINGS, renormalize, scaling, grouped):
-        routing = Routing(scoring, group[0], group[1], top_k, bool(renorm.value), float(scale.value))
-        yield routing, (renorm, scale, group[2], group[3])
-
-
-def _switch(probe: Probe, keys: tuple[str, ...], fixed: tuple[float | bool, ...]) -> list[Value]:
-    """Return the values that an option may have: the config's, then fixed ones without a key."""
-    found = [Value(probe.completed[k], k) for k in keys if probe.completed.get(k) is not None]
-    return found + [Value(value) for value in fixed]
-
-
-def _check_experts(event: Event, gate_up: Array, down: Array, dense: Array, activation: str) -> None:
-    """Check ``Σ weight · down(act(gate(x)) · up(x))``, gate in the first half of the fused weight."""
-    x = event.tensors()[0].a
-    out = np.zeros_like(x)
-    for expert in range(gate_up.shape[0]):
-        gate, up = np.split(x @ gate_up[expert].T, 2, axis=-1)
-        inner = ACTIVATIONS[activation](Tensor(gate)).a * up
-        out += dense[:, expert : expert + 1] * (inner @ down[expert].T)
-    if not np.allclose(out, event.result().a, rtol=ROUNDING, atol=ROUNDING * np.abs(out).max()):
-        raise NotUnderstood("experts that are not down(act(gate(x)) * up(x))", definition(event))
-
-
-def _shared(probe: Probe, event: Event, others: set[int]) -> tuple[Event, MlpSpec] | None:
-    rest = [e for e in event.inside if id(e) not in others and e.module is not None and e.module.cls]
-    if not rest:
-        return None
-    if len(rest) > 1:
-        raise NotUnderstood("several blocks beside the routed experts", definition(event))
-    shared = rest[0]
-    return shared, feed_forward.read(probe, shared, child_name(event, shared), "shared_experts")
-
-
-def _check_sum(event: Event, experts: Event, shared: tuple[Event, MlpSpec] | None) -> None:
-    shape = event.result().shape
-    basis = {"experts": experts.result().a.reshape(shape)}
-    if shared:
-        basis["shared"] = shared[0].result().a.reshape(shape)
-    flows = combination(event.result().a, basis)
-    if flows is None or any(abs(factor - 1) > TOLERANCE for _, factor in flows) or len(flows) != len(basis):
-        raise NotUnderstood("experts that are not simply added up", definition(event))
-
-
-def _shared_count(probe: Probe) -> Value:
-    key = probe.key("num_shared_experts")
-    if key is None:
-        raise NotUnderstood("shared experts without a count in the config")
-    return Value(probe.completed[key], key)
+def _without_shared(probe: Probe, event: Event, x: Array, given: Array) -> tuple[MlpSpec | None, str | None, Rest]:
+    """Return the shared experts, their gate, and what the routed experts may have given."""
+    for child in event.inside:
+        if child.module is None or child.module.cls is None or is_experts(child) or not linears(child):
+            continue
+        if len(linears(child)) < 2:
+            continue
+        try:
+            block = feed_forward.read(probe, child, name_in(event, child), "shared_expert_intermediate_size")
+        except NotUnderstood:
+            continue
+        gates = [e for e in linears(event) if output_of(e).shape == (NUM_TOKENS, 1) and np.allclose(input_of(e), x)]
+        if gates:
+            factor = torch_ops.sigmoid(output_of(gates[0]))
+            return block.spec, name_in(event, gates[0]), [given - factor * block.given]
+        return block.spec, None, [given - block.given]
+    return None, None, [given]

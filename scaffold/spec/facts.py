@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Value:
-    """A number, word or switch of the model. ``key`` is the config key that holds it, if one does."""
+    """A number, word or switch of the model.
+
+    Attributes:
+        value: what it is for this checkpoint.
+        key: the config key that holds it, if one does.
+        expression: Python over ``config`` where it is computed from keys: ``config.hidden_size**0.5``.
+    """
 
     value: Any
     key: str | None = None
+    expression: str = ""
 
     @property
     def code(self) -> str:
         """Return how an adapter writes it: from its config where it has a key, else as a literal."""
+        if self.expression:
+            return self.expression
         return f"config.{self.key}" if self.key else repr(self.value)
 
 
@@ -57,10 +67,23 @@ class NormSpec:
 
 @dataclass(frozen=True)
 class RopeSpec:
-    """A rotation of q and k. ``style`` is a row of ``ROTATIONS``; ``fraction`` of the head that is rotated."""
+    """A rotation of q and k.
+
+    Attributes:
+        style: a row of ``ROTATIONS``.
+        rotary_dim: entries of each head that are rotated, the first ones.
+        head_dim: entries of each head.
+        parameters: Python for the parameters that hold theta and scaling: ``config.rope_parameters``, a part of it.
+        fraction: Python for the rotated part where the parameters do not say it; empty if they do, or all is rotated.
+        layer_theta: the config key of a list with one theta for each layer, and the theta that was seen.
+    """
 
     style: str
-    fraction: float
+    rotary_dim: int
+    head_dim: int
+    parameters: str
+    fraction: str = ""
+    layer_theta: tuple[str, float] | None = field(default=None, compare=False)
     source: str = field(default="", compare=False)
 
 
@@ -76,29 +99,126 @@ class QkNormSpec:
 
 
 @dataclass(frozen=True)
+class ProjectionSpec:
+    """Where q, k and v come from.
+
+    Attributes:
+        names: of the linear layers: three of q, k and v, or one that holds all.
+        groups: of a packed projection: how many groups lie one after the other on disk: a number, or ``num_heads`` or
+            ``num_kv_heads``.
+        order: in which q (0), k (1) and v (2) lie in a group.
+        transposed: the weight lies ``[in, out]`` (transformers' Conv1D).
+    """
+
+    names: tuple[str, ...]
+    groups: int | str = 1
+    transposed: bool = False
+    order: tuple[int, ...] = (0, 1, 2)
+
+    @property
+    def packed(self) -> bool:
+        """Return whether one layer holds all three."""
+        return len(self.names) == 1
+
+
+@dataclass(frozen=True)
 class AttentionSpec:
-    """Grouped-query attention with separate projections."""
+    """Grouped-query attention.
+
+    Attributes:
+        name: the block's path in its layer.
+        position_scale: a row of ``POSITION_SCALES`` by which q is multiplied, with its numbers.
+        slopes: a row of ``SLOPES`` for ALiBi.
+        window: positions that a token sees, itself included; None for all before it.
+        clip: what the projections give is limited to ``[-clip, clip]``.
+        o_bias_name: of the output's bias, where the linear layer does not hold it.
+    """
 
     name: str
-    q_name: str
-    k_name: str
-    v_name: str
+    projection: ProjectionSpec
     o_name: str
+    o_transposed: bool
     num_heads: Value
     num_kv_heads: Value
     head_dim: Value
-    scale: str
+    v_head_dim: Value
+    scale: Value
     qkv_bias: Value
     o_bias: Value
     rope: RopeSpec | None
     qk_norm: QkNormSpec | None
-    sliding_window: Value | None
+    window: Value | None
+    soft_cap: Value | None = None
+    sinks: str | None = None
+    slopes: str | None = None
+    position_scale: tuple[str, tuple[Value, ...]] | None = None
+    output_norm: tuple[str, NormSpec] | None = None
+    gate: GateSpec | None = None
+    value_scale: Value | None = None
+    clip: Value | None = None
+    o_bias_name: str = ""
+    source: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class GateSpec:
+    """A gate on the attention's output: it is multiplied by ``sigmoid`` of a projection of the block's input.
+
+    Attributes:
+        name: the linear layer.
+        per_head: one number per head, else one per entry.
+        bias: whether the layer has one.
+    """
+
+    name: str
+    per_head: bool
+    bias: Value
+
+
+@dataclass(frozen=True)
+class LatentAttentionSpec:
+    """Multi-head latent attention (DeepSeek): low-rank projections, a rotated part of k that all heads share.
+
+    Attributes:
+        q_names: of one layer, or of the two around a norm.
+        rope: how the rotated part of q and k turns; its parameters.
+    """
+
+    name: str
+    q_names: tuple[str, ...]
+    q_norm: tuple[str, NormSpec] | None
+    kv_a_name: str
+    kv_norm: tuple[str, NormSpec]
+    kv_b_name: str
+    o_name: str
+    num_heads: Value
+    qk_nope_head_dim: Value
+    qk_rope_head_dim: Value
+    v_head_dim: Value
+    q_lora_rank: Value | None
+    kv_lora_rank: Value
+    scale: Value
+    q_scale: Value
+    kv_scale: Value
+    bias: Value
+    o_bias: Value
+    rope: RopeSpec
+    num_kv_heads: Value
     source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
 class MlpSpec:
-    """A gated feed-forward block: ``down(act(gate(x)) * up(x))``."""
+    """A feed-forward block: ``down(act(gate(x)) * up(x))``, or ``down(act(up(x)))`` without a gate.
+
+    Attributes:
+        name: the block's path in its layer; empty if its layers are the decoder layer's own.
+        gate_name: empty without a gate; the same as ``up_name`` if one layer holds both, gate first.
+        activation: a row of ``ACTIVATIONS``.
+        inner_norm: a norm before ``down``.
+        transposed: weights lie ``[in, out]``.
+        activation_name: of an activation that has parameters.
+    """
 
     name: str
     gate_name: str
@@ -107,7 +227,21 @@ class MlpSpec:
     activation: Value
     intermediate_size: Value
     bias: Value
+    down_bias: Value
+    inner_norm: tuple[str, NormSpec] | None = None
+    transposed: bool = False
+    activation_name: str = ""
     source: str = field(default="", compare=False)
+
+    @property
+    def gated(self) -> bool:
+        """Return whether there is a gate."""
+        return bool(self.gate_name)
+
+    @property
+    def packed(self) -> bool:
+        """Return whether one layer holds gate and up."""
+        return self.gate_name == self.up_name
 
 
 @dataclass(frozen=True)
@@ -115,6 +249,7 @@ class RouterSpec:
     """How a token chooses its experts. ``scoring`` is a row of ``SCORINGS``."""
 
     name: str
+    weight_name: str
     scoring: str
     correction_bias: str | None
     num_groups: Value | None
@@ -122,25 +257,38 @@ class RouterSpec:
     top_k: Value
     renormalize: Value
     scaling: Value
+    bias: bool = False
+    scales_input: bool = False
     source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
 class ExpertsSpec:
-    """Routed experts, with shared ones beside them if there are any."""
+    """Routed experts, with shared ones beside them if there are any.
+
+    Attributes:
+        up_name: of the tensor ``[experts, 2 inner, hidden]`` that holds gate and up.
+        bias: whether experts have biases.
+        transposed: the tensors are ``[experts, in, out]``.
+        shared_gate: a linear layer to one number, the sigmoid of which the shared experts are multiplied by.
+    """
 
     name: str
     experts_name: str
+    up_name: str
+    down_name: str
+    transposed: bool
     num_experts: Value
     intermediate_size: Value
     activation: Value
     router: RouterSpec
     shared: MlpSpec | None
-    num_shared_experts: Value | None
+    shared_gate: str | None = None
     source: str = field(default="", compare=False)
 
 
 FeedForwardSpec = MlpSpec | ExpertsSpec
+AnyAttentionSpec = AttentionSpec | LatentAttentionSpec
 
 
 @dataclass(frozen=True)
@@ -151,37 +299,68 @@ class Step:
     """
 
     name: str
-    inputs: tuple[tuple[str, float], ...]
+    inputs: tuple[tuple[str, Value], ...]
 
 
 @dataclass(frozen=True)
 class LayerSpec:
     """A decoder layer: its blocks, and how values flow through them."""
 
-    attention: AttentionSpec
+    attention: AnyAttentionSpec
     feed_forward: FeedForwardSpec
     norms: tuple[tuple[str, NormSpec], ...]
     steps: tuple[Step, ...]
-    output: tuple[tuple[str, float], ...]
-    placement: str
+    output: tuple[tuple[str, Value], ...]
     source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
+class EmbeddingSpec:
+    """How token ids become the first layer's input.
+
+    Attributes:
+        scale: by which the token's vector is multiplied.
+        positions: a learned table's name and the number that is added to positions; or a row of ``SINUSOIDS``.
+        norm: behind the sum.
+    """
+
+    name: str
+    scale: Value
+    positions: tuple[str, int] | None = None
+    sinusoid: str | None = None
+    num_positions: Value | None = None
+    norm: tuple[str, NormSpec] | None = None
+
+
+@dataclass(frozen=True)
 class DecoderSpec:
-    """A decoder-only language model."""
+    """A decoder-only language model.
+
+    Attributes:
+        layers: one entry for each layer of the checkpoint.
+        config: the checkpoint's, with what its class adds.
+    """
 
     base_name: str
-    embed_name: str
+    embedding: EmbeddingSpec
     layers_name: str
     norm_name: str
     head_name: str
-    norm: NormSpec
-    layer: LayerSpec
+    norm: NormSpec | None
+    layers: tuple[LayerSpec, ...]
     hidden_size: Value
     num_layers: Value
     vocab_size: Value
     tied: Value
+    head_bias: bool
+    logits_scale: Value
+    logits_soft_cap: Value | None
+    config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def layer(self) -> LayerSpec:
+        """Return the first layer."""
+        return self.layers[0]
 
 
 @dataclass(frozen=True)

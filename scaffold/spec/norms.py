@@ -17,6 +17,7 @@ from scaffold.source.objects import Event
 from scaffold.source.tensors import Array, Tensor, plain
 from scaffold.spec.facts import NormSpec, Value
 from scaffold.spec.numeric import same
+from scaffold.spec.probe import Probe
 
 
 def _rms(x: Array, eps: float) -> Array:
@@ -45,10 +46,13 @@ NORM_FORMS = (
     NormForm("layer", lambda x, w, b, eps: _layer(x, eps) * w + b, True, True),
     NormForm("layer_no_bias", lambda x, w, b, eps: _layer(x, eps) * w, True, False),
     NormForm("layer_no_weight", lambda x, w, b, eps: _layer(x, eps), False, False),
+    NormForm("layer_one_plus_weight", lambda x, w, b, eps: _layer(x, eps) * (1.0 + w) + b, True, True),
 )
+USUAL_EPSILONS = (1e-5, 1e-6, 1e-12)
+"""What sources write into a call instead of keeping it in the module."""
 
 
-def identify(event: Event) -> NormSpec:
+def identify(probe: Probe, event: Event) -> NormSpec:
     """Return the form that a call of a norm module computed.
 
     Raises:
@@ -66,31 +70,37 @@ def identify(event: Event) -> NormSpec:
         if form.has_weight != isinstance(weight, Tensor) or form.has_bias != isinstance(bias, Tensor):
             continue
         for eps in _epsilons(event):
-            arrays = (plain(weight), plain(bias))
-            if same(out, form.compute(x, *arrays, float(eps))):
-                source = _definition(event)
-                return NormSpec(form.name, Value(_plain(eps), key_of(eps)), source)
+            if same(out, form.compute(x, plain(weight), plain(bias), float(eps))):
+                return NormSpec(form.name, _epsilon_value(probe, eps), _definition(event))
     raise NotUnderstood(f"a normalisation {event.name} of no known form", _definition(event))
 
 
 def looks_like_norm(event: Event) -> bool:
-    """Return whether a module could be a norm: it keeps the shape and has vectors for parameters only."""
+    """Return whether a module could be a norm: it keeps the shape, has vectors for parameters only, and a norm's name.
+
+    A module with an epsilon is one whatever it is called.
+    """
     module = event.module
-    if module is None or event.inside or len(event.tensors()) != 1:
+    if module is None or event.inside or len(event.tensors()) != 1 or not isinstance(event.output, Tensor):
         return False
     if event.tensors()[0].shape != event.result().shape:
         return False
     tensors = [v for v in module.attributes.values() if isinstance(v, Tensor)]
-    return all(t.ndim == 1 for t in tensors) and any(True for _ in _epsilons(event))
+    return all(t.ndim == 1 for t in tensors) and (bool(_own_epsilons(event)) or "norm" in event.name.lower())
 
 
-def _epsilons(event: Event) -> list[Any]:
+def _own_epsilons(event: Event) -> list[Any]:
     assert event.module is not None
     return [value for value in event.module.attributes.values() if isinstance(value, float) and 0 < value < 1e-2]
 
 
-def _plain(value: Any) -> float:
-    return float(value)
+def _epsilons(event: Event) -> list[Any]:
+    return [*_own_epsilons(event), *USUAL_EPSILONS]
+
+
+def _epsilon_value(probe: Probe, eps: Any) -> Value:
+    key = key_of(eps)
+    return Value(float(probe.completed[key]), key) if key and key in probe.completed else Value(float(eps))
 
 
 def _definition(event: Event) -> str:

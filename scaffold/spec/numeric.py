@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from scaffold.source.tensors import Array
@@ -18,7 +20,7 @@ def same(left: Array, right: Array) -> bool:
     return bool(np.max(np.abs(left - right), initial=0.0) <= TOLERANCE * scale)
 
 
-def combination(target: Array, basis: dict[str, Array]) -> tuple[tuple[str, float], ...] | None:
+def combination(target: Array, basis: Mapping[str, Array]) -> tuple[tuple[str, float], ...] | None:
     """Return the coefficients with which ``target`` is a sum of the basis, or None if it is none.
 
     Coefficients of 0 are left out; all arrays have the shape of ``target``.
@@ -31,4 +33,4 @@ def combination(target: Array, basis: dict[str, Array]) -> tuple[tuple[str, floa
     coefficients = np.linalg.lstsq(matrix / scale, target.ravel(), rcond=None)[0] / scale
     if not same((matrix @ coefficients).reshape(target.shape), target):
         return None
-    return tuple((name, round(float(c), 9)) for name, c in zip(names, coefficients) if abs(c) > TOLERANCE)
+    return tuple((name, float(c)) for name, c in zip(names, coefficients) if abs(c) > TOLERANCE)

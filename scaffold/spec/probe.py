@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from scaffold.source.config_object import Config
 from scaffold.source.errors import NotUnderstood
-from scaffold.source.interpreter import ATTENTION_FUNCTIONS, Interpreter
+from scaffold.source.interpreter import Interpreter
 from scaffold.source.locate import ModelingSource, resolve
 from scaffold.source.objects import Event, Module
 from scaffold.source.tensors import Tensor
-from scaffold.spec.sizes import SIZES, key_for, shrink
+from scaffold.spec.sizes import LAYERS, SIZES, key_for, shrink
 
 NUM_TOKENS = 11
 """Longer than the probe's sliding window, and a prime, so that no other size equals it."""
+MAX_LAYERS = 512
+"""Far above any model's; bounds what a config can cost."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,13 @@ class Probe:
     small: Config
     model: Module
     root: Event
+    sizes: int = 0
+    """Which of the two tables of sizes it has."""
+    literals_first: bool = True
+    """Whether a round number is a literal sooner than an expression of two config keys."""
+    _switched: dict[str, Module] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def paths(self) -> dict[int, str]:
         """Dotted path of each module by its id."""
         return {id(module): path for path, module in self.model.modules()}
@@ -42,46 +50,71 @@ class Probe:
         return self.paths.get(id(module), "")
 
     def layers(self) -> list[Event]:
-        """Return the calls of decoder layers: the outermost modules in a list that hold an attention each."""
-        found = []
+        """Return the calls of decoder layers: the outermost modules of the longest list that is called in order."""
+        found: dict[str, list[Event]] = {}
         for event in self.root.walk():
-            name = self.path(event.module).rpartition(".")[2]
-            if name.isdigit() and any(e.name in ATTENTION_FUNCTIONS for e in event.walk()):
-                found.append(event)
-        return found
+            parent, _, name = self.path(event.module).rpartition(".")
+            if name.isdigit():
+                found.setdefault(parent, []).append(event)
+        count = self.num_layers()
+        return next((events for events in found.values() if len(events) == count), [])
+
+    def num_layers(self) -> int:
+        """Return the number of layers that the config states, 0 if it states none."""
+        key = self.key("num_layers")
+        return int(self.completed[key]) if key else 0
 
     def probe_value(self, role: str) -> int:
         """Return a size as the probe has it."""
-        return next(size.probe for size in SIZES if size.role == role)
+        return next(size.probe[self.sizes] for size in SIZES if size.role == role)
 
     def key(self, role: str) -> str | None:
         """Return the config key of a size."""
         return key_for(role, self.completed)
 
+    def switched(self, key: str) -> Module:
+        """Return the model as it is made with a switch of the config the other way round; it is not run."""
+        if key not in self._switched:
+            interpreter = Interpreter(resolve)
+            values = {**shrink(self.completed, self.sizes), key: not self.completed[key]}
+            try:
+                config = _config(self.source, values, interpreter)
+                made = interpreter.instantiate(_model_class(self.source, interpreter), [config], {})
+            except NotUnderstood:
+                made = Module()
+            self._switched[key] = made
+        return self._switched[key]
 
-def run(source: ModelingSource, config: Mapping[str, Any], **changed: Any) -> Probe:
-    """Run the source's model on a few tokens, at the sizes of a probe.
+
+def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0) -> Probe:
+    """Run the source's model on a few tokens, at the sizes of a probe and with all its layers.
 
     Args:
         source: where the class is.
         config: the checkpoint's text config.
-        changed: values that the probe's config gets in place of the shrunk ones.
+        sizes: which of the two tables of sizes it takes.
 
     Raises:
         NotUnderstood: the source does something that the interpreter does not.
     """
+    layers = next((config[key] for key in LAYERS if isinstance(config.get(key), int)), 0)
+    if layers > MAX_LAYERS:
+        raise NotUnderstood(f"{layers} layers", "config.json")
     with np.errstate(all="ignore"):
         completed = _config(source, config, Interpreter(resolve)).attributes
-        interpreter = Interpreter(resolve)
-        small = _config(source, {**shrink(completed), **changed}, interpreter)
-        cls = interpreter.source_class(source.file, source.class_name)
-        model = interpreter.instantiate(cls, [small], {})
+        interpreter = Interpreter(resolve, seed=sizes)
+        small = _config(source, shrink(completed, sizes), interpreter)
+        model = interpreter.instantiate(_model_class(source, interpreter), [small], {})
         tokens = Tensor(interpreter.rng.integers(3, 100, (1, NUM_TOKENS)))
         try:
             interpreter.call(model, [], {"input_ids": tokens, "use_cache": False}, source.file.shown)
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
             raise NotUnderstood(f"{type(error).__name__}: {error}", source.file.shown) from error
-    return Probe(source, dict(config), _plain(completed), small, model, interpreter.watched[0])
+    return Probe(source, dict(config), dict(completed), small, model, interpreter.watched[0], sizes)
+
+
+def _model_class(source: ModelingSource, interpreter: Interpreter) -> Any:
+    return interpreter.source_class(source.file, source.class_name)
 
 
 def _config(source: ModelingSource, values: Mapping[str, Any], interpreter: Interpreter) -> Config:
@@ -103,7 +136,3 @@ def _class_defaults(interpreter: Interpreter, cls: Any) -> dict[str, Any]:
         if type(statement).__name__ == "AnnAssign" and statement.value is not None
     ]
     return {name: interpreter.attribute(cls, name) for name in names}
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(values)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.locate import ModelingSource
 from scaffold.spec import decoder, probe
-from scaffold.spec.facts import (
-    DecoderSpec,
-    Evidence,
-    ExpertsSpec,
-    Fact,
-    Hole,
-    MlpSpec,
-    ModelSpec,
-    Value,
-)
+from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec
+from scaffold.spec.present import facts
 
 NO_SOURCE = "no modeling source: names and shapes alone do not tell how the model computes"
+TWO_MEANINGS = "a number that two probes explain in different ways, so that it is not known what it stands for"
 
 
 def read_spec(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSpec:
@@ -29,7 +22,7 @@ def read_spec(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSpe
         holes.append(Hole("model", NO_SOURCE, f"architectures: {checkpoint.architecture}"))
     else:
         try:
-            spec = decoder.read(probe.run(source, checkpoint.text_config))
+            spec = read_decoder(source, checkpoint)
         except NotUnderstood as error:
             holes.append(Hole("model", error.what, error.where))
     modalities = ("text", "image") if checkpoint.is_multimodal else ("text",)
@@ -40,73 +33,37 @@ def read_spec(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSpe
         config_class=source.config_class if source else None,
         decoder=spec,
         modalities=modalities,
-        facts=tuple(_facts(checkpoint, source, spec)),
+        facts=tuple(facts(checkpoint, source, spec)),
         holes=tuple(holes),
     )
 
 
-def _facts(checkpoint: Checkpoint, source: ModelingSource | None, spec: DecoderSpec | None) -> Iterator[Fact]:
-    yield Fact("architecture", checkpoint.architecture, (Evidence("config", "architectures"),))
-    yield Fact("model type", checkpoint.model_type, (Evidence("config", "model_type"),))
-    if source is not None:
-        shown = source.file.lines(source.file.definitions[source.class_name])
-        yield Fact("modeling source", source.class_name, (Evidence("source", shown),))
-    if spec is not None:
-        yield from _decoder_facts(spec)
+def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
+    """Read the decoder in two probes of different sizes, which have to say the same.
+
+    A number of one probe may equal an expression of the config by chance; of two probes it does not.
+
+    Raises:
+        NotUnderstood: part of it is of no known form, or the probes differ.
+    """
+    probes = [probe.run(source, checkpoint.text_config, sizes) for sizes in (0, 1)]
+    where = ""
+    for literals_first in (True, False):
+        first, second = (decoder.read(replace(one, literals_first=literals_first)) for one in probes)
+        if first == second:
+            return first
+        where = where or difference(first, second)
+    raise NotUnderstood(TWO_MEANINGS, where)
 
 
-def _decoder_facts(spec: DecoderSpec) -> Iterator[Fact]:
-    attention, layer = spec.layer.attention, spec.layer
-    yield _sized("hidden size", spec.hidden_size)
-    yield _sized("layers", spec.num_layers)
-    yield _sized("vocabulary", spec.vocab_size)
-    yield _sized("tied embeddings", spec.tied)
-    kind = f"{attention.num_heads.value} heads, {attention.num_kv_heads.value} KV heads of {attention.head_dim.value}"
-    yield Fact("attention", kind, (Evidence("source", attention.source), *_keys(attention.num_heads)))
-    rope = f"{attention.rope.style}, {attention.rope.fraction:.0%} of the head" if attention.rope else "none"
-    yield Fact("rope", rope, (Evidence("source", attention.source),))
-    if attention.qk_norm:
-        per = "each head" if attention.qk_norm.per_head else "the whole projection"
-        yield Fact("q/k norm", f"{attention.qk_norm.norm.form} over {per}", (_source(attention.source),))
-    bias = f"q/k/v {attention.qkv_bias.value}, output {attention.o_bias.value}"
-    yield Fact("attention bias", bias, (_source(attention.source), *_keys(attention.qkv_bias)))
-    if attention.sliding_window:
-        yield _sized("sliding window", attention.sliding_window)
-    yield Fact("norm", f"{spec.norm.form}, eps {spec.norm.eps.value:g}", (_source(spec.norm.source),))
-    yield Fact("norm placement", layer.placement, (_source(layer.source),))
-    if isinstance(layer.feed_forward, MlpSpec):
-        yield _mlp_fact("MLP", layer.feed_forward)
+def difference(first: object, second: object, path: str = "") -> str:
+    """Return the path of the first field in which two specs differ, and both values."""
+    if isinstance(first, tuple) and isinstance(second, tuple) and len(first) == len(second):
+        pairs = [(f"{path}[{i}]", a, b) for i, (a, b) in enumerate(zip(first, second))]
+    elif hasattr(first, "__dataclass_fields__") and type(first) is type(second) and not hasattr(first, "code"):
+        fields = [f for f, field in first.__dataclass_fields__.items() if field.compare]
+        pairs = [(f"{path}.{f}".strip("."), getattr(first, f), getattr(second, f)) for f in fields]
     else:
-        yield from _expert_facts(layer.feed_forward)
-
-
-def _expert_facts(spec: ExpertsSpec) -> Iterator[Fact]:
-    shown = f"{spec.num_experts.value}, {spec.router.top_k.value} per token"
-    yield Fact("experts", shown, (_source(spec.source), *_keys(spec.num_experts)))
-    router, parts = spec.router, [spec.router.scoring]
-    if router.correction_bias:
-        parts.append("correction bias")
-    if router.num_groups and router.topk_group:
-        parts.append(f"{router.topk_group.value} of {router.num_groups.value} groups")
-    parts.append("renormalised" if router.renormalize.value else "not renormalised")
-    parts.append(f"scaled by {router.scaling.value:g}")
-    yield Fact("router", ", ".join(parts), (_source(router.source),))
-    if spec.shared is not None:
-        yield _mlp_fact("shared experts", spec.shared)
-
-
-def _mlp_fact(name: str, spec: MlpSpec) -> Fact:
-    shown = f"gated, {spec.activation.value}, inner size {spec.intermediate_size.value}"
-    return Fact(name, shown, (_source(spec.source), *_keys(spec.intermediate_size)))
-
-
-def _sized(name: str, value: Value) -> Fact:
-    return Fact(name, str(value.value), tuple(_keys(value)))
-
-
-def _source(where: str) -> Evidence:
-    return Evidence("source", where)
-
-
-def _keys(value: Value) -> tuple[Evidence, ...]:
-    return (Evidence("config", value.key),) if value.key else ()
+        shown = [getattr(value, "code", str(value)[:80]) for value in (first, second)]
+        return f"{path}: {shown[0]} or {shown[1]}"
+    return next((difference(a, b, where) for where, a, b in pairs if a != b), path)

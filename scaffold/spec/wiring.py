@@ -1,67 +1,68 @@
-"""How values flow between the children of a decoder layer: residuals, placements of norms, multipliers.
+"""How values flow between the blocks of a decoder layer: residuals, placements of norms, multipliers.
 
-Each input of a child is solved for as a sum of what was there before it. Pre-norm, post-norm, sandwich and
+Each input of a block is solved for as a sum of what was there before it. Pre-norm, post-norm, sandwich and
 parallel layers and residual multipliers all come out of the one equation.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from scaffold.source.errors import NotUnderstood
-from scaffold.source.objects import Event
 from scaffold.source.tensors import Array
-from scaffold.spec.facts import Step
+from scaffold.spec.facts import Step, Value
+from scaffold.spec.numbers import explain
 from scaffold.spec.numeric import combination
+from scaffold.spec.probe import Probe
 
 LAYER_INPUT = "x"
+Sum = tuple[tuple[str, Value], ...]
 
 
-def solve(layer: Event, children: list[tuple[str, Event]]) -> tuple[tuple[Step, ...], tuple[tuple[str, float], ...]]:
+@dataclass(frozen=True)
+class Flow:
+    """A block by name, with what it took and gave ``[tokens, hidden]``."""
+
+    name: str
+    taken: Array
+    given: Array
+
+
+def solve(probe: Probe, x: Array, flows: Sequence[Flow], output: Array, where: str) -> tuple[tuple[Step, ...], Sum]:
     """Return the steps of a layer and its output as sums of named values.
 
     Args:
-        layer: the call of the layer.
-        children: its direct children with their names, in the order of their calls.
+        probe: the probe.
+        x: the layer's input.
+        flows: its blocks in the order of their calls.
+        output: the layer's output.
+        where: lines of the layer, for errors.
 
     Raises:
         NotUnderstood: an input is no sum of earlier values (a gate between blocks, a scale that depends on data).
     """
-    basis: dict[str, Array] = {LAYER_INPUT: layer.tensors()[0].a}
+    basis: dict[str, Array] = {LAYER_INPUT: x}
     steps = []
-    for name, event in children:
-        flows = combination(event.tensors()[0].a, basis)
-        if flows is None:
-            raise NotUnderstood(f"what flows into {name} is no sum of earlier values", event.where)
-        steps.append(Step(name, flows))
-        basis[name] = event.result().a
-    output = combination(layer.result().a, basis)
-    if output is None:
-        raise NotUnderstood("what leaves the layer is no sum of its values", layer.where)
-    return tuple(steps), output
+    for flow in flows:
+        found = combination(flow.taken, basis)
+        if found is None:
+            raise NotUnderstood(
+                f"what flows into {flow.name or 'the feed-forward block'} is no sum of earlier values", where
+            )
+        steps.append(Step(flow.name, _explained(probe, found, where)))
+        basis[flow.name] = flow.given
+    found = combination(output, basis)
+    if found is None:
+        raise NotUnderstood("what leaves the layer is no sum of its values", where)
+    return tuple(steps), _explained(probe, found, where)
 
 
-def placement(steps: tuple[Step, ...], output: tuple[tuple[str, float], ...], blocks: dict[str, str]) -> str:
-    """Name the placement of norms: a row of ``PLACEMENTS``, or ``other``.
-
-    Args:
-        steps: as solved.
-        output: as solved.
-        blocks: child name → ``norm``, ``attention`` or ``feed_forward``.
-    """
-    shown: dict[str, str] = {LAYER_INPUT: LAYER_INPUT}
-    counts: dict[str, int] = {}
-    for step in steps:
-        kind = blocks[step.name]
-        counts[kind] = counts.get(kind, 0) + 1
-        shown[step.name] = f"{kind}{counts[kind]}" if kind == "norm" else kind
-    written = [f"{shown[s.name]}({_sum(s.inputs, shown)})" for s in steps] + [_sum(output, shown)]
-    return PLACEMENTS.get("; ".join(written), "other")
-
-
-def _sum(flows: tuple[tuple[str, float], ...], shown: dict[str, str]) -> str:
-    return " + ".join(shown[name] if factor == 1 else f"{factor:g}*{shown[name]}" for name, factor in flows)
-
-
-PLACEMENTS = {
-    "norm1(x); attention(norm1); norm2(x + attention); feed_forward(norm2); x + attention + feed_forward": "pre",
-}
-"""Wirings that adapters have an idiom for, written as sums."""
+def _explained(probe: Probe, flows: tuple[tuple[str, float], ...], where: str) -> Sum:
+    result = []
+    for name, factor in flows:
+        value = explain(probe, factor)
+        if value is None:
+            raise NotUnderstood(f"a factor of {factor:g} on {name} that no config key gives", where)
+        result.append((name, value))
+    return tuple(result)

@@ -9,6 +9,7 @@ from random import Random
 from scaffold.checkpoint.headers import TensorHeader
 from scaffold.weights.prove import QUANTISED
 from scaffold.weights.rules import Rule, WeightMap
+from scaffold.weights.splits import KvHeads
 
 Headers = dict[str, TensorHeader]
 Mutated = list[TensorHeader]
@@ -109,6 +110,27 @@ def _cut_expert(weight_map: WeightMap, headers: Headers, random: Random) -> Muta
     return [cut.get(header.name, header) for header in headers.values() if header.name not in gone]
 
 
+def _kv_heads(weight_map: WeightMap, headers: Headers, random: Random) -> Mutated | None:
+    """Let keys and values of all layers have another number of heads than the config says."""
+    heads = [
+        (rule, part.split.heads, part.size) for rule in weight_map.rules for part in rule.parts
+        if isinstance(part.split, KvHeads)
+    ]  # fmt: skip
+    if not heads:
+        return None
+    _, number, _ = heads[0]
+    other = number + 1 if number == 1 or random.random() < 0.5 else number - 1
+    changed: Headers = {}
+    for rule in {rule.source: rule for rule, _, _ in heads}.values():
+        grown = sum(part.size // number * (other - number) for part in rule.parts if isinstance(part.split, KvHeads))
+        on_disk = [axis for axis, size in enumerate(rule.shape or ()) if size == rule.target_shape[rule.axis]]
+        for name in rule.names():
+            shape = list(headers[name].shape)
+            shape[on_disk[0]] += grown
+            changed[name] = replace(headers[name], shape=tuple(shape))
+    return [changed.get(header.name, header) for header in headers.values()]
+
+
 MUTATIONS = (
     Mutation("drop a tensor", frozenset({"missing"}), _drop),
     Mutation("add a tensor", frozenset({"unrouted"}), _add),
@@ -118,7 +140,7 @@ MUTATIONS = (
     Mutation("drop a scale", frozenset({"no-scale"}), _drop_scale),
     Mutation("drop the weight of a scale", frozenset({"missing", "no-weight"}), _drop_weight),
     Mutation("cut an expert", frozenset(), _cut_expert),
+    Mutation("another number of KV heads", frozenset({"shape"}), _kv_heads),
 )
-"""Another number of KV heads is a mutation of the config: make the rules from it and see the shapes refused."""
 EXPERT_CUT = frozenset({"missing", "shape"})
 """One of these is what a cut expert must be found by: it depends on how experts lie on disk."""

@@ -1,12 +1,26 @@
-"""From rules to an adapter's loading tables: ``WeightsMapper.orig_to_new_stacked``, ``packed_modules_mapping``."""
+"""From rules to an adapter's loading tables, in the terms of vLLM's ``WeightsMapper`` and ``AutoWeightsLoader``.
+
+The tables are tried on all names before they are handed out: a name that they would lead to another parameter than
+its rule does is an error here, not on a cluster.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from scaffold.source.errors import NotUnderstood
 from scaffold.weights.rules import Rule
+from scaffold.weights.transforms import Flatten, Transpose, Ungroup
+
+STACKED_SHARDS = ("q", "k", "v", 0, 1)
+EXPERT_SHARDS = ("w1", "w2", "w3")
+ROUTED = "routed_experts"
+FUSED_NAMES = {"w13_weight": "gate_up_proj", "w2_weight": "down_proj"}
+"""A parameter of vLLM's ``RoutedExperts`` → the name of a tensor of all experts that it loads into it."""
+USUAL_EXPERT_NAMES = ("gate_proj", "down_proj", "up_proj")
+_NUMBER = re.compile(r"\{\w+\}")
 
 
 @dataclass(frozen=True)
@@ -18,42 +32,84 @@ class StackedRow:
     shard_id: str | int
 
 
-def stacked_rows(rules: Iterable[Rule], names: Iterable[str]) -> tuple[StackedRow, ...]:
-    """Return the rows for parameters that hold several tensors, in the rules' order.
+@dataclass(frozen=True)
+class Loading:
+    """What an adapter's loader is made of.
 
-    A row's ``weight_name`` is the shortest dotted tail of the module that occurs in names of its own rules only,
-    because vLLM looks it up as a substring (vllm/model_executor/models/utils.py, ``WeightsMapper``). Experts are
-    left out: vLLM's ``RoutedExperts.load_weights`` maps them itself. So are scales: they are gone by then.
+    Attributes:
+        prefixes: old → new beginning of names.
+        renames: old → new part of names; None leaves the tensor out.
+        stacked: rows for parameters that hold several tensors.
+        packed_modules: fused module → the checkpoint's modules.
+        transposed: endings of names of weights ``[in, out]``.
+        expert_names: gate, down and up of one expert on disk, if they are not the usual ones.
+        packed: the part of names of a projection that holds q, k and v.
+        flattened: endings of names of vectors that lie as matrices with one row.
+    """
+
+    prefixes: tuple[tuple[str, str], ...]
+    renames: tuple[tuple[str, str | None], ...]
+    stacked: tuple[StackedRow, ...]
+    packed_modules: dict[str, list[str]]
+    transposed: tuple[str, ...]
+    expert_names: tuple[str, str, str] | None
+    packed: str
+    flattened: tuple[str, ...]
+
+    def map_name(self, name: str) -> tuple[str, str | int | None] | None:
+        """Return what ``WeightsMapper`` makes of a name: the new name and the shard; None if it is left out."""
+        for old, new in self.renames:
+            if old in name:
+                if new is None:
+                    return None
+                name = name.replace(old, new, 1)
+        shard: str | int | None = None
+        for row in self.stacked:
+            if row.weight_name in name:
+                name = name.replace(row.weight_name, row.param_name, 1)
+                shard = row.shard_id
+        for old, new in self.prefixes:
+            if name.startswith(old):
+                name = name.replace(old, new, 1)
+        return name, shard
+
+
+def loading(rules: Iterable[Rule], names: Iterable[str], prefix: tuple[str, str]) -> Loading:
+    """Return the tables of an adapter.
+
+    Args:
+        rules: the weight rules.
+        names: the checkpoint's tensors.
+        prefix: how the decoder's names begin on disk, and in the adapter.
 
     Raises:
-        NotUnderstood: there is no such tail.
+        NotUnderstood: no table leads all names to where their rules do.
     """
     rules = tuple(rules)
     scales = {r.scale.name.format_map(values) for r in rules if r.scale for values in r.instances()}
-    rules, names = _stacked(rules), set(names) - scales
-    rows: dict[tuple[str, str], StackedRow] = {}
-    for rule in rules:
-        module, target = rule.source.rpartition(".")[0], rule.target.rpartition(".")[0]
-        shard = rule.parts[0].shard
-        if (module, target) in rows or shard is None:
-            continue
-        own = {n for r in rules if r.source.rpartition(".")[0] == module for n in r.names()}
-        parts, target_parts = module.split("."), target.split(".")
-        for length in range(1, len(parts) + 1):
-            tail = "." + ".".join(parts[-length:])
-            if all((f"{tail}." in f".{name}.") == (name in own) for name in names):
-                new = "." + ".".join(target_parts[-length:])
-                rows[module, target] = StackedRow(tail, new, shard)
-                break
-        else:
-            raise NotUnderstood(f"no part of the name {module} tells it from the names of other tensors")
-    return tuple(dict.fromkeys(rows.values()))
+    names = set(names) - scales
+    moved = prefix[0] != prefix[1]
+    renames = _renames(rules, prefix)
+    found = Loading(
+        prefixes=(prefix,) if moved else (),
+        renames=renames,
+        stacked=_stacked_rows(rules, {_renamed(name, renames) for name in names}, prefix, renames),
+        packed_modules=packed_modules(rules),
+        transposed=_transposed(rules),
+        expert_names=_expert_names(rules),
+        packed=_packed(rules),
+        flattened=_flattened(rules),
+    )
+    _check(found, rules, names)
+    return found
 
 
 def packed_modules(rules: Iterable[Rule]) -> dict[str, list[str]]:
     """Return ``packed_modules_mapping``: fused module → the checkpoint's modules, in order of their shards."""
     packed: dict[str, list[str]] = {}
-    for rule in _stacked(rules):
+    for rule in rules:
+        if not rule.parts or rule.parts[0].shard not in STACKED_SHARDS:
+            continue
         fused, part = rule.target.split(".")[-2], rule.source.split(".")[-2]
         parts = packed.setdefault(fused, [])
         if part not in parts:
@@ -62,5 +118,161 @@ def packed_modules(rules: Iterable[Rule]) -> dict[str, list[str]]:
 
 
 def _stacked(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Return the rules of tensors that become a shard of a linear layer."""
-    return tuple(rule for rule in rules if rule.parts and rule.parts[0].shard in ("q", "k", "v", 0, 1))
+    """Return the rules of tensors that become one shard of a linear layer."""
+    return tuple(rule for rule in rules if len(rule.parts) == 1 and rule.parts[0].shard in STACKED_SHARDS)
+
+
+def _of_experts(rule: Rule) -> bool:
+    return bool(rule.parts) and rule.parts[0].shard in EXPERT_SHARDS
+
+
+Renames = tuple[tuple[str, "str | None"], ...]
+
+
+def _renamed(name: str, renames: Renames) -> str:
+    for old, new in renames:
+        if old in name and new is not None:
+            name = name.replace(old, new, 1)
+    return name
+
+
+def _stacked_rows(
+    rules: Sequence[Rule], names: set[str], prefix: tuple[str, str], renames: Renames
+) -> tuple[StackedRow, ...]:
+    """Return a row for each module whose tensor becomes a shard, for names that are renamed already.
+
+    A row's ``weight_name`` is the shortest dotted tail of the module that occurs in names of its own rules only,
+    because vLLM looks it up as a substring. Experts are left out: vLLM's ``RoutedExperts`` maps them itself.
+    """
+    stacked = tuple(replace(rule, source=_renamed(rule.source, renames)) for rule in _stacked(rules))
+    rows: dict[tuple[str, str], StackedRow] = {}
+    for rule in stacked:
+        module, target = rule.source.rpartition(".")[0], rule.target.rpartition(".")[0]
+        shard = rule.parts[0].shard
+        if (module, target) in rows or shard is None:
+            continue
+        own = {n for r in stacked if r.source.rpartition(".")[0] == module for n in r.names()}
+        source_parts = module.split(".")
+        target_parts = target.replace(prefix[1], prefix[0], 1).split(".")
+        for length in range(1, len(source_parts) + 1):
+            if length == len(source_parts) or not _NUMBER.search(".".join(source_parts[-length:])):
+                cut = len(source_parts) - length
+                tail, new = ("." + ".".join(parts[cut:]) for parts in (source_parts, target_parts))
+                if source_parts[:cut] == target_parts[:cut] and all((tail in f".{n}") == (n in own) for n in names):
+                    rows[module, target] = StackedRow(tail, new, shard)
+                    break
+                if source_parts[:cut] != target_parts[:cut]:
+                    continue
+        else:
+            raise NotUnderstood(f"no part of the name {module} tells it from the names of other tensors")
+    return tuple(dict.fromkeys(rows.values()))
+
+
+def _renames(rules: Sequence[Rule], prefix: tuple[str, str]) -> Renames:
+    """Return old and new parts of names that end elsewhere than under their own name, the most special first."""
+    found: dict[str, str | None] = {}
+    pairs = []
+    for rule in rules:
+        if rule.is_ignored:
+            if rule.reason.startswith("a table"):
+                found["." + _tail(rule.source)] = None
+            continue
+        target = _expert_target(rule) if _of_experts(rule) else rule.target
+        source, target = rule.source, target.replace(prefix[1], prefix[0], 1)
+        if rule in _stacked((rule,)):
+            source, target = (text.rpartition(".")[0].rpartition(".")[0] for text in (source, target))
+        if source != target:
+            pairs.append((source.split("."), target.split(".")))
+    for more in range(4):
+        clashing = []
+        for source_parts, target_parts in pairs:
+            old, new = _difference(source_parts, target_parts, more)
+            if found.setdefault(old, new) != new:
+                clashing.append((source_parts, target_parts))
+        pairs = clashing
+    return tuple(sorted(found.items(), key=lambda row: -len(row[0])))
+
+
+def _tail(source: str) -> str:
+    return source.split("}.")[-1]
+
+
+def _expert_target(rule: Rule) -> str:
+    """Return the name under which ``RoutedExperts`` takes the tensor of a rule."""
+    block, _, parameter = rule.target.rpartition(f".{ROUTED}.")
+    if rule.is_per_expert:
+        return f"{block}.{{expert}}.{rule.source.rpartition('{expert}.')[2]}"
+    return f"{block}.{FUSED_NAMES[parameter]}"
+
+
+def _difference(source: list[str], target: list[str], more: int) -> tuple[str, str]:
+    """Return the parts that differ, with ``more`` common names behind, and one before where a number needs it."""
+    begin = 0
+    while begin < min(len(source), len(target)) - 1 and source[begin] == target[begin]:
+        begin += 1
+    end = 0
+    while end < min(len(source), len(target)) - begin - 1 and source[-1 - end] == target[-1 - end]:
+        end += 1
+    end = max(0, end - more)
+    if begin and any(part.isdigit() for part in source[begin : len(source) - end]):
+        begin -= 1  # a number alone stands in many names
+    old, new = source[begin : len(source) - end], target[begin : len(target) - end]
+    close = "." if end else ""
+    open_ = "." if begin else ""
+    return open_ + ".".join(old) + close, open_ + ".".join(new) + close
+
+
+def _transposed(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """Return endings of the names of weights that lie ``[in, out]``; experts' lie as vLLM is told."""
+    found = []
+    for rule in rules:
+        if any(isinstance(step, Transpose) for step in rule.transforms) and not _of_experts(rule):
+            found.append("." + ".".join(rule.source.split(".")[-3:]).replace("{layer}.", ""))
+    return tuple(dict.fromkeys(found))
+
+
+def _flattened(rules: Sequence[Rule]) -> tuple[str, ...]:
+    found = [rule for rule in rules if any(isinstance(step, Flatten) for step in rule.transforms)]
+    return tuple(dict.fromkeys("." + rule.source.rpartition(".")[2] for rule in found))
+
+
+def _expert_names(rules: Sequence[Rule]) -> tuple[str, str, str] | None:
+    named = {
+        rule.parts[0].shard: rule.source.rpartition("{expert}.")[2].removesuffix(".weight")
+        for rule in rules
+        if _of_experts(rule) and rule.is_per_expert
+    }
+    if not named:
+        return None
+    found = (named["w1"], named["w2"], named["w3"])
+    return None if found == USUAL_EXPERT_NAMES else found
+
+
+def _packed(rules: Sequence[Rule]) -> str:
+    for rule in rules:
+        sorts = any(isinstance(step, Ungroup) for step in rule.transforms)
+        if sorts and {part.shard for part in rule.parts} == {"q", "k", "v"}:
+            return f".{rule.source.split('.')[-2]}."
+        if len(rule.parts) == 3 and [part.shard for part in rule.parts] != ["q", "k", "v"]:
+            return f".{rule.source.split('.')[-2]}."
+    return ""
+
+
+def _check(found: Loading, rules: Sequence[Rule], names: set[str]) -> None:
+    for rule in rules:
+        for values in rule.instances() if "{rest}" not in rule.source else ():
+            name = rule.source.format_map(values)
+            if name not in names:
+                continue
+            mapped = found.map_name(name)
+            if rule.is_ignored:
+                if mapped is not None and rule.reason.startswith("a table"):
+                    raise NotUnderstood(f"{name} would be loaded as {mapped[0]}, though {rule.reason}")
+                continue
+            target = _expert_target(rule) if _of_experts(rule) else rule.target
+            shard = rule.parts[0].shard if rule in _stacked((rule,)) else None
+            if mapped != (target.format_map(values), shard):
+                raise NotUnderstood(f"{name} would be loaded as {mapped}, not as {target.format_map(values)}, {shard}")
+
+
+__all__ = ["Loading", "StackedRow", "loading", "packed_modules"]

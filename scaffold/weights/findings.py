@@ -46,6 +46,7 @@ class Proof:
         ignored: how many are left out for a reason.
         unrouted: the names that no rule takes.
         findings: everything that is wrong.
+        bytes_per_rule: bytes of each rule's tensors, scales included, in the rules' order.
         bytes_per_rank: tensor-parallel size → bytes as they lie on disk, of the fullest rank.
     """
 
@@ -54,6 +55,7 @@ class Proof:
     ignored: int
     unrouted: tuple[str, ...]
     findings: tuple[Finding, ...]
+    bytes_per_rule: tuple[int, ...]
     bytes_per_rank: dict[int, int]
 
     @property

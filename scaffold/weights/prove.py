@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
 from scaffold.checkpoint.headers import TensorHeader
 from scaffold.weights.findings import Finding, Proof
 from scaffold.weights.ranks import coverage_errors, fullest_share
-from scaffold.weights.rules import SHARD_SETS, Rule, WeightMap
+from scaffold.weights.rules import EXPERT, SHARD_SETS, Rule, WeightMap
 from scaffold.weights.transforms import Shape
 
 QUANTISED = frozenset({"F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8"})
@@ -70,6 +71,7 @@ class _Proof:
             ignored=ignored,
             unrouted=unrouted,
             findings=tuple(findings),
+            bytes_per_rule=tuple(self.bytes[index] for index in range(len(self.rules))),
             bytes_per_rank={tp: self._bytes(tp) for tp in ranks},
         )
 
@@ -102,7 +104,7 @@ class _Proof:
 
     def _unlimited(self) -> Iterator[Finding]:
         """Let rules without a limit take what is left."""
-        for rule in self.rules:
+        for index, rule in enumerate(self.rules):
             if next(rule.names(), None) is not None:
                 continue
             ambiguous = []
@@ -113,6 +115,7 @@ class _Proof:
                     ambiguous.append(name)
                 else:
                     self.owner[name] = rule
+                    self.bytes[index] += self.headers[name].num_bytes
             if ambiguous:
                 says = "another rule takes these tensors, too"
                 yield Finding("ambiguous", says, "narrow one of the rules", tuple(ambiguous), rule.source)
@@ -176,19 +179,25 @@ class _Proof:
 
     def _parameters(self) -> Iterator[Finding]:
         """Check that each parameter gets all of its shards, and each of them once."""
-        filled: dict[str, list[tuple[Rule, object]]] = defaultdict(list)
+        by_pattern: dict[str, list[Rule]] = defaultdict(list)
         for rule in self.rules:
-            for part in rule.parts if not rule.is_ignored else ():
-                filled[rule.target].append((rule, part.shard))
-        for target, entries in filled.items():
-            shards = [shard for _, shard in entries]
-            sources = tuple(dict.fromkeys(rule.source for rule, _ in entries))
-            if len(shards) != len(set(shards)):
-                says = f"two tensors fill one shard of {target}"
-                yield Finding("conflict", says, "correct the shards of the rules", sources)
-            elif not any(set(shards) == set(known) for known in SHARD_SETS):
-                says = f"{target} gets the shards {sorted(map(str, shards))} only"
-                yield Finding("incomplete", says, "add the rule of the shard that is missing", sources)
+            if not rule.is_ignored:
+                by_pattern[rule.target].append(rule)
+        for target, rules in by_pattern.items():
+            for together in _meeting(rules):
+                yield from self._shards(target, together)
+
+    def _shards(self, target: str, rules: Sequence[Rule]) -> Iterator[Finding]:
+        """Check the shards of parameters that these rules fill together."""
+        entries = [(rule, part.shard) for rule in rules for part in rule.parts]
+        shards = [shard for _, shard in entries]
+        sources = tuple(dict.fromkeys(rule.source for rule, _ in entries))
+        if len(shards) != len(set(shards)):
+            says = f"two tensors fill one shard of {target}"
+            yield Finding("conflict", says, "correct the shards of the rules", sources)
+        elif shards and not any(set(shards) == set(known) for known in SHARD_SETS):
+            says = f"{target} gets the shards {sorted(map(str, shards))} only"
+            yield Finding("incomplete", says, "add the rule of the shard that is missing", sources)
 
     def _unrouted(self, names: tuple[str, ...], missing: Sequence[Finding]) -> Finding:
         """Say which tensors no rule takes, and which missing one the first of them looks like."""
@@ -200,11 +209,14 @@ class _Proof:
     def _uneven(self, tp: int) -> Iterator[Finding]:
         for rule in self.rules:
             for part in rule.parts:
-                why = part.split.misfit(part.size, tp) or coverage_errors(part, tp)
+                misfit = part.split.misfit(part.size, tp)
+                why = misfit or coverage_errors(part, tp)
                 if why:
+                    kind, mends = ("uneven", "choose another tensor-parallel size") if misfit else (
+                        "coverage", "correct how the ranks share this part"
+                    )  # fmt: skip
                     says = f"{why} ({'whole' if part.shard is None else f'shard {part.shard}'})"
-                    mends = "choose another tensor-parallel size"
-                    yield Finding("uneven", says, mends, (rule.source,), rule.source, tp)
+                    yield Finding(kind, says, mends, (rule.source,), rule.source, tp)
 
     def _bytes(self, tp: int) -> int:
         """Return the bytes of the fullest rank."""
@@ -213,3 +225,13 @@ class _Proof:
             for index, rule in enumerate(self.rules)
             if not rule.is_ignored
         )
+
+
+def _meeting(rules: Sequence[Rule]) -> list[tuple[Rule, ...]]:
+    """Return the sets of rules, of one target pattern, that fill a parameter together: those whose captures meet."""
+    captures = [name for name in rules[0].captures if name != EXPERT]
+    found: dict[tuple[int, ...], tuple[Rule, ...]] = {}
+    for values in {v for rule in rules for v in product(*(rule.ranges[name] for name in captures))}:
+        places = [i for i, r in enumerate(rules) if all(v in r.ranges[name] for name, v in zip(captures, values))]
+        found[tuple(places)] = tuple(rules[i] for i in places)
+    return [found[places] for places in sorted(found)]

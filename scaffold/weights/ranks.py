@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scaffold.weights.rules import Part, Rule
+from collections.abc import Sequence
+
+from scaffold.weights.rules import Part, Rule, WeightMap
 from scaffold.weights.splits import KvHeads, Whole
 
 
@@ -41,3 +43,9 @@ def fullest_share(rule: Rule, tp: int) -> float:
         begin, end = part.split.interval(part.size, tp, 0)
         held += end - begin
     return held / total
+
+
+def fitting_sizes(weight_map: WeightMap, sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return those of the tensor-parallel sizes that all layers of a model allow."""
+    parts = {part for rule in weight_map.rules for part in rule.parts}
+    return tuple(size for size in sizes if not any(part.split.misfit(part.size, size) for part in parts))

@@ -21,6 +21,7 @@ EXPERT = "expert"
 REST = "rest"
 """The capture of any further dotted name; only rules that leave tensors out may have it."""
 WHOLE = Whole()
+FEW = 8
 _CAPTURE = re.compile(r"\{(\w+)\}")
 
 
@@ -71,6 +72,8 @@ class Rule:
             return
         if REST in captures or set(_CAPTURE.findall(self.target)) != captures - {EXPERT}:
             raise ValueError(f"{self.source}: the target {self.target} has other captures")
+        if self.shape == ():
+            return
         if self.shape is None or sum(part.size for part in self.parts) != self.target_shape[self.axis]:
             raise ValueError(f"{self.source}: the parts do not add up to axis {self.axis} of {self.shape}")
 
@@ -107,8 +110,15 @@ class Rule:
         """Return the source as a regular expression. Numbers have no leading zeros."""
         pieces = _CAPTURE.split(self.source)
         texts = [re.escape(piece) for piece in pieces[::2]]
-        groups = [f"(?P<{name}>{'.+' if name == REST else '0|[1-9][0-9]*'})" for name in pieces[1::2]]
+        groups = [f"(?P<{name}>{self._values(name)})" for name in pieces[1::2]]
         return re.compile("".join(a + b for a, b in zip(texts, [*groups, ""])))
+
+    def _values(self, capture: str) -> str:
+        """Return what a capture stands for; a few numbers are named, so that other names are told apart at once."""
+        if capture == REST:
+            return ".+"
+        numbers = self.ranges[capture]
+        return "|".join(map(str, numbers)) if 0 < len(numbers) <= FEW else "0|[1-9][0-9]*"
 
     def match(self, name: str) -> dict[str, int] | None:
         """Return the captured numbers of a checkpoint's name, or None if the rule does not take it."""

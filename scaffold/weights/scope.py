@@ -15,16 +15,18 @@ GATE_UP: tuple[ShardId, ...] = (0, 1)
 
 @dataclass(frozen=True)
 class Heads:
-    """Sizes of grouped-query attention: query heads, key/value heads, entries per head."""
+    """Sizes of grouped-query attention: query heads, key/value heads, entries per head; of v if they differ."""
 
     heads: int
     kv_heads: int
     head_dim: int
+    v_head_dim: int | None = None
 
     def parts(self) -> tuple[Part, ...]:
         """Return q, k and v."""
-        kv = Part("k", self.kv_heads * self.head_dim, KvHeads(self.kv_heads))
-        return Part("q", self.heads * self.head_dim, Even(self.head_dim)), kv, replace(kv, shard="v")
+        v_size = self.kv_heads * (self.v_head_dim or self.head_dim)
+        k = Part("k", self.kv_heads * self.head_dim, KvHeads(self.kv_heads))
+        return Part("q", self.heads * self.head_dim, Even(self.head_dim)), k, Part("v", v_size, k.split)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Scope:
 
     def whole(self, name: str, *shape: int, target: str | None = None, transforms: Sequence[Transform] = ()) -> Rule:
         """Return the rule of a tensor that every rank holds: norms, routers, biases of row-parallel layers."""
-        return self._rule(name, target, shape, (None,), [shape[0] if shape else 0], (Whole(),), 0, transforms)
+        size = _after(shape, transforms)[0] if shape else 0
+        return self._rule(name, target, shape, (None,), [size], (Whole(),), 0, transforms)
 
     def vocabulary(self, name: str, size: int, *rest: int, target: str | None = None) -> Rule:
         """Return the rule of an embedding or a head, ``[vocabulary, hidden]``, padded and shared by rows."""
@@ -66,10 +69,26 @@ class Scope:
         axis = len(shape) - 1
         return self._rule(name, target, shape, (None,), [size], (Even(unit),), axis, transforms)
 
-    def qkv(self, names: Sequence[str], target: str, heads: Heads, *inputs: int) -> Iterator[Rule]:
+    def qkv(
+        self, names: Sequence[str], target: str, heads: Heads, *inputs: int, transforms: Sequence[Transform] = ()
+    ) -> Iterator[Rule]:
         """Yield the rules of separate q, k and v projections, which become one; ``inputs`` is empty for biases."""
         for name, part in zip(names, heads.parts(), strict=True):
-            yield self._rule(name, target, (part.size, *inputs), (part.shard,), [part.size], (part.split,))
+            shape = _before((part.size, *inputs), transforms)
+            yield self._rule(name, target, shape, (part.shard,), [part.size], (part.split,), 0, transforms)
+
+    def pieces(
+        self,
+        name: str,
+        parts: Sequence[Part],
+        *inputs: int,
+        target: str | None = None,
+        transforms: Sequence[Transform] = (),
+    ) -> Rule:
+        """Return the rule of one tensor that holds several shards one after the other, once it is transformed."""
+        shape = _before((sum(part.size for part in parts), *inputs), transforms)
+        shards, splits = tuple(part.shard for part in parts), tuple(part.split for part in parts)
+        return self._rule(name, target, shape, shards, [part.size for part in parts], splits, 0, transforms)
 
     def key_heads(self, name: str, heads: Heads, target: str | None = None) -> Rule:
         """Return the rule of one number per entry of all key heads: a norm over k, replicated as k itself is."""
@@ -80,12 +99,7 @@ class Scope:
         self, name: str, heads: Heads, *inputs: int, target: str | None = None, transforms: Sequence[Transform] = ()
     ) -> Rule:
         """Return the rule of q, k and v in one tensor: contiguous, or sorted so by ``transforms``."""
-        parts = heads.parts()
-        shape = (sum(part.size for part in parts), *inputs)
-        if any(isinstance(step, Transpose) for step in transforms):
-            shape = shape[::-1]
-        sizes, splits = [part.size for part in parts], tuple(part.split for part in parts)
-        return self._rule(name, target, shape, QKV, sizes, splits, 0, transforms)
+        return self.pieces(name, heads.parts(), *inputs, target=target, transforms=transforms)
 
     def gate_up(self, names: Sequence[str], target: str, inner: int, *inputs: int) -> Iterator[Rule]:
         """Yield the rules of separate gate and up projections, which become one."""
@@ -191,6 +205,11 @@ class Scope:
             return None
         ending, block = self.scale
         return Scale(source.removesuffix("weight") + ending, block)
+
+
+def _before(shape: tuple[int, ...], transforms: Sequence[Transform]) -> tuple[int, ...]:
+    """Return the shape on disk of what has ``shape`` after the transforms."""
+    return shape[::-1] if any(isinstance(step, Transpose) for step in transforms) else shape
 
 
 def _after(shape: tuple[int, ...], transforms: Sequence[Transform]) -> tuple[int, ...]:

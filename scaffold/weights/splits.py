@@ -12,6 +12,9 @@ Interval = tuple[int, int]
 class Whole:
     """Every rank holds all of it (ReplicatedLinear, norms)."""
 
+    def __str__(self) -> str:
+        return "replicated"
+
     def misfit(self, size: int, tp: int) -> str:
         """Return why this number of ranks is not possible; empty if it is."""
         return ""
@@ -31,6 +34,9 @@ class Even:
 
     unit: int = 1
 
+    def __str__(self) -> str:
+        return "even" if self.unit == 1 else f"even, {self.unit} at a time"
+
     def misfit(self, size: int, tp: int) -> str:
         """Return why this number of ranks is not possible; empty if it is."""
         units, rest = divmod(size, self.unit)
@@ -49,6 +55,9 @@ class KvHeads:
     """Key or value heads: shared evenly, and replicated where there are more ranks than heads (QKVParallelLinear)."""
 
     heads: int
+
+    def __str__(self) -> str:
+        return f"KV heads, {self.heads}"
 
     def misfit(self, size: int, tp: int) -> str:
         """Return why this number of ranks is not possible; empty if it is."""
@@ -76,6 +85,9 @@ class Vocabulary:
     def padded(self, size: int) -> int:
         """Return the number of rows with the padding."""
         return -(-size // self.padding) * self.padding
+
+    def __str__(self) -> str:
+        return f"vocabulary, padded to {self.padding}"
 
     def misfit(self, size: int, tp: int) -> str:
         """Return why this number of ranks is not possible; empty if it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -93,7 +94,27 @@ class Offset:
         return f"{self.value:+g}"
 
 
-Transform = Transpose | Ungroup | Offset
+@dataclass(frozen=True)
+class Flatten:
+    """Makes a vector of a matrix with one row."""
+
+    def shape(self, shape: Shape) -> Shape:
+        """Return the shape afterwards."""
+        return (math.prod(shape),)
+
+    def apply(self, array: Array) -> Array:
+        """Return the tensor as the parameter wants it."""
+        return array.reshape(-1)
+
+    def undo(self, array: Array) -> Array:
+        """Return the tensor as it lies on disk."""
+        return array.reshape(1, -1)
+
+    def __str__(self) -> str:
+        return "flatten"
+
+
+Transform = Transpose | Ungroup | Offset | Flatten
 
 
 @dataclass(frozen=True)

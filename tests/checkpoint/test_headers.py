@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from scaffold.checkpoint.headers import read_headers
+from scaffold.checkpoint.headers import read_headers, read_shard
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.errors import CheckpointError
 
@@ -55,15 +56,34 @@ def test_reads_what_the_reference_implementation_writes(tmp_path: Path) -> None:
         ({"a": entry(shape=(-2,))}, b"1" * 8, None, "the shape [-2]"),
         ({"a": entry(shape=(2.0,))}, b"1" * 8, None, "the shape [2.0]"),
         ({"a": entry(shape=(1,) * 65)}, b"1" * 8, None, "at most 64 sizes"),
-        ({"a": entry(shape="2")}, b"1" * 8, None, "the shape 2"),
+        ({"a": entry(shape="2")}, b"1" * 8, None, "the shape '2'"),
         ({"a": entry(offsets=(8, 0))}, b"1" * 8, None, "the offsets [8, 0]"),
         ({"a": entry(shape=(3,))}, b"1" * 8, None, "12 for F32 [3]"),
         ({"a": 7}, b"", None, "'a': 7"),
-        ([1], b"", None, "a JSON list"),
+        ([1], b"", None, "a header that starts with b'[1]'"),
         (b"{garbage", b"", None, "invalid JSON"),
-        (b"\xff\xfe", b"", None, "invalid JSON"),
+        (b"\xff\xfe", b"", None, r"a header that starts with b'\xff\xfe'"),
+        (b'{"a\xff": 1}', b"", None, "no UTF-8 at byte 3"),
         (b'{"a": 1, "a": 2}', b"", None, "the key 'a' twice"),
-        (b"[" * 100_000, b"", None, "invalid JSON"),
+        (b'{"a": 7, "a": ' + json.dumps(entry()).encode() + b"}", b"1" * 8, None, "the key 'a' twice"),
+        (b'{"a": {"dtype": "F32", "dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}', b"", None, "'dtype' twice"),
+        (b'{"a": {"dtype": "F32", "shape": [0], "d\\u0074ype": "F16", "data_offsets": [0, 0]}}', b"", None, "twice"),
+        (b'{"__metadata__": {"a": "b", "a": "b"}}', b"", None, "the key 'a' twice"),
+        ({"__metadata__": {"a": 1}}, b"", None, "from words to words"),
+        (b'{"a":' * 100_000, b"", None, "nested too deeply"),
+        (b'{"\\ud800": 1}', b"", None, "half of a pair"),
+        ({"a": entry(shape=(float("nan"),))}, b"1" * 8, None, "the number NaN"),
+        ({"a": entry(offsets=(0, float("inf")))}, b"1" * 8, None, "the number Infinity"),
+        ({"a": entry("U8", (True,), (0, 1))}, b"1", None, "the shape [True]"),
+        ({"a": entry("U8", (1,), (False, True))}, b"1", None, "the offsets [False, True]"),
+        ({"a": entry("U8", (1,), (0, 1)), "b": entry("U8", (True,), (1, 2))}, b"12", None, "the shape [True]"),
+        ({"a": entry("U8", (False,), (0, 0))}, b"", None, "the shape [False]"),
+        ({"a": entry(offsets=(0.0, 8.0))}, b"1" * 8, None, "the offsets [0.0, 8.0]"),
+        ({"a": entry(shape=(2**70,))}, b"1" * 8, None, "the shape [1180591620717411303424]"),
+        ({"a": entry(shape=(2**61, 2**61))}, b"1" * 8, None, "fewer than 2^62"),
+        ({"a": entry("F4", (3,), (0, 1))}, b"1", None, "whole bytes"),
+        ({"a\n\x1b[31m'": 7}, b"", None, r"a\n\x1b[31m'"),
+        ({"b": entry(), "a": entry(offsets=(4, 12))}, b"1" * 12, None, "overlaps"),
     ],
 )
 def test_damage_is_one_clear_error(tmp_path: Path, header: Any, data: bytes, length: int | None, says: str) -> None:
@@ -72,6 +92,54 @@ def test_damage_is_one_clear_error(tmp_path: Path, header: Any, data: bytes, len
         read_headers(path)
     assert says in str(error.value)
     assert "x.safetensors" in error.value.where
+
+
+def test_the_order_in_the_header_may_differ_from_that_of_the_data(tmp_path: Path) -> None:
+    header = {"a": entry(offsets=(8, 16)), "b": entry(offsets=(0, 8)), "c": entry("U8", (0,), (16, 16))}
+    path = write(tmp_path / "x.safetensors", header, b"1" * 16)
+    assert [t.name for t in read_headers(path)] == ["a", "b", "c"]
+    assert [(s.header.name, s.end - s.begin) for s in read_shard(path).spans()] == [("b", 8), ("a", 8), ("c", 0)]
+    with safe_open(path, "numpy") as reference:
+        assert set(reference.keys()) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    "unusual", ["a\\b", 'a"b', "true", "falsehood", "\N{SNOWMAN}", "a\nb", "{{ 7 * 7 }}", "../$(x)"]
+)
+def test_unusual_names_are_names(tmp_path: Path, unusual: str) -> None:
+    path = write(tmp_path / "x.safetensors", {"__metadata__": {"k": unusual}, unusual: entry()}, b"1" * 8)
+    assert [t.name for t in read_headers(path)] == [unusual]
+
+
+def test_headers_are_legal_if_the_reference_implementation_says_so(tmp_path: Path) -> None:
+    """Both read, or both refuse."""
+    headers = [
+        {"a": entry("F32", (0,), (0, 0))},
+        {"a": entry("F32", (), (0, 4))},
+        {"a": entry("F32", (1,), (0, 4)), "b": entry("F32", (0, 7), (4, 4)), "c": entry("I8", (), (4, 5))},
+        {"a": entry("F32", (1,), (0, 4)) | {"extra": 1}},
+        {"a": entry("F32", (1,), (4, 8))},
+        {"a": entry("F32", (-1,), (0, 4))},
+        {"a": entry("F32", (1.0,), (0, 4))},
+        {"a": entry("F32", (True,), (0, 4))},
+        {"a": entry("F31", (1,), (0, 4))},
+        {"a": entry("F8_E4M3", (4,), (0, 4)), "__metadata__": {"format": "pt"}},
+        {"a": entry("F32", (1,), (0, 4)), "__metadata__": {"format": 1}},
+        {"a": entry("F32", (1,), (0, 4)), "b": entry("F32", (1,), (0, 4))},
+    ]
+    for number, header in enumerate(headers):
+        size = max(e["data_offsets"][1] for n, e in header.items() if n != "__metadata__")
+        path = write(tmp_path / f"{number}.safetensors", header, b"1" * size)
+        try:
+            with safe_open(path, "numpy") as reference:
+                expected: Any = sorted(reference.keys())
+        except SafetensorError:
+            expected = None
+        try:
+            found: Any = sorted(t.name for t in read_headers(path))
+        except CheckpointError:
+            found = None
+        assert found == expected, header
 
 
 def test_a_file_of_three_bytes(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def settings_that_are_no_toml(desk: Desk, checkpoint: Path) -> tuple[str, ...]:
 
 
 CASES: tuple[tuple[Break, int, tuple[str, ...]], ...] = (
-    (no_config, 2, ("config.json", "no such file")),
+    (no_config, 2, ("config.json", "no file config.json")),
     (half_a_config, 2, ("config.json", "invalid JSON")),
     (config_that_is_a_list, 2, ("config.json", "a JSON list")),
     (architecture_that_is_code, 2, ("architectures[0]", "a Python class name")),

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scaffold.capacity.nodes import smallest_tensor_parallel
 from scaffold.checkpoint.read import read_checkpoint
-from scaffold.delivery.capacity import smallest_tensor_parallel
 from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
 from scaffold.errors import ScaffoldError
 from scaffold.spec.read import read_spec

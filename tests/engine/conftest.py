@@ -81,3 +81,9 @@ class Shop:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """The shared workplace."""
     return Shop(make_workplace(tmp_path_factory.mktemp("shop") / "place"))
+
+
+@pytest.fixture(scope="session")
+def loading(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A workplace of its own, in which one adapter is generated in several forms."""
+    return Shop(make_workplace(tmp_path_factory.mktemp("loading") / "place"))

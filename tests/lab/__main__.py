@@ -8,7 +8,7 @@ from tests.lab.trees import ascend_source
 
 DEMO = ("helium", "solar-open")
 SERVED = ("qwen3", "mirror", "helium-head16", "solar-open-fp8", "solar-open-dequantised")
-NAMES_ONLY = ("gemma2", "gpt2", "gpt-neox", "phi3", "mixtral", "gpt-oss", "deepseek-v3-fp8", "bloom", "olmoe")
+NAMES_ONLY = ("gemma2", "gpt2", "gpt-neox", "phi3", "mixtral", "gpt-oss", "deepseek-v3-fp8", "bloom", "olmoe", "llava")
 
 
 def set_up(checkpoints: Sequence[str] = (*DEMO, *SERVED, *NAMES_ONLY)) -> None:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from tokenizers.decoders import ByteLevel
-from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM, LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 VOCABULARY = 512
 COMMON = {
@@ -35,9 +35,9 @@ CHAT_TEMPLATE = (
 )
 
 
-def randomise(model: torch.nn.Module) -> None:
+def randomise(model: torch.nn.Module, seed: int = 0) -> None:
     """Fill all that is saved; sizes are such that activations stay near 1 and logits are well apart."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     saved = model.state_dict()
     for name, tensor in saved.items():
         if not tensor.is_floating_point():
@@ -121,13 +121,21 @@ def edit_config(destination: Path, **changes: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}, indent=2) + "\n")
 
 
+def untrained(row: dict) -> torch.nn.Module:
+    """Return the model of a row; one with images has its language model's sizes in ``text_config``."""
+    if row["model_type"] != "llava":
+        config = CONFIG_MAPPING[row["model_type"]](**{**COMMON, **row["config"]})
+        return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    text = {**COMMON, **row["config"]["text_config"]}
+    return LlavaForConditionalGeneration(CONFIG_MAPPING["llava"](**{**row["config"], "text_config": text}))
+
+
 def main(row: dict, destination: Path) -> None:
     """Make the checkpoint of one row."""
-    config = CONFIG_MAPPING[row["model_type"]](**{**COMMON, **row["config"]})
     dtype = getattr(torch, row.get("dtype", "float32"))
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model = untrained(row)
     with torch.no_grad():
-        randomise(model)
+        randomise(model, row.get("seed", 0))
     model.to(dtype).save_pretrained(destination, max_shard_size="1MB")
     save_tokenizer(destination)
     if "fp8_block" in row:

@@ -108,12 +108,14 @@ def test_a_port_in_use_is_a_problem_and_starts_nothing(gate: Gate) -> None:
 
 
 INTERRUPTED = """
+import signal
 import sys
 from pathlib import Path
 from validators.engine import probe
 from validators.serve import Patience, ServePlan, Server
 env = {sys.argv[4]: sys.argv[5]}
 plan = ServePlan(probe(Path(sys.argv[1])), Path("/"), "stubborn", Path("/"), port=int(sys.argv[2]), env=env)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background
 with Server(plan, Path(sys.argv[3])) as server:
     server.wait_ready(lambda: "startup complete" in server.text())
     print("up", flush=True)

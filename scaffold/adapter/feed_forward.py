@@ -1,0 +1,127 @@
+"""The feed-forward blocks' part of the template's context."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scaffold.adapter.idioms import EXPERT_ACTIVATIONS, GATED_ACTIVATIONS, PLAIN_ACTIVATIONS, norm_call
+from scaffold.adapter.per_layer import HINTS, PerLayer
+from scaffold.source.errors import NotUnderstood
+from scaffold.spec.facts import DecoderSpec, ExpertsSpec, MlpSpec
+from scaffold.spec.routing import SPARSE_MIXER
+from scaffold.weights.targets import DOWN, EXPERTS, GATE_UP, UP, attribute
+
+Context = dict[str, Any]
+
+
+def feed_forward_context(spec: DecoderSpec, prefix: str) -> Context:
+    """Return the contexts of the templates of plain and expert blocks, and which layers have which.
+
+    Raises:
+        NotUnderstood: a form that there is no idiom for yet.
+    """
+    per_layer = PerLayer(spec.config, HINTS["feed_forward"])
+    found = [layer.feed_forward for layer in spec.layers]
+    plain = [f for f in found if isinstance(f, MlpSpec)]
+    experts = [f for f in found if isinstance(f, ExpertsSpec)]
+    if len(set(experts)) > 1:
+        raise NotUnderstood("no idiom yet for layers with different experts", experts[0].source)
+    shared = [e.shared for e in experts if e.shared is not None]
+    every = [*dict.fromkeys(plain), *dict.fromkeys(shared)]
+    mlp = _mlp(every, prefix) if every else {}
+    name = attribute(found[0].name, "mlp")
+    if any(attribute(f.name, "mlp") != name for f in found):
+        raise NotUnderstood("no idiom yet for feed-forward blocks of different names", found[0].source)
+    sizes = ["" if not isinstance(f, MlpSpec) else f.intermediate_size.code for f in found]
+    fill = next((size for size in sizes if size), "")
+    width = per_layer.code([size or fill for size in sizes]) if fill else ""
+    condition = per_layer.condition([isinstance(f, ExpertsSpec) for f in found])
+    return {
+        "feed_forward": {
+            "name": name,
+            "has_mlp": bool(plain),
+            "intermediate_size": width,
+            "experts_condition": "" if condition == "True" else condition,
+            "layer_idx": per_layer.varies,
+        },
+        "mlp": mlp,
+        "experts": _experts(experts[0]) if experts else {},
+    }
+
+
+def _mlp(specs: list[MlpSpec], prefix: str) -> Context:
+    """Return the context of the one class that all plain blocks and shared experts are made of."""
+    shapes = {
+        (s.activation_name, s.gated, s.packed, s.up_name, s.down_name, s.activation, s.inner_norm, s.transposed)
+        for s in specs
+    }
+    if len(shapes) > 1:
+        raise NotUnderstood("no idiom yet for feed-forward blocks that differ in more than their size", specs[0].source)
+    spec = specs[0]
+    activation = str(spec.activation.value)
+    call = GATED_ACTIVATIONS.get(activation, "") if spec.gated else ""
+    if spec.activation_name:
+        call = f"{prefix}XIELU()"
+    if not call:
+        if activation not in PLAIN_ACTIVATIONS:
+            raise NotUnderstood(f"no idiom yet for the activation {activation!r}", spec.source)
+        call = f"get_act_fn({spec.activation.code})" if spec.activation.key else f'get_act_fn("{activation}")'
+    fused = activation in GATED_ACTIVATIONS if spec.gated else False
+    inner = attribute(spec.up_name, GATE_UP if spec.gated else UP)
+    inner_norm: Context = {}
+    if spec.inner_norm is not None:
+        call_norm = norm_call(spec.inner_norm[1], "intermediate_size", prefix)
+        inner_norm = {"name": attribute(spec.inner_norm[0]), "call": call_norm}
+    bias, down_bias = _bias([s.bias.code for s in specs]), _bias([s.down_bias.code for s in specs])
+    uses = " ".join([call, bias, down_bias, str(inner_norm.get("call", ""))])
+    return {
+        "gated": spec.gated,
+        "fused": fused,
+        "inner_name": GATE_UP if spec.gated and not spec.packed else inner,
+        "down_name": attribute(spec.down_name, DOWN),
+        "activation_call": call,
+        "activation_name": attribute(spec.activation_name) if spec.activation_name else "act_fn",
+        "xielu": bool(spec.activation_name),
+        "needs_config": "config." in uses,
+        "bias": bias,
+        "down_bias": down_bias,
+        "inner_norm": inner_norm,
+    }
+
+
+def _bias(codes: list[str]) -> str:
+    """Return a bias that is the same for all blocks of a class."""
+    if len(set(codes)) > 1:
+        raise NotUnderstood("no idiom yet for feed-forward blocks that differ in their biases")
+    return codes[0]
+
+
+def _experts(spec: ExpertsSpec) -> Context:
+    if spec.activation.value not in EXPERT_ACTIVATIONS:
+        raise NotUnderstood(f"no idiom yet for experts with {spec.activation.value!r}", spec.source)
+    router = spec.router
+    scaled = router.scaling.key is not None or bool(router.scaling.expression) or router.scaling.value != 1
+    return {
+        "name": EXPERTS,
+        "num_experts": spec.num_experts.code,
+        "intermediate_size": spec.intermediate_size.code,
+        "activation": EXPERT_ACTIVATIONS[spec.activation.value],
+        "transposed": spec.transposed,
+        "checkpoint_names": "",
+        "shared_name": attribute(spec.shared.name) if spec.shared else "",
+        "shared_intermediate_size": spec.shared.intermediate_size.code if spec.shared else "",
+        "shared_gate": attribute(spec.shared_gate) if spec.shared_gate else "",
+        "router": {
+            "name": attribute(router.name.split(".")[0]),
+            "bias": router.bias,
+            "scoring": router.scoring if router.scoring != SPARSE_MIXER else "",
+            "function": "phimoe_routing_function" if router.scoring == SPARSE_MIXER else "",
+            "correction_bias": "e_score_correction_bias" if router.correction_bias else "",
+            "grouped": router.num_groups is not None,
+            "num_groups": router.num_groups.code if router.num_groups else "",
+            "topk_group": router.topk_group.code if router.topk_group else "",
+            "top_k": router.top_k.code,
+            "renormalize": router.renormalize.code,
+            "scaling": router.scaling.code if scaled else "",
+        },
+    }

@@ -1,0 +1,129 @@
+"""From the solved flow of values through a layer to the statements of its ``forward``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scaffold.adapter.idioms import WITH_RESIDUAL
+from scaffold.spec.facts import LayerSpec, Value
+from scaffold.weights.targets import attribute
+
+Sum = tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What the values of a layer are called in its ``forward``."""
+
+    known: dict[str, str]
+
+    def sum(self, flows: Sum) -> str:
+        return " + ".join(self._term(name, factor) for name, factor in flows)
+
+    def _term(self, name: str, factor: Value) -> str:
+        return self.known[name] if factor.code == "1.0" else f"{self.known[name]} * {factor.code}"
+
+
+def layer_context(spec: LayerSpec) -> dict[str, Any]:
+    """Return the statements of a layer's ``forward``, and whether its norms add the residual."""
+    kinds = _kinds(spec)
+    if _is_fused(spec, kinds):
+        (input_norm, _), (post_attention_norm, _) = spec.norms
+        names = {"input_norm": attribute(input_norm), "post_attention_norm": attribute(post_attention_norm)}
+        return {"fused": True, **names, "statements": [], "multipliers": []}
+    return {"fused": False, "input_norm": "", "post_attention_norm": "", **_statements(spec, kinds)}
+
+
+def without(spec: LayerSpec, name: str) -> LayerSpec:
+    """Return a layer without one of its norms: what went into it goes on as it is."""
+    inputs = next(step.inputs for step in spec.steps if step.name == name)
+    if len(inputs) != 1 or inputs[0][1].code != "1.0":
+        return spec
+    source = inputs[0][0]
+
+    def renamed(flows: Sum) -> Sum:
+        return tuple((source if n == name else n, factor) for n, factor in flows)
+
+    steps = tuple(replace(step, inputs=renamed(step.inputs)) for step in spec.steps if step.name != name)
+    norms = tuple((n, norm) for n, norm in spec.norms if n != name)
+    return replace(spec, norms=norms, steps=steps, output=renamed(spec.output))
+
+
+def _kinds(spec: LayerSpec) -> dict[str, str]:
+    kinds = {name: "norm" for name, _ in spec.norms}
+    return kinds | {spec.attention.name: "attention", spec.feed_forward.name: "feed_forward"}
+
+
+def _is_fused(spec: LayerSpec, kinds: dict[str, str]) -> bool:
+    """Return whether it is norm, attention, norm, feed-forward, each with its residual, and norms that add it."""
+    if len(spec.steps) != 4 or any(norm.form not in WITH_RESIDUAL for _, norm in spec.norms):
+        return False
+    first, attention, second, feed_forward = spec.steps
+    if [kinds[step.name] for step in spec.steps] != ["norm", "attention", "norm", "feed_forward"]:
+        return False
+    x = "x"
+    wanted = [{x}, {first.name}, {x, attention.name}, {second.name}]
+    sums = [*((step.inputs, names) for step, names in zip(spec.steps, wanted))]
+    sums.append((spec.output, {x, attention.name, feed_forward.name}))
+    return all({n for n, _ in flows} == names and all(f.code == "1.0" for _, f in flows) for flows, names in sums)
+
+
+def _statements(spec: LayerSpec, kinds: dict[str, str]) -> dict[str, Any]:
+    """Write one statement per step; a sum that is used again gets the name ``hidden_states``."""
+    names = _Names({"x": "residual" if _uses(spec, "x") > 1 else "hidden_states"})
+    lines = ["residual = hidden_states"] if names.known["x"] == "residual" else []
+    later: list[Sum] = [*(step.inputs for step in spec.steps), spec.output]
+    taken: dict[str, int] = {}
+    for index, step in enumerate(spec.steps):
+        flows = later[index]
+        if len(flows) > 1 and _contained(flows, later[index + 1 :]):
+            total, text = f"sum {index}", names.sum(flows)
+            later = [_replaced(f, flows, total) for f in later]
+            names.known[total] = _free_name(names, later[index:])
+            lines.append(f"{names.known[total]} = {text}")
+        kind = kinds[step.name]
+        variable = _variable(kind, step.name, spec, taken, index)
+        arguments = names.sum(later[index]) if index or len(later[index]) > 1 else "hidden_states"
+        path = attribute(step.name, "mlp")
+        call = f"self.{path}(positions, {arguments})" if kind == "attention" else f"self.{path}({arguments})"
+        lines.append(f"{variable} = {call}")
+        names.known[step.name] = variable
+    lines.append(f"return {names.sum(later[-1])}")
+    return {"statements": [line.replace("config.", "self.config.") for line in lines]}
+
+
+def _free_name(names: _Names, later: list[Sum]) -> str:
+    """Return a name for a sum that no value which is still needed has."""
+    needed = {names.known[name] for flows in later for name, _ in flows if name in names.known}
+    return next(name for name in ("residual", "middle_residual", "last_residual") if name not in needed)
+
+
+def _variable(kind: str, name: str, spec: LayerSpec, taken: dict[str, int], index: int) -> str:
+    """Name a step's result: what is used by the next step only is ``hidden_states``."""
+    following = [step.inputs for step in spec.steps[index + 1 :]] + [spec.output]
+    users = [i for i, flows in enumerate(following) if any(n == name for n, _ in flows)]
+    if users == [0] and not _is_live(spec, index):
+        return "hidden_states"
+    base = {"norm": "normed", "attention": "attn_output", "feed_forward": "mlp_output"}[kind]
+    taken[base] = taken.get(base, 0) + 1
+    return base if taken[base] == 1 else f"{base}_{taken[base]}"
+
+
+def _is_live(spec: LayerSpec, index: int) -> bool:
+    """Return whether ``hidden_states`` still holds something that a later step uses."""
+    return False if _uses(spec, "x") > 1 else any(n == "x" for s in spec.steps[index + 1 :] for n, _ in s.inputs)
+
+
+def _uses(spec: LayerSpec, name: str) -> int:
+    return sum(any(n == name for n, _ in flows) for flows in [*(s.inputs for s in spec.steps), spec.output])
+
+
+def _contained(part: Sum, sums: list[Sum]) -> bool:
+    return any(set(part) <= set(flows) for flows in sums)
+
+
+def _replaced(flows: Sum, part: Sum, name: str) -> Sum:
+    if not set(part) <= set(flows):
+        return flows
+    return ((name, Value(1.0)), *(flow for flow in flows if flow not in part))

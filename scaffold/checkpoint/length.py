@@ -1,0 +1,97 @@
+"""The maximum length in theory: what config, rope scaling and tokenizer allow, as vLLM derives it.
+
+vLLM: ``_get_and_verify_max_len`` in vllm/config/model.py, and ``derive_max_model_len_and_key`` in
+vllm/transformers_utils/model_arch_config_convertor.py (0.32).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from scaffold.checkpoint.facts import Evidence, Fact
+from scaffold.checkpoint.files import has_file
+from scaffold.checkpoint.jsonfile import read_object
+
+KEYS = (
+    "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_target_positions",
+    "max_sequence_length", "max_seq_length", "seq_len",
+)  # fmt: skip
+ALREADY_SCALED = ("su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling", "default")
+"""Rope types whose ``max_position_embeddings`` has the factor in it."""
+TOKENIZER = "tokenizer_config.json"
+UNLIMITED = 10**15
+"""transformers writes 1e30 where a tokenizer has no limit."""
+
+
+def facts(directory: Path, text_config: Mapping[str, Any], model_type: str) -> Iterator[Fact]:
+    """Yield the maximum length in tokens, with what it was made from.
+
+    Raises:
+        CheckpointError: ``tokenizer_config.json`` is damaged.
+    """
+    positions = {key: text_config[key] for key in KEYS if _is_length(text_config.get(key))}
+    if _is_length(text_config.get("model_max_length")):
+        positions = {"model_max_length": text_config["model_max_length"]}
+    if not positions:
+        yield Fact("maximum length", "not in the config: vLLM assumes 2,048", ())
+        return
+    key = min(positions, key=lambda k: positions[k])
+    length = positions[key]
+    evidence = [Evidence("config", key, f"{length:,}")]
+    limit = _tokenizer_limit(directory)
+    if limit is not None and limit < length:
+        length = limit
+        evidence.append(Evidence("file", TOKENIZER, f"model_max_length {limit:,}"))
+    value = f"{length:,}"
+    for where, kind, scaling in rope_scalings(text_config):
+        factor = scaling.get("factor")
+        original = scaling.get("original_max_position_embeddings")
+        shows = ", ".join(
+            [f"type {kind}"]
+            + [f"{k} {scaling[k]}" for k in ("factor", "original_max_position_embeddings") if k in scaling]
+        )
+        evidence.append(Evidence("config", where, shows))
+        if kind not in ALREADY_SCALED and "gemma3" not in model_type and _is_factor(factor):
+            value = f"{int(length * factor):,} ({length:,} × {factor:g}, {kind} scaling)"
+        elif kind == "longrope" and original is None:
+            original = text_config.get("original_max_position_embeddings")
+        if kind in ALREADY_SCALED and kind != "default":
+            value = f"{length:,} ({kind} scaling is in it{_from(original)})"
+    yield Fact("maximum length", value, tuple(evidence))
+
+
+def rope_scalings(text_config: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Yield where, type and parameters of each rope scaling: old and new spelling, per kind of layer or not."""
+    for key in ("rope_parameters", "rope_scaling"):
+        outer = text_config.get(key)
+        if not isinstance(outer, dict):
+            continue
+        inner = {f"{key}.{kind}": value for kind, value in outer.items() if isinstance(value, dict)}
+        for where, scaling in (inner or {key: outer}).items():
+            kind = scaling.get("rope_type", scaling.get("type", "default"))
+            if isinstance(kind, str):
+                yield where, kind, scaling
+
+
+def _is_length(value: Any) -> bool:
+    return type(value) is int and 0 < value < UNLIMITED
+
+
+def _is_factor(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and 0 < value < 10**6
+
+
+def _from(original: Any) -> str:
+    return f", trained at {original:,}" if _is_length(original) else ""
+
+
+def _tokenizer_limit(directory: Path) -> int | None:
+    if not has_file(directory, TOKENIZER):
+        return None
+    limit = read_object(directory / TOKENIZER, "the tokenizer's config").get("model_max_length")
+    if type(limit) is float and math.isfinite(limit):
+        limit = int(limit)
+    return limit if _is_length(limit) else None

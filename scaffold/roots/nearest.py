@@ -1,0 +1,80 @@
+"""Which registered architectures have the nearest tensor names, by transformers' modeling sources, read as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.checkpoint.patterns import NUMBER, Pattern
+from scaffold.roots.vllm_tree import Registered
+
+_CLASS = re.compile(r"^class (\w+)\b", re.MULTILINE)
+_MODULE = re.compile(r"self\.(\w+)\s*(?::[^=\n]+)?=\s*\(?\s*(?:nn\.)?[A-Z]\w*\(")
+_REGISTERED = re.compile(r"self\.register_\w+\(\s*[\"'](\w+)[\"']")
+_OTHER_TASKS = re.compile(
+    r"(SequenceClassification|TokenClassification|QuestionAnswering|MultipleChoice|PreTrainedModel)"
+)
+_SCALES = ("weight_scale_inv", "weight_scale", "scales", "qweight", "qzeros", "g_idx", "weight_packed", "weight_shape",
+           "weight_offset", "input_scale", "deq_scale", "quant_bias")  # fmt: skip
+LEAVES = frozenset({"weight", "bias", NUMBER, *_SCALES})
+NOT_SAVED = re.compile(r"(rotary_embs?|act|act_fn|gelu_impl|loss_function|\w*dropout|\w*inv_freq|\w*config)")
+"""Modules without weights, and tables that are made anew."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """A registered architecture, how alike its module names are (0 to 1), and in what they differ."""
+
+    entry: Registered
+    likeness: float
+    only_here: tuple[str, ...]
+    """Names that the checkpoint's tensors have, and the source has not."""
+    only_there: tuple[str, ...]
+
+
+def nearest(
+    patterns: Sequence[Pattern], registry: Mapping[str, Registered], transformers: Path, count: int = 3
+) -> tuple[Near, ...]:
+    """Return the registered architectures with the nearest names, nearest first.
+
+    Args:
+        patterns: the checkpoint's tensors.
+        registry: a vLLM tree's.
+        transformers: directory of the ``transformers`` package.
+        count: how many.
+    """
+    here = words(patterns)
+    found = []
+    for path in sorted((transformers / "models").glob("*/modeling_*.py")):
+        if path.stem != f"modeling_{path.parent.name}":
+            continue
+        text = path.read_text(encoding="utf-8")
+        entries = [registry[name] for name in _CLASS.findall(text) if name in registry and _generates(name)]
+        if entries:
+            there = _names(text)
+            union = here | there
+            likeness = len(here & there) / len(union) if union else 0.0
+            # The checkpoint's own names weigh more than what the source has beside them (other heads, options)
+            covered = len(here & there) / len(here) if here else 0.0
+            differences = tuple(sorted(here - there)), tuple(sorted(there - here))
+            found += [Near(entry, round(0.7 * covered + 0.3 * likeness, 3), *differences) for entry in entries]
+    return tuple(sorted(found, key=lambda near: (-near.likeness, near.entry.architecture))[:count])
+
+
+def words(patterns: Iterable[Pattern]) -> frozenset[str]:
+    """Return the module names that tensors use, without numbers and without names of parameters."""
+    names = {part for pattern in patterns for part in pattern.name.split(".")}
+    return frozenset(name for name in names if not NOT_SAVED.fullmatch(name)) - LEAVES
+
+
+def _generates(architecture: str) -> bool:
+    return architecture.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"))
+
+
+def _names(text: str) -> frozenset[str]:
+    parts = re.split(r"(?=^class )", text, flags=re.MULTILINE)
+    kept = [part for part in parts if not _OTHER_TASKS.search(part.partition("(")[0])]
+    names = {name for part in kept for name in (*_MODULE.findall(part), *_REGISTERED.findall(part))}
+    return frozenset(name for name in names if not NOT_SAVED.fullmatch(name)) - LEAVES

@@ -1,0 +1,40 @@
+"""A block of a decoder layer: its spec, and the numbers that went in and came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.objects import Event
+from scaffold.source.tensors import Array
+
+Spec = TypeVar("Spec", covariant=True)
+
+
+@dataclass(frozen=True)
+class Block(Generic[Spec]):
+    """What was read of a block; ``taken`` and ``given`` are ``[tokens, hidden]``."""
+
+    spec: Spec
+    taken: Array
+    given: Array
+
+
+def name_in(block: Event, part: Event) -> str:
+    """Return the dotted path of a module below the block that called it.
+
+    Raises:
+        NotUnderstood: it is none of the block's own.
+    """
+    if block.module is not None:
+        for path, child in block.module.modules():
+            if child is part.module:
+                return path
+    raise NotUnderstood(f"{part.name} is no part of {block.name}", part.where)
+
+
+def definition(event: Event) -> str:
+    """Return the lines of the class whose call this was."""
+    cls = event.module.cls if event.module else None
+    return cls.file.lines(cls.node) if cls else event.where

@@ -1,0 +1,23 @@
+"""Names of an adapter's parts: the source's own, where they can be attribute names of one module."""
+
+from __future__ import annotations
+
+QKV = "qkv_proj"
+GATE_UP = "gate_up_proj"
+UP = "up_proj"
+DOWN = "down_proj"
+EXPERTS = "experts"
+FUSED_LATENTS = "fused_qkv_a_proj"
+
+
+def attribute(path: str, fallback: str = "") -> str:
+    """Return the attribute under which an adapter keeps what lies at ``path``: its last name, if it is one."""
+    last = path.rpartition(".")[2]
+    if last.isidentifier():
+        return last
+    return fallback or "_".join(part for part in path.split("."))
+
+
+def join(*parts: str) -> str:
+    """Join the parts of a dotted path; empty ones are left out."""
+    return ".".join(part for part in parts if part)

@@ -1,0 +1,60 @@
+"""One row through the interpreter, compared with PyTorch."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.locate import find
+from scaffold.source.model import instantiate
+from tests.bench.source.rows import Row
+from tests.lab.engine import engine
+
+TOLERANCE = 1e-9
+"""Of the largest logit. Both compute in float64; what is left is the order of sums."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far the interpreter is from PyTorch, or why it did not run."""
+
+    name: str
+    difference: float | None
+    hole: str
+    seconds: float
+    operations: int
+
+    @property
+    def agrees(self) -> bool:
+        """Return whether the logits are the same."""
+        return self.difference is not None and self.difference < TOLERANCE
+
+    @property
+    def is_wrong(self) -> bool:
+        """Return whether the interpreter ran and computed something else."""
+        return self.difference is not None and not self.agrees
+
+
+def compare(row: Row) -> Comparison:
+    """Run the row's source with the reference's weights and tokens."""
+    reference = np.load(row.reference)
+    config = json.loads(str(reference["config"]))
+    start = time.perf_counter()
+    source = find(config["architectures"][0], config["model_type"], {}, Path(), engine().transformers)
+    if source is None:
+        return Comparison(row.name, None, "no modeling source", 0.0, 0)
+    try:
+        model = instantiate(source, config)
+        model.load({key[6:]: reference[key] for key in reference.files if key.startswith("state.")})
+        event = model.call(reference["tokens"])
+    except NotUnderstood as hole:
+        return Comparison(row.name, None, str(hole), time.perf_counter() - start, 0)
+    seconds = time.perf_counter() - start
+    wanted = reference["logits"]
+    difference = float(np.abs(event.output.field("logits").a - wanted).max() / max(1.0, np.abs(wanted).max()))
+    return Comparison(row.name, difference, "", seconds, sum(1 for _ in event.all_operations()))

@@ -1,0 +1,102 @@
+"""The rows of this benchmark, those of tests/bench/coverage and of ``more.yaml``, and their references in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.bench.coverage.rows import rows as coverage_rows
+from tests.lab.cache import cache_root, locked, timed
+from tests.lab.engine import engine
+
+HERE = Path(__file__).parent
+MAKER = HERE / "reference.py"
+COMMON = {
+    "vocab_size": 96,
+    "hidden_size": 64,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+    "tie_word_embeddings": False,
+}
+COVERAGE_COMMON = {
+    "vocab_size": 512,
+    "num_hidden_layers": 4,
+    "max_position_embeddings": 1024,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+    "tie_word_embeddings": False,
+}
+"""As tests/bench/coverage/make.py has it, which runs in the engine's environment only."""
+LENGTH = 23
+"""Tokens of a prompt: more than any window of ``more.yaml``, and a prime, so that no size equals it."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One config of one architecture."""
+
+    name: str
+    part: str
+    config: dict[str, Any]
+    length: int
+
+    @property
+    def model_type(self) -> str:
+        """Return the type that transformers knows."""
+        return self.name.split("@")[0]
+
+    @property
+    def reference(self) -> Path:
+        """Return where the reference lies: row, maker and engine decide, so a change makes it anew."""
+        asked = json.dumps([self.config, self.length, engine().version], sort_keys=True)
+        digest = hashlib.sha256(asked.encode() + MAKER.read_bytes()).hexdigest()[:12]
+        return cache_root() / "source" / f"{self.name.replace('@', '-')}-{digest}.npz"
+
+    @property
+    def failure(self) -> str | None:
+        """Return why transformers itself does not run the row, if it does not."""
+        said = self.reference.with_suffix(".txt")
+        return said.read_text() if said.is_file() else None
+
+
+def rows() -> dict[str, Row]:
+    """Return all rows by name."""
+    found = [
+        Row(row.name, "coverage", _config(COVERAGE_COMMON, row.config), row.prompt_tokens)
+        for row in coverage_rows().values()
+    ]
+    for part, table in yaml.safe_load((HERE / "more.yaml").read_text()).items():
+        found += [Row(name, part, _config(COMMON, config), LENGTH) for name, config in table.items()]
+    return {row.name: row for row in found}
+
+
+def _config(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in {**common, **own}.items() if value is not None}
+
+
+def make_references(chosen: Iterable[Row]) -> None:
+    """Make the references that are not there yet, in one process that has transformers."""
+    missing = [row for row in chosen if not row.reference.is_file() and row.failure is None]
+    if not missing:
+        return
+    (cache_root() / "source").mkdir(parents=True, exist_ok=True)
+    asked = [
+        {"model_type": r.model_type, "config": r.config, "length": r.length, "destination": str(r.reference)}
+        for r in missing
+    ]
+    with locked(cache_root() / "source.lock"), timed(f"running {len(missing)} model(s) in PyTorch"):
+        subprocess.run([str(engine().python), str(MAKER)], input=json.dumps(asked), text=True, check=True)

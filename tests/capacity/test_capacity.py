@@ -1,0 +1,141 @@
+"""What fits: by-hand arithmetic beside what is computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scaffold.capacity.kv_cache import KvCache, kv_cache
+from scaffold.capacity.plan import SEQUENCES, TOKENS, USABLE, plan
+from scaffold.capacity.sizes import sizes_of
+from scaffold.checkpoint.patterns import Pattern
+
+GQA = {
+    "num_hidden_layers": 4,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 4,
+    "head_dim": 128,
+    "dtype": "bfloat16",
+}
+MLA = {"num_hidden_layers": 61, "num_attention_heads": 128, "num_key_value_heads": 128, "kv_lora_rank": 512,
+       "qk_rope_head_dim": 64}  # fmt: skip
+LISTS = {**GQA, "num_key_value_heads": [4, 2, 4, 2]}
+OLD = {"n_layer": 3, "n_head": 4, "n_embd": 64, "torch_dtype": "float32"}
+SLIDING = {**GQA, "sliding_window": 1024, "layer_types": ["sliding_attention", "full_attention"] * 2}
+LINEAR = {**GQA, "layer_types": ["linear_attention", "linear_attention", "linear_attention", "full_attention"]}
+
+PER_TOKEN = (
+    (GQA, 4 * 4 * 128 * 2 * 2),
+    (MLA, 61 * 576 * 2),
+    (LISTS, 12 * 128 * 2 * 2),
+    (OLD, 3 * 4 * 16 * 2 * 4),
+    (SLIDING, 4 * 4 * 128 * 2 * 2),
+    (LINEAR, 1 * 4 * 128 * 2 * 2),
+)
+
+
+def cache(config: dict[str, Any]) -> KvCache:
+    found = kv_cache(sizes_of(config), config)
+    assert isinstance(found, KvCache)
+    return found
+
+
+@pytest.mark.parametrize(("config", "expected"), PER_TOKEN)
+def test_bytes_per_token(config: dict[str, Any], expected: int) -> None:
+    assert cache(config).per_token == expected
+
+
+def test_ranks_share_heads_but_not_a_latent() -> None:
+    one = cache(GQA).bytes_per_rank(1, 1000)
+    assert [cache(GQA).bytes_per_rank(tp, 1000) for tp in (1, 2, 4, 8, 16)] == [
+        one,
+        one // 2,
+        one // 4,
+        one // 4,
+        one // 4,
+    ]
+    assert cache(MLA).bytes_per_rank(16, 1000) == cache(MLA).bytes_per_rank(1, 1000) == 61 * 576 * 2 * 1000
+
+
+def test_a_sliding_layer_keeps_its_window_and_a_linear_one_nothing() -> None:
+    layer = 4 * 128 * 2 * 2
+    assert cache(SLIDING).bytes_per_rank(1, 10_000) == 2 * layer * (1024 + 10_000)
+    assert cache(SLIDING).bytes_per_rank(1, 100) == 4 * layer * 100
+    assert cache(LINEAR).bytes_per_rank(1, 10_000) == layer * 10_000
+    assert "3 layers keep a state of fixed size" in " ".join(cache(LINEAR).assumptions)
+
+
+UNKNOWN = (
+    ({}, "number of layers"),
+    ({"num_hidden_layers": 2}, "KV heads"),
+    ({**GQA, "layer_types": ["a_new_kind"] * 4}, "what each layer keeps"),
+    ({**GQA, "sliding_window": 10, "sliding_window_pattern": 6}, "what each layer keeps"),
+)
+
+
+@pytest.mark.parametrize(("config", "says"), UNKNOWN)
+def test_what_the_config_does_not_tell_is_not_guessed(config: dict[str, Any], says: str) -> None:
+    found = kv_cache(sizes_of(config), config)
+    assert isinstance(found, str)
+    assert says in found
+    result = plan(config, MODEL)
+    assert result.kv is None
+    assert {row.kv for row in result.rows} == {None}
+
+
+GIB = 2**30
+MODEL = (
+    Pattern("model.layers.*.self_attn.k_proj.weight", "BF16", (512, 4096), 4, GIB // 4),
+    Pattern("model.layers.*.self_attn.q_proj.weight", "BF16", (4096, 4096), 4, 2 * GIB),
+    Pattern("model.layers.*.input_layernorm.weight", "BF16", (4096,), 4, 8192),
+    Pattern("model.layers.*.mlp.gate.weight", "BF16", (6, 4096), 4, 49152),
+    Pattern("model.layers.*.mlp.experts.*.up_proj.weight", "F8_E4M3", (1024, 4096), 24, GIB),
+    Pattern("model.layers.*.mlp.experts.*.up_proj.weight_scale_inv", "F32", (8, 32), 24, 1024),
+    Pattern("lm_head.weight", "BF16", (1000, 4096), 1, 8192000),
+)
+
+
+def test_bytes_per_rank_by_hand() -> None:
+    small = 4 * 8192 + 4 * 49152
+    scales = 24 * 1024
+    rows = {row.ranks: row for row in plan({**GQA, "n_routed_experts": 6}, MODEL).rows}
+    assert rows[1].weights == GIB + 8 * GIB + 24 * GIB + scales + small + 8192000
+    assert rows[8].weights == GIB // 4 + GIB + 3 * GIB + scales // 8 + small + 8192000 // 8
+    # six experts on four ranks: the fullest has two of them
+    assert rows[4].weights_expert_parallel == GIB // 4 + 2 * GIB + 8 * GIB + scales // 3 + small + 8192000 // 4
+    assert rows[4].weights == GIB // 4 + 2 * GIB + 6 * GIB + scales // 4 + small + 8192000 // 4
+
+
+def test_dequantised_weights_take_twice_as_much_and_tied_heads_nothing() -> None:
+    config = {**GQA, "n_routed_experts": 6}
+    plain, wide = plan(config, MODEL).rows[0], plan(config, MODEL, dequantise=True).rows[0]
+    assert wide.weights - plain.weights == 24 * GIB - 24 * 1024
+    tied = plan({**config, "tie_word_embeddings": True}, MODEL).rows[0]
+    assert plain.weights - tied.weights == 8192000
+
+
+def test_the_smallest_size_is_the_first_that_holds_weights_and_load() -> None:
+    result = plan({**GQA, "n_routed_experts": 6}, MODEL)
+    by_hand = [r.ranks for r in result.rows if r.weights + (r.kv or 0) <= USABLE]
+    for node in result.nodes:
+        assert node.smallest_for_load == min(by_hand)
+        assert f"tp {min(by_hand)} holds {SEQUENCES} × {TOKENS:,} tokens" in node.arithmetic
+
+
+def test_a_size_that_cannot_share_the_heads_is_none() -> None:
+    result = plan({**GQA, "num_attention_heads": 12}, MODEL)
+    assert [row.ranks for row in result.rows if row.why_not] == [8, 16]
+
+
+def test_a_model_that_is_too_large_says_by_how_much() -> None:
+    huge = (Pattern("model.embed_tokens.weight", "BF16", (1, 1), 1, 2000 * GIB),)
+    result = plan(GQA, huge)
+    assert [node.smallest for node in result.nodes] == [None, None]
+    assert "125.0 GiB of weights per rank at tp 16" in result.nodes[1].arithmetic
+
+
+def test_a_proved_map_wins_over_shapes() -> None:
+    result = plan(GQA, MODEL, proved={1: 5, 2: 4, 4: 3, 8: 2, 16: 1})
+    assert [row.weights for row in result.rows] == [5, 4, 3, 2, 1]
+    assert result.basis == "the proved weight map"

@@ -1,0 +1,87 @@
+"""Where the source of a model type lies: transformers' own tables say it, nobody guesses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scaffold.source import auto_mapping
+from scaffold.source.locate import find, resolver
+from scaffold.source.syntax import SourceFile
+
+AUTO = """
+from collections import OrderedDict
+CONFIG_MAPPING_NAMES = OrderedDict([("nova", "NovaConfig"), ("nova_text", "NovaTextConfig")])
+SPECIAL_MODEL_TYPE_TO_MODULE_NAME = OrderedDict([("nova_text", "nova")])
+SPECIAL_MODEL_TYPE_TO_MODULE_NAME.update({"nova-old": "nova"})
+MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = OrderedDict([("nova_text", "NovaTextForCausalLM")])
+"""
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    root = tmp_path / "transformers"
+    for folder in ("auto", "nova"):
+        (root / "models" / folder).mkdir(parents=True)
+    (root / "models/auto/configuration_auto.py").write_text(AUTO)
+    (root / "models/nova/modeling_nova.py").write_text(
+        "from ...modeling_rope_utils import ROPE_INIT_FUNCTIONS\nfrom ...cache_utils import Cache\n"
+        "class NovaForCausalLM:\n    pass\nclass NovaTextForCausalLM:\n    pass\n"
+    )
+    (root / "models/nova/configuration_nova.py").write_text(
+        'class NovaConfig:\n    model_type = "nova"\nclass NovaTextConfig:\n    model_type = "nova_text"\n'
+    )
+    (root / "modeling_rope_utils.py").write_text("ROPE_INIT_FUNCTIONS: dict = {}\n")
+    (root / "cache_utils.py").write_text("class Cache:\n    pass\n")
+    return root
+
+
+def test_a_model_type_in_a_folder_of_another_name(library: Path) -> None:
+    source = find("NovaTextForCausalLM", "nova_text", {}, Path(), library)
+    assert source is not None
+    assert source.file.shown == "transformers/models/nova/modeling_nova.py"
+    assert (source.class_name, source.config_class) == ("NovaTextForCausalLM", "NovaTextConfig")
+
+
+def test_an_architecture_that_is_not_there_is_the_model_types_usual_class(library: Path) -> None:
+    source = find("MirrorForCausalLM", "nova_text", {}, Path(), library)
+    assert source is not None
+    assert source.class_name == "NovaTextForCausalLM"
+
+
+def test_later_statements_add_to_a_table(library: Path) -> None:
+    assert auto_mapping.folder("nova-old", library) == "nova"
+    assert auto_mapping.folder("some-model", library) == "some_model"
+
+
+def test_plain_pytorch_at_the_root_is_followed_and_nothing_else_there(library: Path) -> None:
+    file = SourceFile.parse(library / "models/nova/modeling_nova.py")
+    (library.parent / "secrets").mkdir()
+    (library.parent / "secrets/modeling_x.py").write_text("class X:\n    pass\n")
+    resolve = resolver(library)
+    followed = resolve(file, "...modeling_rope_utils.ROPE_INIT_FUNCTIONS")
+    assert followed is not None
+    assert followed[0].shown == "transformers/modeling_rope_utils.py"
+    assert resolve(file, "...cache_utils.Cache") is None
+    assert resolve(file, "transformers.modeling_rope_utils.ROPE_INIT_FUNCTIONS") is not None
+    assert resolve(file, "os.path") is None
+    assert resolve(file, "....secrets.modeling_x.X") is None
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("model_type", "architecture", "folder"),
+    [
+        ("aria_text", "AriaTextForCausalLM", "aria"),
+        ("llama4_text", "Llama4ForCausalLM", "llama4"),
+        ("gemma3_text", "Gemma3ForCausalLM", "gemma3"),
+        ("minimax_m3_vl_text", "MiniMaxM3VLForCausalLM", "minimax_m3_vl"),
+    ],
+)
+def test_model_types_of_the_real_library(model_type: str, architecture: str, folder: str) -> None:
+    from tests.lab.engine import engine
+
+    source = find(architecture, model_type, {}, Path(), engine().transformers)
+    assert source is not None
+    assert (source.class_name, source.file.path.parent.name) == (architecture, folder)

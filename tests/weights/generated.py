@@ -1,0 +1,34 @@
+"""Rules of generated architectures, derived from their specs as ``scaffold weights`` does it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.source.locate import find
+from scaffold.spec.read import read_spec
+from scaffold.weights import WeightMap
+from scaffold.weights.of_checkpoint import weight_map_of
+from tests.lab.checkpoints import checkpoint
+from tests.lab.engine import engine
+from tests.models.build import write_checkpoint
+
+ROWS = ("nova", "helium", "solar-open", "solar-open-fp8", "qwen3")
+
+
+def read(row: str, scratch: Path) -> Checkpoint:
+    """Return a checkpoint: a row of the laboratory, or the made-up model."""
+    return read_checkpoint(write_checkpoint(scratch / "nova") if row == "nova" else checkpoint(row))
+
+
+def rules(read: Checkpoint, **changed: Any) -> WeightMap:
+    """Return its rules; ``changed`` goes into the config."""
+    config = {**read.config, **changed}
+    read = replace(read, config=config, text_config=config)
+    transformers = engine().transformers
+    source = find(read.architecture, read.model_type, dict(read.auto_map), read.path, transformers)
+    spec = read_spec(read, source)
+    assert spec.decoder is not None, spec.holes
+    return weight_map_of(spec.decoder, read, source)
