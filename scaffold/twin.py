@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.errors import UsageError
-from scaffold.placement import MODELS_PACKAGE, absolute_imports, dotted, plugin_package
+from scaffold.placement import MODELS_PACKAGE, dotted, plugin_package
 from scaffold.plan import Plan
 from validators.engine import Engine
 from validators.twin.run import Adapter, TwinRequest, run_twin
@@ -26,7 +26,7 @@ def prove_plan(plan: Plan, engine: Engine, log: Path, trust_remote_code: bool) -
         adapter, text = None, ""
         architecture = plan.spec.architecture
         if plan.strategy.name == "native" and plan.adapter is not None:
-            package, text = plugin_package(plan.module), absolute_imports(plan.adapter)
+            package, text = plugin_package(plan.module), plan.adapter
             source = Path(scratch) / "src"
             (source / package).mkdir(parents=True)
             (source / package / "__init__.py").write_text("", encoding="utf-8")

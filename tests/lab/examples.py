@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from scaffold.adapter.context import module_name
-from scaffold.formatting import format_python
 from scaffold.plan import MODELS, Request, make_plan
+from scaffold.roots.vllm_tree import read_vllm_tree
 from tests.bench.coverage.rows import make_rows, rows
 from tests.lab.cache import timed
 from tests.lab.engine import engine
@@ -31,19 +32,13 @@ def main() -> int:
     tree = engine().pristine
     for row in chosen:
         with timed(f"{row.name}: {EXAMPLES[row.name]}"):
-            request = Request(
-                checkpoint=row.checkpoint,
-                vllm=tree,
-                delivery=None,
-                output=FOLDER / row.name,
-                placement="plugin",
-                strategy="native",
-                transformers=engine().transformers,
-            )
-            text = make_plan(request).adapter
+            known = read_vllm_tree(tree).registry  # some of these have a model in vLLM: it does not count here
+            request = Request(row.checkpoint, tree, None, strategy="native", registered_by_us=tuple(known))
+            request = replace(request, transformers=engine().transformers)
+            path = MODELS / f"{module_name(row.model_type)}.py"
+            text = make_plan(request).changes.read(tree / path)
             assert text is not None
-            module = module_name(row.model_type)
-            (FOLDER / f"{module}.py").write_text(format_python(text, tree, MODELS / f"{module}.py"), encoding="utf-8")
+            (FOLDER / path.name).write_text(text, encoding="utf-8")
     print(f"{FOLDER}/: {', '.join(sorted(path.name for path in FOLDER.glob('*.py')))}")
     return 0
 
