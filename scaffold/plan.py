@@ -243,7 +243,8 @@ class _Work:
 
     def _adapter_context(self, decoder: DecoderSpec) -> Mapping[str, Any]:
         quantisation = quantisation_of(self.checkpoint.config, self.checkpoint.tensors)
-        rules = self.weight_map = weight_map_of(decoder, self.checkpoint, self.source)
+        cached = self.checkpoint.model_type in self.tree.latent_model_types()
+        rules = self.weight_map = weight_map_of(decoder, self.checkpoint, self.source, fused_latents=cached)
         self.proof = prove(rules, self.checkpoint.tensors)
         if not self.proof.holds:
             raise Refused(
@@ -254,13 +255,19 @@ class _Work:
             )
         return adapter_context(
             self.spec.architecture,
-            self.spec.config_class or "PretrainedConfig",
+            self._config_class(),
             decoder,
             rules,
             self.checkpoint.tensors,
             self.tree.licence_header(),
             quantisation,
+            cached_latents=cached,
         )
+
+    def _config_class(self) -> str:
+        """Return the adapter's type of the config: a checkpoint's own class cannot be imported from transformers."""
+        in_transformers = self.source is not None and self.source.library is not None
+        return (self.spec.config_class if in_transformers else None) or "PretrainedConfig"
 
     def _native(self, changes: ChangeSet, rendered: Mapping[str, str], module: str) -> ChangeSet:
         """Place the adapter and register it."""

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.adapter.context import adapter_context
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.formatting import format_python
+from scaffold.source.locate import find
+from scaffold.spec.read import read_spec
 from scaffold.template import MODEL, PLUGIN, render, template_directory
+from scaffold.weights.of_checkpoint import weight_map_of
+
+NOT_READ = {"multipliers"}
+"""What no template reads."""
 
 
 def test_values_are_never_rendered_as_templates() -> None:
@@ -27,9 +36,27 @@ def test_cookiecutter_itself_can_use_it(tmp_path: Path) -> None:
     assert (made / "tests/e2e/models/configs/Nova-9B.yaml").read_text().startswith('model_name: "Nova-9B"')
     adapter = (made / "vllm/model_executor/models/nova.py").read_text()
     compile(adapter, "nova.py", "exec")
+    text = format_python(adapter, tmp_path, Path("nova.py"))
+    words = ["ruff", "check", "--quiet", "--isolated", "--select", "E,F", "-"]  # a name or import too many or too few
+    subprocess.run([sys.executable, "-m", *words], input=text, text=True, check=True)
     assert "class NovaForCausalLM(nn.Module, SupportsLoRA, SupportsPP):" in adapter
     compile((made / "vllm/transformers_utils/processors/nova.py").read_text(), "nova.py", "exec")
     assert "# Nova-9B" in (made / "docs/source/tutorials/models/Nova-9B.md").read_text()
+
+
+def test_the_stand_alone_defaults_have_all_that_the_generator_fills(nova: Path) -> None:
+    checkpoint = read_checkpoint(nova)
+    source = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), nova, None)
+    spec = read_spec(checkpoint, source).decoder
+    assert spec is not None
+    rules = weight_map_of(spec, checkpoint, source)
+    generated = adapter_context(checkpoint.architecture, "PretrainedConfig", spec, rules, checkpoint.tensors)
+    defaults = json.loads((template_directory() / "cookiecutter.json").read_text())
+    for part, values in generated.items():
+        if isinstance(values, dict):
+            assert set(values) - NOT_READ <= set(defaults[part]), part
+        else:
+            assert part in defaults
 
 
 @pytest.fixture(scope="module")

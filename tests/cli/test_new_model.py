@@ -74,6 +74,13 @@ def test_the_adapter_passes_the_trees_own_ruff(desk: Desk, nova: Path) -> None:
         assert result.returncode == 0, result.stdout
 
 
+def test_the_adapter_imports_no_config_class_that_only_the_checkpoint_has(desk: Desk, nova: Path) -> None:
+    desk.new_model(nova)
+    text = (desk.vllm / ADAPTER).read_text()
+    assert "from transformers import PretrainedConfig\n" in text
+    assert "NovaConfig" not in text
+
+
 def test_a_second_run_changes_nothing(desk: Desk, nova: Path) -> None:
     desk.new_model(nova)
     before = snapshot(desk.vllm, desk.delivery)

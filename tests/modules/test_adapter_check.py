@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scaffold.checkpoint.headers import TensorHeader
+from scaffold.checkpoint.headers import Form, Forms
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.errors import UsageError
 from scaffold.modules.adapter import check_adapter
@@ -16,6 +17,7 @@ from tests.lab.checkpoints import checkpoint
 from tests.lab.engine import engine
 
 MODELS = "vllm/model_executor/models"
+ONE_NUMBER = Form(4, "F32", (1,), "", has_bits=True)
 FITTING = {
     "qwen3": "qwen3.py", "gemma2": "gemma2.py", "gpt2": "gpt2.py", "phi3": "phi3.py", "bloom": "bloom.py",
     "mixtral": "mixtral.py", "olmoe": "olmoe.py", "gpt-oss": "gpt_oss.py",
@@ -28,10 +30,12 @@ def check(row: str, file: Path, **changed: Any) -> Any:
 
 
 def replaced(read: Checkpoint, drop: str = "", add: str = "") -> Checkpoint:
-    tensors = {name: header for name, header in read.tensors.items() if name != drop}
-    if add:
-        tensors[add] = TensorHeader(add, "F32", (1,), "")
-    return Checkpoint(**{**vars(read), "tensors": tensors})
+    forms = {name: form for name, form in read.weights.forms.items() if name != drop}
+    return with_forms(read, forms | ({add: ONE_NUMBER} if add else {}))
+
+
+def with_forms(read: Checkpoint, forms: Forms) -> Checkpoint:
+    return replace(read, weights=replace(read.weights, forms=forms))
 
 
 @pytest.mark.parametrize("row", FITTING)
@@ -134,8 +138,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, statement: str, load: str, 
     file = tmp_path / "own.py"
     file.write_text(CODE.replace("{statement}", statement or "pass").replace("{load}", load))
     read = read_checkpoint(checkpoint("qwen3"))
-    only = Checkpoint(**{**vars(read), "tensors": {name: TensorHeader(name, "F32", (1,), "")}})
-    result = check_adapter(file, only)
+    result = check_adapter(file, with_forms(read, {name: ONE_NUMBER}))
     found = {"taken": result.taken, "refused": len(result.refused), "unknown": len(result.unsure)}
     assert {**found, "left out": result.left_out}[outcome] == 1
     assert sum(found.values()) + result.left_out == 1

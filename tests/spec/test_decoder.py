@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.source.locate import find
-from scaffold.spec.facts import DecoderSpec, MlpSpec, ModelSpec
-from scaffold.spec.read import read_spec
+from scaffold.spec.facts import AttentionSpec, DecoderSpec, MlpSpec, ModelSpec, ProjectionSpec, Value
+from scaffold.spec.read import TWO_MEANINGS, read_spec
 
 
 def spec_of(checkpoint: Path) -> ModelSpec:
@@ -35,16 +36,28 @@ def edit(checkpoint: Path, before: str, after: str) -> None:
 def test_reads_every_block(nova: Path) -> None:
     spec = decoder_of(nova)
     attention, mlp = spec.layer.attention, spec.layer.feed_forward
+    assert isinstance(attention, AttentionSpec)
     assert (attention.num_heads.value, attention.num_kv_heads.value, attention.head_dim.value) == (4, 2, 8)
     assert (attention.num_heads.key, attention.head_dim.key) == ("num_attention_heads", "head_dim")
     assert attention.rope is not None
-    assert (attention.rope.style, attention.rope.fraction) == ("interleaved", 1.0)
+    assert (attention.rope.style, attention.rope.rotary_dim, attention.rope.fraction) == ("interleaved", 8, "")
+    assert attention.rope.parameters == "config.rope_parameters"
+    assert attention.scale.code == "self.head_dim**-0.5"
+    assert attention.projection == ProjectionSpec(("q_proj", "k_proj", "v_proj"))
     assert (attention.qkv_bias.value, attention.qkv_bias.key) == (True, "qkv_bias")
     assert (attention.o_bias.value, attention.o_bias.key) == (False, None)
+    assert spec.norm is not None
     assert (spec.norm.form, spec.norm.eps.key) == ("rms", "rms_norm_eps")
     assert isinstance(mlp, MlpSpec)
     assert (mlp.gate_name, mlp.up_name, mlp.down_name) == ("gate_proj", "up_proj", "down_proj")
-    assert spec.layer.placement == "pre"
+    assert [(step.name, [name for name, _ in step.inputs]) for step in spec.layer.steps] == [
+        ("norm_in", ["x"]),
+        ("attention", ["norm_in"]),
+        ("norm_out", ["x", "attention"]),
+        ("ffn", ["norm_out"]),
+    ]
+    assert [name for name, _ in spec.layer.output] == ["x", "attention", "ffn"]
+    assert {factor.code for step in spec.layer.steps for _, factor in step.inputs} == {"1.0"}
     assert (spec.num_layers.value, spec.hidden_size.value, spec.vocab_size.value) == (3, 48, 96)
 
 
@@ -84,12 +97,13 @@ def test_norms_are_told_apart_by_what_they_compute(nova: Path, after: str, form:
     [
         ("return x * scale * self.weight", "return x * scale * self.weight.abs().sqrt()", "normalisation"),
         ("up * self.act(gate)", "up * self.act(gate).tanh()", "feed-forward"),
-        ("scores = scores + attention_mask", "scores = scores.tanh() + attention_mask", "softmax attention"),
-        ("scaling=self.head_dim**-0.5", "scaling=0.3", "softmax scale"),
-        ("self.embed_tokens(input_ids)", "self.embed_tokens(input_ids) * 7.0", "embedding"),
+        ("scores = scores + attention_mask", "scores = scores.tanh() + attention_mask", "attention scores"),
+        ("scaling=self.head_dim**-0.5", "scaling=self.head_dim**-0.4", "softmax scale"),
+        ("self.embed_tokens(input_ids)", "self.embed_tokens(input_ids).abs()", "embedding"),
         ("odd * cos + even * sin", "odd * cos - even * sin", "what happens to q"),
         ("self.lm_head(outputs.last_hidden_state)", "self.lm_head(outputs.last_hidden_state).tanh()", "logits"),
-        ("return hidden_states + self.ffn", "return hidden_states * 1.01 + hidden_states.sin() + self.ffn", "sum"),
+        ("return hidden_states + self.ffn", "return hidden_states * 1.01 + hidden_states.sin() + self.ffn",
+         "do not add up"),
         ("query, key = turn(query, cos, sin), turn(key, cos, sin)",
          "query = turn(query, cos, sin)", "differs"),
         ("hidden_states = self.embed_tokens(input_ids)", "hidden_states = open('x')", "the name 'open'"),
@@ -102,6 +116,30 @@ def test_what_is_of_no_known_form_is_a_hole_with_its_lines(nova: Path, before: s
     (hole,) = spec.holes
     assert what in hole.what
     assert "modeling_nova.py" in hole.evidence
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "read"),
+    [
+        ("scaling=self.head_dim**-0.5", "scaling=0.3", lambda spec: spec.layer.attention.scale),
+        ("self.embed_tokens(input_ids)", "self.embed_tokens(input_ids) * 0.3", lambda spec: spec.embedding.scale),
+        ("return hidden_states + self.ffn", "return hidden_states + 0.3 * self.ffn",
+         lambda spec: dict(spec.layer.output)["ffn"]),
+        ("logits=self.lm_head", "logits=0.3 * self.lm_head", lambda spec: spec.logits_scale),
+    ],
+)  # fmt: skip
+def test_a_number_that_the_source_states_is_a_literal(
+    nova: Path, before: str, after: str, read: Callable[[DecoderSpec], Value]
+) -> None:
+    edit(nova, before, after)
+    assert read(decoder_of(nova)) == Value(0.3)
+
+
+def test_a_literal_that_a_probe_has_as_a_size_is_a_hole(nova: Path) -> None:
+    edit(nova, "self.embed_tokens(input_ids)", "self.embed_tokens(input_ids) * 12.0")
+    (hole,) = spec_of(nova).holes
+    assert hole.what == TWO_MEANINGS
+    assert hole.evidence == "embedding.scale: config.num_attention_heads or 12.0"
 
 
 def test_without_source_there_is_a_hole_and_no_guess(nova: Path) -> None:
