@@ -46,6 +46,9 @@ bench-coverage: $(VENV)/.complete ## Adapters of 61 architectures, measured (ONL
 bench: $(VENV)/.complete ## How fast checkpoints are read: the table of docs/reading.md
 	@$(PY) -m tests.bench.reading
 
+bench-source: $(VENV)/.complete ## What the interpreter computes, against PyTorch, for every decoder (ONLY="llama mixtral")
+	@$(PY) -m tests.bench.source
+
 bench-verify: $(VENV)/.complete ## How fast tensor data is verified (GIB=20)
 	@$(PY) -m tests.bench.verifying --gib $(or $(GIB),20)
 
