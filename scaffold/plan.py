@@ -243,7 +243,8 @@ class _Work:
 
     def _adapter_context(self, decoder: DecoderSpec) -> Mapping[str, Any]:
         quantisation = quantisation_of(self.checkpoint.config, self.checkpoint.tensors)
-        rules = self.weight_map = weight_map_of(decoder, self.checkpoint, self.source)
+        cached = self.checkpoint.model_type in self.tree.latent_model_types()
+        rules = self.weight_map = weight_map_of(decoder, self.checkpoint, self.source, fused_latents=cached)
         self.proof = prove(rules, self.checkpoint.tensors)
         if not self.proof.holds:
             raise Refused(
@@ -260,6 +261,7 @@ class _Work:
             self.checkpoint.tensors,
             self.tree.licence_header(),
             quantisation,
+            cached_latents=cached,
         )
 
     def _config_class(self) -> str:

@@ -15,8 +15,13 @@ from scaffold.weights.targets import QKV, attribute
 Context = dict[str, Any]
 
 
-def attention_context(spec: DecoderSpec, prefix: str) -> Context:
+def attention_context(spec: DecoderSpec, prefix: str, cached_latents: bool) -> Context:
     """Return the context of the attention template.
+
+    Args:
+        spec: the decoder.
+        prefix: what the adapter's classes begin with.
+        cached_latents: the target keeps latents in the cache for this model type.
 
     Raises:
         NotUnderstood: layers differ in a way that there is no idiom for.
@@ -24,7 +29,7 @@ def attention_context(spec: DecoderSpec, prefix: str) -> Context:
     found = [layer.attention for layer in spec.layers]
     latent = [a for a in found if isinstance(a, LatentAttentionSpec)]
     if len(latent) == len(found):
-        return _latent(latent, prefix)
+        return _latent(latent, prefix, cached_latents)
     grouped = [a for a in found if isinstance(a, AttentionSpec)]
     if len(grouped) != len(found):
         raise NotUnderstood("no idiom yet for layers with different kinds of attention", found[0].source)
@@ -161,8 +166,10 @@ def _position_scale(per_layer: PerLayer, layers: list[AttentionSpec]) -> Context
     return {"code": code, "condition": _unless_true(condition)}
 
 
-def _latent(layers: list[LatentAttentionSpec], prefix: str) -> Context:
+def _latent(layers: list[LatentAttentionSpec], prefix: str, cached: bool) -> Context:
     spec: LatentAttentionSpec = _one(layers, "their attention", layers[0].source)
+    if cached and (spec.q_scale.value != 1 or spec.kv_scale.value != 1):
+        raise NotUnderstood("no idiom yet for scaled latents in vLLM's MLA layer", spec.source)
     rope = _rope(PerLayer({}, ()), [spec.rope])
     q_norm: Context = {}
     if spec.q_norm is not None and spec.q_lora_rank is not None:
@@ -173,6 +180,7 @@ def _latent(layers: list[LatentAttentionSpec], prefix: str) -> Context:
         }
     return {
         "latent": True,
+        "cached": cached,
         "layer_idx": False,
         "name": attribute(spec.name),
         "num_heads": spec.num_heads.code,

@@ -48,6 +48,7 @@ def adapter_context(
     names: Collection[str],
     licence_header: str = LICENCE_HEADER,
     quantisation: Quantisation | None = None,
+    cached_latents: bool = False,
 ) -> Context:
     """Return the context of the adapter template.
 
@@ -59,13 +60,14 @@ def adapter_context(
         names: the checkpoint's tensor names.
         licence_header: the target tree's own, as comment lines.
         quantisation: of weights that are dequantised while they are loaded.
+        cached_latents: the target keeps latents in the cache for this model type (MLA).
 
     Raises:
         NotUnderstood: a form that there is no idiom for yet.
     """
     prefix = class_prefix(architecture)
     hidden = _key(spec.hidden_size)
-    attention = attention_context(spec, prefix)
+    attention = attention_context(spec, prefix, cached_latents)
     blocks = feed_forward_context(spec, prefix)
     if blocks["experts"]:
         blocks["experts"]["checkpoint_names"] = expert_names(weight_map, names, spec)

@@ -51,7 +51,10 @@ def feed_forward_context(spec: DecoderSpec, prefix: str) -> Context:
 
 def _mlp(specs: list[MlpSpec], prefix: str) -> Context:
     """Return the context of the one class that all plain blocks and shared experts are made of."""
-    shapes = {(s.activation_name, s.gated, s.packed, s.up_name, s.down_name, s.activation, s.inner_norm, s.transposed) for s in specs}
+    shapes = {
+        (s.activation_name, s.gated, s.packed, s.up_name, s.down_name, s.activation, s.inner_norm, s.transposed)
+        for s in specs
+    }
     if len(shapes) > 1:
         raise NotUnderstood("no idiom yet for feed-forward blocks that differ in more than their size", specs[0].source)
     spec = specs[0]

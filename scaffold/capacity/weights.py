@@ -30,7 +30,7 @@ _SCALE = re.compile(r"\.weight_scale(_inv)?$")
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the weights: its bytes in all, and over how many of ``ranks`` they are spread."""
+    """A part of the weights, and its bytes before ranks share them."""
 
     name: str
     num_bytes: int

@@ -19,6 +19,10 @@ HEADER_LINES = 2
 """vLLM's own licence header: SPDX licence and copyright (tools/pre_commit/check_spdx_header.py)."""
 
 
+LATENT_LISTS = ("vllm/transformers_utils/model_arch_config_convertor.py", "vllm/config/model.py")
+"""Where ``is_deepseek_mla`` lies: in newer versions, in older ones."""
+
+
 @dataclass(frozen=True)
 class Registered:
     """An entry of ``registry.py``."""
@@ -40,6 +44,16 @@ class VllmTree:
         """Return the comment lines that the tree's own files start with."""
         lines = (self.root / REGISTRY).read_text(encoding="utf-8").splitlines()[:HEADER_LINES]
         return "\n".join(line for line in lines if line.startswith("#"))
+
+    def latent_model_types(self) -> frozenset[str]:
+        """Return the model types for which this vLLM keeps latents in the cache (MLA), as its own list says."""
+        for place in LATENT_LISTS:
+            path = self.root / place
+            if path.is_file():
+                found = _strings_of(ast.parse(path.read_text(encoding="utf-8")), "is_deepseek_mla")
+                if found:
+                    return frozenset(found)
+        return frozenset()
 
     def digest(self) -> str:
         """Return a SHA-256 over the path and content of every Python file of the package."""
@@ -74,6 +88,17 @@ def read_vllm_tree(root: Path) -> VllmTree:
             remedy="restore the file with git",
         ) from error
     return VllmTree(root, {entry.architecture: entry for entry in _entries(tree)})
+
+
+def _strings_of(tree: ast.Module, function: str) -> set[str]:
+    """Return the strings in a function's body."""
+    return {
+        node.value
+        for definition in ast.walk(tree)
+        if isinstance(definition, ast.FunctionDef) and definition.name == function
+        for node in ast.walk(definition)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
 
 
 def _entries(tree: ast.Module) -> list[Registered]:

@@ -35,7 +35,7 @@ def read(probe: Probe) -> DecoderSpec:
         return path.removeprefix(f"{base}.") if base else path
 
     known: dict[str, LayerSpec] = {}
-    specs = []
+    specs: list[LayerSpec] = []
     for event in events:
         signature = layer.signature(event)
         if signature not in known:

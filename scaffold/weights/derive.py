@@ -18,9 +18,10 @@ from scaffold.weights.disk import Disk, of_names
 from scaffold.weights.quantisation import Quantisation
 from scaffold.weights.rules import Rule, WeightMap
 from scaffold.weights.scope import Heads, Scope
-from scaffold.weights.targets import DOWN, EXPERTS, GATE_UP, QKV, UP, attribute, join
+from scaffold.weights.targets import DOWN, EXPERTS, FUSED_LATENTS, GATE_UP, QKV, UP, attribute, join
 from scaffold.weights.transforms import Flatten, Transform, Transpose, Ungroup
 
+XIELU_SHAPES: dict[str, tuple[int, ...]] = {"alpha_p": (1,), "alpha_n": (1,), "beta": (), "eps": ()}
 COMPUTED = ("rotary_emb.inv_freq", "bias", "masked_bias", "attention.bias", "attention.masked_bias")
 """Buffers of older checkpoints, by their names in an attention block: rotary tables and causal masks."""
 
@@ -30,6 +31,7 @@ def derive(
     names: Collection[str],
     quantisation: Quantisation | None = None,
     disk: Disk | None = None,
+    fused_latents: bool = False,
 ) -> WeightMap:
     """Return the rules of a model.
 
@@ -38,9 +40,32 @@ def derive(
         names: the checkpoint's tensors: they tell which optional ones are there.
         quantisation: of weights that are dequantised while they are loaded.
         disk: from the source's parameters to the tensors of a checkpoint.
+        fused_latents: the first projections of latent attention become one layer, as vLLM's MLA wrapper wants it.
     """
     disk = disk or of_names(names)
-    return WeightMap(tuple(disk.rewrite(rule) for rule in _rules(spec, names, quantisation, disk)))
+    rules = _rules(spec, names, quantisation, disk)
+    if fused_latents:
+        rules = _with_fused_latents(spec, rules)
+    return WeightMap(tuple(disk.rewrite(rule) for rule in rules))
+
+
+def _with_fused_latents(spec: DecoderSpec, rules: Iterator[Rule]) -> Iterator[Rule]:
+    """Lead the first projections of q and of k and v into one layer, where there are both."""
+    places: dict[str, tuple[str, int]] = {}
+    for attention in {layer.attention for layer in spec.layers}:
+        if isinstance(attention, LatentAttentionSpec) and attention.q_norm is not None:
+            block = attribute(attention.name)
+            for shard, name in enumerate((attention.q_names[0], attention.kv_a_name)):
+                places[join(block, attribute(name))] = (join(block, FUSED_LATENTS), shard)
+    for rule in rules:
+        module, _, ending = rule.target.rpartition(".")
+        found = next((p for name, p in places.items() if module.endswith(f".{name}")), None)
+        if found is None:
+            yield rule
+            continue
+        name = next(name for name in places if module.endswith(f".{name}"))
+        target = f"{module.removesuffix(name)}{found[0]}.{ending}"
+        yield replace(rule, target=target, parts=(replace(rule.parts[0], shard=found[1]),))
 
 
 def _rules(spec: DecoderSpec, names: Collection[str], quantisation: Quantisation | None, disk: Disk) -> Iterator[Rule]:
@@ -262,8 +287,8 @@ def _mlp(scope: Scope, spec: MlpSpec, path: str, block: str, hidden: int) -> Ite
         yield scope.whole(f"{down}.bias", hidden, target=f"{ours}.bias")
     if spec.activation_name:
         act, ours = join(path, spec.activation_name), join(block, attribute(spec.activation_name))
-        for name, shape in (("alpha_p", (1,)), ("alpha_n", (1,)), ("beta", ()), ("eps", ())):
-            yield _plain(scope).whole(f"{act}.{name}", *shape, target=f"{ours}.{name}")
+        for name, sizes in XIELU_SHAPES.items():
+            yield _plain(scope).whole(f"{act}.{name}", *sizes, target=f"{ours}.{name}")
     if spec.inner_norm is not None:
         yield from _norm(scope, join(path, spec.inner_norm[0]), spec.inner_norm[1], size, block)
 

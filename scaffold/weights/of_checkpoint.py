@@ -11,13 +11,16 @@ from scaffold.weights.quantisation import quantisation_of
 from scaffold.weights.rules import WeightMap
 
 
-def weight_map_of(spec: DecoderSpec, checkpoint: Checkpoint, source: ModelingSource | None) -> WeightMap:
+def weight_map_of(
+    spec: DecoderSpec, checkpoint: Checkpoint, source: ModelingSource | None, fused_latents: bool = False
+) -> WeightMap:
     """Return the rules of a checkpoint.
 
     Args:
         spec: its decoder.
         checkpoint: its config and headers.
         source: the modeling source: transformers saves some parameters in another form than its modules hold.
+        fused_latents: see `derive`.
 
     Raises:
         NotUnderstood: its experts lie in a way that there is no rule for.
@@ -25,4 +28,4 @@ def weight_map_of(spec: DecoderSpec, checkpoint: Checkpoint, source: ModelingSou
     """
     shapes = {name: header.shape for name, header in checkpoint.tensors.items()}
     quantisation = quantisation_of(checkpoint.config, checkpoint.tensors)
-    return derive(spec, checkpoint.tensors, quantisation, disk_of(shapes, checkpoint.model_type, source))
+    return derive(spec, checkpoint.tensors, quantisation, disk_of(shapes, checkpoint.model_type, source), fused_latents)

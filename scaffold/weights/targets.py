@@ -7,6 +7,7 @@ GATE_UP = "gate_up_proj"
 UP = "up_proj"
 DOWN = "down_proj"
 EXPERTS = "experts"
+FUSED_LATENTS = "fused_qkv_a_proj"
 
 
 def attribute(path: str, fallback: str = "") -> str:

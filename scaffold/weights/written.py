@@ -178,6 +178,9 @@ def _candidates(rules: Sequence[Rule], scope: Scope) -> Iterator[Call]:
     named: dict[str, Any] = {} if target == name else {"target": target}
     if rule.transforms:
         named["transforms"] = rule.transforms
+    if not rule.parts:
+        yield Call("whole", (name, *shape), named)
+        return
     part = rule.parts[0]
     plain = [other.source.removeprefix(scope.source) for other in rules[:3]]
     yield from _several(rules, plain, target, part)

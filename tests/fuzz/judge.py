@@ -12,14 +12,18 @@ from click.testing import CliRunner
 from scaffold.cli.main import scaffold
 
 SECONDS = 2.0
+"""Of the processor: what passes on an idle machine. On a busy one more passes, up to `WALL_SECONDS`."""
+WALL_SECONDS = 20.0
 MEGABYTES = 500
 
 
 def judge(directory: Path) -> tuple[str | None, float]:
-    """Return what is wrong with the answer, or None; and the seconds it took."""
-    started = time.perf_counter()
+    """Return what is wrong with the answer, or None; and the processor seconds it took."""
+    started, wall = time.process_time(), time.monotonic()
     result = CliRunner().invoke(scaffold, ["inspect", "--json", str(directory)])
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
+    if time.monotonic() - wall > WALL_SECONDS:
+        return f"{time.monotonic() - wall:.1f} s passed", seconds
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         return "".join(traceback.format_exception(result.exception)), seconds
     return _wrong(result.exit_code, result.stdout, result.stderr, seconds), seconds

@@ -8,7 +8,9 @@
 {% if cookiecutter.experts %}
 {% include "adapter/experts.py.jinja" %}
 {% endif %}
-{% if cookiecutter.attention.latent %}
+{% if cookiecutter.attention.latent and cookiecutter.attention.cached %}
+{% include "adapter/cached_latent_attention.py.jinja" %}
+{% elif cookiecutter.attention.latent %}
 {% include "adapter/latent_attention.py.jinja" %}
 {% else %}
 {% include "adapter/attention.py.jinja" %}
