@@ -27,6 +27,14 @@ def vllm_source() -> Path:
 
 
 @pytest.fixture(scope="session")
+def transformers_source() -> Path:
+    """The real transformers package, to be read."""
+    from tests.lab.engine import engine
+
+    return engine().transformers
+
+
+@pytest.fixture(scope="session")
 def ascend_source() -> Path:
     """The real vllm-ascend source tree, untouched."""
     from tests.lab.trees import ascend_source as fetch
