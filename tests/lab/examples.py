@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from scaffold.adapter.context import module_name
@@ -24,6 +24,11 @@ EXAMPLES = {
 FOLDER = Path("examples")
 
 
+def digest_of(path: Path) -> str | None:
+    """Return the digest of what lies at a path: the plan, which is not applied, may put its own in that place."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
 def main() -> int:
     """Write the adapters; 0 if all are there."""
     chosen = [rows()[name] for name in EXAMPLES]
@@ -33,9 +38,16 @@ def main() -> int:
     for row in chosen:
         with timed(f"{row.name}: {EXAMPLES[row.name]}"):
             known = read_vllm_tree(tree).registry  # some of these have a model in vLLM: it does not count here
-            request = Request(row.checkpoint, tree, None, strategy="native", registered_by_us=tuple(known))
-            request = replace(request, transformers=engine().transformers)
             path = MODELS / f"{module_name(row.model_type)}.py"
+            request = Request(
+                row.checkpoint,
+                tree,
+                None,
+                strategy="native",
+                transformers=engine().transformers,
+                registered_by_us=tuple(known),
+                generated=digest_of,
+            )
             text = make_plan(request).changes.read(tree / path)
             assert text is not None
             (FOLDER / path.name).write_text(text, encoding="utf-8")
