@@ -116,6 +116,7 @@ def _experts(spec: ExpertsSpec) -> Context:
             "bias": router.bias,
             "scoring": router.scoring if router.scoring != SPARSE_MIXER else "",
             "function": "phimoe_routing_function" if router.scoring == SPARSE_MIXER else "",
+            "own": router.scoring == "softmax" and bool(router.correction_bias) and router.num_groups is None,
             "correction_bias": "e_score_correction_bias" if router.correction_bias else "",
             "grouped": router.num_groups is not None,
             "num_groups": router.num_groups.code if router.num_groups else "",
