@@ -12,6 +12,7 @@ from scaffold.source.locate import ModelingSource
 from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec
 from scaffold.spec.plain.evidence import plain_facts
 from scaffold.spec.plain.family import Family, completed, families, family_of, problems
+from scaffold.spec.plain.kinds import all_layers, one_of_each
 from scaffold.spec.read import NO_SOURCE, read_decoder, read_spec
 from scaffold.weights.findings import Finding
 from scaffold.weights.of_checkpoint import weight_map_of
@@ -44,10 +45,14 @@ def _read(family: Family, checkpoint: Checkpoint) -> DecoderSpec | tuple[Hole, .
     if holes:
         return holes
     try:
-        decoder = read_decoder(family.source(), replace(checkpoint, text_config=completed(family, checkpoint.config)))
+        config = completed(family, checkpoint.config)
+        small = read_decoder(family.source(), replace(checkpoint, text_config=one_of_each(config)))
+        decoder = all_layers(small, config)
         proof = prove(weight_map_of(decoder, checkpoint, None), checkpoint.tensors)
     except NotUnderstood as error:
-        return (Hole("model", f"no modeling source, and read as a plain {family.name} it has {error.what}", error.where),)
+        return (
+            Hole("model", f"no modeling source, and read as a plain {family.name} it has {error.what}", error.where),
+        )
     except ScaffoldError as error:
         return (Hole("model", f"no modeling source, and {error.found}", error.where),)
     return decoder if proof.holds else tuple(_misfits(family, proof.findings))

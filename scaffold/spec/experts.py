@@ -41,6 +41,11 @@ class _Stack:
     down_name: str
     transposed: bool
 
+    @property
+    def is_listed(self) -> bool:
+        """Return whether each expert is a module of its own."""
+        return "{expert}" in self.up_name
+
     def outputs(self, x: Array, activation: str) -> Array:
         """Return what each expert makes of each token: ``[experts, tokens, hidden]``."""
         gate = ACTIVATIONS[activation](Tensor(np.einsum("th,eih->eti", x, self.gate))).a
@@ -215,10 +220,12 @@ Rest = list[Array]
 
 def _without_shared(probe: Probe, event: Event, x: Array, given: Array) -> tuple[MlpSpec | None, str | None, Rest]:
     """Return the shared experts, their gate, and what the routed experts may have given."""
+    assert event.module is not None
+    lists = {stack.path for stack in _stacks(event.module) if stack.is_listed}
     for child in event.inside:
         if child.module is None or child.module.cls is None or is_experts(child) or not linears(child):
             continue
-        if len(linears(child)) < 2:
+        if len(linears(child)) < 2 or name_in(event, child).rpartition(".")[0] in lists:
             continue
         try:
             block = feed_forward.read(probe, child, name_in(event, child), "shared_expert_intermediate_size")

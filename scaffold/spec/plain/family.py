@@ -173,15 +173,14 @@ def _hole(family: Family, key: str, what: str) -> Hole:
 
 
 def completed(family: Family, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config without problems with what its family adds where it is silent, as the family's class has it."""
+    """Return a config without problems, with what its family adds where it is silent.
+
+    A head size or number of KV heads that is not stated stays so: the adapter then works it out as well, as not every
+    version of a config class does.
+    """
     values = {**family.optional, **{key: value for key, value in config.items() if value is not None}}
     for keys in family.required:
         values |= {key: config[key] for key in keys if key in config}
-    heads, hidden = values["num_attention_heads"], values["hidden_size"]
-    if values.get("num_key_value_heads") is None:
-        values["num_key_value_heads"] = heads
-    if "head_dim" in values and values["head_dim"] is None:
-        values["head_dim"] = hidden // heads
     if "mlp_only_layers" in family.optional:
         values["mlp_only_layers"] = values["mlp_only_layers"] or []
     if not values.get("use_sliding_window") and "use_sliding_window" in family.known:

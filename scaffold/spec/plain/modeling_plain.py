@@ -7,7 +7,8 @@ holds one decoder and, below, what tells each family apart. Modules are named as
   rotations https://arxiv.org/abs/2104.09864, gated MLPs https://arxiv.org/abs/2002.05202, grouped queries
   https://arxiv.org/abs/2305.13245; together https://arxiv.org/abs/2302.13971 (Llama).
 - Windows: https://arxiv.org/abs/2310.06825 (Mistral). Experts: https://arxiv.org/abs/2401.04088 (Mixtral).
-- Biases, norms of q and k, shared experts: https://arxiv.org/abs/2407.10671 (Qwen2), https://arxiv.org/abs/2505.09388 (Qwen3).
+- Biases, shared experts: https://arxiv.org/abs/2407.10671 (Qwen2). Norms of q and k: https://arxiv.org/abs/2505.09388
+  (Qwen3).
 - Longer contexts: https://arxiv.org/abs/2309.00071 (YaRN), https://arxiv.org/abs/2407.21783 (Llama 3).
 """
 
@@ -66,7 +67,8 @@ class Rotation(nn.Module):
             frequencies = llama3_frequencies(frequencies, rope)
         elif rope["rope_type"] == "yarn":
             frequencies = yarn_frequencies(frequencies, rope, size)
-            self.scale = rope.get("attention_factor") or 0.1 * math.log(rope["factor"]) + 1
+            usual = 0.1 * math.log(rope["factor"]) + 1 if rope["factor"] > 1 else 1.0
+            self.scale = rope.get("attention_factor") or usual
         elif rope["rope_type"] != "default":
             raise ValueError(rope["rope_type"])
         self.frequencies = nn.Buffer(frequencies, persistent=False)
@@ -96,7 +98,8 @@ class Attention(nn.Module):
 
     def __init__(self, config, size, qkv_bias=False, o_bias=False, qk_norm=False):
         super().__init__()
-        hidden, heads, kv_heads = config.hidden_size, config.num_attention_heads, config.num_key_value_heads
+        hidden, heads = config.hidden_size, config.num_attention_heads
+        kv_heads = getattr(config, "num_key_value_heads", None) or heads
         self.size, self.qk_norm = size, qk_norm
         self.q_proj = nn.Linear(hidden, heads * size, bias=qkv_bias)
         self.k_proj = nn.Linear(hidden, kv_heads * size, bias=qkv_bias)
