@@ -110,7 +110,8 @@ def problems(family: Family, config: Mapping[str, Any]) -> Iterator[Hole]:
         if len(stated) != 1:
             what = f"both {' and '.join(keys)}" if stated else f"no {' or '.join(keys)}"
             yield _hole(family, keys[0], f"{what}, which no name or shape tells")
-    custom = sorted((config.get("auto_map") or {}).keys() - set(CODE_THAT_COMPUTES_NOTHING))
+    auto_map = config.get("auto_map") or {}
+    custom = sorted(set(auto_map) - set(CODE_THAT_COMPUTES_NOTHING)) if isinstance(auto_map, dict) else ["?"]
     if custom:
         yield _hole(family, "auto_map", f"code of its own for {', '.join(custom)}, but no modeling source")
     yield from _type_problems(family, config)
