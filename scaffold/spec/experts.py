@@ -281,14 +281,8 @@ def _without_shared(probe: Probe, event: Event, x: Array, given: Array) -> tuple
     for child in event.inside:
         if child.module is None or child.module.cls is None or is_experts(child) or not linears(child):
             continue
-<<<<<<< HEAD
-        if name_in(event, child).rpartition(".")[2].isdigit():
-            continue  # one of a list of experts, each of which was given all tokens
-        if len(linears(child)) < 2:
-=======
         if len(linears(child)) < 2 or name_in(event, child).rpartition(".")[0] in lists:
->>>>>>> plain
-            continue
+            continue  # one of a list of experts, each of which may have been given all tokens
         try:
             block = feed_forward.read(probe, child, name_in(event, child), "shared_expert_intermediate_size")
         except NotUnderstood:
