@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from scaffold.adapter.idioms import norm_call
 from scaffold.adapter.per_layer import HINTS, PerLayer
 from scaffold.source.errors import NotUnderstood
-from scaffold.spec.facts import AttentionSpec, DecoderSpec, LatentAttentionSpec, RopeSpec, Value
+from scaffold.spec.facts import AttentionSpec, DecoderSpec, LatentAttentionSpec, QkNormSpec, RopeSpec, Value
 from scaffold.spec.position_scales import POSITION_SCALES
 from scaffold.weights.targets import QKV, attribute
 
@@ -74,7 +75,7 @@ def _grouped(spec: DecoderSpec, layers: list[AttentionSpec], prefix: str) -> Con
         "o_bias": code(lambda a: a.o_bias),
         "output_width": width,
         "rope": _rope(per_layer, [layer.rope for layer in layers]),
-        "qk_norm": _qk_norm(same("norms of q and k", lambda a: a.qk_norm), prefix),
+        "qk_norm": _qk_norm(_one(_qk_norms(layers), "norms of q and k", first.source), prefix),
         "window": "" if window == "None" else window,
         "soft_cap": "" if cap == "None" else cap,
         "sinks": _sinks(per_layer, layers),
@@ -126,6 +127,12 @@ def _rope_parameters(rope: RopeSpec) -> str:
     if rope.parameters.startswith("{"):
         return f'{rope.parameters[:-1]}, "partial_rotary_factor": {rope.fraction}}}'
     return f'{{**{rope.parameters}, "partial_rotary_factor": {rope.fraction}}}'
+
+
+def _qk_norms(layers: list[AttentionSpec]) -> list[QkNormSpec | None]:
+    """Return the norms of q and k; in layers that do not turn, they are before the rotation as much as behind it."""
+    order = next((a.qk_norm.before_rope for a in layers if a.rope and a.qk_norm), True)
+    return [replace(a.qk_norm, before_rope=order) if a.qk_norm and not a.rope else a.qk_norm for a in layers]
 
 
 def _qk_norm(norm: Any, prefix: str) -> Context:

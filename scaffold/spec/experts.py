@@ -218,6 +218,8 @@ def _without_shared(probe: Probe, event: Event, x: Array, given: Array) -> tuple
     for child in event.inside:
         if child.module is None or child.module.cls is None or is_experts(child) or not linears(child):
             continue
+        if name_in(event, child).rpartition(".")[2].isdigit():
+            continue  # one of a list of experts, each of which was given all tokens
         if len(linears(child)) < 2:
             continue
         try:

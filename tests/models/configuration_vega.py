@@ -16,7 +16,7 @@ class VegaConfig(PreTrainedConfig):
     n_embd: int = 128
     n_head: int = 4
     n_layer: int = 3
-    n_positions: int = 256
+    n_positions: int = 1024
     n_inner: int = 320
     activation_function: str = "relu"
     layer_norm_epsilon: float = 1e-5

@@ -16,16 +16,16 @@ SERVE = Path(__file__).parent / "serve.py"
 
 
 class Server:
-    """Runs ``serve.py`` while it is entered."""
+    """Runs ``serve.py``, or a script that does the same, while it is entered."""
 
-    def __init__(self, environment: Environment, logs: Path) -> None:
-        self.environment, self.logs = environment, logs
+    def __init__(self, environment: Environment, logs: Path, script: Path = SERVE) -> None:
+        self.environment, self.logs, self.script = environment, logs, script
 
     def __enter__(self) -> Server:
         self.logs.mkdir(parents=True, exist_ok=True)
         self._said = (self.logs / "serve.log").open("w")
         self._process = subprocess.Popen(
-            [str(self.environment.python), str(SERVE), str(self.logs)],
+            [str(self.environment.python), str(self.script), str(self.logs)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -38,8 +38,10 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait(timeout=150)
+        self._process.stdout.close()
         self._said.close()
 
     def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
