@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from scaffold.adapter.idioms import EXPERT_ACTIVATIONS, GATED_ACTIVATIONS, PLAIN_ACTIVATIONS, norm_call
+from scaffold.adapter.idioms import (
+    EXPERT_ACTIVATIONS,
+    FIXED_LIMITS,
+    GATED_ACTIVATIONS,
+    PLAIN_ACTIVATIONS,
+    norm_call,
+)
 from scaffold.adapter.per_layer import HINTS, PerLayer
 from scaffold.source.errors import NotUnderstood
 from scaffold.spec.facts import DecoderSpec, ExpertsSpec, MlpSpec
@@ -99,6 +105,9 @@ def _bias(codes: list[str]) -> str:
 def _experts(spec: ExpertsSpec) -> Context:
     if spec.activation.value not in EXPERT_ACTIVATIONS:
         raise NotUnderstood(f"no idiom yet for experts with {spec.activation.value!r}", spec.source)
+    limits = tuple(float(value.value) for value in spec.limits)
+    if limits != FIXED_LIMITS.get(str(spec.activation.value), ()):
+        raise NotUnderstood(f"no idiom yet for {spec.activation.value} with the numbers {limits}", spec.source)
     router = spec.router
     scaled = router.scaling.key is not None or bool(router.scaling.expression) or router.scaling.value != 1
     return {
@@ -106,7 +115,8 @@ def _experts(spec: ExpertsSpec) -> Context:
         "num_experts": spec.num_experts.code,
         "intermediate_size": spec.intermediate_size.code,
         "activation": EXPERT_ACTIVATIONS[spec.activation.value],
-        "transposed": spec.transposed,
+        "transposed": spec.transposed and not spec.alternating,
+        "bias": spec.bias,
         "checkpoint_names": "",
         "shared_name": attribute(spec.shared.name) if spec.shared else "",
         "shared_intermediate_size": spec.shared.intermediate_size.code if spec.shared else "",
@@ -116,6 +126,7 @@ def _experts(spec: ExpertsSpec) -> Context:
             "bias": router.bias,
             "scoring": router.scoring if router.scoring != SPARSE_MIXER else "",
             "function": "phimoe_routing_function" if router.scoring == SPARSE_MIXER else "",
+            "own": router.scoring == "softmax" and bool(router.correction_bias) and router.num_groups is None,
             "correction_bias": "e_score_correction_bias" if router.correction_bias else "",
             "grouped": router.num_groups is not None,
             "num_groups": router.num_groups.code if router.num_groups else "",

@@ -36,7 +36,15 @@ PLAIN_ACTIVATIONS = (
 )
 """Names that vLLM's ``get_act_fn`` takes."""
 
-EXPERT_ACTIVATIONS = {"silu": "silu", "swish": "silu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
+EXPERT_ACTIVATIONS = {
+    "silu": "silu",
+    "swish": "silu",
+    "gelu": "gelu",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "swigluoai": "swigluoai",
+}
+FIXED_LIMITS = {"swigluoai": (1.702, 7.0)}
+"""Numbers that vLLM's activation has as constants."""
 """``hidden_act`` → ``FusedMoE``'s activation (vllm/model_executor/layers/fused_moe/activation.py)."""
 
 

@@ -6,8 +6,9 @@ computed from their weights, and the weights with which they add up to the block
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,36 @@ SOLVED = 1e-7
 """Relative error of a solution of the weights: sources round by epsilons such as 1e-20 only."""
 
 
+Gated = Callable[[Array, Array], Array]
+"""From gate and up to what goes into down."""
+SWIGLU_OAI = "swigluoai"
+SWIGLU_OAI_KEYS = ("swiglu_alpha", "swiglu_limit")
+
+
+def swiglu_oai(alpha: float, limit: float) -> Gated:
+    """Return GPT-OSS's activation (vllm/model_executor/layers/activation.py, ``SwigluOAIAndMul``)."""
+
+    def gated(gate: Array, up: Array) -> Array:
+        gate, up = np.minimum(gate, limit), np.clip(up, -limit, limit)
+        return np.asarray((up + 1) * gate * torch_ops.sigmoid(alpha * gate))
+
+    return gated
+
+
+def _activations(probe: Probe) -> Iterator[tuple[Value, tuple[Value, ...], Gated]]:
+    """Yield activations that experts may have, with their numbers; those that the config names first."""
+    for name in activation_order(probe):
+
+        def gated(gate: Array, up: Array, act: Any = ACTIVATIONS[name]) -> Array:
+            return np.asarray(act(Tensor(gate)).a * up)
+
+        yield activation_value(probe, name), (), gated
+    small = probe.small.attributes
+    if all(isinstance(small.get(key), float) for key in SWIGLU_OAI_KEYS):
+        numbers = tuple(Value(probe.completed[key], key) for key in SWIGLU_OAI_KEYS)
+        yield Value(SWIGLU_OAI), numbers, swiglu_oai(*(float(small[key]) for key in SWIGLU_OAI_KEYS))
+
+
 @dataclass(frozen=True)
 class _Stack:
     """The experts' weights ``[experts, inner, hidden]`` and ``[experts, hidden, inner]``, and their names."""
@@ -40,11 +71,17 @@ class _Stack:
     up_name: str
     down_name: str
     transposed: bool
+    alternating: bool = False
+    biases: tuple[Array, Array, Array] | None = None
+    """Of gate, up ``[experts, inner]`` and down ``[experts, hidden]``."""
 
-    def outputs(self, x: Array, activation: str) -> Array:
+    def outputs(self, x: Array, gated: Gated) -> Array:
         """Return what each expert makes of each token: ``[experts, tokens, hidden]``."""
-        gate = ACTIVATIONS[activation](Tensor(np.einsum("th,eih->eti", x, self.gate))).a
-        return np.asarray(np.einsum("eti,ehi->eth", gate * np.einsum("th,eih->eti", x, self.up), self.down))
+        gate, up = (np.einsum("th,eih->eti", x, weight) for weight in (self.gate, self.up))
+        if self.biases is not None:
+            gate, up = gate + self.biases[0][:, None], up + self.biases[1][:, None]
+        out = np.einsum("eti,ehi->eth", gated(gate, up), self.down)
+        return np.asarray(out if self.biases is None else out + self.biases[2][:, None])
 
 
 def is_experts(event: Event) -> bool:
@@ -69,9 +106,10 @@ def read(probe: Probe, event: Event, name: str, given: Array | None = None) -> B
     given = event.result().a.reshape(NUM_TOKENS, -1) if given is None else given
     shared, shared_gate, rest = _without_shared(probe, event, x, given)
     for stack in _stacks(event.module):
-        for activation in activation_order(probe):
+        for activation, limits, gated in _activations(probe):
+            outputs = stack.outputs(x, gated)
             for routed in rest:
-                dense = _solve(stack.outputs(x, activation), routed)
+                dense = _solve(outputs, routed)
                 if dense is None:
                     continue
                 router = _router(probe, event, x, dense)
@@ -83,7 +121,10 @@ def read(probe: Probe, event: Event, name: str, given: Array | None = None) -> B
                     transposed=stack.transposed,
                     num_experts=size_value(probe, "num_experts", len(stack.up)),
                     intermediate_size=size_value(probe, "moe_intermediate_size", stack.up.shape[1]),
-                    activation=activation_value(probe, activation),
+                    activation=activation,
+                    bias=stack.biases is not None,
+                    alternating=stack.alternating,
+                    limits=limits,
                     router=router,
                     shared=shared,
                     shared_gate=shared_gate,
@@ -115,7 +156,7 @@ def _stacks(module: Module) -> Iterator[_Stack]:
     for path, holder in module.modules():
         stacked = {n: v for n, v in holder.attributes.items() if isinstance(v, Tensor) and v.ndim == 3}
         if len(stacked) == 2:
-            yield from _two(path, stacked)
+            yield from _two(path, stacked, holder)
         items = [child for name, child in holder.children() if name.isdigit()]
         if len(items) > 1:
             yield from _listed(path, items)
@@ -127,10 +168,10 @@ def _stacks(module: Module) -> Iterator[_Stack]:
     ]
     if len(singles) == 2 and singles[0][0] != singles[1][0]:
         names = {f"{path}.{name}": value for path, name, value in singles}
-        yield from _two("", names)
+        yield from _two("", names, None)
 
 
-def _two(path: str, stacked: dict[str, Tensor]) -> Iterator[_Stack]:
+def _two(path: str, stacked: dict[str, Tensor], holder: Module | None) -> Iterator[_Stack]:
     (up_name, up), (down_name, down) = stacked.items()
     if up.shape[0] != down.shape[0]:
         return
@@ -138,8 +179,21 @@ def _two(path: str, stacked: dict[str, Tensor]) -> Iterator[_Stack]:
         first = np.swapaxes(up.a, 1, 2) if transposed else up.a
         second = np.swapaxes(down.a, 1, 2) if transposed else down.a
         if first.shape[1] == 2 * second.shape[2] and first.shape[2] == second.shape[1]:
-            gate, upper = np.split(first, 2, axis=1)
-            yield _Stack(gate, upper, second, path, up_name, down_name, transposed)
+            biases = [holder.attributes.get(f"{name}_bias") if holder else None for name in (up_name, down_name)]
+            for alternating in (False, True):
+                gate, upper = _halves(first, alternating)
+                both = None
+                if isinstance(biases[0], Tensor) and isinstance(biases[1], Tensor):
+                    both = (*_halves(biases[0].a, alternating), biases[1].a)
+                yield _Stack(gate, upper, second, path, up_name, down_name, transposed, alternating, both)
+
+
+def _halves(array: Array, alternating: bool) -> tuple[Array, Array]:
+    """Return gate and up of ``[experts, 2 inner, …]``."""
+    if alternating:
+        return array[:, 0::2], array[:, 1::2]
+    gate, up = np.split(array, 2, axis=1)
+    return gate, up
 
 
 def _listed(path: str, items: list[Module]) -> Iterator[_Stack]:
@@ -166,22 +220,24 @@ def _router(probe: Probe, event: Event, x: Array, dense: Array) -> RouterSpec:
         for weight_name, weight in module.attributes.items():
             if not isinstance(weight, Tensor) or weight.shape != (num_experts, x.shape[1]):
                 continue
-            bias = module.attributes.get("bias") if isinstance(module, Linear) else None
-            logits = x @ weight.a.T + (bias.a if isinstance(bias, Tensor) else 0.0)
-            for correction_name, correction in _corrections(event.module, num_experts, module):
-                found = identify(probe, logits, correction, dense)
-                if found is not None:
-                    has_bias = isinstance(bias, Tensor)
-                    return _router_spec(probe, event, path, weight_name, has_bias, correction_name, found)
+            bias = module.attributes.get("bias")
+            for has_bias in (True, False) if isinstance(bias, Tensor) and bias.shape == (num_experts,) else (False,):
+                logits = x @ weight.a.T + (bias.a if isinstance(bias, Tensor) and has_bias else 0.0)
+                for correction_name, correction in _corrections(
+                    event.module, num_experts, module if has_bias else None
+                ):
+                    found = identify(probe, logits, correction, dense)
+                    if found is not None:
+                        return _router_spec(probe, event, path, weight_name, has_bias, correction_name, found)
     raise NotUnderstood("a router of no known form", definition(event))
 
 
-def _corrections(block: Module, num_experts: int, gate: Module) -> Iterator[tuple[str | None, Array | None]]:
-    """Yield what may correct the choice: vectors with one number per expert, or nothing."""
+def _corrections(block: Module, num_experts: int, gate: Module | None) -> Iterator[tuple[str | None, Array | None]]:
+    """Yield what may correct the choice: vectors with one number per expert but the bias of ``gate``, or nothing."""
     for path, module in block.modules():
         for name, value in module.attributes.items():
             is_vector = isinstance(value, Tensor) and value.a.size == num_experts and value.role
-            if is_vector and not (module is gate and name == "bias" and isinstance(gate, Linear)):
+            if is_vector and not (module is gate and name == "bias"):
                 yield (f"{path}.{name}" if path else name), value.a.reshape(num_experts)
     yield None, None
 

@@ -268,7 +268,9 @@ class ExpertsSpec:
 
     Attributes:
         up_name: of the tensor ``[experts, 2 inner, hidden]`` that holds gate and up.
-        bias: whether experts have biases.
+        bias: whether experts have biases, in tensors named as the weights with ``_bias`` behind.
+        alternating: rows of gate and up alternate.
+        limits: the numbers of an activation that has some.
         transposed: the tensors are ``[experts, in, out]``.
         shared_gate: a linear layer to one number, the sigmoid of which the shared experts are multiplied by.
     """
@@ -284,6 +286,9 @@ class ExpertsSpec:
     router: RouterSpec
     shared: MlpSpec | None
     shared_gate: str | None = None
+    bias: bool = False
+    alternating: bool = False
+    limits: tuple[Value, ...] = ()
     source: str = field(default="", compare=False)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from scaffold.source.config_object import Config
+from scaffold.source.config_object import Config, make
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.interpreter import Interpreter
-from scaffold.source.locate import ModelingSource, resolve
+from scaffold.source.locate import ModelingSource
 from scaffold.source.objects import Event, Module
 from scaffold.source.tensors import Tensor
 from scaffold.spec.sizes import LAYERS, SIZES, key_for, shrink
@@ -75,7 +75,7 @@ class Probe:
     def switched(self, key: str) -> Module:
         """Return the model as it is made with a switch of the config the other way round; it is not run."""
         if key not in self._switched:
-            interpreter = Interpreter(resolve)
+            interpreter = Interpreter(self.source.resolve)
             values = {**shrink(self.completed, self.sizes), key: not self.completed[key]}
             try:
                 config = _config(self.source, values, interpreter)
@@ -101,8 +101,8 @@ def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0) -> Pr
     if layers > MAX_LAYERS:
         raise NotUnderstood(f"{layers} layers", "config.json")
     with np.errstate(all="ignore"):
-        completed = _config(source, config, Interpreter(resolve)).attributes
-        interpreter = Interpreter(resolve, seed=sizes)
+        completed = _config(source, config, Interpreter(source.resolve)).attributes
+        interpreter = Interpreter(source.resolve, seed=sizes)
         small = _config(source, shrink(completed, sizes), interpreter)
         model = interpreter.instantiate(_model_class(source, interpreter), [small], {})
         tokens = Tensor(interpreter.rng.integers(3, 100, (1, NUM_TOKENS)))
@@ -121,18 +121,4 @@ def _config(source: ModelingSource, values: Mapping[str, Any], interpreter: Inte
     cls = None
     if source.config_file is not None and source.config_class is not None:
         cls = interpreter.source_class(source.config_file, source.config_class)
-    config = Config({**_class_defaults(interpreter, cls), **values}, cls)
-    config.complete(interpreter)
-    return config
-
-
-def _class_defaults(interpreter: Interpreter, cls: Any) -> dict[str, Any]:
-    """Return the defaults that a config class states as class attributes, as transformers 5 does."""
-    if cls is None:
-        return {}
-    names = [
-        statement.target.id
-        for statement in cls.node.body
-        if type(statement).__name__ == "AnnAssign" and statement.value is not None
-    ]
-    return {name: interpreter.attribute(cls, name) for name in names}
+    return make(interpreter, cls, values)

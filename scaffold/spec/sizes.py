@@ -106,6 +106,8 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
     _keep_groups(config, small, keys)
     for key, value in config.items():
         small[key] = _factor(key, value, small[key], which)
+    if {"qk_head_dim", "qk_nope_head_dim", "qk_rope_head_dim"} <= config.keys():
+        small["qk_head_dim"] = small["qk_nope_head_dim"] + small["qk_rope_head_dim"]
     rope = config.get("rope_parameters")
     if isinstance(rope, Mapping) and rope.get("llama_4_scaling_beta") is not None:
         small["rope_parameters"] = {**rope, "original_max_position_embeddings": (5, 3)[which]}

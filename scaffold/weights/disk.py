@@ -76,7 +76,9 @@ class Disk:
         if spec.transposed:
             shapes = [(n, b, a) for n, a, b in shapes]
         ups, downs = (self._written(scope.source + name, shape) for name, shape in zip((up, down), shapes))
-        if len(ups) == len(downs) == 1:
+        if len(ups) == len(downs) == 1 and (spec.alternating or spec.bias):
+            yield from self._alternating(scope, spec, (up, down), targets, count, size, hidden)
+        elif len(ups) == len(downs) == 1:
             swapped = [self._swapped(found, spec.transposed) for found in (ups[0], downs[0])]
             names = [_unformat(found.name).removeprefix(scope.source) for found in (ups[0], downs[0])]
             yield scope.stacked_gate_up(names[0], targets[0], count, size, hidden, transposed=swapped[0])
@@ -86,6 +88,27 @@ class Disk:
             yield from scope.experts(parts, targets, count, size, hidden)
         else:
             raise NotUnderstood(f"experts that are saved as {len(ups)} and {len(downs)} tensors", ups[0].name)
+
+    def _alternating(
+        self,
+        scope: Scope,
+        spec: ExpertsSpec,
+        names: tuple[str, str],
+        targets: Sequence[str],
+        count: int,
+        size: int,
+        hidden: int,
+    ) -> Iterator[Rule]:
+        """Yield the rules of experts whose gate and up alternate, in the one form that there is an idiom for."""
+        if not (spec.alternating and spec.bias and spec.transposed):
+            raise NotUnderstood("no rule yet for experts that alternate or have biases, but not both", names[0])
+        up, down = names
+        yield scope.alternating_gate_up(up, targets[0], count, size, hidden)
+        yield scope.stacked_down(down, targets[1], count, size, hidden, transposed=True)
+        plain = Scope(scope.source, scope.target, scope.ranges)
+        biases = [target.replace("_weight", "_bias") for target in targets]
+        yield plain.alternating_gate_up(f"{up}_bias", biases[0], count, size)
+        yield plain.down_bias(f"{down}_bias", biases[1], count, hidden)
 
     def _swapped(self, found: DiskTensor, transposed: bool) -> bool:
         kinds = [step.kind for step in found.steps]

@@ -15,9 +15,14 @@ from scaffold.weights.rules import Rule
 from scaffold.weights.transforms import Flatten, Transpose, Ungroup
 
 STACKED_SHARDS = ("q", "k", "v", 0, 1)
-EXPERT_SHARDS = ("w1", "w2", "w3")
+EXPERT_SHARDS = ("w1", "w2", "w3", "w13")
 ROUTED = "routed_experts"
-FUSED_NAMES = {"w13_weight": "gate_up_proj", "w2_weight": "down_proj"}
+FUSED_NAMES = {
+    "w13_weight": "gate_up_proj",
+    "w2_weight": "down_proj",
+    "w13_bias": "gate_up_proj_bias",
+    "w2_bias": "down_proj_bias",
+}
 """A parameter of vLLM's ``RoutedExperts`` → the name of a tensor of all experts that it loads into it."""
 USUAL_EXPERT_NAMES = ("gate_proj", "down_proj", "up_proj")
 _NUMBER = re.compile(r"\{\w+\}")

@@ -155,6 +155,24 @@ class Scope:
         shape = (experts, *inputs, 2 * inner) if transposed else (experts, 2 * inner, *inputs)
         return self._rule(name, target, shape, ("w1", "w3"), [inner, inner], (Even(), Even()), 1, transforms)
 
+    def alternating_gate_up(self, name: str, target: str, experts: int, inner: int, *inputs: int) -> Rule:
+        """Return the rule of gate and up of all experts that alternate, and stay so in the parameter.
+
+        Args:
+            name: the tensor, ``[experts, hidden, 2 inner]``, or a bias ``[experts, 2 inner]``.
+            target: the fused parameter; ranks share its pairs.
+            experts: their number.
+            inner: the inner size of one expert.
+            inputs: the hidden size; empty for biases.
+        """
+        transforms = (Transpose(),) if inputs else ()
+        shape = (experts, *inputs, 2 * inner)
+        return self._rule(name, target, shape, ("w13",), [2 * inner], (Even(2),), 1, transforms)
+
+    def down_bias(self, name: str, target: str, experts: int, hidden: int) -> Rule:
+        """Return the rule of the biases of all experts' down projections, ``[experts, hidden]``: one rank adds them."""
+        return self._rule(name, target, (experts, hidden), ("w2",), [hidden], (Whole(),), 1)
+
     def stacked_down(
         self, name: str, target: str, experts: int, inner: int, hidden: int, transposed: bool = False
     ) -> Rule:
