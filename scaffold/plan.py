@@ -32,6 +32,7 @@ from scaffold.placement import (
     register_in_vllm,
     write_plugin,
 )
+from scaffold.reading import read_model
 from scaffold.roots.vllm_tree import (
     MODELS,
     MULTIMODAL_DICT,
@@ -44,7 +45,6 @@ from scaffold.roots.vllm_tree import (
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.locate import ModelingSource, find
 from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec
-from scaffold.spec.read import read_spec
 from scaffold.strategy import Strategy, decide
 from scaffold.template import render
 from scaffold.weights.findings import Proof
@@ -145,14 +145,15 @@ def make_plan(request: Request) -> Plan:
         request.modeling,
     )
     registry = {key: entry for key, entry in tree.registry.items() if key not in request.registered_by_us}
-    if source is None and request.transformers is None and checkpoint.architecture not in registry:
+    spec = read_model(checkpoint, source)
+    is_read = source is not None or spec.decoder is not None
+    if not is_read and request.transformers is None and checkpoint.architecture not in registry:
         raise EnvironmentLacks(
             f"no modeling source of {checkpoint.architecture}: no environment with transformers to look in",
             where=str(request.checkpoint),
             expected="the environment that will serve the model, or the source itself",
             remedy="pass its Python with --python, or the file with --modeling",
         )
-    spec = read_spec(checkpoint, source)
     candidates = lambda: comparable(checkpoint, request.transformers, registry)  # noqa: E731
     try:
         strategy = decide(spec, registry, candidates, request.strategy)

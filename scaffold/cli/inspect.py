@@ -51,15 +51,15 @@ def _inspect(settings: Settings, path: Path) -> Inspection:
     from scaffold.checkpoint.ascend_paths import DEQUANTISE
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.cli.inspection import Inspection
+    from scaffold.reading import read_model
     from scaffold.source.locate import find
-    from scaffold.spec.read import read_spec
 
     read = read_checkpoint(path)
     engine = settings.engine()
     transformers = engine.transformers if engine else None
     modeling = settings.path("modeling")
     source = find(read.architecture, read.model_type, dict(read.auto_map), read.path, transformers, modeling)
-    spec = read_spec(read, source)
+    spec = read_model(read, source)
     known = about(read)
     dequantise = any(answer.device == "A2" and answer.path == DEQUANTISE for answer in known.paths)
     capacity = plan(read.text_config, known.patterns, dequantise, _proved(read, source, spec))

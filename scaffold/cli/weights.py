@@ -69,8 +69,8 @@ def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap) -
 
 def _derived(settings: Settings, read: Checkpoint) -> WeightMap:
     from scaffold.errors import Refused
+    from scaffold.reading import read_model
     from scaffold.source.locate import find
-    from scaffold.spec.read import read_spec
     from scaffold.weights.of_checkpoint import weight_map_of
 
     engine = settings.engine()
@@ -78,7 +78,7 @@ def _derived(settings: Settings, read: Checkpoint) -> WeightMap:
     source = find(
         read.architecture, read.model_type, dict(read.auto_map), read.path, transformers, settings.path("modeling")
     )
-    spec = read_spec(read, source)
+    spec = read_model(read, source)
     if spec.decoder is None:
         raise Refused(
             "; ".join(f"{hole.what} ({hole.evidence})" for hole in spec.holes),

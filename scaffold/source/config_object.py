@@ -111,7 +111,7 @@ class Config(Module):
         given, self.attributes = self.attributes, {}
         fields = {**BASE_FIELDS, **{name: self._default(interpreter, name) for name in self._fields()}}
         for name, value in {**fields, **{k: v for k, v in given.items() if k in fields}}.items():
-            self.attributes[name] = value
+            self.attributes[self._renamed(interpreter, name)] = value
         extra = {key: value for key, value in given.items() if key not in fields}
         own_init, own_post_init = self._method("__init__"), self._method("__post_init__")
         if own_init is not None:

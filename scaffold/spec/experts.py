@@ -75,6 +75,11 @@ class _Stack:
     biases: tuple[Array, Array, Array] | None = None
     """Of gate, up ``[experts, inner]`` and down ``[experts, hidden]``."""
 
+    @property
+    def is_listed(self) -> bool:
+        """Return whether each expert is a module of its own."""
+        return "{expert}" in self.up_name
+
     def outputs(self, x: Array, gated: Gated) -> Array:
         """Return what each expert makes of each token: ``[experts, tokens, hidden]``."""
         gate, up = (np.einsum("th,eih->eti", x, weight) for weight in (self.gate, self.up))
@@ -271,13 +276,13 @@ Rest = list[Array]
 
 def _without_shared(probe: Probe, event: Event, x: Array, given: Array) -> tuple[MlpSpec | None, str | None, Rest]:
     """Return the shared experts, their gate, and what the routed experts may have given."""
+    assert event.module is not None
+    lists = {stack.path for stack in _stacks(event.module) if stack.is_listed}
     for child in event.inside:
         if child.module is None or child.module.cls is None or is_experts(child) or not linears(child):
             continue
-        if name_in(event, child).rpartition(".")[2].isdigit():
-            continue  # one of a list of experts, each of which was given all tokens
-        if len(linears(child)) < 2:
-            continue
+        if len(linears(child)) < 2 or name_in(event, child).rpartition(".")[0] in lists:
+            continue  # one of a list of experts, each of which may have been given all tokens
         try:
             block = feed_forward.read(probe, child, name_in(event, child), "shared_expert_intermediate_size")
         except NotUnderstood:

@@ -13,7 +13,10 @@ from scaffold.weights.splits import Split, Whole
 from scaffold.weights.transforms import Scale, Shape, Transform
 
 ShardId = str | int | None
-"""``q``/``k``/``v``, 0/1 for gate/up, ``w1``/``w3``/``w2`` for experts' gate/up/down, ``w13`` for both in turn; None: the whole parameter."""
+"""``q``/``k``/``v``, 0/1 for gate/up, ``w1``/``w3``/``w2`` for experts' gate/up/down, ``w13`` for gate and up in turn.
+
+None: the whole parameter.
+"""
 SHARD_SETS: tuple[tuple[ShardId, ...], ...] = ((None,), ("q", "k", "v"), (0, 1), ("w1", "w3"), ("w13",), ("w2",))
 """The shards that make up a parameter, in the order in which they lie in it."""
 EXPERT = "expert"

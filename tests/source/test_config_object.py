@@ -30,7 +30,8 @@ class XConfig(BaseConfig):
     model_type = "x"
     default_theta = 500.0
     sub_configs = {"part": PartConfig}
-    attribute_map = {"num_attention_heads": "num_heads"}
+    attribute_map = {"num_attention_heads": "num_heads", "num_pieces": "num_local_pieces"}
+    num_pieces: int = 128
     eps: float = interval(min=0.0, max=1.0)(default=0.25)
     head_dim: int | None = None
     num_pairs: int = 2
@@ -81,6 +82,14 @@ def test_a_mapped_name_is_the_same_attribute_both_ways(tmp_path: Path, interpret
     assert made.look_up(interpreter, "num_heads") == 8
     made.store(interpreter, "num_attention_heads", 2)
     assert made.look_up(interpreter, "num_heads") == 2
+
+
+def test_a_field_that_is_mapped_to_another_name_is_kept_under_that(tmp_path: Path, interpreter: Interpreter) -> None:
+    made = config(tmp_path, interpreter, num_pieces=8)
+    assert (made.look_up(interpreter, "num_pieces"), made.look_up(interpreter, "num_local_pieces")) == (8, 8)
+    assert "num_pieces" not in made.attributes
+    assert config(tmp_path, interpreter).look_up(interpreter, "num_pieces") == 128
+    assert config(tmp_path, interpreter, num_local_pieces=6).look_up(interpreter, "num_pieces") == 6
 
 
 def test_a_property_is_read_and_set_by_the_class(tmp_path: Path, interpreter: Interpreter) -> None:
