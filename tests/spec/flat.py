@@ -49,6 +49,8 @@ def _word(path: str, value: Any) -> Words:
         return words(value, path)
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and is_dataclass(value[1]):
         return {path: value[0], **words(value[1], path)}
+    if isinstance(value, tuple) and value and all(isinstance(item, Value) for item in value):
+        return {k: v for number, item in enumerate(value) for k, v in _value(f"{path}.{number}", item).items()}
     if isinstance(value, tuple) and any(isinstance(item, tuple) for item in value):
         return {k: v for name, item in value for k, v in _word(f"{path}.{name}", item).items()}
     if isinstance(value, tuple):
@@ -62,5 +64,5 @@ def _value(path: str, value: Value) -> Words:
         return {path: value.expression}
     if value.value is False or (value.key is None and type(value.value) is float and value.value == 1.0):
         return {}
-    plain = int(value.value) if type(value.value) is not bool and isinstance(value.value, int) else value.value
+    plain = next((kind(value.value) for kind in (bool, int, float, str) if isinstance(value.value, kind)), value.value)
     return {path: [plain, value.key] if value.key else plain}
