@@ -26,6 +26,8 @@ from tests.lab.engine import engine
 
 DENSE = ("llama", "llama@tied", "mistral", "qwen2", "qwen3")
 MIXED = ("mixtral", "qwen2_moe", "qwen3_moe")
+WINDOWED, FULL = "sliding_attention", "full_attention"
+WINDOWS: dict[str, Any] = {"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 1}
 ROPES: dict[str, dict[str, Any]] = {
     "linear": {"type": "linear", "factor": 2.0},
     "llama3": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
@@ -82,12 +84,11 @@ def test_the_spec_is_the_one_that_transformers_source_gives(row: str) -> None:
 
 
 @pytest.mark.parametrize("rope", ROPES.values(), ids=ROPES)
-@pytest.mark.parametrize("row", ["llama", "qwen2"])
-def test_rotations_of_each_kind(row: str, rope: dict[str, Any]) -> None:
-    found = read(row, rope_parameters=..., rope_scaling=rope, rope_theta=5e4)
-    spec = plain(found)
-    assert spec == from_source(found)
-    assert spec.config["rope_parameters"] == from_source(found).config["rope_parameters"]
+def test_rotations_of_each_kind(rope: dict[str, Any]) -> None:
+    found = read("llama", rope_parameters=..., rope_scaling=rope, rope_theta=5e4)
+    ours, theirs = plain(found), from_source(found)
+    assert ours == theirs
+    assert ours.config["rope_parameters"] == theirs.config["rope_parameters"]
 
 
 @pytest.mark.parametrize(
@@ -95,13 +96,8 @@ def test_rotations_of_each_kind(row: str, rope: dict[str, Any]) -> None:
     [
         ("mistral", {"sliding_window": None}),
         ("mistral", {"sliding_window": 5}),
-        ("mistral", {"hidden_act": "gelu"}),
-        ("mixtral", {"sliding_window": 5}),
-        *(
-            (row, {"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 1, "layer_types": types})
-            for row in ("qwen2", "qwen3")
-            for types in (..., ["sliding_attention", "full_attention", "full_attention", "sliding_attention"])
-        ),
+        ("qwen2", {**WINDOWS, "layer_types": ...}),
+        ("qwen3", {**WINDOWS, "layer_types": [WINDOWED, FULL, FULL, WINDOWED]}),
         ("qwen2_moe", {"norm_topk_prob": True}),
         ("qwen3_moe", {"norm_topk_prob": False}),
     ],
@@ -109,7 +105,6 @@ def test_rotations_of_each_kind(row: str, rope: dict[str, Any]) -> None:
 def test_what_only_the_config_tells_is_told_apart(row: str, changed: dict[str, Any]) -> None:
     found = read(row, **changed)
     ours, theirs = plain(found), from_source(found)
-    assert ours != plain(read(row)) or changed == {"sliding_window": None}
     assert attentions(ours) == attentions(theirs)
     for our, their in zip(ours.layers, theirs.layers, strict=True):
         if row not in MIXED:
@@ -140,7 +135,7 @@ MIXTRAL_RENAMES = """        orig_to_new_substr={
 """Without transformers' table of conversions the block keeps its name in the checkpoint, as in vLLM's own Mixtral."""
 
 
-@pytest.mark.parametrize("row", ["llama@tied", "mistral", "qwen2", "qwen3", "lab mixtral", *MIXED])
+@pytest.mark.parametrize("row", ["qwen3", "lab mixtral", "qwen2_moe"])
 def test_the_adapter_is_the_same_to_the_byte(row: str) -> None:
     with_source, without = adapter(row, engine().transformers), adapter(row, None)
     if "mixtral" in row:
@@ -154,7 +149,6 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "mistral": {"rope_parameters": ..., "rope_theta": 10000.0, "torch_dtype": "bfloat16", "dtype": ...},
     "qwen2": {"rope_parameters": ..., "rope_theta": 1e6, "layer_types": ..., "use_mrope": False},
     "qwen3": {"rope_parameters": ..., "rope_theta": 1e6, "rope_scaling": None, "layer_types": ...},
-    "mixtral": {"rope_parameters": ..., "rope_theta": 1e6, "head_dim": ...},
     "qwen3_moe": {"rope_parameters": ..., "rope_theta": 1e6, "num_local_experts": ..., "num_experts": 8},
 }  # fmt: skip
 """How configs were written before transformers 5."""
@@ -210,7 +204,7 @@ ELSEWHERE = ("drop a scale", "drop the weight of a scale", "a tensor in two shar
 
 @pytest.mark.parametrize("mutation", [m for m in MUTATIONS if m.name not in ELSEWHERE], ids=lambda m: m.name)
 def test_tensors_that_are_not_exactly_the_familys_are_a_hole(mutation: Mutation) -> None:
-    found = read("qwen2_moe")
+    found = read("qwen3_moe")
     headers = mutation.apply(weight_map_of(plain(found), found, None), dict(found.tensors), Random(0))
     assert headers is not None
     spec = read_model(with_tensors(found, {header.name: header for header in headers}), None)
