@@ -287,8 +287,11 @@ class _Work:
             raise NotPlanned(error, self.name, self.checkpoint, self.spec, self.proof)
 
     def _config_class(self) -> str:
-        """Return the adapter's type of the config: a checkpoint's own class cannot be imported from transformers."""
-        in_transformers = self.source is not None and self.source.library is not None
+        """Return the adapter's type of the config: a checkpoint's own class cannot be imported from transformers.
+
+        Without source only a plain family has a config class, and that is transformers'.
+        """
+        in_transformers = self.source is None or self.source.library is not None
         return (self.spec.config_class if in_transformers else None) or "PretrainedConfig"
 
     def _native(self, changes: ChangeSet, rendered: Mapping[str, str], adapter: str, module: str) -> ChangeSet:
