@@ -13,8 +13,8 @@ from scaffold.errors import ScaffoldError
 from scaffold.roots.vllm_tree import Registered
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.locate import find
-from scaffold.spec import decoder, probe
 from scaffold.spec.facts import DecoderSpec
+from scaffold.spec.read import read_decoder
 
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
 
@@ -66,7 +66,7 @@ class Candidates:
             source = find(entry.architecture, folder, {}, self.checkpoint.path, self.transformers)
             if source is None or not source.is_own_class:
                 return None
-            return decoder.read(probe.run(source, self.checkpoint.text_config))
+            return read_decoder(source, self.checkpoint)
         except (NotUnderstood, ScaffoldError):
             return None
 

@@ -93,7 +93,7 @@ def _grouped(spec: DecoderSpec, layers: list[AttentionSpec], prefix: str) -> Con
         context["gate"] = {"name": attribute(gate.name), "per_head": gate.per_head, "bias": gate.bias.code}
     value_scale = same("a factor on v", lambda a: a.value_scale)
     if value_scale is not None:
-        context["value_scale"] = value_scale.code
+        context["value_scale"] = f"self.config.{value_scale.key}"
     clip = same("a limit on q, k and v", lambda a: a.clip)
     if clip is not None:
         context["clip"] = f"self.config.{clip.key}"

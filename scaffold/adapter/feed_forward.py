@@ -109,6 +109,8 @@ def _experts(spec: ExpertsSpec) -> Context:
     if limits != FIXED_LIMITS.get(str(spec.activation.value), ()):
         raise NotUnderstood(f"no idiom yet for {spec.activation.value} with the numbers {limits}", spec.source)
     router = spec.router
+    plain = router.scoring == SPARSE_MIXER or (router.scoring == "softmax" and not router.correction_bias)
+    grouped = router.num_groups is not None or not plain  # one group is none; that kernel scores in all ways
     scaled = router.scaling.key is not None or bool(router.scaling.expression) or router.scaling.value != 1
     return {
         "name": EXPERTS,
@@ -126,11 +128,10 @@ def _experts(spec: ExpertsSpec) -> Context:
             "bias": router.bias,
             "scoring": router.scoring if router.scoring != SPARSE_MIXER else "",
             "function": "phimoe_routing_function" if router.scoring == SPARSE_MIXER else "",
-            "own": router.scoring == "softmax" and bool(router.correction_bias) and router.num_groups is None,
             "correction_bias": "e_score_correction_bias" if router.correction_bias else "",
-            "grouped": router.num_groups is not None,
-            "num_groups": router.num_groups.code if router.num_groups else "",
-            "topk_group": router.topk_group.code if router.topk_group else "",
+            "grouped": grouped,
+            "num_groups": router.num_groups.code if router.num_groups else "1",
+            "topk_group": router.topk_group.code if router.topk_group else "1",
             "top_k": router.top_k.code,
             "renormalize": router.renormalize.code,
             "scaling": router.scaling.code if scaled else "",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.locate import ModelingSource
@@ -49,11 +51,30 @@ def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
     probes = [probe.run(source, checkpoint.text_config, sizes) for sizes in (0, 1)]
     where = ""
     for literals_first in (True, False):
-        first, second = (decoder.read(replace(one, literals_first=literals_first)) for one in probes)
+        first, second = (_read(replace(one, literals_first=literals_first)) for one in probes)
         if first == second:
             return first
         where = where or difference(first, second)
     raise NotUnderstood(TWO_MEANINGS, where)
+
+
+def _read(one: probe.Probe) -> DecoderSpec:
+    """Read a probe; numbers that an odd source brings into no form at all are a hole as well."""
+    try:
+        with np.errstate(all="ignore"):
+            return decoder.read(one)
+    except (
+        ArithmeticError,
+        IndexError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        np.linalg.LinAlgError,
+    ) as error:
+        raise NotUnderstood(
+            f"values of no known form ({type(error).__name__}: {error})", one.source.file.shown
+        ) from error
 
 
 def difference(first: object, second: object, path: str = "") -> str:

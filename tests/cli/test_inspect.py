@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from tests.cli.conftest import Desk
+from tests.lab.checkpoints import checkpoint as lab_checkpoint
 
 KEYS = {
     "schema", "path", "architecture", "model_type", "modalities", "digest", "facts", "disagreements", "holes", "notes",
@@ -51,6 +53,29 @@ def test_without_modeling_source_what_it_would_tell_is_a_hole(desk: Desk, nova: 
     assert found["holes"]
     assert found["capacity"]["basis"] == "names and shapes"
     assert "attention" not in {fact["name"] for fact in found["facts"]}
+
+
+@pytest.mark.parametrize("multiplier", [None, 0.5])
+def test_without_source_a_plain_family_is_read_and_one_that_is_not_plain_is_not(
+    desk: Desk, tmp_path: Path, multiplier: float | None
+) -> None:
+    checkpoint = Path(shutil.copytree(lab_checkpoint("qwen3"), tmp_path / "plain"))
+    config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps({**config, "residual_multiplier": multiplier}))
+    found = desk.call("inspect", checkpoint, "--json").document
+    facts = {fact["name"]: fact for fact in found["facts"]}
+    if multiplier is None:
+        assert found["holes"] == []
+        assert facts["modeling source"]["value"] == "none: read from names and shapes, as a plain Qwen3"
+        assert facts["q/k norm"]["value"] == "rms over each head, before the rotation"
+        assert {e["kind"] for fact in found["facts"] for e in fact["evidence"]} <= {"config", "tensor", "file"}
+        assert found["capacity"]["basis"] == "the proved weight map"
+        assert desk.call("weights", checkpoint, "--tp", "1,2").code == 0
+    else:
+        assert [hole["evidence"] for hole in found["holes"]] == ["config.json, residual_multiplier"]
+        assert not {"attention", "modeling source"} & set(facts)
+        assert found["capacity"]["basis"] == "names and shapes"
+        assert desk.call("weights", checkpoint, "--tp", "1,2").code == 1
 
 
 def test_tables_are_compact_and_have_evidence_with_v(desk: Desk, nova: Path) -> None:
