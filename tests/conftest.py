@@ -7,9 +7,14 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from scaffold.roots.vllm_tree import MODELS, PROCESSORS, REGISTRY
 from tests.models.build import write_checkpoint
+
+# Property tests say what is right, not how fast: a busy machine is no failure.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,13 @@ def read(row: str, scratch: Path) -> Checkpoint:
 
 def rules(read: Checkpoint, **changed: Any) -> WeightMap:
     """Return its rules; ``changed`` goes into the config."""
-    config = {**read.config, **changed}
+    return _rules(read.path, tuple(sorted(changed.items())))
+
+
+@lru_cache(maxsize=32)
+def _rules(path: Path, changed: tuple[tuple[str, Any], ...]) -> WeightMap:
+    read = read_checkpoint(path)
+    config = {**read.config, **dict(changed)}
     read = replace(read, config=config, text_config=config)
     transformers = engine().transformers
     source = find(read.architecture, read.model_type, dict(read.auto_map), read.path, transformers)
