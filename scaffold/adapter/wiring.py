@@ -33,7 +33,7 @@ def layer_context(spec: LayerSpec) -> dict[str, Any]:
     if _is_fused(spec, kinds):
         (input_norm, _), (post_attention_norm, _) = spec.norms
         names = {"input_norm": attribute(input_norm), "post_attention_norm": attribute(post_attention_norm)}
-        return {"fused": True, **names, "statements": [], "multipliers": []}
+        return {"fused": True, **names, "statements": []}
     return {"fused": False, "input_norm": "", "post_attention_norm": "", **_statements(spec, kinds)}
 
 

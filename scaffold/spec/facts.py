@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from scaffold.checkpoint.facts import Evidence as Evidence
+from scaffold.checkpoint.facts import Fact as Fact
+
 
 @dataclass(frozen=True)
 class Value:
@@ -27,24 +30,6 @@ class Value:
         if self.expression:
             return self.expression
         return f"config.{self.key}" if self.key else repr(self.value)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What proves a fact: ``kind`` is ``config``, ``tensor`` or ``source``; ``where`` a key, a name or lines."""
-
-    kind: str
-    where: str
-    shows: str = ""
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One thing that is known of the model."""
-
-    name: str
-    value: str
-    evidence: tuple[Evidence, ...]
 
 
 @dataclass(frozen=True)

@@ -63,19 +63,19 @@ def read(probe: Probe, event: Event) -> LayerSpec:
     x, output = _flat(event.tensors()[0].a), _flat(event.result().a)
     try:
         steps, out = wiring.solve(probe, x, flows, output, definition(event))
-    except NotUnderstood:
-        attentions[0], flows = _with_outer_bias(event, attentions[0], flows)
+    except NotUnderstood as error:
+        attentions[0], flows = _with_outer_bias(event, attentions[0], flows, error)
         steps, out = wiring.solve(probe, x, flows, output, definition(event))
     return LayerSpec(attentions[0], feed_forwards[0], tuple(found_norms), steps, out, definition(event))
 
 
 def _with_outer_bias(
-    event: Event, spec: AnyAttentionSpec, flows: list[wiring.Flow]
+    event: Event, spec: AnyAttentionSpec, flows: list[wiring.Flow], error: NotUnderstood
 ) -> tuple[AnyAttentionSpec, list[wiring.Flow]]:
     """Add a vector of the attention block to what the block gave: a bias that the layer adds, not the linear layer.
 
     Raises:
-        NotUnderstood: there is no such vector.
+        NotUnderstood: there is no such vector; then what was wrong without it.
     """
     flow = next(f for f in flows if f.name == spec.name)
     block = next(e for e in event.inside if e.module is not None and name_in(event, e) == spec.name)
@@ -85,7 +85,7 @@ def _with_outer_bias(
         if is_vector and isinstance(spec, AttentionSpec) and not spec.o_bias.value:
             found = replace(spec, o_bias=Value(True), o_bias_name=name)
             return found, [replace(f, given=f.given + value.a) if f is flow else f for f in flows]
-    raise NotUnderstood("a layer whose values do not add up", definition(event))
+    raise error
 
 
 def read_attention(probe: Probe, event: Event, name: str) -> Block[AnyAttentionSpec]:

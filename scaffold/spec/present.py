@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.source.locate import ModelingSource
@@ -16,6 +17,7 @@ from scaffold.spec.facts import (
     LatentAttentionSpec,
     LayerSpec,
     MlpSpec,
+    RopeSpec,
     RouterSpec,
     Value,
 )
@@ -41,6 +43,7 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
     for kind, layers in _kinds(spec):
         which = "" if len(layers) == len(spec.layers) else f", {_shown(layers)}"
         yield from _attention(kind.attention, which)
+        yield from _rope(spec, kind.attention.rope, which, _source(kind.attention.source))
     for kind, layers in _kinds(spec):
         which = "" if len(layers) == len(spec.layers) else f", {_shown(layers)}"
         yield from _feed_forward(kind, which)
@@ -49,6 +52,7 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
             "norm", f"{spec.norm.form}, eps {spec.norm.eps.value:g}", (_source(spec.norm.source), *_keys(spec.norm.eps))
         )
     yield Fact("norm placement", _placement(spec.layer), (_source(spec.layer.source),))
+    yield Fact("head bias", str(spec.head_bias), (Evidence("tensor", f"{spec.head_name}.weight"),))
     for name, value in (("logits scale", spec.logits_scale), ("logits soft cap", spec.logits_soft_cap)):
         if value is not None and value.code != "1.0":
             yield _sized(name, value)
@@ -88,7 +92,6 @@ def _attention(spec: AnyAttentionSpec, which: str) -> Iterator[Fact]:
         sizes = f"{spec.num_heads.value} heads, ranks {spec.q_lora_rank.value if spec.q_lora_rank else 'none'} and "
         sizes += f"{spec.kv_lora_rank.value}, heads of {spec.qk_nope_head_dim.value} + {spec.qk_rope_head_dim.value}"
         yield Fact(f"attention{which}", f"latent (MLA): {sizes}", (source, *_keys(spec.kv_lora_rank)))
-        yield Fact(f"rope{which}", f"{spec.rope.style}, a part of the head", (source,))
         return
     heads = f"{spec.num_heads.value} heads, {spec.num_kv_heads.value} KV heads of {spec.head_dim.value}"
     if spec.v_head_dim != spec.head_dim:
@@ -98,10 +101,6 @@ def _attention(spec: AnyAttentionSpec, which: str) -> Iterator[Fact]:
     layout = f"one layer, {projection.groups} group(s)" if projection.packed else "separate"
     layout += ", transposed" if projection.transposed else ""
     yield Fact(f"projections of q, k, v{which}", layout, tuple(Evidence("tensor", n) for n in projection.names))
-    rope = "none"
-    if spec.rope:
-        rope = f"{spec.rope.style}, {spec.rope.rotary_dim} of {spec.rope.head_dim}, {spec.rope.parameters}"
-    yield Fact(f"rope{which}", rope, (source,))
     yield from _attention_details(spec, which, source)
 
 
@@ -145,6 +144,10 @@ def _experts(spec: ExpertsSpec, which: str) -> Iterator[Fact]:
     router = spec.router
     shown = f"{spec.num_experts.value} of inner size {spec.intermediate_size.value}, {router.top_k.value} per token"
     yield Fact(f"experts{which}", shown, (_source(spec.source), *_keys(spec.num_experts), *_keys(router.top_k)))
+    layout = "one by one" if "{expert}" in spec.up_name else "stacked"
+    layout += ", transposed" if spec.transposed else ""
+    layout += ", gate and up in turn" if spec.alternating else ""
+    yield Fact(f"experts in the source{which}", layout, (Evidence("tensor", spec.up_name),))
     yield Fact(f"router{which}", ", ".join(_router(router)), (_source(router.source),))
     if spec.shared is not None:
         yield _mlp(f"shared experts{which}", spec.shared)
@@ -166,6 +169,7 @@ def _mlp(name: str, spec: MlpSpec) -> Fact:
     kind = "gated" if spec.gated else "plain"
     kind += ", one layer for gate and up" if spec.gated and spec.packed else ""
     shown = f"{kind}, {spec.activation.value}, inner size {spec.intermediate_size.value}"
+    shown += ", biases" if spec.bias.value or spec.down_bias.value else ""
     shown += f", norm {spec.inner_norm[1].form} inside" if spec.inner_norm else ""
     return Fact(name, shown, (_source(spec.source), *_keys(spec.intermediate_size), *_keys(spec.activation)))
 
@@ -191,7 +195,24 @@ def _source(where: str) -> Evidence:
     return Evidence("source", where)
 
 
+def _rope(spec: DecoderSpec, rope: RopeSpec | None, which: str, source: Evidence) -> Iterator[Fact]:
+    """Yield what is known of a rotation; its numbers are those of the config."""
+    if rope is None:
+        yield Fact(f"rope{which}", "none", (source,))
+        return
+    shown = f"{rope.style}, {rope.rotary_dim} of {rope.head_dim} entries"
+    parameters = spec.config.get("rope_parameters")
+    part = re.fullmatch(r'config\.rope_parameters\["(\w+)"\]', rope.parameters)
+    found = parameters.get(part[1]) if part and isinstance(parameters, Mapping) else parameters
+    key = rope.parameters
+    if rope.parameters.startswith("config.rope_parameters") and isinstance(found, Mapping):
+        shown += f", {found.get('rope_type') or 'default'}, theta {found.get('rope_theta'):g}"
+    elif rope.layer_theta is not None:
+        shown += f", theta {rope.layer_theta[1]:g}"
+    yield Fact(f"rope{which}", shown, (source, Evidence("config", key)))
+
+
 def _keys(value: Value) -> tuple[Evidence, ...]:
     if value.key:
         return (Evidence("config", value.key),)
-    return (Evidence("config", value.expression),) if value.expression else ()
+    return (Evidence("config", value.expression),) if "config." in value.expression else ()

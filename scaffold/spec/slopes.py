@@ -21,16 +21,7 @@ def _alibi(heads: int) -> Array:
     return np.array(slopes)
 
 
-def _mpt(heads: int) -> Array:
-    """Source: vllm/model_executor/models/mpt.py, ``_get_alibi_slopes`` with its bias of 8."""
-    power = 2 ** math.ceil(math.log2(heads))
-    slopes = 1.0 / 2 ** (np.arange(1, power + 1) * 8 / power)
-    if power != heads:
-        slopes = np.concatenate([slopes[1::2], slopes[::2]])[:heads]
-    return np.asarray(slopes)
-
-
-SLOPES: dict[str, Callable[[int], Array]] = {"bloom": _alibi, "mpt": _mpt}
+SLOPES: dict[str, Callable[[int], Array]] = {"bloom": _alibi}
 """Module of vLLM whose ``_get_alibi_slopes`` gives them → the formula."""
 
 

@@ -65,7 +65,6 @@ def published_alibi(heads: int) -> list[float]:
 @pytest.mark.parametrize("heads", [1, 2, 4, 7, 8, 12, 16, 20, 71])
 def test_alibi_slopes_are_the_published_ones(heads: int) -> None:
     np.testing.assert_allclose(SLOPES["bloom"](heads), published_alibi(heads))
-    np.testing.assert_allclose(SLOPES["mpt"](heads), published_alibi(heads))  # another way to write the same
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.25])
