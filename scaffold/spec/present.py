@@ -52,7 +52,7 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
             "norm", f"{spec.norm.form}, eps {spec.norm.eps.value:g}", (_source(spec.norm.source), *_keys(spec.norm.eps))
         )
     yield Fact("norm placement", _placement(spec.layer), (_source(spec.layer.source),))
-    yield Fact("head bias", str(spec.head_bias), (Evidence("tensor", f"{spec.head_name}.weight"),))
+    yield Fact("head bias", str(spec.head_bias), (_source(f"the module {spec.head_name}"),))
     for name, value in (("logits scale", spec.logits_scale), ("logits soft cap", spec.logits_soft_cap)):
         if value is not None and value.code != "1.0":
             yield _sized(name, value)
@@ -147,7 +147,7 @@ def _experts(spec: ExpertsSpec, which: str) -> Iterator[Fact]:
     layout = "one by one" if "{expert}" in spec.up_name else "stacked"
     layout += ", transposed" if spec.transposed else ""
     layout += ", gate and up in turn" if spec.alternating else ""
-    yield Fact(f"experts in the source{which}", layout, (Evidence("tensor", spec.up_name),))
+    yield Fact(f"experts in the source{which}", layout, (_source(spec.source),))
     yield Fact(f"router{which}", ", ".join(_router(router)), (_source(router.source),))
     if spec.shared is not None:
         yield _mlp(f"shared experts{which}", spec.shared)
