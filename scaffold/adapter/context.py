@@ -151,7 +151,7 @@ def _head(spec: DecoderSpec) -> Context:
 def _layer(spec: DecoderSpec, hidden: str, prefix: str) -> Context:
     fullest = max(spec.layers, key=lambda layer: len(layer.norms))
     conditions = {}
-    for name, norm in fullest.norms:
+    for name, _ in fullest.norms:
         flags = [name in dict(layer.norms) for layer in spec.layers]
         conditions[name] = PerLayer(spec.config, HINTS["feed_forward"]).condition(flags)
     for layer in spec.layers:

@@ -91,7 +91,7 @@ def _with_scale_on_q(core: Core, tracer: Tracer) -> Core:
 
 
 def _with_late_sinks(core: Core, tracer: Tracer) -> Core:
-    """Find sinks that a source multiplies the output with, as ``sigmoid(normalizer - sink)``: softmax with a sink is that."""
+    """Find sinks that come behind the softmax: the output times ``sigmoid(normalizer - sink)`` is the same."""
     if core.slopes is not None or core.soft_cap is not None or core.sinks is not None:
         return core
     flat = np.swapaxes(core.out, 0, 1).reshape(NUM_TOKENS, -1)

@@ -80,7 +80,7 @@ def find(event: Event, caps: tuple[float, ...]) -> Core:
         raise NotUnderstood(f"{len(softmaxes) or 'no'} softmax attention in one block", event.where)
     at = softmaxes[0]
     scores, weights = _array(operations[at].args[0]), _array(operations[at].output)
-    q, k, product = _query_and_key(operations[:at], event)
+    q, k = _query_and_key(operations[:at], event)
     heads = q.shape[0]
     scores, weights = _heads(scores, heads, event), _heads(weights, heads, event)
     values, out, used = _value_and_output(operations[at:], weights, event)
@@ -126,7 +126,7 @@ def _pair(op: Operation) -> tuple[Array, Array] | None:
     return (arrays[0], arrays[1]) if len(arrays) == 2 else None
 
 
-def _query_and_key(operations: list[Operation], event: Event) -> tuple[Array, Array, Array]:
+def _query_and_key(operations: list[Operation], event: Event) -> tuple[Array, Array]:
     """Return q and k ``[heads, tokens, head_dim]`` of the last product that gives scores."""
     for op in reversed(operations):
         pair = _pair(op) if op.name in PRODUCTS else None
@@ -143,7 +143,7 @@ def _query_and_key(operations: list[Operation], event: Event) -> tuple[Array, Ar
         right = np.broadcast_to(right, (*product.shape[:-2], *right.shape[-2:]))
         q = left.reshape(heads, NUM_TOKENS, -1)
         k = np.swapaxes(right.reshape(heads, -1, NUM_TOKENS), 1, 2)
-        return q, k, product
+        return q, k
     raise NotUnderstood("attention scores that are no product of queries and keys", event.where)
 
 

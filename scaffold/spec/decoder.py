@@ -83,9 +83,10 @@ def _at(probe: Probe, spec: LayerSpec, number: int) -> LayerSpec:
 
 def _final_norm(probe: Probe, last: Array) -> Event | None:
     for event in probe.root.walk():
-        if norms.looks_like_norm(event) and event.tensors()[0].a.size == last.size:
-            if same(event.tensors()[0].a.reshape(last.shape), last):
-                return event
+        if not norms.looks_like_norm(event) or event.tensors()[0].a.size != last.size:
+            continue
+        if same(event.tensors()[0].a.reshape(last.shape), last):
+            return event
     return None
 
 

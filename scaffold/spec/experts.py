@@ -143,7 +143,7 @@ def _two(path: str, stacked: dict[str, Tensor]) -> Iterator[_Stack]:
 
 
 def _listed(path: str, items: list[Module]) -> Iterator[_Stack]:
-    """Experts that are modules of a list, with three linear layers each: the two with the same shape are gate and up."""
+    """Yield experts that are modules of a list, with three linear layers each: two of one shape are gate and up."""
     weights = [{n: c.attributes["weight"].a for n, c in item.children() if isinstance(c, Linear)} for item in items]
     names = list(weights[0])
     if len(names) != 3 or any(list(w) != names for w in weights):

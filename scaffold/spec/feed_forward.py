@@ -20,7 +20,6 @@ from scaffold.spec.probe import Probe
 from scaffold.spec.projections import input_of, linears, output_of
 from scaffold.spec.values import bias_value, size_value
 
-
 XIELU = "xielu"
 XIELU_PARAMETERS = ("alpha_p", "alpha_n", "beta", "eps")
 
@@ -101,9 +100,10 @@ def read(
 def _before_norm(probe: Probe, event: Event, given: Array) -> Iterator[tuple[Array, tuple[str, NormSpec] | None]]:
     yield given, None
     for e in event.walk():
-        if norms.looks_like_norm(e) and e.result().a.size == given.size:
-            if same(e.result().a.reshape(given.shape), given):
-                yield e.tensors()[0].a.reshape(given.shape), (name_in(event, e), norms.identify(probe, e))
+        if not norms.looks_like_norm(e) or e.result().a.size != given.size:
+            continue
+        if same(e.result().a.reshape(given.shape), given):
+            yield e.tensors()[0].a.reshape(given.shape), (name_in(event, e), norms.identify(probe, e))
 
 
 def _inners(probe: Probe, layers: Sequence[Event], given: Array) -> Iterator[_Inner]:

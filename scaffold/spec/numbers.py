@@ -92,6 +92,7 @@ def _numbers(name: str, code: str, small: Any, real: Any, plain: str | None) -> 
         for key, value in small.items():
             if isinstance(key, str):
                 yield from _numbers(key, f'{code}["{key}"]', value, real.get(key), None)
-    elif all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (small, real)):
-        if small not in (0, 1) and name.isidentifier() and not name.endswith("_token_id"):
-            yield _Key(code, float(small), float(real), plain)
+        return
+    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (small, real))
+    if numbers and small not in (0, 1) and name.isidentifier() and not name.endswith("_token_id"):
+        yield _Key(code, float(small), float(real), plain)

@@ -33,7 +33,7 @@ def linears(event: Event) -> list[Event]:
 
 
 def is_linear(event: Event) -> bool:
-    """Return whether a call is that of a linear layer on all tokens: one of PyTorch's, or a class that computes the same."""
+    """Return whether a call is that of a linear layer on all tokens: PyTorch's, or a class that computes the same."""
     if event.module is None or not isinstance(event.output, Tensor) or not event.tensors():
         return False
     out = rows(event.output.a)

@@ -98,37 +98,43 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
         key = keys[size.role]
         if key is not None and type(config[key]) is not bool and isinstance(config[key], (int, float)):
             small[key] = size.probe[which]
+    small |= {key: value[which] for key, value in SWA.items() if config.get(key) is not None}
     hidden = key_for("hidden_size", config)
     if hidden is not None:
         small[hidden] = _hidden_size(config, keys, hidden, which)
     _keep_kv_heads(config, small, keys)
-    for key in (keys["num_groups"], keys["topk_group"]):
-        if key is not None and config[keys["num_groups"] or key] in (0, 1):
-            small[key] = config[key]
-    if keys["head_dim"] and keys["qk_rope_head_dim"] and config[keys["head_dim"]] == config["qk_rope_head_dim"]:
-        small[keys["head_dim"]] = small["qk_rope_head_dim"]
-    for key, value in SWA.items():
-        if key in config and config[key] is not None:
-            small[key] = value[which]
+    _keep_groups(config, small, keys)
     for key, value in config.items():
-        if isinstance(value, float) and not any(part in key for part in FIXED_FLOATS):
-            small[key] = value * (FACTORS[which] + 0.001 * (sum(map(ord, key)) % 89))
-        if key in SCALARS and value is not None:
-            small[key] = SCALARS[key][which]
-    for key in config:
-        if any(part in key for part in LIMITS) and isinstance(config[key], (int, float)) and config[key]:
-            small[key] = LIMIT[which]
+        small[key] = _factor(key, value, small[key], which)
     rope = config.get("rope_parameters")
     if isinstance(rope, Mapping) and rope.get("llama_4_scaling_beta") is not None:
         small["rope_parameters"] = {**rope, "original_max_position_embeddings": (5, 3)[which]}
-    small["max_window_layers"] = config.get("max_window_layers")
-    if small["max_window_layers"] is None:
-        small.pop("max_window_layers")
     return small
 
 
+def _factor(key: str, value: Any, small: Any, which: int) -> Any:
+    """Return what a probe has for a number that scales or limits something; any other value as it is."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return small
+    if key in SCALARS:
+        return SCALARS[key][which]
+    if value and any(part in key for part in LIMITS):
+        return LIMIT[which]
+    if isinstance(value, float) and not any(part in key for part in FIXED_FLOATS):
+        return value * (FACTORS[which] + 0.001 * (sum(map(ord, key)) % 89))
+    return small
+
+
+def _keep_groups(config: Mapping[str, Any], small: dict[str, Any], keys: Mapping[str, str | None]) -> None:
+    for key in (keys["num_groups"], keys["topk_group"]):
+        if key is not None and config[keys["num_groups"] or key] in (0, 1):
+            small[key] = config[key]
+
+
 def _keep_kv_heads(config: Mapping[str, Any], small: dict[str, Any], keys: Mapping[str, str | None]) -> None:
-    heads, kv_heads = keys["num_heads"], keys["num_kv_heads"]
+    heads, kv_heads, head_dim = keys["num_heads"], keys["num_kv_heads"], keys["head_dim"]
+    if head_dim and keys["qk_rope_head_dim"] and config[head_dim] == config["qk_rope_head_dim"]:
+        small[head_dim] = small["qk_rope_head_dim"]
     if heads is None or kv_heads is None:
         return
     if config[kv_heads] == config[heads] and (keys["kv_lora_rank"] or "multi_query" in config):

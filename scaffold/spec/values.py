@@ -31,12 +31,12 @@ def size_value(probe: Probe, role: str, seen: int, where: str = "") -> Value:
     if role == "num_kv_heads" and key is None:
         heads = size_value(probe, "num_heads", seen)
         return Value(heads.value, heads.key)
-    found = explain(probe, float(seen), is_size=True)
-    if found is not None and (found.key or found.expression):
-        return Value(int(found.value), found.key, found.expression)
     multiple = _multiple(probe, seen)
     if multiple is not None:
         return multiple
+    found = explain(probe, float(seen), is_size=True)
+    if found is not None and (found.key or found.expression):
+        return Value(int(found.value), found.key, found.expression)
     raise NotUnderstood(f"{role} is {seen} in a probe where the config has {key or 'no key for it'}", where)
 
 

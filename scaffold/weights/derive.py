@@ -69,39 +69,20 @@ def _with_fused_latents(spec: DecoderSpec, rules: Iterator[Rule]) -> Iterator[Ru
 
 
 def _rules(spec: DecoderSpec, names: Collection[str], quantisation: Quantisation | None, disk: Disk) -> Iterator[Rule]:
-    hidden, vocab = int(spec.hidden_size.value), int(spec.vocab_size.value)
     base = f"{spec.base_name}." if spec.base_name else ""
-    ours = f"{base_attribute(spec)}."
-    model = Scope(base, ours)
-    embedding = spec.embedding
-    embed, head = f"{embedding.name}.weight", f"{spec.head_name}.weight"
-    yield model.vocabulary(embed, vocab, hidden, target=f"{attribute(embedding.name)}.weight")
-    if embedding.positions is not None and embedding.num_positions is not None:
-        table, rows = embedding.positions[0], int(embedding.num_positions.value)
-        yield model.whole(f"{table}.weight", rows, hidden, target=f"{attribute(table)}.weight")
-    if embedding.norm is not None:
-        yield from _norm(model, embedding.norm[0], embedding.norm[1], hidden, "")
-    if spec.norm is not None:
-        yield from _norm(model, spec.norm_name, spec.norm, hidden, "")
-    top = Scope()
-    if not spec.tied.value:
-        yield top.vocabulary(head, vocab, hidden, target=f"{attribute(spec.head_name)}.weight")
-    elif head in names:
-        yield top.tied(head, base + embed, vocab, hidden)
-    if spec.head_bias:
-        yield top.vocabulary(f"{spec.head_name}.bias", vocab, target=f"{attribute(spec.head_name)}.bias")
+    yield from _outside_of_layers(spec, names, base)
     scale = (quantisation.scale_ending, quantisation.block) if quantisation else None
-    kinds = dict.fromkeys(spec.layers)
     found: list[tuple[Rule, list[int]]] = []
+    kinds = dict.fromkeys(spec.layers)
     for kind in kinds:
         scope = Scope(
             f"{base}{spec.layers_name}.{{layer}}.",
-            f"{ours}{spec.layers_name}.{{layer}}.",
+            f"{base_attribute(spec)}.{spec.layers_name}.{{layer}}.",
             ranges={"layer": range(0)},
             scale=scale,
         )
         layers = [i for i, layer in enumerate(spec.layers) if layer == kind]
-        for rule in _layer(scope, kind, hidden, disk):
+        for rule in _layer(scope, kind, int(spec.hidden_size.value), disk):
             known = next((numbers for other, numbers in found if other == rule), None)
             if known is None:
                 found.append((rule, list(layers)))
@@ -112,6 +93,28 @@ def _rules(spec: DecoderSpec, names: Collection[str], quantisation: Quantisation
             yield replace(rule, ranges={**rule.ranges, "layer": layer_range})
     attentions = {layer.attention.name for layer in kinds}
     yield from _computed(names, f"{base}{spec.layers_name}.", range(len(spec.layers)), attentions)
+
+
+def _outside_of_layers(spec: DecoderSpec, names: Collection[str], base: str) -> Iterator[Rule]:
+    """Yield the rules of embedding, final norm and head."""
+    hidden, vocab = int(spec.hidden_size.value), int(spec.vocab_size.value)
+    model = Scope(base, f"{base_attribute(spec)}.")
+    embedding = spec.embedding
+    embed, head = f"{embedding.name}.weight", f"{spec.head_name}.weight"
+    yield model.vocabulary(embed, vocab, hidden, target=f"{attribute(embedding.name)}.weight")
+    if embedding.positions is not None and embedding.num_positions is not None:
+        table, rows = embedding.positions[0], int(embedding.num_positions.value)
+        yield model.whole(f"{table}.weight", rows, hidden, target=f"{attribute(table)}.weight")
+    for name, norm in (embedding.norm or ("", None), (spec.norm_name, spec.norm)):
+        if norm is not None:
+            yield from _norm(model, name, norm, hidden, "")
+    top = Scope()
+    if not spec.tied.value:
+        yield top.vocabulary(head, vocab, hidden, target=f"{attribute(spec.head_name)}.weight")
+    elif head in names:
+        yield top.tied(head, base + embed, vocab, hidden)
+    if spec.head_bias:
+        yield top.vocabulary(f"{spec.head_name}.bias", vocab, target=f"{attribute(spec.head_name)}.bias")
 
 
 def _computed(names: Collection[str], layers: str, numbers: range, attentions: Collection[str]) -> Iterator[Rule]:
