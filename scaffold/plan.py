@@ -32,6 +32,7 @@ from scaffold.placement import (
     register_in_vllm,
     write_plugin,
 )
+from scaffold.roots.vllm_api import vllm_api
 from scaffold.roots.vllm_tree import (
     MODELS,
     MULTIMODAL_DICT,
@@ -237,7 +238,7 @@ class _Work:
         if self.strategy.name != "native" or self.spec.decoder is None:
             return context
         try:
-            return {**context, **self._adapter_context(self.spec.decoder), "adapter": True}
+            return {**context, **self._adapter_context(self.spec.decoder), "adapter": True, "api": vllm_api(self.tree.root)}
         except NotUnderstood as error:
             raise _no_idiom(error) from error
 
