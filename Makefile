@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
-.PHONY: help setup test test-fast lint demo bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin
+.PHONY: examples help setup test test-fast lint demo bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,11 +37,17 @@ test: lint ## Everything, with the real engine
 demo: $(VENV)/.complete ## The main job on two new architectures
 	@$(PY) -m tests.lab.demo
 
+examples: $(VENV)/.complete ## Six generated adapters of different families, to read
+	@$(PY) -m tests.lab.examples
+
 bench-coverage: $(VENV)/.complete ## Adapters of 61 architectures, measured (ONLY=gemma2,phi; EXTRA=1; REUSE=1)
 	@$(PY) -m tests.bench.coverage --only "$(ONLY)" $(if $(EXTRA),--extra) $(if $(REUSE),--reuse)
 
 bench: $(VENV)/.complete ## How fast checkpoints are read: the table of docs/reading.md
 	@$(PY) -m tests.bench.reading
+
+bench-source: $(VENV)/.complete ## What the interpreter computes, against PyTorch, for every decoder (ONLY="llama mixtral")
+	@$(PY) -m tests.bench.source
 
 bench-verify: $(VENV)/.complete ## How fast tensor data is verified (GIB=20)
 	@$(PY) -m tests.bench.verifying --gib $(or $(GIB),20)

@@ -53,6 +53,8 @@ from scaffold.weights.of_checkpoint import weight_map_of
 from scaffold.weights.prove import prove
 from scaffold.weights.quantisation import quantisation_of
 from scaffold.weights.rules import WeightMap
+from validators.calls import misfit_calls
+from validators.imports import unresolved_imports
 
 
 @dataclass(frozen=True)
@@ -194,8 +196,12 @@ class _Work:
             rendered = render({**self._context(module), "model_name": self.name, "module": module})
         except Refused as error:
             raise NotPlanned(error, self.name, self.checkpoint, self._with_hole(error), self.proof) from error
+        adapter = None
         if self.strategy.name == "native":
-            changes = self._native(changes, rendered, module)
+            text = absolute_imports(rendered[_adapter_path(module)])
+            adapter = format_python(text, self.request.vllm, Path(f"{module}.py"))  # imports of no use go here
+            self._check_imports(adapter, module)
+            changes = self._native(changes, rendered, adapter, module)
         elif self.strategy.name == "alias" and self.strategy.entry is not None:
             changes = self._alias(changes, self.strategy.entry)
         elif self.request.placement == STANDALONE:
@@ -219,7 +225,7 @@ class _Work:
             notes=tuple(self.notes),
             documents=self.documents,
             module=module,
-            adapter=absolute_imports(rendered[_adapter_path(module)]) if self.strategy.name == "native" else None,
+            adapter=adapter,
             weight_map=self.weight_map,
         )
 
@@ -265,13 +271,30 @@ class _Work:
             cached_latents=cached,
         )
 
+    def _check_imports(self, adapter: str, module: str) -> None:
+        """Check that the target's tree has all that the adapter imports, and takes what it is called with.
+
+        Raises:
+            NotPlanned: it has not, so that the adapter would not even load.
+        """
+        missing = [f"{m.module}.{m.name}" for m in unresolved_imports(adapter, self.request.vllm)]
+        missing += [f"{m.callee} {m.what}" for m in misfit_calls(adapter, self.request.vllm)]
+        if missing:
+            error = Refused(
+                f"imports or arguments that this vLLM has nothing for: {', '.join(missing)}",
+                where=str(self.request.vllm),
+                expected=f"a tree that has all that the adapter of {module} needs",
+                remedy="serve it with another vLLM, or with --strategy transformers",
+            )
+            raise NotPlanned(error, self.name, self.checkpoint, self.spec, self.proof)
+
     def _config_class(self) -> str:
         """Return the adapter's type of the config: a checkpoint's own class cannot be imported from transformers."""
         in_transformers = self.source is not None and self.source.library is not None
         return (self.spec.config_class if in_transformers else None) or "PretrainedConfig"
 
-    def _native(self, changes: ChangeSet, rendered: Mapping[str, str], module: str) -> ChangeSet:
-        """Place the adapter and register it."""
+    def _native(self, changes: ChangeSet, rendered: Mapping[str, str], adapter: str, module: str) -> ChangeSet:
+        """Place the adapter and register it: with absolute imports outside of vLLM's tree."""
         request, path = self.request, MODELS / f"{module}.py"
         text = rendered[_adapter_path(module)]
         table = MULTIMODAL_DICT if self.checkpoint.is_multimodal else TEXT_DICT
@@ -282,15 +305,14 @@ class _Work:
             return self._processor_stub(changes, rendered, module)
         if self.checkpoint.is_multimodal:
             self.notes.append("no processor stub: it belongs into vLLM's tree, see --placement vllm")
-        text = absolute_imports(text)
         if request.placement == ASCEND and request.delivery is not None:
             path = ASCEND_MODELS / f"{module}.py"
-            changes = self._python(changes, request.delivery / path, text, request.delivery, path)
+            changes = self._python(changes, request.delivery / path, adapter, request.delivery, path)
             return register_in_ascend(changes, request.delivery, registration, ".".join(ASCEND_MODELS.parts))
         assert request.output is not None
         package = plugin_package(module)
         path = Path("src") / package / f"{module}.py"
-        changes = self._python(changes, request.output / path, text, request.vllm, path)
+        changes = self._python(changes, request.output / path, adapter, request.vllm, path)
         return self._plugin(changes, request.output, replace(registration, module=f"{package}.{module}"))
 
     def _alias(self, changes: ChangeSet, entry: Registered) -> ChangeSet:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.roots.vllm_tree import MODELS, PROCESSORS, REGISTRY
 from tests.models.build import write_checkpoint
 
 
@@ -26,6 +27,14 @@ def vllm_source() -> Path:
 
 
 @pytest.fixture(scope="session")
+def transformers_source() -> Path:
+    """The real transformers package, to be read."""
+    from tests.lab.engine import engine
+
+    return engine().transformers
+
+
+@pytest.fixture(scope="session")
 def ascend_source() -> Path:
     """The real vllm-ascend source tree, untouched."""
     from tests.lab.trees import ascend_source as fetch
@@ -35,11 +44,19 @@ def ascend_source() -> Path:
 
 @pytest.fixture
 def registry_tree(vllm_source: Path, tmp_path: Path) -> Path:
-    """A tree with vLLM's real registry and settings, cheap to make, that may be edited."""
+    """A tree with vLLM's real registry and settings that may be edited; what adapters import are links."""
     root = tmp_path / "vllm-root"
-    for part in ("vllm/model_executor/models/registry.py", "vllm/model_executor/models/__init__.py", "pyproject.toml"):
-        (root / part).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(vllm_source / part, root / part)
+    for folder in (Path("vllm"), MODELS.parent, MODELS, PROCESSORS.parent):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / PROCESSORS).mkdir()
+    linked = [MODELS / "utils.py", MODELS / "interfaces.py"]
+    for folder in (Path("vllm"), MODELS.parent):
+        linked += [folder / path.name for path in (vllm_source / folder).iterdir()]
+    for path in linked:
+        if not (root / path).exists() and path != Path("vllm/__init__.py"):
+            (root / path).symlink_to(vllm_source / path)
+    for path in (REGISTRY, MODELS / "__init__.py", Path("vllm/__init__.py"), Path("pyproject.toml")):
+        shutil.copy(vllm_source / path, root / path)
     return root
 
 

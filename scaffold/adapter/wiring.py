@@ -10,6 +10,8 @@ from scaffold.spec.facts import LayerSpec, Value
 from scaffold.weights.targets import attribute
 
 Sum = tuple[tuple[str, Value], ...]
+UNCHANGED: Sum = (("x", Value(1.0)),)
+"""The layer's input as it is."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def _statements(spec: LayerSpec, kinds: dict[str, str]) -> dict[str, Any]:
             lines.append(f"{names.known[total]} = {text}")
         kind = kinds[step.name]
         variable = _variable(kind, step.name, spec, taken, index)
-        arguments = names.sum(later[index]) if index or len(later[index]) > 1 else "hidden_states"
+        arguments = "hidden_states" if index == 0 and later[0] == UNCHANGED else names.sum(later[index])
         path = attribute(step.name, "mlp")
         call = f"self.{path}(positions, {arguments})" if kind == "attention" else f"self.{path}({arguments})"
         lines.append(f"{variable} = {call}")

@@ -18,7 +18,7 @@ from scaffold.source.objects import External, Function, Module
 from scaffold.source.ops.arguments import sizes
 from scaffold.source.ops.products import MASKED
 from scaffold.source.syntax import SourceFile
-from scaffold.source.tensors import Dtype, Tensor
+from scaffold.source.tensors import Dtype, Tensor, computed
 
 if TYPE_CHECKING:
     from scaffold.source.interpreter import Interpreter
@@ -176,6 +176,19 @@ def _random(interpreter: Interpreter, *args: Any, size: Any = None, **_: Any) ->
     return Tensor(interpreter.rng.normal(0, 1, shape))
 
 
+def _normal_distribution(interpreter: Interpreter, mean: Any = 0.0, deviation: Any = 1.0) -> Any:
+    """Return ``torch.distributions.Normal`` as far as models use it: its quantiles."""
+    quantile = np.vectorize(NormalDist(float(mean), float(deviation)).inv_cdf, otypes=[np.float64])
+    return SimpleNamespace(icdf=lambda share: computed("icdf", (share,), quantile(share.a)))
+
+
+def _kept_positions(interpreter: Interpreter, hidden_states: Any, logits_to_keep: Any) -> Any:
+    """Return the last positions, all of them for 0 (``slice_logits_to_keep`` of transformers 5.20 and later)."""
+    if not isinstance(logits_to_keep, int):
+        raise NotUnderstood("logits of chosen positions")
+    return hidden_states[:, slice(-logits_to_keep, None), :]
+
+
 SPECIAL: dict[str, Callable[..., Any]] = {
     "Parameter": _parameter,
     "Buffer": _buffer,
@@ -194,9 +207,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "UserDict": lambda interpreter, *args: dict(*args),
     "OrderedDict": lambda interpreter, *args: dict(*args),
     "nullcontext": _nothing,
-    "Normal": lambda interpreter, mean=0.0, deviation=1.0: SimpleNamespace(
-        icdf=lambda share: Tensor(np.vectorize(NormalDist(float(mean), float(deviation)).inv_cdf)(share.a))
-    ),
+    "Normal": _normal_distribution,
     "AttentionInterface": lambda interpreter: AttentionTable(),
     "remap_legacy_layer_types": remapped,
     "get_activation": lambda interpreter, name: ActivationTable().activation(interpreter, name),
@@ -213,6 +224,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "interval": lambda interpreter, **_: lambda default=None, **__: default,
     "positive_int_field": lambda interpreter, default=None, **_: default,
     "torch_compilable_check": _nothing,
+    "slice_logits_to_keep": _kept_positions,
     "randn": _random,
     "rand": _random,
     "normal": _random,

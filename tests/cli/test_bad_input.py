@@ -181,7 +181,7 @@ def test_a_port_in_use_is_known_before_anything_is_written(desk: Desk, nova: Pat
 
 def test_an_environment_that_runs_another_tree_is_an_error(desk: Desk, nova: Path, fake_engine: Path) -> None:
     other = desk.root / "other"
-    shutil.copytree(desk.vllm, other)
+    shutil.copytree(desk.vllm, other, symlinks=True)
     before = snapshot(desk.root)
     answer = desk.call("new-model", nova, "--vllm", other, "--delivery", desk.delivery, "--python", fake_engine)
     assert answer.code == 2

@@ -59,6 +59,12 @@ def test_a_plugin_imports_nothing_relative(plugin: Path) -> None:
     assert "vllm.model_executor.models.utils" in {node.module for node in imports}
 
 
+def test_a_config_class_of_the_checkpoints_own_code_is_not_imported(plugin: Path) -> None:
+    tree = ast.parse((plugin / "src/vllm_nova/nova.py").read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "transformers"]
+    assert [alias.name for node in imports for alias in node.names] == ["PretrainedConfig"]
+
+
 def test_a_plugin_leaves_every_tree_alone(desk: Desk, nova: Path) -> None:
     before = snapshot(desk.vllm, desk.delivery)
     answer = desk.call("new-model", nova, *plugin_words(desk), "--vllm", desk.vllm, "--json")
@@ -168,3 +174,15 @@ def test_a_vllm_ascend_without_models_of_its_own_is_refused(desk: Desk, nova: Pa
     answer = desk.new_model(nova, "--placement", "vllm-ascend")
     assert answer.code != 0
     assert "vllm_ascend/models" in answer.stderr
+
+
+def test_an_import_that_the_tree_lacks_is_a_refusal(desk: Desk, nova: Path) -> None:
+    layers = desk.vllm / "vllm/model_executor/layers"
+    source = layers.resolve()
+    layers.unlink()
+    shutil.copytree(source, layers, ignore=lambda folder, names: [n for n in names if n == "layernorm.py"])
+    before = snapshot(desk.vllm, desk.delivery)
+    answer = desk.new_model(nova, "--json")
+    assert answer.code == 1
+    assert "vllm.model_executor.layers.layernorm" in answer.document["error"]["found"]
+    assert snapshot(desk.vllm, desk.delivery) == before

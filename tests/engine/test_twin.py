@@ -12,6 +12,7 @@ from tests.bench.coverage.environment import environment
 from tests.bench.faults import FAULTS, Fault, call, make_plugin, planted, twin
 from tests.lab.commands import run
 from tests.lab.engine import engine, environment_for
+from tests.models.build import write_checkpoint
 
 pytestmark = pytest.mark.engine
 
@@ -69,7 +70,8 @@ def test_the_entry_point_registers_in_a_real_vllm(plugins: dict[str, Any], tmp_p
     assert "vllm_helium.helium.HeliumForCausalLM" in run(python, "-c", code, env={"VLLM_PLUGINS": "vllm_helium"})
 
 
-def test_remote_code_runs_in_the_twin_only_if_trusted(nova: Path, tmp_path: Path) -> None:
+def test_remote_code_runs_in_the_twin_only_if_trusted(tmp_path: Path) -> None:
+    nova = write_checkpoint(tmp_path / "nova", head_dim=32)  # the CPU kernels take no smaller heads
     words = ("--strategy", "native", "--placement", "plugin", "--output", str(tmp_path / "plugin"))
     ask = ("new-model", str(nova), *words, "--work", str(tmp_path), "--python", str(environment().python), "--twin")
     refused = call(*ask)

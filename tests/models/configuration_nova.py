@@ -1,4 +1,4 @@
-"""The config of the made-up model; only read, never imported."""
+"""The config of the made-up model: read by us; only a twin whose user trusts it runs it."""
 
 from transformers import PreTrainedConfig
 

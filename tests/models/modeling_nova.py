@@ -1,4 +1,4 @@
-"""A model that we made up, in the manner of modeling files: never imported by tests, only read."""
+"""A model that we made up, in the manner of modeling files: read by us; only a twin whose user trusts it runs it."""
 
 from collections.abc import Callable
 
@@ -93,6 +93,8 @@ class NovaLayer(nn.Module):
 
 
 class NovaModel(PreTrainedModel):
+    config_class = NovaConfig
+
     def __init__(self, config: NovaConfig):
         super().__init__(config)
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
@@ -106,17 +108,22 @@ class NovaModel(PreTrainedModel):
         theta = self.config.rope_parameters["rope_theta"]
         steps = torch.arange(0, self.config.head_dim, 2, dtype=torch.float)
         angles = torch.outer(positions, theta ** (-steps / self.config.head_dim))
-        mask = create_causal_mask(config=self.config, inputs_embeds=hidden_states, attention_mask=None)
+        mask = create_causal_mask(
+            config=self.config, inputs_embeds=hidden_states, attention_mask=None, past_key_values=None
+        )
         for layer in self.layers:
             hidden_states = layer(hidden_states, (angles.cos(), angles.sin()), mask)
         return BaseModelOutputWithPast(last_hidden_state=self.norm(hidden_states))
 
 
 class NovaForCausalLM(PreTrainedModel):
+    config_class = NovaConfig
+
     def __init__(self, config):
         super().__init__(config)
         self.model = NovaModel(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.post_init()
 
     def forward(self, input_ids, **kwargs):
         outputs = self.model(input_ids=input_ids, **kwargs)

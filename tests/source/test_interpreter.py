@@ -82,3 +82,100 @@ def test_an_error_names_the_innermost_line(tmp_path: Path) -> None:
     body = "import torch\ndef g(x):\n    y = 1\n    return x.frobnicate()\ndef f(x):\n    return g(x)"
     with pytest.raises(NotUnderstood, match=r"modeling_x.py:4: the PyTorch operation 'frobnicate'"):
         call(tmp_path, body, Tensor(np.ones(2)))
+
+
+HANDLED = """
+def f():
+    try:
+        x = {}["a"]
+    except KeyError:
+        x = 2
+    finally:
+        y = 3
+    return x, y
+"""
+NOT_THERE = """
+def f():
+    try:
+        import nowhere
+    except ImportError:
+        return "without"
+"""
+LOOP = """
+def f():
+    n = 0
+    while n < 5:
+        n += 2
+    else:
+        n = -n
+    return n
+"""
+STARRED = """
+def f():
+    first, *rest, last = range(5)
+    return first, rest, last
+"""
+DECORATED = """
+def twice(g):
+    def wrapper(x):
+        return g(g(x))
+    return wrapper
+
+@twice
+def add(x):
+    return x + 1
+
+def f():
+    return add(1)
+"""
+PARTIAL = """
+from functools import partial
+def add(x, y):
+    return x + y
+def f():
+    return partial(add, y=5)(1)
+"""
+OF_CLASS = """
+from torch import nn
+class M(nn.Module):
+    @classmethod
+    def make(cls):
+        return cls.__name__
+def f():
+    return M.make()
+"""
+LAYER = """
+from torch import nn
+class L(nn.Linear):
+    def __init__(self):
+        super().__init__(2, 3, bias=False)
+    def forward(self, x):
+        return super().forward(x) * 2
+def f():
+    return L().weight.shape, L()(L().weight).shape
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (HANDLED, (2, 3)),
+        (NOT_THERE, "without"),
+        (LOOP, -6),
+        (STARRED, (0, [1, 2, 3], 4)),
+        (DECORATED, 3),
+        (PARTIAL, 6),
+        (OF_CLASS, "M"),
+        (LAYER, ((3, 2), (3, 3))),
+    ],
+)
+def test_python_that_models_are_written_in(tmp_path: Path, body: str, expected: object) -> None:
+    assert call(tmp_path, body) == expected
+
+
+def test_an_operation_that_is_not_understood_is_no_exception_to_handle(tmp_path: Path) -> None:
+    body = (
+        "import torch\ndef f():\n    try:\n        return torch.frobnicate(1)\n    except Exception:\n        return 0"
+    )
+    with pytest.raises(NotUnderstood, match="'frobnicate'"):
+        call(tmp_path, body)

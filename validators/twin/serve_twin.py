@@ -71,7 +71,7 @@ def main() -> None:
         skip_tokenizer_init=True,
         dtype=asked["dtype"],
         enforce_eager=True,
-        max_model_len=max(256, 2 * len(prompt)),
+        max_model_len=len(prompt) + len(reference["greedy"]) + 1,
         max_num_seqs=2,
         enable_prefix_caching=False,
         generation_config="vllm",

@@ -1,0 +1,142 @@
+"""Numbers of a probe and what they stand for; two probes rule out what one allows by chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaffold.spec.facts import Value
+from scaffold.spec.numbers import explain
+from scaffold.spec.read import TWO_MEANINGS
+from scaffold.spec.sizes import FACTORS, FIXED_FLOATS, SIZES, shrink
+from tests.models.build import write_checkpoint
+from tests.spec.test_decoder import decoder_of, edit, spec_of
+
+CONFIG: dict[str, Any] = {
+    "hidden_size": 4096,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "intermediate_size": 11008,
+    "num_hidden_layers": 30,
+    "vocab_size": 32000,
+    "rms_norm_eps": 1e-6,
+    "query_pre_attn_scalar": 256,
+    "embedding_multiplier": 12.0,
+    "logits_scaling": 8.0,
+    "rope_parameters": {"rope_theta": 10000.0, "factor": 4.0},
+}
+
+
+@dataclass
+class FakeProbe:
+    """The two configs that an explanation looks at."""
+
+    completed: dict[str, Any]
+    small: SimpleNamespace = field(init=False)
+    sizes: int = 0
+    literals_first: bool = True
+
+    def __post_init__(self) -> None:
+        self.small = SimpleNamespace(attributes=shrink(self.completed, self.sizes))
+
+    def seen(self, key: str) -> float:
+        return float(self.small.attributes[key])
+
+
+PROBES = [FakeProbe(CONFIG, sizes=sizes) for sizes in (0, 1)]
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=("first", "second"))
+@pytest.mark.parametrize(
+    ("compute", "code", "value"),
+    [
+        (lambda c: c["embedding_multiplier"], "config.embedding_multiplier", 12.0),
+        (lambda c: c["query_pre_attn_scalar"] ** -0.5, "config.query_pre_attn_scalar**-0.5", 1 / 16),
+        (lambda c: c["hidden_size"] ** 0.5, "config.hidden_size**0.5", 64.0),
+        (lambda c: 1 / c["logits_scaling"], "1 / config.logits_scaling", 0.125),
+        (lambda c: c["embedding_multiplier"] / c["hidden_size"] ** 0.5,
+         "config.embedding_multiplier / config.hidden_size**0.5", 0.1875),
+        (lambda c: c["embedding_multiplier"] / c["logits_scaling"],
+         "config.embedding_multiplier / config.logits_scaling", 1.5),
+        (lambda c: float(c["hidden_size"] // c["num_attention_heads"]) ** -0.5, "config.head_dim**-0.5", 128**-0.5),
+        (lambda c: c["rope_parameters"]["factor"] ** 2 / c["rope_parameters"]["factor"],
+         'config.rope_parameters["factor"]', 4.0),
+        (lambda c: 0.22, "0.22", 0.22),
+        (lambda c: 1.0, "1.0", 1.0),
+    ],
+)  # fmt: skip
+def test_a_number_is_an_expression_of_the_config(probe: FakeProbe, compute: Any, code: str, value: float) -> None:
+    found = explain(probe, compute(probe.small.attributes))  # type: ignore[arg-type]
+    assert found is not None
+    assert found.code == code
+    assert found.value == pytest.approx(value)
+
+
+def test_a_head_size_without_a_key_is_hidden_size_by_heads() -> None:
+    probe = FakeProbe({key: value for key, value in CONFIG.items() if key != "head_dim"})
+    seen = (probe.seen("hidden_size") // probe.seen("num_attention_heads")) ** -0.5
+    found = explain(probe, seen)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.value == pytest.approx(128**-0.5)
+    assert eval(found.code, {"config": SimpleNamespace(**CONFIG)}) == pytest.approx(128**-0.5)
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=("first", "second"))
+def test_what_no_expression_gives_is_not_explained(probe: FakeProbe) -> None:
+    assert explain(probe, 3.14159265358) is None  # type: ignore[arg-type]
+    assert explain(probe, probe.seen("head_dim") ** -0.37) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=("first", "second"))
+def test_a_size_is_no_literal(probe: FakeProbe) -> None:
+    assert explain(probe, 211.0) == Value(211.0)  # type: ignore[arg-type]
+    assert explain(probe, 211.0, is_size=True) is None  # type: ignore[arg-type]
+
+
+def test_two_probes_tell_all_sizes_apart() -> None:
+    assert len({size.probe for size in SIZES}) == len(SIZES)
+    assert all(first != second for first, second in (size.probe for size in SIZES))
+
+
+@given(
+    key=st.sampled_from(["embedding_multiplier", "residual_multiplier", "attn_scale", "logits_scaling"]),
+    value=st.floats(0.01, 100.0),
+)
+def test_a_probe_moves_every_number_that_scales_something(key: str, value: float) -> None:
+    small = [shrink({**CONFIG, key: value}, which)[key] for which in (0, 1)]
+    assert not any(part in key for part in FIXED_FLOATS)
+    assert len({value, *small}) == 3
+    assert all(seen / value >= min(FACTORS) for seen in small)
+
+
+LITERALS = [(12.0, "num_attention_heads"), (24.0, "head_dim")]
+
+
+@pytest.mark.parametrize(("number", "key"), LITERALS)
+def test_a_literal_that_is_a_size_of_one_probe_is_a_hole(nova: Path, number: float, key: str) -> None:
+    edit(nova, "return hidden_states + self.ffn", f"return hidden_states + {number} * self.ffn")
+    (hole,) = spec_of(nova).holes
+    assert hole.what == TWO_MEANINGS
+    assert f"config.{key} or {number}" in hole.evidence
+
+
+@pytest.mark.parametrize("key", ["hidden_size", "num_attention_heads", "head_dim", "intermediate_size"])
+def test_the_key_itself_is_no_hole(nova: Path, key: str) -> None:
+    edit(nova, "self.embed_tokens(input_ids)", f"self.embed_tokens(input_ids) * self.config.{key}")
+    scale = decoder_of(nova).embedding.scale
+    assert scale.key == key
+
+
+def test_numbers_are_those_of_the_checkpoint_not_of_the_probe(tmp_path: Path) -> None:
+    nova = write_checkpoint(tmp_path / "nova", intermediate_size=80)
+    spec = decoder_of(nova)
+    feed_forward = spec.layer.feed_forward
+    assert (feed_forward.intermediate_size.value, feed_forward.intermediate_size.key) == (80, "intermediate_size")
+    assert spec.layer.attention.num_heads.value == 4

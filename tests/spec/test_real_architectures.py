@@ -1,0 +1,98 @@
+"""Ten real architectures, fact by fact, from the real transformers' source; and what is left without that source."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.source.locate import find
+from scaffold.spec.facts import ModelSpec
+from scaffold.spec.read import NO_SOURCE, read_spec
+from tests.bench.coverage.rows import make_rows, rows
+from tests.lab.checkpoints import checkpoint as lab_checkpoint
+from tests.lab.engine import engine
+from tests.spec.flat import decoder_words, layer_kinds
+
+EXPECTED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "architectures.yaml").read_text())
+HOLES = {
+    "gpt-oss": (
+        "routed experts whose outputs are not weighted sums",
+        "transformers/models/gpt_oss/modeling_gpt_oss.py",
+    ),
+    "llava": ("CONFIG_MAPPING", "transformers/models/llava/configuration_llava.py"),
+}
+"""Row → what is not understood yet, and where it stands: a hole that says so, and no guess."""
+
+
+def checkpoint(row: str) -> Checkpoint:
+    if row in HOLES:
+        return read_checkpoint(lab_checkpoint(row))
+    make_rows([rows()[row]])
+    return read_checkpoint(rows()[row].checkpoint)
+
+
+@cache
+def spec_of(row: str) -> ModelSpec:
+    read = checkpoint(row)
+    source = find(read.architecture, read.model_type, dict(read.auto_map), read.path, engine().transformers)
+    assert source is not None
+    return read_spec(read, source)
+
+
+def stated(words: dict[str, Any]) -> dict[str, Any]:
+    return {path: word for path, word in words.items() if word is not None}
+
+
+@pytest.mark.parametrize("row", EXPECTED)
+def test_an_architecture_is_what_it_is_fact_by_fact(row: str) -> None:
+    spec = spec_of(row)
+    assert spec.decoder is not None, spec.holes
+    assert spec.holes == ()
+    assert decoder_words(spec.decoder) == EXPECTED[row]["decoder"]
+    kinds = [{"numbers": numbers, **words} for numbers, words in layer_kinds(spec.decoder)]
+    assert kinds == [stated(layer) for layer in EXPECTED[row]["layers"]]
+
+
+@pytest.mark.parametrize("row", [*EXPECTED, *HOLES])
+def test_every_fact_has_evidence_that_is_there(row: str) -> None:
+    read, spec = checkpoint(row), spec_of(row)
+    for fact in spec.facts:
+        assert fact.evidence, fact
+        for evidence in fact.evidence:
+            if evidence.kind == "source" and ":" in evidence.where:
+                path, begin, end = re.fullmatch(r"transformers/(.+):(\d+)(?:-(\d+))?", evidence.where).groups()  # type: ignore[union-attr]
+                lines = (engine().transformers / path).read_text().splitlines()
+                assert 0 < int(begin) <= int(end or begin) <= len(lines)
+            if evidence.kind == "tensor":
+                assert any(evidence.where.removesuffix(".weight") in name for name in read.tensors), evidence
+
+
+@pytest.mark.parametrize("row", HOLES)
+def test_what_is_not_understood_is_a_hole_that_names_it_and_no_guess(row: str) -> None:
+    what, where = HOLES[row]
+    spec = spec_of(row)
+    assert spec.decoder is None
+    (hole,) = spec.holes
+    assert what in hole.what
+    assert hole.evidence.startswith(where)
+
+
+@pytest.mark.parametrize("row", [*EXPECTED, *HOLES])
+def test_without_the_source_facts_become_holes_and_none_becomes_another(row: str) -> None:
+    with_source = spec_of(row)
+    without = read_spec(checkpoint(row), None)
+    assert without.decoder is None
+    assert NO_SOURCE in [hole.what for hole in without.holes]
+    known = {fact.name: fact.value for fact in with_source.facts}
+    left = {fact.name: fact.value for fact in without.facts}
+    assert left.items() <= known.items()
+    assert left.keys() >= {"architecture", "model type"}
+    if with_source.decoder is not None:
+        lost = {re.sub(r", layers? .*", "", name) for name in known.keys() - left.keys()}
+        assert lost >= {"attention", "rope", "norm", "norm placement"}
