@@ -244,7 +244,12 @@ class _Work:
         if self.strategy.name != "native" or self.spec.decoder is None:
             return context
         try:
-            return {**context, **self._adapter_context(self.spec.decoder), "adapter": True, "api": vllm_api(self.tree.root)}
+            return {
+                **context,
+                **self._adapter_context(self.spec.decoder),
+                "adapter": True,
+                "api": vllm_api(self.tree.root),
+            }
         except NotUnderstood as error:
             raise _no_idiom(error) from error
 

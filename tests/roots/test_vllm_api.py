@@ -11,7 +11,7 @@ from tests.lab.trees import VLLM_TREES, vllm_tree
 LACKS = {"0.23.0": {"moe_factory", "stacked_mapper", "expert_names"}, "0.26.0": {"moe_factory"}}
 
 
-@pytest.mark.parametrize("release", (*VLLM_TREES, VLLM))
+@pytest.mark.parametrize("release", [*VLLM_TREES, VLLM])
 def test_what_a_release_has(release: str) -> None:
     tree = engine().pristine if release == VLLM else vllm_tree(release)
     found = vllm_api(tree)
