@@ -40,6 +40,8 @@ class Server:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(timeout=150)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
         self._said.close()
 
     def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
