@@ -39,6 +39,7 @@ def main(rank: int, ranks: int, port: int, job: dict) -> None:
         initialize_model_parallel(config.parallel_config.tensor_parallel_size, ranks // arguments.tensor_parallel_size)
         torch.set_default_dtype(torch.float32)
         model = initialize_model(vllm_config=config)
+        assert type(model).__module__.split(".")[0] == (job["plugin"][1] if job["plugin"] else "vllm")
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.fill_(float("nan"))

@@ -1,4 +1,4 @@
-"""Pipeline and expert parallel, which the CPU engine cannot serve: each rank holds what vLLM's own model holds there."""
+"""Pipeline and expert parallel, which the CPU engine cannot serve: ranks hold what those of vLLM's own models hold."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def held(folder: Path, checkpoint: Path, plugin: list[str] | None, options: dict
     port, destination = str(free_port()), str(folder / "held")
     job = {"checkpoint": str(checkpoint), "plugin": plugin, "options": options, "destination": destination}
     said = {**os.environ, "OMP_NUM_THREADS": "1", "VLLM_DIST_IDENT": f"hold_{port}", "VLLM_PLUGINS": ""}
+    if plugin:
+        said["PYTHONPATH"] = plugin[0]  # vLLM looks at a model's class in a process of its own
     words = [str(environment().python), str(SCRIPT)]
     processes = [
         subprocess.Popen(
