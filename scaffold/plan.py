@@ -33,6 +33,7 @@ from scaffold.placement import (
     write_plugin,
 )
 from scaffold.reading import read_model
+from scaffold.roots.vllm_api import vllm_api
 from scaffold.roots.vllm_tree import (
     MODELS,
     MULTIMODAL_DICT,
@@ -52,6 +53,7 @@ from scaffold.weights.of_checkpoint import weight_map_of
 from scaffold.weights.prove import prove
 from scaffold.weights.quantisation import quantisation_of
 from scaffold.weights.rules import WeightMap
+from validators.calls import misfit_calls
 from validators.imports import unresolved_imports
 
 
@@ -243,7 +245,12 @@ class _Work:
         if self.strategy.name != "native" or self.spec.decoder is None:
             return context
         try:
-            return {**context, **self._adapter_context(self.spec.decoder), "adapter": True}
+            return {
+                **context,
+                **self._adapter_context(self.spec.decoder),
+                "adapter": True,
+                "api": vllm_api(self.tree.root),
+            }
         except NotUnderstood as error:
             raise _no_idiom(error) from error
 
@@ -271,15 +278,16 @@ class _Work:
         )
 
     def _check_imports(self, adapter: str, module: str) -> None:
-        """Check that the target's tree has all that the adapter imports.
+        """Check that the target's tree has all that the adapter imports, and takes what it is called with.
 
         Raises:
             NotPlanned: it has not, so that the adapter would not even load.
         """
-        missing = unresolved_imports(adapter, self.request.vllm)
+        missing = [f"{m.module}.{m.name}" for m in unresolved_imports(adapter, self.request.vllm)]
+        missing += [f"{m.callee} {m.what}" for m in misfit_calls(adapter, self.request.vllm)]
         if missing:
             error = Refused(
-                f"imports that this vLLM has nothing for: {', '.join(f'{m.module}.{m.name}' for m in missing)}",
+                f"imports or arguments that this vLLM has nothing for: {', '.join(missing)}",
                 where=str(self.request.vllm),
                 expected=f"a tree that has all that the adapter of {module} needs",
                 remedy="serve it with another vLLM, or with --strategy transformers",

@@ -51,7 +51,7 @@ def _unresolved(parsed: ast.Module, tree: Path, package: str) -> Iterator[Unreso
                 yield Unresolved(node.lineno, module, "")
                 continue
             for alias in node.names:
-                if alias.name != "*" and not _has(tree, module, alias.name):
+                if alias.name != "*" and not has_name(tree, module, alias.name):
                     yield Unresolved(node.lineno, module, alias.name)
 
 
@@ -65,7 +65,7 @@ def module_file(tree: Path, module: str) -> Path | None:
     return place if place.is_dir() or compiled else None
 
 
-def _has(tree: Path, module: str, name: str, stars: int = MOST_STARS) -> bool:
+def has_name(tree: Path, module: str, name: str, stars: int = MOST_STARS) -> bool:
     """Return whether a module binds a name, or is a package with a module of that name."""
     file = module_file(tree, module)
     if file is None:
@@ -78,11 +78,12 @@ def _has(tree: Path, module: str, name: str, stars: int = MOST_STARS) -> bool:
     if name in names or (lazy and name in lazy):
         return True
     return stars > 0 and any(
-        _has(tree, _absolute(source, level, module, file), name, stars - 1) for source, level in starred
+        has_name(tree, absolute_module(source, level, module, file), name, stars - 1) for source, level in starred
     )
 
 
-def _absolute(source: str, level: int, module: str, file: Path) -> str:
+def absolute_module(source: str, level: int, module: str, file: Path) -> str:
+    """Return the full name of what ``from`` names with so many leading dots, in a module whose file is given."""
     if not level:
         return source
     parts = module.split(".")

@@ -10,7 +10,7 @@ from typing import Any
 from scaffold.adapter.attention import attention_context
 from scaffold.adapter.feed_forward import feed_forward_context
 from scaffold.adapter.idioms import OWN_NORM, WITH_RESIDUAL, norm_call
-from scaffold.adapter.loading import expert_names, loading_context
+from scaffold.adapter.loading import expert_names, experts_in_one_tensor, loading_context
 from scaffold.adapter.per_layer import HINTS, PerLayer
 from scaffold.adapter.wiring import layer_context, without
 from scaffold.source.errors import NotUnderstood
@@ -71,6 +71,7 @@ def adapter_context(
     blocks = feed_forward_context(spec, prefix)
     if blocks["experts"]:
         blocks["experts"]["checkpoint_names"] = expert_names(weight_map, names, spec)
+        blocks["experts"]["in_one_tensor"] = experts_in_one_tensor(weight_map)
     return {
         "licence_header": licence_header,
         "title": prefix,

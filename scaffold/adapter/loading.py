@@ -7,7 +7,7 @@ from typing import Any
 from scaffold.source.errors import NotUnderstood
 from scaffold.spec.facts import AttentionSpec, DecoderSpec
 from scaffold.weights.derive import base_attribute
-from scaffold.weights.emit import loading
+from scaffold.weights.emit import ROUTED, loading
 from scaffold.weights.rules import WeightMap
 from scaffold.weights.targets import attribute
 
@@ -46,6 +46,11 @@ def expert_names(weight_map: WeightMap, names: Any, spec: DecoderSpec) -> str:
     prefix = (f"{spec.base_name}." if spec.base_name else "", f"{base_attribute(spec)}.")
     found = loading(weight_map.rules, names, prefix).expert_names
     return "" if found is None else repr(found).replace("'", '"')
+
+
+def experts_in_one_tensor(weight_map: WeightMap) -> bool:
+    """Return whether the checkpoint has gate and up of all experts in one tensor, and down in another."""
+    return any(f".{ROUTED}." in rule.target and not rule.is_per_expert for rule in weight_map.rules)
 
 
 def _packed(spec: DecoderSpec, name: str) -> tuple[Context, list[str]]:

@@ -200,6 +200,8 @@ def _grown(value: Any, name: str, *args: Any, **kwargs: Any) -> Any:
 
 
 def _own_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
+    if isinstance(value, SimpleNamespace) and name in vars(value):
+        return vars(value)[name]  # only what we put there, whatever its name
     if name.startswith("_") or not hasattr(value, name):
         raise Raised(f"the attribute {name!r} of {kind_of(value)}")
     return getattr(value, name)

@@ -63,4 +63,6 @@ def _entry(kind: str, args: list[Any], kwargs: dict[str, Any]) -> SimpleNamespac
     for name in PATTERNS:
         if isinstance(given.get(name), str):
             given[name] = [given[name]]
-    return SimpleNamespace(kind=kind, **given)
+    # transformers keeps the patterns as they were given under these names, and its newer tables ask for them.
+    original = {f"_original_{name}": list(given[name]) for name in PATTERNS if name in given}
+    return SimpleNamespace(kind=kind, **given, **original)

@@ -182,6 +182,13 @@ def _normal_distribution(interpreter: Interpreter, mean: Any = 0.0, deviation: A
     return SimpleNamespace(icdf=lambda share: computed("icdf", (share,), quantile(share.a)))
 
 
+def _kept_positions(interpreter: Interpreter, hidden_states: Any, logits_to_keep: Any) -> Any:
+    """Return the last positions, all of them for 0 (``slice_logits_to_keep`` of transformers 5.20 and later)."""
+    if not isinstance(logits_to_keep, int):
+        raise NotUnderstood("logits of chosen positions")
+    return hidden_states[:, slice(-logits_to_keep, None), :]
+
+
 SPECIAL: dict[str, Callable[..., Any]] = {
     "Parameter": _parameter,
     "Buffer": _buffer,
@@ -217,6 +224,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "interval": lambda interpreter, **_: lambda default=None, **__: default,
     "positive_int_field": lambda interpreter, default=None, **_: default,
     "torch_compilable_check": _nothing,
+    "slice_logits_to_keep": _kept_positions,
     "randn": _random,
     "rand": _random,
     "normal": _random,

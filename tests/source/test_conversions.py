@@ -42,6 +42,7 @@ def _build_checkpoint_conversion_mapping():
     }
     mapping["kid"] = mapping["nova"].copy()
     mapping["kid"] += [WeightRenaming("old_bias", "new_bias")]
+    mapping["dense"] = [t for t in mapping["nova"] if not t._original_source_patterns[0].startswith(".experts")]
     for model_type, base_pattern in _MODEL_TO_CONVERSION_PATTERN.items():
         if model_type in mapping:
             continue
@@ -64,6 +65,10 @@ def disk(transformers: Path, model_type: str, name: str, *shape: int) -> list[tu
 def test_what_no_conversion_names_is_saved_as_it_is(transformers: Path) -> None:
     assert disk(transformers, "nova", "model.norm.weight", 8) == [("model.norm.weight", (8,))]
     assert disk(transformers, "unknown", "a.mlp.experts.ab", 2, 4, 8) == [("a.mlp.experts.ab", (2, 4, 8))]
+
+
+def test_a_table_may_choose_by_the_patterns_that_were_given(transformers: Path) -> None:
+    assert disk(transformers, "dense", "m.mlp.experts.c", 2, 6, 4) == [("m.moe.experts.c", (2, 6, 4))]
 
 
 @pytest.mark.parametrize("model_type", ["nova", "kin", "kid"])

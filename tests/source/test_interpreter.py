@@ -179,3 +179,12 @@ def test_an_operation_that_is_not_understood_is_no_exception_to_handle(tmp_path:
     )
     with pytest.raises(NotUnderstood, match="'frobnicate'"):
         call(tmp_path, body)
+
+
+def test_logits_of_the_last_positions_as_newer_transformers_ask_for_them(tmp_path: Path) -> None:
+    body = (
+        "import torch\nfrom transformers.modeling_utils import slice_logits_to_keep\n"
+        "def f(count):\n    return slice_logits_to_keep(torch.ones(2, 5, 3), count)"
+    )
+    shapes = [call(tmp_path, body, count).shape for count in (0, 2)]  # type: ignore[attr-defined]
+    assert shapes == [(2, 5, 3), (2, 2, 3)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.cache import once
-from tests.lab.engine import engine, environment_for
+from tests.lab.engine import VLLM, engine, environment_for
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class Environment:
     vllm_version: str
 
 
-def environment() -> Environment:
-    """Return it, made on first use."""
-    made = engine()
+def environment(version: str = VLLM) -> Environment:
+    """Return it for a vLLM release, made on first use."""
+    made = engine(version)
 
     def build(root: Path) -> None:
         environment_for(made, made.pristine, root / "venv")

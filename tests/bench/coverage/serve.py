@@ -1,8 +1,9 @@
 """Serves many small checkpoints in a row: ``serve.py FOLDER < [JOB, …]``, run by an environment with vLLM.
 
 vLLM is imported once; each job is a fork with a time limit, so that one that crashes or hangs is an outcome and not
-the end. A job is ``{"name", "checkpoint", "prompt", "new_tokens", "model_impl", "plugin": [SRC, PACKAGE] | null}``; its
-outcome is one JSON line: the log probability of every prompt token but the first, and the greedy tokens, or an error.
+the end. A job is ``{"name", "checkpoint", "prompt", "new_tokens", "model_impl", "plugin": [SRC, PACKAGE] | null}``,
+with ``"options"`` of ``LLM`` and ``"lora"``, an adapter's folder, if wanted; its outcome is one JSON line: the log
+probability of every prompt token but the first, and the greedy tokens, or an error.
 """
 
 import contextlib
@@ -38,29 +39,52 @@ def serve(job: dict) -> dict:
     if job["plugin"]:
         source, package = job["plugin"]
         sys.path.insert(0, source)
+        os.environ["VLLM_PLUGINS"] = package  # worker processes find it by the entry point, if its metadata is there
         __import__(package).register()
-    llm = LLM(
-        model=job["checkpoint"],
-        model_impl=job["model_impl"],
-        skip_tokenizer_init=True,
-        dtype="float32",
-        enforce_eager=True,
-        max_model_len=512,
-        max_num_seqs=2,
-        seed=0,
-        enable_prefix_caching=False,
-        generation_config="vllm",
-    )
+    options = {
+        "model": job["checkpoint"],
+        "model_impl": job["model_impl"],
+        "skip_tokenizer_init": True,
+        "dtype": "float32",
+        "enforce_eager": True,
+        "max_model_len": 512,
+        "max_num_seqs": 2,
+        "seed": 0,
+        "enable_prefix_caching": False,
+        "generation_config": "vllm",
+    }
+    llm = LLM(**{**options, **job.get("options", {})})
+    if job.get("timed"):
+        return {"rates": rates(llm, **job["timed"])}
     prompt = job["prompt"]
     asked = SamplingParams(
         temperature=0.0, max_tokens=job["new_tokens"], prompt_logprobs=1, ignore_eos=True, detokenize=False
     )
-    (answer,) = llm.generate({"prompt_token_ids": prompt}, asked, use_tqdm=False)
+    lora = None
+    if job.get("lora"):
+        from vllm.lora.request import LoRARequest
+
+        lora = LoRARequest("lora", 1, job["lora"])
+    (answer,) = llm.generate({"prompt_token_ids": prompt}, asked, use_tqdm=False, lora_request=lora)
     rows = answer.prompt_logprobs
     return {
         "logprobs": [rows[i][prompt[i]].logprob for i in range(1, len(prompt))],
         "greedy": list(answer.outputs[0].token_ids),
     }
+
+
+def rates(llm: object, prompts: int, prompt_tokens: int, new_tokens: int, repeats: int) -> list[float]:
+    """Return generated tokens per second of each repeat; a first round is not counted."""
+    from vllm import SamplingParams
+
+    asked = SamplingParams(temperature=0.0, max_tokens=new_tokens, ignore_eos=True, detokenize=False)
+    batch = [{"prompt_token_ids": [3 + (7 * i + 13 * j) % 500 for j in range(prompt_tokens)]} for i in range(prompts)]
+    found = []
+    for _ in range(repeats + 1):
+        started = time.monotonic()
+        llm.generate(batch, asked, use_tqdm=False)
+        found.append(prompts * new_tokens / (time.monotonic() - started))
+    return found[1:]
 
 
 def run(job: dict, log: Path) -> dict:
