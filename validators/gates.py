@@ -18,6 +18,9 @@ from validators.openai_api import Client, Exchange, image_request, text_request
 from validators.serve import HOST, Patience, Report, ServePlan, Server
 from validators.verdict import Verdict
 
+LAST_MOMENT_SECONDS = 1.0
+"""A process that dies closes its connections before it is seen dead."""
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -65,7 +68,8 @@ def _run(gate: Gate, stage: str, prompts: parity.Prompts | None) -> list[Verdict
                 gate.report("stage parity: the same tokens through the server and the reference")
                 with _timed(seconds, "parity"):
                     found = parity.compare(client, gate.plan.served_model_name, prompts)
-        alive = server.alive()
+        connection_broke = any(exchange.status == 0 for exchange in exchanges)
+        alive = not server.dies_within(LAST_MOMENT_SECONDS if connection_broke else 0.0)
         text = server.text()
     if server.broken_at is not None:
         seconds["ended after death"] = time.monotonic() - server.broken_at

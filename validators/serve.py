@@ -128,6 +128,15 @@ class Server:
         self.is_broken()
         return False
 
+    def dies_within(self, seconds: float) -> bool:
+        """Return whether the server is dead, or is within so many seconds."""
+        deadline = time.monotonic() + seconds
+        while self.alive():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
     def is_broken(self) -> None:
         """Remember that the server is of no use any more, and since when."""
         self.broken_at = self.broken_at or time.monotonic()

@@ -16,6 +16,7 @@ from tests.fake_engine import write_fake_engine
 from validators.engine import probe
 from validators.gates import Gate, run_dummy, run_real
 from validators.problem import Problem
+from validators.processes import ProcessTree
 from validators.serve import Patience, ServePlan, Server
 
 OWN = "SCAFFOLD_TEST"
@@ -112,6 +113,7 @@ import signal
 import sys
 from pathlib import Path
 from validators.engine import probe
+from validators.processes import ProcessTree
 from validators.serve import Patience, ServePlan, Server
 env = {sys.argv[4]: sys.argv[5]}
 plan = ServePlan(probe(Path(sys.argv[1])), Path("/"), "stubborn", Path("/"), port=int(sys.argv[2]), env=env)
@@ -156,3 +158,19 @@ def test_the_command_of_a_plan_is_what_a_person_would_type(gate: Gate) -> None:
         "vllm serve '/models/a b' --served-model-name good --host 127.0.0.1 --port 8000 --dtype float32 "
         "--max-model-len 512 --max-num-seqs 16 --tensor-parallel-size 1 --load-format auto --enforce-eager"
     )
+
+
+def test_a_server_that_is_seen_dead_a_moment_after_its_connection_broke_is_false_ready(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_look = ProcessTree.alive
+    looks = []
+
+    def slow_to_tell(tree: ProcessTree) -> bool:
+        alive = first_look(tree)
+        looks.extend([] if alive else [True])
+        return alive or len(looks) < 4  # the kernel tells a few looks late
+
+    monkeypatch.setattr(ProcessTree, "alive", slow_to_tell)
+    (verdict,) = run_real(behaving(gate, "dies-on-request"))
+    assert (verdict.outcome, "cpu-head-size" in verdict.reason) == ("false-ready", True)
