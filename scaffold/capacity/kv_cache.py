@@ -73,7 +73,9 @@ def kv_cache(sizes: Sizes, config: Mapping[str, Any]) -> KvCache | str:
     if keeping < len(sizes.layers):
         assumptions.append(f"{len(sizes.layers) - keeping} layers keep a state of fixed size, which is not counted")
     sliding = sizes.layers.count(SLIDING)
-    if sliding:
+    if sliding and sizes.window is None:
+        assumptions.append(f"{sliding} sliding layers whose window the config does not tell keep all tokens")
+    elif sliding:
         assumptions.append(f"{sliding} layers keep no more than {sizes.window:,} tokens")
     if sizes.latent is not None:
         per_token = keeping * sizes.latent * width

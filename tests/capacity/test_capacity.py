@@ -139,3 +139,10 @@ def test_a_proved_map_wins_over_shapes() -> None:
     result = plan(GQA, MODEL, proved={1: 5, 2: 4, 4: 3, 8: 2, 16: 1})
     assert [row.weights for row in result.rows] == [5, 4, 3, 2, 1]
     assert result.basis == "the proved weight map"
+
+
+@pytest.mark.parametrize("window", [None, "wide", [1, 2]])
+def test_sliding_layers_without_a_window_keep_all_tokens_and_it_says_so(window: Any) -> None:
+    found = cache({**SLIDING, "sliding_window": window})
+    assert any("window the config does not tell" in assumption for assumption in found.assumptions)
+    assert found.bytes_per_rank(1, 5000) == 5000 * found.per_token
