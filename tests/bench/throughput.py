@@ -15,13 +15,14 @@ from typing import Any
 from tests.bench.coverage.environment import environment
 from tests.bench.coverage.generate import Generated, generate
 from tests.bench.coverage.measure import architecture, registered
-from tests.bench.coverage.rows import Row, make_rows
+from tests.bench.coverage.rows import COMMON, Row, make_rows, over
 from tests.bench.coverage.server import Server
 from tests.lab.engine import engine
 
 PAGE = Path("docs/throughput.md")
 FOLDER = Path(".bench/throughput")
-COMMON = {
+MID_SIZED = {
+    **COMMON,
     "hidden_size": 1024,
     "num_hidden_layers": 12,
     "num_attention_heads": 16,
@@ -92,7 +93,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     chosen = asked.only.replace(",", " ").split() or list(MODELS)
-    made = [Row(f"{name}@mid", {**COMMON, **MODELS[name]}, False, 40) for name in chosen]
+    made = [Row(f"{name}@mid", over(MID_SIZED, MODELS[name]), False, 40) for name in chosen]
     make_rows(made)
     place, lines, slow = environment(), [], False
     with Server(place, (FOLDER / "logs").resolve()) as server:

@@ -12,28 +12,10 @@ from typing import Any
 
 import torch
 from blocks import Catcher, layer_names
+from randomise import randomise
 from safetensors import safe_open
 from shrink import LAYERS, prompt_tokens, shrink
 from transformers import AutoConfig, AutoModelForCausalLM
-
-
-def randomise(model: torch.nn.Module, tied: bool) -> None:
-    """Fill all that is saved, norms, biases and corrections too: whatever an adapter ignores then shows."""
-    generator = torch.Generator().manual_seed(0)
-    head = model.get_output_embeddings()
-    for name, tensor in model.state_dict().items():
-        if not tensor.is_floating_point():
-            continue
-        if head is not None and tensor.data_ptr() == head.weight.data_ptr():
-            tensor.normal_(0.0, 0.15 if tied else 0.3, generator=generator)
-        elif tensor.ndim < 2 and name.endswith("weight"):
-            tensor.uniform_(0.5, 1.5, generator=generator)
-        elif tensor.ndim < 2 or "bias" in name:
-            tensor.normal_(0.0, 0.3, generator=generator)
-        elif "embed" in name or name.endswith(("wte.weight", "wpe.weight")):
-            tensor.normal_(0.0, 1.0, generator=generator)
-        else:
-            tensor.normal_(0.0, 1.5 / tensor.shape[-1] ** 0.5, generator=generator)
 
 
 def make(checkpoint: Path, destination: Path, trust: bool) -> None:

@@ -19,12 +19,23 @@ from tests.lab.engine import engine
 
 HERE = Path(__file__).parent
 MAKER = HERE / "make.py"
+FILL = HERE.parents[2] / "validators" / "twin" / "randomise.py"
 PROMPT_TOKENS = 40
+COMMON = {
+    "vocab_size": 512,
+    "num_hidden_layers": 4,
+    "max_position_embeddings": 1024,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+    "tie_word_embeddings": False,
+}
+"""What a row's config stands over."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One architecture: its config over the common one, and whether the list that counts has it."""
+    """One architecture: its whole config, and whether the list that counts has it."""
 
     name: str
     config: dict[str, Any]
@@ -40,7 +51,7 @@ class Row:
     def folder(self) -> Path:
         """Return the row's folder in the cache: row, maker and engine decide, so a change makes it anew."""
         asked = json.dumps([self.name, self.config, self.prompt_tokens, engine().version], sort_keys=True)
-        digest = hashlib.sha256(asked.encode() + MAKER.read_bytes()).hexdigest()[:12]
+        digest = hashlib.sha256(asked.encode() + MAKER.read_bytes() + FILL.read_bytes()).hexdigest()[:12]
         return cache_root() / "coverage" / f"{self.name.replace('@', '-')}-{digest}"
 
     @property
@@ -71,10 +82,15 @@ def rows() -> dict[str, Row]:
     table = yaml.safe_load((HERE / "architectures.yaml").read_text())
     lengths = table["prompt_tokens"]
     return {
-        name: Row(name, config, part == "listed", lengths.get(name, PROMPT_TOKENS))
+        name: Row(name, over(COMMON, config), part == "listed", lengths.get(name, PROMPT_TOKENS))
         for part in ("listed", "extra")
         for name, config in table[part].items()
     }
+
+
+def over(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return a config over a common one; a null takes the common key away."""
+    return {key: value for key, value in {**common, **own}.items() if value is not None}
 
 
 def choose(only: str | None, extra: bool) -> list[Row]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from tests.bench.coverage.rows import over
 from tests.bench.coverage.rows import rows as coverage_rows
 from tests.lab.cache import cache_root, locked, timed
 from tests.lab.engine import engine
@@ -31,16 +32,6 @@ COMMON = {
     "pad_token_id": 0,
     "tie_word_embeddings": False,
 }
-COVERAGE_COMMON = {
-    "vocab_size": 512,
-    "num_hidden_layers": 4,
-    "max_position_embeddings": 1024,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "pad_token_id": 0,
-    "tie_word_embeddings": False,
-}
-"""As tests/bench/coverage/make.py has it, which runs in the engine's environment only."""
 LENGTH = 23
 """Tokens of a prompt: more than any window of ``more.yaml``, and a prime, so that no size equals it."""
 
@@ -75,17 +66,10 @@ class Row:
 
 def rows() -> dict[str, Row]:
     """Return all rows by name."""
-    found = [
-        Row(row.name, "coverage", _config(COVERAGE_COMMON, row.config), row.prompt_tokens)
-        for row in coverage_rows().values()
-    ]
+    found = [Row(row.name, "coverage", row.config, row.prompt_tokens) for row in coverage_rows().values()]
     for part, table in yaml.safe_load((HERE / "more.yaml").read_text()).items():
-        found += [Row(name, part, _config(COMMON, config), LENGTH) for name, config in table.items()]
+        found += [Row(name, part, over(COMMON, config), LENGTH) for name, config in table.items()]
     return {row.name: row for row in found}
-
-
-def _config(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in {**common, **own}.items() if value is not None}
 
 
 def make_references(chosen: Iterable[Row]) -> None:
