@@ -58,8 +58,8 @@ fuzz: $(VENV)/.complete ## Mutated checkpoints by the thousand (COUNT=10000 SEED
 bench-weights: $(VENV)/.complete ## Proof of 91,991 tensors, timed
 	@$(PY) -m tests.bench.weights
 
-bench-twin: $(VENV)/.complete ## The twin: right for adapters as generated, wrong for twelve planted faults
-	@$(PY) -m tests.bench.faults
+bench-twin: $(VENV)/.complete ## The twin: right for adapters as generated, wrong for twelve planted faults (EVERY=1: each listed architecture)
+	@$(PY) -m tests.bench.faults $(if $(EVERY),--every)
 
 bench-throughput: $(VENV)/.complete ## Tokens per second: adapter, vLLM's own model, Transformers backend (ONLY=qwen3)
 	@$(PY) -m tests.bench.throughput --only "$(ONLY)" --rounds $(or $(ROUNDS),3)
