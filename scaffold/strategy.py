@@ -10,6 +10,7 @@ from scaffold.roots.vllm_tree import BACKEND_DICT, Registered
 from scaffold.spec.facts import DecoderSpec, ModelSpec
 
 NAMES = ("supported", "alias", "native", "transformers")
+PARTS = "the decoder inside of {} was read, and an adapter of the parts around it is not generated yet"
 SpecOf = Callable[[Registered], "DecoderSpec | None"]
 """From a registered architecture to the spec of its own modeling source at this checkpoint's config, if readable."""
 
@@ -73,6 +74,8 @@ def _holds(
     if name == "native":
         if spec.decoder is None or spec.holes:
             return None, False, "; ".join(f"{h.what} ({h.evidence})" for h in spec.holes)
+        if spec.decoder.text_key:
+            return None, False, PARTS.format(spec.decoder.text_key)
         return None, True, "every block was recognised"
     return None, True, "vLLM's Transformers backend is what is left"
 

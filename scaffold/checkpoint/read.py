@@ -52,6 +52,11 @@ class Checkpoint:
         """Return the headers of all tensors by name."""
         return self.weights.tensors
 
+    @property
+    def text_key(self) -> str:
+        """Return the key of ``config.json`` under which the text config lies; empty where it is not nested."""
+        return next((key for key in TEXT_CONFIGS if isinstance(self.config.get(key), dict)), "")
+
     @cached_property
     def weight_bytes(self) -> int:
         """Return the bytes of all tensors."""
@@ -114,10 +119,8 @@ def _architecture(config: Mapping[str, Any]) -> str:
 
 
 def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    for key in TEXT_CONFIGS:
-        if isinstance(config.get(key), dict):
-            return config[key]  # type: ignore[no-any-return]
-    return config
+    nested: Mapping[str, Any] | None = next((config[k] for k in TEXT_CONFIGS if isinstance(config.get(k), dict)), None)
+    return config if nested is None else nested
 
 
 def _auto_map(config: Mapping[str, Any]) -> dict[str, str]:

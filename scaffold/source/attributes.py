@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from scaffold.source import externals, torch_ops
+from scaffold.source.auto import AutoClass
 from scaffold.source.config_object import BASE_METHODS as CONFIG_METHODS
 from scaffold.source.config_object import Config
 from scaffold.source.errors import NotUnderstood, Raised
@@ -70,7 +71,26 @@ def _nothing(interpreter: Interpreter, module: Module, *_: Any, **__: Any) -> No
     return None
 
 
-BASE_ATTRIBUTES: dict[str, Any] = {"training": False, "gradient_checkpointing": False}
+def _or(interpreter: Interpreter, value: Any, name: str, default: Any) -> Any:
+    try:
+        return look_up(interpreter, value, name)
+    except Raised:
+        return default
+
+
+def _input_embeddings(interpreter: Interpreter, module: Module) -> Any:
+    """Look where ``EmbeddingAccessMixin`` of transformers' modeling_utils.py looks; None where it finds nothing."""
+    own = _or(interpreter, module, _or(interpreter, module, "_input_embed_layer", "embed_tokens"), None)
+    if own is not None:
+        return own
+    for name in ("model", "language_model"):
+        inner = module.attributes.get(name)
+        if isinstance(inner, Module):
+            return interpreter.call(interpreter.attribute(inner, "get_input_embeddings"), [], {}, "")
+    return None
+
+
+BASE_ATTRIBUTES: dict[str, Any] = {"training": False, "gradient_checkpointing": False, "dtype": Dtype("float32")}
 """What every module has at inference."""
 
 BASE_METHODS: dict[str, Callable[..., Any]] = {
@@ -80,7 +100,7 @@ BASE_METHODS: dict[str, Callable[..., Any]] = {
     "post_init": _nothing,
     "__post_init__": _nothing,
     "eval": _nothing,
-    "get_input_embeddings": _nothing,
+    "get_input_embeddings": _input_embeddings,
     "warn_if_padding_and_no_attention_mask": _nothing,
     "modules": lambda interpreter, module: [one for _, one in module.modules()],
     "children": lambda interpreter, module: [one for _, one in module.children()],
@@ -207,6 +227,12 @@ def _own_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
     return getattr(value, name)
 
 
+def _auto_attribute(interpreter: Interpreter, auto_class: AutoClass, name: str) -> Any:
+    if name not in ("from_config", "_from_config"):
+        raise NotUnderstood(f"AutoModel.{name}")
+    return partial(auto_class.from_config, interpreter)
+
+
 def _type_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
     if value is dict and name == "fromkeys":
         return dict.fromkeys
@@ -222,6 +248,7 @@ ATTRIBUTES: tuple[tuple[Any, Callable[[Interpreter, Any, str], Any]], ...] = (
     (Tensor, _tensor_attribute),
     (ModelOutput, _output_attribute),
     ((torch_ops.ValuesIndices, SimpleNamespace, AttentionTable, Dtype, Device), _own_attribute),
+    (AutoClass, _auto_attribute),
     (tuple(CONTAINER_METHODS), _plain_attribute),
     (type, _type_attribute),
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 FILES = ("auto_mappings.py", "configuration_auto.py", "modeling_auto.py")
 FOLDERS = "SPECIAL_MODEL_TYPE_TO_MODULE_NAME"
 CONFIGS = "CONFIG_MAPPING_NAMES"
+MODELS = "MODEL_MAPPING_NAMES"
 CAUSAL_LM = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
 
 
@@ -26,6 +27,11 @@ def folder(model_type: str, transformers: Path) -> str:
 def config_class(model_type: str, transformers: Path) -> str | None:
     """Return the name of the config class, None for a model type that this transformers does not know."""
     return table(transformers, CONFIGS).get(model_type)
+
+
+def model_class(model_type: str, transformers: Path) -> str | None:
+    """Return the name of the class of the model without a head, or None."""
+    return table(transformers, MODELS).get(model_type)
 
 
 def causal_lm_class(model_type: str, transformers: Path) -> str | None:

@@ -89,7 +89,10 @@ class Config(Module):
 
     def __init__(self, values: Mapping[str, Any], cls: SourceClass | None) -> None:
         super().__init__(cls)
-        self.attributes = {key: keyed(_untagged(value), key) for key, value in values.items()}
+        self.attributes = {
+            key: _untagged(value) if key.endswith("_config") else keyed(_untagged(value), key)
+            for key, value in values.items()
+        }  # what a config in the config is made of has its keys there
         self.per_layer: frozenset[str] = frozenset()
         """Keys that ``per_layer_config`` sets for some layers: there is no value of the whole model."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scaffold.source import torch_ops
+from scaffold.source import auto, torch_ops
 from scaffold.source.config_object import BASE_NAMES, of_base_class
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.layers import ACTIVATIONS, LAYERS, Activation
@@ -136,4 +136,6 @@ def table(interpreter: Interpreter, file: SourceFile, dotted: str) -> Any:
         return Activation(name)
     if name == "ACT2FN":
         return ActivationTable(interpreter.resolve(file, f"{module}.ACT2CLS"))
-    return AttentionTable() if name == "ALL_ATTENTION_FUNCTIONS" else None
+    if name == "ALL_ATTENTION_FUNCTIONS":
+        return AttentionTable()
+    return auto.table(file, name)

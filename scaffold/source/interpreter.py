@@ -10,18 +10,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from scaffold.source import attributes, externals
 from scaffold.source.attributes import kind_of
+from scaffold.source.auto import ConfigTable
 from scaffold.source.config_object import Config, PerLayerConfigs, is_config_class, make
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.frame import LARGEST_RESULT, Frame, Returned
 from scaffold.source.layers import LAYERS, Layer, ModuleDict, ModuleList, Sequential
 from scaffold.source.objects import Event, External, Function, Module, SourceClass
 from scaffold.source.operations import Operation, keep, recording, tensors_in
+from scaffold.source.random_numbers import Random
 from scaffold.source.special import SPECIAL, ActivationTable, ModelOutput, Partial
 from scaffold.source.syntax import SourceFile
 from scaffold.source.tensors import Tensor
@@ -39,8 +40,9 @@ Resolve = Callable[[SourceFile, str], "tuple[SourceFile, str] | None"]
 class Interpreter:
     """One run: its random numbers, its step budget, and the calls that it watched."""
 
-    def __init__(self, resolve: Resolve, seed: int = 0) -> None:
-        self.rng = np.random.default_rng(seed)
+    def __init__(self, resolve: Resolve, seed: int = 0, transformers: Path | None = None) -> None:
+        self.rng = Random(seed)
+        self.transformers = transformers
         self.resolve = resolve
         self.steps = 0
         self.recorded = 0
@@ -176,6 +178,8 @@ class Interpreter:
             return value[key]
         if isinstance(value, ActivationTable):
             return value.activation(self, key)
+        if isinstance(value, ConfigTable):
+            return value.config_class(self, key)
         return value[int(key) if isinstance(key, Tensor) and isinstance(value, (list, tuple)) else key]
 
     def set_item(self, value: Any, key: Any, new: Any) -> None:

@@ -65,7 +65,7 @@ def instantiate(source: ModelingSource, values: Mapping[str, Any], seed: int = 0
     Raises:
         NotUnderstood: the source does something that the interpreter does not.
     """
-    interpreter = Interpreter(source.resolve, seed)
+    interpreter = Interpreter(source.resolve, seed, source.transformers)
     with np.errstate(all="ignore"):
         config_class = None
         if source.config_file is not None and source.config_class is not None:

@@ -13,7 +13,7 @@ from scaffold.spec.attention import caps
 from scaffold.spec.facts import DecoderSpec, LayerSpec, Value
 from scaffold.spec.numbers import explain
 from scaffold.spec.numeric import same
-from scaffold.spec.probe import NUM_TOKENS, Probe
+from scaffold.spec.probe import NUM_TOKENS, TIED, Probe
 from scaffold.spec.values import size_value
 
 
@@ -59,11 +59,12 @@ def read(probe: Probe) -> DecoderSpec:
         hidden_size=size_value(probe, "hidden_size", last.shape[1]),
         num_layers=Value(len(events), key),
         vocab_size=size_value(probe, "vocab_size", head.result().shape[-1]),
-        tied=Value(_tied(probe), "tie_word_embeddings"),
+        tied=Value(probe.tied, TIED),
         head_bias=isinstance(head.module.attributes.get("bias"), Tensor) if head.module else False,
         logits_scale=scale,
         logits_soft_cap=cap,
         config=probe.completed,
+        text_key=probe.outer.text_key if probe.outer else "",
     )
 
 
@@ -116,10 +117,3 @@ def _logits(probe: Probe, head: Event, given: Array) -> tuple[Value, Value | Non
             if scale is not None and (cap is None or cap_value is not None):
                 return scale, cap_value
     raise NotUnderstood("what happens to the logits behind the head", head.where)
-
-
-def _tied(probe: Probe) -> bool:
-    key = "tie_word_embeddings"
-    if key in probe.completed:
-        return bool(probe.completed[key])
-    return bool(probe.small.attributes.get(key, True))

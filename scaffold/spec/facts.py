@@ -328,7 +328,8 @@ class DecoderSpec:
 
     Attributes:
         layers: one entry for each layer of the checkpoint.
-        config: the checkpoint's, with what its class adds.
+        text_key: where ``config.json`` has the text config inside of it; empty where it is the whole.
+        config: the checkpoint's text config, with what its class adds.
     """
 
     base_name: str
@@ -345,6 +346,7 @@ class DecoderSpec:
     head_bias: bool
     logits_scale: Value
     logits_soft_cap: Value | None
+    text_key: str = ""
     config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.source.locate import ModelingSource
@@ -31,7 +32,21 @@ def facts(checkpoint: Checkpoint, source: ModelingSource | None, spec: DecoderSp
         shown = source.file.lines(source.file.definitions[source.class_name])
         yield Fact("modeling source", source.class_name, (Evidence("source", shown),))
     if spec is not None:
-        yield from _decoder(spec)
+        yield from (_in_text_config(fact, spec.text_key) for fact in _decoder(spec))
+
+
+def _in_text_config(fact: Fact, text_key: str) -> Fact:
+    """Return a fact with its config keys as they stand in ``config.json``, where the text config is nested."""
+    if not text_key or fact.name == "tied embeddings":  # the whole model's
+        return fact
+    return replace(fact, evidence=tuple(_nested(evidence, text_key) for evidence in fact.evidence))
+
+
+def _nested(evidence: Evidence, text_key: str) -> Evidence:
+    if evidence.kind != "config":
+        return evidence
+    inside = evidence.where.replace("config.", f"config.{text_key}.")
+    return replace(evidence, where=inside if inside != evidence.where else f"{text_key}.{evidence.where}")
 
 
 def _decoder(spec: DecoderSpec) -> Iterator[Fact]:

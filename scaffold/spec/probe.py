@@ -19,19 +19,30 @@ from scaffold.spec.sizes import LAYERS, SIZES, key_for, shrink
 
 NUM_TOKENS = 11
 """Longer than the probe's sliding window, and a prime, so that no other size equals it."""
+TIED = "tie_word_embeddings"
 MAX_LAYERS = 512
 """Far above any model's; bounds what a config can cost."""
 
 
 @dataclass(frozen=True)
+class Outer:
+    """The config around a text config: that of a model with more parts than the language model."""
+
+    config: Mapping[str, Any]
+    text_key: str
+
+
+@dataclass(frozen=True)
 class Probe:
-    """A probe that ran: the checkpoint's config, the probe's, the model and its events."""
+    """A probe that ran: the checkpoint's text config, the probe's, the model and its events."""
 
     source: ModelingSource
-    config: Mapping[str, Any]
+    outer: Outer | None
+    """Where the source's config class has the text config inside of it."""
     completed: Mapping[str, Any]
     """The checkpoint's config with what the config class adds (defaults, derived values)."""
     small: Config
+    tied: bool
     model: Module
     root: Event
     sizes: int = 0
@@ -75,10 +86,10 @@ class Probe:
     def switched(self, key: str) -> Module:
         """Return the model as it is made with a switch of the config the other way round; it is not run."""
         if key not in self._switched:
-            interpreter = Interpreter(self.source.resolve)
+            interpreter = _interpreter(self.source)
             values = {**shrink(self.completed, self.sizes), key: not self.completed[key]}
             try:
-                config = _config(self.source, values, interpreter)
+                config, _ = _configs(self.source, values, self.outer, interpreter)
                 made = interpreter.instantiate(_model_class(self.source, interpreter), [config], {})
             except NotUnderstood:
                 made = Module()
@@ -86,13 +97,14 @@ class Probe:
         return self._switched[key]
 
 
-def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0) -> Probe:
+def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0, outer: Outer | None = None) -> Probe:
     """Run the source's model on a few tokens, at the sizes of a probe and with all its layers.
 
     Args:
         source: where the class is.
         config: the checkpoint's text config.
         sizes: which of the two tables of sizes it takes.
+        outer: the config around the text config, which the model is then made of if its config class has such a part.
 
     Raises:
         NotUnderstood: the source does something that the interpreter does not.
@@ -101,24 +113,39 @@ def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0) -> Pr
     if layers > MAX_LAYERS:
         raise NotUnderstood(f"{layers} layers", "config.json")
     with np.errstate(all="ignore"):
-        completed = _config(source, config, Interpreter(source.resolve)).attributes
-        interpreter = Interpreter(source.resolve, seed=sizes)
-        small = _config(source, shrink(completed, sizes), interpreter)
-        model = interpreter.instantiate(_model_class(source, interpreter), [small], {})
+        whole, completed = _configs(source, config, outer, _interpreter(source))
+        outer = None if whole is completed else outer
+        interpreter = _interpreter(source, sizes)
+        small_whole, small = _configs(source, shrink(completed.attributes, sizes), outer, interpreter)
+        model = interpreter.instantiate(_model_class(source, interpreter), [small_whole], {})
         tokens = Tensor(interpreter.rng.integers(3, 100, (1, NUM_TOKENS)))
         try:
             interpreter.call(model, [], {"input_ids": tokens, "use_cache": False}, source.file.shown)
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
             raise NotUnderstood(f"{type(error).__name__}: {error}", source.file.shown) from error
-    return Probe(source, dict(config), dict(completed), small, model, interpreter.watched[0], sizes)
+    tied = whole.attributes.get(TIED, small.attributes.get(TIED, True))
+    return Probe(source, outer, dict(completed.attributes), small, bool(tied), model, interpreter.watched[0], sizes)
+
+
+def _interpreter(source: ModelingSource, seed: int = 0) -> Interpreter:
+    return Interpreter(source.resolve, seed, source.transformers)
 
 
 def _model_class(source: ModelingSource, interpreter: Interpreter) -> Any:
     return interpreter.source_class(source.file, source.class_name)
 
 
-def _config(source: ModelingSource, values: Mapping[str, Any], interpreter: Interpreter) -> Config:
+def _configs(
+    source: ModelingSource, text: Mapping[str, Any], outer: Outer | None, interpreter: Interpreter
+) -> tuple[Config, Config]:
+    """Return the config that the model is made of, and the text config in it: the same where it is not nested."""
     cls = None
     if source.config_file is not None and source.config_class is not None:
         cls = interpreter.source_class(source.config_file, source.config_class)
-    return make(interpreter, cls, values)
+    if outer is not None and cls is not None:
+        whole = make(interpreter, cls, {**outer.config, outer.text_key: dict(text)})
+        inner = whole.attributes.get(outer.text_key)
+        if isinstance(inner, Config):
+            return whole, inner
+    config = make(interpreter, cls, text)
+    return config, config

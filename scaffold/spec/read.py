@@ -48,7 +48,9 @@ def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
     Raises:
         NotUnderstood: part of it is of no known form, or the probes differ.
     """
-    probes = [probe.run(source, checkpoint.text_config, sizes) for sizes in (0, 1)]
+    key = checkpoint.text_key
+    outer = probe.Outer(checkpoint.config, key) if key else None
+    probes = [probe.run(source, checkpoint.text_config, sizes, outer) for sizes in (0, 1)]
     where = ""
     for literals_first in (True, False):
         first, second = (_read(replace(one, literals_first=literals_first)) for one in probes)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scaffold.source import random_numbers
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.interpreter import Interpreter
 from scaffold.source.locate import resolve
@@ -53,6 +54,7 @@ def test_source_reaches_nothing_of_the_machine(tmp_path: Path, body: str, what: 
         "import torch\ndef f():\n    return torch.zeros(10**5, 10**5)",
         "import torch\ndef f():\n    return torch.arange(10**10)",
         "import torch\ndef f():\n    return torch.eye(10**5)",
+        "from torch import nn\ndef f():\n    return nn.Linear(10**6, 10**6)",
         "import torch\ndef f():\n    x = torch.zeros(10**5)\n    return x[:, None] + x",
         "import torch\ndef f():\n    x = torch.zeros(10**5, 1)\n    return x @ x.T",
         "import torch\ndef f():\n    x = torch.zeros(10**5)\n    return torch.einsum('i,j->ij', x, x)",
@@ -69,6 +71,14 @@ def test_source_reaches_nothing_of_the_machine(tmp_path: Path, body: str, what: 
 def test_source_cannot_take_time_or_memory_without_bound(tmp_path: Path, body: str) -> None:
     with pytest.raises(NotUnderstood):
         call(tmp_path, body)
+
+
+def test_many_small_parameters_are_bounded_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random_numbers, "MAX_DRAWN", 1000)
+    body = "from torch import nn\ndef f(n):\n    return [nn.Linear(9, 9) for _ in range(n)]"
+    call(tmp_path, body, 10)
+    with pytest.raises(NotUnderstood, match="more than 1,000 parameters"):
+        call(tmp_path, body, 12)
 
 
 def test_in_place_operations_write_through_views(tmp_path: Path) -> None:
