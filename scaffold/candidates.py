@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.errors import ScaffoldError
 from scaffold.roots.vllm_tree import Registered
 from scaffold.source.errors import NotUnderstood
-from scaffold.source.locate import find
+from scaffold.source.locate import ModelingSource, find
 from scaffold.spec.facts import DecoderSpec
-from scaffold.spec.read import read_decoder
+from scaffold.spec.read import parameters, read_decoder
+from scaffold.spec.sizes import key_for
 
+Read = Callable[[ModelingSource, Checkpoint], object]
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
 
 
@@ -25,6 +28,8 @@ class Candidates:
 
     transformers: Path
     checkpoint: Checkpoint
+    source: ModelingSource | None
+    """The checkpoint's own modeling source."""
 
     @cached_property
     def _texts(self) -> dict[str, str]:
@@ -59,23 +64,65 @@ class Candidates:
         text = self._texts[folder]
         return all(f"self.{word}" in text for word in self._words)
 
-    def spec_of(self, entry: Registered) -> DecoderSpec | None:
-        """Return the spec of a registered architecture at this checkpoint's config, or None if it cannot be read."""
+    def has_spec(self, entry: Registered, spec: DecoderSpec) -> bool | None:
+        """Return whether a registered architecture has this spec at this checkpoint's config; None: it cannot be read.
+
+        Most differ in their first layer, so that is looked at first: its tensors, then all of it.
+        """
+        source = self._source(entry)
+        if source is None:
+            return None
+        for own, read in self._of_first_layer:
+            other = _try(read, source, self._first_layer)
+            if other is not None and own != other:
+                return False
+        found = _try(read_decoder, source, self.checkpoint)
+        return None if found is None else found == spec
+
+    def _source(self, entry: Registered) -> ModelingSource | None:
         folder = self._folders[entry.architecture]
         try:
             source = find(entry.architecture, folder, {}, self.checkpoint.path, self.transformers)
-            if source is None or not source.is_own_class:
-                return None
-            return read_decoder(source, self.checkpoint)
-        except (NotUnderstood, ScaffoldError):
+        except ScaffoldError:
             return None
+        return source if source is not None and source.is_own_class else None
+
+    @cached_property
+    def _of_first_layer(self) -> list[tuple[object, Read]]:
+        """Return what can be read of the checkpoint's own first layer, and by what."""
+        if self.source is None:
+            return []
+        readers: tuple[Read, ...] = (parameters, read_decoder)
+        found = [(_try(read, self.source, self._first_layer), read) for read in readers]
+        return [(own, read) for own, read in found if own is not None]
+
+    @cached_property
+    def _first_layer(self) -> Checkpoint:
+        """Return the checkpoint as if it had its first layer only; all of it if it does not say how many it has."""
+        config = self.checkpoint.text_config
+        key = key_for("num_layers", config)
+        count = config[key] if key else None
+        if key is None or not isinstance(count, int):
+            return self.checkpoint
+        lists = {name: value[:1] for name, value in config.items() if isinstance(value, list) and len(value) == count}
+        return replace(self.checkpoint, text_config={**config, **lists, key: 1})
+
+
+def _try(read: Read, source: ModelingSource, checkpoint: Checkpoint) -> Any:
+    try:
+        return read(source, checkpoint)
+    except (NotUnderstood, ScaffoldError):
+        return None
 
 
 def comparable(
-    checkpoint: Checkpoint, transformers: Path | None, registry: Mapping[str, Registered]
-) -> tuple[Iterable[Registered], Callable[[Registered], DecoderSpec | None]]:
-    """Return the entries to compare with, and how to get the spec of one."""
+    checkpoint: Checkpoint,
+    source: ModelingSource | None,
+    transformers: Path | None,
+    registry: Mapping[str, Registered],
+) -> tuple[Iterable[Registered], Callable[[Registered, DecoderSpec], bool | None]]:
+    """Return the entries to compare with, and what tells whether one has a spec."""
     if transformers is None:
-        return (), lambda entry: None
-    candidates = Candidates(transformers, checkpoint)
-    return candidates.order(registry), candidates.spec_of
+        return (), lambda entry, spec: None
+    candidates = Candidates(transformers, checkpoint, source)
+    return candidates.order(registry), candidates.has_spec

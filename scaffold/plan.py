@@ -156,7 +156,7 @@ def make_plan(request: Request) -> Plan:
             expected="the environment that will serve the model, or the source itself",
             remedy="pass its Python with --python, or the file with --modeling",
         )
-    candidates = lambda: comparable(checkpoint, request.transformers, registry)  # noqa: E731
+    candidates = lambda: comparable(checkpoint, source, request.transformers, registry)  # noqa: E731
     try:
         strategy = decide(spec, registry, candidates, request.strategy)
     except Refused as error:

@@ -11,8 +11,9 @@ from scaffold.spec.facts import DecoderSpec, ModelSpec
 
 NAMES = ("supported", "alias", "native", "transformers")
 PARTS = "the decoder inside of {} was read, and an adapter of the parts around it is not generated yet"
-SpecOf = Callable[[Registered], "DecoderSpec | None"]
-"""From a registered architecture to the spec of its own modeling source at this checkpoint's config, if readable."""
+HasSpec = Callable[[Registered, DecoderSpec], "bool | None"]
+"""Whether a registered architecture's own modeling source has a spec at this checkpoint's config; None: unreadable."""
+Comparable = Callable[[], tuple[Iterable[Registered], HasSpec]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Strategy:
 def decide(
     spec: ModelSpec,
     registry: Mapping[str, Registered],
-    comparable: Callable[[], tuple[Iterable[Registered], SpecOf]],
+    comparable: Comparable,
     asked: str = "auto",
 ) -> Strategy:
     """Choose the first strategy that holds, or check the one asked for.
@@ -36,7 +37,8 @@ def decide(
     Args:
         spec: the model.
         registry: the target's registered architectures by name.
-        comparable: makes the list of entries to compare the spec with, and how to get theirs; called if needed.
+        comparable: makes the list of entries to compare the spec with, and what tells whether one has it; called if
+            needed.
         asked: ``auto`` or a strategy.
 
     Raises:
@@ -65,7 +67,7 @@ def _holds(
     name: str,
     spec: ModelSpec,
     registry: Mapping[str, Registered],
-    comparable: Callable[[], tuple[Iterable[Registered], SpecOf]],
+    comparable: Comparable,
 ) -> Answer:
     if name == "supported":
         return _supported(spec, registry)
@@ -89,16 +91,16 @@ def _supported(spec: ModelSpec, registry: Mapping[str, Registered]) -> Answer:
     return entry, True, f"{spec.architecture} is registered ({entry.module}.{entry.class_name})"
 
 
-def _alias(spec: ModelSpec, comparable: Callable[[], tuple[Iterable[Registered], SpecOf]]) -> Answer:
+def _alias(spec: ModelSpec, comparable: Comparable) -> Answer:
     if spec.decoder is None:
         return None, False, "the spec has holes, so it cannot be compared"
-    entries, spec_of = comparable()
+    entries, has_spec = comparable()
     tried = 0
     for entry in entries:
-        other = spec_of(entry)
-        if other == spec.decoder:
+        same = has_spec(entry, spec.decoder)
+        if same:
             return entry, True, f"spec and tensor names are those of {entry.architecture}"
-        tried += other is not None
+        tried += same is not None
     return (
         None,
         False,

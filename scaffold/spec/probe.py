@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from scaffold.source.config_object import Config, make
+from scaffold.source.config_object import Config
+from scaffold.source.config_object import make as make_config
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.interpreter import Interpreter
 from scaffold.source.locate import ModelingSource
@@ -97,14 +98,20 @@ class Probe:
         return self._switched[key]
 
 
-def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0, outer: Outer | None = None) -> Probe:
-    """Run the source's model on a few tokens, at the sizes of a probe and with all its layers.
+@dataclass(frozen=True)
+class Made:
+    """A model at the sizes of a probe, before it runs."""
 
-    Args:
-        source: where the class is.
-        config: the checkpoint's text config.
-        sizes: which of the two tables of sizes it takes.
-        outer: the config around the text config, which the model is then made of if its config class has such a part.
+    interpreter: Interpreter
+    outer: Outer | None
+    completed: Mapping[str, Any]
+    small: Config
+    tied: bool
+    model: Module
+
+
+def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: Outer | None) -> Made:
+    """Make the source's model at the sizes of a probe, with all its layers; see ``run``.
 
     Raises:
         NotUnderstood: the source does something that the interpreter does not.
@@ -118,13 +125,32 @@ def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0, outer
         interpreter = _interpreter(source, sizes)
         small_whole, small = _configs(source, shrink(completed.attributes, sizes), outer, interpreter)
         model = interpreter.instantiate(_model_class(source, interpreter), [small_whole], {})
+    tied = whole.attributes.get(TIED, small.attributes.get(TIED, True))
+    return Made(interpreter, outer, dict(completed.attributes), small, bool(tied), model)
+
+
+def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0, outer: Outer | None = None) -> Probe:
+    """Run the source's model on a few tokens, at the sizes of a probe and with all its layers.
+
+    Args:
+        source: where the class is.
+        config: the checkpoint's text config.
+        sizes: which of the two tables of sizes it takes.
+        outer: the config around the text config, which the model is then made of if its config class has such a part.
+
+    Raises:
+        NotUnderstood: the source does something that the interpreter does not.
+    """
+    made = make(source, config, sizes, outer)
+    interpreter = made.interpreter
+    with np.errstate(all="ignore"):
         tokens = Tensor(interpreter.rng.integers(3, 100, (1, NUM_TOKENS)))
         try:
-            interpreter.call(model, [], {"input_ids": tokens, "use_cache": False}, source.file.shown)
+            interpreter.call(made.model, [], {"input_ids": tokens, "use_cache": False}, source.file.shown)
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
             raise NotUnderstood(f"{type(error).__name__}: {error}", source.file.shown) from error
-    tied = whole.attributes.get(TIED, small.attributes.get(TIED, True))
-    return Probe(source, outer, dict(completed.attributes), small, bool(tied), model, interpreter.watched[0], sizes)
+    root = interpreter.watched[0]
+    return Probe(source, made.outer, made.completed, made.small, made.tied, made.model, root, sizes)
 
 
 def _interpreter(source: ModelingSource, seed: int = 0) -> Interpreter:
@@ -143,9 +169,9 @@ def _configs(
     if source.config_file is not None and source.config_class is not None:
         cls = interpreter.source_class(source.config_file, source.config_class)
     if outer is not None and cls is not None:
-        whole = make(interpreter, cls, {**outer.config, outer.text_key: dict(text)})
+        whole = make_config(interpreter, cls, {**outer.config, outer.text_key: dict(text)})
         inner = whole.attributes.get(outer.text_key)
         if isinstance(inner, Config):
             return whole, inner
-    config = make(interpreter, cls, text)
+    config = make_config(interpreter, cls, text)
     return config, config

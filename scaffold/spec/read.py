@@ -48,9 +48,7 @@ def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
     Raises:
         NotUnderstood: part of it is of no known form, or the probes differ.
     """
-    key = checkpoint.text_key
-    outer = probe.Outer(checkpoint.config, key) if key else None
-    probes = [probe.run(source, checkpoint.text_config, sizes, outer) for sizes in (0, 1)]
+    probes = [probe.run(source, checkpoint.text_config, sizes, _outer(checkpoint)) for sizes in (0, 1)]
     where = ""
     for literals_first in (True, False):
         first, second = (_read(replace(one, literals_first=literals_first)) for one in probes)
@@ -58,6 +56,20 @@ def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
             return first
         where = where or difference(first, second)
     raise NotUnderstood(TWO_MEANINGS, where)
+
+
+def parameters(source: ModelingSource, checkpoint: Checkpoint) -> frozenset[tuple[str, tuple[int, ...]]]:
+    """Return names and shapes of the tensors that the source's model saves, at the sizes of a probe. It is not run.
+
+    Raises:
+        NotUnderstood: the source does something that the interpreter does not.
+    """
+    made = probe.make(source, checkpoint.text_config, 0, _outer(checkpoint))
+    return frozenset((name, tensor.shape) for name, tensor in made.model.saved_tensors())
+
+
+def _outer(checkpoint: Checkpoint) -> probe.Outer | None:
+    return probe.Outer(checkpoint.config, checkpoint.text_key) if checkpoint.text_key else None
 
 
 def _read(one: probe.Probe) -> DecoderSpec:

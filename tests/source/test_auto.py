@@ -97,6 +97,6 @@ def test_other_parts_and_unknown_model_types_are_holes(
 
 def test_no_adapter_is_made_of_the_decoder_alone(tmp_path: Path) -> None:
     spec = ModelSpec("VelaForCausalLM", "vela", None, None, read(tmp_path), ("text", "image"), (), ())
-    strategy = decide(spec, {}, lambda: ((), lambda entry: None))
+    strategy = decide(spec, {}, lambda: ((), lambda entry, spec: None))
     assert strategy.name == "transformers"
     assert any("native: the decoder inside of text_config was read" in reason for reason in strategy.why)

@@ -1,0 +1,62 @@
+"""Which registered architectures are what a checkpoint is, by another name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from scaffold.candidates import Candidates
+from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.roots.vllm_tree import Registered, read_vllm_tree
+from scaffold.source.locate import ModelingSource, find
+from scaffold.spec.read import read_decoder
+from tests.lab.checkpoints import checkpoint as lab_checkpoint
+from tests.lab.engine import engine
+
+
+def known() -> dict[str, Registered]:
+    return dict(read_vllm_tree(engine().pristine).registry)
+
+
+def own_source(checkpoint: Checkpoint, architecture: str, folder: str) -> ModelingSource:
+    source = find(architecture, folder, {}, checkpoint.path, engine().transformers)
+    assert source is not None
+    return source
+
+
+def same(row: str, architecture: str, folder: str) -> Iterator[str]:
+    """Yield the registered architectures that are found to be what ``architecture`` is with a row's checkpoint."""
+    checkpoint = read_checkpoint(lab_checkpoint(row))
+    source = own_source(checkpoint, architecture, folder)
+    candidates = Candidates(engine().transformers, checkpoint, source)
+    spec = read_decoder(source, checkpoint)
+    return (entry.architecture for entry in candidates.order(known()) if candidates.has_spec(entry, spec))
+
+
+@pytest.mark.parametrize(
+    ("row", "architecture", "folder", "expected"),
+    [
+        ("mirror", "Qwen3ForCausalLM", "qwen3", {"Qwen3ForCausalLM"}),
+        ("helium", "HeliumForCausalLM", "helium", set()),
+    ],
+)
+def test_those_that_are_the_same_are_found_and_no_others(
+    row: str, architecture: str, folder: str, expected: set[str]
+) -> None:
+    assert set(same(row, architecture, folder)) == expected
+
+
+def test_layers_behind_the_first_are_looked_at_too() -> None:
+    """A window in every other layer: the first is alike with and without that list."""
+    checkpoint = read_checkpoint(lab_checkpoint("qwen3"))
+    source = own_source(checkpoint, "Qwen3ForCausalLM", "qwen3")
+    config = {**checkpoint.text_config, "use_sliding_window": True, "sliding_window": 16}
+    kinds = [
+        {**config, "layer_types": ["full_attention", second] * 2} for second in ("full_attention", "sliding_attention")
+    ]
+    plain, mixed = (Checkpoint(**{**vars(checkpoint), "text_config": one, "config": one}) for one in kinds)
+    candidates = Candidates(engine().transformers, mixed, source)
+    entry = known()["Qwen3ForCausalLM"]
+    assert candidates.has_spec(entry, read_decoder(source, mixed)) is True
+    assert candidates.has_spec(entry, read_decoder(source, plain)) is False
