@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from pathlib import Path
@@ -9,12 +10,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy comes: matrices are small, and tests share the cores
 from scaffold.roots.vllm_tree import MODELS, PROCESSORS, REGISTRY
 from tests.models.build import write_checkpoint
 
 # Property tests say what is right, not how fast: a busy machine is no failure.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Spread the fast tests over the cores; engine tests follow each other, as each takes all of them."""
+    return os.cpu_count() or 1 if config.option.markexpr == "not engine" else 0
 
 
 @pytest.fixture
@@ -86,6 +93,8 @@ def _delivery_template(ascend_source: Path, tmp_path_factory: pytest.TempPathFac
     git_commit_all(root, "vllm-ascend")
     run("git", "config", "user.name", "Test Engineer", cwd=root)
     run("git", "config", "user.email", "test@example.com", cwd=root)
+    run("git", "repack", "-adq", cwd=root)  # it is copied for each test: few files
+    run("git", "prune-packed", "-q", cwd=root)
     return root
 
 
