@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
-.PHONY: examples help setup test test-fast lint demo bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin bench-throughput
+.PHONY: examples help setup test test-fast lint demo bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin bench-throughput bench-variants
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -57,6 +57,9 @@ fuzz: $(VENV)/.complete ## Mutated checkpoints by the thousand (COUNT=10000 SEED
 
 bench-weights: $(VENV)/.complete ## Proof of 91,991 tensors, timed
 	@$(PY) -m tests.bench.weights
+
+bench-variants: $(VENV)/.complete ## Two odd variants of each listed architecture: ties, heads, biases, rotary scalings (ONLY=qwen3)
+	@$(PY) -m tests.bench.variants --only "$(ONLY)"
 
 bench-twin: $(VENV)/.complete ## The twin: right for adapters as generated, wrong for twelve planted faults (EVERY=1: each listed architecture)
 	@$(PY) -m tests.bench.faults $(if $(EVERY),--every)

@@ -108,6 +108,8 @@ def _experts(spec: ExpertsSpec) -> Context:
     limits = tuple(float(value.value) for value in spec.limits)
     if limits != FIXED_LIMITS.get(str(spec.activation.value), ()):
         raise NotUnderstood(f"no idiom yet for {spec.activation.value} with the numbers {limits}", spec.source)
+    if spec.shared is not None and spec.shared.down_bias.value:  # each rank would add it before the sum over ranks
+        raise NotUnderstood("no idiom yet for shared experts with a bias behind them", spec.shared.source)
     router = spec.router
     plain = router.scoring == SPARSE_MIXER or (router.scoring == "softmax" and not router.correction_bias)
     grouped = router.num_groups is not None or not plain  # one group is none; that kernel scores in all ways

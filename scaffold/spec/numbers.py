@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 from scaffold.spec.facts import Value
@@ -55,6 +56,8 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
         is_size: the number counts something, and is no literal.
     """
     keys = [key for key in _keys(probe) if not (is_size and key.plain in LAYERS)]
+    own = [key for key in keys if key.plain is not None]
+    keys = [*own, *(key for key in keys if key.plain is None)]  # those of objects in the config last
     if abs(seen - 1) < PRECISION:
         return Value(1.0)
     for text, form in SIZE_FORMS if is_size else FORMS:
@@ -65,10 +68,10 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
     literal = Value(round(seen, 4)) if not is_size and abs(round(seen, 4) - seen) < 1e-12 else None
     if literal is not None and probe.literals_first:
         return literal
-    for pair_text, pair in SIZE_PAIRS if is_size else PAIRS:
-        for first in keys:
-            for second in keys:
-                if first is not second and _equal(pair, (first.seen, second.seen), seen):
+    for some in (own, keys):
+        for pair_text, pair in SIZE_PAIRS if is_size else PAIRS:
+            for first, second in permutations(some, 2):
+                if _equal(pair, (first.seen, second.seen), seen):
                     return Value(pair(first.real, second.real), None, pair_text.format(first.code, second.code))
     return literal
 

@@ -46,6 +46,8 @@ SIZES = (
     Size("floor_scale", ("floor_scale",), (2, 4)),
 )
 HIDDEN = ("hidden_size", "n_embd", "d_model")
+SAME_AS_HIDDEN = ("word_embed_proj_dim",)
+"""Sizes that are usually the hidden size; another value means a projection more."""
 LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 PROBE_HIDDEN_SIZE = (152, 166)
 """Where the model has a head size of its own; else heads × head size of the probe, 288."""
@@ -102,6 +104,7 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
     hidden = key_for("hidden_size", config)
     if hidden is not None:
         small[hidden] = _hidden_size(config, keys, hidden, which)
+        small |= {key: small[hidden] for key in SAME_AS_HIDDEN if config.get(key) == config[hidden]}
     _keep_kv_heads(config, small, keys)
     _keep_groups(config, small, keys)
     for key, value in config.items():

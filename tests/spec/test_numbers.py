@@ -100,6 +100,17 @@ def test_a_size_is_no_literal(probe: FakeProbe) -> None:
     assert explain(probe, 211.0, is_size=True) is None  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("factor", [2.0, 8.0, 9.0, 40.0, 64.0])
+def test_a_size_is_not_taken_for_a_number_of_the_rotation(factor: float) -> None:
+    shared = {"n_shared_experts": 2, "moe_intermediate_size": 64, "rope_parameters": {"factor": factor}}
+    for probe in (FakeProbe({**CONFIG, **shared}, sizes=sizes) for sizes in (0, 1)):
+        seen = probe.seen("n_shared_experts") * probe.seen("moe_intermediate_size")
+        found = explain(probe, seen, is_size=True)  # type: ignore[arg-type]
+        assert found is not None
+        assert {*found.code.split(" * ")} == {"config.n_shared_experts", "config.moe_intermediate_size"}
+        assert found.value == 128
+
+
 def test_two_probes_tell_all_sizes_apart() -> None:
     assert len({size.probe for size in SIZES}) == len(SIZES)
     assert all(first != second for first, second in (size.probe for size in SIZES))

@@ -40,7 +40,8 @@ class Generated:
     @property
     def package(self) -> str | None:
         """Return the plugin's import package."""
-        return next((path.name for path in (self.plugin / "src").iterdir()), None) if self.plugin else None
+        names = (path.name for path in (self.plugin / "src").iterdir()) if self.plugin else ()
+        return next((name for name in names if name.isidentifier()), None)  # its metadata may lie beside it
 
     @property
     def files(self) -> list[Path]:
