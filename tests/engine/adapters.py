@@ -37,14 +37,27 @@ class Adapters:
         assert generated.package is not None
         source = generated.plugin / "src"
         _name_entry_point(source, generated.package)
+        plugin = [str(source), generated.package]
+        return self.ask(name, checkpoint or row.checkpoint, options, lora, plugin)
+
+    def ask(
+        self,
+        name: str,
+        checkpoint: Path,
+        options: Mapping[str, Any] | None = None,
+        lora: str = "",
+        plugin: list[str] | None = None,
+    ) -> dict[str, Any]:
+        """Return what a plugin answers to a row's prompt with a checkpoint; without one, what vLLM's own model does."""
+        reference = rows()[name].reference
         return self.server.ask(
             {
                 "name": name,
-                "checkpoint": str(checkpoint or row.checkpoint),
-                "prompt": row.reference["prompt"],
-                "new_tokens": len(row.reference["greedy"]),
+                "checkpoint": str(checkpoint),
+                "prompt": reference["prompt"],
+                "new_tokens": len(reference["greedy"]),
                 "model_impl": "vllm",
-                "plugin": [str(source), generated.package],
+                "plugin": plugin,
                 "options": dict(options or {}),
                 "lora": lora,
             }
@@ -52,7 +65,8 @@ class Adapters:
 
     def outcome(self, name: str, options: Mapping[str, Any] | None = None) -> Outcome:
         """Return how near the answer is to transformers'."""
-        return compare(rows()[name].reference, self.answer(name, options))
+        answer = self.answer(name, options)  # which makes the row
+        return compare(rows()[name].reference, answer)
 
 
 def _name_entry_point(source: Path, package: str) -> None:

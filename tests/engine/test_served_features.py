@@ -1,4 +1,4 @@
-"""What a served model needs: tensor parallelism, compiled mode, LoRA; adapters against transformers' answers."""
+"""What a served model needs: tensor parallelism, compiled mode, LoRA, quantisation."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adapters]:
         yield found
 
 
-@pytest.mark.parametrize("row", ["olmo2", "qwen2_moe", "bloom"])
+@pytest.mark.parametrize("row", ["olmo2", "qwen2_moe", "bloom", "gpt_oss"])
 def test_two_ranks_answer_as_transformers_does(served: Adapters, row: str) -> None:
-    """Norms of q and k over all heads; shared experts with a gate; slopes (ALiBi) per rank."""
+    """Norms of q and k over all heads; shared experts with a gate; slopes (ALiBi) per rank; sinks per rank."""
     outcome = served.outcome(row, {"tensor_parallel_size": 2})
     assert outcome.right, outcome
 
@@ -38,6 +38,7 @@ def test_compiled_mode_answers_as_transformers_does(served: Adapters, row: str) 
 
 
 def test_lora_answers_as_merged_weights_do(served: Adapters, tmp_path: Path) -> None:
+    plain = served.answer("qwen3")  # which makes the checkpoint
     checkpoint = rows()["qwen3"].checkpoint
     random, merged, lora = np.random.default_rng(5), tmp_path / "merged", tmp_path / "lora"
     merged.mkdir()
@@ -62,13 +63,58 @@ def test_lora_answers_as_merged_weights_do(served: Adapters, tmp_path: Path) -> 
     (lora / "adapter_config.json").write_text(json.dumps({**settings, "bias": "none", "task_type": "CAUSAL_LM"}))
 
     options = {"enable_lora": True, "max_lora_rank": 8, "max_loras": 1}
-    plain = served.answer("qwen3")
     expected = served.answer("qwen3", checkpoint=merged)
     found = served.answer("qwen3", options, lora=str(lora))
     assert "error" not in found, found
     assert far(expected, plain) > 10 * TOLERANCE  # the LoRA does something
     assert far(expected, found) < TOLERANCE
     assert found["greedy"] == expected["greedy"]
+
+
+INT8 = {
+    "quant_method": "compressed-tensors",
+    "format": "int-quantized",
+    "quantization_status": "compressed",
+    "ignore": ["lm_head"],
+    "config_groups": {
+        "group_0": {
+            "targets": ["Linear"],
+            "weights": {"num_bits": 8, "type": "int", "symmetric": True, "strategy": "channel", "dynamic": False},
+            "input_activations": {
+                "num_bits": 8, "type": "int", "symmetric": True, "strategy": "token", "dynamic": True,
+            },
+        },
+    },
+}  # fmt: skip
+
+
+def quantised(checkpoint: Path, folder: Path) -> Path:
+    """Write a checkpoint whose layers' projections are int8, one scale per channel (compressed-tensors)."""
+    folder.mkdir()
+    for file in checkpoint.iterdir():
+        if not file.name.endswith((".safetensors", ".index.json")):
+            (folder / file.name).write_bytes(file.read_bytes())
+    tensors = {name: array for file in checkpoint.glob("*.safetensors") for name, array in load_file(file).items()}
+    for name in [name for name in tensors if name.endswith("_proj.weight")]:
+        scale = np.abs(tensors[name]).max(axis=1, keepdims=True) / 127
+        tensors[name.replace(".weight", ".weight_scale")] = scale.astype(np.float32)
+        tensors[name] = np.round(tensors[name] / scale).astype(np.int8)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "quantization_config": INT8}))
+    return folder
+
+
+def test_quantised_projections_answer_as_those_of_vllms_own_model_do(served: Adapters, tmp_path: Path) -> None:
+    plain = served.answer("qwen3")  # which makes the checkpoint
+    checkpoint = quantised(rows()["qwen3"].checkpoint, tmp_path / "int8")
+    own = served.ask("qwen3", checkpoint)
+    found = served.answer("qwen3", checkpoint=checkpoint)
+    assert "error" not in own, own
+    assert "error" not in found, found
+    assert far(plain, found) > 10 * TOLERANCE  # it is quantised
+    assert far(own, found) < TOLERANCE
+    assert found["greedy"] == own["greedy"]
 
 
 def far(one: dict[str, list[float]], other: dict[str, list[float]]) -> float:
