@@ -34,7 +34,7 @@ def feed_forward_context(spec: DecoderSpec, prefix: str) -> Context:
         raise NotUnderstood("no idiom yet for layers with different experts", experts[0].source)
     shared = [e.shared for e in experts if e.shared is not None]
     every = [*dict.fromkeys(plain), *dict.fromkeys(shared)]
-    mlp = _mlp(every, prefix) if every else {}
+    mlp = _mlp(every, prefix) | {"bias_behind_shared": any(s.down_bias.value for s in shared)} if every else {}
     name = attribute(found[0].name, "mlp")
     if any(attribute(f.name, "mlp") != name for f in found):
         raise NotUnderstood("no idiom yet for feed-forward blocks of different names", found[0].source)
@@ -108,8 +108,6 @@ def _experts(spec: ExpertsSpec) -> Context:
     limits = tuple(float(value.value) for value in spec.limits)
     if limits != FIXED_LIMITS.get(str(spec.activation.value), ()):
         raise NotUnderstood(f"no idiom yet for {spec.activation.value} with the numbers {limits}", spec.source)
-    if spec.shared is not None and spec.shared.down_bias.value:  # each rank would add it before the sum over ranks
-        raise NotUnderstood("no idiom yet for shared experts with a bias behind them", spec.shared.source)
     router = spec.router
     plain = router.scoring == SPARSE_MIXER or (router.scoring == "softmax" and not router.correction_bias)
     grouped = router.num_groups is not None or not plain  # one group is none; that kernel scores in all ways
