@@ -258,6 +258,7 @@ class ExpertsSpec:
         limits: the numbers of an activation that has some.
         transposed: the tensors are ``[experts, in, out]``.
         shared_gate: a linear layer to one number, the sigmoid of which the shared experts are multiplied by.
+        shared_beside: the shared experts are a part of the layer, not of the block, and named so.
     """
 
     name: str
@@ -271,6 +272,7 @@ class ExpertsSpec:
     router: RouterSpec
     shared: MlpSpec | None
     shared_gate: str | None = None
+    shared_beside: bool = False
     bias: bool = False
     alternating: bool = False
     limits: tuple[Value, ...] = ()

@@ -14,7 +14,16 @@ from scaffold.source.tensors import Array, Tensor
 from scaffold.spec import attention, experts, feed_forward, latent_attention, norms, wiring
 from scaffold.spec.attention_core import holds_attention
 from scaffold.spec.blocks import Block, definition, name_in
-from scaffold.spec.facts import AnyAttentionSpec, AttentionSpec, FeedForwardSpec, LayerSpec, NormSpec, Value
+from scaffold.spec.facts import (
+    AnyAttentionSpec,
+    AttentionSpec,
+    ExpertsSpec,
+    FeedForwardSpec,
+    LayerSpec,
+    MlpSpec,
+    NormSpec,
+    Value,
+)
 from scaffold.spec.numeric import same
 from scaffold.spec.probe import NUM_TOKENS, Probe
 from scaffold.spec.projections import is_linear
@@ -57,6 +66,7 @@ def read(probe: Probe, event: Event) -> LayerSpec:
                 path = name_in(event, last)
                 found_norms.append((path, norms.identify(probe, last)))
                 flows.append(wiring.Flow(path, _flat(last.tensors()[0].a), _flat(last.result().a)))
+    feed_forwards, flows = _with_shared_beside(feed_forwards, flows)
     if len(attentions) != 1 or len(feed_forwards) != 1:
         what = f"{len(attentions)} attention and {len(feed_forwards)} feed-forward blocks in one layer"
         raise NotUnderstood(what, definition(event))
@@ -67,6 +77,25 @@ def read(probe: Probe, event: Event) -> LayerSpec:
         attentions[0], flows = _with_outer_bias(event, attentions[0], flows, error)
         steps, out = wiring.solve(probe, x, flows, output, definition(event))
     return LayerSpec(attentions[0], feed_forwards[0], tuple(found_norms), steps, out, definition(event))
+
+
+def _with_shared_beside(
+    specs: list[FeedForwardSpec], flows: list[wiring.Flow]
+) -> tuple[list[FeedForwardSpec], list[wiring.Flow]]:
+    """Take routed experts and an MLP beside them for one block if they take the same: the MLP is shared experts.
+
+    What they give is summed here; where the layer sums it otherwise, its flow will have no solution.
+    """
+    routed = [spec for spec in specs if isinstance(spec, ExpertsSpec) and spec.shared is None]
+    plain = [spec for spec in specs if isinstance(spec, MlpSpec)]
+    if len(specs) != 2 or len(routed) != 1 or len(plain) != 1:
+        return specs, flows
+    one, other = (next(f for f in flows if f.name == spec.name) for spec in (routed[0], plain[0]))
+    if not same(one.taken, other.taken):
+        return specs, flows
+    both = wiring.Flow(one.name, one.taken, one.given + other.given)
+    merged = replace(routed[0], shared=plain[0], shared_beside=True)
+    return [merged], [both if flow is one else flow for flow in flows if flow is not other]
 
 
 def _with_outer_bias(

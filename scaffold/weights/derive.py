@@ -313,7 +313,8 @@ def _experts(scope: Scope, spec: ExpertsSpec, hidden: int, disk: Disk) -> Iterat
     yield from disk.experts(scope, spec, targets, count, size, hidden)
     if spec.shared is not None:
         shared = spec.shared
-        yield from _mlp(scope, shared, join(spec.name, shared.name), join(block, attribute(shared.name)), hidden)
+        path = shared.name if spec.shared_beside else join(spec.name, shared.name)
+        yield from _mlp(scope, shared, path, join(block, attribute(shared.name)), hidden)
     if spec.shared_gate is not None:
         ours = join(block, attribute(spec.shared_gate))
         yield plain.whole(f"{join(spec.name, spec.shared_gate)}.weight", 1, hidden, target=f"{ours}.weight")

@@ -90,11 +90,24 @@ def loading(rules: Iterable[Rule], names: Iterable[str], prefix: tuple[str, str]
     Raises:
         NotUnderstood: no table leads all names to where their rules do.
     """
+    rules, names = tuple(rules), tuple(names)
+    first: NotUnderstood | None = None
+    for before in (0, 1):
+        try:
+            return _loading(rules, names, prefix, before)
+        except NotUnderstood as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def _loading(rules: Iterable[Rule], names: Iterable[str], prefix: tuple[str, str], before: int) -> Loading:
+    """Return the tables whose renames have so many names before what they change; see ``loading``."""
     rules = tuple(rules)
     scales = {r.scale.name.format_map(values) for r in rules if r.scale for values in r.instances()}
     names = set(names) - scales
     moved = prefix[0] != prefix[1]
-    renames = _renames(rules, prefix)
+    renames = _renames(rules, prefix, before)
     found = Loading(
         prefixes=(prefix,) if moved else (),
         renames=renames,
@@ -173,7 +186,7 @@ def _stacked_rows(
     return tuple(dict.fromkeys(rows.values()))
 
 
-def _renames(rules: Sequence[Rule], prefix: tuple[str, str]) -> Renames:
+def _renames(rules: Sequence[Rule], prefix: tuple[str, str], before: int) -> Renames:
     """Return old and new parts of names that end elsewhere than under their own name, the most special first."""
     found: dict[str, str | None] = {}
     pairs = []
@@ -191,7 +204,7 @@ def _renames(rules: Sequence[Rule], prefix: tuple[str, str]) -> Renames:
     for more in range(4):
         clashing = []
         for source_parts, target_parts in pairs:
-            old, new = _difference(source_parts, target_parts, more)
+            old, new = _difference(source_parts, target_parts, more, before)
             if found.setdefault(old, new) != new:
                 clashing.append((source_parts, target_parts))
         pairs = clashing
@@ -210,8 +223,8 @@ def _expert_target(rule: Rule) -> str:
     return f"{block}.{FUSED_NAMES[parameter]}"
 
 
-def _difference(source: list[str], target: list[str], more: int) -> tuple[str, str]:
-    """Return the parts that differ, with ``more`` common names behind, and one before where a number needs it."""
+def _difference(source: list[str], target: list[str], more: int, before: int) -> tuple[str, str]:
+    """Return the parts that differ, with as many common names before and behind; one before where a number is."""
     begin = 0
     while begin < min(len(source), len(target)) - 1 and source[begin] == target[begin]:
         begin += 1
@@ -220,7 +233,9 @@ def _difference(source: list[str], target: list[str], more: int) -> tuple[str, s
         end += 1
     end = max(0, end - more)
     if begin and any(part.isdigit() for part in source[begin : len(source) - end]):
-        begin -= 1  # a number alone stands in many names
+        before = 1  # a number alone stands in many names
+    if begin >= before and not any(_NUMBER.search(part) for part in source[begin - before : begin]):
+        begin -= before
     old, new = source[begin : len(source) - end], target[begin : len(target) - end]
     close = "." if end else ""
     open_ = "." if begin else ""

@@ -1,4 +1,4 @@
-"""Eleven real architectures, fact by fact, from the real transformers' source; and what is left without that source."""
+"""Twelve real architectures, fact by fact, from the real transformers' source; and what is left without that source."""
 
 from __future__ import annotations
 

@@ -76,6 +76,17 @@ def assert_leads_to_targets(rules: list[Rule], prefix: tuple[str, str], mapper: 
             assert tables.map_name(name) == expected
 
 
+def test_a_rename_reaches_no_other_block_of_the_layer(vllm_mapper: Callable[[Loading], MapName]) -> None:
+    """Experts and an MLP beside them keep tensors of the same name; the MLP becomes a part of the experts' block."""
+    layer = Scope("model.layers.{layer}.", "model.layers.{layer}.", ranges=LAYERS)
+    rules = [
+        layer.whole("moe.router.layer.weight", 4, HIDDEN, target="moe.router.weight"),
+        layer.whole("moe.input_linear.weight", INNER, HIDDEN, target="moe.experts.gate_up.weight"),
+        layer.whole("shared.input_linear.weight", INNER, HIDDEN, target="moe.shared.input_linear.weight"),
+    ]
+    assert_leads_to_targets(rules, ("model.", "model."), vllm_mapper)
+
+
 WORDS = [
     "q",
     "k",
