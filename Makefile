@@ -32,7 +32,8 @@ test-fast: $(VENV)/.complete ## Tests without a running engine
 test: lint ## Everything, with the real engine
 	@$(STEP) "engine, trees, checkpoints" $(PY) -m tests.lab
 	@$(STEP) "fast tests" $(PY) -m pytest -m "not engine"
-	@$(STEP) "engine tests" $(PY) -m pytest -m engine -v
+	@$(STEP) "tests against PyTorch" $(PY) -m pytest -m engine --ignore tests/engine -n 2
+	@$(STEP) "engine tests" $(PY) -m pytest -m engine tests/engine -v
 
 demo: $(VENV)/.complete ## The main job on two new architectures
 	@$(PY) -m tests.lab.demo

@@ -41,6 +41,8 @@ class Shop:
 
     place: Workplace
     done: dict[str, Answer] = field(default_factory=dict)
+    holds: str = ""
+    """Which of several forms of one adapter is in the tree."""
 
     def run(self, *words: str | Path) -> Answer:
         """Run a command with ``--json``."""

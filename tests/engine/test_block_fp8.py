@@ -39,6 +39,7 @@ index.write_text(json.dumps({"weight_map": weight_map}))
 def fp8(loading: Shop) -> Path:
     """The checkpoint; its adapter is in the tree."""
     path = checkpoint("solar-open-fp8")
+    loading.holds = "block fp8"
     answer = loading.run("new-model", path, *loading.place.options(), "--strategy", "native")
     assert answer.code == 0, answer.said
     return path
