@@ -55,7 +55,7 @@ class Checkpoint:
     @property
     def text_key(self) -> str:
         """Return the key of ``config.json`` under which the text config lies; empty where it is not nested."""
-        return next((key for key in TEXT_CONFIGS if isinstance(self.config.get(key), dict)), "")
+        return _text_key(self.config)
 
     @cached_property
     def weight_bytes(self) -> int:
@@ -94,10 +94,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     auto_map = _auto_map(config)
     _check_code(path, auto_map)
     weights = read_weights(path)
+    text_key = _text_key(config)
     return Checkpoint(
         path=path,
         config=config,
-        text_config=_text_config(config),
+        text_config=config[text_key] if text_key else config,
         architecture=architecture,
         model_type=model_type,
         auto_map=auto_map,
@@ -118,9 +119,8 @@ def _architecture(config: Mapping[str, Any]) -> str:
     return name
 
 
-def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    nested: Mapping[str, Any] | None = next((config[k] for k in TEXT_CONFIGS if isinstance(config.get(k), dict)), None)
-    return config if nested is None else nested
+def _text_key(config: Mapping[str, Any]) -> str:
+    return next((key for key in TEXT_CONFIGS if isinstance(config.get(key), dict)), "")
 
 
 def _auto_map(config: Mapping[str, Any]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from scaffold.source.errors import NotUnderstood, Raised
 from scaffold.source.frame import LARGEST_RESULT, Frame
 from scaffold.source.layers import LAYERS, Layer, ModuleDict, ModuleList
 from scaffold.source.objects import External, Module, SourceClass, SuperProxy
-from scaffold.source.special import AttentionTable, ModelOutput, buffer
+from scaffold.source.special import SPECIAL, AttentionTable, ModelOutput, buffer
 from scaffold.source.tensors import Device, Dtype, Tensor
 
 if TYPE_CHECKING:
@@ -71,16 +71,10 @@ def _nothing(interpreter: Interpreter, module: Module, *_: Any, **__: Any) -> No
     return None
 
 
-def _or(interpreter: Interpreter, value: Any, name: str, default: Any) -> Any:
-    try:
-        return look_up(interpreter, value, name)
-    except Raised:
-        return default
-
-
 def _input_embeddings(interpreter: Interpreter, module: Module) -> Any:
     """Look where ``EmbeddingAccessMixin`` of transformers' modeling_utils.py looks; None where it finds nothing."""
-    own = _or(interpreter, module, _or(interpreter, module, "_input_embed_layer", "embed_tokens"), None)
+    get = partial(SPECIAL["getattr"], interpreter, module)
+    own = get(get("_input_embed_layer", "embed_tokens"), None)
     if own is not None:
         return own
     for name in ("model", "language_model"):

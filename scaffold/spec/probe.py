@@ -34,10 +34,11 @@ class Outer:
 
 
 @dataclass(frozen=True)
-class Probe:
-    """A probe that ran: the checkpoint's text config, the probe's, the model and its events."""
+class Made:
+    """A model at the sizes of a probe, before it runs: the checkpoint's text config, the probe's, and the model."""
 
     source: ModelingSource
+    interpreter: Interpreter
     outer: Outer | None
     """Where the source's config class has the text config inside of it."""
     completed: Mapping[str, Any]
@@ -45,6 +46,12 @@ class Probe:
     small: Config
     tied: bool
     model: Module
+
+
+@dataclass(frozen=True)
+class Probe(Made):
+    """A probe that ran: what was made, and the events of the run."""
+
     root: Event
     sizes: int = 0
     """Which of the two tables of sizes it has."""
@@ -98,18 +105,6 @@ class Probe:
         return self._switched[key]
 
 
-@dataclass(frozen=True)
-class Made:
-    """A model at the sizes of a probe, before it runs."""
-
-    interpreter: Interpreter
-    outer: Outer | None
-    completed: Mapping[str, Any]
-    small: Config
-    tied: bool
-    model: Module
-
-
 def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: Outer | None) -> Made:
     """Make the source's model at the sizes of a probe, with all its layers; see ``run``.
 
@@ -126,7 +121,7 @@ def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: O
         small_whole, small = _configs(source, shrink(completed.attributes, sizes), outer, interpreter)
         model = interpreter.instantiate(_model_class(source, interpreter), [small_whole], {})
     tied = whole.attributes.get(TIED, small.attributes.get(TIED, True))
-    return Made(interpreter, outer, dict(completed.attributes), small, bool(tied), model)
+    return Made(source, interpreter, outer, dict(completed.attributes), small, bool(tied), model)
 
 
 def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0, outer: Outer | None = None) -> Probe:
@@ -149,8 +144,7 @@ def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0, outer
             interpreter.call(made.model, [], {"input_ids": tokens, "use_cache": False}, source.file.shown)
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
             raise NotUnderstood(f"{type(error).__name__}: {error}", source.file.shown) from error
-    root = interpreter.watched[0]
-    return Probe(source, made.outer, made.completed, made.small, made.tied, made.model, root, sizes)
+    return Probe(**vars(made), root=interpreter.watched[0], sizes=sizes)
 
 
 def _interpreter(source: ModelingSource, seed: int = 0) -> Interpreter:

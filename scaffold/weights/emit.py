@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from scaffold.source.errors import NotUnderstood
@@ -91,19 +92,16 @@ def loading(rules: Iterable[Rule], names: Iterable[str], prefix: tuple[str, str]
         NotUnderstood: no table leads all names to where their rules do.
     """
     rules, names = tuple(rules), tuple(names)
-    first: NotUnderstood | None = None
-    for before in (0, 1):
-        try:
-            return _loading(rules, names, prefix, before)
-        except NotUnderstood as error:
-            first = first or error
-    assert first is not None
-    raise first
+    try:
+        return _loading(rules, names, prefix, before=0)
+    except NotUnderstood:
+        with suppress(NotUnderstood):
+            return _loading(rules, names, prefix, before=1)
+        raise
 
 
-def _loading(rules: Iterable[Rule], names: Iterable[str], prefix: tuple[str, str], before: int) -> Loading:
+def _loading(rules: tuple[Rule, ...], names: Iterable[str], prefix: tuple[str, str], before: int) -> Loading:
     """Return the tables whose renames have so many names before what they change; see ``loading``."""
-    rules = tuple(rules)
     scales = {r.scale.name.format_map(values) for r in rules if r.scale for values in r.instances()}
     names = set(names) - scales
     moved = prefix[0] != prefix[1]

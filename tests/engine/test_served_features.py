@@ -24,9 +24,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adapters]:
         yield found
 
 
-@pytest.mark.parametrize("row", ["olmo2", "qwen2_moe", "bloom", "gpt_oss"])
+@pytest.mark.parametrize("row", ["olmo2", "qwen2_moe", "bloom", "gpt_oss", "aria_text@biased"])
 def test_two_ranks_answer_as_transformers_does(served: Adapters, row: str) -> None:
-    """Norms of q and k over all heads; shared experts with a gate; slopes (ALiBi) per rank; sinks per rank."""
+    """Norms of q and k over all heads; shared experts with a gate; slopes (ALiBi) and sinks per rank; biases."""
     outcome = served.outcome(row, {"tensor_parallel_size": 2})
     assert outcome.right, outcome
 

@@ -111,6 +111,12 @@ def test_a_size_is_not_taken_for_a_number_of_the_rotation(factor: float) -> None
         assert found.value == 128
 
 
+@pytest.mark.parametrize("given", [4096, 512])
+def test_a_size_that_is_the_hidden_size_stays_it(given: int) -> None:
+    small = shrink({**CONFIG, "word_embed_proj_dim": given})
+    assert (small["word_embed_proj_dim"] == small["hidden_size"]) == (given == 4096)
+
+
 def test_two_probes_tell_all_sizes_apart() -> None:
     assert len({size.probe for size in SIZES}) == len(SIZES)
     assert all(first != second for first, second in (size.probe for size in SIZES))

@@ -72,6 +72,16 @@ def test_every_fact_has_evidence_that_is_there(row: str) -> None:
                 assert any(evidence.where.removesuffix(".weight") in name for name in read.tensors), evidence
 
 
+def test_keys_of_a_nested_config_are_named_where_they_stand() -> None:
+    read, spec = checkpoint("llava"), spec_of("llava")
+    keys = {e.where for fact in spec.facts for e in fact.evidence if e.kind == "config"}
+    nested = {key.removeprefix("config.") for key in keys if "text_config." in key}
+    assert {"text_config.hidden_size", "text_config.num_key_value_heads", "text_config.rope_parameters"} <= nested
+    for key in nested:
+        assert key.removeprefix("text_config.") in read.config["text_config"]
+    assert keys - {f"config.{key}" for key in nested} - nested == {"architectures", "model_type", "tie_word_embeddings"}
+
+
 @pytest.mark.parametrize("row", HOLES)
 def test_what_is_not_understood_is_a_hole_that_names_it_and_no_guess(row: str) -> None:
     what, where = HOLES[row]
