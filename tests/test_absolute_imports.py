@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scaffold.placement import absolute_imports
+from scaffold.placement.registration import absolute_imports
 
 
 @pytest.mark.parametrize(

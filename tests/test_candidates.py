@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from scaffold.candidates import Candidates
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.reading.read import read_decoder
 from scaffold.roots.vllm_tree import Registered, read_vllm_tree
 from scaffold.source.locate import ModelingSource, find
-from scaffold.spec.read import read_decoder
+from scaffold.strategy.candidates import Candidates
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
 from tests.lab.engine import engine
 

@@ -13,13 +13,13 @@ import pytest
 
 from scaffold.checkpoint.headers import TensorHeader
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
-from scaffold.plan import Request, make_plan
-from scaffold.reading import read_model
+from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.planning.plan import Request, make_plan
+from scaffold.reading.model import read_model
+from scaffold.reading.read import read_spec
 from scaffold.source.locate import find
 from scaffold.spec.facts import AnyAttentionSpec, DecoderSpec
-from scaffold.spec.read import read_spec
 from scaffold.testing.mutations import MUTATIONS, Mutation
-from scaffold.weights.of_checkpoint import weight_map_of
 from tests.bench.coverage.rows import make_rows, rows
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
 from tests.lab.engine import engine

@@ -12,11 +12,11 @@ import pytest
 
 from scaffold.adapter.context import adapter_context
 from scaffold.checkpoint.read import read_checkpoint
-from scaffold.formatting import format_python
+from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.reading.read import read_spec
+from scaffold.rendering.formatting import format_python
+from scaffold.rendering.template import MODEL, PLUGIN, render, template_directory
 from scaffold.source.locate import find
-from scaffold.spec.read import read_spec
-from scaffold.template import MODEL, PLUGIN, render, template_directory
-from scaffold.weights.of_checkpoint import weight_map_of
 
 NOT_READ = {"multipliers"}
 """What no template reads."""
@@ -75,14 +75,14 @@ def test_the_wheel_carries_template_and_data(wheel: Path) -> None:
         for path in template.rglob("*"):
             if path.is_file():
                 assert f"scaffold/{template.name}/{path.relative_to(template).as_posix()}" in names
-    assert "validators/signatures.yaml" in names
+    assert "scaffold_validators/signatures.yaml" in names
     assert "codemods/catalog.py" in names
     assert not any(name.startswith("tests/") for name in names)
 
 
 def test_an_installed_scaffold_finds_it_outside_of_a_checkout(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    code = "import scaffold.template as t; print(t.template_directory())"
+    code = "import scaffold.rendering.template as t; print(t.template_directory())"
     run = [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); " + code, str(tmp_path / "site")]
     result = subprocess.run(run, check=True, capture_output=True, text=True, cwd=tmp_path)
     assert result.stdout.strip() == str(tmp_path / "site" / "scaffold" / "cookiecutter-model")

@@ -8,9 +8,9 @@ from typing import Any
 
 from scaffold.adapter.idioms import norm_call
 from scaffold.adapter.per_layer import HINTS, PerLayer
+from scaffold.probing.position_scales import POSITION_SCALES
 from scaffold.source.errors import NotUnderstood
 from scaffold.spec.facts import AttentionSpec, DecoderSpec, LatentAttentionSpec, QkNormSpec, RopeSpec, Value
-from scaffold.spec.position_scales import POSITION_SCALES
 from scaffold.weights.targets import QKV, attribute
 
 Context = dict[str, Any]

@@ -13,10 +13,10 @@ from scaffold.adapter.idioms import OWN_NORM, WITH_RESIDUAL, norm_call
 from scaffold.adapter.loading import expert_names, experts_in_one_tensor, loading_context
 from scaffold.adapter.per_layer import HINTS, PerLayer
 from scaffold.adapter.wiring import layer_context, without
+from scaffold.mapping.derive import base_attribute
+from scaffold.reading.embeddings import SINUSOIDS
 from scaffold.source.errors import NotUnderstood
-from scaffold.spec.embeddings import SINUSOIDS
 from scaffold.spec.facts import DecoderSpec, EmbeddingSpec, LayerSpec, NormSpec, Value
-from scaffold.weights.derive import base_attribute
 from scaffold.weights.quantisation import Quantisation
 from scaffold.weights.rules import WeightMap
 from scaffold.weights.targets import attribute

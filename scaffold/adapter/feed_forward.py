@@ -12,9 +12,9 @@ from scaffold.adapter.idioms import (
     norm_call,
 )
 from scaffold.adapter.per_layer import HINTS, PerLayer
+from scaffold.feed_forwards.experts.routing import SPARSE_MIXER
 from scaffold.source.errors import NotUnderstood
 from scaffold.spec.facts import DecoderSpec, ExpertsSpec, MlpSpec
-from scaffold.spec.routing import SPARSE_MIXER
 from scaffold.weights.targets import DOWN, EXPERTS, GATE_UP, UP, attribute
 
 Context = dict[str, Any]

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scaffold.probing.choices import condition
 from scaffold.source.errors import NotUnderstood
-from scaffold.spec.choices import condition
 
 HINTS = {
     "attention": ("layer_types", "rope", "sliding", "attention"),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from scaffold.checkpoint.text import shown
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 
 MAX_COUNT = 2**40
 """No size of a model is larger; products of two of them stay far from what a number can be."""

@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 
 from scaffold.checkpoint.text import shown
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 
 KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket",
          stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}  # fmt: skip

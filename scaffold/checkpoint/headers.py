@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 from scaffold.checkpoint.files import regular_file, unreadable
 from scaffold.checkpoint.jsonfile import careful, decoded, invalid, no_such_number
 from scaffold.checkpoint.text import shown
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 
 MAX_HEADER_BYTES = 100_000_000
 """The limit of the reference implementation (safetensors/src/tensor.rs, MAX_HEADER_SIZE)."""

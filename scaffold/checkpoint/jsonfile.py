@@ -9,7 +9,7 @@ from typing import Any
 
 from scaffold.checkpoint.files import read_bytes
 from scaffold.checkpoint.text import shown
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 
 MAX_BYTES = 32_000_000
 """A config has some kilobytes; the largest tokenizer configs some megabytes."""

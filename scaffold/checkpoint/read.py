@@ -17,7 +17,7 @@ from scaffold.checkpoint.jsonfile import MAX_BYTES, parse_object
 from scaffold.checkpoint.shards import Weights, read_weights
 from scaffold.checkpoint.text import shown
 from scaffold.checkpoint.tokenizer import chat_template
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _MODEL_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")

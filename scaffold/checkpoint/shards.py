@@ -17,7 +17,7 @@ from scaffold.checkpoint.files import has_file, read_bytes
 from scaffold.checkpoint.headers import Forms, TensorHeader, header, read_shard
 from scaffold.checkpoint.jsonfile import decoded, no_such_number, parse_object
 from scaffold.checkpoint.text import shown
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"

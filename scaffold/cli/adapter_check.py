@@ -21,7 +21,7 @@ def show_adapter(output: Output, settings: Settings, read: Checkpoint, path: Pat
 
     What cannot be told without running the file is listed as such, with the place that stops the reading.
     """
-    from scaffold.modules.adapter import check_adapter
+    from scaffold.vllm_models.adapter import check_adapter
 
     engine = settings.engine()
     result = check_adapter(path, read, settings.path("vllm"), engine.transformers if engine else None)

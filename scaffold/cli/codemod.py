@@ -10,7 +10,7 @@ import click
 from codemods import CODEMODS, ChangeSet, Codemod, Example, apply, find_codemod, target_file
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, work_option
-from scaffold.errors import UsageError
+from scaffold.common.errors import UsageError
 
 
 @click.group("codemod")

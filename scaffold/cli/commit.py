@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from scaffold.adaptation import commit_plan
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import show_commit
 from scaffold.cli.roots import Settings, name_option, work_option
-from scaffold.names import model_name
+from scaffold.common.names import model_name
+from scaffold.running.adaptation import commit_plan
 
 
 @click.command("commit")

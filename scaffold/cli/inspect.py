@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scaffold.cli.inspection import Inspection, Registry
     from scaffold.source.locate import ModelingSource
     from scaffold.spec.facts import ModelSpec
-    from validators.engine import Engine
+    from scaffold_validators.engine import Engine
 
 
 @click.command("inspect")
@@ -51,7 +51,7 @@ def _inspect(settings: Settings, path: Path) -> Inspection:
     from scaffold.checkpoint.ascend_paths import DEQUANTISE
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.cli.inspection import Inspection
-    from scaffold.reading import read_model
+    from scaffold.reading.model import read_model
     from scaffold.source.locate import find
 
     read = read_checkpoint(path)
@@ -71,9 +71,9 @@ def _proved(read: Checkpoint, source: ModelingSource | None, spec: ModelSpec) ->
     if spec.decoder is None:
         return None
     from scaffold.capacity.plan import RANKS
-    from scaffold.errors import ScaffoldError
+    from scaffold.common.errors import ScaffoldError
+    from scaffold.mapping.of_checkpoint import weight_map_of
     from scaffold.source.errors import NotUnderstood
-    from scaffold.weights.of_checkpoint import weight_map_of
     from scaffold.weights.prove import prove
 
     try:
@@ -86,10 +86,10 @@ def _proved(read: Checkpoint, source: ModelingSource | None, spec: ModelSpec) ->
 
 def _registry(settings: Settings, read: Checkpoint, patterns: Any, engine: Engine | None) -> Registry | None:
     from scaffold.cli.inspection import Registry
+    from scaffold.cli.settings import container_root
     from scaffold.roots.nearest import nearest
     from scaffold.roots.registered import registry_facts
     from scaffold.roots.vllm_tree import read_vllm_tree
-    from scaffold.settings import container_root
 
     root = settings.path("vllm") or container_root("vllm")
     if root is None:

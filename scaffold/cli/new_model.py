@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from scaffold.adaptation import apply_plan, commit_plan
 from scaffold.adapter.context import module_name
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import (
@@ -22,17 +21,18 @@ from scaffold.cli.present import (
 from scaffold.cli.roots import Settings, name_option, python_option, required, serve_options, tree_options, work_option
 from scaffold.cli.serving import serve_settings
 from scaffold.cli.target import Target, find_target
-from scaffold.errors import UsageError
-from scaffold.evidence import gather
-from scaffold.names import model_name
-from scaffold.placement import PLACEMENTS, STANDALONE
-from scaffold.plan import NotPlanned, Plan, Request, make_plan
+from scaffold.common.errors import UsageError
+from scaffold.common.names import model_name
+from scaffold.evidence.gather import gather
+from scaffold.evidence.workspace import Workspace
+from scaffold.placement.registration import PLACEMENTS, STANDALONE
+from scaffold.planning.plan import NotPlanned, Plan, Request, make_plan
 from scaffold.roots.vllm_tree import REGISTRY
-from scaffold.strategy import NAMES
-from scaffold.validation import STAGES, preflight, validate
+from scaffold.running.adaptation import apply_plan, commit_plan
+from scaffold.running.validation import STAGES, preflight, validate
+from scaffold.strategy.decide import NAMES
 from scaffold.weights.written import test_file
-from scaffold.workspace import Workspace
-from validators.engine import Engine, check_import_path
+from scaffold_validators.engine import Engine, check_import_path
 
 
 @click.command("new-model")
@@ -109,7 +109,7 @@ def command(
 
 def _twin_agrees(output: Output, plan: Plan, engine: Engine, workspace: Workspace) -> bool:
     """Show what the twin says of the plan, and return whether it may be written."""
-    from scaffold.twin import prove_plan
+    from scaffold.running.twin import prove_plan
 
     output.progress("making the twin, serving it, comparing with transformers")
     log = workspace.logs(plan.name) / "twin.log"

@@ -95,8 +95,8 @@ def reporting(command: Callable[..., int | None]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: Any, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
         from codemods import Refusal
-        from scaffold.errors import ScaffoldError
-        from validators.problem import Problem
+        from scaffold.common.errors import ScaffoldError
+        from scaffold_validators.problem import Problem
 
         output = Output(as_json, quiet, verbose)
         try:

@@ -8,10 +8,10 @@ from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.cli.output import Output
-from scaffold.plan import NotPlanned, Plan
+from scaffold.planning.plan import NotPlanned, Plan
 from scaffold.spec.facts import Hole, ModelSpec
 from scaffold.weights.findings import Proof
-from validators.verdict import Verdict
+from scaffold_validators.verdict import Verdict
 
 
 def refusal_document(refusal: NotPlanned, strategy: str, placement: str) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import click
 
-from scaffold.errors import EnvironmentLacks, UsageError
-from scaffold.settings import container_root, defaults
-from scaffold.workspace import Workspace
-from validators.engine import HOW_TO_GET, Engine, probe
+from scaffold.cli.settings import container_root, defaults
+from scaffold.common.errors import EnvironmentLacks, UsageError
+from scaffold.evidence.workspace import Workspace
+from scaffold_validators.engine import HOW_TO_GET, Engine, probe
 
 F = TypeVar("F", bound=Callable[..., Any])
 DIRECTORY = click.Path(path_type=Path, file_okay=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scaffold.cli.roots import Settings
-from scaffold.validation import ServeOptions
+from scaffold.running.validation import ServeOptions
 
 DEFAULT_PORT = 8000
 

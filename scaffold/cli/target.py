@@ -8,14 +8,14 @@ from pathlib import Path
 from scaffold.adapter.context import module_name
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.cli.roots import Settings
-from scaffold.errors import EnvironmentLacks, UsageError
-from scaffold.placement import STANDALONE, VLLM, plugin_package
-from validators.engine import Engine
+from scaffold.common.errors import EnvironmentLacks, UsageError
+from scaffold.placement.registration import STANDALONE, VLLM, plugin_package
+from scaffold_validators.engine import Engine
 
 
 @dataclass(frozen=True)
 class Target:
-    """The roots of one run; see `scaffold.plan.Request`."""
+    """The roots of one run; see `scaffold.planning.plan.Request`."""
 
     placement: str
     vllm: Path

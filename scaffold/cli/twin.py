@@ -10,7 +10,7 @@ import click
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import show_verdicts, verdicts_document
 from scaffold.cli.roots import Settings, name_option, python_option, required, work_option
-from scaffold.names import model_name
+from scaffold.common.names import model_name
 
 
 @click.command("twin")
@@ -24,7 +24,7 @@ from scaffold.names import model_name
 def command(output: Output, checkpoint: Path, plugin: Path, **given: Any) -> int:
     """Serve a shrunken random twin of CHECKPOINT through a plugin, and compare with transformers."""
     from scaffold.checkpoint.read import read_checkpoint
-    from scaffold.twin import prove_plugin
+    from scaffold.running.twin import prove_plugin
 
     settings = Settings(given)
     engine = required(settings.engine())

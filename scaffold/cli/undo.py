@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from scaffold.adaptation import undo_last
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, work_option
+from scaffold.running.adaptation import undo_last
 
 
 @click.command("undo")

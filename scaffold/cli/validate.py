@@ -12,8 +12,8 @@ from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import show_verdicts, verdicts_document
 from scaffold.cli.roots import Settings, name_option, python_option, required, serve_options, work_option
 from scaffold.cli.serving import serve_settings
-from scaffold.names import model_name
-from scaffold.validation import STAGES, validate
+from scaffold.common.names import model_name
+from scaffold.running.validation import STAGES, validate
 
 
 @click.command("validate")

@@ -57,7 +57,7 @@ def command(
 
 
 def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap) -> None:
-    from scaffold.errors import UsageError
+    from scaffold.common.errors import UsageError
     from scaffold.weights.written import test_file
 
     if path.exists():
@@ -68,10 +68,10 @@ def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap) -
 
 
 def _derived(settings: Settings, read: Checkpoint) -> WeightMap:
-    from scaffold.errors import Refused
-    from scaffold.reading import read_model
+    from scaffold.common.errors import Refused
+    from scaffold.mapping.of_checkpoint import weight_map_of
+    from scaffold.reading.model import read_model
     from scaffold.source.locate import find
-    from scaffold.weights.of_checkpoint import weight_map_of
 
     engine = settings.engine()
     transformers = engine.transformers if engine else None
@@ -93,7 +93,7 @@ def _from_file(path: Path, read: Checkpoint) -> WeightMap:
     """Return what ``weight_map(config)`` of a user's own file returns. It is the user's code, not the checkpoint's."""
     import runpy
 
-    from scaffold.errors import UsageError
+    from scaffold.common.errors import UsageError
     from scaffold.weights.rules import WeightMap
 
     if not path.is_file():

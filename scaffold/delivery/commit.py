@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scaffold.errors import Refused, UsageError
+from scaffold.common.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from git import Repo

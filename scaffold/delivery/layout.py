@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.errors import UsageError
+from scaffold.common.errors import UsageError
 
 TUTORIALS = Path("docs/source/tutorials/models")
 INDEX = TUTORIALS / "index.md"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scaffold.errors import Refused
+from scaffold.common.errors import Refused
 
 NPU = "npu"
 

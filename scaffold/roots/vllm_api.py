@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from validators.calls import signature
-from validators.imports import has_name
+from scaffold_validators.calls import signature
+from scaffold_validators.imports import has_name
 
 MOE = "vllm.model_executor.layers.fused_moe"
 UTILS = "vllm.model_executor.models.utils"
@@ -58,7 +58,7 @@ DIFFERENCES = (
     ),
 )
 """Where releases from 0.23 to 0.33 differ in what adapters use. An API that is missing without a row here is no
-guess: `validators.imports` and `validators.calls` find it in the finished adapter, and new-model refuses."""
+guess: the checks of imports and calls in `scaffold_validators` find it in the finished adapter, and refuse it."""
 
 
 def vllm_api(tree: Path) -> dict[str, bool]:

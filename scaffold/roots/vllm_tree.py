@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.errors import UsageError
+from scaffold.common.errors import UsageError
 
 REGISTRY = Path("vllm/model_executor/models/registry.py")
 MODELS = REGISTRY.parent

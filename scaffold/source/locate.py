@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 from scaffold.source import auto_mapping
 from scaffold.source.syntax import SourceFile
 

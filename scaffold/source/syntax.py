@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 
 MAX_SOURCE_BYTES = 4_000_000
 """Far above any modeling file (transformers' longest has 300 kB); bounds what a checkpoint can cost us."""

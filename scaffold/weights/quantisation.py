@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 
 KEY = "quantization_config"
 SCALE_ENDINGS = ("weight_scale_inv", "weight_scale")

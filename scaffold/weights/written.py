@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scaffold.formatting import format_python
+from scaffold.rendering.formatting import format_python
 from scaffold.weights.rules import EXPERT, Part, Rule, WeightMap
 from scaffold.weights.scope import Heads, Scope
 from scaffold.weights.splits import Even, KvHeads, Vocabulary, Whole

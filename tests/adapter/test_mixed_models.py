@@ -13,12 +13,12 @@ import pytest
 import yaml
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
-from scaffold.placement import STANDALONE
-from scaffold.plan import Plan, Request, make_plan
+from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.placement.registration import STANDALONE
+from scaffold.planning.plan import Plan, Request, make_plan
+from scaffold.reading.read import read_spec
 from scaffold.source.locate import ModelingSource, find
 from scaffold.spec.facts import DecoderSpec
-from scaffold.spec.read import read_spec
-from scaffold.weights.of_checkpoint import weight_map_of
 from scaffold.weights.prove import prove
 from tests.models.mixed import CONFIGS, write_mixed
 from tests.spec.flat import decoder_words, layer_kinds

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scaffold.checkpoint.headers import _careful, _fast
 from scaffold.checkpoint.jsonfile import parse_object
 from scaffold.checkpoint.shards import _fast_index, _shards_of
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 
 NAMES = st.sampled_from(["a", "b", "c.0.w", "true", "false", "x\\u0061", "__metadata__", "dtype", "名"])
 NUMBERS = st.sampled_from(

@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 
 from scaffold.checkpoint.headers import read_headers, read_shard
 from scaffold.checkpoint.read import read_checkpoint
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 
 
 def write(path: Path, header: Any, data: bytes = b"", length: int | None = None) -> Path:

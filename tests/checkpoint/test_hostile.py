@@ -14,7 +14,7 @@ import pytest
 from scaffold.checkpoint.about import about
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.checkpoint.text import printable, shown
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 from tests.checkpoint.made import checkpoint, shard
 
 PLAIN = {"model.embed_tokens.weight": ("BF16", (4, 4)), "lm_head.weight": ("BF16", (4, 4))}

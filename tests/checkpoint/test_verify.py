@@ -18,7 +18,7 @@ from scaffold.checkpoint.headers import DTYPE_BITS, TensorHeader
 from scaffold.checkpoint.verify.bits import FORMATS, largest
 from scaffold.checkpoint.verify.run import Verification, verify
 from scaffold.checkpoint.verify.scan import BLOCK, Scan
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 
 NAN = {
     "BF16": (0x7FC0, 0xFF81), "F16": (0x7E00, 0xFC01), "F32": (0x7FC00000, 0xFF800001),

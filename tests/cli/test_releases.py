@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.placement import absolute_imports
+from scaffold.placement.registration import absolute_imports
+from scaffold_validators.imports import unresolved_imports
 from tests.cli.conftest import Desk
 from tests.lab.trees import VLLM_TREES, vllm_tree
-from validators.imports import unresolved_imports
 
 
 @pytest.mark.parametrize("release", VLLM_TREES)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.common.errors import Refused, UsageError
 from scaffold.delivery.commit import check_delivery_repo, commit
-from scaffold.errors import Refused, UsageError
 
 
 def git(repo: Path, *words: str) -> str:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from scaffold.capacity.nodes import smallest_tensor_parallel
 from scaffold.checkpoint.read import read_checkpoint
+from scaffold.common.errors import ScaffoldError
 from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
-from scaffold.errors import ScaffoldError
-from scaffold.spec.read import read_spec
-from scaffold.template import render
+from scaffold.reading.read import read_spec
+from scaffold.rendering.template import render
 
 CONFIG = "tests/e2e/models/configs/nova.yaml"
 TUTORIAL = "docs/source/tutorials/models/nova.md"

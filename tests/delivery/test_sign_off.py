@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from scaffold.common.errors import Refused
 from scaffold.delivery.sign_off import check_sign_off
-from scaffold.errors import Refused
 
 NOW = {"tree": "t1", "checkpoint": "c1"}
 

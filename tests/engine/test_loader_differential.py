@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from scaffold.checkpoint.read import read_checkpoint
+from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.reading.read import read_spec
 from scaffold.source.locate import find
-from scaffold.spec.read import read_spec
 from scaffold.testing.arrays import read_arrays, to_bfloat16
 from scaffold.weights import WeightMap
 from scaffold.weights.apply import load
-from scaffold.weights.of_checkpoint import weight_map_of
 from tests.engine.conftest import Shop
 from tests.lab.checkpoints import MAKER, checkpoint
 from tests.lab.commands import run

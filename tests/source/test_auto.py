@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.reading.read import read_decoder
 from scaffold.source.errors import NotUnderstood
 from scaffold.source.locate import find
 from scaffold.spec.facts import DecoderSpec, ModelSpec
-from scaffold.spec.read import read_decoder
-from scaffold.strategy import decide
+from scaffold.strategy.decide import decide
 from tests.lab.engine import engine
 
 CONFIG_SOURCE = """

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaffold.spec.choices import condition
+from scaffold.probing.choices import condition
 
 HINTS = ("layer_types", "rope", "dense")
 

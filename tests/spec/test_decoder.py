@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from scaffold.checkpoint.read import read_checkpoint
+from scaffold.reading.read import TWO_MEANINGS, read_spec
 from scaffold.source.locate import find
 from scaffold.spec.facts import AttentionSpec, DecoderSpec, MlpSpec, ModelSpec, ProjectionSpec, Value
-from scaffold.spec.read import TWO_MEANINGS, read_spec
 
 
 def spec_of(checkpoint: Path) -> ModelSpec:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scaffold.spec.norms import NORM_FORMS
+from scaffold.probing.norms import NORM_FORMS
 from tests.spec.test_decoder import decoder_of, edit, spec_of
 
 PARAMETERS = "self.weight = nn.Parameter(torch.ones(size))"

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scaffold.probing.numbers import explain
+from scaffold.probing.sizes import FACTORS, FIXED_FLOATS, SIZES, shrink
+from scaffold.reading.read import TWO_MEANINGS
 from scaffold.spec.facts import Value
-from scaffold.spec.numbers import explain
-from scaffold.spec.read import TWO_MEANINGS
-from scaffold.spec.sizes import FACTORS, FIXED_FLOATS, SIZES, shrink
 from tests.models.build import write_checkpoint
 from tests.spec.test_decoder import decoder_of, edit, spec_of
 

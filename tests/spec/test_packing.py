@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaffold.spec.projections import Packing, packing
+from scaffold.probing.projections import Packing, packing
 
 ORDERS = list(permutations(range(3)))
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaffold.checkpoint.config_types import check_config
-from scaffold.errors import CheckpointError
-from scaffold.spec.plain.family import Family, completed, families, problems
-from scaffold.spec.plain.kinds import kinds, one_of_each
+from scaffold.common.errors import CheckpointError
+from scaffold.reading.plain.family import Family, completed, families, problems
+from scaffold.reading.plain.kinds import kinds, one_of_each
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

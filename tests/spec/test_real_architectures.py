@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.reading.read import NO_SOURCE, read_spec
 from scaffold.source.locate import find
 from scaffold.spec.facts import ModelSpec
-from scaffold.spec.read import NO_SOURCE, read_spec
 from tests.bench.coverage.rows import make_rows, rows
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
 from tests.lab.engine import engine

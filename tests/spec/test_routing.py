@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scaffold.spec.routing import SPARSE_MIXER, Routing, identify, sparse_mixer
+from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Routing, identify, sparse_mixer
 
 EXPERTS, TOKENS = 12, 11
 GROUPS = {"n_group": 4, "topk_group": 2}

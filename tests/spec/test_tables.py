@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scaffold.probing.position_scales import POSITION_SCALES
+from scaffold.probing.slopes import SLOPES, identify
+from scaffold.reading.embeddings import SINUSOIDS
 from scaffold.source.layers import ACTIVATIONS
 from scaffold.source.tensors import Tensor
-from scaffold.spec.embeddings import SINUSOIDS
-from scaffold.spec.position_scales import POSITION_SCALES
-from scaffold.spec.slopes import SLOPES, identify
 
 POSITIONS = [0, 1, 2, 3, 4, 5, 6, 7]
 FACTORS = {

@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scaffold.adapter.wiring import layer_context
+from scaffold.reading.wiring import Flow, solve
 from scaffold.source.errors import NotUnderstood
 from scaffold.spec.facts import LayerSpec, NormSpec, Step, Value
-from scaffold.spec.wiring import Flow, solve
 from scaffold.weights.targets import attribute
 
 SIZE = (11, 24)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from validators.calls import misfit_calls, signature
+from scaffold_validators.calls import misfit_calls, signature
 
 TREE = {
     "pkg/__init__.py": "from .layers import Linear as Dense\nfrom .star import *\n",

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from scaffold_validators.engine import probe
+from scaffold_validators.gates import Gate, run_dummy, run_real
+from scaffold_validators.problem import Problem
+from scaffold_validators.processes import ProcessTree
+from scaffold_validators.serve import Patience, ServePlan, Server
 from tests.fake_engine import write_fake_engine
-from validators.engine import probe
-from validators.gates import Gate, run_dummy, run_real
-from validators.problem import Problem
-from validators.processes import ProcessTree
-from validators.serve import Patience, ServePlan, Server
 
 OWN = "SCAFFOLD_TEST"
 """A variable in the environment of all processes of one test."""
@@ -112,9 +112,9 @@ INTERRUPTED = """
 import signal
 import sys
 from pathlib import Path
-from validators.engine import probe
-from validators.processes import ProcessTree
-from validators.serve import Patience, ServePlan, Server
+from scaffold_validators.engine import probe
+from scaffold_validators.processes import ProcessTree
+from scaffold_validators.serve import Patience, ServePlan, Server
 env = {sys.argv[4]: sys.argv[5]}
 plan = ServePlan(probe(Path(sys.argv[1])), Path("/"), "stubborn", Path("/"), port=int(sys.argv[2]), env=env)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background

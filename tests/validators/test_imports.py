@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from validators.imports import unresolved_imports
+from scaffold_validators.imports import unresolved_imports
 
 FILES = {
     "pkg/__init__.py": "from pkg.config import Config as Exported\n",
@@ -63,7 +63,7 @@ def test_what_does_not(tree: Path, line: str, says: str) -> None:
 
 
 def test_every_model_of_the_real_tree_resolves_in_it(vllm_source: Path) -> None:
-    from scaffold.placement import absolute_imports
+    from scaffold.placement.registration import absolute_imports
 
     for name in ("llama", "qwen3", "gemma2", "deepseek_v2", "exaone4", "olmoe", "gpt_oss"):
         text = (vllm_source / f"vllm/model_executor/models/{name}.py").read_text()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from validators.log_scan import Signature, scan, signatures, weights_loaded
+from scaffold_validators.log_scan import Signature, scan, signatures, weights_loaded
 
 
 @pytest.mark.parametrize("signature", signatures(), ids=lambda s: s.id)

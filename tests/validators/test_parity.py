@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from validators.openai_api import Exchange
-from validators.parity import NEW_TOKENS, Comparison, Prompts, compare, make_prompts
+from scaffold_validators.openai_api import Exchange
+from scaffold_validators.parity import NEW_TOKENS, Comparison, Prompts, compare, make_prompts
 
 PROMPT = (5, 9, 7)
 LOGPROBS = (-1.0, -2.0)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validators.twin.shrink import prompt_tokens, shrink
+from scaffold_validators.twin.shrink import prompt_tokens, shrink
 
 LLAMA = {
     "model_type": "llama",

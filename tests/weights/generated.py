@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.reading.read import read_spec
 from scaffold.source.locate import find
-from scaffold.spec.read import read_spec
 from scaffold.weights import WeightMap
-from scaffold.weights.of_checkpoint import weight_map_of
 from tests.lab.checkpoints import checkpoint
 from tests.lab.engine import engine
 from tests.models.build import write_checkpoint

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scaffold.mapping.disk import Disk
 from scaffold.source.conversions import Conversion, conversions, on_disk
 from scaffold.source.errors import NotUnderstood
 from scaffold.spec.facts import ExpertsSpec, RouterSpec, Value
 from scaffold.weights import Rule, Scope
-from scaffold.weights.disk import Disk
 
 COUNT, SIZE, HIDDEN = 4, 6, 10
 TARGETS = ("moe.experts.routed_experts.w13_weight", "moe.experts.routed_experts.w2_weight")

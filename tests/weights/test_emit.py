@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from scaffold.mapping.derive import runs
 from scaffold.source.errors import NotUnderstood
 from scaffold.weights import Heads, Rule, Scope, WeightMap
-from scaffold.weights.derive import runs
 from scaffold.weights.emit import Loading, loading
 
 MapName = Callable[[str], "tuple[str, Any] | None"]

@@ -11,11 +11,11 @@ from random import Random
 import pytest
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.reading.read import read_spec
 from scaffold.source.locate import find
-from scaffold.spec.read import read_spec
 from scaffold.testing.mutations import MUTATIONS, Mutation
 from scaffold.weights import WeightMap, prove
-from scaffold.weights.of_checkpoint import weight_map_of
 from tests.bench.coverage.rows import make_rows, rows
 from tests.lab.engine import engine
 

@@ -18,7 +18,7 @@ from scaffold.checkpoint.files import regular_file, unreadable
 from scaffold.checkpoint.headers import Span, read_shard
 from scaffold.checkpoint.verify.scan import BLOCK, Finding, Scan
 from scaffold.checkpoint.verify.sums import Expected, expected_sums
-from scaffold.errors import CheckpointError
+from scaffold.common.errors import CheckpointError
 
 MAX_WORKERS = 8
 """More readers do not make a disk faster; each holds two blocks."""

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import yaml
 
+from scaffold_validators.engine import probe
 from tests.bench.coverage.environment import environment
 from tests.bench.coverage.measure import FOLDER, Result, measure
 from tests.bench.coverage.report import cells, document, summary
 from tests.bench.coverage.rows import HERE, choose, make_rows
 from tests.bench.coverage.server import Server
 from tests.lab.engine import engine
-from validators.engine import probe
 
 PAGE = Path("docs/coverage.md")
 

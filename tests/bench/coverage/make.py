@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "validators" / "twin"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "validators" / "scaffold_validators" / "twin"))
 
 from randomise import randomise
 

@@ -19,7 +19,7 @@ from tests.lab.engine import engine
 
 HERE = Path(__file__).parent
 MAKER = HERE / "make.py"
-FILL = HERE.parents[2] / "validators" / "twin" / "randomise.py"
+FILL = HERE.parents[2] / "validators" / "scaffold_validators" / "twin" / "randomise.py"
 PROMPT_TOKENS = 40
 COMMON = {
     "vocab_size": 512,

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from scaffold_validators.engine import clean_environment
 from tests.bench.coverage.environment import Environment
-from validators.engine import clean_environment
 
 SERVE = Path(__file__).parent / "serve.py"
 

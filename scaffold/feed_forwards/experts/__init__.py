@@ -1,0 +1,1 @@
+"""Routed experts, with shared ones beside them."""

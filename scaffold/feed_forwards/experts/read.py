@@ -1,0 +1,295 @@
+"""Reads a block of routed experts: the router, the experts, and the shared experts beside them.
+
+How a source gathers the tokens of each expert does not matter: the outputs of all experts for all tokens are
+computed from their weights, and the weights with which they add up to the block's output are solved for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Found, identify
+from scaffold.feed_forwards.mlp import read as feed_forward
+from scaffold.feed_forwards.mlp.read import activation_order, activation_value
+from scaffold.probing.blocks import Block, definition, name_in
+from scaffold.probing.probe import NUM_TOKENS, Probe
+from scaffold.probing.projections import input_of, linears, output_of
+from scaffold.probing.values import size_value
+from scaffold.source import torch_ops
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.layers import ACTIVATIONS, Linear
+from scaffold.source.objects import Event, Module
+from scaffold.source.tensors import Array, Tensor
+from scaffold.spec.facts import ExpertsSpec, MlpSpec, RouterSpec, Value
+
+SOLVED = 1e-7
+"""Relative error of a solution of the weights: sources round by epsilons such as 1e-20 only."""
+
+
+Gated = Callable[[Array, Array], Array]
+"""From gate and up to what goes into down."""
+SWIGLU_OAI = "swigluoai"
+SWIGLU_OAI_KEYS = ("swiglu_alpha", "swiglu_limit")
+
+
+def swiglu_oai(alpha: float, limit: float) -> Gated:
+    """Return GPT-OSS's activation (vllm/model_executor/layers/activation.py, ``SwigluOAIAndMul``)."""
+
+    def gated(gate: Array, up: Array) -> Array:
+        gate, up = np.minimum(gate, limit), np.clip(up, -limit, limit)
+        return np.asarray((up + 1) * gate * torch_ops.sigmoid(alpha * gate))
+
+    return gated
+
+
+def _activations(probe: Probe) -> Iterator[tuple[Value, tuple[Value, ...], Gated]]:
+    """Yield activations that experts may have, with their numbers; those that the config names first."""
+    for name in activation_order(probe):
+
+        def gated(gate: Array, up: Array, act: Any = ACTIVATIONS[name]) -> Array:
+            return np.asarray(act(Tensor(gate)).a * up)
+
+        yield activation_value(probe, name), (), gated
+    small = probe.small.attributes
+    if all(isinstance(small.get(key), float) for key in SWIGLU_OAI_KEYS):
+        numbers = tuple(Value(probe.completed[key], key) for key in SWIGLU_OAI_KEYS)
+        yield Value(SWIGLU_OAI), numbers, swiglu_oai(*(float(small[key]) for key in SWIGLU_OAI_KEYS))
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """The experts' weights ``[experts, inner, hidden]`` and ``[experts, hidden, inner]``, and their names."""
+
+    gate: Array
+    up: Array
+    down: Array
+    path: str
+    up_name: str
+    down_name: str
+    transposed: bool
+    alternating: bool = False
+    biases: tuple[Array, Array, Array] | None = None
+    """Of gate, up ``[experts, inner]`` and down ``[experts, hidden]``."""
+
+    @property
+    def is_listed(self) -> bool:
+        """Return whether each expert is a module of its own."""
+        return "{expert}" in self.up_name
+
+    def outputs(self, x: Array, gated: Gated) -> Array:
+        """Return what each expert makes of each token: ``[experts, tokens, hidden]``."""
+        gate, up = (np.einsum("th,eih->eti", x, weight) for weight in (self.gate, self.up))
+        if self.biases is not None:
+            gate, up = gate + self.biases[0][:, None], up + self.biases[1][:, None]
+        out = np.einsum("eti,ehi->eth", gated(gate, up), self.down)
+        return np.asarray(out if self.biases is None else out + self.biases[2][:, None])
+
+
+def is_experts(event: Event) -> bool:
+    """Return whether a block holds expert weights."""
+    return event.module is not None and next(_stacks(event.module), None) is not None
+
+
+def read(probe: Probe, event: Event, name: str, given: Array | None = None) -> Block[ExpertsSpec]:
+    """Read the block whose call is ``event``.
+
+    Args:
+        probe: the probe.
+        event: the call.
+        name: the block's path in its layer.
+        given: what the block computes, ``[tokens, hidden]``, if it is not the call's result.
+
+    Raises:
+        NotUnderstood: part of it is of no known form.
+    """
+    assert event.module is not None
+    x = event.tensors()[0].a.reshape(NUM_TOKENS, -1)
+    given = event.result().a.reshape(NUM_TOKENS, -1) if given is None else given
+    shared, shared_gate, rest = _without_shared(probe, event, x, given)
+    for stack in _stacks(event.module):
+        for activation, limits, gated in _activations(probe):
+            outputs = stack.outputs(x, gated)
+            for routed in rest:
+                dense = _solve(outputs, routed)
+                if dense is None:
+                    continue
+                router = _router(probe, event, x, dense)
+                spec = ExpertsSpec(
+                    name=name,
+                    experts_name=stack.path,
+                    up_name=stack.up_name,
+                    down_name=stack.down_name,
+                    transposed=stack.transposed,
+                    num_experts=size_value(probe, "num_experts", len(stack.up)),
+                    intermediate_size=size_value(probe, "moe_intermediate_size", stack.up.shape[1]),
+                    activation=activation,
+                    bias=stack.biases is not None,
+                    alternating=stack.alternating,
+                    limits=limits,
+                    router=router,
+                    shared=shared,
+                    shared_gate=shared_gate,
+                    source=definition(event),
+                )
+                return Block(spec, x, given)
+    raise NotUnderstood("routed experts whose outputs are not weighted sums of down(act(gate) * up)", definition(event))
+
+
+def _solve(outputs: Array, routed: Array) -> Array | None:
+    """Return the weights ``[tokens, experts]`` with which experts' outputs add up to ``routed``, or None."""
+    experts, tokens, hidden = outputs.shape
+    if hidden < experts:
+        return None
+    dense = np.zeros((tokens, experts))
+    for token in range(tokens):
+        matrix = outputs[:, token].T
+        solution = np.linalg.lstsq(matrix, routed[token], rcond=None)[0]
+        error = np.max(np.abs(matrix @ solution - routed[token]))
+        if error > SOLVED * np.max(np.abs(routed[token]), initial=1e-300):
+            return None
+        dense[token] = solution
+    dense[np.abs(dense) < 1e-9 * np.max(np.abs(dense))] = 0
+    return dense
+
+
+def _stacks(module: Module) -> Iterator[_Stack]:
+    """Yield the ways in which a block's weights can be those of experts."""
+    for path, holder in module.modules():
+        stacked = {n: v for n, v in holder.attributes.items() if isinstance(v, Tensor) and v.ndim == 3}
+        if len(stacked) == 2:
+            yield from _two(path, stacked, holder)
+        items = [child for name, child in holder.children() if name.isdigit()]
+        if len(items) > 1:
+            yield from _listed(path, items)
+    singles = [
+        (path, name, value)
+        for path, holder in module.modules()
+        for name, value in holder.attributes.items()
+        if isinstance(value, Tensor) and value.ndim == 3
+    ]
+    if len(singles) == 2 and singles[0][0] != singles[1][0]:
+        names = {f"{path}.{name}": value for path, name, value in singles}
+        yield from _two("", names, None)
+
+
+def _two(path: str, stacked: dict[str, Tensor], holder: Module | None) -> Iterator[_Stack]:
+    (up_name, up), (down_name, down) = stacked.items()
+    if up.shape[0] != down.shape[0]:
+        return
+    for transposed in (False, True):
+        first = np.swapaxes(up.a, 1, 2) if transposed else up.a
+        second = np.swapaxes(down.a, 1, 2) if transposed else down.a
+        if first.shape[1] == 2 * second.shape[2] and first.shape[2] == second.shape[1]:
+            biases = [holder.attributes.get(f"{name}_bias") if holder else None for name in (up_name, down_name)]
+            for alternating in (False, True):
+                gate, upper = _halves(first, alternating)
+                both = None
+                if isinstance(biases[0], Tensor) and isinstance(biases[1], Tensor):
+                    both = (*_halves(biases[0].a, alternating), biases[1].a)
+                yield _Stack(gate, upper, second, path, up_name, down_name, transposed, alternating, both)
+
+
+def _halves(array: Array, alternating: bool) -> tuple[Array, Array]:
+    """Return gate and up of ``[experts, 2 inner, …]``."""
+    if alternating:
+        return array[:, 0::2], array[:, 1::2]
+    gate, up = np.split(array, 2, axis=1)
+    return gate, up
+
+
+def _listed(path: str, items: list[Module]) -> Iterator[_Stack]:
+    """Yield experts that are modules of a list, with three linear layers each: two of one shape are gate and up."""
+    weights = [{n: c.attributes["weight"].a for n, c in item.children() if isinstance(c, Linear)} for item in items]
+    names = list(weights[0])
+    if len(names) != 3 or any(list(w) != names for w in weights):
+        return
+    stacked = {n: np.stack([w[n] for w in weights]) for n in names}
+    for down in names:
+        gate, up = [n for n in names if n != down]
+        if stacked[gate].shape == stacked[up].shape == np.swapaxes(stacked[down], 1, 2).shape:
+            for first, second in ((gate, up), (up, gate)):
+                joined = f"{{expert}}.{first}.weight,{{expert}}.{second}.weight"
+                yield _Stack(
+                    stacked[first], stacked[second], stacked[down], path, joined, f"{{expert}}.{down}.weight", False
+                )
+
+
+def _router(probe: Probe, event: Event, x: Array, dense: Array) -> RouterSpec:
+    assert event.module is not None
+    num_experts = dense.shape[1]
+    for path, module in event.module.modules():
+        for weight_name, weight in module.attributes.items():
+            if not isinstance(weight, Tensor) or weight.shape != (num_experts, x.shape[1]):
+                continue
+            bias = module.attributes.get("bias")
+            for has_bias in (True, False) if isinstance(bias, Tensor) and bias.shape == (num_experts,) else (False,):
+                logits = x @ weight.a.T + (bias.a if isinstance(bias, Tensor) and has_bias else 0.0)
+                for correction_name, correction in _corrections(
+                    event.module, num_experts, module if has_bias else None
+                ):
+                    found = identify(probe, logits, correction, dense)
+                    if found is not None:
+                        return _router_spec(probe, event, path, weight_name, has_bias, correction_name, found)
+    raise NotUnderstood("a router of no known form", definition(event))
+
+
+def _corrections(block: Module, num_experts: int, gate: Module | None) -> Iterator[tuple[str | None, Array | None]]:
+    """Yield what may correct the choice: vectors with one number per expert but the bias of ``gate``, or nothing."""
+    for path, module in block.modules():
+        for name, value in module.attributes.items():
+            is_vector = isinstance(value, Tensor) and value.a.size == num_experts and value.role
+            if is_vector and not (module is gate and name == "bias"):
+                yield (f"{path}.{name}" if path else name), value.a.reshape(num_experts)
+    yield None, None
+
+
+def _router_spec(
+    probe: Probe, event: Event, path: str, weight: str, bias: bool, correction: str | None, found: Found
+) -> RouterSpec:
+    return RouterSpec(
+        name=path,
+        weight_name=weight,
+        scoring=found.routing.scoring,
+        correction_bias=correction,
+        num_groups=found.num_groups,
+        topk_group=found.topk_group,
+        top_k=_top_k(probe, event, found),
+        renormalize=found.renormalize,
+        scaling=found.scaling,
+        bias=bias,
+        source=definition(event),
+    )
+
+
+def _top_k(probe: Probe, event: Event, found: Found) -> Value:
+    if found.routing.scoring == SPARSE_MIXER:
+        return Value(found.routing.top_k)  # that router chooses two, whatever the config says
+    return size_value(probe, "top_k", found.routing.top_k, definition(event))
+
+
+Rest = list[Array]
+
+
+def _without_shared(probe: Probe, event: Event, x: Array, given: Array) -> tuple[MlpSpec | None, str | None, Rest]:
+    """Return the shared experts, their gate, and what the routed experts may have given."""
+    assert event.module is not None
+    lists = {stack.path for stack in _stacks(event.module) if stack.is_listed}
+    for child in event.inside:
+        if child.module is None or child.module.cls is None or is_experts(child) or not linears(child):
+            continue
+        if len(linears(child)) < 2 or name_in(event, child).rpartition(".")[0] in lists:
+            continue  # one of a list of experts, each of which may have been given all tokens
+        try:
+            block = feed_forward.read(probe, child, name_in(event, child), "shared_expert_intermediate_size")
+        except NotUnderstood:
+            continue
+        gates = [e for e in linears(event) if output_of(e).shape == (NUM_TOKENS, 1) and np.allclose(input_of(e), x)]
+        if gates:
+            factor = torch_ops.sigmoid(output_of(gates[0]))
+            return block.spec, name_in(event, gates[0]), [given - factor * block.given]
+        return block.spec, None, [given - block.given]
+    return None, None, [given]

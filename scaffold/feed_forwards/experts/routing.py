@@ -1,0 +1,135 @@
+"""How tokens choose experts: the canonical routers, as one computation with options.
+
+This is what vLLM's ``grouped_topk`` and ``fused_topk`` compute
+(vllm/model_executor/layers/fused_moe/router/): scores by a scoring function; a correction bias that only
+chooses; groups, the best of which may be chosen from; weights from the scores, renormalised or not, scaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from scaffold.probing.numbers import explain
+from scaffold.probing.probe import Probe
+from scaffold.source import torch_ops
+from scaffold.source.tensors import Array
+from scaffold.spec.facts import Value
+
+Scoring = Callable[[Array], Array]
+
+SCORINGS: dict[str, Scoring] = {
+    "sigmoid": torch_ops.sigmoid,
+    "softmax": torch_ops.softmax,
+}
+SPARSE_MIXER = "sparse_mixer"
+JITTER = 0.01
+"""What vLLM's ``phimoe_routing_function`` has as a constant (vllm/model_executor/models/phimoe.py)."""
+RENORMALIZE_KEYS = ("norm_topk_prob", "moe_renormalize", "normalize_expert_weights", "route_norm")
+ROUNDING = 1e-6
+"""Sources add an epsilon such as 1e-20 to a sum before they divide by it; that much may differ."""
+
+
+@dataclass(frozen=True)
+class Routing:
+    """A choice of options. ``num_groups`` 1 means no groups."""
+
+    scoring: str
+    num_groups: int
+    topk_group: int
+    top_k: int
+    renormalize: bool
+
+    def weights(self, logits: Array, correction: Array | None) -> Array:
+        """Return the weight of each expert for each token, 0 where it was not chosen: ``[tokens, experts]``."""
+        if self.scoring == SPARSE_MIXER:
+            return sparse_mixer(logits)
+        scores = SCORINGS[self.scoring](logits)
+        choice = scores if correction is None else scores + correction
+        if self.num_groups > 1:
+            choice = np.where(self._group_mask(choice, correction is not None), choice, -np.inf)
+        chosen = np.argsort(-choice, axis=-1, kind="stable")[:, : self.top_k]
+        picked = np.take_along_axis(scores, chosen, axis=-1)
+        if self.renormalize:
+            picked = picked / picked.sum(-1, keepdims=True)
+        weights = np.zeros_like(scores)
+        np.put_along_axis(weights, chosen, picked, axis=-1)
+        return weights
+
+    def _group_mask(self, choice: Array, corrected: bool) -> Array:
+        tokens, experts = choice.shape
+        grouped = choice.reshape(tokens, self.num_groups, -1)
+        best = np.sort(grouped, axis=-1)[..., -2:].sum(-1) if corrected else grouped.max(-1)
+        chosen = np.argsort(-best, axis=-1, kind="stable")[:, : self.topk_group]
+        mask = np.zeros_like(best, dtype=bool)
+        np.put_along_axis(mask, chosen, True, axis=-1)
+        return np.repeat(mask, experts // self.num_groups, axis=-1)
+
+
+def sparse_mixer(logits: Array) -> Array:
+    """Return the weights of PhiMoE's router: two experts, each weighted among those close to the best one left.
+
+    Source: vllm/model_executor/models/phimoe.py, ``sparsemixer``.
+    """
+    weights = np.zeros_like(logits)
+    left = logits.copy()
+    for _ in range(2):
+        best = left.max(axis=-1, keepdims=True)
+        factor = np.maximum(np.abs(logits), best)
+        near = np.where((best - logits) / factor > 2 * JITTER, -np.inf, left)
+        chosen = left.argmax(axis=-1)[:, None]
+        np.put_along_axis(weights, chosen, np.take_along_axis(torch_ops.softmax(near), chosen, axis=-1), axis=-1)
+        np.put_along_axis(left, chosen, -np.inf, axis=-1)
+    return weights
+
+
+@dataclass(frozen=True)
+class Found:
+    """The options of a router, with their config keys."""
+
+    routing: Routing
+    renormalize: Value
+    scaling: Value
+    num_groups: Value | None
+    topk_group: Value | None
+
+
+def identify(probe: Probe, logits: Array, correction: Array | None, dense: Array) -> Found | None:
+    """Return the options with which logits give the weights ``dense`` ``[tokens, experts]``, or None."""
+    counts = (np.abs(dense) > 1e-12).sum(axis=1)
+    if counts.min() != counts.max():
+        return None
+    scorings = (*SCORINGS, SPARSE_MIXER) if counts[0] == 2 and correction is None else tuple(SCORINGS)
+    for scoring, renormalize, groups in product(scorings, (True, False), _groups(probe)):
+        if scoring == SPARSE_MIXER and (renormalize or groups[2] is not None):
+            continue
+        routing = Routing(scoring, groups[0], groups[1], int(counts[0]), renormalize)
+        computed = routing.weights(logits, correction)
+        if not np.array_equal(computed > 0, dense > 1e-12):
+            continue
+        factor = float(dense.sum() / computed.sum())
+        if not np.allclose(computed * factor, dense, rtol=ROUNDING, atol=ROUNDING * dense.max()):
+            continue
+        scaling = explain(probe, round(factor, 12) if abs(factor - 1) < ROUNDING else factor)
+        if abs(factor - 1) < ROUNDING:
+            scaling = Value(1.0)
+        if scaling is not None:
+            return Found(routing, _switch(probe, renormalize), scaling, groups[2], groups[3])
+    return None
+
+
+def _groups(probe: Probe) -> Iterator[tuple[int, int, Value | None, Value | None]]:
+    groups, topk_group = probe.key("num_groups"), probe.key("topk_group")
+    if groups and topk_group and int(probe.small.attributes[groups]) > 1:
+        small = probe.small.attributes
+        values = Value(probe.completed[groups], groups), Value(probe.completed[topk_group], topk_group)
+        yield int(small[groups]), int(small[topk_group]), *values
+    yield 1, 1, None, None
+
+
+def _switch(probe: Probe, renormalize: bool) -> Value:
+    key = next((k for k in RENORMALIZE_KEYS if isinstance(probe.completed.get(k), bool)), None)
+    return Value(renormalize, key if key and probe.completed[key] == renormalize else None)

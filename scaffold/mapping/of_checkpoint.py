@@ -1,0 +1,31 @@
+"""The weight rules of a checkpoint: from its model's spec, and from what its files are named."""
+
+from __future__ import annotations
+
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.mapping.derive import derive
+from scaffold.mapping.disk import disk_of
+from scaffold.source.locate import ModelingSource
+from scaffold.spec.facts import DecoderSpec
+from scaffold.weights.quantisation import quantisation_of
+from scaffold.weights.rules import WeightMap
+
+
+def weight_map_of(
+    spec: DecoderSpec, checkpoint: Checkpoint, source: ModelingSource | None, fused_latents: bool = False
+) -> WeightMap:
+    """Return the rules of a checkpoint.
+
+    Args:
+        spec: its decoder.
+        checkpoint: its config and headers.
+        source: the modeling source: transformers saves some parameters in another form than its modules hold.
+        fused_latents: see `derive`.
+
+    Raises:
+        NotUnderstood: its experts lie in a way that there is no rule for.
+        CheckpointError: it is quantised in a way that is not known.
+    """
+    shapes = {name: header.shape for name, header in checkpoint.tensors.items()}
+    quantisation = quantisation_of(checkpoint.config, checkpoint.tensors)
+    return derive(spec, checkpoint.tensors, quantisation, disk_of(shapes, checkpoint.model_type, source), fused_latents)

@@ -1,0 +1,1 @@
+"""Kinds of sequence mixers: how tokens of a sequence see each other."""

@@ -1,0 +1,248 @@
+"""Reads a block of grouped-query attention: its projections, norms on q and k, rotation, scale, mask and output."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from scaffold.probing import norms, rotations, slopes
+from scaffold.probing.attention_core import Core, find
+from scaffold.probing.blocks import Block, definition, name_in
+from scaffold.probing.heads import Path, Tracer
+from scaffold.probing.numbers import explain
+from scaffold.probing.numeric import same
+from scaffold.probing.probe import NUM_TOKENS, Probe
+from scaffold.probing.projections import input_of, is_plain, output_of, packing, select
+from scaffold.probing.values import bias_value, size_value
+from scaffold.source import torch_ops
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.layers import Conv1D
+from scaffold.source.objects import Event
+from scaffold.source.tensors import Array, Tensor
+from scaffold.spec.facts import AttentionSpec, GateSpec, NormSpec, ProjectionSpec, QkNormSpec, RopeSpec, Value
+
+USUAL_CAPS = (50.0, 30.0)
+
+
+def caps(probe: Probe) -> tuple[float, ...]:
+    """Return the numbers that may be a soft cap on scores."""
+    stated = [v for k, v in probe.small.attributes.items() if "cap" in k and isinstance(v, (int, float)) and v]
+    return (*map(float, stated), *USUAL_CAPS)
+
+
+def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
+    """Read the attention block whose call is ``event``.
+
+    Raises:
+        NotUnderstood: part of it is of no known form.
+    """
+    core = find(event, caps(probe))
+    tracer = Tracer(probe, event)
+    core = _with_scale_on_q(core, tracer)
+    q, k = _traced(tracer, core.q, "q", event), _traced(tracer, core.k, "k", event)
+    v, value_scale = _value(probe, tracer, core.v, event)
+    x = input_of(q.selection.linear)
+    for part in (k.selection.linear, v.selection.linear):
+        if not same(input_of(part), x):
+            raise NotUnderstood("projections of q, k and v with different inputs", event.where)
+    if q.turn is not k.turn:
+        raise NotUnderstood("a rotation of q that differs from the one of k", event.where)
+    if k.scale is not None:
+        raise NotUnderstood("a factor on k that depends on the position", event.where)
+    heads, head_dim, v_head_dim = len(core.q), core.q.shape[2], core.v.shape[2]
+    head_dim_value = size_value(probe, "head_dim", head_dim, event.where)
+    core = _with_late_sinks(core, tracer)
+    o_event, output_norm, gate = _output(probe, event, core, tracer)
+    spec = AttentionSpec(
+        name=name,
+        projection=_projection(event, (q, k, v)),
+        o_name=name_in(event, o_event),
+        o_transposed=isinstance(o_event.module, Conv1D),
+        num_heads=size_value(probe, "num_heads", heads, event.where),
+        num_kv_heads=size_value(probe, "num_kv_heads", len(core.k), event.where),
+        head_dim=head_dim_value,
+        v_head_dim=head_dim_value if v_head_dim == head_dim else size_value(probe, "v_head_dim", v_head_dim),
+        scale=scale_value(probe, core.scale, head_dim, event),
+        qkv_bias=bias_value(probe, [p.selection.linear for p in (q, k, v)]),
+        o_bias=bias_value(probe, [o_event]),
+        rope=_rope(probe, q, head_dim, head_dim_value),
+        qk_norm=_qk_norm(probe, event, q, k),
+        window=window(probe, core),
+        soft_cap=None if core.soft_cap is None else explain(probe, core.soft_cap),
+        sinks=_sinks(event, core),
+        slopes=_slopes(core),
+        position_scale=None if q.scale is None else (q.scale[0].name, q.scale[1]),
+        output_norm=output_norm,
+        gate=gate,
+        value_scale=value_scale,
+        clip=tracer.clip,
+        source=definition(event),
+    )
+    return Block(spec, x, output_of(o_event))
+
+
+def _with_scale_on_q(core: Core, tracer: Tracer) -> Core:
+    """Move the usual scale from q to the scores, where sources multiply q by it before the product."""
+    usual = core.q.shape[2] ** -0.5
+    if abs(core.scale - 1) < 1e-9 and tracer.trace(core.q) is None and tracer.trace(core.q / usual) is not None:
+        return replace(core, q=core.q / usual, scale=usual)
+    return core
+
+
+def _with_late_sinks(core: Core, tracer: Tracer) -> Core:
+    """Find sinks that come behind the softmax: the output times ``sigmoid(normalizer - sink)`` is the same."""
+    if core.slopes is not None or core.soft_cap is not None or core.sinks is not None:
+        return core
+    flat = np.swapaxes(core.out, 0, 1).reshape(NUM_TOKENS, -1)
+    for linear in tracer.linears:
+        given = input_of(linear)
+        if given.shape != flat.shape or same(given, flat):
+            continue
+        factor = (given / flat).reshape(NUM_TOKENS, len(core.q), -1)
+        if np.allclose(factor, factor[..., :1], rtol=1e-7) and np.all((factor > 0) & (factor < 1)):
+            sinks = core.normalizer() - np.log(factor[..., 0] / (1 - factor[..., 0])).T
+            if np.allclose(sinks, sinks[:, :1], rtol=1e-6, atol=1e-6):
+                out = np.swapaxes(given.reshape(NUM_TOKENS, len(core.q), -1), 0, 1)
+                return replace(core, sinks=np.asarray(sinks[:, 0]), out=out)
+    return core
+
+
+def _traced(tracer: Tracer, heads: Array, what: str, block: Event) -> Path:
+    found = tracer.trace(heads)
+    if found is None:
+        raise NotUnderstood(f"what happens to {what} between projection and attention", definition(block))
+    return found
+
+
+def _value(probe: Probe, tracer: Tracer, heads: Array, block: Event) -> tuple[Path, Value | None]:
+    selection = tracer.select(heads)
+    if selection is not None:
+        return Path(selection), None
+    for key, number in probe.small.attributes.items():
+        if isinstance(number, float) and number and "value" in key:
+            selection = select(heads / number, tracer.linears)
+            if selection is not None:
+                return Path(selection), Value(probe.completed[key], key)
+    raise NotUnderstood("what happens to v between projection and attention", definition(block))
+
+
+def _projection(event: Event, paths: tuple[Path, ...]) -> ProjectionSpec:
+    selections = [path.selection for path in paths]
+    modules = [s.linear for s in selections]
+    transposed = {isinstance(m.module, Conv1D) for m in modules}
+    if len(transposed) != 1:
+        raise NotUnderstood("projections of q, k and v of different kinds", event.where)
+    if len({id(m.module) for m in modules}) == 3 and all(map(is_plain, selections)):
+        return ProjectionSpec(tuple(name_in(event, m) for m in modules), transposed=transposed.pop())
+    if len({id(m.module) for m in modules}) == 1:
+        found = packing([s.columns for s in selections], output_of(modules[0]).shape[1])
+        if found is not None:
+            name = (name_in(event, modules[0]),)
+            heads, kv_heads = len(selections[0].columns), len(selections[1].columns)
+            words = {kv_heads: "num_kv_heads", heads: "num_heads"}
+            groups = words.get(found.groups, found.groups) if found.groups > 1 else 1
+            return ProjectionSpec(name, groups, transposed.pop(), found.order)
+    raise NotUnderstood("a layout of q, k and v in their projections", definition(event))
+
+
+def _rope(probe: Probe, path: Path, head_dim: int, real: Value) -> RopeSpec | None:
+    return None if path.turn is None else rotations.rope_spec(probe, path.turn, head_dim, int(real.value))
+
+
+def _qk_norm(probe: Probe, event: Event, q: Path, k: Path) -> QkNormSpec | None:
+    if q.norm is None and k.norm is None:
+        return None
+    if q.norm is None or k.norm is None:
+        raise NotUnderstood("a norm on only one of q and k", event.where)
+    form = norms.identify(probe, q.norm)
+    shape = (q.per_head, q.norm_is_first)
+    if norms.identify(probe, k.norm) != form or shape != (k.per_head, k.norm_is_first):
+        raise NotUnderstood("norms of q and k that differ", event.where)
+    before = q.norm_is_first or q.turn is None
+    names = (name_in(event, q.norm), name_in(event, k.norm))
+    return QkNormSpec(*names, form, q.per_head, before_rope=before)
+
+
+def scale_value(probe: Probe, scale: float, head_dim: int, event: Event) -> Value:
+    """Return the softmax scale as an expression.
+
+    Raises:
+        NotUnderstood: it is none of the config's numbers.
+    """
+    if abs(scale * head_dim**0.5 - 1) < 1e-9:
+        return Value(0.0, None, "self.head_dim**-0.5")
+    found = explain(probe, scale)
+    if found is None:
+        raise NotUnderstood(f"a softmax scale of {scale:g} in a probe with heads of {head_dim}", definition(event))
+    return found
+
+
+def window(probe: Probe, core: Core) -> Value | None:
+    """Return how many positions a token sees, None for all before it.
+
+    Raises:
+        NotUnderstood: the mask is neither causal nor a sliding window.
+    """
+    index = np.arange(NUM_TOKENS)
+    distance = index[:, None] - index[None, :]
+    if np.array_equal(core.visible, distance >= 0):
+        return None
+    size = int(core.visible.sum(axis=1).max())
+    if np.array_equal(core.visible, (distance >= 0) & (distance < size)):
+        return size_value(probe, "sliding_window", size, core.where)
+    raise NotUnderstood("a mask that is neither causal nor a sliding window", core.where)
+
+
+def _sinks(event: Event, core: Core) -> str | None:
+    if core.sinks is None:
+        return None
+    assert event.module is not None
+    for name, value in event.module.attributes.items():
+        is_parameter = isinstance(value, Tensor) and bool(value.role) and value.shape == core.sinks.shape
+        if is_parameter and np.allclose(value.a, core.sinks, rtol=1e-6, atol=1e-6):
+            return name
+    raise NotUnderstood("an extra score that is no parameter of the block", definition(event))
+
+
+def _slopes(core: Core) -> str | None:
+    if core.slopes is None:
+        return None
+    found = slopes.identify(core.slopes)
+    if found is None or (abs(found[1] - 1) > 1e-6 and abs(found[1] / core.scale - 1) > 1e-6):
+        raise NotUnderstood("a bias on attention scores that is not ALiBi's", core.where)
+    return found[0] if abs(found[1] - 1) <= 1e-6 else f"{found[0]} scaled"
+
+
+Output = tuple[Event, "tuple[str, NormSpec] | None", "GateSpec | None"]
+
+
+def _output(probe: Probe, event: Event, core: Core, tracer: Tracer) -> Output:
+    flat = np.swapaxes(core.out, 0, 1).reshape(NUM_TOKENS, -1)
+    after = [e for e in tracer.linears if input_of(e).shape == flat.shape]
+    for linear in after:
+        if same(input_of(linear), flat):
+            return linear, None, None
+    for norm in tracer.norms:
+        if norm.result().a.size == flat.size and same(norm.tensors()[0].a.reshape(flat.shape), flat):
+            for linear in after:
+                if same(input_of(linear), norm.result().a.reshape(flat.shape)):
+                    return linear, (name_in(event, norm), norms.identify(probe, norm)), None
+    for linear in after:
+        gate = _gate(probe, event, input_of(linear), flat, core, tracer)
+        if gate is not None:
+            return linear, None, gate
+    raise NotUnderstood("what happens between the attention and its output projection", definition(event))
+
+
+def _gate(probe: Probe, event: Event, given: Array, flat: Array, core: Core, tracer: Tracer) -> GateSpec | None:
+    heads, size = core.out.shape[0], core.out.shape[2]
+    for linear in tracer.linears:
+        out = output_of(linear)
+        for per_head in (True, False):
+            if out.shape[1] != (heads if per_head else heads * size):
+                continue
+            factor = torch_ops.sigmoid(np.repeat(out, size, axis=1) if per_head else out)
+            if same(flat * factor, given):
+                return GateSpec(name_in(event, linear), per_head, bias_value(probe, [linear]))
+    return None

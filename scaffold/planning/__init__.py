@@ -1,0 +1,1 @@
+"""From a request to one change set; nothing is written."""

@@ -1,0 +1,1 @@
+"""What a probe of the modeling source shows: forms of norms, rotations and projections, and the keys behind numbers."""

@@ -1,0 +1,241 @@
+"""Finds the softmax attention inside of a block's call, whatever function it is written in.
+
+The mark of attention is a softmax over scores ``[heads, tokens, tokens]``. From there one looks back to the
+product of q and k, and ahead to the product with v; what lies between is fitted to the forms that vLLM's
+``Attention`` computes: a scale, a soft cap, ALiBi slopes, sinks, a mask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scaffold.probing.numeric import TOLERANCE, same
+from scaffold.probing.probe import NUM_TOKENS
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.objects import Event
+from scaffold.source.operations import Operation
+from scaffold.source.tensors import Array, Tensor
+
+HIDDEN_SCORE = -1e4
+"""Masks add some -1e30, -1e9 or the smallest number of a dtype; no score of a probe comes near."""
+PRODUCTS = ("matmul", "bmm", "baddbmm", "einsum")
+FUSED = "scaled_dot_product_attention"
+NO_SOFTMAX = "no softmax attention"
+
+
+@dataclass(frozen=True)
+class Core:
+    """What the attention took and gave.
+
+    Attributes:
+        q: ``[heads, tokens, head_dim]``.
+        k: ``[kv_heads, tokens, head_dim]``.
+        v: ``[kv_heads, tokens, v_head_dim]``.
+        out: ``[heads, tokens, v_head_dim]``.
+        scale: by which the product of q and k is multiplied.
+        soft_cap: ``cap * tanh(score / cap)``.
+        slopes: ALiBi, one per head.
+        sinks: one score per head that takes its share of the softmax.
+        visible: ``[tokens, tokens]``.
+    """
+
+    q: Array
+    k: Array
+    v: Array
+    out: Array
+    scale: float
+    soft_cap: float | None
+    slopes: Array | None
+    sinks: Array | None
+    visible: Array
+    where: str
+
+    def normalizer(self) -> Array:
+        """Return the logarithm of the sum of exponentials of each token's scores, ``[heads, tokens]``."""
+        group = len(self.q) // len(self.k)
+        scores = self.scale * self.q @ np.swapaxes(np.repeat(self.k, group, axis=0), 1, 2)
+        return np.asarray(np.log(np.where(self.visible, np.exp(scores), 0.0).sum(axis=-1)))
+
+
+def holds_attention(event: Event) -> bool:
+    """Return whether there is softmax attention in a call."""
+    return any(_is_softmax(op) or op.name == FUSED for op in event.all_operations())
+
+
+def find(event: Event, caps: tuple[float, ...]) -> Core:
+    """Return the attention in a block's call.
+
+    Args:
+        event: the call.
+        caps: numbers of the config that may be a soft cap.
+
+    Raises:
+        NotUnderstood: there is none, more than one, or it is more than vLLM's ``Attention`` computes.
+    """
+    operations = list(event.all_operations())
+    softmaxes = [i for i, op in enumerate(operations) if _is_softmax(op)]
+    if len(softmaxes) != 1:
+        raise NotUnderstood(f"{len(softmaxes) or 'no'} softmax attention in one block", event.where)
+    at = softmaxes[0]
+    scores, weights = _array(operations[at].args[0]), _array(operations[at].output)
+    q, k = _query_and_key(operations[:at], event)
+    heads = q.shape[0]
+    scores, weights = _heads(scores, heads, event), _heads(weights, heads, event)
+    values, out, used = _value_and_output(operations[at:], weights, event)
+    extra = scores[..., NUM_TOKENS:]
+    scores = scores[..., :NUM_TOKENS]
+    if not same(used, weights[..., :NUM_TOKENS]):
+        raise NotUnderstood("attention weights that are changed before they are used", operations[at].where)
+    visible = scores.max(axis=0) > HIDDEN_SCORE
+    if not np.array_equal(np.broadcast_to(visible, scores.shape), scores > HIDDEN_SCORE):
+        raise NotUnderstood("a mask that differs from head to head", operations[at].where)
+    raw = q @ np.swapaxes(k, 1, 2)
+    scale, cap, slopes, shift = _relation(raw, scores, visible, caps, operations[at].where)
+    sinks = _sinks(extra, shift, operations[at].where)
+    kv = _kv_heads(k, values)
+    return Core(q, k[:: heads // kv], values[:: heads // kv], out, scale, cap, slopes, sinks, visible, event.where)
+
+
+def _is_softmax(op: Operation) -> bool:
+    if op.name != "softmax" or not op.args or not isinstance(op.args[0], Tensor):
+        return False
+    shape = op.args[0].shape
+    return len(shape) >= 3 and shape[-2] == NUM_TOKENS and shape[-1] in (NUM_TOKENS, NUM_TOKENS + 1)
+
+
+def _array(value: object) -> Array:
+    if not isinstance(value, Tensor):
+        raise NotUnderstood("an attention without tensors")
+    return value.a
+
+
+def _heads(array: Array, heads: int, event: Event) -> Array:
+    """Return ``[heads, tokens, …]`` of ``[1, heads, tokens, …]``, of groups of heads, or of heads alone."""
+    if array.ndim < 3 or array.size != heads * int(np.prod(array.shape[-2:])):
+        raise NotUnderstood(f"attention over a tensor {array.shape}", event.where)
+    return array.reshape(heads, *array.shape[-2:])
+
+
+def _pair(op: Operation) -> tuple[Array, Array] | None:
+    arrays = [a.a for a in op.args if isinstance(a, Tensor)]
+    arrays += [a.a for a in op.kwargs.values() if isinstance(a, Tensor)]
+    if op.name == "baddbmm":
+        arrays = arrays[1:]
+    return (arrays[0], arrays[1]) if len(arrays) == 2 else None
+
+
+def _query_and_key(operations: list[Operation], event: Event) -> tuple[Array, Array]:
+    """Return q and k ``[heads, tokens, head_dim]`` of the last product that gives scores."""
+    for op in reversed(operations):
+        pair = _pair(op) if op.name in PRODUCTS else None
+        if pair is None or not isinstance(op.output, Tensor) or op.output.shape[-2:] != (NUM_TOKENS, NUM_TOKENS):
+            continue
+        left, right = pair
+        if left.ndim < 3 or left.shape[-2] != NUM_TOKENS:
+            continue
+        if right.shape[-1] != NUM_TOKENS or right.shape[-2] != left.shape[-1]:
+            right = np.swapaxes(right, -1, -2)
+        product = op.output.a
+        heads = product.size // NUM_TOKENS**2
+        left = np.broadcast_to(left, (*product.shape[:-2], *left.shape[-2:]))
+        right = np.broadcast_to(right, (*product.shape[:-2], *right.shape[-2:]))
+        q = left.reshape(heads, NUM_TOKENS, -1)
+        k = np.swapaxes(right.reshape(heads, -1, NUM_TOKENS), 1, 2)
+        return q, k
+    raise NotUnderstood("attention scores that are no product of queries and keys", event.where)
+
+
+def _value_and_output(operations: list[Operation], weights: Array, event: Event) -> tuple[Array, Array, Array]:
+    for op in operations:
+        pair = _pair(op) if op.name in PRODUCTS else None
+        if pair is None or pair[0].ndim < 3 or pair[0].shape[-2:] != (NUM_TOKENS, NUM_TOKENS):
+            continue
+        left, right = pair
+        out = _array(op.output)
+        right = np.broadcast_to(right, (*out.shape[:-2], *right.shape[-2:]))
+        heads = len(weights)
+        return (
+            right.reshape(heads, *right.shape[-2:]),
+            out.reshape(heads, *out.shape[-2:]),
+            left.reshape(heads, *left.shape[-2:]),
+        )
+    raise NotUnderstood("attention weights that are not multiplied with values", event.where)
+
+
+def _kv_heads(k: Array, v: Array) -> int:
+    """Return how many different key and value heads there are; equal ones lie side by side."""
+    heads = len(k)
+    for count in range(1, heads + 1):
+        if heads % count:
+            continue
+        group = heads // count
+        if all(same(np.repeat(a[::group], group, axis=0), a) for a in (k, v)):
+            return count
+    return heads
+
+
+def _sinks(extra: Array, shift: Array, where: str) -> Array | None:
+    """Return the score that each head has besides those of tokens, ``[heads]``.
+
+    Args:
+        extra: ``[heads, tokens, 0 or 1]``.
+        shift: what was added to all scores of a token, ``[heads, tokens]``: softmax does not see it.
+        where: lines, for errors.
+    """
+    if not extra.size:
+        return None
+    found = extra[..., 0] - shift
+    sinks = found[:, 0]
+    if not np.allclose(found, sinks[:, None], rtol=1e-9, atol=1e-9):
+        raise NotUnderstood("an extra score that depends on the token", where)
+    return np.asarray(sinks)
+
+
+Relation = tuple[float, "float | None", "Array | None", Array]
+
+
+def _relation(raw: Array, scores: Array, visible: Array, caps: tuple[float, ...], where: str) -> Relation:
+    """Return scale, soft cap, slopes and the shift of each token's scores, that make scores of the raw products."""
+    seen = np.broadcast_to(visible, scores.shape)
+    x, y = raw[seen], scores[seen]
+    none = np.zeros(scores.shape[:2])
+    scale = float(x @ y / (x @ x))
+    if _close(scale * x, y):
+        return scale, None, None, none
+    for cap in caps:
+        inner = y / cap
+        if np.all(np.abs(inner) < 1):
+            inside = cap * np.arctanh(inner)
+            scale = float(x @ inside / (x @ x))
+            if _close(cap * np.tanh(scale * x / cap), y):
+                return scale, cap, None, none
+    found = _linear(raw, scores, visible)
+    if found is None:
+        raise NotUnderstood("attention scores that are more than a scaled product", where)
+    return found
+
+
+def _close(left: Array, right: Array) -> bool:
+    return bool(np.max(np.abs(left - right)) <= 1e2 * TOLERANCE * np.max(np.abs(right)))
+
+
+def _linear(raw: Array, scores: Array, visible: Array) -> Relation | None:
+    """Fit ``scale * raw + slope * key_position + shift of the row``; softmax does not see the latter."""
+    scales, slopes, shifts = [], [], []
+    rows, columns = np.nonzero(visible)
+    per_row = np.eye(NUM_TOKENS)[rows]
+    for head in range(len(raw)):
+        matrix = np.concatenate([raw[head][visible][:, None], columns[:, None].astype(float), per_row], axis=1)
+        target = scores[head][visible]
+        fitted = np.linalg.lstsq(matrix, target, rcond=None)[0]
+        if not _close(matrix @ fitted, target):
+            return None
+        scales.append(float(fitted[0]))
+        slopes.append(float(fitted[1]))
+        shifts.append(fitted[2:])
+    if max(scales) - min(scales) > 1e-9 * abs(scales[0]):
+        return None
+    has_slopes = max(map(abs, slopes)) > 1e-9
+    return float(np.mean(scales)), None, np.array(slopes) if has_slopes else None, np.array(shifts)

@@ -1,0 +1,130 @@
+"""What lies between a projection and the attention: norms, a rotation, a factor of the position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from scaffold.probing import norms
+from scaffold.probing.numeric import same
+from scaffold.probing.position_scales import PositionScale, forms
+from scaffold.probing.probe import NUM_TOKENS, Probe
+from scaffold.probing.projections import Selection, linears, select, select_clipped
+from scaffold.probing.rotations import Turn, turns
+from scaffold.source.objects import Event
+from scaffold.source.tensors import Array
+from scaffold.spec.facts import Value
+
+
+@dataclass(frozen=True)
+class Path:
+    """How heads come from a projection, in the order of computation."""
+
+    selection: Selection
+    norm: Event | None = None
+    per_head: bool = True
+    norm_is_first: bool = True
+    turn: Turn | None = None
+    scale: tuple[PositionScale, tuple[Value, ...]] | None = None
+
+
+class Tracer:
+    """Traces heads of one block back to its projections."""
+
+    def __init__(self, probe: Probe, block: Event) -> None:
+        self.probe = probe
+        self.linears = linears(block)
+        self.norms = [e for e in block.walk() if norms.looks_like_norm(e)]
+        self._scales = list(forms(probe, NUM_TOKENS))
+        self.clip: Value | None = None
+        """A limit on what the projections give, once one was seen."""
+        self._turns: dict[int, list[Turn]] = {}
+
+    def trace(self, heads: Array) -> Path | None:
+        """Return how ``heads`` ``[heads, tokens, head_dim]`` were made, or None if in no known way.
+
+        Tried are: nothing, norm, rotation, norm then rotation, rotation then norm; each also times a position's factor.
+        """
+        found = self._unscaled(heads)
+        if found is not None:
+            return found
+        for form, values, factors in self._scales:
+            found = self._unscaled(heads / factors[None, :, None])
+            if found is not None:
+                return replace(found, scale=(form, values))
+        return None
+
+    def _unscaled(self, heads: Array) -> Path | None:
+        found = self._unturned(heads)
+        if found is not None:
+            return found
+        for turn in self.turns(heads.shape[-1]):
+            found = self._unturned(turn.undo(heads))
+            if found is not None:
+                return replace(found, turn=turn)
+        for norm, before, per_head in self._undo_norms(heads):
+            for turn in self.turns(heads.shape[-1]):
+                selection = self.select(turn.undo(before))
+                if selection is not None:
+                    return Path(selection, norm, per_head, norm_is_first=False, turn=turn)
+        return None
+
+    def select(self, heads: Array) -> Selection | None:
+        """Return the columns that heads are, as they are or clipped to a limit of the config."""
+        found = select(heads, self.linears)
+        if found is not None:
+            return found
+        for key, limit in self.probe.small.attributes.items():
+            if "clip" in key and isinstance(limit, float) and limit > 0 and np.max(np.abs(heads)) <= limit * (1 + 1e-9):
+                clipped = select_clipped(heads, self.linears, limit)
+                if clipped is not None:
+                    self.clip = Value(self.probe.completed[key], key)
+                    return clipped
+        return None
+
+    def _unturned(self, heads: Array) -> Path | None:
+        selection = self.select(heads)
+        if selection is not None:
+            return Path(selection)
+        for norm, before, per_head in self._undo_norms(heads):
+            selection = self.select(before)
+            if selection is not None:
+                return Path(selection, norm, per_head)
+        return None
+
+    def turns(self, head_dim: int) -> list[Turn]:
+        """Return the rotations that heads of this size may have gone through."""
+        if head_dim not in self._turns:
+            self._turns[head_dim] = turns(self.probe, head_dim, NUM_TOKENS)
+        return self._turns[head_dim]
+
+    def _undo_norms(self, heads: Array) -> Iterator[tuple[Event, Array, bool]]:
+        for norm in self.norms:
+            for layout, per_head in LAYOUTS:
+                after = layout(norm.result().a, len(heads))
+                before = layout(norm.tensors()[0].a, len(heads))
+                if after is not None and before is not None and same(after, heads):
+                    yield norm, before, per_head
+                    break
+
+
+def _heads_first(array: Array, heads: int) -> Array | None:
+    return array[0] if array.ndim == 4 and array.shape[:3] == (1, heads, NUM_TOKENS) else None
+
+
+def _tokens_first(array: Array, heads: int) -> Array | None:
+    found = array[0] if array.ndim == 4 and array.shape[0] == 1 else array
+    return np.swapaxes(found, 0, 1) if found.ndim == 3 and found.shape[:2] == (NUM_TOKENS, heads) else None
+
+
+def _flat(array: Array, heads: int) -> Array | None:
+    found = array[0] if array.ndim == 3 and array.shape[0] == 1 else array
+    if found.ndim != 2 or found.shape[0] != NUM_TOKENS or found.shape[1] % heads:
+        return None
+    return np.swapaxes(found.reshape(NUM_TOKENS, heads, -1), 0, 1)
+
+
+LAYOUTS = ((_heads_first, True), (_tokens_first, True), (_flat, False))
+"""Ways in which a norm is given heads; whether it normalises each head on its own."""

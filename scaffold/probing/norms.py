@@ -1,0 +1,108 @@
+"""Normalisations: the canonical forms, and which of them a module of the source computes.
+
+A form is a row: a name, what it computes, and whether it has a weight and a bias. To add one, add a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scaffold.probing.numeric import same
+from scaffold.probing.probe import Probe
+from scaffold.source.config_values import key_of
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.objects import Event
+from scaffold.source.tensors import Array, Tensor, plain
+from scaffold.spec.facts import NormSpec, Value
+
+
+def _rms(x: Array, eps: float) -> Array:
+    return np.asarray(x / np.sqrt((x**2).mean(-1, keepdims=True) + eps))
+
+
+def _layer(x: Array, eps: float) -> Array:
+    centred = x - x.mean(-1, keepdims=True)
+    return np.asarray(centred / np.sqrt((centred**2).mean(-1, keepdims=True) + eps))
+
+
+@dataclass(frozen=True)
+class NormForm:
+    """A canonical normalisation of ``x`` ``[..., hidden]`` with ``weight`` and ``bias`` ``[hidden]`` or None."""
+
+    name: str
+    compute: Callable[[Array, Any, Any, float], Array]
+    has_weight: bool
+    has_bias: bool
+
+
+NORM_FORMS = (
+    NormForm("rms", lambda x, w, b, eps: _rms(x, eps) * w, True, False),
+    NormForm("rms_one_plus_weight", lambda x, w, b, eps: _rms(x, eps) * (1.0 + w), True, False),
+    NormForm("rms_no_weight", lambda x, w, b, eps: _rms(x, eps), False, False),
+    NormForm("layer", lambda x, w, b, eps: _layer(x, eps) * w + b, True, True),
+    NormForm("layer_no_bias", lambda x, w, b, eps: _layer(x, eps) * w, True, False),
+    NormForm("layer_no_weight", lambda x, w, b, eps: _layer(x, eps), False, False),
+    NormForm("layer_one_plus_weight", lambda x, w, b, eps: _layer(x, eps) * (1.0 + w) + b, True, True),
+)
+USUAL_EPSILONS = (1e-5, 1e-6, 1e-12)
+"""What sources write into a call instead of keeping it in the module."""
+
+
+def identify(probe: Probe, event: Event) -> NormSpec:
+    """Return the form that a call of a norm module computed.
+
+    Raises:
+        NotUnderstood: it is none of the forms.
+    """
+    if event.module is None or not event.tensors():
+        raise NotUnderstood("a normalisation without a module or an input", event.where)
+    x, out = event.tensors()[0].a, event.result().a
+    tensors = [v for v in event.module.attributes.values() if isinstance(v, Tensor)]
+    weight = event.module.attributes.get("weight")
+    bias = event.module.attributes.get("bias")
+    if len(tensors) != sum(isinstance(t, Tensor) for t in (weight, bias)):
+        raise NotUnderstood(f"a parameter of {event.name} that is neither weight nor bias", event.where)
+    for form in NORM_FORMS:
+        if form.has_weight != isinstance(weight, Tensor) or form.has_bias != isinstance(bias, Tensor):
+            continue
+        for eps in _epsilons(event):
+            if same(out, form.compute(x, plain(weight), plain(bias), float(eps))):
+                return NormSpec(form.name, _epsilon_value(probe, eps), _definition(event))
+    raise NotUnderstood(f"a normalisation {event.name} of no known form", _definition(event))
+
+
+def looks_like_norm(event: Event) -> bool:
+    """Return whether a module could be a norm: it keeps the shape, has vectors for parameters only, and a norm's name.
+
+    A module with an epsilon is one whatever it is called.
+    """
+    module = event.module
+    if module is None or event.inside or len(event.tensors()) != 1 or not isinstance(event.output, Tensor):
+        return False
+    if event.tensors()[0].shape != event.result().shape:
+        return False
+    tensors = [v for v in module.attributes.values() if isinstance(v, Tensor)]
+    return all(t.ndim == 1 for t in tensors) and (bool(_own_epsilons(event)) or "norm" in event.name.lower())
+
+
+def _own_epsilons(event: Event) -> list[Any]:
+    assert event.module is not None
+    return [value for value in event.module.attributes.values() if isinstance(value, float) and 0 < value < 1e-2]
+
+
+def _epsilons(event: Event) -> list[Any]:
+    return [*_own_epsilons(event), *USUAL_EPSILONS]
+
+
+def _epsilon_value(probe: Probe, eps: Any) -> Value:
+    key = key_of(eps)
+    return Value(float(probe.completed[key]), key) if key and key in probe.completed else Value(float(eps))
+
+
+def _definition(event: Event) -> str:
+    cls = event.module.cls if event.module else None
+    return cls.file.lines(cls.node) if cls else event.where

@@ -1,0 +1,171 @@
+"""One run of the modeling source at small sizes: the values that flowed, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from scaffold.probing.sizes import LAYERS, SIZES, key_for, shrink
+from scaffold.source.config_object import Config
+from scaffold.source.config_object import make as make_config
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.interpreter import Interpreter
+from scaffold.source.locate import ModelingSource
+from scaffold.source.objects import Event, Module
+from scaffold.source.tensors import Tensor
+
+NUM_TOKENS = 11
+"""Longer than the probe's sliding window, and a prime, so that no other size equals it."""
+TIED = "tie_word_embeddings"
+MAX_LAYERS = 512
+"""Far above any model's; bounds what a config can cost."""
+
+
+@dataclass(frozen=True)
+class Outer:
+    """The config around a text config: that of a model with more parts than the language model."""
+
+    config: Mapping[str, Any]
+    text_key: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model at the sizes of a probe, before it runs: the checkpoint's text config, the probe's, and the model."""
+
+    source: ModelingSource
+    interpreter: Interpreter
+    outer: Outer | None
+    """Where the source's config class has the text config inside of it."""
+    completed: Mapping[str, Any]
+    """The checkpoint's config with what the config class adds (defaults, derived values)."""
+    small: Config
+    tied: bool
+    model: Module
+
+
+@dataclass(frozen=True)
+class Probe(Made):
+    """A probe that ran: what was made, and the events of the run."""
+
+    root: Event
+    sizes: int = 0
+    """Which of the two tables of sizes it has."""
+    literals_first: bool = True
+    """Whether a round number is a literal sooner than an expression of two config keys."""
+    _switched: dict[str, Module] = field(default_factory=dict)
+
+    @cached_property
+    def paths(self) -> dict[int, str]:
+        """Dotted path of each module by its id."""
+        return {id(module): path for path, module in self.model.modules()}
+
+    def path(self, module: Module | None) -> str:
+        """Return the dotted path of a module, empty if it is none of the model's."""
+        return self.paths.get(id(module), "")
+
+    def layers(self) -> list[Event]:
+        """Return the calls of decoder layers: the outermost modules of the longest list that is called in order."""
+        found: dict[str, list[Event]] = {}
+        for event in self.root.walk():
+            parent, _, name = self.path(event.module).rpartition(".")
+            if name.isdigit():
+                found.setdefault(parent, []).append(event)
+        count = self.num_layers()
+        return next((events for events in found.values() if len(events) == count), [])
+
+    def num_layers(self) -> int:
+        """Return the number of layers that the config states, 0 if it states none."""
+        key = self.key("num_layers")
+        return int(self.completed[key]) if key else 0
+
+    def probe_value(self, role: str) -> int:
+        """Return a size as the probe has it."""
+        return next(size.probe[self.sizes] for size in SIZES if size.role == role)
+
+    def key(self, role: str) -> str | None:
+        """Return the config key of a size."""
+        return key_for(role, self.completed)
+
+    def switched(self, key: str) -> Module:
+        """Return the model as it is made with a switch of the config the other way round; it is not run."""
+        if key not in self._switched:
+            interpreter = _interpreter(self.source)
+            values = {**shrink(self.completed, self.sizes), key: not self.completed[key]}
+            try:
+                config, _ = _configs(self.source, values, self.outer, interpreter)
+                made = interpreter.instantiate(_model_class(self.source, interpreter), [config], {})
+            except NotUnderstood:
+                made = Module()
+            self._switched[key] = made
+        return self._switched[key]
+
+
+def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: Outer | None) -> Made:
+    """Make the source's model at the sizes of a probe, with all its layers; see ``run``.
+
+    Raises:
+        NotUnderstood: the source does something that the interpreter does not.
+    """
+    layers = next((config[key] for key in LAYERS if isinstance(config.get(key), int)), 0)
+    if layers > MAX_LAYERS:
+        raise NotUnderstood(f"{layers} layers", "config.json")
+    with np.errstate(all="ignore"):
+        whole, completed = _configs(source, config, outer, _interpreter(source))
+        outer = None if whole is completed else outer
+        interpreter = _interpreter(source, sizes)
+        small_whole, small = _configs(source, shrink(completed.attributes, sizes), outer, interpreter)
+        model = interpreter.instantiate(_model_class(source, interpreter), [small_whole], {})
+    tied = whole.attributes.get(TIED, small.attributes.get(TIED, True))
+    return Made(source, interpreter, outer, dict(completed.attributes), small, bool(tied), model)
+
+
+def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0, outer: Outer | None = None) -> Probe:
+    """Run the source's model on a few tokens, at the sizes of a probe and with all its layers.
+
+    Args:
+        source: where the class is.
+        config: the checkpoint's text config.
+        sizes: which of the two tables of sizes it takes.
+        outer: the config around the text config, which the model is then made of if its config class has such a part.
+
+    Raises:
+        NotUnderstood: the source does something that the interpreter does not.
+    """
+    made = make(source, config, sizes, outer)
+    interpreter = made.interpreter
+    with np.errstate(all="ignore"):
+        tokens = Tensor(interpreter.rng.integers(3, 100, (1, NUM_TOKENS)))
+        try:
+            interpreter.call(made.model, [], {"input_ids": tokens, "use_cache": False}, source.file.shown)
+        except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
+            raise NotUnderstood(f"{type(error).__name__}: {error}", source.file.shown) from error
+    return Probe(**vars(made), root=interpreter.watched[0], sizes=sizes)
+
+
+def _interpreter(source: ModelingSource, seed: int = 0) -> Interpreter:
+    return Interpreter(source.resolve, seed, source.transformers)
+
+
+def _model_class(source: ModelingSource, interpreter: Interpreter) -> Any:
+    return interpreter.source_class(source.file, source.class_name)
+
+
+def _configs(
+    source: ModelingSource, text: Mapping[str, Any], outer: Outer | None, interpreter: Interpreter
+) -> tuple[Config, Config]:
+    """Return the config that the model is made of, and the text config in it: the same where it is not nested."""
+    cls = None
+    if source.config_file is not None and source.config_class is not None:
+        cls = interpreter.source_class(source.config_file, source.config_class)
+    if outer is not None and cls is not None:
+        whole = make_config(interpreter, cls, {**outer.config, outer.text_key: dict(text)})
+        inner = whole.attributes.get(outer.text_key)
+        if isinstance(inner, Config):
+            return whole, inner
+    config = make_config(interpreter, cls, text)
+    return config, config

@@ -1,0 +1,225 @@
+"""Rotary embeddings: the canonical rotations, and the frequencies that vLLM makes of a config's parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scaffold.probing.probe import Probe
+from scaffold.source.tensors import Array
+from scaffold.spec.facts import RopeSpec
+
+
+def _neox(x: Array, cos: Array, sin: Array) -> Array:
+    first, second = np.split(x, 2, axis=-1)
+    return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
+
+
+def _interleaved(x: Array, cos: Array, sin: Array) -> Array:
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return np.stack([even * cos - odd * sin, odd * cos + even * sin], axis=-1).reshape(x.shape)
+
+
+Rotation = Callable[[Array, Array, Array], Array]
+
+ROTATIONS: dict[str, Rotation] = {
+    "neox": _neox,
+    "interleaved": _interleaved,
+}
+"""Style → rotation of ``x`` ``[..., positions, rotary_dim]`` by ``cos``/``sin`` ``[positions, rotary_dim / 2]``.
+
+The styles are those of vLLM's ``get_rope(is_neox_style=...)``
+(vllm/model_executor/layers/rotary_embedding/__init__.py).
+"""
+
+FRACTIONS = (1.0, 0.5, 0.25, 0.75)
+"""Parts of the head that models are known to rotate; those that the config states are tried first."""
+FRACTION_KEYS = ("partial_rotary_factor", "rotary_pct", "rotary_percent")
+LEGACY_THETA = 10000.0
+"""Where neither config nor source keep it."""
+
+Frequencies = Callable[[Mapping[str, Any], int, int], "tuple[Array, float] | None"]
+"""Parameters, rotary_dim, max_position → ``[rotary_dim / 2]`` and the factor on cos and sin; None: not as vLLM."""
+
+
+def _inverse(parameters: Mapping[str, Any], size: int) -> Array:
+    return 1.0 / float(parameters["rope_theta"]) ** (np.arange(0, size, 2) / size)
+
+
+def _default(parameters: Mapping[str, Any], size: int, length: int) -> tuple[Array, float]:
+    return _inverse(parameters, size), 1.0
+
+
+def _linear(parameters: Mapping[str, Any], size: int, length: int) -> tuple[Array, float]:
+    return _inverse(parameters, size) / float(parameters["factor"]), 1.0
+
+
+def _llama3(parameters: Mapping[str, Any], size: int, length: int) -> tuple[Array, float]:
+    """Source: vllm/model_executor/layers/rotary_embedding/llama3_rope.py."""
+    frequencies = _inverse(parameters, size)
+    low, high = float(parameters["low_freq_factor"]), float(parameters["high_freq_factor"])
+    original, factor = float(parameters["original_max_position_embeddings"]), float(parameters["factor"])
+    length_of = 2 * math.pi / frequencies
+    smooth = (original / length_of - low) / (high - low) if low != high else np.zeros_like(frequencies)
+    mixed = (1 - smooth) * frequencies / factor + smooth * frequencies
+    out = np.where(length_of > original / low, frequencies / factor, mixed)
+    return np.where(length_of < original / high, frequencies, out), 1.0
+
+
+def _yarn(parameters: Mapping[str, Any], size: int, length: int) -> tuple[Array, float]:
+    """Source: vllm/model_executor/layers/rotary_embedding/{yarn_scaling_rope,common}.py."""
+    base, factor = float(parameters["rope_theta"]), float(parameters["factor"])
+    original = float(parameters.get("original_max_position_embeddings") or length)
+    beta_fast, beta_slow = float(parameters.get("beta_fast") or 32), float(parameters.get("beta_slow") or 1)
+
+    def dimension(rotations: float) -> float:
+        return size * math.log(original / (rotations * 2 * math.pi)) / (2 * math.log(base))
+
+    low, high = dimension(beta_fast), dimension(beta_slow)
+    if parameters.get("truncate", True):
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, size - 1)
+    ramp = np.clip((np.arange(size // 2) - low) / (high - low if high != low else 0.001), 0, 1)
+    frequencies = _inverse(parameters, size)
+    mixed = frequencies / factor * ramp + frequencies * (1 - ramp)
+    return mixed, _yarn_factor(parameters, factor)
+
+
+def _yarn_factor(parameters: Mapping[str, Any], factor: float) -> float:
+    def magnitude(mscale: float) -> float:
+        return 0.1 * mscale * math.log(factor) + 1.0 if factor > 1 else 1.0
+
+    if parameters.get("attention_factor") is not None:
+        return float(parameters["attention_factor"])
+    mscale, all_dim = parameters.get("mscale"), parameters.get("mscale_all_dim")
+    if mscale and all_dim:
+        return magnitude(float(mscale)) / magnitude(float(all_dim))
+    return magnitude(1.0)
+
+
+ROPE_TYPES: dict[str, Frequencies] = {
+    "default": _default,
+    "linear": _linear,
+    "llama3": _llama3,
+    "yarn": _yarn,
+}
+"""``rope_type`` → what vLLM's ``get_rope`` makes of the parameters."""
+
+
+@dataclass(frozen=True)
+class RopeCandidate:
+    """Parameters that the config has, and how an adapter names them."""
+
+    code: str
+    parameters: Mapping[str, Any]
+    list_key: str = ""
+    """The config key of a list with one theta for each layer."""
+
+    def table(self, size: int, tokens: int, length: int) -> tuple[Array, Array] | None:
+        """Return cos and sin ``[tokens, size / 2]``, or None for a kind that vLLM has not or that lacks a number."""
+        kind = ROPE_TYPES.get(str(self.parameters.get("rope_type") or "default"))
+        try:
+            found = kind(self.parameters, size, length) if kind else None
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+            return None
+        if found is None:
+            return None
+        angles = np.arange(tokens)[:, None] * found[0]
+        return np.cos(angles) * found[1], np.sin(angles) * found[1]
+
+
+def candidates(probe: Probe) -> Iterator[RopeCandidate]:
+    """Yield what the probe's rotations may have been made of."""
+    attributes = probe.small.attributes
+    parameters = attributes.get("rope_parameters")
+    if isinstance(parameters, Mapping):
+        if parameters.get("rope_theta") is not None:
+            yield RopeCandidate("config.rope_parameters", parameters)
+        for key, part in parameters.items():
+            if isinstance(part, Mapping) and part.get("rope_theta") is not None and str(key).isidentifier():
+                yield RopeCandidate(f'config.rope_parameters["{key}"]', part)
+    for key in ("rope_theta", "rotary_emb_base", "rope_local_base_freq", "swa_rope_theta"):
+        if isinstance(attributes.get(key), (int, float)):
+            yield RopeCandidate(f'{{"rope_theta": config.{key}}}', {"rope_theta": float(attributes[key])})
+    for key, value in attributes.items():
+        if "theta" in key and isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value):
+            for theta in dict.fromkeys(value):
+                code = f'{{"rope_theta": config.{key}[layer_idx]}}'
+                yield RopeCandidate(code, {"rope_theta": float(theta)}, key)
+    yield RopeCandidate(f'{{"rope_theta": {LEGACY_THETA}}}', {"rope_theta": LEGACY_THETA})
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One rotation that may lie between a projection and the attention."""
+
+    style: str
+    candidate: RopeCandidate
+    rotary_dim: int
+    cos: Array
+    sin: Array
+
+    def apply(self, x: Array) -> Array:
+        """Rotate the first ``rotary_dim`` entries of ``x`` ``[heads, tokens, head_dim]``."""
+        turned = ROTATIONS[self.style](x[..., : self.rotary_dim], self.cos, self.sin)
+        return np.concatenate([turned, x[..., self.rotary_dim :]], axis=-1)
+
+    def undo(self, x: Array) -> Array:
+        """Rotate back."""
+        size = self.cos**2 + self.sin**2
+        turned = ROTATIONS[self.style](x[..., : self.rotary_dim], self.cos / size, -self.sin / size)
+        return np.concatenate([turned, x[..., self.rotary_dim :]], axis=-1)
+
+
+def turns(probe: Probe, head_dim: int, tokens: int) -> list[Turn]:
+    """Return all rotations that heads of this size may have gone through, the likely ones first."""
+    found = []
+    length = probe.small.attributes.get("max_position_embeddings") or 0
+    for candidate in candidates(probe):
+        for rotary_dim in _rotary_dims(probe, candidate, head_dim):
+            table = candidate.table(rotary_dim, tokens, int(length))
+            if table is not None:
+                found += [Turn(style, candidate, rotary_dim, *table) for style in ROTATIONS]
+    return found
+
+
+def _rotary_dims(probe: Probe, candidate: RopeCandidate, head_dim: int) -> list[int]:
+    attributes = probe.small.attributes
+    stated = [candidate.parameters.get("partial_rotary_factor"), *(attributes.get(key) for key in FRACTION_KEYS)]
+    fractions = [float(f) for f in stated if isinstance(f, (int, float)) and 0 < f <= 1]
+    sizes = [int(head_dim * fraction) for fraction in (*fractions, *FRACTIONS)]
+    if isinstance(attributes.get("rotary_dim"), int):
+        sizes.insert(0, int(attributes["rotary_dim"]))
+    return [size for size in dict.fromkeys(sizes) if 0 < size <= head_dim and size % 2 == 0]
+
+
+def rope_spec(probe: Probe, turn: Turn, head_dim: int, real_head_dim: int) -> RopeSpec:
+    """Return the spec of a rotation that was found.
+
+    Args:
+        probe: the probe.
+        turn: the rotation.
+        head_dim: the probe's.
+        real_head_dim: the checkpoint's.
+    """
+    stated = turn.candidate.parameters.get("partial_rotary_factor", 1.0)
+    fraction, real = "", real_head_dim
+    if isinstance(probe.completed.get("rotary_dim"), int) and probe.small.attributes["rotary_dim"] == turn.rotary_dim:
+        fraction, real = "config.rotary_dim / self.head_dim", int(probe.completed["rotary_dim"])
+    elif int(head_dim * float(stated)) != turn.rotary_dim:
+        key = next((k for k in FRACTION_KEYS if probe.small.attributes.get(k) is not None), None)
+        share = turn.rotary_dim / head_dim
+        if key and int(head_dim * float(probe.small.attributes[key])) == turn.rotary_dim:
+            fraction, share = f"config.{key}", float(probe.completed[key])
+        else:
+            fraction = repr(share)
+        real = int(real_head_dim * share)
+    else:
+        real = int(real_head_dim * float(stated))
+    candidate = turn.candidate
+    theta = (candidate.list_key, float(candidate.parameters["rope_theta"])) if candidate.list_key else None
+    return RopeSpec(turn.style, real, real_head_dim, candidate.code, fraction, theta)

@@ -1,0 +1,85 @@
+"""From a size or a switch seen in a probe to the config key that it came from."""
+
+from __future__ import annotations
+
+from scaffold.probing.numbers import explain
+from scaffold.probing.probe import Probe
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.objects import Event
+from scaffold.source.tensors import Tensor
+from scaffold.spec.facts import Value
+
+BIAS_KEYS = (
+    *("attention_bias", "qkv_bias", "use_qkv_bias", "add_qkv_bias", "mlp_bias", "use_bias", "bias", "no_bias"),
+    *("attention_out_bias", "o_bias", "ffn_bias", "lm_head_bias", "add_bias", "use_attention_bias"),
+)
+
+
+def size_value(probe: Probe, role: str, seen: int, where: str = "") -> Value:
+    """Return a size with its key: the role's own key if the probe saw its value, as all probe sizes differ.
+
+    Raises:
+        NotUnderstood: the value seen is no size of the config.
+    """
+    key = probe.key(role)
+    if key is not None and int(probe.small.attributes[key]) == seen:
+        return Value(int(probe.completed[key]), key)
+    if role == "head_dim" and key is None and _head_dim(probe, small=True) == seen:
+        return Value(_head_dim(probe, small=False))
+    if role == "num_kv_heads" and seen == 1:
+        return Value(1)
+    if role == "num_kv_heads" and key is None:
+        heads = size_value(probe, "num_heads", seen)
+        return Value(heads.value, heads.key)
+    multiple = _multiple(probe, seen)
+    if multiple is not None:
+        return multiple
+    found = explain(probe, float(seen), is_size=True)
+    if found is not None and (found.key or found.expression):
+        return Value(int(found.value), found.key, found.expression)
+    raise NotUnderstood(f"{role} is {seen} in a probe where the config has {key or 'no key for it'}", where)
+
+
+def _multiple(probe: Probe, seen: int) -> Value | None:
+    """Return a small multiple of the hidden size, as GPT-2's kin have it without a key."""
+    key = probe.key("hidden_size")
+    hidden = int(probe.small.attributes[key]) if key else 0
+    if key and hidden and seen % hidden == 0 and 1 < seen // hidden <= 8:
+        times = seen // hidden
+        return Value(int(probe.completed[key]) * times, None, f"{times} * config.{key}")
+    return None
+
+
+def _head_dim(probe: Probe, small: bool) -> int | None:
+    hidden, heads = probe.key("hidden_size"), probe.key("num_heads")
+    if hidden is None or heads is None:
+        return None
+    config = probe.small.attributes if small else probe.completed
+    return int(config[hidden]) // int(config[heads])
+
+
+def has_bias(event: Event) -> bool:
+    """Return whether a linear layer has a bias."""
+    return event.module is not None and isinstance(event.module.attributes.get("bias"), Tensor)
+
+
+def bias_value(probe: Probe, linears: list[Event]) -> Value:
+    """Return whether linears have a bias, with the config key that switches it.
+
+    A key is found by switching it in a second probe and looking whether the biases change.
+
+    Raises:
+        NotUnderstood: some of them have one and others do not.
+    """
+    present = {has_bias(event) for event in linears}
+    if len(present) != 1:
+        raise NotUnderstood("a bias on some of the projections only", linears[0].where)
+    has = present.pop()
+    path = probe.path(linears[0].module)
+    for key in BIAS_KEYS:
+        value = probe.completed.get(key)
+        if isinstance(value, bool) and value == has:
+            module = dict(probe.switched(key).modules()).get(path)
+            if module is not None and isinstance(module.attributes.get("bias"), Tensor) != has:
+                return Value(has, key)
+    return Value(has)

@@ -1,0 +1,120 @@
+"""Reads a whole decoder: embedding, layers, final norm, head; each block by its own reader."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scaffold.mixers.grouped_query.read import caps
+from scaffold.probing import norms
+from scaffold.probing.numbers import explain
+from scaffold.probing.numeric import same
+from scaffold.probing.probe import NUM_TOKENS, TIED, Probe
+from scaffold.probing.values import size_value
+from scaffold.reading import embeddings, layer
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.layers import Linear
+from scaffold.source.objects import Event
+from scaffold.source.tensors import Array, Tensor
+from scaffold.spec.facts import DecoderSpec, LayerSpec, Value
+
+
+def read(probe: Probe) -> DecoderSpec:
+    """Read the decoder that the probe ran.
+
+    Raises:
+        NotUnderstood: a part of it is of no known form; says which, and where it stands in the source.
+    """
+    events = probe.layers()
+    if not events:
+        raise NotUnderstood("no list of layers that are called one after the other", probe.source.file.shown)
+    base, _, layers_name = probe.path(events[0].module).rpartition(".")[0].rpartition(".")
+
+    def relative(event: Event) -> str:
+        path = probe.path(event.module)
+        if base and not path.startswith(f"{base}."):
+            raise NotUnderstood(f"{path} outside of {base}", event.where)
+        return path.removeprefix(f"{base}.") if base else path
+
+    known: dict[str, LayerSpec] = {}
+    specs: list[LayerSpec] = []
+    for event in events:
+        signature = layer.signature(event)
+        if signature not in known:
+            known[signature] = layer.read(probe, event)
+        specs.append(_at(probe, known[signature], len(specs)))
+    embedding = embeddings.read(probe, events[0].tensors()[0].a.reshape(NUM_TOKENS, -1), relative)
+    last = events[-1].result().a.reshape(NUM_TOKENS, -1)
+    norm = _final_norm(probe, last)
+    head = _head(probe)
+    given = last if norm is None else norm.result().a.reshape(NUM_TOKENS, -1)
+    scale, cap = _logits(probe, head, given)
+    key = probe.key("num_layers")
+    return DecoderSpec(
+        base_name=base,
+        embedding=embedding,
+        layers_name=layers_name,
+        norm_name="" if norm is None else relative(norm),
+        head_name=probe.path(head.module),
+        norm=None if norm is None else norms.identify(probe, norm),
+        layers=tuple(specs),
+        hidden_size=size_value(probe, "hidden_size", last.shape[1]),
+        num_layers=Value(len(events), key),
+        vocab_size=size_value(probe, "vocab_size", head.result().shape[-1]),
+        tied=Value(probe.tied, TIED),
+        head_bias=isinstance(head.module.attributes.get("bias"), Tensor) if head.module else False,
+        logits_scale=scale,
+        logits_soft_cap=cap,
+        config=probe.completed,
+        text_key=probe.outer.text_key if probe.outer else "",
+    )
+
+
+def _at(probe: Probe, spec: LayerSpec, number: int) -> LayerSpec:
+    """Return the spec of a layer if what it takes from a list of the config stands at its place there.
+
+    Raises:
+        NotUnderstood: another layer's does.
+    """
+    rope = spec.attention.rope
+    if rope is not None and rope.layer_theta is not None:
+        key, seen = rope.layer_theta
+        if float(probe.small.attributes[key][number]) != seen:
+            raise NotUnderstood(f"the rotation of layer {number} does not turn by {key}[{number}]", spec.source)
+    return spec
+
+
+def _final_norm(probe: Probe, last: Array) -> Event | None:
+    for event in probe.root.walk():
+        if not norms.looks_like_norm(event) or event.tensors()[0].a.size != last.size:
+            continue
+        if same(event.tensors()[0].a.reshape(last.shape), last):
+            return event
+    return None
+
+
+def _head(probe: Probe) -> Event:
+    vocab = probe.probe_value("vocab_size")
+    for event in probe.root.walk():
+        if isinstance(event.module, Linear) and event.result().shape[-1] == vocab:
+            return event
+    raise NotUnderstood("no head: no linear layer to the vocabulary", probe.root.where)
+
+
+def _logits(probe: Probe, head: Event, given: Array) -> tuple[Value, Value | None]:
+    """Return the factor on the logits and their soft cap."""
+    assert head.module is not None
+    weight, bias = head.module.attributes["weight"].a, head.module.attributes.get("bias")
+    plain = given @ weight.T + (bias.a if isinstance(bias, Tensor) else 0.0)
+    output = probe.root.output
+    logits = output.field("logits") if hasattr(output, "field") else output
+    if not isinstance(logits, Tensor) or logits.a.size != plain.size:
+        raise NotUnderstood("an output without logits of all tokens", head.where)
+    found = logits.a.reshape(plain.shape)
+    for cap in (None, *caps(probe)):
+        inside = found if cap is None else cap * np.arctanh(np.clip(found / cap, -1 + 1e-16, 1 - 1e-16))
+        factor = float(np.vdot(plain, inside) / np.vdot(plain, plain))
+        if same(plain * factor, inside) or (cap is not None and same(cap * np.tanh(plain * factor / cap), found)):
+            scale, cap_value = explain(probe, factor), None if cap is None else explain(probe, cap)
+            if scale is not None and (cap is None or cap_value is not None):
+                return scale, cap_value
+    raise NotUnderstood("what happens to the logits behind the head", head.where)

@@ -1,0 +1,44 @@
+"""The facts of a plain family: their evidence is what the checkpoint's names, shapes and config say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.reading.plain.family import Family
+from scaffold.reading.present import facts
+from scaffold.spec.facts import DecoderSpec, Evidence, Fact
+
+
+def plain_facts(family: Family, checkpoint: Checkpoint, spec: DecoderSpec) -> Iterator[Fact]:
+    """Yield what is known of a checkpoint that was read as one of the plain families.
+
+    Our own definition of the family is no evidence of what a checkpoint is: in its place stand the tensors that
+    a fact is about, all of which have the names and shapes that the family gives them.
+    """
+    every = f"all {len(checkpoint.tensors):,} tensors"
+    yield Fact(
+        "modeling source",
+        f"none: read from names and shapes, as a plain {family.name}",
+        (Evidence("config", "architectures"), Evidence("config", "model_type"), Evidence("tensor", every)),
+    )
+    for fact in facts(checkpoint, None, spec):
+        tensors = Evidence("tensor", _tensors(fact.name, spec), f"as a plain {family.name} has them")
+        found = [tensors if evidence.kind == "source" else evidence for evidence in fact.evidence]
+        yield replace(fact, evidence=tuple(dict.fromkeys(found)))
+
+
+FEED_FORWARD = ("MLP", "experts", "router", "shared experts", "gate of the shared experts")
+
+
+def _tensors(name: str, spec: DecoderSpec) -> str:
+    """Return the pattern of the tensors that a fact of this name is about."""
+    layer = f"{spec.base_name}.{spec.layers_name}.*"
+    if name == "norm":
+        return f"{spec.base_name}.{spec.norm_name}.weight"
+    if name == "norm placement":
+        return f"{layer}.{{{','.join(path for path, _ in spec.layer.norms)}}}.weight"
+    if name.partition(",")[0] in FEED_FORWARD:
+        return f"{layer}.{spec.layer.feed_forward.name}.*"
+    return f"{layer}.{spec.layer.attention.name}.*"

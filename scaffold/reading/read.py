@@ -1,0 +1,105 @@
+"""From a checkpoint and its modeling source to the model spec."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.probing import probe
+from scaffold.reading import decoder
+from scaffold.reading.present import facts
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.locate import ModelingSource
+from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec
+
+NO_SOURCE = "no modeling source: names and shapes alone do not tell how the model computes"
+TWO_MEANINGS = "a number that two probes explain in different ways, so that it is not known what it stands for"
+
+
+def read_spec(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSpec:
+    """Read what the model is. What the evidence does not determine is a hole in the result, never a guess."""
+    spec, holes = None, []
+    if source is None:
+        holes.append(Hole("model", NO_SOURCE, f"architectures: {checkpoint.architecture}"))
+    else:
+        try:
+            spec = read_decoder(source, checkpoint)
+        except NotUnderstood as error:
+            holes.append(Hole("model", error.what, error.where))
+    modalities = ("text", "image") if checkpoint.is_multimodal else ("text",)
+    return ModelSpec(
+        architecture=checkpoint.architecture,
+        model_type=checkpoint.model_type,
+        source_class=source.class_name if source else None,
+        config_class=source.config_class if source else None,
+        decoder=spec,
+        modalities=modalities,
+        facts=tuple(facts(checkpoint, source, spec)),
+        holes=tuple(holes),
+    )
+
+
+def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
+    """Read the decoder in two probes of different sizes, which have to say the same.
+
+    A number of one probe may equal an expression of the config by chance; of two probes it does not.
+
+    Raises:
+        NotUnderstood: part of it is of no known form, or the probes differ.
+    """
+    probes = [probe.run(source, checkpoint.text_config, sizes, _outer(checkpoint)) for sizes in (0, 1)]
+    where = ""
+    for literals_first in (True, False):
+        first, second = (_read(replace(one, literals_first=literals_first)) for one in probes)
+        if first == second:
+            return first
+        where = where or difference(first, second)
+    raise NotUnderstood(TWO_MEANINGS, where)
+
+
+def parameters(source: ModelingSource, checkpoint: Checkpoint) -> frozenset[tuple[str, tuple[int, ...]]]:
+    """Return names and shapes of the tensors that the source's model saves, at the sizes of a probe. It is not run.
+
+    Raises:
+        NotUnderstood: the source does something that the interpreter does not.
+    """
+    made = probe.make(source, checkpoint.text_config, 0, _outer(checkpoint))
+    return frozenset((name, tensor.shape) for name, tensor in made.model.saved_tensors())
+
+
+def _outer(checkpoint: Checkpoint) -> probe.Outer | None:
+    return probe.Outer(checkpoint.config, checkpoint.text_key) if checkpoint.text_key else None
+
+
+def _read(one: probe.Probe) -> DecoderSpec:
+    """Read a probe; numbers that an odd source brings into no form at all are a hole as well."""
+    try:
+        with np.errstate(all="ignore"):
+            return decoder.read(one)
+    except (
+        ArithmeticError,
+        IndexError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        np.linalg.LinAlgError,
+    ) as error:
+        raise NotUnderstood(
+            f"values of no known form ({type(error).__name__}: {error})", one.source.file.shown
+        ) from error
+
+
+def difference(first: object, second: object, path: str = "") -> str:
+    """Return the path of the first field in which two specs differ, and both values."""
+    if isinstance(first, tuple) and isinstance(second, tuple) and len(first) == len(second):
+        pairs = [(f"{path}[{i}]", a, b) for i, (a, b) in enumerate(zip(first, second))]
+    elif hasattr(first, "__dataclass_fields__") and type(first) is type(second) and not hasattr(first, "code"):
+        fields = [f for f, field in first.__dataclass_fields__.items() if field.compare]
+        pairs = [(f"{path}.{f}".strip("."), getattr(first, f), getattr(second, f)) for f in fields]
+    else:
+        shown = [getattr(value, "code", str(value)[:80]) for value in (first, second)]
+        return f"{path}: {shown[0]} or {shown[1]}"
+    return next((difference(a, b, where) for where, a, b in pairs if a != b), path)

@@ -1,0 +1,68 @@
+"""How values flow between the blocks of a decoder layer: residuals, placements of norms, multipliers.
+
+Each input of a block is solved for as a sum of what was there before it. Pre-norm, post-norm, sandwich and
+parallel layers and residual multipliers all come out of the one equation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scaffold.probing.numbers import explain
+from scaffold.probing.numeric import combination
+from scaffold.probing.probe import Probe
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.tensors import Array
+from scaffold.spec.facts import Step, Value
+
+LAYER_INPUT = "x"
+Sum = tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A block by name, with what it took and gave ``[tokens, hidden]``."""
+
+    name: str
+    taken: Array
+    given: Array
+
+
+def solve(probe: Probe, x: Array, flows: Sequence[Flow], output: Array, where: str) -> tuple[tuple[Step, ...], Sum]:
+    """Return the steps of a layer and its output as sums of named values.
+
+    Args:
+        probe: the probe.
+        x: the layer's input.
+        flows: its blocks in the order of their calls.
+        output: the layer's output.
+        where: lines of the layer, for errors.
+
+    Raises:
+        NotUnderstood: an input is no sum of earlier values (a gate between blocks, a scale that depends on data).
+    """
+    basis: dict[str, Array] = {LAYER_INPUT: x}
+    steps = []
+    for flow in flows:
+        found = combination(flow.taken, basis)
+        if found is None:
+            raise NotUnderstood(
+                f"what flows into {flow.name or 'the feed-forward block'} is no sum of earlier values", where
+            )
+        steps.append(Step(flow.name, _explained(probe, found, where)))
+        basis[flow.name] = flow.given
+    found = combination(output, basis)
+    if found is None:
+        raise NotUnderstood("what leaves the layer is no sum of its values", where)
+    return tuple(steps), _explained(probe, found, where)
+
+
+def _explained(probe: Probe, flows: tuple[tuple[str, float], ...], where: str) -> Sum:
+    result = []
+    for name, factor in flows:
+        value = explain(probe, factor)
+        if value is None:
+            raise NotUnderstood(f"a factor of {factor:g} on {name} that no config key gives", where)
+        result.append((name, value))
+    return tuple(result)

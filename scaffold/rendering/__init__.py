@@ -1,0 +1,1 @@
+"""Templates rendered into memory, and Python laid out by the target tree's own settings."""

@@ -1,0 +1,44 @@
+"""Generated Python in the target tree's own style, by the target tree's own ``ruff`` settings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from scaffold.common.errors import EnvironmentLacks
+
+DEFAULTS = ("--line-length", "88")
+"""vLLM's line length, for a tree without ``pyproject.toml`` (a wheel's)."""
+
+
+def format_python(text: str, root: Path, path: Path) -> str:
+    """Sort imports and lay out the code as ``ruff`` would if the file lay at ``path`` below ``root``.
+
+    Raises:
+        EnvironmentLacks: ruff is not installed, or does not take the text.
+    """
+    settings = () if (root / "pyproject.toml").is_file() else DEFAULTS
+    imports = ("check", "--select", "I,F401", "--fix-only", "--fix", "--exit-zero", "--quiet")
+    for arguments in (imports, ("format", "--quiet")):
+        text = _ruff([*arguments, *settings, "--no-cache", "--stdin-filename", path.as_posix(), "-"], text, root)
+    return text
+
+
+def _ruff(arguments: list[str], text: str, root: Path) -> str:
+    result = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=root,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise EnvironmentLacks(
+            f"ruff ended with {result.returncode}: {result.stderr.strip()[:400]}",
+            where=str(root),
+            expected="Python that ruff can lay out",
+            remedy="install ruff beside scaffold; if it is there, this is a fault of scaffold's template",
+        )
+    return result.stdout

@@ -1,0 +1,1 @@
+"""What changes the world: apply, gates, twin, commit, undo."""

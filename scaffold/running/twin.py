@@ -1,0 +1,96 @@
+"""Proves a planned adapter on the model's twin, before anything is written."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import tempfile
+from pathlib import Path
+
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.common.errors import UsageError
+from scaffold.placement.registration import MODELS_PACKAGE, dotted, plugin_package
+from scaffold.planning.plan import Plan
+from scaffold_validators.engine import Engine
+from scaffold_validators.twin.run import Adapter, TwinRequest, run_twin
+from scaffold_validators.verdict import Verdict
+
+
+def prove_plan(plan: Plan, engine: Engine, log: Path, trust_remote_code: bool) -> Verdict:
+    """Serve the twin through what the plan would write: the adapter's text, from a directory that is removed again.
+
+    Raises:
+        Problem: the target's transformers cannot make the twin.
+    """
+    with tempfile.TemporaryDirectory(prefix="scaffold-twin-") as scratch:
+        adapter, text = None, ""
+        architecture = plan.spec.architecture
+        if plan.strategy.name == "native" and plan.adapter is not None:
+            package, text = plugin_package(plan.module), plan.adapter
+            source = Path(scratch) / "src"
+            (source / package).mkdir(parents=True)
+            (source / package / "__init__.py").write_text("", encoding="utf-8")
+            (source / package / f"{plan.module}.py").write_text(text, encoding="utf-8")
+            adapter = Adapter(source, architecture, f"{package}.{plan.module}:{architecture}")
+        elif plan.strategy.name == "alias" and plan.strategy.entry is not None:
+            entry = plan.strategy.entry
+            target = f"{dotted(entry.module, MODELS_PACKAGE)}:{entry.class_name}"
+            adapter, text = Adapter(Path(scratch), architecture, target), target
+        model_impl = "transformers" if plan.strategy.name == "transformers" else "auto"
+        return _run(plan.checkpoint, engine, adapter, text, model_impl, Path(scratch), log, trust_remote_code)
+
+
+def prove_plugin(checkpoint: Checkpoint, plugin: Path, engine: Engine, log: Path, trust_remote_code: bool) -> Verdict:
+    """Serve the twin through a plugin as it lies in its folder, edited by hand or not.
+
+    Raises:
+        UsageError: the folder is no plugin of the model.
+        Problem: the target's transformers cannot make the twin.
+    """
+    adapter = _adapter_of(plugin, checkpoint.architecture)
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(adapter.source.rglob("*.py")))
+    with tempfile.TemporaryDirectory(prefix="scaffold-twin-") as scratch:
+        return _run(checkpoint, engine, adapter, text, "auto", Path(scratch), log, trust_remote_code)
+
+
+def _run(
+    checkpoint: Checkpoint,
+    engine: Engine,
+    adapter: Adapter | None,
+    text: str,
+    model_impl: str,
+    scratch: Path,
+    log: Path,
+    trust_remote_code: bool,
+) -> Verdict:
+    digests = {"adapter": hashlib.sha256(text.encode()).hexdigest(), "checkpoint": checkpoint.digest}
+    return run_twin(
+        TwinRequest(
+            engine=engine,
+            checkpoint=checkpoint.path,
+            adapter=adapter,
+            model_impl=model_impl,
+            tensors=tuple(checkpoint.tensors),
+            scratch=scratch,
+            log=log,
+            digests=digests,
+            trust_remote_code=trust_remote_code,
+        )
+    )
+
+
+def _adapter_of(plugin: Path, architecture: str) -> Adapter:
+    """Read what a plugin registers for an architecture, from its text."""
+    for path in sorted((plugin / "src").glob("*/__init__.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) == 2):
+                continue
+            words = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+            if node.func.attr == "register_model" and len(words) == 2 and words[0] == architecture:
+                return Adapter((plugin / "src").resolve(), architecture, str(words[1]))
+    raise UsageError(
+        f"no plugin that registers {architecture}",
+        where=str(plugin),
+        expected="a folder that scaffold new-model --placement plugin has made for this model",
+        remedy="name that folder, or make it first",
+    )

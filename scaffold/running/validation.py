@@ -1,0 +1,128 @@
+"""Runs the gates for a planned model and keeps their verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.evidence.gather import gather
+from scaffold.evidence.workspace import Workspace
+from scaffold_validators.engine import Engine, check_command, check_import_path
+from scaffold_validators.gates import Gate, run_dummy, run_real
+from scaffold_validators.parity import make_prompts, run_reference
+from scaffold_validators.serve import ServePlan, check_port
+from scaffold_validators.verdict import Verdict
+
+STAGES = ("dummy", "real", "parity")
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """How the user wants the server started."""
+
+    port: int = 8000
+    dtype: str = "auto"
+    max_model_len: int | None = None
+    max_num_seqs: int = 16
+    tensor_parallel_sizes: tuple[int, ...] = (1,)
+    enforce_eager: bool = False
+    trust_remote_code: bool = False
+    extra: tuple[str, ...] = ()
+
+
+def validate(
+    workspace: Workspace,
+    name: str,
+    checkpoint: Checkpoint,
+    engine: Engine,
+    options: ServeOptions,
+    stages: Sequence[str],
+    report: Callable[[str], None],
+) -> list[Verdict]:
+    """Run the stages asked for and keep their verdicts. Stage real follows dummy only if that passed.
+
+    Stage dummy runs at the first tensor-parallel size, real and parity at each.
+
+    Raises:
+        UsageError: nothing was planned for the model.
+        Problem: the environment runs another tree, the port is taken, there is no reference.
+    """
+    evidence = gather(workspace, name, checkpoint)
+    record = evidence.record
+    preflight(engine, Path(record["vllm"]), options.port)
+    gate = Gate(
+        plan=_serve_plan(workspace, name, checkpoint, engine, options, record["strategy"]),
+        has_chat_template=checkpoint.has_chat_template,
+        is_multimodal=checkpoint.is_multimodal,
+        digests=evidence.digests,
+        logs=workspace.logs(name),
+        report=report,
+    )
+    verdicts: list[Verdict] = []
+    if "dummy" in stages:
+        verdicts.append(_keep(workspace, name, run_dummy(gate)))
+        if not verdicts[-1].passed:
+            return verdicts
+    if not {"real", "parity"} & set(stages):
+        return verdicts
+    prompts = None
+    if "parity" in stages:
+        report("stage parity: running the reference implementation (transformers)")
+        prompts = run_reference(
+            engine, checkpoint.path, make_prompts(_vocab_size(checkpoint)), options.trust_remote_code
+        )
+    for size in options.tensor_parallel_sizes:
+        sized = replace(gate, plan=replace(gate.plan, tensor_parallel_size=size))
+        verdicts += [_keep(workspace, name, verdict) for verdict in run_real(sized, prompts)]
+        if not verdicts[-1].passed:
+            break
+    return verdicts
+
+
+def preflight(engine: Engine, vllm: Path, port: int) -> None:
+    """Check what can be known before a server is started.
+
+    Raises:
+        Problem: the environment runs another tree or has no ``vllm`` command, or the port is taken.
+    """
+    check_import_path(engine, vllm)
+    check_command(engine)
+    check_port(port)
+
+
+def _serve_plan(
+    workspace: Workspace,
+    name: str,
+    checkpoint: Checkpoint,
+    engine: Engine,
+    options: ServeOptions,
+    strategy: str,
+) -> ServePlan:
+    return ServePlan(
+        engine=engine,
+        model=checkpoint.path.resolve(),
+        served_model_name=name,
+        cwd=workspace.work,
+        port=options.port,
+        dtype=options.dtype,
+        max_model_len=options.max_model_len,
+        max_num_seqs=options.max_num_seqs,
+        tensor_parallel_size=options.tensor_parallel_sizes[0],
+        enforce_eager=options.enforce_eager,
+        trust_remote_code=options.trust_remote_code,
+        model_impl="transformers" if strategy == "transformers" else None,
+        extra=options.extra,
+    )
+
+
+def _vocab_size(checkpoint: Checkpoint) -> int:
+    value = checkpoint.text_config.get("vocab_size")
+    return value if isinstance(value, int) and value > 16 else 256
+
+
+def _keep(workspace: Workspace, name: str, verdict: Verdict) -> Verdict:
+    size = int(verdict.numbers["tensor_parallel_size"])
+    workspace.save_verdict(name, verdict.stage, size, verdict.to_json())
+    return verdict

@@ -1,0 +1,1 @@
+"""The smallest change that works, and why nothing smaller does."""

@@ -1,0 +1,128 @@
+"""Specs of registered architectures, read from the modeling source that transformers has of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.common.errors import ScaffoldError
+from scaffold.probing.sizes import key_for
+from scaffold.reading.read import parameters, read_decoder
+from scaffold.roots.vllm_tree import Registered
+from scaffold.source.errors import NotUnderstood
+from scaffold.source.locate import ModelingSource, find
+from scaffold.spec.facts import DecoderSpec
+
+Read = Callable[[ModelingSource, Checkpoint], object]
+_CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Where transformers keeps each architecture, and which of them could have a checkpoint's tensor names."""
+
+    transformers: Path
+    checkpoint: Checkpoint
+    source: ModelingSource | None
+    """The checkpoint's own modeling source."""
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        """Return model folder → modeling source."""
+        files = sorted((self.transformers / "models").glob("*/modeling_*.py"))
+        return {
+            path.parent.name: path.read_text(encoding="utf-8")
+            for path in files
+            if path.stem == f"modeling_{path.parent.name}"
+        }
+
+    @cached_property
+    def _folders(self) -> dict[str, str]:
+        """Return architecture → model folder."""
+        return {name: folder for folder, text in self._texts.items() for name in _CLASS.findall(text)}
+
+    @cached_property
+    def _words(self) -> set[str]:
+        """Return the module names that the checkpoint's tensors use, without numbers."""
+        parts = (part for name in self.checkpoint.tensors for part in name.split(".")[:-1])
+        return {part for part in parts if not part.isdigit()} - {"experts"}
+
+    def order(self, registry: Mapping[str, Registered]) -> list[Registered]:
+        """Return the registered architectures with comparable names, those of the same model type first."""
+        named = [e for e in registry.values() if self._has_the_names(e.architecture)]
+        return sorted(named, key=lambda e: self._folders[e.architecture] != self.checkpoint.model_type)
+
+    def _has_the_names(self, architecture: str) -> bool:
+        folder = self._folders.get(architecture)
+        if folder is None or not architecture.endswith(("ForCausalLM", "LMHeadModel")):
+            return False
+        text = self._texts[folder]
+        return all(f"self.{word}" in text for word in self._words)
+
+    def has_spec(self, entry: Registered, spec: DecoderSpec) -> bool | None:
+        """Return whether a registered architecture has this spec at this checkpoint's config; None: it cannot be read.
+
+        Most differ in their first layer, so that is looked at first: its tensors, then all of it.
+        """
+        source = self._source(entry)
+        if source is None:
+            return None
+        for own, read in self._of_first_layer:
+            other = _try(read, source, self._first_layer)
+            if other is not None and own != other:
+                return False
+        found = _try(read_decoder, source, self.checkpoint)
+        return None if found is None else found == spec
+
+    def _source(self, entry: Registered) -> ModelingSource | None:
+        folder = self._folders[entry.architecture]
+        try:
+            source = find(entry.architecture, folder, {}, self.checkpoint.path, self.transformers)
+        except ScaffoldError:
+            return None
+        return source if source is not None and source.is_own_class else None
+
+    @cached_property
+    def _of_first_layer(self) -> list[tuple[object, Read]]:
+        """Return what can be read of the checkpoint's own first layer, and by what."""
+        if self.source is None:
+            return []
+        readers: tuple[Read, ...] = (parameters, read_decoder)
+        found = [(_try(read, self.source, self._first_layer), read) for read in readers]
+        return [(own, read) for own, read in found if own is not None]
+
+    @cached_property
+    def _first_layer(self) -> Checkpoint:
+        """Return the checkpoint as if it had its first layer only; all of it if it does not say how many it has."""
+        config = self.checkpoint.text_config
+        key = key_for("num_layers", config)
+        count = config[key] if key else None
+        if key is None or not isinstance(count, int):
+            return self.checkpoint
+        lists = {name: value[:1] for name, value in config.items() if isinstance(value, list) and len(value) == count}
+        return replace(self.checkpoint, text_config={**config, **lists, key: 1})
+
+
+def _try(read: Read, source: ModelingSource, checkpoint: Checkpoint) -> Any:
+    try:
+        return read(source, checkpoint)
+    except (NotUnderstood, ScaffoldError):
+        return None
+
+
+def comparable(
+    checkpoint: Checkpoint,
+    source: ModelingSource | None,
+    transformers: Path | None,
+    registry: Mapping[str, Registered],
+) -> tuple[Iterable[Registered], Callable[[Registered, DecoderSpec], bool | None]]:
+    """Return the entries to compare with, and what tells whether one has a spec."""
+    if transformers is None:
+        return (), lambda entry, spec: None
+    candidates = Candidates(transformers, checkpoint, source)
+    return candidates.order(registry), candidates.has_spec

@@ -1,0 +1,126 @@
+"""``check_adapter``: a checkpoint against an existing vLLM model file."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.common.errors import UsageError
+from scaffold.roots.vllm_tree import Registered, read_vllm_tree
+from scaffold.vllm_models.check import AdapterCheck, check
+from scaffold.vllm_models.files import MODELS, Files, ModelFile
+from scaffold.vllm_models.known import KNOWN
+from scaffold.vllm_models.reader import Reader, around
+from scaffold.vllm_models.values import ClassValue, Node, Record
+
+_CLASS = re.compile(r"^class (\w+)\(([^)]*)\):", re.MULTILINE)
+
+
+def check_adapter(
+    path: Path, checkpoint: Checkpoint, vllm: Path | None = None, transformers: Path | None = None
+) -> AdapterCheck:
+    """Tell which tensors a model file would not take, and which of its parameters would stay empty. Nothing is run.
+
+    Args:
+        path: the file.
+        checkpoint: its names and its config count.
+        vllm: the source tree into which imports are followed; by default the one that the file lies in.
+        transformers: the package in which config classes and inner architectures are looked up.
+
+    Raises:
+        UsageError: the file cannot be read, or has no class for the architecture.
+    """
+    root = vllm or tree_of(path)
+    files = Files(root)
+    registry = read_vllm_tree(root).registry if root is not None else {}
+    file = files.open(path)
+    reader = Reader(
+        files,
+        {name: (_module(entry), entry.class_name) for name, entry in registry.items()},
+        lambda model_type: _causal_lm(transformers, model_type),
+        lambda model_type: _config_classes(transformers, model_type),
+        KNOWN,
+    )
+    value = _class(file, checkpoint.architecture, registry)
+    config = Record(_with_aliases(checkpoint.config, transformers))
+    node = reader.build(value, [], {"vllm_config": around(config), "prefix": ""})
+    assert isinstance(node, Node)
+    return check(reader, node, checkpoint.tensors)
+
+
+def tree_of(path: Path) -> Path | None:
+    """Return the source tree that a file lies in, None if it lies in none."""
+    for folder in path.resolve().parents:
+        if (folder / "vllm" / "model_executor" / "models" / "registry.py").is_file():
+            return folder
+    return None
+
+
+def _module(entry: Registered) -> str:
+    return entry.module if "." in entry.module else f"{MODELS}.{entry.module}"
+
+
+def _class(file: ModelFile, architecture: str, registry: dict[str, Registered]) -> ClassValue:
+    """Return the class of the architecture: that of its name, or the one that the registry has for it."""
+    entry = registry.get(architecture)
+    for name in (architecture, entry.class_name if entry and _module(entry) == file.module else ""):
+        node = file.names.get(name)
+        if isinstance(node, ast.ClassDef):
+            return ClassValue(file, node)
+    classes = [name for name, node in file.names.items() if isinstance(node, ast.ClassDef)]
+    raise UsageError(
+        f"no class for {architecture}",
+        where=str(file.path),
+        expected=f"one of that name, or one that registry.py of the same tree has for it; it has {', '.join(classes)}",
+        remedy="pass the file that serves this architecture with --adapter",
+    )
+
+
+def _with_aliases(config: Mapping[str, Any], transformers: Path | None) -> dict[str, Any]:
+    """Return a config with what its class calls by a second name, inner configs included."""
+    values = {key: _with_aliases(v, transformers) if isinstance(v, dict) else v for key, v in config.items()}
+    text = _config_source(transformers, str(config.get("model_type", "")))[1]
+    found = re.search(r"^    attribute_map = (\{[^}]*\})", text, re.MULTILINE)
+    aliases = ast.literal_eval(found[1]) if found else {}
+    return {alias: values[name] for alias, name in aliases.items() if name in values} | values
+
+
+def _config_classes(transformers: Path | None, model_type: str) -> tuple[str, ...]:
+    """Return the config class of a model type and that class's bases; empty if it cannot be found."""
+    return _config_source(transformers, model_type)[0]
+
+
+@lru_cache
+def _config_source(transformers: Path | None, model_type: str) -> tuple[tuple[str, ...], str]:
+    """Return the config class of a model type with its bases, and its source."""
+    if transformers is None or not model_type:
+        return (), ""
+    line = re.compile(rf"^    model_type = [\"']{re.escape(model_type)}[\"']$", re.MULTILINE)
+    for path in sorted((transformers / "models").glob("*/configuration_*.py")):
+        text = path.read_text(encoding="utf-8")
+        found = line.search(text)
+        if found is None:
+            continue
+        classes = [match for match in _CLASS.finditer(text) if match.start() < found.start()]
+        if classes:
+            names = (classes[-1][1], *(base.strip() for base in classes[-1][2].split(",") if base.strip()))
+            after = [match.start() for match in _CLASS.finditer(text) if match.start() > found.start()]
+            return names, text[classes[-1].start() : min(after, default=len(text))]
+    return (), ""
+
+
+@lru_cache
+def _causal_lm(transformers: Path | None, model_type: str) -> str | None:
+    """Return the architecture of a model type in transformers' table of causal language models."""
+    path = transformers / "models" / "auto" / "modeling_auto.py" if transformers else None
+    if path is None or not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8")
+    table = text[text.find("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = ") :]
+    found = re.search(rf'\("{re.escape(model_type)}", "(\w+)"\)', table[: table.find("\n)\n")])
+    return found[1] if found else None

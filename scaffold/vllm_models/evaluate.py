@@ -1,0 +1,245 @@
+"""Expressions of a model file, evaluated as far as config and source determine them. No code is run."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from scaffold.vllm_models.mappers import Mapper
+from scaffold.vllm_models.values import (
+    Choice,
+    ClassValue,
+    External,
+    FunctionValue,
+    Node,
+    Record,
+    Unknown,
+    join,
+    truth,
+)
+
+if TYPE_CHECKING:
+    from scaffold.vllm_models.files import ModelFile
+    from scaffold.vllm_models.reader import Reader
+
+MAX_ITEMS = 4096
+ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+COMPARISON: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+    ast.Is: lambda a, b: a is b,
+    ast.IsNot: lambda a, b: a is not b,
+}
+OPAQUE = (Unknown, Choice)
+
+
+class Evaluator:
+    """Evaluates expressions in one scope.
+
+    Args:
+        reader: answers calls and global names.
+        file: the file of the expressions.
+        variables: the local names.
+    """
+
+    def __init__(self, reader: Reader, file: ModelFile, variables: dict[str, Any]) -> None:
+        self.reader, self.file, self.variables = reader, file, variables
+
+    def value(self, node: ast.expr) -> Any:
+        """Return what an expression is, or that it is unknown."""
+        method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if method is None:
+            return Unknown(f"{self.file.where(node)}: {type(node).__name__}", made=True)
+        return method(node)
+
+    def _constant(self, node: ast.Constant) -> Any:
+        return node.value
+
+    def _name(self, node: ast.Name) -> Any:
+        if node.id in self.variables:
+            return self.variables[node.id]
+        return self.reader.global_value(self.file, node.id)
+
+    def _attribute(self, node: ast.Attribute) -> Any:
+        return self.attribute(self.value(node.value), node)
+
+    def attribute(self, owner: Any, node: ast.Attribute) -> Any:
+        """Return an attribute of a value."""
+        if isinstance(owner, Record):
+            return owner.get(node.attr)
+        if isinstance(owner, External):
+            return External(f"{owner.dotted}.{node.attr}")
+        if isinstance(owner, ClassValue):
+            return self.reader.class_attribute(owner, node.attr)
+        if isinstance(owner, Node):
+            if node.attr in owner.attributes:
+                return owner.attributes[node.attr]
+            if owner.definition is not None:
+                return self.reader.class_attribute(owner.definition, node.attr, owner)
+        return Unknown(f"{self.file.where(node)}: .{node.attr}")
+
+    def _call(self, node: ast.Call) -> Any:
+        return self.reader.call(self, node)
+
+    def _boolop(self, node: ast.BoolOp) -> Any:
+        stops = isinstance(node.op, ast.Or)
+        result: Any = not stops
+        unknown = False
+        for operand in node.values:
+            result = self.value(operand)
+            known = truth(result)
+            if known is stops and (not unknown or isinstance(result, bool)):
+                return result
+            unknown = unknown or known is None or known is stops
+        return Unknown(f"{self.file.where(node)}: a condition") if unknown else result
+
+    def _unaryop(self, node: ast.UnaryOp) -> Any:
+        value = self.value(node.operand)
+        if isinstance(node.op, ast.Not):
+            known = truth(value)
+            return Unknown(f"{self.file.where(node)}: a condition") if known is None else not known
+        if isinstance(node.op, ast.USub) and isinstance(value, int | float):
+            return -value
+        return Unknown(f"{self.file.where(node)}: arithmetic")
+
+    def _binop(self, node: ast.BinOp) -> Any:
+        left, right = self.value(node.left), self.value(node.right)
+        if isinstance(node.op, ast.BitOr) and isinstance(left, Mapper) and isinstance(right, Mapper):
+            return left | right
+        function = ARITHMETIC.get(type(node.op))
+        plain = (int, float, str, list, tuple)
+        if function is None or not isinstance(left, plain) or not isinstance(right, plain):
+            return Unknown(f"{self.file.where(node)}: arithmetic")
+        try:
+            return function(left, right)
+        except (TypeError, ZeroDivisionError, ValueError, OverflowError, MemoryError):
+            return Unknown(f"{self.file.where(node)}: arithmetic")
+
+    def _compare(self, node: ast.Compare) -> Any:
+        left = self.value(node.left)
+        for sign, item in zip(node.ops, node.comparators):
+            right = self.value(item)
+            if isinstance(left, OPAQUE) or isinstance(right, OPAQUE):
+                return Unknown(f"{self.file.where(node)}: a comparison")
+            try:
+                if not COMPARISON[type(sign)](left, right):
+                    return False
+            except TypeError:
+                return Unknown(f"{self.file.where(node)}: a comparison")
+            left = right
+        return True
+
+    def _ifexp(self, node: ast.IfExp) -> Any:
+        known = truth(self.value(node.test))
+        if known is None:
+            return join(self.value(node.body), self.value(node.orelse))
+        return self.value(node.body if known else node.orelse)
+
+    def _namedexpr(self, node: ast.NamedExpr) -> Any:
+        value = self.value(node.value)
+        self.variables[node.target.id] = value
+        return value
+
+    def _joinedstr(self, node: ast.JoinedStr) -> Any:
+        text = ""
+        for part in node.values:
+            value = self.value(part.value if isinstance(part, ast.FormattedValue) else part)
+            if not isinstance(value, str | int):
+                return Unknown(f"{self.file.where(node)}: a text")
+            text += str(value)
+        return text
+
+    def _list(self, node: ast.List | ast.Tuple) -> Any:
+        items: list[Any] = []
+        for element in node.elts:
+            if isinstance(element, ast.Starred):
+                inner = self.value(element.value)
+                if not isinstance(inner, list | tuple):
+                    return Unknown(f"{self.file.where(node)}: a list")
+                items += inner
+            else:
+                items.append(self.value(element))
+        return items if isinstance(node, ast.List) else tuple(items)
+
+    _tuple = _list
+
+    def _dict(self, node: ast.Dict) -> Any:
+        found: dict[Any, Any] = {}
+        for key, item in zip(node.keys, node.values):
+            value = self.value(item)
+            if key is None and isinstance(value, dict):
+                found |= value
+            elif key is None or isinstance(name := self.value(key), (*OPAQUE, list)):
+                return Unknown(f"{self.file.where(node)}: a dictionary")
+            else:
+                found[name] = value
+        return found
+
+    def _subscript(self, node: ast.Subscript) -> Any:
+        owner, index = self.value(node.value), self.value(node.slice)
+        if isinstance(owner, Record) and isinstance(index, str):
+            return owner.get(index)
+        if isinstance(owner, list | tuple | dict) and isinstance(index, int | str):
+            try:
+                return owner[index]  # type: ignore[index]
+            except (LookupError, TypeError):
+                pass
+        return Unknown(f"{self.file.where(node)}: an item")
+
+    def _lambda(self, node: ast.Lambda) -> Any:
+        return FunctionValue(self.file, node, None, self.variables)
+
+    def _listcomp(self, node: ast.ListComp | ast.GeneratorExp) -> Any:
+        unknown = Unknown(f"{self.file.where(node)}: a list", made=True)
+        if len(node.generators) != 1:
+            return unknown
+        loop = node.generators[0]
+        items = self.value(loop.iter)
+        if not isinstance(items, list | tuple | range) or len(items) > MAX_ITEMS:
+            return unknown
+        found = []
+        for item in items:
+            inner = Evaluator(self.reader, self.file, dict(self.variables))
+            if not inner.assign(loop.target, item):
+                return unknown
+            keep = [truth(inner.value(test)) for test in loop.ifs]
+            if None in keep:
+                return unknown
+            if all(keep):
+                found.append(inner.value(node.elt))
+        return found
+
+    _generatorexp = _listcomp
+
+    def assign(self, target: ast.expr, value: Any) -> bool:
+        """Give a name, an attribute or a tuple of them a value; return False where that is not possible."""
+        if isinstance(target, ast.Name):
+            self.variables[target.id] = value
+        elif isinstance(target, ast.Attribute):
+            owner = self.value(target.value)
+            if not isinstance(owner, Node):
+                return False
+            owner.attributes[target.attr] = value
+        elif isinstance(target, ast.Tuple | ast.List):
+            items = list(value) if isinstance(value, list | tuple) else [value] * len(target.elts)
+            if isinstance(value, list | tuple) and len(items) != len(target.elts):
+                return False
+            return False not in {self.assign(inner, item) for inner, item in zip(target.elts, items)}
+        else:
+            return False
+        return True

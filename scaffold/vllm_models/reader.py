@@ -1,0 +1,289 @@
+"""From a model file to its modules: classes are followed into other files of the tree, nothing is run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from scaffold.vllm_models.evaluate import Evaluator
+from scaffold.vllm_models.execute import Returned, execute
+from scaffold.vllm_models.files import Files, ModelFile
+from scaffold.vllm_models.layers import BARE, LAYERS
+from scaffold.vllm_models.mappers import mapper_of
+from scaffold.vllm_models.values import ClassValue, External, FunctionValue, Node, Record, Unknown, truth
+
+MAX_DEPTH = 40
+PLAIN: dict[str, Callable[..., Any]] = {
+    "int": int, "str": str, "bool": bool, "len": len, "list": list, "tuple": tuple, "max": max, "min": min,
+    "range": range, "enumerate": lambda items: list(enumerate(items)), "zip": lambda *items: list(zip(*items)),
+    "abs": abs, "sum": sum,
+}  # fmt: skip
+
+
+Known = Callable[["Reader", list[Any], dict[str, Any], str], Any]
+"""Takes the reader, the positional and the named arguments, and file and line of the call."""
+
+
+def around(config: Record) -> Record:
+    """Return vLLM's config around a model's config."""
+    quant = Unknown("quant_config") if "quantization_config" in config.values else None
+    inner = Record({"hf_config": config, "hf_text_config": config.values.get("text_config", config)}, "model_config")
+    return Record({"model_config": inner, "quant_config": quant}, "vllm_config")
+
+
+class Reader:
+    """Builds the modules of a class.
+
+    Args:
+        files: the tree.
+        registered: architecture → module and class, as the tree's registry has it.
+        causal_lm: model type → architecture, for inner models whose config names none.
+        config_class: model type → its config class in transformers and that one's bases; empty if not known.
+        known: functions whose outcome is known without looking into them.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        registered: Mapping[str, tuple[str, str]],
+        causal_lm: Callable[[str], str | None],
+        config_class: Callable[[str], tuple[str, ...]],
+        known: Mapping[str, Known],
+    ) -> None:
+        self.files, self.registered = files, registered
+        self.causal_lm, self.config_class = causal_lm, config_class
+        self.known = known
+        self._depth = 0
+
+    # Names
+
+    def global_value(self, file: ModelFile, name: str) -> Any:
+        """Return what a global name of a file is."""
+        statement = file.names.get(name)
+        if statement is None:
+            return External(name)
+        if isinstance(statement, ast.ClassDef):
+            return ClassValue(file, statement)
+        if isinstance(statement, ast.FunctionDef):
+            return FunctionValue(file, statement)
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            return self.imported(file, statement, name)
+        value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
+        if value is None or self._depth > MAX_DEPTH:
+            return Unknown(f"{file.path.name}: {name}")
+        return self._deeper(lambda: Evaluator(self, file, {}).value(value))
+
+    def imported(self, file: ModelFile, statement: ast.Import | ast.ImportFrom, name: str) -> Any:
+        """Return what an imported name is."""
+        found = self.files.imported(file, statement, name)
+        return self.global_value(*found) if isinstance(found, tuple) else found
+
+    def mro(self, value: ClassValue) -> list[ClassValue]:
+        """Return a class and its bases as far as they are in model files."""
+        found = [value]
+        for base in value.node.bases:
+            inner = Evaluator(self, value.file, {}).value(base)
+            if isinstance(inner, ClassValue):
+                found += [item for item in self.mro(inner) if item not in found]
+        return found
+
+    def method(self, value: ClassValue, name: str) -> FunctionValue | None:
+        """Return a method of a class or of its bases."""
+        for item in self.mro(value):
+            for statement in item.node.body:
+                if isinstance(statement, ast.FunctionDef) and statement.name == name:
+                    return FunctionValue(item.file, statement)
+        return None
+
+    def class_attribute(self, of: ClassValue, name: str, owner: Node | None = None) -> Any:
+        """Return a method or an assigned attribute of a class or of its bases."""
+        for item in self.mro(of):
+            for statement in item.node.body:
+                if isinstance(statement, ast.FunctionDef) and statement.name == name:
+                    return FunctionValue(item.file, statement, owner)
+                targets = statement.targets if isinstance(statement, ast.Assign) else ()
+                if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+                    targets = [statement.target]
+                value = getattr(statement, "value", None)
+                if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                    return Evaluator(self, item.file, {}).value(value) if isinstance(value, ast.expr) else None
+        return Unknown(f"{of.node.name} has no {name}")
+
+    # Calls
+
+    def call(self, scope: Evaluator, node: ast.Call) -> Any:
+        """Return what a call returns; a module where it makes one."""
+        special = self._of_an_object(scope, node)
+        if special is not None:
+            return special[0]
+        function = scope.value(node.func)
+        positional: list[Any] = []
+        for argument in node.args:
+            value = scope.value(argument.value if isinstance(argument, ast.Starred) else argument)
+            if isinstance(argument, ast.Starred) and not isinstance(value, list | tuple):
+                return Unknown(f"{scope.file.where(node)}: arguments", made=True)
+            positional += value if isinstance(argument, ast.Starred) else [value]
+        named = {keyword.arg: scope.value(keyword.value) for keyword in node.keywords if keyword.arg}
+        where = scope.file.where(node)
+        if isinstance(function, ClassValue):
+            return self.build(function, positional, named)
+        if isinstance(function, FunctionValue):
+            if isinstance(function.node, ast.FunctionDef) and function.node.name in self.known:
+                return self.known[function.node.name](self, positional, named, where)
+            return self.inline(function, positional, named, where)
+        if isinstance(function, External):
+            return self._external(function, positional, named, where)
+        return Unknown(f"{where}: {ast.unparse(node.func)}()", made=True)
+
+    def _of_an_object(self, scope: Evaluator, node: ast.Call) -> tuple[Any] | None:
+        """Return the outcome of calls that are known by form, such as ``super().__init__`` or ``tie_weights``."""
+        target = node.func
+        if isinstance(target, ast.Name) and target.id == "super":
+            return (Unknown("super()"),)
+        if not isinstance(target, ast.Attribute):
+            return None
+        if (
+            target.attr == "__init__"
+            and isinstance(target.value, ast.Call)
+            and ast.unparse(target.value.func) == "super"
+        ):
+            self._super_init(scope, node)
+            return (None,)
+        owner = scope.value(target.value)
+        if isinstance(owner, list) and target.attr == "append" and len(node.args) == 1:
+            owner.append(scope.value(node.args[0]))
+            return (None,)
+        if isinstance(owner, Node) and target.attr == "tie_weights":
+            return (Node(owner.class_name, tied=True),)
+        if isinstance(owner, Node) and target.attr in ("register_buffer", "register_parameter"):
+            self._register(scope, owner, node)
+            return (None,)
+        if isinstance(owner, Record) and target.attr in ("get_text_config", "with_hf_config"):
+            return (self._with_config(owner, scope, node),)
+        return None
+
+    def _with_config(self, owner: Record, scope: Evaluator, node: ast.Call) -> Any:
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "get_text_config":
+            return owner.get("text_config") if "text_config" in owner.values else owner
+        inner = scope.value(node.args[0]) if node.args else Unknown("a config")
+        return around(inner) if isinstance(inner, Record) else Unknown("a config")
+
+    def _register(self, scope: Evaluator, owner: Node, node: ast.Call) -> None:
+        """Note a buffer or a parameter; a loader may fill a persistent buffer, but need not."""
+        name = scope.value(node.args[0]) if node.args else None
+        named = {keyword.arg: scope.value(keyword.value) for keyword in node.keywords if keyword.arg}
+        assert isinstance(node.func, ast.Attribute)
+        if not isinstance(name, str):
+            owner.unread = f"{scope.file.where(node)}: {node.func.attr}"
+        elif node.func.attr == "register_parameter":
+            value = scope.value(node.args[1]) if len(node.args) > 1 else named.get("param")
+            if truth(value) is not False:
+                owner.parameters[name] = True
+        elif truth(named.get("persistent", True)) is not False:
+            owner.parameters[name] = False
+
+    def _super_init(self, scope: Evaluator, node: ast.Call) -> None:
+        """Follow the ``__init__`` of the bases of the class whose ``__init__`` this is."""
+        owner = scope.variables.get("self")
+        around = scope.variables.get("__class__")
+        if not isinstance(owner, Node) or not isinstance(around, ClassValue):
+            return
+        for base in self.mro(around)[1:]:
+            for statement in base.node.body:
+                if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+                    positional = [scope.value(a) for a in node.args]
+                    named = {k.arg: scope.value(k.value) for k in node.keywords if k.arg}
+                    function = FunctionValue(base.file, statement, owner, {"__class__": base})
+                    self.inline(function, positional, named, scope.file.where(node))
+                    return
+
+    def build(self, value: ClassValue, positional: Sequence[Any], named: Mapping[str, Any]) -> Any:
+        """Return the module that a class makes of these arguments."""
+        name = value.node.name
+        if name in BARE:
+            return Node(name)
+        if name == "WeightsMapper":
+            return mapper_of(named)
+        node = Node(name, value)
+        found = None
+        for item in self.mro(value):
+            init = [s for s in item.node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"]
+            if init:
+                found = FunctionValue(item.file, init[0], node, {"__class__": item})
+                break
+        if found is None:
+            node.unread = f"{name}: no __init__ in the model files"
+        else:
+            outcome = self.inline(found, positional, named, value.file.where(value.node))
+            if isinstance(outcome, Unknown) and outcome.made:
+                node.unread = outcome.why
+        return node
+
+    def inline(self, function: FunctionValue, positional: Sequence[Any], named: Mapping[str, Any], where: str) -> Any:
+        """Return what a function of a model file returns; ``__init__`` fills the module that it is bound to."""
+        variables = dict(function.around)
+        given = list(positional)
+        if function.owner is not None and isinstance(function.node, ast.FunctionDef):
+            decorators = {ast.unparse(item) for item in function.node.decorator_list}
+            if "staticmethod" not in decorators:
+                given.insert(0, function.owner)
+        if self._depth >= MAX_DEPTH or not self._bind(function, given, named, variables):
+            return Unknown(f"{where}: a call that could not be followed", made=True)
+        scope = Evaluator(self, function.file, variables)
+        if isinstance(function.node, ast.Lambda):
+            body = function.node.body
+            return self._deeper(lambda: scope.value(body))
+        statements = function.node.body
+        outcome = self._deeper(lambda: execute(statements, scope))
+        return outcome.value if isinstance(outcome, Returned) else None
+
+    def _bind(
+        self, function: FunctionValue, positional: list[Any], named: Mapping[str, Any], variables: dict[str, Any]
+    ) -> bool:
+        """Bind arguments to names; return False where they do not fit."""
+        signature = function.node.args
+        names = [argument.arg for argument in (*signature.posonlyargs, *signature.args)]
+        scope = Evaluator(self, function.file, dict(function.around))
+        for name, default in zip(names[len(names) - len(signature.defaults) :], signature.defaults):
+            variables[name] = scope.value(default)
+        for argument, value in zip(signature.kwonlyargs, signature.kw_defaults):
+            if value is not None:
+                variables[argument.arg] = scope.value(value)
+        known = {*names, *(argument.arg for argument in signature.kwonlyargs)}
+        variables.update(zip(names, positional))
+        variables.update({name: value for name, value in named.items() if name in known})
+        if signature.kwarg is not None:
+            variables[signature.kwarg.arg] = {name: value for name, value in named.items() if name not in known}
+        if signature.vararg is not None:
+            variables[signature.vararg.arg] = tuple(positional[len(names) :])
+        for name in known:
+            variables.setdefault(name, Unknown(f"the argument {name}", made=True))
+        too_many = len(positional) > len(names) and signature.vararg is None
+        return not too_many and (signature.kwarg is not None or set(named) <= known)
+
+    def _deeper(self, work: Callable[[], Any]) -> Any:
+        self._depth += 1
+        try:
+            return work()
+        finally:
+            self._depth -= 1
+
+    def _external(self, function: External, positional: list[Any], named: dict[str, Any], where: str) -> Any:
+        name = function.name
+        if name in self.known:
+            return self.known[name](self, positional, named, where)
+        if name in BARE:
+            return Node(name)
+        if name in LAYERS:
+            quantised = named.get("quant_config")
+            if quantised is not None:
+                return Node(name, unread=f"{where}: {name} with a quantisation, which makes its own parameters")
+            return LAYERS[name].node(name, positional, named)
+        known = all(isinstance(item, int | str | float | list | tuple | range | dict) for item in positional)
+        if name in PLAIN and function.dotted == name and not named and known:
+            try:
+                return PLAIN[name](*positional)
+            except (TypeError, ValueError, OverflowError):
+                pass
+        return Unknown(f"{where}: {name}()", made=True)

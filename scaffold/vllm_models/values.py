@@ -1,0 +1,136 @@
+"""What an expression of a model file can be known to be without running it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scaffold.vllm_models.files import ModelFile
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that cannot be told; ``made`` if it came out of a call, and so may be a module."""
+
+    why: str
+    made: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """Something with attributes of which some are known: a config, vLLM's config, a pipeline group."""
+
+    values: Mapping[str, Any]
+    what: str = "config.json"
+
+    def get(self, name: str) -> Any:
+        """Return an attribute; what ``config.json`` leaves out may have a default of the class, so it is unknown."""
+        if name not in self.values:
+            return Unknown(f"{self.what} has no {name!r}")
+        value = self.values[name]
+        return Record(value, f"{self.what}, {name}") if isinstance(value, dict) else value
+
+
+@dataclass(frozen=True)
+class External:
+    """A name of another package, or of a part of vLLM that is not followed."""
+
+    dotted: str
+
+    @property
+    def name(self) -> str:
+        """Return the last part."""
+        return self.dotted.rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class ClassValue:
+    """A class of a model file."""
+
+    file: ModelFile
+    node: ast.ClassDef
+
+
+@dataclass(frozen=True)
+class FunctionValue:
+    """A function, method (bound to ``owner``) or lambda (with the variables around it)."""
+
+    file: ModelFile
+    node: ast.FunctionDef | ast.Lambda
+    owner: Node | None = None
+    around: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Node:
+    """A module: its attributes, of which other nodes are its children.
+
+    Attributes:
+        class_name: for messages.
+        definition: its class, where that is of a model file.
+        attributes: name → value.
+        parameters: name → whether a loader must fill it.
+        shards: parameters that are filled in these parts, such as ``q``, ``k``, ``v``.
+        unread: why it could not be read: then it may take any name.
+        tied: it shares the weight of another module, and a loader skips it.
+    """
+
+    class_name: str
+    definition: ClassValue | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, bool] = field(default_factory=dict)
+    shards: tuple[Any, ...] = ()
+    unread: str = ""
+    tied: bool = False
+
+    def children(self) -> dict[str, Node | Choice]:
+        """Return the modules among the attributes; what may be one is one that could not be read."""
+        found: dict[str, Node | Choice] = {}
+        for name, value in self.attributes.items():
+            if isinstance(value, Node | Choice):
+                found[name] = value
+            elif isinstance(value, Unknown) and value.made:
+                found[name] = Node("?", unread=value.why)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One of several modules; which one depends on something that is not known. None: perhaps no module."""
+
+    options: tuple[Any, ...]
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Return the modules among the options; what could not be told may be one too."""
+        found = []
+        for option in self.options:
+            if isinstance(option, Node):
+                found.append(option)
+            elif isinstance(option, Unknown) and option.made:
+                found.append(Node("?", unread=option.why))
+        return tuple(found)
+
+
+def truth(value: Any) -> bool | None:
+    """Return whether a value counts as true; None if that cannot be told."""
+    if isinstance(value, Unknown | Choice):
+        return None
+    if isinstance(value, Node | Record | External | ClassValue | FunctionValue):
+        return True
+    return bool(value)
+
+
+def join(first: Any, second: Any) -> Any:
+    """Return what a variable is after two ways that may both have been taken."""
+    if first is second or (type(first) is type(second) and not isinstance(first, Node | Choice) and first == second):
+        return first
+    options: list[Any] = []
+    for value in (first, second):
+        options += value.options if isinstance(value, Choice) else [value]
+    if any(isinstance(option, Node) or (isinstance(option, Unknown) and option.made) for option in options):
+        return Choice(tuple(options))
+    return Unknown("it depends on a condition that is not known")

@@ -1,0 +1,164 @@
+"""vLLM's own model files against real checkpoints, read without running them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold.checkpoint.headers import Form, Forms
+from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.common.errors import UsageError
+from scaffold.vllm_models.adapter import check_adapter
+from tests.lab.checkpoints import checkpoint
+from tests.lab.engine import engine
+
+MODELS = "vllm/model_executor/models"
+ONE_NUMBER = Form(4, "F32", (1,), "", has_bits=True)
+FITTING = {
+    "qwen3": "qwen3.py", "gemma2": "gemma2.py", "gpt2": "gpt2.py", "phi3": "phi3.py", "bloom": "bloom.py",
+    "mixtral": "mixtral.py", "olmoe": "olmoe.py", "gpt-oss": "gpt_oss.py",
+}  # fmt: skip
+
+
+def check(row: str, file: Path, **changed: Any) -> Any:
+    read = read_checkpoint(checkpoint(row))
+    return check_adapter(file, replaced(read, **changed), transformers=engine().transformers)
+
+
+def replaced(read: Checkpoint, drop: str = "", add: str = "") -> Checkpoint:
+    forms = {name: form for name, form in read.weights.forms.items() if name != drop}
+    return with_forms(read, forms | ({add: ONE_NUMBER} if add else {}))
+
+
+def with_forms(read: Checkpoint, forms: Forms) -> Checkpoint:
+    return replace(read, weights=replace(read.weights, forms=forms))
+
+
+@pytest.mark.parametrize("row", FITTING)
+def test_a_checkpoint_fits_the_file_that_serves_it(vllm_source: Path, row: str) -> None:
+    result = check(row, vllm_source / MODELS / FITTING[row])
+    assert result.refused == ()
+    assert result.empty == ()
+    assert result.taken > 0
+    assert all("experts" in name or "router" in name for name in result.unsure)
+
+
+def test_the_vision_tower_of_llava_lacks_a_prefix(vllm_source: Path) -> None:
+    result = check("llava", vllm_source / MODELS / "llava.py")
+    refused = {item.name for item in result.refused}
+    assert "vision_tower.embeddings.class_embedding" in refused
+    assert all(name.startswith("vision_tower.") for name in refused)
+    assert {item.at for item in result.refused} == {
+        "vision_tower.embeddings", "vision_tower.encoder", "vision_tower.pre_layrnorm", "vision_tower.post_layernorm",
+    }  # fmt: skip
+    assert "vision_tower.vision_model.embeddings.class_embedding" in result.empty
+    assert "vision_tower.vision_model.encoder.layers.1.self_attn.qkv_proj.weight" in result.empty
+    assert all(name.startswith("vision_tower.vision_model.") for name in result.empty)
+    assert '"vision_tower." → "vision_tower.vision_model."' in result.suggestion
+    assert result.unsure == {}
+
+
+def test_with_that_prefix_llava_fits(vllm_source: Path, tmp_path: Path) -> None:
+    shutil.copytree(vllm_source / MODELS, tmp_path / MODELS)
+    file = tmp_path / MODELS / "llava.py"
+    text = file.read_text()
+    row = '"model.vision_tower.": "vision_tower.",'
+    assert row in text
+    file.write_text(text.replace(row, f'{row}\n"vision_tower.": "vision_tower.vision_model.",'))
+    result = check("llava", file)
+    assert result.fits
+    # vLLM builds the tower up to the deepest layer that is used, and its own code drops the layers behind it
+    assert {name.rpartition(".layers.")[2].partition(".")[0] for name in result.unsure} == {"2"}
+    assert all("code of its own" in why for why in result.unsure.values())
+
+
+def test_without_transformers_the_kind_of_tower_is_not_guessed(vllm_source: Path) -> None:
+    result = check_adapter(vllm_source / MODELS / "llava.py", read_checkpoint(checkpoint("llava")))
+    assert not any(name.startswith("language_model") for name in (item.name for item in result.refused))
+    assert any("inner model" in why for why in result.unsure.values())
+
+
+@pytest.mark.parametrize(
+    ("changed", "refused", "empty"),
+    [
+        ({"drop": "model.layers.1.self_attn.k_proj.weight"}, [], ["model.layers.1.self_attn.qkv_proj.weight (k)"]),
+        ({"drop": "model.norm.weight"}, [], ["model.norm.weight"]),
+        ({"add": "model.layers.0.mlp.gate.weight"}, ["model.layers.0.mlp.gate.weight"], []),
+        ({"add": "model.layers.4.mlp.up_proj.weight"}, ["model.layers.4.mlp.up_proj.weight"], []),
+        ({"add": "model.layers.0.self_attn.rotary_emb.inv_freq"}, [], []),
+        ({"add": "model.layers.0.self_attn.o_proj.bias"}, [], []),
+    ],
+)
+def test_one_tensor_more_or_less(
+    vllm_source: Path, changed: dict[str, str], refused: list[str], empty: list[str]
+) -> None:
+    result = check("qwen3", vllm_source / MODELS / "qwen3.py", **changed)
+    assert [item.name for item in result.refused] == refused
+    assert list(result.empty) == empty
+
+
+CODE = """
+from torch import nn
+from vllm.model_executor.layers.linear import RowParallelLinear
+from vllm.model_executor.models.utils import AutoWeightsLoader, maybe_prefix
+
+
+class Qwen3ForCausalLM(nn.Module):
+    def __init__(self, *, vllm_config, prefix=""):
+        super().__init__()
+        config = vllm_config.model_config.hf_config
+        self.one = RowParallelLinear(config.hidden_size, 4, bias=False)
+        {statement}
+
+    def load_weights(self, weights):
+        {load}
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "load", "name", "outcome"),
+    [
+        ("", "return AutoWeightsLoader(self).load_weights(weights)", "one.weight", "taken"),
+        ("", "return AutoWeightsLoader(self).load_weights(weights)", "two.weight", "refused"),
+        ("self.two = build_two()", "return AutoWeightsLoader(self).load_weights(weights)", "two.weight", "unknown"),
+        ("", "return AutoWeightsLoader(self).load_weights(renamed(weights))", "two.weight", "unknown"),
+        ("", "weights = renamed(weights)\n        return AutoWeightsLoader(self).load_weights(weights)", "two.weight",
+         "unknown"),
+        ("", "for name, tensor in weights:\n            print(name)", "two.weight", "unknown"),
+        ("self.two = nn.Linear(1, 1) if config.novel_key else None",
+         "return AutoWeightsLoader(self).load_weights(weights)", "two.weight", "unknown"),
+        ("", "return AutoWeightsLoader(self, skip_prefixes=['two.']).load_weights(weights)", "two.weight", "left out"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_said(tmp_path: Path, statement: str, load: str, name: str, outcome: str) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(CODE.replace("{statement}", statement or "pass").replace("{load}", load))
+    read = read_checkpoint(checkpoint("qwen3"))
+    result = check_adapter(file, with_forms(read, {name: ONE_NUMBER}))
+    found = {"taken": result.taken, "refused": len(result.refused), "unknown": len(result.unsure)}
+    assert {**found, "left out": result.left_out}[outcome] == 1
+    assert sum(found.values()) + result.left_out == 1
+
+
+def test_the_file_is_not_run(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    mark = tmp_path / "it-ran"
+    file.write_text(
+        f"open({str(mark)!r}, 'w')\nclass Qwen3ForCausalLM:\n    def __init__(self, vllm_config, prefix): 0\n"
+    )
+    check_adapter(file, read_checkpoint(checkpoint("qwen3")))
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("class Other: ...", "no class for Qwen3ForCausalLM"), ("class (", "read")]
+)
+def test_a_file_that_does_not_suit_is_an_error(tmp_path: Path, text: str, found: str) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=found):
+        check_adapter(file, read_checkpoint(checkpoint("qwen3")))
