@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
-.PHONY: examples help setup test test-fast lint demo bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin bench-throughput bench-variants
+.PHONY: examples help setup test test-fast lint demo bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin bench-throughput bench-variants bench-identity
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -64,6 +64,9 @@ bench-variants: $(VENV)/.complete ## Two odd variants of each listed architectur
 
 bench-twin: $(VENV)/.complete ## The twin: right for adapters as generated, wrong for twelve planted faults (EVERY=1: each listed architecture)
 	@$(PY) -m tests.bench.faults $(if $(EVERY),--every)
+
+bench-identity: $(VENV)/.complete ## Adapters byte for byte as an earlier commit made them (BASE=55ddea5 ONLY=gemma2)
+	@$(PY) -m tests.bench.identity --base $(BASE) --only "$(ONLY)" $(if $(EXTRA),--extra)
 
 bench-throughput: $(VENV)/.complete ## Tokens per second: adapter, vLLM's own model, Transformers backend (ONLY=qwen3)
 	@$(PY) -m tests.bench.throughput --only "$(ONLY)" --rounds $(or $(ROUNDS),3)
