@@ -97,7 +97,11 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     named = subprocess.run(
-        ["git", "rev-parse", "--verify", f"{asked.base}^{{commit}}"], cwd=TOP, check=True, capture_output=True, text=True
+        ["git", "rev-parse", "--verify", f"{asked.base}^{{commit}}"],
+        cwd=TOP,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     chosen = choose(asked.only or None, asked.extra)
     make_rows(chosen)
