@@ -9,7 +9,7 @@ from typing import Any
 from scaffold.adapter.idioms import norm_call
 from scaffold.adapter.per_layer import HINTS, PerLayer
 from scaffold.probing.position_scales import POSITION_SCALES
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import AttentionSpec, DecoderSpec, LatentAttentionSpec, QkNormSpec, RopeSpec, Value
 from scaffold.weights.targets import QKV, attribute
 

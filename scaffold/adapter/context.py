@@ -15,7 +15,7 @@ from scaffold.adapter.per_layer import HINTS, PerLayer
 from scaffold.adapter.wiring import layer_context, without
 from scaffold.mapping.derive import base_attribute
 from scaffold.reading.embeddings import SINUSOIDS
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import DecoderSpec, EmbeddingSpec, LayerSpec, NormSpec, Value
 from scaffold.weights.quantisation import Quantisation
 from scaffold.weights.rules import WeightMap

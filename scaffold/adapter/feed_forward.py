@@ -13,7 +13,7 @@ from scaffold.adapter.idioms import (
 )
 from scaffold.adapter.per_layer import HINTS, PerLayer
 from scaffold.feed_forwards.experts.routing import SPARSE_MIXER
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import DecoderSpec, ExpertsSpec, MlpSpec
 from scaffold.weights.targets import DOWN, EXPERTS, GATE_UP, UP, attribute
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import NormSpec
 
 NORMS = {

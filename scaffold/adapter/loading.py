@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scaffold.mapping.derive import base_attribute
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import AttentionSpec, DecoderSpec
 from scaffold.weights.emit import ROUTED, loading
 from scaffold.weights.rules import WeightMap

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scaffold.probing.choices import condition
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood
 
 HINTS = {
     "attention": ("layer_types", "rope", "sliding", "attention"),

@@ -73,7 +73,7 @@ def _proved(read: Checkpoint, source: ModelingSource | None, spec: ModelSpec) ->
     from scaffold.capacity.plan import RANKS
     from scaffold.common.errors import ScaffoldError
     from scaffold.mapping.of_checkpoint import weight_map_of
-    from scaffold.source.errors import NotUnderstood
+    from scaffold.source.python.errors import NotUnderstood
     from scaffold.weights.prove import prove
 
     try:

@@ -1,7 +1,7 @@
 """How a checkpoint keeps what the source has as parameters: other names, experts one by one or stacked.
 
 transformers renames and rearranges some parameters when it saves a model. What its own table says
-(`scaffold.source.conversions`) becomes the sources of weight rules here.
+(`scaffold.source.transformers.conversions`) becomes the sources of weight rules here.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from scaffold.source.conversions import Conversion, DiskTensor, conversions, on_disk
-from scaffold.source.errors import NotUnderstood
 from scaffold.source.locate import ModelingSource
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.transformers.conversions import Conversion, DiskTensor, conversions, on_disk
 from scaffold.spec.facts import ExpertsSpec
 from scaffold.weights.rules import Rule
 from scaffold.weights.scope import Scope

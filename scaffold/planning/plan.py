@@ -44,8 +44,8 @@ from scaffold.roots.vllm_tree import (
     VllmTree,
     read_vllm_tree,
 )
-from scaffold.source.errors import NotUnderstood
 from scaffold.source.locate import ModelingSource, find
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec
 from scaffold.strategy.candidates import comparable
 from scaffold.strategy.decide import Strategy, decide

@@ -13,10 +13,10 @@ import numpy as np
 
 from scaffold.probing.numeric import TOLERANCE, same
 from scaffold.probing.probe import NUM_TOKENS
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.objects import Event
-from scaffold.source.operations import Operation
-from scaffold.source.tensors import Array, Tensor
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.operations import Operation
+from scaffold.source.torch.tensors import Array, Tensor
 
 HIDDEN_SCORE = -1e4
 """Masks add some -1e30, -1e9 or the smallest number of a dtype; no score of a probe comes near."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.objects import Event
-from scaffold.source.tensors import Array
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.tensors import Array
 
 Spec = TypeVar("Spec", covariant=True)
 

@@ -13,8 +13,8 @@ from scaffold.probing.position_scales import PositionScale, forms
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.projections import Selection, linears, select, select_clipped
 from scaffold.probing.rotations import Turn, turns
-from scaffold.source.objects import Event
-from scaffold.source.tensors import Array
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.tensors import Array
 from scaffold.spec.facts import Value
 
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import Probe
-from scaffold.source.config_values import key_of
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.objects import Event
-from scaffold.source.tensors import Array, Tensor, plain
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.tensors import Array, Tensor, plain
+from scaffold.source.transformers.config_values import key_of
 from scaffold.spec.facts import NormSpec, Value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from scaffold.source.tensors import Array
+from scaffold.source.torch.tensors import Array
 
 TOLERANCE = 1e-9
 """Relative. Probes run in float64: equal forms differ by some 1e-14, different ones by a per cent or more."""

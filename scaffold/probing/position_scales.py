@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaffold.probing.probe import Probe
-from scaffold.source.tensors import Array
+from scaffold.source.torch.tensors import Array
 from scaffold.spec.facts import Value
 
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from scaffold.probing.sizes import LAYERS, SIZES, key_for, shrink
-from scaffold.source.config_object import Config
-from scaffold.source.config_object import make as make_config
-from scaffold.source.errors import NotUnderstood
 from scaffold.source.interpreter import Interpreter
 from scaffold.source.locate import ModelingSource
-from scaffold.source.objects import Event, Module
-from scaffold.source.tensors import Tensor
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.module import Module
+from scaffold.source.torch.tensors import Tensor
+from scaffold.source.transformers.config_object import Config
+from scaffold.source.transformers.config_object import make as make_config
 
 NUM_TOKENS = 11
 """Longer than the probe's sliding window, and a prime, so that no other size equals it."""

@@ -10,9 +10,9 @@ import numpy as np
 
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS
-from scaffold.source.layers import Conv1D, Linear
-from scaffold.source.objects import Event
-from scaffold.source.tensors import Array, Tensor
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.layers import Conv1D, Linear
+from scaffold.source.torch.tensors import Array, Tensor
 
 
 @dataclass(frozen=True)

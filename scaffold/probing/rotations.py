@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scaffold.probing.probe import Probe
-from scaffold.source.tensors import Array
+from scaffold.source.torch.tensors import Array
 from scaffold.spec.facts import RopeSpec
 
 

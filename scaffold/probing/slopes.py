@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from scaffold.source.tensors import Array
+from scaffold.source.torch.tensors import Array
 
 
 def _alibi(heads: int) -> Array:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from scaffold.probing.numbers import explain
 from scaffold.probing.probe import Probe
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.objects import Event
-from scaffold.source.tensors import Tensor
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.tensors import Tensor
 from scaffold.spec.facts import Value
 
 BIAS_KEYS = (

@@ -11,10 +11,10 @@ from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, TIED, Probe
 from scaffold.probing.values import size_value
 from scaffold.reading import embeddings, layer
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.layers import Linear
-from scaffold.source.objects import Event
-from scaffold.source.tensors import Array, Tensor
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.layers import Linear
+from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.facts import DecoderSpec, LayerSpec, Value
 
 

@@ -11,9 +11,9 @@ from scaffold.probing import norms
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import combination, same
 from scaffold.probing.probe import NUM_TOKENS, Probe
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.objects import Event
-from scaffold.source.tensors import Array, Tensor
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.facts import EmbeddingSpec, NormSpec, Value
 
 

@@ -18,10 +18,10 @@ from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.projections import is_linear
 from scaffold.reading import wiring
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.layers import Activation, Identity
-from scaffold.source.objects import Event
-from scaffold.source.tensors import Array, Tensor
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.layers import Activation, Identity
+from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.facts import (
     AnyAttentionSpec,
     AttentionSpec,

@@ -12,8 +12,8 @@ from scaffold.reading.plain.evidence import plain_facts
 from scaffold.reading.plain.family import Family, completed, families, family_of, problems
 from scaffold.reading.plain.kinds import all_layers, one_of_each
 from scaffold.reading.read import NO_SOURCE, read_decoder, read_spec
-from scaffold.source.errors import NotUnderstood
 from scaffold.source.locate import ModelingSource
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec
 from scaffold.weights.findings import Finding
 from scaffold.weights.prove import prove

@@ -10,8 +10,8 @@ from scaffold.checkpoint.read import Checkpoint
 from scaffold.probing import probe
 from scaffold.reading import decoder
 from scaffold.reading.present import facts
-from scaffold.source.errors import NotUnderstood
 from scaffold.source.locate import ModelingSource
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec
 
 NO_SOURCE = "no modeling source: names and shapes alone do not tell how the model computes"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import combination
 from scaffold.probing.probe import Probe
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.tensors import Array
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.tensors import Array
 from scaffold.spec.facts import Step, Value
 
 LAYER_INPUT = "x"

@@ -1,1 +1,1 @@
-"""Modeling source, read as text and run by an interpreter of our own: never imported, never executed."""
+"""Modeling source, run without Python: an interpreter over three rooms, each of which knows only those before it."""

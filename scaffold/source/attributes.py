@@ -6,21 +6,21 @@ import ast
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from scaffold.source import externals, torch_ops
-from scaffold.source.auto import AutoClass
-from scaffold.source.config_object import BASE_METHODS as CONFIG_METHODS
-from scaffold.source.config_object import Config
-from scaffold.source.errors import NotUnderstood, Raised
-from scaffold.source.frame import LARGEST_RESULT, Frame
-from scaffold.source.layers import LAYERS, Layer, ModuleDict, ModuleList
-from scaffold.source.objects import External, Module, SourceClass, SuperProxy
-from scaffold.source.special import SPECIAL, AttentionTable, ModelOutput, buffer
-from scaffold.source.tensors import Device, Dtype, Tensor
-
-if TYPE_CHECKING:
-    from scaffold.source.interpreter import Interpreter
+from scaffold.source import externals
+from scaffold.source.python.errors import NotUnderstood, Raised
+from scaffold.source.python.frame import LARGEST_RESULT, Frame
+from scaffold.source.python.objects import External, SourceClass, SuperProxy
+from scaffold.source.torch import torch_ops
+from scaffold.source.torch.layers import LAYERS, Layer, ModuleDict, ModuleList
+from scaffold.source.torch.module import Module
+from scaffold.source.torch.tensors import Device, Dtype, Tensor
+from scaffold.source.transformers.auto import AutoClass
+from scaffold.source.transformers.config_object import BASE_METHODS as CONFIG_METHODS
+from scaffold.source.transformers.config_object import Config
+from scaffold.source.transformers.protocol import Interpreter
+from scaffold.source.transformers.special import SPECIAL, AttentionTable, ModelOutput, buffer
 
 CONTAINER_METHODS: dict[type, tuple[str, ...]] = {
     dict: ("get", "clear", "items", "keys", "values", "pop", "update", "setdefault", "copy"),

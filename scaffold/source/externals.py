@@ -6,21 +6,20 @@ import builtins
 import math
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from scaffold.source import auto, torch_ops
-from scaffold.source.config_object import BASE_NAMES, of_base_class
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.layers import ACTIVATIONS, LAYERS, Activation
-from scaffold.source.objects import External
-from scaffold.source.special import SPECIAL, ActivationTable, AttentionTable, ModelOutput
-from scaffold.source.syntax import SourceFile
-from scaffold.source.tensors import Dtype, Tensor
-
-if TYPE_CHECKING:
-    from scaffold.source.interpreter import Interpreter
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.objects import External
+from scaffold.source.python.syntax import SourceFile
+from scaffold.source.torch import torch_ops
+from scaffold.source.torch.layers import ACTIVATIONS, LAYERS, Activation
+from scaffold.source.torch.tensors import Dtype, Tensor
+from scaffold.source.transformers import auto
+from scaffold.source.transformers.config_object import BASE_NAMES, of_base_class
+from scaffold.source.transformers.protocol import Interpreter
+from scaffold.source.transformers.special import SPECIAL, ActivationTable, AttentionTable, ModelOutput
 
 DTYPES = (
     "float", "float64", "double", "float32", "float16", "half", "bfloat16", "float8_e4m3fn", "float8_e5m2",

@@ -15,17 +15,20 @@ from typing import Any
 
 from scaffold.source import attributes, externals
 from scaffold.source.attributes import kind_of
-from scaffold.source.auto import ConfigTable
-from scaffold.source.config_object import Config, PerLayerConfigs, is_config_class, make
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.frame import LARGEST_RESULT, Frame, Returned
-from scaffold.source.layers import LAYERS, Layer, ModuleDict, ModuleList, Sequential
-from scaffold.source.objects import Event, External, Function, Module, SourceClass
-from scaffold.source.operations import Operation, keep, recording, tensors_in
-from scaffold.source.random_numbers import Random
-from scaffold.source.special import SPECIAL, ActivationTable, ModelOutput, Partial
-from scaffold.source.syntax import SourceFile
-from scaffold.source.tensors import Tensor
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.frame import LARGEST_RESULT, Frame, Returned
+from scaffold.source.python.objects import External, Function, SourceClass
+from scaffold.source.python.protocol import Resolve
+from scaffold.source.python.syntax import SourceFile
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.layers import LAYERS, Layer, ModuleDict, ModuleList, Sequential
+from scaffold.source.torch.module import Module
+from scaffold.source.torch.operations import Operation, keep, recording, tensors_in
+from scaffold.source.torch.random_numbers import Random
+from scaffold.source.torch.tensors import Tensor, in_place
+from scaffold.source.transformers.auto import ConfigTable
+from scaffold.source.transformers.config_object import Config, PerLayerConfigs, is_config_class, make
+from scaffold.source.transformers.special import SPECIAL, ActivationTable, ModelOutput, Partial
 
 MAX_STEPS = 2_000_000
 MAX_DEPTH = 60
@@ -33,8 +36,6 @@ MAX_RECORDED = 150_000_000
 """Elements of all tensors that a run may make: every one of them is kept, in the record of the run."""
 ATTENTION_FUNCTIONS = ("eager_attention_forward",)
 KNOWN_DECORATORS = ("property", "staticmethod", "classmethod", "cached_property", "contextmanager", "wraps")
-Resolve = Callable[[SourceFile, str], "tuple[SourceFile, str] | None"]
-"""From a file and a dotted import to the file that defines it and its name there, or None for outside."""
 
 
 class Interpreter:
@@ -190,6 +191,10 @@ class Interpreter:
             value[int(key) if isinstance(key, Tensor) and isinstance(value, list) else key] = new
         else:
             raise NotUnderstood(f"an item set on {kind_of(value)}")
+
+    def augmented(self, function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+        """Return what ``left`` is after an augmented assignment: a tensor and its views change in place."""
+        return in_place(left, right, function) if isinstance(left, Tensor) else function(left, right)
 
     def iterate(self, value: Any) -> Iterable[Any]:
         """Return what a loop over the value goes through.

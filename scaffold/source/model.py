@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from scaffold.source.config_object import Config, make
-from scaffold.source.errors import NotUnderstood
 from scaffold.source.interpreter import Interpreter
 from scaffold.source.locate import ModelingSource
-from scaffold.source.objects import Event, Module
-from scaffold.source.tensors import Array, Tensor
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.module import Module
+from scaffold.source.torch.tensors import Array, Tensor
+from scaffold.source.transformers.config_object import Config, make
 
 
 @dataclass(frozen=True)

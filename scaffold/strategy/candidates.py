@@ -14,8 +14,8 @@ from scaffold.common.errors import ScaffoldError
 from scaffold.probing.sizes import key_for
 from scaffold.reading.read import parameters, read_decoder
 from scaffold.roots.vllm_tree import Registered
-from scaffold.source.errors import NotUnderstood
 from scaffold.source.locate import ModelingSource, find
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import DecoderSpec
 
 Read = Callable[[ModelingSource, Checkpoint], object]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.weights.rules import Rule
 from scaffold.weights.transforms import Flatten, Transpose, Ungroup
 

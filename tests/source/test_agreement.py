@@ -10,9 +10,9 @@ import json
 import numpy as np
 import pytest
 
-from scaffold.source.conversions import conversions, on_disk
 from scaffold.source.locate import find
 from scaffold.source.model import instantiate
+from scaffold.source.transformers.conversions import conversions, on_disk
 from tests.bench.source.compare import compare
 from tests.bench.source.rows import make_references, rows
 

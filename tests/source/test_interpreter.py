@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scaffold.source import random_numbers
-from scaffold.source.errors import NotUnderstood
 from scaffold.source.interpreter import Interpreter
-from scaffold.source.locate import resolve
-from scaffold.source.syntax import SourceFile
-from scaffold.source.tensors import Tensor
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.syntax import SourceFile
+from scaffold.source.torch import random_numbers
+from scaffold.source.torch.tensors import Tensor
+from scaffold.source.transformers.imports import resolve
 
 
 def call(tmp_path: Path, body: str, *args: object) -> object:

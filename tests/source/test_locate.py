@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.source import auto_mapping
-from scaffold.source.locate import find, resolver
-from scaffold.source.syntax import SourceFile
+from scaffold.source.locate import find
+from scaffold.source.python.syntax import SourceFile
+from scaffold.source.transformers import auto_mapping
+from scaffold.source.transformers.imports import resolver
 
 AUTO = """
 from collections import OrderedDict

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaffold.probing.rotations import ROPE_TYPES, ROTATIONS, RopeCandidate, Turn
-from scaffold.source.config_object import make
 from scaffold.source.interpreter import Interpreter
-from scaffold.source.locate import resolver
-from scaffold.source.syntax import SourceFile
+from scaffold.source.python.syntax import SourceFile
+from scaffold.source.transformers.config_object import make
+from scaffold.source.transformers.imports import resolver
 
 HEAD_DIM, LENGTH = 32, 4096
 BASE = {"rope_theta": 10000.0}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scaffold.probing.position_scales import POSITION_SCALES
 from scaffold.probing.slopes import SLOPES, identify
 from scaffold.reading.embeddings import SINUSOIDS
-from scaffold.source.layers import ACTIVATIONS
-from scaffold.source.tensors import Tensor
+from scaffold.source.torch.layers import ACTIVATIONS
+from scaffold.source.torch.tensors import Tensor
 
 POSITIONS = [0, 1, 2, 3, 4, 5, 6, 7]
 FACTORS = {

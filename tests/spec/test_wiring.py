@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scaffold.adapter.wiring import layer_context
 from scaffold.reading.wiring import Flow, solve
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import LayerSpec, NormSpec, Step, Value
 from scaffold.weights.targets import attribute
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from scaffold.mapping.disk import Disk
-from scaffold.source.conversions import Conversion, conversions, on_disk
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.transformers.conversions import Conversion, conversions, on_disk
 from scaffold.spec.facts import ExpertsSpec, RouterSpec, Value
 from scaffold.weights import Rule, Scope
 

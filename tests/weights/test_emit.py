@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from scaffold.mapping.derive import runs
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.weights import Heads, Rule, Scope, WeightMap
 from scaffold.weights.emit import Loading, loading
 

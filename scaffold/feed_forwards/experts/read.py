@@ -19,11 +19,12 @@ from scaffold.probing.blocks import Block, definition, name_in
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.projections import input_of, linears, output_of
 from scaffold.probing.values import size_value
-from scaffold.source import torch_ops
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.layers import ACTIVATIONS, Linear
-from scaffold.source.objects import Event, Module
-from scaffold.source.tensors import Array, Tensor
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch import torch_ops
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.layers import ACTIVATIONS, Linear
+from scaffold.source.torch.module import Module
+from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.facts import ExpertsSpec, MlpSpec, RouterSpec, Value
 
 SOLVED = 1e-7

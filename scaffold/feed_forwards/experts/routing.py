@@ -15,8 +15,8 @@ import numpy as np
 
 from scaffold.probing.numbers import explain
 from scaffold.probing.probe import Probe
-from scaffold.source import torch_ops
-from scaffold.source.tensors import Array
+from scaffold.source.torch import torch_ops
+from scaffold.source.torch.tensors import Array
 from scaffold.spec.facts import Value
 
 Scoring = Callable[[Array], Array]

@@ -14,10 +14,10 @@ from scaffold.probing.numeric import same
 from scaffold.probing.probe import Probe
 from scaffold.probing.projections import input_of, linears, output_of
 from scaffold.probing.values import bias_value, size_value
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.layers import ACTIVATIONS, Conv1D
-from scaffold.source.objects import Event
-from scaffold.source.tensors import Array, Tensor
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.layers import ACTIVATIONS, Conv1D
+from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.facts import MlpSpec, NormSpec, Value
 
 XIELU = "xielu"

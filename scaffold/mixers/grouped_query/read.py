@@ -15,11 +15,11 @@ from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.projections import input_of, is_plain, output_of, packing, select
 from scaffold.probing.values import bias_value, size_value
-from scaffold.source import torch_ops
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.layers import Conv1D
-from scaffold.source.objects import Event
-from scaffold.source.tensors import Array, Tensor
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch import torch_ops
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.layers import Conv1D
+from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.facts import AttentionSpec, GateSpec, NormSpec, ProjectionSpec, QkNormSpec, RopeSpec, Value
 
 USUAL_CAPS = (50.0, 30.0)

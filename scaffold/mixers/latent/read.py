@@ -15,9 +15,9 @@ from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.projections import Selection, input_of, output_of, select
 from scaffold.probing.rotations import Turn
 from scaffold.probing.values import bias_value, size_value
-from scaffold.source.errors import NotUnderstood
-from scaffold.source.objects import Event
-from scaffold.source.tensors import Array
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.tensors import Array
 from scaffold.spec.facts import LatentAttentionSpec, NormSpec, Value
 
 

@@ -12,9 +12,9 @@ import yaml
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.text import shown
-from scaffold.source.config_rope import merged
 from scaffold.source.locate import ModelingSource
-from scaffold.source.syntax import SourceFile
+from scaffold.source.python.syntax import SourceFile
+from scaffold.source.transformers.config_rope import merged
 from scaffold.spec.facts import Hole
 
 HERE = Path(__file__).parent

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scaffold.source.errors import NotUnderstood
 from scaffold.source.locate import find
 from scaffold.source.model import instantiate
+from scaffold.source.python.errors import NotUnderstood
 from tests.bench.source.rows import Row
 from tests.lab.engine import engine
 

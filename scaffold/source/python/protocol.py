@@ -1,0 +1,65 @@
+"""What the language asks of whoever runs it, and offers to the libraries that it calls.
+
+Frames evaluate statements and expressions; what a name, an attribute or a call means is asked here, since the libraries
+of modeling source decide it. The language knows no library.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from scaffold.source.python.objects import Function, SourceClass
+from scaffold.source.python.syntax import SourceFile
+
+Resolve = Callable[[SourceFile, str], "tuple[SourceFile, str] | None"]
+"""From a file and a dotted import to the file that defines it and its name there, or None for outside."""
+
+
+class Interpreter(Protocol):
+    """A run of modeling source. What it does not know raises ``NotUnderstood``; what Python would raise, ``Raised``."""
+
+    resolve: Resolve
+
+    def step(self, file: SourceFile, node: ast.AST) -> None:
+        """Count a step of the budget."""
+
+    def global_name(self, file: SourceFile, name: str) -> Any:
+        """Return what a name means at the top level of a file."""
+
+    def source_class(self, file: SourceFile, name: str) -> SourceClass:
+        """Return a class of the file."""
+
+    def imported(self, file: SourceFile, dotted: str) -> Any:
+        """Return what an import brings."""
+
+    def attribute(self, value: Any, name: str) -> Any:
+        """Return ``value.name``."""
+
+    def set_attribute(self, value: Any, name: str, new: Any) -> None:
+        """Set ``value.name``."""
+
+    def item(self, value: Any, key: Any) -> Any:
+        """Return ``value[key]``."""
+
+    def set_item(self, value: Any, key: Any, new: Any) -> None:
+        """Set ``value[key]``."""
+
+    def iterate(self, value: Any) -> Iterable[Any]:
+        """Return what a loop over the value goes through."""
+
+    def augmented(self, function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+        """Return what ``left`` is after ``left += right``, for any binary operator."""
+
+    def bound(self, receiver: Any, owner: SourceClass, node: ast.FunctionDef) -> Any:
+        """Return a method bound to its receiver, or the value of a property."""
+
+    def call(self, function: Any, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
+        """Call whatever can be called."""
+
+    def call_function(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run a function of the source."""
+
+    def instantiate(self, cls: SourceClass, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Make an instance of a source class."""

@@ -1,0 +1,43 @@
+"""``torch.nn.Module``: attributes, submodules and the tensors of a state dict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from scaffold.source.python.objects import SourceClass
+from scaffold.source.torch.tensors import Tensor
+
+
+class Module:
+    """A ``torch.nn.Module``: one of PyTorch's own layers (a subclass) or an instance of a source class."""
+
+    def __init__(self, cls: SourceClass | None = None) -> None:
+        self.cls = cls
+        self.attributes: dict[str, Any] = {}
+        self.builtin: Module | None = None
+        """PyTorch's own layer that the source class extends; it has the same attributes."""
+
+    @property
+    def kind(self) -> str:
+        """Return the class name."""
+        return self.cls.name if self.cls else type(self).__name__
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """Return the direct submodules with their attribute names."""
+        for name, value in self.attributes.items():
+            if isinstance(value, Module):
+                yield name, value
+
+    def modules(self, path: str = "") -> Iterator[tuple[str, Module]]:
+        """Return this module and all below it with their dotted paths."""
+        yield path, self
+        for name, child in self.children():
+            yield from child.modules(f"{path}.{name}" if path else name)
+
+    def saved_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Return the parameters and saved buffers below, with the names of a state dict."""
+        for path, module in self.modules():
+            for name, value in module.attributes.items():
+                if isinstance(value, Tensor) and value.role in ("parameter", "buffer"):
+                    yield (f"{path}.{name}" if path else name), value

@@ -1,0 +1,110 @@
+"""The record of a run: which PyTorch operation made each tensor, out of what, and where in the source.
+
+A tensor knows the operation that it came from (``Tensor.origin``), and each watched call keeps the operations made
+directly inside it. History stays true under in-place writes: what was recorded before a write holds the tensor as it
+was (a copy), what comes later holds the written tensor, whose origin is the write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from scaffold.source.torch.tensors import Tensor
+
+
+@dataclass(eq=False)
+class Operation:
+    """One PyTorch operation that was carried out.
+
+    Names are those of ``torch``: ``x + y`` is ``add``, ``x / y`` is ``div``, ``x[key]`` is ``getitem`` with the
+    arguments ``(x, key)``; in-place forms end in an underscore (``x += y`` is ``add_``), and ``x[key] = value`` is
+    ``setitem`` with ``(x before, key, value)``. Several outputs (``split``, ``topk``) are a tuple.
+    """
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    where: str = ""
+    output: Any = None
+
+    def tensors(self) -> list[Tensor]:
+        """Return the tensors among the arguments, also those in lists, in the order of the call."""
+        return list(tensors_in((self.args, self.kwargs)))
+
+    def __repr__(self) -> str:
+        return f"Operation({self.name!r}, {self.where!r})"
+
+
+class Record(Protocol):
+    """What keeps tensors of an operation or of a watched call."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    output: Any
+
+
+class Recorder(Protocol):
+    """Who is told of each operation; it fills in the place."""
+
+    def record(self, operation: Operation) -> None:
+        """Take note of an operation that was carried out."""
+
+
+_RECORDER: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
+
+
+@contextmanager
+def recording(recorder: Recorder) -> Iterator[None]:
+    """Tell ``recorder`` of every operation that is carried out meanwhile."""
+    token = _RECORDER.set(recorder)
+    try:
+        yield
+    finally:
+        _RECORDER.reset(token)
+
+
+def tensors_in(tree: Any) -> Iterator[Tensor]:
+    """Return the tensors in nested tuples, lists and dictionaries, in order."""
+    if hasattr(tree, "origin"):  # a tensor; the class itself would be a circular import
+        yield tree
+    elif isinstance(tree, (tuple, list)):
+        for part in tree:
+            yield from tensors_in(part)
+    elif isinstance(tree, dict):
+        for part in tree.values():
+            yield from tensors_in(part)
+
+
+def record(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Operation:
+    """Note an operation, and make it the origin of its outputs."""
+    operation = Operation(name, args, kwargs, "", output)
+    for tensor in tensors_in(output):
+        tensor.origin = operation
+    keep(operation)
+    recorder = _RECORDER.get()
+    if recorder is not None:
+        recorder.record(operation)
+    return operation
+
+
+def keep(kept: Record) -> None:
+    """Tie a record to its tensors, so that it keeps their values when they are written to later."""
+    for tensor in tensors_in((kept.args, kept.kwargs, kept.output)):
+        tensor.records.append(kept)
+
+
+def replaced(tree: Any, old: Tensor, new: Tensor) -> Any:
+    """Return the tree with ``new`` in the place of ``old``."""
+    if tree is old:
+        return new
+    if not any(tensor is old for tensor in tensors_in(tree)):
+        return tree
+    if isinstance(tree, dict):
+        return type(tree)({key: replaced(value, old, new) for key, value in tree.items()})
+    parts = [replaced(part, old, new) for part in tree]
+    return tree._make(parts) if hasattr(tree, "_make") else type(tree)(parts)

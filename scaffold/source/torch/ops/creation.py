@@ -1,0 +1,80 @@
+"""Functions that make a tensor of numbers, or join several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scaffold.source.torch.ops.arguments import Op, kind, sizes
+from scaffold.source.torch.tensors import Tensor, bounded, plain
+
+
+def plain_tree(value: Any) -> Any:
+    """Return nested lists and tuples with NumPy arrays in the place of tensors."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return value
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(plain_tree, value))
+    return plain(value)
+
+
+def _filled(fill: float) -> Op:
+    def create(*shape: Any, size: Any = None, dtype: Any = None, **_: Any) -> Tensor:
+        return Tensor(np.full(sizes(shape if size is None else (size,)), fill, dtype=kind(dtype, np.float64)))
+
+    return create
+
+
+def _full(size: Any, fill_value: Any, dtype: Any = None, **_: Any) -> Tensor:
+    return Tensor(np.full(sizes((size,)), plain(fill_value), dtype=kind(dtype)))
+
+
+def _arange(*args: Any, start: Any = 0, end: Any = None, step: Any = 1, dtype: Any = None, **_: Any) -> Tensor:
+    bounds = args if end is None else (start, end, step)
+    first, last, width = (0, *map(plain, bounds), 1)[1 if len(bounds) > 1 else 0 :][:3]
+    bounded(int(abs(last - first) / abs(width)) + 1)
+    return Tensor(np.arange(*(plain(b) for b in bounds), dtype=kind(dtype)))
+
+
+def _tensor(value: Any, dtype: Any = None, **_: Any) -> Tensor:
+    array = np.array(plain_tree(value), dtype=kind(dtype))
+    return Tensor(array.astype(np.float64) if array.size == 0 and dtype is None else array)
+
+
+def _cat(tensors: Any, dim: int = 0, **kwargs: Any) -> Tensor:
+    arrays = [plain(t) for t in tensors]
+    kept = [a for a in arrays if a.shape != (0,)] or arrays  # PyTorch skips empty vectors
+    return Tensor(np.concatenate(kept, axis=kwargs.get("axis", dim)))
+
+
+def _stack(tensors: Any, dim: int = 0, **_: Any) -> Tensor:
+    return Tensor(np.stack([plain(t) for t in tensors], axis=dim))
+
+
+def _meshgrid(*tensors: Any, indexing: Any = "ij") -> tuple[Tensor, ...]:
+    parts = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    bounded(*(plain(p).size for p in parts))
+    return tuple(Tensor(np.array(grid)) for grid in np.meshgrid(*[plain(p) for p in parts], indexing=indexing))
+
+
+def _broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+    return tuple(Tensor(array) for array in np.broadcast_arrays(*map(plain, tensors)))
+
+
+def _linspace(start: Any, end: Any, steps: Any, dtype: Any = None, **_: Any) -> Tensor:
+    bounded(int(steps))
+    return Tensor(np.linspace(plain(start), plain(end), int(steps), dtype=kind(dtype, np.float64)))
+
+
+def _eye(n: Any, m: Any = None, dtype: Any = None, **_: Any) -> Tensor:
+    bounded(int(n), int(n if m is None else m))
+    return Tensor(np.eye(int(n), None if m is None else int(m), dtype=kind(dtype, np.float64)))
+
+
+CREATION: dict[str, Op] = {
+    "zeros": _filled(0), "ones": _filled(1), "empty": _filled(0), "full": _full, "arange": _arange,
+    "linspace": _linspace, "eye": _eye, "tensor": _tensor, "as_tensor": _tensor, "scalar_tensor": _tensor,
+    "cat": _cat, "concat": _cat, "concatenate": _cat, "stack": _stack, "meshgrid": _meshgrid,
+    "broadcast_tensors": _broadcast_tensors, "from_numpy": _tensor,
+}  # fmt: skip

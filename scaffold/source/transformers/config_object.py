@@ -1,0 +1,340 @@
+"""The config as modeling source sees it: the checkpoint's values, then the config class's own defaults and completion.
+
+Follows transformers 5 (src/transformers/configuration_utils.py): annotated class attributes are fields with defaults,
+``__post_init__`` completes them and hands what is no field to ``PreTrainedConfig.__post_init__``, which sets it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from scaffold.source.python.errors import NotUnderstood, Raised
+from scaffold.source.python.objects import Function, SourceClass
+from scaffold.source.torch.module import Module
+from scaffold.source.transformers import config_rope
+from scaffold.source.transformers.config_values import keyed
+from scaffold.source.transformers.protocol import Interpreter
+
+BASE_NAMES = ("PreTrainedConfig", "PretrainedConfig")
+BASE_DEFAULTS: dict[str, Any] = {
+    "_attn_implementation": "eager",
+    "_attn_implementation_internal": "eager",
+    "_experts_implementation": "eager",
+    "attention_dropout": 0.0,
+    "attribute_map": {},
+    "chunk_size_feed_forward": 0,
+    "default_rope_type": "default",
+    "default_theta": config_rope.DEFAULT_THETA,
+    "id2label": None,
+    "is_encoder_decoder": False,
+    "is_heterogeneous": False,
+    "output_attentions": False,
+    "output_hidden_states": False,
+    "pad_token_id": None,
+    "pruned_heads": {},
+    "return_dict": True,
+    "sub_configs": {},
+    "tie_word_embeddings": True,
+    "torch_dtype": None,
+    "dtype": None,
+    "use_cache": False,
+    "use_return_dict": True,
+}
+"""Defaults of ``PreTrainedConfig`` and what it computes where nothing was stated."""
+BASE_FIELDS: dict[str, Any] = {
+    "architectures": None,
+    "chunk_size_feed_forward": 0,
+    "dtype": None,
+    "id2label": None,
+    "is_encoder_decoder": False,
+    "label2id": None,
+    "output_hidden_states": False,
+    "problem_type": None,
+    "return_dict": True,
+    "transformers_version": None,
+}
+"""Fields of ``PreTrainedConfig`` itself."""
+FLOATS = {"Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")}
+OLD_LAYER_TYPES = {
+    "mamba": "linear_attention",
+    "attention": "full_attention",
+    "deepseek_sparse_attention": "indexed_attention",
+    "qwen_sparse_attention": "indexed_attention",
+}
+"""``_LEGACY_LAYER_TYPE_REMAP`` of configuration_utils.py."""
+
+
+@dataclass(frozen=True)
+class PerLayerConfigs:
+    """``config.per_layer_config``: a config for each layer (transformers: integrations/heterogeneity)."""
+
+    config: Config
+
+    def __getitem__(self, index: Any) -> Config:
+        return self.config.for_layer(index)
+
+
+def is_config_class(cls: SourceClass) -> bool:
+    """Return whether the class descends from ``PreTrainedConfig``."""
+    return any(one.name in BASE_NAMES for one in cls.ancestry())
+
+
+class Config(Module):
+    """A config object: what ``config.json`` has, completed by the config class."""
+
+    def __init__(self, values: Mapping[str, Any], cls: SourceClass | None) -> None:
+        super().__init__(cls)
+        self.attributes = {
+            key: _untagged(value) if key.endswith("_config") else keyed(_untagged(value), key)
+            for key, value in values.items()
+        }  # what a config in the config is made of has its keys there
+        self.per_layer: frozenset[str] = frozenset()
+        """Keys that ``per_layer_config`` sets for some layers: there is no value of the whole model."""
+
+    @property
+    def kind(self) -> str:
+        """Return the name of the config class, or a word for one without a class."""
+        return self.cls.name if self.cls else "config"
+
+    def complete(self, interpreter: Interpreter) -> None:
+        """Do what making the config object does: defaults, older spellings, the class's own completion.
+
+        Raises:
+            NotUnderstood: the config class does something that the interpreter does not run.
+        """
+        if self.cls is None:
+            self.attributes.setdefault("rope_parameters", None)
+            self.post_init(interpreter, **self.attributes)
+            return
+        given, self.attributes = self.attributes, {}
+        fields = {**BASE_FIELDS, **{name: self._default(interpreter, name) for name in self._fields()}}
+        for name, value in {**fields, **{k: v for k, v in given.items() if k in fields}}.items():
+            self.attributes[self._renamed(interpreter, name)] = value
+        extra = {key: value for key, value in given.items() if key not in fields}
+        own_init, own_post_init = self._method("__init__"), self._method("__post_init__")
+        if own_init is not None:
+            interpreter.call_function(own_init, [], given)
+            if not self.attributes.get("rope_parameters") and "rope_theta" in self.attributes:
+                self.convert_rope(interpreter)
+        elif own_post_init is not None:
+            interpreter.call_function(own_post_init, [], extra)
+        else:
+            self.post_init(interpreter, **extra)
+        for name in set(self.attributes) - given.keys():
+            self.attributes[name] = keyed(self.attributes[name], name)
+
+    def post_init(self, interpreter: Interpreter, **kwargs: Any) -> None:
+        """Do what ``PreTrainedConfig.__post_init__`` does, as far as modeling source can see it."""
+        get = self._getter(interpreter)
+        has_rope = get("rope_parameters", self) is not self
+        if has_rope or (kwargs.get("rope_theta") and kwargs.get("rope_scaling")):
+            convert = self._method("convert_rope_params_to_dict")
+            if convert is not None:
+                kwargs = interpreter.call_function(convert, [], kwargs)
+            else:
+                kwargs = self.convert_rope(interpreter, **kwargs)
+        for name in ("attn_implementation", "experts_implementation", "torch_dtype", "dtype"):
+            kwargs.pop(name, None)
+        overrides = kwargs.pop("per_layer_config", None)
+        for name, value in kwargs.items():
+            self.store(interpreter, name, value)
+        if overrides:
+            self.attributes["per_layer_config"] = overrides
+            self.per_layer = frozenset(key for one in overrides.values() for key in one)
+        remapped(interpreter, config=self)
+
+    def convert_rope(self, interpreter: Interpreter, **kwargs: Any) -> dict[str, Any]:
+        """Bring the older rotary keys into ``rope_parameters``, and return what else was given."""
+        parameters = config_rope.merged(kwargs, self._getter(interpreter))
+        self.attributes["rope_parameters"] = keyed(parameters, "rope_parameters")
+        return kwargs
+
+    def standardize_rope(self, interpreter: Interpreter) -> None:
+        """Fill in type, base and original length of ``rope_parameters``."""
+        get = self._getter(interpreter)
+        self.attributes["rope_parameters"] = config_rope.standard(get("rope_parameters", None) or {}, get)
+
+    def look_up(self, interpreter: Interpreter, name: str) -> Any:
+        """Return ``config.name``.
+
+        Raises:
+            NotUnderstood: neither the checkpoint nor the config class has it.
+        """
+        name = self._renamed(interpreter, name)
+        if name == "per_layer_config":
+            return PerLayerConfigs(self)
+        if name in self.per_layer:
+            raise Raised(f"the config key {name!r} read for the whole model, which differs between layers")
+        if name in self.attributes:
+            return self.attributes[name]
+        for owner, node in _definitions(self.cls, name):
+            return interpreter.bound(self, owner, node)
+        if name in BASE_METHODS:
+            return partial(BASE_METHODS[name], interpreter, self)
+        if name.startswith("validate_"):
+            return lambda *_, **__: None
+        if self.cls is not None:
+            try:
+                return keyed(interpreter.attribute(self.cls, name), name)
+            except NotUnderstood:
+                pass
+        if name in BASE_DEFAULTS:
+            return BASE_DEFAULTS[name]
+        raise Raised(f"the config key {name!r}, which config.json does not have")
+
+    def store(self, interpreter: Interpreter, name: str, value: Any) -> None:
+        """Set ``config.name``, under the name that the class's ``attribute_map`` gives it, or by its setter."""
+        name = self._renamed(interpreter, name)
+        for definition in _definitions(self.cls, name):
+            if any(isinstance(d, ast.Attribute) and d.attr == "setter" for d in definition[1].decorator_list):
+                function = Function(definition[0].file, definition[1], {}, self, definition[0])
+                interpreter.call_function(function, [value], {})
+                return
+        self.attributes[name] = value
+
+    def duplicate(self) -> Config:
+        """Return a copy, as ``copy.deepcopy`` makes it: containers are copied, too."""
+        result = Config({}, self.cls)
+        result.attributes = {key: deep_copy(value) for key, value in self.attributes.items()}
+        result.per_layer = self.per_layer
+        return result
+
+    def for_layer(self, index: Any) -> Config:
+        """Return the config of a layer by number, or of all layers of a type, which are alike."""
+        if not self.per_layer:
+            return self
+        number = int(index) if not isinstance(index, str) else self.attributes["layer_types"].index(index)
+        result = self.duplicate()
+        result.per_layer = frozenset()
+        overrides = {int(key): one for key, one in result.attributes.pop("per_layer_config").items()}
+        result.attributes |= overrides.get(number, {})
+        return result
+
+    def _getter(self, interpreter: Interpreter) -> Callable[..., Any]:
+        def get(name: str, *default: Any) -> Any:
+            try:
+                return self.look_up(interpreter, name)
+            except Raised:
+                if default:
+                    return default[0]
+                raise
+
+        return get
+
+    def _renamed(self, interpreter: Interpreter, name: str) -> str:
+        if self.cls is None or name == "attribute_map":
+            return name
+        renamed: Mapping[str, str] = self._class_constant(interpreter, "attribute_map") or {}
+        return renamed.get(name, name)
+
+    def _class_constant(self, interpreter: Interpreter, name: str) -> Any:
+        if self.cls is None:
+            return None
+        try:
+            return interpreter.attribute(self.cls, name)
+        except NotUnderstood:
+            return None
+
+    def _method(self, name: str) -> Function | None:
+        for owner, node in _definitions(self.cls, name):
+            return Function(owner.file, node, {}, self, owner)
+        return None
+
+    def _fields(self) -> Iterator[str]:
+        """Return the names of annotated class attributes with a default, as dataclasses see them."""
+        seen: set[str] = set()
+        for cls in self.cls.ancestry() if self.cls else []:
+            if not isinstance(cls, SourceClass):
+                continue
+            for statement in cls.node.body:
+                if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                    is_class_variable = "ClassVar" in ast.unparse(statement.annotation)
+                    if statement.value is not None and not is_class_variable and statement.target.id not in seen:
+                        seen.add(statement.target.id)
+                        yield statement.target.id
+
+    def _default(self, interpreter: Interpreter, name: str) -> Any:
+        return keyed(deep_copy(interpreter.attribute(self.cls, name)), name)
+
+
+def _untagged(value: Any) -> Any:
+    """Return a value of ``config.json`` with the numbers that JSON has no word for (``{"__float__": "Infinity"}``)."""
+    if isinstance(value, dict):
+        if set(value) == {"__float__"} and value["__float__"] in FLOATS:
+            return FLOATS[value["__float__"]]
+        return {key: _untagged(one) for key, one in value.items()}
+    return [_untagged(one) for one in value] if isinstance(value, list) else value
+
+
+def deep_copy(value: Any) -> Any:
+    """Return a copy of containers and configs; all else is as it is."""
+    if isinstance(value, Config):
+        return value.duplicate()
+    if type(value) is dict:
+        return {key: deep_copy(one) for key, one in value.items()}
+    if type(value) in (list, tuple, set):
+        return type(value)(deep_copy(one) for one in value)
+    return value
+
+
+def _definitions(cls: SourceClass | None, name: str) -> Iterator[tuple[SourceClass, ast.FunctionDef]]:
+    for one in cls.ancestry() if cls else []:
+        if isinstance(one, SourceClass):
+            for statement in one.node.body:
+                if isinstance(statement, ast.FunctionDef) and statement.name == name:
+                    yield one, statement
+
+
+def make(interpreter: Interpreter, cls: SourceClass | None, values: Mapping[str, Any]) -> Config:
+    """Return the completed config object of a class (None: a config without a class).
+
+    Raises:
+        NotUnderstood: the config class does something that the interpreter does not run.
+    """
+    config = Config(values, cls)
+    config.complete(interpreter)
+    return config
+
+
+def of_base_class(interpreter: Interpreter, name: str, config: Config, *args: Any, **kwargs: Any) -> Any:
+    """Call ``PreTrainedConfig.<name>`` with the config as its first argument, as some classes do."""
+    return BASE_METHODS[name](interpreter, config, *args, **kwargs)
+
+
+def remapped(interpreter: Interpreter, layer_types: Any = None, config: Config | None = None) -> Any:
+    """Do what ``remap_legacy_layer_types`` does: today's names of layer types."""
+    if layer_types is not None:
+        return [OLD_LAYER_TYPES.get(kind, kind) for kind in layer_types]
+    for name in ("layer_types", "mtp_layer_types"):
+        kinds = config.attributes.get(name) if config else None
+        if config is not None and kinds is not None:
+            config.attributes[name] = [keyed(OLD_LAYER_TYPES.get(kind, kind), name) for kind in kinds]
+    return None
+
+
+def _to_dict(interpreter: Interpreter, config: Config) -> dict[str, Any]:
+    return dict(config.attributes)
+
+
+def _nothing(interpreter: Interpreter, config: Config, *_: Any, **__: Any) -> None:
+    return None
+
+
+BASE_METHODS: dict[str, Callable[..., Any]] = {
+    "__init__": lambda interpreter, config, **kwargs: config.post_init(interpreter, **kwargs),
+    "__post_init__": lambda interpreter, config, **kwargs: config.post_init(interpreter, **kwargs),
+    "convert_rope_params_to_dict": lambda interpreter, config, **kwargs: config.convert_rope(interpreter, **kwargs),
+    "get_text_config": lambda interpreter, config, **_: config,
+    "standardize_rope_params": lambda interpreter, config: config.standardize_rope(interpreter),
+    "nested_rope_parameter_keys": lambda interpreter, config, parameters: config_rope.nested_keys(
+        parameters, config._getter(interpreter)
+    ),
+    "to_dict": _to_dict,
+    "validate_rope": _nothing,
+    "rope_config_validation": _nothing,
+}
+"""What ``PreTrainedConfig`` and its mixins offer to config classes and modeling source."""
