@@ -1,0 +1,1 @@
+"""Arithmetic over config keys as values: made by readers, written out by adapters, evaluated by tests."""
