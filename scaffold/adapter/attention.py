@@ -7,13 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 from scaffold.adapter.idioms import norm_call
-from scaffold.adapter.per_layer import HINTS, PerLayer
+from scaffold.adapter.per_layer import HINTS, PerLayer, unless_always
+from scaffold.adapter.written import expressions, written
+from scaffold.expressions.python import write
+from scaffold.expressions.tree import NONE, Expression, updated
+from scaffold.expressions.uses import needs_layer
 from scaffold.probing.position_scales import POSITION_SCALES
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import AttentionSpec, DecoderSpec, LatentAttentionSpec, QkNormSpec, RopeSpec, Value
 from scaffold.weights.targets import QKV, attribute
 
 Context = dict[str, Any]
+NAMES = {"head_dim": "self.head_dim", "num_heads": "self.total_num_heads", "hidden_size": "config.hidden_size"}
+"""What a class of grouped-query attention calls its numbers."""
+LATENT_NAMES = {"head_dim": "self.qk_rope_head_dim", "qk_head_dim": "self.qk_head_dim"}
+"""What one of latent attention calls them: only a part of each head turns."""
 
 
 def attention_context(spec: DecoderSpec, prefix: str, cached_latents: bool) -> Context:
@@ -50,36 +58,36 @@ def _grouped(spec: DecoderSpec, layers: list[AttentionSpec], prefix: str) -> Con
     def same(what: str, get: Callable[[AttentionSpec], Any]) -> Any:
         return _one([get(layer) for layer in layers], what, first.source)
 
-    def code(get: Callable[[AttentionSpec], Value | None]) -> str:
+    def tree(get: Callable[[AttentionSpec], Value | None]) -> Expression:
         values = [get(layer) for layer in layers]
-        return per_layer.code(["None" if value is None else value.code for value in values])
+        return per_layer.value([NONE if value is None else value.tree for value in values])
 
     projection = same("their projections", lambda a: a.projection)
     name = same("the attention's name", lambda a: a.name)
     slopes = same("their position bias", lambda a: a.slopes)
     v_differs = any(layer.v_head_dim != layer.head_dim for layer in layers)
-    window, cap = code(lambda a: a.window), code(lambda a: a.soft_cap)
+    window, cap = tree(lambda a: a.window), tree(lambda a: a.soft_cap)
     output_norm, gate = same("a norm of the output", lambda a: a.output_norm), same("a gate", lambda a: a.gate)
     width = "self.total_num_heads * self.v_head_dim" if v_differs else "self.total_num_heads * self.head_dim"
     context: Context = {
         "latent": False,
         "name": attribute(name),
-        "num_heads": code(lambda a: a.num_heads),
-        "num_kv_heads": code(lambda a: a.num_kv_heads),
-        "head_dim": per_layer.code([_head_dim(layer.head_dim) for layer in layers]),
-        "v_head_dim": per_layer.code([_head_dim(layer.v_head_dim) for layer in layers]) if v_differs else "",
-        "scale": code(lambda a: a.scale),
+        "num_heads": tree(lambda a: a.num_heads),
+        "num_kv_heads": tree(lambda a: a.num_kv_heads),
+        "head_dim": tree(lambda a: a.head_dim),
+        "v_head_dim": tree(lambda a: a.v_head_dim) if v_differs else "",
+        "scale": tree(lambda a: a.scale),
         "qkv_name": attribute(projection.names[0]) if projection.packed else QKV,
-        "qkv_bias": code(lambda a: a.qkv_bias),
+        "qkv_bias": tree(lambda a: a.qkv_bias),
         "o_name": attribute(same("their output", lambda a: a.o_name)),
-        "o_bias": code(lambda a: a.o_bias),
+        "o_bias": tree(lambda a: a.o_bias),
         "output_width": width,
         "rope": _rope(per_layer, [layer.rope for layer in layers]),
         "qk_norm": _qk_norm(_one(_qk_norms(layers), "norms of q and k", first.source), prefix),
-        "window": "" if window == "None" else window,
-        "soft_cap": "" if cap == "None" else cap,
+        "window": "" if window == NONE else window,
+        "soft_cap": "" if cap == NONE else cap,
         "sinks": _sinks(per_layer, layers),
-        "alibi": {} if slopes is None else {"module": slopes.split()[0], "scaled": slopes.endswith("scaled")},
+        "alibi": {} if slopes is None else {"module": slopes.form, "scaled": slopes.scaled},
         "position_scale": _position_scale(per_layer, layers),
         "output_norm": {},
         "gate": {},
@@ -90,19 +98,14 @@ def _grouped(spec: DecoderSpec, layers: list[AttentionSpec], prefix: str) -> Con
         call = norm_call(output_norm[1], width, prefix)
         context["output_norm"] = {"name": attribute(output_norm[0]), "call": call}
     if gate is not None:
-        context["gate"] = {"name": attribute(gate.name), "per_head": gate.per_head, "bias": gate.bias.code}
+        context["gate"] = {"name": attribute(gate.name), "per_head": gate.per_head, "bias": gate.bias.tree}
     value_scale = same("a factor on v", lambda a: a.value_scale)
     if value_scale is not None:
-        context["value_scale"] = f"self.config.{value_scale.key}"
+        context["value_scale"] = write(value_scale.tree, "self.config")
     clip = same("a limit on q, k and v", lambda a: a.clip)
     if clip is not None:
-        context["clip"] = f"self.config.{clip.key}"
-    return {**context, "layer_idx": per_layer.varies or "layer_idx" in str(context["rope"])}
-
-
-def _head_dim(value: Value) -> str:
-    plain = value.key or value.expression
-    return value.code if plain else "config.hidden_size // self.total_num_heads"
+        context["clip"] = write(clip.tree, "self.config")
+    return {**written(context, NAMES), "layer_idx": any(map(needs_layer, expressions(context)))}
 
 
 def _rope(per_layer: PerLayer, ropes: list[RopeSpec | None]) -> Context:
@@ -112,21 +115,15 @@ def _rope(per_layer: PerLayer, ropes: list[RopeSpec | None]) -> Context:
     style = _one([rope.style for rope in turned], "the style of their rotation", turned[0].source)
     known = dict(zip((i for i, r in enumerate(ropes) if r is not None), turned))
     fill = turned[0]
-    parameters = per_layer.code([_rope_parameters(known.get(i, fill)) for i in range(len(ropes))])
+    parameters = per_layer.value([_rope_parameters(known.get(i, fill)) for i in range(len(ropes))])
     condition = per_layer.condition([rope is not None for rope in ropes])
-    return {"is_neox_style": style == "neox", "parameters": parameters, "condition": _unless_true(condition)}
+    return {"is_neox_style": style == "neox", "parameters": parameters, "condition": unless_always(condition)}
 
 
-def _unless_true(condition: str) -> str:
-    return "" if condition == "True" else condition
-
-
-def _rope_parameters(rope: RopeSpec) -> str:
-    if not rope.fraction:
+def _rope_parameters(rope: RopeSpec) -> Expression:
+    if rope.fraction is None:
         return rope.parameters
-    if rope.parameters.startswith("{"):
-        return f'{rope.parameters[:-1]}, "partial_rotary_factor": {rope.fraction}}}'
-    return f'{{**{rope.parameters}, "partial_rotary_factor": {rope.fraction}}}'
+    return updated(rope.parameters, "partial_rotary_factor", rope.fraction)
 
 
 def _qk_norms(layers: list[AttentionSpec]) -> list[QkNormSpec | None]:
@@ -157,7 +154,7 @@ def _sinks(per_layer: PerLayer, layers: list[AttentionSpec]) -> Context:
     if len(names) > 1:
         raise NotUnderstood("no idiom yet for sinks of different names", layers[0].source)
     condition = per_layer.condition([bool(layer.sinks) for layer in layers])
-    return {"name": names.pop(), "condition": _unless_true(condition)}
+    return {"name": names.pop(), "condition": unless_always(condition)}
 
 
 def _position_scale(per_layer: PerLayer, layers: list[AttentionSpec]) -> Context:
@@ -169,8 +166,8 @@ def _position_scale(per_layer: PerLayer, layers: list[AttentionSpec]) -> Context
     name, values = found.pop()
     form = next(form for form in POSITION_SCALES if form.name == name)
     condition = per_layer.condition([layer.position_scale is not None for layer in layers])
-    code = form.code.format(*(f"self.config.{v.code.removeprefix('config.')}" for v in values))
-    return {"code": code, "condition": _unless_true(condition)}
+    code = form.code.format(*(write(v.tree, "self.config") for v in values))
+    return {"code": code, "condition": unless_always(condition)}
 
 
 def _latent(layers: list[LatentAttentionSpec], prefix: str, cached: bool) -> Context:
@@ -185,7 +182,7 @@ def _latent(layers: list[LatentAttentionSpec], prefix: str, cached: bool) -> Con
             "call": norm_call(spec.q_norm[1], spec.q_lora_rank.code, prefix),
             "rank": spec.q_lora_rank.code,
         }
-    return {
+    context = {
         "latent": True,
         "cached": cached,
         "layer_idx": False,
@@ -195,7 +192,7 @@ def _latent(layers: list[LatentAttentionSpec], prefix: str, cached: bool) -> Con
         "qk_rope_head_dim": spec.qk_rope_head_dim.code,
         "v_head_dim": spec.v_head_dim.code,
         "kv_lora_rank": spec.kv_lora_rank.code,
-        "scale": spec.scale.code.replace("self.head_dim", "self.qk_head_dim"),
+        "scale": spec.scale.tree,
         "q_names": {"first": attribute(spec.q_names[0]), "last": attribute(spec.q_names[-1])},
         "q_norm": q_norm,
         "kv_a_name": attribute(spec.kv_a_name),
@@ -211,3 +208,4 @@ def _latent(layers: list[LatentAttentionSpec], prefix: str, cached: bool) -> Con
         "o_bias": spec.o_bias.code,
         "rope": rope,
     }
+    return written(context, LATENT_NAMES)

@@ -13,10 +13,12 @@ from scaffold.adapter.idioms import OWN_NORM, WITH_RESIDUAL, norm_call
 from scaffold.adapter.loading import expert_names, experts_in_one_tensor, loading_context
 from scaffold.adapter.per_layer import HINTS, PerLayer
 from scaffold.adapter.wiring import layer_context, without
+from scaffold.expressions.python import write
+from scaffold.expressions.tree import TRUE, Expression
 from scaffold.mapping.derive import base_attribute
 from scaffold.reading.embeddings import SINUSOIDS
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.spec.facts import DecoderSpec, EmbeddingSpec, LayerSpec, NormSpec, Value
+from scaffold.spec.facts import ONE, DecoderSpec, EmbeddingSpec, LayerSpec, NormSpec, Value
 from scaffold.weights.quantisation import Quantisation
 from scaffold.weights.rules import WeightMap
 from scaffold.weights.targets import attribute
@@ -115,12 +117,12 @@ def _embedding(spec: EmbeddingSpec, hidden: str, prefix: str) -> Context:
         positions = {"name": attribute(name), "offset": str(offset) if offset else "", "size": size}
     sinusoid: Context = {}
     if spec.sinusoid is not None:
-        name, offset_text = spec.sinusoid.split()
-        sinusoid = {"frequencies": SINUSOIDS[name][1], "offset": "" if offset_text == "0" else offset_text}
+        name, offset = spec.sinusoid
+        sinusoid = {"frequencies": SINUSOIDS[name][1], "offset": str(offset) if offset else ""}
     norm: Context = {}
     if spec.norm is not None:
         norm = {"name": attribute(spec.norm[0]), "call": norm_call(spec.norm[1], hidden, prefix)}
-    scale = "" if spec.scale.code == "1.0" else f" * ({spec.scale.code.replace('config.', 'self.config.')})"
+    scale = "" if spec.scale == ONE else f" * ({write(spec.scale.tree, 'self.config')})"
     return {
         "name": attribute(spec.name),
         "scale": scale,
@@ -139,12 +141,12 @@ def _final_norm(spec: DecoderSpec, hidden: str, prefix: str) -> Context:
 
 def _head(spec: DecoderSpec) -> Context:
     scale, cap = spec.logits_scale, spec.logits_soft_cap
-    if cap is not None and scale.code != "1.0":
+    if cap is not None and scale != ONE:
         raise NotUnderstood("no idiom yet for logits that are both scaled and capped")
     return {
         "name": attribute(spec.head_name),
         "bias": spec.head_bias,
-        "scale": "" if scale.code == "1.0" else scale.code,
+        "scale": "" if scale == ONE else scale.code,
         "soft_cap": "" if cap is None else cap.code,
     }
 
@@ -164,19 +166,18 @@ def _layer(spec: DecoderSpec, hidden: str, prefix: str) -> Context:
     return {
         **context,
         "statements": {"rows": statements},
-        "needs_config": any("self.config." in line for line in statements),
         "norms": {"rows": _layer_norms(fullest, hidden, prefix, conditions)},
-        "layer_idx": any(condition != "True" for condition in conditions.values()),
+        "layer_idx": any(condition != TRUE for condition in conditions.values()),
     }
 
 
-def _layer_norms(layer: LayerSpec, hidden: str, prefix: str, conditions: Mapping[str, str]) -> list[Context]:
+def _layer_norms(layer: LayerSpec, hidden: str, prefix: str, conditions: Mapping[str, Expression]) -> list[Context]:
     """Return the norms of a layer; one that only some layers have is the identity in the others."""
     found = []
     for name, norm in layer.norms:
         call = norm_call(norm, hidden, prefix)
-        if conditions[name] != "True":
-            call = f"{call} if {conditions[name]} else nn.Identity()"
+        if conditions[name] != TRUE:
+            call = f"{call} if {write(conditions[name])} else nn.Identity()"
         found.append({"name": attribute(name), "call": call})
     return found
 

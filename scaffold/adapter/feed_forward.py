@@ -11,10 +11,13 @@ from scaffold.adapter.idioms import (
     PLAIN_ACTIVATIONS,
     norm_call,
 )
-from scaffold.adapter.per_layer import HINTS, PerLayer
+from scaffold.adapter.per_layer import HINTS, PerLayer, unless_always
+from scaffold.adapter.written import expressions, written
+from scaffold.expressions.tree import Expression
+from scaffold.expressions.uses import keys, needs_layer
 from scaffold.feed_forwards.experts.routing import SPARSE_MIXER
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.spec.facts import DecoderSpec, ExpertsSpec, MlpSpec
+from scaffold.spec.facts import ONE, DecoderSpec, ExpertsSpec, MlpSpec, Value
 from scaffold.weights.targets import DOWN, EXPERTS, GATE_UP, UP, attribute
 
 Context = dict[str, Any]
@@ -38,17 +41,19 @@ def feed_forward_context(spec: DecoderSpec, prefix: str) -> Context:
     name = attribute(found[0].name, "mlp")
     if any(attribute(f.name, "mlp") != name for f in found):
         raise NotUnderstood("no idiom yet for feed-forward blocks of different names", found[0].source)
-    sizes = ["" if not isinstance(f, MlpSpec) else f.intermediate_size.code for f in found]
-    fill = next((size for size in sizes if size), "")
-    width = per_layer.code([size or fill for size in sizes]) if fill else ""
+    sizes = [f.intermediate_size.tree if isinstance(f, MlpSpec) else None for f in found]
+    fill = next((size for size in sizes if size is not None), None)
     condition = per_layer.condition([isinstance(f, ExpertsSpec) for f in found])
+    choices = {
+        "intermediate_size": "" if fill is None else per_layer.value([fill if s is None else s for s in sizes]),
+        "experts_condition": unless_always(condition),
+    }
     return {
         "feed_forward": {
             "name": name,
             "has_mlp": bool(plain),
-            "intermediate_size": width,
-            "experts_condition": "" if condition == "True" else condition,
-            "layer_idx": per_layer.varies,
+            **written(choices),
+            "layer_idx": any(map(needs_layer, expressions(choices))),
         },
         "mlp": mlp,
         "experts": _experts(experts[0]) if experts else {},
@@ -66,20 +71,23 @@ def _mlp(specs: list[MlpSpec], prefix: str) -> Context:
     spec = specs[0]
     activation = str(spec.activation.value)
     call = GATED_ACTIVATIONS.get(activation, "") if spec.gated else ""
+    used: list[Expression] = []
     if spec.activation_name:
         call = f"{prefix}XIELU()"
     if not call:
         if activation not in PLAIN_ACTIVATIONS:
             raise NotUnderstood(f"no idiom yet for the activation {activation!r}", spec.source)
-        call = f"get_act_fn({spec.activation.code})" if spec.activation.key else f'get_act_fn("{activation}")'
+        call = f"get_act_fn({spec.activation.code})"
+        used.append(spec.activation.tree)
     fused = activation in GATED_ACTIVATIONS if spec.gated else False
     inner = attribute(spec.up_name, GATE_UP if spec.gated else UP)
     inner_norm: Context = {}
     if spec.inner_norm is not None:
         call_norm = norm_call(spec.inner_norm[1], "intermediate_size", prefix)
         inner_norm = {"name": attribute(spec.inner_norm[0]), "call": call_norm}
-    bias, down_bias = _bias([s.bias.code for s in specs]), _bias([s.down_bias.code for s in specs])
-    uses = " ".join([call, bias, down_bias, str(inner_norm.get("call", ""))])
+        used.append(spec.inner_norm[1].eps.tree)
+    bias, down_bias = _bias([s.bias for s in specs]), _bias([s.down_bias for s in specs])
+    used += [bias.tree, down_bias.tree]
     return {
         "gated": spec.gated,
         "fused": fused,
@@ -88,18 +96,18 @@ def _mlp(specs: list[MlpSpec], prefix: str) -> Context:
         "activation_call": call,
         "activation_name": attribute(spec.activation_name) if spec.activation_name else "act_fn",
         "xielu": bool(spec.activation_name),
-        "needs_config": "config." in uses,
-        "bias": bias,
-        "down_bias": down_bias,
+        "needs_config": any(map(keys, used)),
+        "bias": bias.code,
+        "down_bias": down_bias.code,
         "inner_norm": inner_norm,
     }
 
 
-def _bias(codes: list[str]) -> str:
+def _bias(values: list[Value]) -> Value:
     """Return a bias that is the same for all blocks of a class."""
-    if len(set(codes)) > 1:
+    if len({value.tree for value in values}) > 1:
         raise NotUnderstood("no idiom yet for feed-forward blocks that differ in their biases")
-    return codes[0]
+    return values[0]
 
 
 def _experts(spec: ExpertsSpec) -> Context:
@@ -111,7 +119,6 @@ def _experts(spec: ExpertsSpec) -> Context:
     router = spec.router
     plain = router.scoring == SPARSE_MIXER or (router.scoring == "softmax" and not router.correction_bias)
     grouped = router.num_groups is not None or not plain  # one group is none; that kernel scores in all ways
-    scaled = router.scaling.key is not None or bool(router.scaling.expression) or router.scaling.value != 1
     return {
         "name": EXPERTS,
         "num_experts": spec.num_experts.code,
@@ -134,6 +141,6 @@ def _experts(spec: ExpertsSpec) -> Context:
             "topk_group": router.topk_group.code if router.topk_group else "1",
             "top_k": router.top_k.code,
             "renormalize": router.renormalize.code,
-            "scaling": router.scaling.code if scaled else "",
+            "scaling": "" if router.scaling == ONE else router.scaling.code,
         },
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from scaffold.expressions.python import write
 from scaffold.mapping.derive import base_attribute
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import AttentionSpec, DecoderSpec
@@ -13,6 +14,8 @@ from scaffold.weights.targets import attribute
 
 Context = dict[str, Any]
 PARTS = "qkv"
+NAMES = {"num_heads": "num_heads", "hidden_size": "self.config.hidden_size"}
+"""What the loader calls its numbers."""
 
 
 def loading_context(spec: DecoderSpec, weight_map: WeightMap, names: Any) -> Context:
@@ -63,16 +66,12 @@ def _packed(spec: DecoderSpec, name: str) -> tuple[Context, list[str]]:
         raise NotUnderstood("no idiom yet for layers that keep q, k and v in different ways")
     attention = next(iter(layouts))
     projection = attention.projection
-    heads, kv_heads = attention.num_heads.code, attention.num_kv_heads.code
-    groups = {"num_heads": "num_heads", "num_kv_heads": "num_kv_heads"}.get(str(projection.groups), projection.groups)
-    lines = [f"num_heads = {heads.replace('config.', 'self.config.')}"]
-    if kv_heads != heads:
-        lines.append(f"num_kv_heads = {kv_heads.replace('config.', 'self.config.')}")
-    plain = attention.head_dim.key or attention.head_dim.expression
-    size = attention.head_dim.code if plain else "config.hidden_size // num_heads"
-    lines.append(f"head_dim = {size.replace('config.', 'self.config.')}")
-    kv = "num_heads" if kv_heads == heads else "num_kv_heads"
-    lines.append(f"groups = {kv if groups == 'num_kv_heads' else groups}")
+    same = attention.num_heads.tree == attention.num_kv_heads.tree
+    numbers = [("num_heads", attention.num_heads), *(() if same else (("num_kv_heads", attention.num_kv_heads),))]
+    numbers.append(("head_dim", attention.head_dim))
+    lines = [f"{name} = {write(value.tree, 'self.config', NAMES)}" for name, value in numbers]
+    kv = "num_heads" if same else "num_kv_heads"
+    lines.append(f"groups = {kv if projection.groups == 'num_kv_heads' else projection.groups}")
     counts = [f"{count} // groups" for count in ("num_heads", kv, kv)]
     in_order = [counts[part] for part in projection.order]
     lines.append(f"counts = [{', '.join(in_order)}]")

@@ -1,11 +1,12 @@
-"""What differs from layer to layer, as expressions over ``config`` and ``layer_idx``."""
+"""What differs from layer to layer, as expressions over the config and the layer's number."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from scaffold.expressions.tree import FALSE, NONE, TRUE, Choice, Expression, Literal
 from scaffold.probing.choices import condition
 from scaffold.source.python.errors import NotUnderstood
 
@@ -16,15 +17,14 @@ HINTS = {
 """What keys are called that say which layers have which block."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class PerLayer:
-    """Writes values that may differ between layers; remembers whether any did."""
+    """Makes one expression of what each layer has."""
 
     config: Mapping[str, Any]
     hints: Sequence[str]
-    varies: bool = field(default=False, init=False)
 
-    def code(self, values: Sequence[str]) -> str:
+    def value(self, values: Sequence[Expression]) -> Expression:
         """Return one expression for the values of all layers.
 
         Raises:
@@ -36,15 +36,17 @@ class PerLayer:
         if len(different) > 2:
             raise NotUnderstood(f"no idiom yet for {len(different)} values of one thing in different layers")
         first, second = different
-        if first == "None":
+        if first == NONE:
             first, second = second, first
-        return f"{first} if {self.condition([v == first for v in values])} else {second}"
+        return Choice(self.condition([v == first for v in values]), first, second)
 
-    def condition(self, flags: Sequence[bool]) -> str:
-        """Return a condition that is true for the flagged layers: ``True`` for all, empty for none."""
+    def condition(self, flags: Sequence[bool]) -> Expression:
+        """Return a condition that is true for the flagged layers: ``TRUE`` for all, ``FALSE`` for none."""
         if all(flags):
-            return "True"
-        if not any(flags):
-            return ""
-        self.varies = True
-        return condition(self.config, flags, self.hints)
+            return TRUE
+        return condition(self.config, flags, self.hints) if any(flags) else FALSE
+
+
+def unless_always(condition: Expression) -> Expression | str:
+    """Return a condition that some layers meet and others do not; empty for one that all or none meet."""
+    return "" if isinstance(condition, Literal) else condition

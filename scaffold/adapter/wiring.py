@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scaffold.adapter.idioms import WITH_RESIDUAL
-from scaffold.spec.facts import LayerSpec, Value
+from scaffold.expressions.python import write
+from scaffold.expressions.tree import Name, times
+from scaffold.expressions.uses import keys
+from scaffold.spec.facts import ONE, LayerSpec, Value
 from scaffold.weights.targets import attribute
 
 Sum = tuple[tuple[str, Value], ...]
-UNCHANGED: Sum = (("x", Value(1.0)),)
+UNCHANGED: Sum = (("x", ONE),)
 """The layer's input as it is."""
 
 
@@ -24,7 +27,8 @@ class _Names:
         return " + ".join(self._term(name, factor) for name, factor in flows)
 
     def _term(self, name: str, factor: Value) -> str:
-        return self.known[name] if factor.code == "1.0" else f"{self.known[name]} * {factor.code}"
+        product = Name(name) if factor == ONE else times(Name(name), factor.tree)
+        return write(product, "self.config", self.known)
 
 
 def layer_context(spec: LayerSpec) -> dict[str, Any]:
@@ -33,14 +37,14 @@ def layer_context(spec: LayerSpec) -> dict[str, Any]:
     if _is_fused(spec, kinds):
         (input_norm, _), (post_attention_norm, _) = spec.norms
         names = {"input_norm": attribute(input_norm), "post_attention_norm": attribute(post_attention_norm)}
-        return {"fused": True, **names, "statements": []}
+        return {"fused": True, **names, "statements": [], "needs_config": False}
     return {"fused": False, "input_norm": "", "post_attention_norm": "", **_statements(spec, kinds)}
 
 
 def without(spec: LayerSpec, name: str) -> LayerSpec:
     """Return a layer without one of its norms: what went into it goes on as it is."""
     inputs = next(step.inputs for step in spec.steps if step.name == name)
-    if len(inputs) != 1 or inputs[0][1].code != "1.0":
+    if len(inputs) != 1 or inputs[0][1] != ONE:
         return spec
     source = inputs[0][0]
 
@@ -68,14 +72,14 @@ def _is_fused(spec: LayerSpec, kinds: dict[str, str]) -> bool:
     wanted = [{x}, {first.name}, {x, attention.name}, {second.name}]
     sums = [*((step.inputs, names) for step, names in zip(spec.steps, wanted))]
     sums.append((spec.output, {x, attention.name, feed_forward.name}))
-    return all({n for n, _ in flows} == names and all(f.code == "1.0" for _, f in flows) for flows, names in sums)
+    return all({n for n, _ in flows} == names and all(f == ONE for _, f in flows) for flows, names in sums)
 
 
 def _statements(spec: LayerSpec, kinds: dict[str, str]) -> dict[str, Any]:
     """Write one statement per step; a sum that is used again gets the name ``hidden_states``."""
     names = _Names({"x": "residual" if _uses(spec, "x") > 1 else "hidden_states"})
     lines = ["residual = hidden_states"] if names.known["x"] == "residual" else []
-    later: list[Sum] = [*(step.inputs for step in spec.steps), spec.output]
+    later = _flows(spec)
     taken: dict[str, int] = {}
     for index, step in enumerate(spec.steps):
         flows = later[index]
@@ -92,7 +96,10 @@ def _statements(spec: LayerSpec, kinds: dict[str, str]) -> dict[str, Any]:
         lines.append(f"{variable} = {call}")
         names.known[step.name] = variable
     lines.append(f"return {names.sum(later[-1])}")
-    return {"statements": [line.replace("config.", "self.config.") for line in lines]}
+    return {
+        "statements": lines,
+        "needs_config": any(keys(factor.tree) for flows in _flows(spec) for _, factor in flows),
+    }
 
 
 def _free_name(names: _Names, later: list[Sum]) -> str:
@@ -118,7 +125,11 @@ def _is_live(spec: LayerSpec, index: int) -> bool:
 
 
 def _uses(spec: LayerSpec, name: str) -> int:
-    return sum(any(n == name for n, _ in flows) for flows in [*(s.inputs for s in spec.steps), spec.output])
+    return sum(any(n == name for n, _ in flows) for flows in _flows(spec))
+
+
+def _flows(spec: LayerSpec) -> list[Sum]:
+    return [*(step.inputs for step in spec.steps), spec.output]
 
 
 def _contained(part: Sum, sums: list[Sum]) -> bool:
@@ -128,4 +139,4 @@ def _contained(part: Sum, sums: list[Sum]) -> bool:
 def _replaced(flows: Sum, part: Sum, name: str) -> Sum:
     if not set(part) <= set(flows):
         return flows
-    return ((name, Value(1.0)), *(flow for flow in flows if flow not in part))
+    return ((name, ONE), *(flow for flow in flows if flow not in part))

@@ -139,8 +139,8 @@ class Entries(Expression):
 
 LAYER = LayerIndex()
 TRUE, FALSE, NONE = Literal(True), Literal(False), Literal(None)
-HEAD_DIM, NUM_HEADS = Name("head_dim"), Name("num_heads")
-"""Numbers of an attention block that others are computed from."""
+HEAD_DIM, NUM_HEADS, HIDDEN_SIZE = Name("head_dim"), Name("num_heads"), Name("hidden_size")
+"""Numbers that others of an attention block are computed from."""
 
 
 def key(*path: str) -> Key:

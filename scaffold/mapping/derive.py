@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from scaffold.mapping.disk import Disk, of_names
+from scaffold.probing.norms import norm_form
 from scaffold.spec.facts import (
     AttentionSpec,
     DecoderSpec,
@@ -122,7 +123,7 @@ def _computed(names: Collection[str], layers: str, numbers: range, attentions: C
     scope = Scope(f"{layers}{{layer}}.", ranges={"layer": numbers})
     for tail in (join(path, ending) for path in sorted(attentions) for ending in COMPUTED):
         if any(f"{layers}{number}.{tail}" in names for number in numbers):
-            yield scope.ignored(tail, "a table that vLLM computes itself")
+            yield scope.ignored(tail, "a table that vLLM computes itself", is_computed=True)
 
 
 def runs(indices: Sequence[int]) -> list[range]:
@@ -165,9 +166,10 @@ def _plain(scope: Scope) -> Scope:
 def _norm(scope: Scope, path: str, norm: NormSpec, size: int, block: str) -> Iterator[Rule]:
     """Yield the rules of a norm; ``block`` is the attribute of the module that holds it."""
     scope, target = _plain(scope), join(block, attribute(path.removeprefix(f"{block}.")))
-    if not norm.form.endswith("no_weight"):
+    form = norm_form(norm.form)
+    if form.has_weight:
         yield scope.whole(f"{path}.weight", size, target=f"{target}.weight")
-    if norm.form in ("layer", "layer_one_plus_weight"):
+    if form.has_bias:
         yield scope.whole(f"{path}.bias", size, target=f"{target}.bias")
 
 

@@ -14,7 +14,7 @@ from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.transformers.conversions import Conversion, DiskTensor, conversions, on_disk
 from scaffold.spec.facts import ExpertsSpec
-from scaffold.weights.rules import Rule
+from scaffold.weights.rules import REST, Rule
 from scaffold.weights.scope import Scope
 from scaffold.weights.targets import join
 
@@ -37,7 +37,7 @@ class Disk:
 
     def rewrite(self, rule: Rule) -> Rule:
         """Return a rule with its source as it lies on disk."""
-        if "{expert}" in rule.source or "{rest}" in rule.source or rule.shape is None:
+        if rule.is_per_expert or REST in rule.captures or rule.shape is None:
             return rule
         written = self._written(rule.source, rule.shape)
         if len(written) != 1 or written[0].steps:
@@ -68,9 +68,8 @@ class Disk:
         """
         path = join(spec.name, spec.experts_name)
         up, down = (join(path, name) for name in (spec.up_name, spec.down_name))
-        if "{expert}" in up:
-            gate, upper = (join(path, name) for name in spec.up_name.split(","))
-            yield from scope.experts((gate, upper, down), targets, count, size, hidden)
+        if spec.is_listed:
+            yield from scope.experts((join(path, spec.gate_name), up, down), targets, count, size, hidden)
             return
         shapes = [(count, 2 * size, hidden), (count, hidden, size)]
         if spec.transposed:

@@ -48,8 +48,18 @@ NORM_FORMS = (
     NormForm("layer_no_weight", lambda x, w, b, eps: _layer(x, eps), False, False),
     NormForm("layer_one_plus_weight", lambda x, w, b, eps: _layer(x, eps) * (1.0 + w) + b, True, True),
 )
+BY_NAME = {form.name: form for form in NORM_FORMS}
 USUAL_EPSILONS = (1e-5, 1e-6, 1e-12)
 """What sources write into a call instead of keeping it in the module."""
+
+
+def norm_form(name: str) -> NormForm:
+    """Return the row of a form.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    return BY_NAME[name]
 
 
 def identify(probe: Probe, event: Event) -> NormSpec:

@@ -12,39 +12,41 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
+from scaffold.expressions.tree import Key, is_name
 from scaffold.probing.probe import Probe
 from scaffold.probing.sizes import LAYERS
 from scaffold.spec.facts import Value
 
 PRECISION = 1e-8
-FORMS: tuple[tuple[str, Callable[[float], float]], ...] = (
-    ("{0}", lambda a: a),
-    ("{0}**-0.5", lambda a: a**-0.5),
-    ("{0}**0.5", lambda a: a**0.5),
-    ("1 / {0}", lambda a: 1 / a),
-)
+Form = Callable[..., Any]
+"""Arithmetic that takes numbers and gives one, or takes expressions and gives one."""
+FORMS: tuple[Form, ...] = (lambda a: a, lambda a: a**-0.5, lambda a: a**0.5, lambda a: 1 / a)
 """Expressions of one key, in order of preference."""
-SIZE_FORMS = (("{0}", lambda a: a), ("2 * {0}", lambda a: 2 * a), ("{0} // 2", lambda a: a // 2))
-SIZE_PAIRS = (("{0} * {1}", lambda a, b: a * b), ("{0} // {1}", lambda a, b: a // b if b else 0.0))
+SIZE_FORMS: tuple[Form, ...] = (lambda a: a, lambda a: 2 * a, lambda a: a // 2)
+SIZE_PAIRS: tuple[Form, ...] = (lambda a, b: a * b, lambda a, b: a // b)
 """Those that give sizes."""
-PAIRS: tuple[tuple[str, Callable[[float, float], float]], ...] = (
-    ("{0} / {1}**0.5", lambda a, b: a / b**0.5),
-    ("{0} * {1}", lambda a, b: a * b),
-    ("{0} / {1}", lambda a, b: a / b),
-    ("({0} + {1}) ** -0.5", lambda a, b: (a + b) ** -0.5),
-    ("({0} / {1}) ** 0.5", lambda a, b: (a / b) ** 0.5),
-    ("({0} // {1}) ** -0.5", lambda a, b: float(a // b) ** -0.5 if b else 0.0),
-    ("{0} // {1}", lambda a, b: float(a // b)),
+PAIRS: tuple[Form, ...] = (
+    lambda a, b: a / b**0.5,
+    lambda a, b: a * b,
+    lambda a, b: a / b,
+    lambda a, b: (a + b) ** -0.5,
+    lambda a, b: (a / b) ** 0.5,
+    lambda a, b: (a // b) ** -0.5,
+    lambda a, b: a // b,
 )
 """Expressions of two keys."""
 
 
 @dataclass(frozen=True)
 class _Key:
-    code: str
+    key: Key
     seen: float
     real: float
-    plain: str | None
+
+    @property
+    def plain(self) -> str | None:
+        """Return the key's name if it is one of the config itself, not of an object in it."""
+        return self.key.path[0] if len(self.key.path) == 1 else None
 
 
 def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None:
@@ -60,23 +62,28 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
     keys = [*own, *(key for key in keys if key.plain is None)]  # those of objects in the config last
     if abs(seen - 1) < PRECISION:
         return Value(1.0)
-    for text, form in SIZE_FORMS if is_size else FORMS:
+    for form in SIZE_FORMS if is_size else FORMS:
         for key in keys:
             if _equal(form, (key.seen,), seen):
-                plain = key.plain if text == "{0}" else None
-                return Value(form(key.real), plain, "" if plain else text.format(key.code))
+                return _value(form, key)
     literal = Value(round(seen, 4)) if not is_size and abs(round(seen, 4) - seen) < 1e-12 else None
     if literal is not None and probe.literals_first:
         return literal
     for some in (own, keys):
-        for pair_text, pair in SIZE_PAIRS if is_size else PAIRS:
+        for pair in SIZE_PAIRS if is_size else PAIRS:
             for first, second in permutations(some, 2):
                 if _equal(pair, (first.seen, second.seen), seen):
-                    return Value(pair(first.real, second.real), None, pair_text.format(first.code, second.code))
+                    return _value(pair, first, second)
     return literal
 
 
-def _equal(form: Callable[..., float], arguments: tuple[float, ...], seen: float) -> bool:
+def _value(form: Form, *keys: _Key) -> Value:
+    number, tree = form(*(key.real for key in keys)), form(*(key.key for key in keys))
+    plain = keys[0].plain if tree is keys[0].key else None
+    return Value(number, plain) if plain else Value(number, None, tree)
+
+
+def _equal(form: Form, arguments: tuple[float, ...], seen: float) -> bool:
     try:
         value = form(*arguments)
     except (ZeroDivisionError, OverflowError, ValueError):
@@ -87,15 +94,17 @@ def _equal(form: Callable[..., float], arguments: tuple[float, ...], seen: float
 def _keys(probe: Probe) -> Iterator[_Key]:
     small, real = probe.small.attributes, probe.completed
     for name in real:
-        yield from _numbers(name, f"config.{name}", small.get(name), real.get(name), name)
+        if is_name(name):
+            yield from _numbers((name,), small.get(name), real.get(name))
 
 
-def _numbers(name: str, code: str, small: Any, real: Any, plain: str | None) -> Iterator[_Key]:
+def _numbers(path: tuple[str, ...], small: Any, real: Any) -> Iterator[_Key]:
+    name = path[-1]
     if isinstance(small, Mapping) and isinstance(real, Mapping):
         for key, value in small.items():
             if isinstance(key, str):
-                yield from _numbers(key, f'{code}["{key}"]', value, real.get(key), None)
+                yield from _numbers((*path, key), value, real.get(key))
         return
     numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (small, real))
     if numbers and small not in (0, 1) and name.isidentifier() and not name.endswith("_token_id"):
-        yield _Key(code, float(small), float(real), plain)
+        yield _Key(Key(path), float(small), float(real))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from scaffold.expressions.tree import HEAD_DIM, LAYER, Entries, Expression, Item, Key, Literal, is_name, key
 from scaffold.probing.probe import Probe
 from scaffold.source.torch.tensors import Array
 from scaffold.spec.facts import RopeSpec
@@ -112,9 +113,9 @@ ROPE_TYPES: dict[str, Frequencies] = {
 
 @dataclass(frozen=True)
 class RopeCandidate:
-    """Parameters that the config has, and how an adapter names them."""
+    """Parameters that the config has, and where an adapter finds them."""
 
-    code: str
+    tree: Expression
     parameters: Mapping[str, Any]
     list_key: str = ""
     """The config key of a list with one theta for each layer."""
@@ -138,19 +139,23 @@ def candidates(probe: Probe) -> Iterator[RopeCandidate]:
     parameters = attributes.get("rope_parameters")
     if isinstance(parameters, Mapping):
         if parameters.get("rope_theta") is not None:
-            yield RopeCandidate("config.rope_parameters", parameters)
-        for key, part in parameters.items():
-            if isinstance(part, Mapping) and part.get("rope_theta") is not None and str(key).isidentifier():
-                yield RopeCandidate(f'config.rope_parameters["{key}"]', part)
-    for key in ("rope_theta", "rotary_emb_base", "rope_local_base_freq", "swa_rope_theta"):
-        if isinstance(attributes.get(key), (int, float)):
-            yield RopeCandidate(f'{{"rope_theta": config.{key}}}', {"rope_theta": float(attributes[key])})
-    for key, value in attributes.items():
-        if "theta" in key and isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value):
+            yield RopeCandidate(key("rope_parameters"), parameters)
+        for name, part in parameters.items():
+            if isinstance(part, Mapping) and part.get("rope_theta") is not None and str(name).isidentifier():
+                yield RopeCandidate(key("rope_parameters", name), part)
+    for name in ("rope_theta", "rotary_emb_base", "rope_local_base_freq", "swa_rope_theta"):
+        if isinstance(attributes.get(name), (int, float)):
+            yield RopeCandidate(_of_theta(Key((name,))), {"rope_theta": float(attributes[name])})
+    for name, value in attributes.items():
+        numbers = isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value)
+        if "theta" in name and is_name(name) and numbers:
             for theta in dict.fromkeys(value):
-                code = f'{{"rope_theta": config.{key}[layer_idx]}}'
-                yield RopeCandidate(code, {"rope_theta": float(theta)}, key)
-    yield RopeCandidate(f'{{"rope_theta": {LEGACY_THETA}}}', {"rope_theta": LEGACY_THETA})
+                yield RopeCandidate(_of_theta(Item(Key((name,)), LAYER)), {"rope_theta": float(theta)}, name)
+    yield RopeCandidate(_of_theta(Literal(LEGACY_THETA)), {"rope_theta": LEGACY_THETA})
+
+
+def _of_theta(theta: Expression) -> Entries:
+    return Entries((("rope_theta", theta),))
 
 
 @dataclass(frozen=True)
@@ -207,19 +212,19 @@ def rope_spec(probe: Probe, turn: Turn, head_dim: int, real_head_dim: int) -> Ro
         real_head_dim: the checkpoint's.
     """
     stated = turn.candidate.parameters.get("partial_rotary_factor", 1.0)
-    fraction, real = "", real_head_dim
+    fraction: Expression | None = None
+    real = real_head_dim
     if isinstance(probe.completed.get("rotary_dim"), int) and probe.small.attributes["rotary_dim"] == turn.rotary_dim:
-        fraction, real = "config.rotary_dim / self.head_dim", int(probe.completed["rotary_dim"])
+        fraction, real = key("rotary_dim") / HEAD_DIM, int(probe.completed["rotary_dim"])
     elif int(head_dim * float(stated)) != turn.rotary_dim:
-        key = next((k for k in FRACTION_KEYS if probe.small.attributes.get(k) is not None), None)
+        name = next((k for k in FRACTION_KEYS if probe.small.attributes.get(k) is not None), None)
         share = turn.rotary_dim / head_dim
-        if key and int(head_dim * float(probe.small.attributes[key])) == turn.rotary_dim:
-            fraction, share = f"config.{key}", float(probe.completed[key])
-        else:
-            fraction = repr(share)
+        fraction = Literal(share)
+        if name and int(head_dim * float(probe.small.attributes[name])) == turn.rotary_dim:
+            fraction, share = key(name), float(probe.completed[name])
         real = int(real_head_dim * share)
     else:
         real = int(real_head_dim * float(stated))
     candidate = turn.candidate
     theta = (candidate.list_key, float(candidate.parameters["rope_theta"])) if candidate.list_key else None
-    return RopeSpec(turn.style, real, real_head_dim, candidate.code, fraction, theta)
+    return RopeSpec(turn.style, real, real_head_dim, candidate.tree, fraction, theta)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scaffold.expressions.tree import HIDDEN_SIZE, NUM_HEADS, Key
 from scaffold.probing.numbers import explain
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
@@ -25,7 +26,7 @@ def size_value(probe: Probe, role: str, seen: int, where: str = "") -> Value:
     if key is not None and int(probe.small.attributes[key]) == seen:
         return Value(int(probe.completed[key]), key)
     if role == "head_dim" and key is None and _head_dim(probe, small=True) == seen:
-        return Value(_head_dim(probe, small=False))
+        return Value(_head_dim(probe, small=False), None, HIDDEN_SIZE // NUM_HEADS)
     if role == "num_kv_heads" and seen == 1:
         return Value(1)
     if role == "num_kv_heads" and key is None:
@@ -46,7 +47,7 @@ def _multiple(probe: Probe, seen: int) -> Value | None:
     hidden = int(probe.small.attributes[key]) if key else 0
     if key and hidden and seen % hidden == 0 and 1 < seen // hidden <= 8:
         times = seen // hidden
-        return Value(int(probe.completed[key]) * times, None, f"{times} * config.{key}")
+        return Value(int(probe.completed[key]) * times, None, times * Key((key,)))
     return None
 
 

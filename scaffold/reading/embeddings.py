@@ -69,17 +69,15 @@ def read(probe: Probe, first: Array, base: Callable[[Event], str]) -> EmbeddingS
         if spec is not None:
             return spec
     sinusoids = {
-        f"{name} {n}": f(np.arange(n, n + NUM_TOKENS), word.shape[1])
-        for name, (f, _) in SINUSOIDS.items()
-        for n in OFFSETS
+        (name, n): f(np.arange(n, n + NUM_TOKENS), word.shape[1]) for name, (f, _) in SINUSOIDS.items() for n in OFFSETS
     }
-    for basis in ({}, *({name: table} for name, table in sinusoids.items())):
-        found = combination(target, {"word": word, **basis}) if word.shape == target.shape else None
-        if found is None or len(found) != 1 + len(basis) or any(abs(c - 1) > 1e-9 for n, c in found if n != "word"):
+    for sinusoid, table in ((None, None), *sinusoids.items()):
+        basis = {"word": word} if table is None else {"word": word, "sines": table}
+        found = combination(target, basis) if word.shape == target.shape else None
+        if found is None or len(found) != len(basis) or any(abs(c - 1) > 1e-9 for n, c in found if n != "word"):
             continue
         scale = explain(probe, dict(found)["word"])
         if scale is not None:
-            sinusoid = next(iter(basis), None)
             return EmbeddingSpec(base(words[0]), scale, None, sinusoid, None, norm)
     raise NotUnderstood("what happens between the embedding and the first layer", words[0].where)
 
@@ -91,7 +89,7 @@ def _count(probe: Probe, rows: int) -> Value:
     if key is None or not 0 <= more <= 2:
         raise NotUnderstood(f"a table of {rows} positions")
     plain = Value(int(probe.completed[key]), key)
-    return plain if not more else Value(plain.value + more, None, f"{plain.code} + {more}")
+    return plain if not more else Value(plain.value + more, None, plain.tree + more)
 
 
 def _is_table(event: Event) -> bool:

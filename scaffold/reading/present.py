@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.expressions import python
+from scaffold.expressions.evaluate import evaluate
+from scaffold.expressions.tree import HEAD_DIM, NONE, Expression, Key
+from scaffold.expressions.uses import keys
 from scaffold.source.locate import ModelingSource
 from scaffold.spec.facts import (
+    ONE,
     AnyAttentionSpec,
     AttentionSpec,
     DecoderSpec,
@@ -32,28 +36,36 @@ def facts(checkpoint: Checkpoint, source: ModelingSource | None, spec: DecoderSp
         shown = source.file.lines(source.file.definitions[source.class_name])
         yield Fact("modeling source", source.class_name, (Evidence("source", shown),))
     if spec is not None:
-        yield from (_in_text_config(fact, spec.text_key) for fact in _decoder(spec))
+        yield from (_placed(fact, spec.text_key) for fact in _decoder(spec))
 
 
-def _in_text_config(fact: Fact, text_key: str) -> Fact:
-    """Return a fact with its config keys as they stand in ``config.json``, where the text config is nested."""
-    if not text_key or fact.name == "tied embeddings":  # the whole model's
-        return fact
-    return replace(fact, evidence=tuple(_nested(evidence, text_key) for evidence in fact.evidence))
+@dataclass(frozen=True)
+class _InTextConfig(Evidence):
+    """Evidence that stands in the text config, which ``config.json`` may have inside of it."""
+
+    key: str | None = field(default=None, kw_only=True)
+    tree: Expression = field(default=NONE, kw_only=True)
+
+    def placed(self, text_key: str) -> Evidence:
+        """Return it as it stands in ``config.json``: a key by its path, anything else as an expression."""
+        where = [text_key] if text_key else []
+        if self.key is not None:
+            return Evidence("config", ".".join([*where, self.key]))
+        return Evidence("config", python.shown(self.tree, ".".join(["config", *where])))
 
 
-def _nested(evidence: Evidence, text_key: str) -> Evidence:
-    if evidence.kind != "config":
-        return evidence
-    inside = evidence.where.replace("config.", f"config.{text_key}.")
-    return replace(evidence, where=inside if inside != evidence.where else f"{text_key}.{evidence.where}")
+def _placed(fact: Fact, text_key: str) -> Fact:
+    """Return a fact with its config keys as they stand in ``config.json``, where the text config may be nested."""
+    return replace(
+        fact, evidence=tuple(e.placed(text_key) if isinstance(e, _InTextConfig) else e for e in fact.evidence)
+    )
 
 
 def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
     yield _sized("hidden size", spec.hidden_size)
     yield _sized("layers", spec.num_layers)
     yield _sized("vocabulary", spec.vocab_size)
-    yield _sized("tied embeddings", spec.tied)
+    yield Fact("tied embeddings", str(spec.tied.value), (Evidence("config", str(spec.tied.key)),))  # the whole model's
     yield from _embedding(spec)
     for kind, layers in _kinds(spec):
         which = "" if len(layers) == len(spec.layers) else f", {_shown(layers)}"
@@ -69,7 +81,7 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
     yield Fact("norm placement", _placement(spec.layer), (_source(spec.layer.source),))
     yield Fact("head bias", str(spec.head_bias), (_source(f"the module {spec.head_name}"),))
     for name, value in (("logits scale", spec.logits_scale), ("logits soft cap", spec.logits_soft_cap)):
-        if value is not None and value.code != "1.0":
+        if value not in (None, ONE):
             yield _sized(name, value)
 
 
@@ -89,14 +101,15 @@ def _shown(layers: list[int]) -> str:
 
 def _embedding(spec: DecoderSpec) -> Iterator[Fact]:
     embedding = spec.embedding
-    if embedding.scale.code != "1.0":
+    if embedding.scale != ONE:
         yield _sized("embedding multiplier", embedding.scale)
     if embedding.positions is not None:
         name, offset = embedding.positions
         shown = f"learned, in {name}" + (f", counted from {offset}" if offset else "")
         yield Fact("positions", shown, (Evidence("tensor", f"{name}.weight"),))
     if embedding.sinusoid is not None:
-        yield Fact("positions", f"sines and cosines ({embedding.sinusoid})", (Evidence("source", "embedding"),))
+        name, offset = embedding.sinusoid
+        yield Fact("positions", f"sines and cosines ({name} {offset})", (Evidence("source", "embedding"),))
     if embedding.norm is not None:
         yield Fact("embedding norm", embedding.norm[1].form, (_source(embedding.norm[1].source),))
 
@@ -120,7 +133,7 @@ def _attention(spec: AnyAttentionSpec, which: str) -> Iterator[Fact]:
 
 
 def _attention_details(spec: AttentionSpec, which: str, source: Evidence) -> Iterator[Fact]:
-    scale = "1 / sqrt of the head size" if spec.scale.code == "self.head_dim**-0.5" else spec.scale.code
+    scale = "1 / sqrt of the head size" if spec.scale.tree == HEAD_DIM**-0.5 else spec.scale.code
     yield Fact(f"softmax scale{which}", scale, (source, *_keys(spec.scale)))
     bias = f"q/k/v {spec.qkv_bias.value}, output {spec.o_bias.value}"
     yield Fact(f"attention bias{which}", bias, (source, *_keys(spec.qkv_bias)))
@@ -135,7 +148,8 @@ def _attention_details(spec: AttentionSpec, which: str, source: Evidence) -> Ite
     if spec.sinks:
         yield Fact(f"sinks{which}", spec.sinks, (Evidence("tensor", f"{spec.name}.{spec.sinks}"), source))
     if spec.slopes:
-        yield Fact(f"positions{which}", f"ALiBi ({spec.slopes})", (source,))
+        shown = f"{spec.slopes.form} scaled" if spec.slopes.scaled else spec.slopes.form
+        yield Fact(f"positions{which}", f"ALiBi ({shown})", (source,))
     if spec.position_scale:
         yield Fact(
             f"factor on q{which}", spec.position_scale[0], (source, *sum(map(_keys, spec.position_scale[1]), ()))
@@ -159,7 +173,7 @@ def _experts(spec: ExpertsSpec, which: str) -> Iterator[Fact]:
     router = spec.router
     shown = f"{spec.num_experts.value} of inner size {spec.intermediate_size.value}, {router.top_k.value} per token"
     yield Fact(f"experts{which}", shown, (_source(spec.source), *_keys(spec.num_experts), *_keys(router.top_k)))
-    layout = "one by one" if "{expert}" in spec.up_name else "stacked"
+    layout = "one by one" if spec.is_listed else "stacked"
     layout += ", transposed" if spec.transposed else ""
     layout += ", gate and up in turn" if spec.alternating else ""
     yield Fact(f"experts in the source{which}", layout, (_source(spec.source),))
@@ -196,14 +210,14 @@ def _placement(layer: LayerSpec) -> str:
         shown[name] = f"norm{number + 1}"
 
     def total(flows: tuple[tuple[str, Value], ...]) -> str:
-        return " + ".join(shown[n] if f.code == "1.0" else f"{f.code} * {shown[n]}" for n, f in flows)
+        return " + ".join(shown[n] if f == ONE else f"{f.code} * {shown[n]}" for n, f in flows)
 
     return "; ".join([*(f"{shown[s.name]}({total(s.inputs)})" for s in layer.steps), total(layer.output)])
 
 
 def _sized(name: str, value: Value) -> Fact:
-    plain = value.key or not value.expression
-    return Fact(name, str(value.value) if plain else f"{value.value:g} = {value.expression}", _keys(value))
+    plain = value.expression is None
+    return Fact(name, str(value.value) if plain else f"{value.value:g} = {value.code}", _keys(value))
 
 
 def _source(where: str) -> Evidence:
@@ -216,18 +230,17 @@ def _rope(spec: DecoderSpec, rope: RopeSpec | None, which: str, source: Evidence
         yield Fact(f"rope{which}", "none", (source,))
         return
     shown = f"{rope.style}, {rope.rotary_dim} of {rope.head_dim} entries"
-    parameters = spec.config.get("rope_parameters")
-    part = re.fullmatch(r'config\.rope_parameters\["(\w+)"\]', rope.parameters)
-    found = parameters.get(part[1]) if part and isinstance(parameters, Mapping) else parameters
-    key = rope.parameters
-    if rope.parameters.startswith("config.rope_parameters") and isinstance(found, Mapping):
+    tree = rope.parameters
+    found = evaluate(tree, spec.config) if isinstance(tree, Key) and tree.path[0] == "rope_parameters" else None
+    if isinstance(found, Mapping):
         shown += f", {found.get('rope_type') or 'default'}, theta {found.get('rope_theta'):g}"
     elif rope.layer_theta is not None:
         shown += f", theta {rope.layer_theta[1]:g}"
-    yield Fact(f"rope{which}", shown, (source, Evidence("config", key)))
+    yield Fact(f"rope{which}", shown, (source, _InTextConfig("config", "", tree=tree)))
 
 
 def _keys(value: Value) -> tuple[Evidence, ...]:
-    if value.key:
-        return (Evidence("config", value.key),)
-    return (Evidence("config", value.expression),) if "config." in value.expression else ()
+    """Return the keys that a value comes from; none for a literal."""
+    if value.key is None and not keys(value.tree):
+        return ()
+    return (_InTextConfig("config", "", key=value.key, tree=value.tree),)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.expressions.python import shown
+from scaffold.expressions.tree import Expression
 from scaffold.probing import probe
 from scaffold.reading import decoder
 from scaffold.reading.present import facts
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec
+from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec, Value
 
 NO_SOURCE = "no modeling source: names and shapes alone do not tell how the model computes"
 TWO_MEANINGS = "a number that two probes explain in different ways, so that it is not known what it stands for"
@@ -96,10 +98,14 @@ def difference(first: object, second: object, path: str = "") -> str:
     """Return the path of the first field in which two specs differ, and both values."""
     if isinstance(first, tuple) and isinstance(second, tuple) and len(first) == len(second):
         pairs = [(f"{path}[{i}]", a, b) for i, (a, b) in enumerate(zip(first, second))]
-    elif hasattr(first, "__dataclass_fields__") and type(first) is type(second) and not hasattr(first, "code"):
-        fields = [f for f, field in first.__dataclass_fields__.items() if field.compare]
-        pairs = [(f"{path}.{f}".strip("."), getattr(first, f), getattr(second, f)) for f in fields]
+    elif is_dataclass(first) and type(first) is type(second) and not isinstance(first, (Value, Expression)):
+        names = [field.name for field in fields(first) if field.compare]
+        pairs = [(f"{path}.{name}".strip("."), getattr(first, name), getattr(second, name)) for name in names]
     else:
-        shown = [getattr(value, "code", str(value)[:80]) for value in (first, second)]
-        return f"{path}: {shown[0]} or {shown[1]}"
+        return f"{path}: {_shown(first)} or {_shown(second)}"
     return next((difference(a, b, where) for where, a, b in pairs if a != b), path)
+
+
+def _shown(value: object) -> str:
+    tree = value.tree if isinstance(value, Value) else value
+    return shown(tree) if isinstance(tree, Expression) else str(value)[:80]

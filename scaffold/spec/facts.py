@@ -8,6 +8,8 @@ from typing import Any
 
 from scaffold.checkpoint.facts import Evidence as Evidence
 from scaffold.checkpoint.facts import Fact as Fact
+from scaffold.expressions.python import write
+from scaffold.expressions.tree import Expression, Key, Literal
 
 
 @dataclass(frozen=True)
@@ -17,19 +19,28 @@ class Value:
     Attributes:
         value: what it is for this checkpoint.
         key: the config key that holds it, if one does.
-        expression: Python over ``config`` where it is computed from keys: ``config.hidden_size**0.5``.
+        expression: where it is computed from keys: ``config.hidden_size**0.5``.
     """
 
     value: Any
     key: str | None = None
-    expression: str = ""
+    expression: Expression | None = None
+
+    @property
+    def tree(self) -> Expression:
+        """Return what an adapter writes: from its config where it has a key, else a literal."""
+        if self.expression is not None:
+            return self.expression
+        return Key((self.key,)) if self.key else Literal(self.value)
 
     @property
     def code(self) -> str:
-        """Return how an adapter writes it: from its config where it has a key, else as a literal."""
-        if self.expression:
-            return self.expression
-        return f"config.{self.key}" if self.key else repr(self.value)
+        """Return how an adapter writes it where it has the config as ``config``."""
+        return write(self.tree)
+
+
+ONE = Value(1.0)
+"""A factor that changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +69,26 @@ class RopeSpec:
         style: a row of ``ROTATIONS``.
         rotary_dim: entries of each head that are rotated, the first ones.
         head_dim: entries of each head.
-        parameters: Python for the parameters that hold theta and scaling: ``config.rope_parameters``, a part of it.
-        fraction: Python for the rotated part where the parameters do not say it; empty if they do, or all is rotated.
+        parameters: the mapping that holds theta and scaling: ``config.rope_parameters``, a part of it.
+        fraction: the rotated part where the parameters do not say it; None if they do, or all is rotated.
         layer_theta: the config key of a list with one theta for each layer, and the theta that was seen.
     """
 
     style: str
     rotary_dim: int
     head_dim: int
-    parameters: str
-    fraction: str = ""
+    parameters: Expression
+    fraction: Expression | None = None
     layer_theta: tuple[str, float] | None = field(default=None, compare=False)
     source: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class SlopesSpec:
+    """ALiBi's slopes: ``form`` is a row of ``SLOPES``; ``scaled`` if the softmax scale multiplies them, too."""
+
+    form: str
+    scaled: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +132,7 @@ class AttentionSpec:
     Attributes:
         name: the block's path in its layer.
         position_scale: a row of ``POSITION_SCALES`` by which q is multiplied, with its numbers.
-        slopes: a row of ``SLOPES`` for ALiBi.
+        slopes: of ALiBi.
         window: positions that a token sees, itself included; None for all before it.
         clip: what the projections give is limited to ``[-clip, clip]``.
         o_bias_name: of the output's bias, where the linear layer does not hold it.
@@ -135,7 +154,7 @@ class AttentionSpec:
     window: Value | None
     soft_cap: Value | None = None
     sinks: str | None = None
-    slopes: str | None = None
+    slopes: SlopesSpec | None = None
     position_scale: tuple[str, tuple[Value, ...]] | None = None
     output_norm: tuple[str, NormSpec] | None = None
     gate: GateSpec | None = None
@@ -252,7 +271,9 @@ class ExpertsSpec:
     """Routed experts, with shared ones beside them if there are any.
 
     Attributes:
-        up_name: of the tensor ``[experts, 2 inner, hidden]`` that holds gate and up.
+        up_name: of the tensor ``[experts, 2 inner, hidden]`` that holds gate and up; where each expert is a module of
+            its own, the pattern of those that hold up, ``{expert}`` for the expert's number.
+        gate_name: where each expert is a module of its own, the pattern of the tensors that hold the gate; else empty.
         bias: whether experts have biases, in tensors named as the weights with ``_bias`` behind.
         alternating: rows of gate and up alternate.
         limits: the numbers of an activation that has some.
@@ -276,7 +297,13 @@ class ExpertsSpec:
     bias: bool = False
     alternating: bool = False
     limits: tuple[Value, ...] = ()
+    gate_name: str = ""
     source: str = field(default="", compare=False)
+
+    @property
+    def is_listed(self) -> bool:
+        """Return whether each expert is a module of its own, with tensors of its own."""
+        return bool(self.gate_name)
 
 
 FeedForwardSpec = MlpSpec | ExpertsSpec
@@ -312,14 +339,15 @@ class EmbeddingSpec:
 
     Attributes:
         scale: by which the token's vector is multiplied.
-        positions: a learned table's name and the number that is added to positions; or a row of ``SINUSOIDS``.
+        positions: a learned table's name and the number that is added to positions.
+        sinusoid: a row of ``SINUSOIDS`` and the number that is added to positions.
         norm: behind the sum.
     """
 
     name: str
     scale: Value
     positions: tuple[str, int] | None = None
-    sinusoid: str | None = None
+    sinusoid: tuple[str, int] | None = None
     num_positions: Value | None = None
     norm: tuple[str, NormSpec] | None = None
 

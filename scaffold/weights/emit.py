@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.weights.rules import Rule
+from scaffold.weights.rules import REST, Rule
 from scaffold.weights.transforms import Flatten, Transpose, Ungroup
 
 STACKED_SHARDS = ("q", "k", "v", 0, 1)
@@ -190,7 +190,7 @@ def _renames(rules: Sequence[Rule], prefix: tuple[str, str], before: int) -> Ren
     pairs = []
     for rule in rules:
         if rule.is_ignored:
-            if rule.reason.startswith("a table"):
+            if rule.is_computed:
                 found["." + _tail(rule.source)] = None
             continue
         target = _expert_target(rule) if _of_experts(rule) else rule.target
@@ -278,13 +278,13 @@ def _packed(rules: Sequence[Rule]) -> str:
 
 def _check(found: Loading, rules: Sequence[Rule], names: set[str]) -> None:
     for rule in rules:
-        for values in rule.instances() if "{rest}" not in rule.source else ():
+        for values in rule.instances() if REST not in rule.captures else ():
             name = rule.source.format_map(values)
             if name not in names:
                 continue
             mapped = found.map_name(name)
             if rule.is_ignored:
-                if mapped is not None and rule.reason.startswith("a table"):
+                if mapped is not None and rule.is_computed:
                     raise NotUnderstood(f"{name} would be loaded as {mapped[0]}, though {rule.reason}")
                 continue
             target = _expert_target(rule) if _of_experts(rule) else rule.target

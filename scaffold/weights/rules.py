@@ -51,6 +51,7 @@ class Rule:
         transforms: what happens to the tensor, in this order, after dequantisation.
         scale: for quantised weights, their scales.
         reason: why the tensor is left out.
+        is_computed: it is left out since vLLM computes it itself; a loader has to drop it by its name.
         required: whether a checkpoint must have the tensors.
     """
 
@@ -64,6 +65,7 @@ class Rule:
     scale: Scale | None = None
     reason: str = ""
     required: bool = True
+    is_computed: bool = False
 
     def __post_init__(self) -> None:
         captures = set(self.captures)

@@ -185,14 +185,14 @@ class Scope:
         """Return the rule of a tensor that the checkpoint may repeat: the parameter is that of another one."""
         return self.ignored(name, f"tied to {to}", shape)
 
-    def ignored(self, name: str, reason: str, shape: Sequence[int] | None = None) -> Rule:
+    def ignored(self, name: str, reason: str, shape: Sequence[int] | None = None, *, is_computed: bool = False) -> Rule:
         """Return the rule that leaves tensors out, for a reason; a checkpoint need not have them.
 
-        ``{rest}`` in the name stands for any further dotted name.
+        ``{rest}`` in the name stands for any further dotted name. ``is_computed``: vLLM computes them itself.
         """
         ranges = {key: value for key, value in self.ranges.items() if f"{{{key}}}" in self.source + name}
         kept = None if shape is None else tuple(shape)
-        return Rule(self.source + name, "", kept, ranges=ranges, reason=reason, required=False)
+        return Rule(self.source + name, "", kept, ranges=ranges, reason=reason, required=False, is_computed=is_computed)
 
     def _rule(
         self,

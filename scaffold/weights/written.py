@@ -172,7 +172,8 @@ def _candidates(rules: Sequence[Rule], scope: Scope) -> Iterator[Call]:
     rule = rules[0]
     name, shape = rule.source.removeprefix(scope.source), rule.shape or ()
     if rule.is_ignored:
-        yield Call("ignored", (name, rule.reason) if rule.shape is None else (name, rule.reason, rule.shape))
+        computed = {"is_computed": True} if rule.is_computed else {}
+        yield Call("ignored", (name, rule.reason, *(() if rule.shape is None else (rule.shape,))), computed)
         return
     target = rule.target.removeprefix(scope.source)
     named: dict[str, Any] = {} if target == name else {"target": target}

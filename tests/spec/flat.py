@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from scaffold.spec.facts import DecoderSpec, LayerSpec, Value
+from scaffold.expressions.python import shown
+from scaffold.expressions.tree import Expression
+from scaffold.spec.facts import ONE, DecoderSpec, LayerSpec, Value
 
 Words = dict[str, Any]
 
@@ -27,7 +29,7 @@ def flow(layer: LayerSpec) -> str:
     """Return how values flow through a layer: each block with what it takes, then what leaves the layer."""
 
     def total(flows: tuple[tuple[str, Value], ...]) -> str:
-        return " + ".join(name if factor.code == "1.0" else f"{factor.code} * {name}" for name, factor in flows)
+        return " + ".join(name if factor == ONE else f"{factor.code} * {name}" for name, factor in flows)
 
     return "; ".join([*(f"{step.name or 'mlp'}({total(step.inputs)})" for step in layer.steps), total(layer.output)])
 
@@ -45,6 +47,8 @@ def words(spec: Any, path: str = "") -> Words:
 def _word(path: str, value: Any) -> Words:
     if isinstance(value, Value):
         return _value(path, value)
+    if isinstance(value, Expression):
+        return {path: shown(value)}
     if is_dataclass(value):
         return words(value, path)
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and is_dataclass(value[1]):
@@ -61,7 +65,7 @@ def _word(path: str, value: Any) -> Words:
 def _value(path: str, value: Value) -> Words:
     """Return a value: with its key, as an expression, or alone; a switch that is off and a factor of 1 say nothing."""
     if value.expression:
-        return {path: value.expression}
+        return {path: shown(value.expression)}
     if value.value is False or (value.key is None and type(value.value) is float and value.value == 1.0):
         return {}
     plain = next((kind(value.value) for kind in (bool, int, float, str) if isinstance(value.value, kind)), value.value)

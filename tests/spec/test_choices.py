@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scaffold.expressions.python import write
 from scaffold.probing.choices import condition
 
 HINTS = ("layer_types", "rope", "dense")
@@ -41,12 +42,13 @@ def evaluated(text: str, config: dict[str, Any], count: int) -> list[bool]:
     ],
 )  # fmt: skip
 def test_the_config_says_it_if_it_can(config: dict[str, Any], flags: list[int], text: str) -> None:
-    assert condition(config, list(map(bool, flags)), HINTS) == text
+    assert write(condition(config, list(map(bool, flags)), HINTS)) == text
 
 
 def test_of_several_that_hold_the_most_likely_is_taken() -> None:
     config = {"other": [1, 0, 1, 0], "my_rope_layers": [1, 0, 1, 0], "period": 2}
-    assert condition(config, [True, False, True, False], HINTS) == "config.my_rope_layers[layer_idx]"
+    found = condition(config, [True, False, True, False], HINTS)
+    assert write(found) == "config.my_rope_layers[layer_idx]"
 
 
 words = st.sampled_from(["full", "sliding", "it's", "a b", "7"])
@@ -67,7 +69,7 @@ keys = st.sampled_from(["layer_types", "no_rope", "first_k_dense", "k", "not an 
 def test_a_condition_is_true_for_exactly_the_flagged_layers(config: dict[str, Any], flags: list[bool]) -> None:
     if not any(flags):
         return
-    text = condition(config, flags, HINTS)
+    text = write(condition(config, flags, HINTS))
     assert evaluated(text, config, len(flags)) == flags
 
 
@@ -76,4 +78,4 @@ def test_a_condition_of_the_config_is_found_where_there_is_one(data: st.DataObje
     kinds = data.draw(st.lists(st.sampled_from(["full", "sliding"]), min_size=count, max_size=count))
     flags = [kind == "full" for kind in kinds]
     if any(flags):
-        assert condition({"layer_types": kinds}, flags, HINTS) == 'config.layer_types[layer_idx] == "full"'
+        assert write(condition({"layer_types": kinds}, flags, HINTS)) == 'config.layer_types[layer_idx] == "full"'

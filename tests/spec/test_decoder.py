@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scaffold.checkpoint.read import read_checkpoint
+from scaffold.expressions.tree import HEAD_DIM, key
 from scaffold.reading.read import TWO_MEANINGS, read_spec
 from scaffold.source.locate import find
 from scaffold.spec.facts import AttentionSpec, DecoderSpec, MlpSpec, ModelSpec, ProjectionSpec, Value
@@ -40,9 +41,9 @@ def test_reads_every_block(nova: Path) -> None:
     assert (attention.num_heads.value, attention.num_kv_heads.value, attention.head_dim.value) == (4, 2, 8)
     assert (attention.num_heads.key, attention.head_dim.key) == ("num_attention_heads", "head_dim")
     assert attention.rope is not None
-    assert (attention.rope.style, attention.rope.rotary_dim, attention.rope.fraction) == ("interleaved", 8, "")
-    assert attention.rope.parameters == "config.rope_parameters"
-    assert attention.scale.code == "self.head_dim**-0.5"
+    assert (attention.rope.style, attention.rope.rotary_dim, attention.rope.fraction) == ("interleaved", 8, None)
+    assert attention.rope.parameters == key("rope_parameters")
+    assert attention.scale == Value(8**-0.5, None, HEAD_DIM**-0.5)
     assert attention.projection == ProjectionSpec(("q_proj", "k_proj", "v_proj"))
     assert (attention.qkv_bias.value, attention.qkv_bias.key) == (True, "qkv_bias")
     assert (attention.o_bias.value, attention.o_bias.key) == (False, None)

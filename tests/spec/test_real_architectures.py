@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ import pytest
 import yaml
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.expressions.evaluate import evaluate
+from scaffold.expressions.tree import Expression
+from scaffold.probing.probe import TIED
 from scaffold.reading.read import NO_SOURCE, read_spec
 from scaffold.source.locate import find
-from scaffold.spec.facts import ModelSpec
+from scaffold.spec.facts import DecoderSpec, LatentAttentionSpec, LayerSpec, ModelSpec, Value
 from tests.bench.coverage.rows import make_rows, rows
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
 from tests.lab.engine import engine
@@ -70,6 +75,41 @@ def test_every_fact_has_evidence_that_is_there(row: str) -> None:
                 assert 0 < int(begin) <= int(end or begin) <= len(lines)
             if evidence.kind == "tensor":
                 assert any(evidence.where.removesuffix(".weight") in name for name in read.tensors), evidence
+
+
+def values(part: Any, path: str = "") -> Iterator[tuple[str, Value]]:
+    """Yield all values in a part of a spec, by their path."""
+    if isinstance(part, Value):
+        yield path, part
+    elif is_dataclass(part) and not isinstance(part, Expression):
+        for field in fields(part):
+            yield from values(getattr(part, field.name), f"{path}.{field.name}")
+    elif isinstance(part, tuple):
+        for number, item in enumerate(part):
+            yield from values(item, f"{path}.{number}")
+
+
+def numbers_around(spec: DecoderSpec, layer: LayerSpec) -> dict[str, Any]:
+    """Return what expressions of a layer may name."""
+    attention = layer.attention
+    heads = {"hidden_size": spec.hidden_size.value, "num_heads": attention.num_heads.value}
+    if isinstance(attention, LatentAttentionSpec):
+        return {**heads, "qk_head_dim": attention.qk_nope_head_dim.value + attention.qk_rope_head_dim.value}
+    return {**heads, "head_dim": attention.head_dim.value}
+
+
+@pytest.mark.parametrize("row", EXPECTED)
+def test_every_value_is_what_its_expression_makes_of_the_checkpoints_config(row: str) -> None:
+    spec = spec_of(row).decoder
+    assert spec is not None
+    config = {TIED: spec.tied.value, **spec.config}
+    expressions = 0
+    for layer in dict.fromkeys(spec.layers):
+        names = numbers_around(spec, layer)
+        for path, value in (*values(layer), *values(replace(spec, layers=()))):
+            assert evaluate(value.tree, config, None, names) == pytest.approx(value.value), path
+            expressions += value.expression is not None
+    assert expressions
 
 
 def test_keys_of_a_nested_config_are_named_where_they_stand() -> None:

@@ -58,7 +58,7 @@ def test_experts_that_the_source_holds_transposed_are_transposed() -> None:
 
 
 def test_experts_of_a_list_are_taken_one_by_one() -> None:
-    spec = experts(up_name="{expert}.w1.weight,{expert}.w3.weight", down_name="{expert}.w2.weight")
+    spec = experts(gate_name="{expert}.w1.weight", up_name="{expert}.w3.weight", down_name="{expert}.w2.weight")
     rules = rules_of(Disk(), spec)
     assert words(rules) == [
         ("mlp.experts.{expert}.w1.weight", ["w1"], ""),

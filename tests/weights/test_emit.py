@@ -169,7 +169,7 @@ def test_a_table_of_a_checkpoint_that_vllm_computes_itself_is_left_out(
     layer = Scope("model.layers.{layer}.", ranges=LAYERS)
     rules = (
         layer.whole("attn.norm.weight", HIDDEN),
-        layer.ignored("attn.rotary_emb.inv_freq", "a table that vLLM computes itself"),
+        layer.ignored("attn.rotary_emb.inv_freq", "a table that vLLM computes itself", is_computed=True),
     )
     names = ["model.layers.0.attn.norm.weight", "model.layers.0.attn.rotary_emb.inv_freq"]
     map_name = vllm_mapper(loading(rules, names, ("model.", "model.")))

@@ -75,11 +75,13 @@ class _Stack:
     alternating: bool = False
     biases: tuple[Array, Array, Array] | None = None
     """Of gate, up ``[experts, inner]`` and down ``[experts, hidden]``."""
+    gate_name: str = ""
+    """Of the gate, where each expert is a module of its own; all names are patterns then."""
 
     @property
     def is_listed(self) -> bool:
         """Return whether each expert is a module of its own."""
-        return "{expert}" in self.up_name
+        return bool(self.gate_name)
 
     def outputs(self, x: Array, gated: Gated) -> Array:
         """Return what each expert makes of each token: ``[experts, tokens, hidden]``."""
@@ -123,6 +125,7 @@ def read(probe: Probe, event: Event, name: str, given: Array | None = None) -> B
                     name=name,
                     experts_name=stack.path,
                     up_name=stack.up_name,
+                    gate_name=stack.gate_name,
                     down_name=stack.down_name,
                     transposed=stack.transposed,
                     num_experts=size_value(probe, "num_experts", len(stack.up)),
@@ -213,10 +216,9 @@ def _listed(path: str, items: list[Module]) -> Iterator[_Stack]:
         gate, up = [n for n in names if n != down]
         if stacked[gate].shape == stacked[up].shape == np.swapaxes(stacked[down], 1, 2).shape:
             for first, second in ((gate, up), (up, gate)):
-                joined = f"{{expert}}.{first}.weight,{{expert}}.{second}.weight"
-                yield _Stack(
-                    stacked[first], stacked[second], stacked[down], path, joined, f"{{expert}}.{down}.weight", False
-                )
+                gate_name, up_name, down_name = (f"{{expert}}.{name}.weight" for name in (first, second, down))
+                weights_of = (stacked[first], stacked[second], stacked[down])
+                yield _Stack(*weights_of, path, up_name, down_name, False, gate_name=gate_name)
 
 
 def _router(probe: Probe, event: Event, x: Array, dense: Array) -> RouterSpec:

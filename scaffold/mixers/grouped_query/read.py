@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from scaffold.expressions.tree import HEAD_DIM, Expression
 from scaffold.probing import norms, rotations, slopes
 from scaffold.probing.attention_core import Core, find
 from scaffold.probing.blocks import Block, definition, name_in
@@ -20,7 +21,16 @@ from scaffold.source.torch import torch_ops
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Conv1D
 from scaffold.source.torch.tensors import Array, Tensor
-from scaffold.spec.facts import AttentionSpec, GateSpec, NormSpec, ProjectionSpec, QkNormSpec, RopeSpec, Value
+from scaffold.spec.facts import (
+    AttentionSpec,
+    GateSpec,
+    NormSpec,
+    ProjectionSpec,
+    QkNormSpec,
+    RopeSpec,
+    SlopesSpec,
+    Value,
+)
 
 USUAL_CAPS = (50.0, 30.0)
 
@@ -63,7 +73,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         num_kv_heads=size_value(probe, "num_kv_heads", len(core.k), event.where),
         head_dim=head_dim_value,
         v_head_dim=head_dim_value if v_head_dim == head_dim else size_value(probe, "v_head_dim", v_head_dim),
-        scale=scale_value(probe, core.scale, head_dim, event),
+        scale=scale_value(probe, core.scale, event, (head_dim, int(head_dim_value.value)), HEAD_DIM),
         qkv_bias=bias_value(probe, [p.selection.linear for p in (q, k, v)]),
         o_bias=bias_value(probe, [o_event]),
         rope=_rope(probe, q, head_dim, head_dim_value),
@@ -164,17 +174,25 @@ def _qk_norm(probe: Probe, event: Event, q: Path, k: Path) -> QkNormSpec | None:
     return QkNormSpec(*names, form, q.per_head, before_rope=before)
 
 
-def scale_value(probe: Probe, scale: float, head_dim: int, event: Event) -> Value:
+def scale_value(probe: Probe, scale: float, event: Event, sizes: tuple[int, int], head_dim: Expression) -> Value:
     """Return the softmax scale as an expression.
+
+    Args:
+        probe: the probe.
+        scale: the probe's scale.
+        event: the block's call.
+        sizes: entries of each head of q and k, the probe's and the checkpoint's.
+        head_dim: what their number is.
 
     Raises:
         NotUnderstood: it is none of the config's numbers.
     """
-    if abs(scale * head_dim**0.5 - 1) < 1e-9:
-        return Value(0.0, None, "self.head_dim**-0.5")
+    seen, real = sizes
+    if abs(scale * seen**0.5 - 1) < 1e-9:
+        return Value(real**-0.5, None, head_dim**-0.5)
     found = explain(probe, scale)
     if found is None:
-        raise NotUnderstood(f"a softmax scale of {scale:g} in a probe with heads of {head_dim}", definition(event))
+        raise NotUnderstood(f"a softmax scale of {scale:g} in a probe with heads of {seen}", definition(event))
     return found
 
 
@@ -205,13 +223,13 @@ def _sinks(event: Event, core: Core) -> str | None:
     raise NotUnderstood("an extra score that is no parameter of the block", definition(event))
 
 
-def _slopes(core: Core) -> str | None:
+def _slopes(core: Core) -> SlopesSpec | None:
     if core.slopes is None:
         return None
     found = slopes.identify(core.slopes)
     if found is None or (abs(found[1] - 1) > 1e-6 and abs(found[1] / core.scale - 1) > 1e-6):
         raise NotUnderstood("a bias on attention scores that is not ALiBi's", core.where)
-    return found[0] if abs(found[1] - 1) <= 1e-6 else f"{found[0]} scaled"
+    return SlopesSpec(found[0], scaled=abs(found[1] - 1) > 1e-6)
 
 
 Output = tuple[Event, "tuple[str, NormSpec] | None", "GateSpec | None"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scaffold.expressions.tree import Name
 from scaffold.mixers.grouped_query.read import caps, scale_value
 from scaffold.probing import norms, rotations
 from scaffold.probing.attention_core import Core, find
@@ -19,6 +20,9 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.tensors import Array
 from scaffold.spec.facts import LatentAttentionSpec, NormSpec, Value
+
+QK_HEAD_DIM = Name("qk_head_dim")
+"""Entries of each head of q and k: those that turn, and those that do not."""
 
 
 def read(probe: Probe, event: Event, name: str) -> Block[LatentAttentionSpec]:
@@ -65,7 +69,11 @@ def read(probe: Probe, event: Event, name: str) -> Block[LatentAttentionSpec]:
     output = next((e for e in tracer.linears if input_of(e).shape == flat.shape and same(input_of(e), flat)), None)
     if output is None:
         raise NotUnderstood("what happens between the attention and its output projection", where)
-    head_dim = size_value(probe, "qk_rope_head_dim", rope_dim)
+    nope_value, rope_value = (
+        size_value(probe, "qk_nope_head_dim", nope, where),
+        size_value(probe, "qk_rope_head_dim", rope_dim),
+    )
+    sizes = (nope + rope_dim, int(nope_value.value) + int(rope_value.value))
     spec = LatentAttentionSpec(
         name=name,
         q_names=q_names,
@@ -75,17 +83,17 @@ def read(probe: Probe, event: Event, name: str) -> Block[LatentAttentionSpec]:
         kv_b_name=name_in(event, kv_b),
         o_name=name_in(event, output),
         num_heads=size_value(probe, "num_heads", heads, where),
-        qk_nope_head_dim=size_value(probe, "qk_nope_head_dim", nope, where),
-        qk_rope_head_dim=head_dim,
+        qk_nope_head_dim=nope_value,
+        qk_rope_head_dim=rope_value,
         v_head_dim=size_value(probe, "v_head_dim", v_dim, where),
         q_lora_rank=None if q_norm is None else size_value(probe, "q_lora_rank", input_of(q.linear).shape[1], where),
         kv_lora_rank=size_value(probe, "kv_lora_rank", rank, where),
-        scale=scale_value(probe, core.scale, nope + rope_dim, event),
+        scale=scale_value(probe, core.scale, event, sizes, QK_HEAD_DIM),
         q_scale=q_scale,
         kv_scale=kv_scale,
         bias=bias_value(probe, biases),
         o_bias=bias_value(probe, [output]),
-        rope=rotations.rope_spec(probe, turn, rope_dim, int(head_dim.value)),
+        rope=rotations.rope_spec(probe, turn, rope_dim, int(rope_value.value)),
         num_kv_heads=size_value(probe, "num_heads", heads, where),
         source=where,
     )
