@@ -35,7 +35,7 @@ def about(checkpoint: Checkpoint) -> About:
     """
     found = patterns(checkpoint.weights.forms)
     quantization = read_quantization(checkpoint.path, checkpoint.config, checkpoint.text_config, found)
-    paths = ascend_paths(quantization.kind, quantization.scheme, checkpoint.model_type) if quantization else ()
+    paths = ascend_paths(quantization.kind, quantization.methods, checkpoint.model_type) if quantization else ()
     differences = (*disagreements(checkpoint.text_config, found), *(quantization.disagreements if quantization else ()))
     return About(tuple(_facts(checkpoint, found, quantization, paths)), found, quantization, paths, differences)
 

@@ -104,13 +104,9 @@ def ascend_paths(kind: str, schemes: tuple[str, ...], model_type: str) -> tuple[
 
 
 def _answer(device: str, kind: str, schemes: tuple[str, ...], model_type: str) -> Answer:
-    relevant = [scheme for scheme in schemes if any(r.scheme for r in ROWS if r.kind == kind)] or [""]
-    if kind == "compressed-tensors":
-        relevant = [s for s in relevant if s.startswith("weights ")] or [""]
-    words = [scheme.partition(":")[0] if kind == "modelslim" else scheme for scheme in relevant]
     order = (NOT_SUPPORTED, UNKNOWN, DEQUANTISE, RUNS)
-    rows = [row for word in words for row in [_row(device, kind, word, model_type)] if row is not None]
-    if len(rows) < len(words):
+    rows = [row for scheme in schemes or ("",) for row in [_row(device, kind, scheme, model_type)] if row is not None]
+    if len(rows) < max(1, len(schemes)):
         return Answer(device, UNKNOWN, "no file of vllm-ascend that was read decides this", "")
     hardest = min(rows, key=lambda row: order.index(row.path))
     return Answer(device, hardest.path, hardest.why, hardest.source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -14,10 +15,15 @@ class Evidence:
     shows: str = ""
 
 
+Part = Literal["", "final norm", "layer norms", "attention", "feed-forward"]
+"""A part of a decoder; empty for the model as a whole."""
+
+
 @dataclass(frozen=True)
 class Fact:
-    """One thing that is known."""
+    """One thing that is known, and the part of the decoder that it is known of."""
 
     name: str
     value: str
     evidence: tuple[Evidence, ...]
+    about: Part = ""

@@ -83,6 +83,8 @@ class Quantization:
             ``int8``, or the config's own word for a method that is not known.
         scheme: bits and granularity as far as config and shapes tell, such as ``128 x 128 blocks``; or the words of
             the method itself (ModelSlim: ``W8A8_DYNAMIC``).
+        methods: those of it that say what is done with weights and activations, which ``AscendPath.scheme`` is held
+            against: ModelSlim's words, the groups of compressed-tensors.
         parts: what is quantised.
         plain: number of tensors in a float format that are not.
         evidence: what shows all this.
@@ -95,6 +97,7 @@ class Quantization:
     plain: int
     evidence: tuple[Evidence, ...]
     disagreements: tuple[str, ...]
+    methods: tuple[str, ...] = ()
 
 
 def read_quantization(
@@ -121,13 +124,16 @@ def read_quantization(
     if slim is not None:
         evidence.append(Evidence("file", MODELSLIM_FILE))
     evidence += [Evidence("tensor", part.scale, part.pattern) for part in parts[:3]]
+    groups = tuple(_groups(described or {})) if kind == "compressed-tensors" else ()
     return Quantization(
         kind,
-        tuple(slim or _scheme(kind, described or {}, parts, patterns)),
+        tuple(f"{word}: {count}" for word, count in (slim or {}).items())
+        or tuple(_scheme(kind, described or {}, groups, parts, patterns)),
         parts,
         plain,
         tuple(evidence),
         tuple(_disagreements(method, kind, quantised, found)),
+        groups if slim is None else tuple(slim),
     )
 
 
@@ -171,7 +177,7 @@ def _packed_kind(part: Part, patterns: Sequence[Pattern]) -> str:
     return "gptq" if qweight[-1] == scales[-1] else "awq"
 
 
-def _modelslim(directory: Path) -> tuple[str, ...] | None:
+def _modelslim(directory: Path) -> dict[str, int] | None:
     """Return the words that ModelSlim's description uses, most frequent first, with their counts."""
     if not has_file(directory, MODELSLIM_FILE):
         return None
@@ -179,18 +185,24 @@ def _modelslim(directory: Path) -> tuple[str, ...] | None:
     counts: dict[str, int] = {}
     for name, word in described.items():
         if isinstance(word, str) and name.endswith(".weight"):
-            counts[word] = counts.get(word, 0) + 1
-    return tuple(f"{printable(word)[:60]}: {n}" for word, n in sorted(counts.items(), key=lambda item: -item[1]))
+            shown = printable(word)[:60]
+            counts[shown] = counts.get(shown, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
 def _scheme(
-    kind: str, described: Mapping[str, Any], parts: Sequence[Part], patterns: Sequence[Pattern]
+    kind: str,
+    described: Mapping[str, Any],
+    groups: Sequence[str],
+    parts: Sequence[Part],
+    patterns: Sequence[Pattern],
 ) -> Iterator[str]:
     """Yield what is known of bits and granularity."""
     if kind in ("fp8", "int8", "mxfp"):
         yield from _granularity(described, parts, patterns)
-    if kind == "compressed-tensors":
-        yield from _groups(described)
+    if kind == "compressed-tensors" and isinstance(described.get("format"), str):
+        yield f"format {printable(described['format'])[:60]}"
+    yield from groups
     bits = described.get("bits", described.get("w_bit"))
     group = described.get("group_size", described.get("q_group_size"))
     if isinstance(bits, int):
@@ -224,8 +236,7 @@ def _per(scale: tuple[int, ...], weight: tuple[int, ...]) -> str:
 
 
 def _groups(described: Mapping[str, Any]) -> Iterator[str]:
-    if isinstance(described.get("format"), str):
-        yield f"format {printable(described['format'])[:60]}"
+    """Yield what compressed-tensors does with the weights and activations of each group of layers."""
     groups = described.get("config_groups")
     for group in list(groups.values())[:8] if isinstance(groups, dict) else ():
         if isinstance(group, dict):

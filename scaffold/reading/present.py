@@ -69,16 +69,19 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
     yield from _embedding(spec)
     for kind, layers in _kinds(spec):
         which = "" if len(layers) == len(spec.layers) else f", {_shown(layers)}"
-        yield from _attention(kind.attention, which)
+        yield from (replace(fact, about="attention") for fact in _attention(kind.attention, which))
         yield from _rope(spec, kind.attention.rope, which, _source(kind.attention.source))
     for kind, layers in _kinds(spec):
         which = "" if len(layers) == len(spec.layers) else f", {_shown(layers)}"
-        yield from _feed_forward(kind, which)
+        yield from (replace(fact, about="feed-forward") for fact in _feed_forward(kind, which))
     if spec.norm is not None:
         yield Fact(
-            "norm", f"{spec.norm.form}, eps {spec.norm.eps.value:g}", (_source(spec.norm.source), *_keys(spec.norm.eps))
+            "norm",
+            f"{spec.norm.form}, eps {spec.norm.eps.value:g}",
+            (_source(spec.norm.source), *_keys(spec.norm.eps)),
+            "final norm",
         )
-    yield Fact("norm placement", _placement(spec.layer), (_source(spec.layer.source),))
+    yield Fact("norm placement", _placement(spec.layer), (_source(spec.layer.source),), "layer norms")
     yield Fact("head bias", str(spec.head_bias), (_source(f"the module {spec.head_name}"),))
     for name, value in (("logits scale", spec.logits_scale), ("logits soft cap", spec.logits_soft_cap)):
         if value not in (None, ONE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from scaffold.checkpoint.facts import Part
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.reading.plain.family import Family
 from scaffold.reading.present import facts
@@ -24,21 +25,18 @@ def plain_facts(family: Family, checkpoint: Checkpoint, spec: DecoderSpec) -> It
         (Evidence("config", "architectures"), Evidence("config", "model_type"), Evidence("tensor", every)),
     )
     for fact in facts(checkpoint, None, spec):
-        tensors = Evidence("tensor", _tensors(fact.name, spec), f"as a plain {family.name} has them")
+        tensors = Evidence("tensor", _tensors(fact.about, spec), f"as a plain {family.name} has them")
         found = [tensors if evidence.kind == "source" else evidence for evidence in fact.evidence]
         yield replace(fact, evidence=tuple(dict.fromkeys(found)))
 
 
-FEED_FORWARD = ("MLP", "experts", "router", "shared experts", "gate of the shared experts")
-
-
-def _tensors(name: str, spec: DecoderSpec) -> str:
-    """Return the pattern of the tensors that a fact of this name is about."""
+def _tensors(part: Part, spec: DecoderSpec) -> str:
+    """Return the pattern of the tensors that a part of the decoder has; those of the attention for the whole."""
     layer = f"{spec.base_name}.{spec.layers_name}.*"
-    if name == "norm":
+    if part == "final norm":
         return f"{spec.base_name}.{spec.norm_name}.weight"
-    if name == "norm placement":
+    if part == "layer norms":
         return f"{layer}.{{{','.join(path for path, _ in spec.layer.norms)}}}.weight"
-    if name.partition(",")[0] in FEED_FORWARD:
+    if part == "feed-forward":
         return f"{layer}.{spec.layer.feed_forward.name}.*"
     return f"{layer}.{spec.layer.attention.name}.*"
