@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scaffold.expressions.python import write
+from scaffold.expressions.tree import Literal
 from scaffold.mapping.derive import base_attribute
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import AttentionSpec, DecoderSpec
@@ -31,7 +32,7 @@ def loading_context(spec: DecoderSpec, weight_map: WeightMap, names: Any) -> Con
     on_disk = f"{spec.head_name}.weight" in set(names)
     return {
         "prefixes": {"rows": [{"old": old, "new": new} for old, new in found.prefixes]},
-        "renames": {"rows": [{"old": o, "new": "None" if n is None else f'"{n}"'} for o, n in found.renames]},
+        "renames": {"rows": [{"old": o, "new": write(Literal(n))} for o, n in found.renames]},
         "stacked": {"rows": [_row(row) for row in found.stacked]},
         "mapped": bool(found.prefixes or found.renames or found.stacked),
         "packed_modules": found.packed_modules,
@@ -48,7 +49,7 @@ def expert_names(weight_map: WeightMap, names: Any, spec: DecoderSpec) -> str:
     """Return ``ckpt_names`` of the experts as code, empty for the usual ones."""
     prefix = (f"{spec.base_name}." if spec.base_name else "", f"{base_attribute(spec)}.")
     found = loading(weight_map.rules, names, prefix).expert_names
-    return "" if found is None else repr(found).replace("'", '"')
+    return "" if found is None else write(Literal(found))
 
 
 def experts_in_one_tensor(weight_map: WeightMap) -> bool:
@@ -80,5 +81,4 @@ def _packed(spec: DecoderSpec, name: str) -> tuple[Context, list[str]]:
 
 
 def _row(row: Any) -> Context:
-    shard = f'"{row.shard_id}"' if isinstance(row.shard_id, str) else str(row.shard_id)
-    return {"weight_name": row.weight_name, "param_name": row.param_name, "shard_id": shard}
+    return {"weight_name": row.weight_name, "param_name": row.param_name, "shard_id": write(Literal(row.shard_id))}

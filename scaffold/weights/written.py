@@ -102,11 +102,10 @@ def test_file(weight_map: WeightMap, architecture: str) -> str:
     lines = list(_lines(weight_map.rules, scopes))
     text = TEST_FILE.format(
         architecture=architecture,
-        imports="IMPORTS",
+        imports=", ".join(NAMES),
         scopes="\n".join(f"    {name} = {_scope_text(scope)}" for name, scope in scopes.items()),
         rules="\n".join(f"        {line}," for line in lines),
     )
-    text = text.replace("IMPORTS", ", ".join(NAMES))
     with tempfile.TemporaryDirectory(prefix="scaffold-") as scratch:  # no settings of a project around it
         return format_python(text, Path(scratch), Path("test_weights.py"))
 

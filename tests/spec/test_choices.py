@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scaffold.expressions.evaluate import evaluate
 from scaffold.expressions.python import write
 from scaffold.probing.choices import condition
 
@@ -69,8 +70,9 @@ keys = st.sampled_from(["layer_types", "no_rope", "first_k_dense", "k", "not an 
 def test_a_condition_is_true_for_exactly_the_flagged_layers(config: dict[str, Any], flags: list[bool]) -> None:
     if not any(flags):
         return
-    text = write(condition(config, flags, HINTS))
-    assert evaluated(text, config, len(flags)) == flags
+    found = condition(config, flags, HINTS)
+    assert evaluated(write(found), config, len(flags)) == flags
+    assert [bool(evaluate(found, config, layer)) for layer in range(len(flags))] == flags
 
 
 @given(data=st.data(), count=st.integers(1, 9))

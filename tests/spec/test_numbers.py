@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scaffold.expressions.evaluate import evaluate
+from scaffold.expressions.tree import key
 from scaffold.probing.numbers import explain
 from scaffold.probing.sizes import FACTORS, FIXED_FLOATS, SIZES, shrink
 from scaffold.reading.read import TWO_MEANINGS
@@ -77,6 +79,16 @@ def test_a_number_is_an_expression_of_the_config(probe: FakeProbe, compute: Any,
     assert found is not None
     assert found.code == code
     assert found.value == pytest.approx(value)
+    assert evaluate(found.tree, CONFIG) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("odd", ["not a name", "a.b", "class", "x[0]"])
+def test_what_a_config_cannot_have_as_an_attribute_explains_nothing(odd: str) -> None:
+    number = 3.14159265358
+    assert explain(FakeProbe({**CONFIG, odd: {"share": number}}), number) is None  # type: ignore[arg-type]
+    found = explain(FakeProbe({**CONFIG, "even": {"share": number}}), number)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.tree == key("even", "share")
 
 
 def test_a_head_size_without_a_key_is_hidden_size_by_heads() -> None:

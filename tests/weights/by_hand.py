@@ -108,7 +108,7 @@ def gpt_neox(config: Config) -> WeightMap:
         model.vocabulary("embed_out.weight", vocab, hidden),
         *(model.whole(f"gpt_neox.final_layer_norm.{end}", hidden) for end in ("weight", "bias")),
         *interleaved(config, config["num_attention_heads"], layer, "attention"),
-        layer.ignored("attention.rotary_emb.inv_freq", "a table that vLLM computes itself"),
+        layer.ignored("attention.rotary_emb.inv_freq", "a table that vLLM computes itself", is_computed=True),
         layer.ignored("attention.bias", "the causal mask, which vLLM does not need"),
         layer.ignored("attention.masked_bias", "the causal mask, which vLLM does not need"),
     ]
