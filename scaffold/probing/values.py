@@ -25,8 +25,7 @@ def size_value(probe: Probe, role: str, seen: int, where: str = "") -> Value:
     if role == "num_kv_heads" and seen == 1:
         return Value(1)
     if role == "num_kv_heads" and key is None:
-        heads = size_value(probe, "num_heads", seen)
-        return Value(heads.value, heads.key)
+        return size_value(probe, "num_heads", seen, where)
     multiple = _multiple(probe, seen)
     if multiple is not None:
         return multiple

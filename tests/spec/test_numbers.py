@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -151,6 +152,16 @@ def test_the_key_itself_is_no_hole(nova: Path, key: str) -> None:
     edit(nova, "self.embed_tokens(input_ids)", f"self.embed_tokens(input_ids) * self.config.{key}")
     scale = decoder_of(nova).embedding.scale
     assert scale.key == key
+
+
+def test_a_size_in_an_object_of_the_config_is_found_there(nova: Path) -> None:
+    modeling, config = nova / "modeling_nova.py", nova / "config.json"
+    inside = 'config.attn_config["kv_n_heads"]'
+    modeling.write_text(modeling.read_text().replace("config.num_key_value_heads", inside))
+    values = json.loads(config.read_text())
+    config.write_text(json.dumps({**values, "num_key_value_heads": None, "attn_config": {"kv_n_heads": 2}}))
+    kv_heads = decoder_of(nova).layer.attention.num_kv_heads
+    assert (kv_heads.value, kv_heads.code) == (2, inside)
 
 
 def test_numbers_are_those_of_the_checkpoint_not_of_the_probe(tmp_path: Path) -> None:
