@@ -6,17 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "num_layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
-    "num_heads": ("num_attention_heads", "n_head", "num_heads", "n_heads"),
-    "num_kv_heads": ("num_key_value_heads", "num_kv_heads", "n_head_kv"),
-    "hidden_size": ("hidden_size", "n_embd", "d_model"),
-    "head_dim": ("head_dim", "attention_head_dim"),
-    "num_experts": ("n_routed_experts", "num_local_experts", "num_experts"),
-    "kv_lora_rank": ("kv_lora_rank",),
-    "qk_rope_head_dim": ("qk_rope_head_dim",),
-    "sliding_window": ("sliding_window",),
-}
+from scaffold.vocabulary.lookup import at, key_of, spellings
+
+ROLES = (
+    *("num_layers", "num_heads", "num_kv_heads", "hidden_size", "head_dim", "num_experts", "kv_lora_rank"),
+    *("qk_rope_head_dim", "sliding_window"),
+)
+"""What capacity asks the vocabulary for."""
 FULL, SLIDING, LINEAR = "full", "sliding", "linear"
 LAYER_TYPES = {
     "full_attention": FULL, "attention": FULL, "sliding_attention": SLIDING, "chunked_attention": SLIDING,
@@ -48,8 +44,9 @@ class Sizes:
 
 def sizes_of(config: Mapping[str, Any]) -> Sizes:
     """Return the sizes of a language model from its (text) config, whose types have been checked."""
-    found = {role: next((k for k in keys if config.get(k) is not None), None) for role, keys in KEYS.items()}
-    values = {role: config[key] if key else None for role, key in found.items()}
+    found = {role: key_of(role, config) for role in ROLES}
+    values = {role: at(config, key) if key else None for role, key in found.items()}
+    found["num_kv_heads"], values["num_kv_heads"] = _kv_heads(config, found["num_kv_heads"], values["num_kv_heads"])
     num_layers = _whole(values["num_layers"])
     heads = _whole(_first(values["num_heads"]))
     head_dim = _whole(_first(values["head_dim"]))
@@ -65,9 +62,21 @@ def sizes_of(config: Mapping[str, Any]) -> Sizes:
         head_dim=head_dim,
         num_experts=_whole(_first(values["num_experts"])),
         latent=rank + rope if rank and rope else None,
-        layers=_layers(config, num_layers),
+        layers=_layers(config, num_layers, found["sliding_window"], values["sliding_window"]),
         window=_whole(_first(values["sliding_window"])),
     )
+
+
+def _kv_heads(config: Mapping[str, Any], key: str | None, value: Any) -> tuple[str | None, Any]:
+    """Return key and number of KV heads, after the switches that decide whether the number counts.
+
+    transformers: ``FalconConfig`` and ``GPTBigCodeConfig`` (``multi_query``); ChatGLM's ``multi_query_attention``.
+    """
+    if config.get("multi_query") is True and config.get("new_decoder_architecture") is not True:
+        return "multi_query", 1
+    if config.get("multi_query_attention") is False:
+        return None, None
+    return key, value
 
 
 def _whole(value: Any) -> int | None:
@@ -87,16 +96,18 @@ def _per_layer(value: Any, num_layers: int | None, otherwise: int | None) -> tup
     return None if one is None else (one,) * num_layers
 
 
-def _layers(config: Mapping[str, Any], num_layers: int | None) -> tuple[str, ...] | None:
+def _layers(
+    config: Mapping[str, Any], num_layers: int | None, window_key: str | None, window: Any
+) -> tuple[str, ...] | None:
     if num_layers is None:
         return None
     types = config.get("layer_types")
     if isinstance(types, list):
         kinds = tuple(LAYER_TYPES.get(kind, "") for kind in types)
         return kinds if len(kinds) == num_layers and all(kinds) else None
-    window = _whole(_first(config.get("sliding_window")))
-    if window is None or config.get("use_sliding_window") is False:
+    if _whole(_first(window)) is None or config.get("use_sliding_window") is False:
         return (FULL,) * num_layers
-    if "sliding_window_pattern" in config or "max_window_layers" in config:
+    which = (*spellings("window_period"), *spellings("first_window_layer"))
+    if window_key != spellings("sliding_window")[0] or any(key in config for key in which):
         return None  # which layers slide is a matter of the modeling source
     return (SLIDING,) * num_layers

@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from scaffold.checkpoint.config_types import LAYERS
 from scaffold.checkpoint.modalities import MODALITIES
 from scaffold.checkpoint.patterns import Pattern
-from scaffold.checkpoint.prediction import KEYS as PREDICTION_KEYS
+from scaffold.checkpoint.prediction import promise
+from scaffold.vocabulary.lookup import at, key_of
 
 EMBEDDINGS = ("embed_tokens", "word_embeddings", "wte", "embed_in", "tok_embeddings")
 HEADS = (["lm_head"], ["embed_out"], ["output"])
-HIDDEN = ("hidden_size", "n_embd", "d_model")
 DTYPES = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 _LAYER = re.compile(r"^(?:[^*]*\.)?(?:layers|h|blocks|layer)\.\*\.[^*]+$")
 _TOWERS = {word for modality in MODALITIES for word in modality.words}
@@ -43,13 +42,14 @@ def _embedding(config: Mapping[str, Any], own: Sequence[Pattern]) -> Iterator[st
     vocab = config.get("vocab_size")
     if isinstance(vocab, int) and rows < vocab:
         yield f"vocab_size is {vocab:,}, and {embedding.name} has {rows:,} rows"
-    key = next((key for key in HIDDEN if isinstance(config.get(key), int)), None)
-    if key is not None and columns != config[key] and "embedding_size" not in config:
-        yield f"{key} is {config[key]:,}, and {embedding.name} has {columns:,} columns"
+    key = key_of("hidden_size", config)
+    hidden = at(config, key) if key else None
+    if hidden is not None and columns != hidden and "embedding_size" not in config:
+        yield f"{key} is {hidden:,}, and {embedding.name} has {columns:,} columns"
 
 
 def _layers(config: Mapping[str, Any], own: Sequence[Pattern]) -> Iterator[str]:
-    key = next((key for key in LAYERS if isinstance(config.get(key), int)), None)
+    key = key_of("num_layers", config)
     counts: dict[str, int] = {}
     for pattern in own:
         if _LAYER.match(pattern.name):
@@ -57,9 +57,9 @@ def _layers(config: Mapping[str, Any], own: Sequence[Pattern]) -> Iterator[str]:
     if key is None or not counts:
         return
     name = max(counts, key=lambda n: counts[n])
-    further = next((config[k] for k in PREDICTION_KEYS if isinstance(config.get(k), int)), 0)
-    if counts[name] not in (config[key], config[key] + further):
-        yield f"{key} is {config[key]:,}, and there are {counts[name]:,} of {name}"
+    layers = at(config, key)
+    if counts[name] not in (layers, layers + promise(config)[1]):
+        yield f"{key} is {layers:,}, and there are {counts[name]:,} of {name}"
 
 
 def _dtype(config: Mapping[str, Any], own: Sequence[Pattern]) -> Iterator[str]:

@@ -14,11 +14,8 @@ from typing import Any
 from scaffold.checkpoint.facts import Evidence, Fact
 from scaffold.checkpoint.files import has_file
 from scaffold.checkpoint.jsonfile import read_object
+from scaffold.vocabulary.lookup import at, spellings
 
-KEYS = (
-    "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_target_positions",
-    "max_sequence_length", "max_seq_length", "seq_len",
-)  # fmt: skip
 ALREADY_SCALED = ("su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling", "default")
 """Rope types whose ``max_position_embeddings`` has the factor in it."""
 TOKENIZER = "tokenizer_config.json"
@@ -32,7 +29,8 @@ def facts(directory: Path, text_config: Mapping[str, Any], model_type: str) -> I
     Raises:
         CheckpointError: ``tokenizer_config.json`` is damaged.
     """
-    positions = {key: text_config[key] for key in KEYS if _is_length(text_config.get(key))}
+    positions = {key: at(text_config, key) for key in spellings("max_position_embeddings")}
+    positions = {key: length for key, length in positions.items() if _is_length(length)}
     if _is_length(text_config.get("model_max_length")):
         positions = {"model_max_length": text_config["model_max_length"]}
     if not positions:
@@ -65,7 +63,7 @@ def facts(directory: Path, text_config: Mapping[str, Any], model_type: str) -> I
 
 def rope_scalings(text_config: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Yield where, type and parameters of each rope scaling: old and new spelling, per kind of layer or not."""
-    for key in ("rope_parameters", "rope_scaling"):
+    for key in spellings("rope_parameters"):
         outer = text_config.get(key)
         if not isinstance(outer, dict):
             continue

@@ -10,24 +10,25 @@ from typing import Any
 from scaffold.checkpoint.facts import Evidence, Fact
 from scaffold.checkpoint.files import has_file
 from scaffold.checkpoint.patterns import Pattern
+from scaffold.vocabulary.lookup import spellings
 
 
 @dataclass(frozen=True)
 class Modality:
-    """What speaks of a modality: config keys that hold an object, words in tensor names, files."""
+    """What speaks of a modality: roles of the vocabulary whose keys hold an object, words in tensor names, files."""
 
     name: str
-    keys: tuple[str, ...]
+    roles: tuple[str, ...]
     words: tuple[str, ...]
     files: tuple[str, ...]
 
 
 MODALITIES = (
-    Modality("image", ("vision_config", "visual", "vision_tower", "vit_config"),
+    Modality("image", ("vision_config", "vision_tower"),
              ("vision_tower", "vision_model", "visual", "vision_encoder"),
              ("preprocessor_config.json", "image_processor_config.json")),
     Modality("video", (), (), ("video_preprocessor_config.json",)),
-    Modality("audio", ("audio_config", "audio_encoder_config", "speech_config"),
+    Modality("audio", ("audio_config",),
              ("audio_tower", "audio_encoder", "speech_encoder"), ("feature_extractor_config.json",)),
 )  # fmt: skip
 PROJECTORS = ("multi_modal_projector", "mm_projector", "vision_projector", "merger", "connector")
@@ -54,7 +55,7 @@ def facts(directory: Path, config: Mapping[str, Any], patterns: Sequence[Pattern
 def _proofs(
     modality: Modality, directory: Path, config: Mapping[str, Any], patterns: Sequence[Pattern]
 ) -> Iterator[Evidence]:
-    for key in modality.keys:
+    for key in [key for role in modality.roles for key in spellings(role)]:
         if isinstance(config.get(key), dict):
             yield Evidence("config", key)
     for word in modality.words:

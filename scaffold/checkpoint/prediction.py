@@ -8,16 +8,20 @@ from typing import Any
 
 from scaffold.checkpoint.facts import Evidence, Fact
 from scaffold.checkpoint.patterns import Pattern
+from scaffold.vocabulary.lookup import at, spellings
 
-KEYS = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_layers")
-"""Config keys for their number (vLLM: config/speculative.py)."""
 _TENSORS = re.compile(r"(^|\.)(mtp|mtp_layers|nextn|eh_proj|enorm|hnorm|mtp_block)(\.|$)")
+
+
+def promise(text_config: Mapping[str, Any]) -> tuple[str | None, int]:
+    """Return the key that promises layers for multi-token prediction, None if none does, and their number."""
+    key = next((key for key in spellings("mtp_layers") if type(at(text_config, key)) is int), None)
+    return key, at(text_config, key) if key else 0
 
 
 def facts(text_config: Mapping[str, Any], patterns: Sequence[Pattern]) -> Iterator[Fact]:
     """Yield one fact, with a disagreement in it where config and tensors do not say the same."""
-    key = next((key for key in KEYS if type(text_config.get(key)) is int), None)
-    promised = text_config[key] if key else 0
+    key, promised = promise(text_config)
     found = [p for p in patterns if _TENSORS.search(p.name)]
     evidence = [Evidence("config", key, str(promised))] if key else []
     evidence += [Evidence("tensor", p.name, f"{p.count} of them") for p in found[:2]]

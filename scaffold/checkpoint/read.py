@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scaffold.checkpoint.config_types import TEXT_CONFIGS, check_config, wrong
+from scaffold.checkpoint.config_types import check_config, wrong
 from scaffold.checkpoint.files import has_file, read_bytes, regular_file
 from scaffold.checkpoint.headers import TensorHeader
 from scaffold.checkpoint.jsonfile import MAX_BYTES, parse_object
@@ -18,10 +18,11 @@ from scaffold.checkpoint.shards import Weights, read_weights
 from scaffold.checkpoint.text import shown
 from scaffold.checkpoint.tokenizer import chat_template
 from scaffold.common.errors import CheckpointError
+from scaffold.vocabulary.lookup import spellings
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _MODEL_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
-VISION_KEYS = ("vision_config", "visual", "vision_tower")
+VISION_ROLES = ("vision_config", "vision_tower")
 PROCESSOR_FILES = (
     "processor_config.json",
     "preprocessor_config.json",
@@ -65,7 +66,7 @@ class Checkpoint:
     @property
     def is_multimodal(self) -> bool:
         """Return whether config or files speak of images."""
-        return any(key in self.config for key in VISION_KEYS) or any(
+        return any(key in self.config for role in VISION_ROLES for key in spellings(role)) or any(
             name.startswith(("preprocessor", "video")) for name in self.processor_files
         )
 
@@ -120,7 +121,7 @@ def _architecture(config: Mapping[str, Any]) -> str:
 
 
 def _text_key(config: Mapping[str, Any]) -> str:
-    return next((key for key in TEXT_CONFIGS if isinstance(config.get(key), dict)), "")
+    return next((key for key in spellings("text_config") if isinstance(config.get(key), dict)), "")
 
 
 def _auto_map(config: Mapping[str, Any]) -> dict[str, str]:

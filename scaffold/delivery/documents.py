@@ -11,6 +11,7 @@ from typing import Any
 from scaffold.capacity.nodes import hardware_sentence, size_text, smallest_tensor_parallel
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.spec.facts import DecoderSpec, ExpertsSpec, ModelSpec
+from scaffold.vocabulary.lookup import value_of
 
 TEST_LENGTH = 4096
 """What the existing test configs of text models use."""
@@ -118,7 +119,7 @@ def _summary(spec: ModelSpec) -> str:
 
 
 def _max_length(checkpoint: Checkpoint) -> int:
-    value = checkpoint.text_config.get("max_position_embeddings")
+    value = value_of("max_position_embeddings", checkpoint.text_config)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from scaffold.expressions.tree import Key, is_name
 from scaffold.probing.probe import Probe
-from scaffold.probing.sizes import LAYERS
 from scaffold.spec.facts import Value
+from scaffold.vocabulary.lookup import spellings
 
 PRECISION = 1e-8
 Form = Callable[..., Any]
@@ -57,7 +57,8 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
         seen: the number.
         is_size: the number counts something, and is no literal.
     """
-    keys = [key for key in _keys(probe) if not (is_size and key.plain in LAYERS)]
+    layers = spellings("num_layers")
+    keys = [key for key in _keys(probe) if not (is_size and key.plain in layers)]
     own = [key for key in keys if key.plain is not None]
     keys = [*own, *(key for key in keys if key.plain is None)]  # those of objects in the config last
     if abs(seen - 1) < PRECISION:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scaffold.probing.sizes import LAYERS, SIZES, key_for, shrink
+from scaffold.probing.sizes import probe_value, shrink
 from scaffold.source.interpreter import Interpreter
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
@@ -18,6 +18,7 @@ from scaffold.source.torch.module import Module
 from scaffold.source.torch.tensors import Tensor
 from scaffold.source.transformers.config_object import Config
 from scaffold.source.transformers.config_object import make as make_config
+from scaffold.vocabulary.lookup import key_of, spellings
 
 NUM_TOKENS = 11
 """Longer than the probe's sliding window, and a prime, so that no other size equals it."""
@@ -86,11 +87,12 @@ class Probe(Made):
 
     def probe_value(self, role: str) -> int:
         """Return a size as the probe has it."""
-        return next(size.probe[self.sizes] for size in SIZES if size.role == role)
+        return int(probe_value(role, self.sizes))
 
     def key(self, role: str) -> str | None:
-        """Return the config key of a size."""
-        return key_for(role, self.completed)
+        """Return the config key of a size or switch; None if it lies in an object of the config: see ``explain``."""
+        key = key_of(role, self.completed)
+        return key if key in self.completed else None
 
     def switched(self, key: str) -> Module:
         """Return the model as it is made with a switch of the config the other way round; it is not run."""
@@ -112,7 +114,7 @@ def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: O
     Raises:
         NotUnderstood: the source does something that the interpreter does not.
     """
-    layers = next((config[key] for key in LAYERS if isinstance(config.get(key), int)), 0)
+    layers = next((config[key] for key in spellings("num_layers") if isinstance(config.get(key), int)), 0)
     if layers > MAX_LAYERS:
         raise NotUnderstood(f"{layers} layers", "config.json")
     with np.errstate(all="ignore"):

@@ -13,6 +13,7 @@ from scaffold.expressions.tree import HEAD_DIM, LAYER, Entries, Expression, Item
 from scaffold.probing.probe import Probe
 from scaffold.source.torch.tensors import Array
 from scaffold.spec.facts import RopeSpec
+from scaffold.vocabulary.lookup import spellings, value_of
 
 
 def _neox(x: Array, cos: Array, sin: Array) -> Array:
@@ -39,7 +40,7 @@ The styles are those of vLLM's ``get_rope(is_neox_style=...)``
 
 FRACTIONS = (1.0, 0.5, 0.25, 0.75)
 """Parts of the head that models are known to rotate; those that the config states are tried first."""
-FRACTION_KEYS = ("partial_rotary_factor", "rotary_pct", "rotary_percent")
+FRACTION = "partial_rotary_factor"
 LEGACY_THETA = 10000.0
 """Where neither config nor source keep it."""
 
@@ -183,7 +184,7 @@ class Turn:
 def turns(probe: Probe, head_dim: int, tokens: int) -> list[Turn]:
     """Return all rotations that heads of this size may have gone through, the likely ones first."""
     found = []
-    length = probe.small.attributes.get("max_position_embeddings") or 0
+    length = value_of("max_position_embeddings", probe.small.attributes) or 0
     for candidate in candidates(probe):
         for rotary_dim in _rotary_dims(probe, candidate, head_dim):
             table = candidate.table(rotary_dim, tokens, int(length))
@@ -194,7 +195,7 @@ def turns(probe: Probe, head_dim: int, tokens: int) -> list[Turn]:
 
 def _rotary_dims(probe: Probe, candidate: RopeCandidate, head_dim: int) -> list[int]:
     attributes = probe.small.attributes
-    stated = [candidate.parameters.get("partial_rotary_factor"), *(attributes.get(key) for key in FRACTION_KEYS)]
+    stated = [candidate.parameters.get("partial_rotary_factor"), *(attributes.get(key) for key in spellings(FRACTION))]
     fractions = [float(f) for f in stated if isinstance(f, (int, float)) and 0 < f <= 1]
     sizes = [int(head_dim * fraction) for fraction in (*fractions, *FRACTIONS)]
     if isinstance(attributes.get("rotary_dim"), int):
@@ -217,7 +218,7 @@ def rope_spec(probe: Probe, turn: Turn, head_dim: int, real_head_dim: int) -> Ro
     if isinstance(probe.completed.get("rotary_dim"), int) and probe.small.attributes["rotary_dim"] == turn.rotary_dim:
         fraction, real = key("rotary_dim") / HEAD_DIM, int(probe.completed["rotary_dim"])
     elif int(head_dim * float(stated)) != turn.rotary_dim:
-        name = next((k for k in FRACTION_KEYS if probe.small.attributes.get(k) is not None), None)
+        name = probe.key(FRACTION)
         share = turn.rotary_dim / head_dim
         fraction = Literal(share)
         if name and int(head_dim * float(probe.small.attributes[name])) == turn.rotary_dim:

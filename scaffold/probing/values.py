@@ -9,11 +9,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.tensors import Tensor
 from scaffold.spec.facts import Value
-
-BIAS_KEYS = (
-    *("attention_bias", "qkv_bias", "use_qkv_bias", "add_qkv_bias", "mlp_bias", "use_bias", "bias", "no_bias"),
-    *("attention_out_bias", "o_bias", "ffn_bias", "lm_head_bias", "add_bias", "use_attention_bias"),
-)
+from scaffold.vocabulary.lookup import spellings
 
 
 def size_value(probe: Probe, role: str, seen: int, where: str = "") -> Value:
@@ -30,8 +26,7 @@ def size_value(probe: Probe, role: str, seen: int, where: str = "") -> Value:
     if role == "num_kv_heads" and seen == 1:
         return Value(1)
     if role == "num_kv_heads" and key is None:
-        heads = size_value(probe, "num_heads", seen)
-        return Value(heads.value, heads.key)
+        return size_value(probe, "num_heads", seen, where)
     multiple = _multiple(probe, seen)
     if multiple is not None:
         return multiple
@@ -77,7 +72,7 @@ def bias_value(probe: Probe, linears: list[Event]) -> Value:
         raise NotUnderstood("a bias on some of the projections only", linears[0].where)
     has = present.pop()
     path = probe.path(linears[0].module)
-    for key in BIAS_KEYS:
+    for key in spellings("bias"):
         value = probe.completed.get(key)
         if isinstance(value, bool) and value == has:
             module = dict(probe.switched(key).modules()).get(path)

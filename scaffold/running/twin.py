@@ -11,6 +11,7 @@ from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import UsageError
 from scaffold.placement.registration import MODELS_PACKAGE, dotted, plugin_package
 from scaffold.planning.plan import Plan
+from scaffold.vocabulary.rows import as_value
 from scaffold_validators.engine import Engine
 from scaffold_validators.twin.run import Adapter, TwinRequest, run_twin
 from scaffold_validators.verdict import Verdict
@@ -70,6 +71,7 @@ def _run(
             checkpoint=checkpoint.path,
             adapter=adapter,
             model_impl=model_impl,
+            vocabulary=as_value(),
             tensors=tuple(checkpoint.tensors),
             scratch=scratch,
             log=log,

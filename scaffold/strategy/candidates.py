@@ -11,12 +11,12 @@ from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import ScaffoldError
-from scaffold.probing.sizes import key_for
 from scaffold.reading.read import parameters, read_decoder
 from scaffold.roots.vllm_tree import Registered
 from scaffold.source.locate import ModelingSource, find
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import DecoderSpec
+from scaffold.vocabulary.lookup import at, key_of, replaced
 
 Read = Callable[[ModelingSource, Checkpoint], object]
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
@@ -100,12 +100,12 @@ class Candidates:
     def _first_layer(self) -> Checkpoint:
         """Return the checkpoint as if it had its first layer only; all of it if it does not say how many it has."""
         config = self.checkpoint.text_config
-        key = key_for("num_layers", config)
-        count = config[key] if key else None
+        key = key_of("num_layers", config)
+        count = at(config, key) if key else None
         if key is None or not isinstance(count, int):
             return self.checkpoint
         lists = {name: value[:1] for name, value in config.items() if isinstance(value, list) and len(value) == count}
-        return replace(self.checkpoint, text_config={**config, **lists, key: 1})
+        return replace(self.checkpoint, text_config=replaced({**config, **lists}, {key: 1}))
 
 
 def _try(read: Read, source: ModelingSource, checkpoint: Checkpoint) -> Any:

@@ -25,6 +25,15 @@ OLD = {"n_layer": 3, "n_head": 4, "n_embd": 64, "torch_dtype": "float32"}
 SLIDING = {**GQA, "sliding_window": 1024, "layer_types": ["sliding_attention", "full_attention"] * 2}
 LINEAR = {**GQA, "layer_types": ["linear_attention", "linear_attention", "linear_attention", "full_attention"]}
 
+CHATGLM = {"num_layers": 28, "num_attention_heads": 32, "hidden_size": 4096, "kv_channels": 128,
+           "multi_query_attention": True, "multi_query_group_num": 2}  # fmt: skip
+CHANNELS = {"num_hidden_layers": 2, "num_attention_heads": 8, "hidden_size": 512, "kv_channels": 128}
+BIGCODE = {"n_layer": 40, "n_head": 48, "n_embd": 6144, "multi_query": True}
+CODESHELL = {"n_layer": 42, "n_head": 32, "n_embd": 4096, "num_query_groups": 8}
+DBRX = {"n_layers": 40, "n_heads": 48, "d_model": 6144, "attn_config": {"kv_n_heads": 8}}
+FALCON = {"num_hidden_layers": 32, "num_attention_heads": 71, "hidden_size": 4544, "num_kv_heads": 71,
+          "multi_query": True, "new_decoder_architecture": False}  # fmt: skip
+
 PER_TOKEN = (
     (GQA, 4 * 4 * 128 * 2 * 2),
     (MLA, 61 * 576 * 2),
@@ -32,6 +41,17 @@ PER_TOKEN = (
     (OLD, 3 * 4 * 16 * 2 * 4),
     (SLIDING, 4 * 4 * 128 * 2 * 2),
     (LINEAR, 1 * 4 * 128 * 2 * 2),
+    (CHATGLM, 28_672),
+    ({**CHATGLM, "multi_query_attention": False}, 28 * 32 * 128 * 2 * 2),
+    (CHANNELS, 2 * 8 * 128 * 2 * 2),
+    (BIGCODE, 20_480),
+    (CODESHELL, 172_032),
+    (DBRX, 163_840),
+    (FALCON, 32 * 1 * 64 * 2 * 2),
+    (
+        {**FALCON, "num_attention_heads": 64, "hidden_size": 4096, "num_kv_heads": 8, "new_decoder_architecture": True},
+        32 * 8 * 64 * 2 * 2,
+    ),
 )
 
 

@@ -65,6 +65,7 @@ MTP: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
         "1 layer, its tensors are there",
     ),
     ({"num_nextn_predict_layers": 2}, {}, "2 by the config, and no tensor of it"),
+    ({"num_mtp_modules": 3}, {}, "3 by the config, and no tensor of it"),
     ({}, {"mtp.layers.0.norm.weight": ("BF16", (1,))}, "tensors of it, and the config does not promise any layer"),
 )
 
@@ -88,6 +89,13 @@ def test_modalities_and_their_parts(tmp_path: Path) -> None:
     assert fact(path, "processor") == "preprocessor_config.json, video_preprocessor_config.json"
     assert fact(checkpoint(tmp_path / "t", PLAIN), "modalities") == "text"
     assert fact(checkpoint(tmp_path / "a", PLAIN, audio_config={}), "modalities") == "text, audio"
+
+
+@pytest.mark.parametrize("key", ["vision_config", "vit_config", "visual", "vision_tower"])
+def test_a_part_for_images_is_seen_by_all_that_ask_for_it(tmp_path: Path, key: str) -> None:
+    path = checkpoint(tmp_path / "c", PLAIN, **{key: {"hidden_size": 2}})
+    assert fact(path, "modalities") == "text, image"
+    assert read_checkpoint(path).is_multimodal
 
 
 def test_tokenizer_and_chat_template(tmp_path: Path) -> None:

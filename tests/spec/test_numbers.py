@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from scaffold.expressions.evaluate import evaluate
 from scaffold.expressions.tree import key
 from scaffold.probing.numbers import explain
-from scaffold.probing.sizes import FACTORS, FIXED_FLOATS, SIZES, shrink
+from scaffold.probing.sizes import FACTORS, FIXED_FLOATS, shrink
 from scaffold.reading.read import TWO_MEANINGS
 from scaffold.spec.facts import Value
+from scaffold.vocabulary.rows import rows
 from tests.models.build import write_checkpoint
 from tests.spec.test_decoder import decoder_of, edit, spec_of
 
@@ -130,8 +132,9 @@ def test_a_size_that_is_the_hidden_size_stays_it(given: int) -> None:
 
 
 def test_two_probes_tell_all_sizes_apart() -> None:
-    assert len({size.probe for size in SIZES}) == len(SIZES)
-    assert all(first != second for first, second in (size.probe for size in SIZES))
+    probes = [row.probe for row in rows().values() if row.is_size and row.probe]
+    assert len({*probes}) == len(probes)
+    assert all(first != second for first, second in probes)
 
 
 @given(
@@ -161,6 +164,16 @@ def test_the_key_itself_is_no_hole(nova: Path, key: str) -> None:
     edit(nova, "self.embed_tokens(input_ids)", f"self.embed_tokens(input_ids) * self.config.{key}")
     scale = decoder_of(nova).embedding.scale
     assert scale.key == key
+
+
+def test_a_size_in_an_object_of_the_config_is_found_there(nova: Path) -> None:
+    modeling, config = nova / "modeling_nova.py", nova / "config.json"
+    inside = 'config.attn_config["kv_n_heads"]'
+    modeling.write_text(modeling.read_text().replace("config.num_key_value_heads", inside))
+    values = json.loads(config.read_text())
+    config.write_text(json.dumps({**values, "num_key_value_heads": None, "attn_config": {"kv_n_heads": 2}}))
+    kv_heads = decoder_of(nova).layer.attention.num_kv_heads
+    assert (kv_heads.value, kv_heads.code) == (2, inside)
 
 
 def test_numbers_are_those_of_the_checkpoint_not_of_the_probe(tmp_path: Path) -> None:

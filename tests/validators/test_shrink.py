@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaffold_validators.twin.shrink import prompt_tokens, shrink
+from scaffold.vocabulary.rows import as_value
+from scaffold_validators.twin import shrink as rules
+from scaffold_validators.twin.shrink import prompt_tokens
+
+VOCABULARY = as_value()
 
 LLAMA = {
     "model_type": "llama",
@@ -27,6 +31,10 @@ LLAMA = {
     "rope_parameters": {"rope_theta": 5e5, "factor": 8.0},
     "quantization_config": {"quant_method": "fp8"},
 }
+
+
+def shrink(config: dict[str, Any]) -> dict[str, Any]:
+    return rules.shrink(config, VOCABULARY)
 
 
 def test_sizes_shrink_and_meaning_stays() -> None:
@@ -105,6 +113,36 @@ def test_a_list_of_all_layers_stays_one() -> None:
 
 def test_windows_end_before_the_prompt_does() -> None:
     small = shrink({"num_hidden_layers": 4, "sliding_window": 4096, "attention_chunk_size": 8192})
-    assert small["sliding_window"] < prompt_tokens(small)
-    assert small["attention_chunk_size"] < prompt_tokens(small)
+    assert small["sliding_window"] < prompt_tokens(small, VOCABULARY)
+    assert small["attention_chunk_size"] < prompt_tokens(small, VOCABULARY)
     assert shrink({"sliding_window": None})["sliding_window"] is None
+
+
+def test_layers_for_prediction_are_left_out_under_each_of_their_names() -> None:
+    for key in VOCABULARY["mtp_layers"]["keys"]:
+        assert shrink({"num_hidden_layers": 4, key: 1})[key] == 0
+    assert "mtp_num_hidden_layers" in VOCABULARY["mtp_layers"]["keys"]  # Qwen3.5
+
+
+def test_sizes_in_an_object_of_the_config_shrink_in_place() -> None:
+    config = {
+        "n_layers": 40,
+        "n_heads": 48,
+        "d_model": 6144,
+        "attn_config": {"kv_n_heads": 8, "clip_qkv": 8.0},
+        "ffn_config": {"ffn_hidden_size": 10752, "moe_num_experts": 16, "moe_top_k": 4},
+    }
+    small = shrink(config)
+    assert (small["n_heads"], small["d_model"]) == (12, 1536)
+    assert small["attn_config"] == {"kv_n_heads": 2, "clip_qkv": 8.0}
+    assert small["ffn_config"] == {"ffn_hidden_size": 96, "moe_num_experts": 8, "moe_top_k": 3}
+    assert config["attn_config"] == {"kv_n_heads": 8, "clip_qkv": 8.0}  # the argument stays as it is
+
+
+def test_a_number_of_tokens_to_sample_from_is_no_number_of_experts() -> None:
+    assert shrink({"num_hidden_layers": 4, "top_k": 50})["top_k"] == 50
+
+
+def test_the_vocabulary_and_the_script_have_the_same_rules() -> None:
+    named = {row["twin"] for row in VOCABULARY.values() if isinstance(row["twin"], str)}
+    assert named == set(rules.RULES)

@@ -18,6 +18,7 @@ from scaffold.probing.probe import Probe
 from scaffold.source.torch import torch_ops
 from scaffold.source.torch.tensors import Array
 from scaffold.spec.facts import Value
+from scaffold.vocabulary.lookup import spellings
 
 Scoring = Callable[[Array], Array]
 
@@ -28,7 +29,6 @@ SCORINGS: dict[str, Scoring] = {
 SPARSE_MIXER = "sparse_mixer"
 JITTER = 0.01
 """What vLLM's ``phimoe_routing_function`` has as a constant (vllm/model_executor/models/phimoe.py)."""
-RENORMALIZE_KEYS = ("norm_topk_prob", "moe_renormalize", "normalize_expert_weights", "route_norm")
 ROUNDING = 1e-6
 """Sources add an epsilon such as 1e-20 to a sum before they divide by it; that much may differ."""
 
@@ -131,5 +131,5 @@ def _groups(probe: Probe) -> Iterator[tuple[int, int, Value | None, Value | None
 
 
 def _switch(probe: Probe, renormalize: bool) -> Value:
-    key = next((k for k in RENORMALIZE_KEYS if isinstance(probe.completed.get(k), bool)), None)
+    key = next((k for k in spellings("norm_topk_prob") if isinstance(probe.completed.get(k), bool)), None)
     return Value(renormalize, key if key and probe.completed[key] == renormalize else None)

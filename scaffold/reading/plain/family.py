@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from scaffold.source.locate import ModelingSource
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.transformers.config_rope import merged
 from scaffold.spec.facts import Hole
+from scaffold.vocabulary.rows import rows
 
 HERE = Path(__file__).parent
 WINDOWED, FULL = "sliding_attention", "full_attention"
@@ -44,6 +45,12 @@ class Family:
     def known(self) -> frozenset[str]:
         """Return all keys that a config of this family may have."""
         return self.idle | self.optional.keys() | self.only.keys() | {key for keys in self.required for key in keys}
+
+    @cached_property
+    def sizes(self) -> frozenset[str]:
+        """Return its keys that are sizes, by the vocabulary."""
+        sizes = {key for row in rows().values() if row.is_size for key in row.keys}
+        return (self.known - self.idle) & sizes
 
     def source(self) -> ModelingSource:
         """Return our own definition of the family."""
@@ -120,9 +127,9 @@ def problems(family: Family, config: Mapping[str, Any]) -> Iterator[Hole]:
 
 
 def _type_problems(family: Family, config: Mapping[str, Any]) -> Iterator[Hole]:
-    for key in _table()["counts"]:
+    for key in sorted(family.sizes):
         value = config.get(key)
-        if key in family.known - family.idle and value is not None and not (type(value) is int and value > 0):
+        if value is not None and not (type(value) is int and value > 0):
             yield _hole(family, key, f"{key} {shown(value)} instead of one whole number above 0")
     numbers = config.get("mlp_only_layers")
     if numbers is not None and not (isinstance(numbers, list) and all(type(n) is int for n in numbers)):

@@ -1,7 +1,8 @@
 """Makes the twin and runs it through transformers. Run by the *target's* Python, never imported.
 
-Reads ``{"checkpoint", "destination", "trust_remote_code", "new_tokens"}`` as JSON; writes the twin's checkpoint to
-``destination``, and beside it ``reference.pt``: what flows out of each layer and block; prints the answer.
+Reads ``{"checkpoint", "destination", "trust_remote_code", "new_tokens", "vocabulary"}`` as JSON; writes the twin's
+checkpoint to ``destination``, and beside it ``reference.pt``: what flows out of each layer and block; prints the
+answer. ``vocabulary`` says which keys of configs are which, see ``shrink.py``.
 """
 
 import json
@@ -14,15 +15,15 @@ import torch
 from blocks import Catcher, layer_names
 from randomise import randomise
 from safetensors import safe_open
-from shrink import LAYERS, prompt_tokens, shrink
+from shrink import Vocabulary, first, prompt_tokens, shrink
 from transformers import AutoConfig, AutoModelForCausalLM
 
 
-def make(checkpoint: Path, destination: Path, trust: bool) -> None:
+def make(checkpoint: Path, destination: Path, trust: bool, vocabulary: Vocabulary) -> None:
     """Write the twin's checkpoint as transformers saves one."""
     complete = AutoConfig.from_pretrained(checkpoint, trust_remote_code=trust).to_dict()
     asked = json.loads((checkpoint / "config.json").read_text())
-    small = {**shrink(complete), "dtype": "float32"}
+    small = {**shrink(complete, vocabulary), "dtype": "float32"}
     small.pop("torch_dtype", None)
     for key in ("architectures", "auto_map", "model_type"):
         if key in asked:
@@ -49,17 +50,17 @@ def make(checkpoint: Path, destination: Path, trust: bool) -> None:
     (destination / "config.json").write_text(json.dumps(saved, indent=2))
 
 
-def run(destination: Path, trust: bool, new_tokens: int) -> dict[str, Any]:
+def run(destination: Path, trust: bool, new_tokens: int, vocabulary: Vocabulary) -> dict[str, Any]:
     """Return the prompt, its log probabilities and the greedy tokens after it."""
     model = AutoModelForCausalLM.from_pretrained(
         destination, dtype=torch.float32, attn_implementation="eager", trust_remote_code=trust
     ).eval()
     config = model.config
     generator = torch.Generator().manual_seed(1)
-    length = prompt_tokens(config.to_dict())
+    values = config.to_dict()
+    length = prompt_tokens(values, vocabulary)
     prompt = torch.randint(3, int(config.vocab_size), (length,), generator=generator).tolist()
-    count = next(getattr(config, key) for key in LAYERS if isinstance(getattr(config, key, None), int))
-    names = layer_names(model, count)
+    names = layer_names(model, first(values, tuple(vocabulary["num_layers"]["keys"])) or 0)
     catcher = Catcher(length)
     catcher.watch(model, names)
     with torch.no_grad():
@@ -93,8 +94,9 @@ def main() -> None:
     """Answer the request on standard input."""
     asked = json.load(sys.stdin)
     destination, trust = Path(asked["destination"]), asked["trust_remote_code"]
-    make(Path(asked["checkpoint"]), destination, trust)
-    print("\n" + json.dumps(run(destination, trust, asked["new_tokens"])))
+    vocabulary = asked["vocabulary"]
+    make(Path(asked["checkpoint"]), destination, trust, vocabulary)
+    print("\n" + json.dumps(run(destination, trust, asked["new_tokens"], vocabulary)))
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ class TwinRequest:
         adapter: what serves the twin, or None for what the target's registry has.
         model_impl: vLLM's option: ``vllm``, ``transformers`` or ``auto``.
         scratch: an empty directory for the twin.
+        vocabulary: which keys of configs are which, and how the twin sizes them; see ``shrink.py``.
         tensors: the checkpoint's tensor names, to see whether the twin has every kind of them.
         digests: of what the verdict holds for.
     """
@@ -63,6 +64,7 @@ class TwinRequest:
     checkpoint: Path
     adapter: Adapter | None
     model_impl: str
+    vocabulary: Mapping[str, Mapping[str, Any]]
     tensors: tuple[str, ...]
     scratch: Path
     log: Path
@@ -112,6 +114,7 @@ def _make(request: TwinRequest) -> dict[str, Any]:
         "destination": str(request.scratch / "twin"),
         "trust_remote_code": request.trust_remote_code,
         "new_tokens": NEW_TOKENS,
+        "vocabulary": request.vocabulary,
     }
     try:
         done = subprocess.run(

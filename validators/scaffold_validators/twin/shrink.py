@@ -3,85 +3,108 @@
 Kept as they are: head sizes and all that counts in them (rotary dimensions, latent ranks of MLA), rope, activations,
 multipliers, switches. Made smaller: numbers of layers, heads, experts and tokens, inner sizes, windows. Each kind of
 layer stays, the first expert layer too, and heads per KV head.
+
+Which keys are which is the vocabulary's to say. It comes as a value: role → its row, with the ``keys`` that it goes by
+(``a.b`` is the key ``b`` of an object ``a``), and ``twin``: the largest value, or a name of ``RULES``.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from typing import Any
 
 Config = dict[str, Any]
+Vocabulary = Mapping[str, Mapping[str, Any]]
 
-LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
-HIDDEN = ("hidden_size", "n_embd", "d_model")
-HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "attention_heads")
-KV_HEADS = ("num_key_value_heads", "num_kv_heads", "multi_query_group_num")
-HEAD_DIM = ("head_dim", "kv_channels", "attention_head_dim")
-INNER = ("intermediate_size", "ffn_dim", "n_inner", "dff", "ffn_hidden_size", "intermediate_size_mlp")
-SMALL_INNER = ("moe_intermediate_size", "expert_ffn_hidden_size", "shared_expert_intermediate_size",
-               "shared_intermediate_size", "dense_intermediate_size", "expert_intermediate_size")  # fmt: skip
-EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts")
-TOP_K = ("num_experts_per_tok", "moe_topk", "moe_top_k", "moe_k", "top_k", "num_experts_per_token")
-SHARED = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts", "num_shared_expert", "zero_expert_num")
-GROUPS, TOP_GROUPS = "n_group", "topk_group"
-WINDOWS = ("sliding_window", "window_size", "sliding_window_size", "attention_window_size", "local_attention_window")
-CHUNK = "attention_chunk_size"
-LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length", "n_ctx")
-PERIODS = ("sliding_window_pattern", "no_rope_layer_interval", "decoder_sparse_step", "moe_layer_freq",
-           "moe_layer_interval", "interleave_moe_layer_step", "global_attn_every_n_layers")  # fmt: skip
-FIRST_DENSE = ("first_k_dense_replace", "num_dense_layers", "moe_layer_start_index")
-INDICES = ("mlp_only_layers", "moe_layers", "full_attn_idxs")
-"""Lists of layer numbers."""
-PREDICTION = ("num_nextn_predict_layers", "num_mtp_layers", "mtp_num_layers")
-VOCABULARY = 512
-LONGEST = 1024
-WINDOW = 16
+RULES = (
+    *("num_layers", "hidden_size", "num_heads", "num_kv_heads", "num_groups", "topk_group", "top_k", "period"),
+    *("first_expert_layer", "last_expert_layer", "first_window_layer", "layer_numbers"),
+)
+"""What ``twin`` of a row may name: a rule of this file, where one number does not tell."""
+TOP_K = 3
 PROMPT_TOKENS = 48
 MOST_LAYERS = 12
 
 
-def shrink(config: Mapping[str, Any]) -> Config:
-    """Return the small config. Keys that it does not know stay as they are."""
-    small = {key: value for key, value in config.items() if key != "quantization_config"}
-    layers = _first(config, LAYERS)
+def shrink(config: Mapping[str, Any], vocabulary: Vocabulary) -> Config:
+    """Return the small config. Keys that the vocabulary does not have stay as they are."""
+    small = copy.deepcopy({key: value for key, value in config.items() if key != "quantization_config"})
+    layers = first(config, _keys(vocabulary, "num_layers"))
     if layers is not None:
-        _shrink_layers(small, config, layers)
-    _shrink_heads(small, config)
-    _shrink_inner(small)
-    _shrink_experts(small)
-    _shrink_tokens(small)
-    for key in PREDICTION:
-        if isinstance(small.get(key), int):
-            small[key] = 0
+        _shrink_layers(small, config, vocabulary, layers)
+    _shrink_heads(small, config, vocabulary)
+    _shrink_experts(small, config, vocabulary)
+    for row in vocabulary.values():
+        for key in row["keys"] if isinstance(row["twin"], int) else ():
+            _put(small, key, _at_most(_at(config, key), row["twin"]))
+    for row in vocabulary.values():
+        other = vocabulary[row["same_as"]]["keys"] if row["same_as"] else ()
+        for key in row["keys"] if other else ():
+            if _at(config, key) is not None and _at(config, key) == first(config, other):
+                _put(small, key, first(small, other))
+    _shrink_token_ids(small, vocabulary)
     return small
 
 
-def prompt_tokens(config: Mapping[str, Any]) -> int:
+def prompt_tokens(config: Mapping[str, Any], vocabulary: Vocabulary) -> int:
     """Return how long a prompt has to be to leave the windows and the first chunk of attention behind."""
-    chunk = config.get(CHUNK)
-    return PROMPT_TOKENS + (chunk if isinstance(chunk, int) else 0)
+    return PROMPT_TOKENS + (first(config, _keys(vocabulary, "attention_chunk_size")) or 0)
 
 
-def _first(config: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
-    return next((config[key] for key in keys if isinstance(config.get(key), int)), None)
+def first(config: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
+    """Return the first whole number that a config has under some keys."""
+    return next((value for key in keys if isinstance(value := _at(config, key), int)), None)
+
+
+def _keys(vocabulary: Vocabulary, role: str) -> tuple[str, ...]:
+    return tuple(vocabulary[role]["keys"])
+
+
+def _ruled(vocabulary: Vocabulary, rule: str) -> tuple[str, ...]:
+    """Return the keys of all roles that have a rule."""
+    return tuple(key for row in vocabulary.values() if row["twin"] == rule for key in row["keys"])
+
+
+def _at(config: Mapping[str, Any], key: str) -> Any:
+    value: Any = config
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _put(small: Config, key: str, value: Any) -> None:
+    """Set the value under a key, in place, if there is one."""
+    *objects, name = key.split(".")
+    inner = _at(small, ".".join(objects)) if objects else small
+    if isinstance(inner, dict) and inner.get(name) is not None:
+        inner[name] = value
 
 
 def _set(small: Config, keys: tuple[str, ...], value: int) -> None:
+    """Set the whole numbers under these keys."""
     for key in keys:
-        if isinstance(small.get(key), int) and not isinstance(small[key], bool):
-            small[key] = value
+        if type(_at(small, key)) is int:
+            _put(small, key, value)
 
 
-def _shrink_layers(small: Config, config: Mapping[str, Any], count: int) -> None:
+def _at_most(value: Any, largest: int) -> Any:
+    if isinstance(value, list):
+        return [_at_most(item, largest) for item in value]
+    return min(value, largest) if type(value) is int else value
+
+
+def _shrink_layers(small: Config, config: Mapping[str, Any], vocabulary: Vocabulary, count: int) -> None:
     """Keep the first layer of each kind, in their order, and the layers before the first with experts."""
+    numbers = _ruled(vocabulary, "layer_numbers")
     lists = {
         key: value
         for key, value in config.items()
-        if isinstance(value, list) and len(value) == count and key not in INDICES
+        if isinstance(value, list) and len(value) == count and key not in numbers
     }
-    dense = next((key for key in FIRST_DENSE if isinstance(config.get(key), int) and config[key] > 0), None)
-    period = math.lcm(*(p for key in PERIODS if isinstance(p := config.get(key), int) and 0 < p <= MOST_LAYERS))
+    periods = [_at(config, key) for key in _ruled(vocabulary, "period")]
+    period = math.lcm(*(p for p in periods if isinstance(p, int) and 0 < p <= MOST_LAYERS))
     wanted = min(max(4, period if period <= MOST_LAYERS else 4), count)
     kept: list[int] = []
     seen: set[Any] = set()
@@ -94,20 +117,22 @@ def _shrink_layers(small: Config, config: Mapping[str, Any], count: int) -> None
         kept = sorted({*kept, *[i for i in range(count) if i not in kept][: max(0, wanted - len(kept))]})
     else:
         kept = list(range(wanted))
-    _set(small, LAYERS, len(kept))
+    _set(small, _keys(vocabulary, "num_layers"), len(kept))
     for key, value in lists.items():
         small[key] = [value[index] for index in kept]
-    if dense is not None and config[dense] < count:
-        small[dense] = 1
-    if isinstance(config.get("max_window_layers"), int):
-        small["max_window_layers"] = len(kept) // 2 if config["max_window_layers"] < count else len(kept)
-    if isinstance(config.get("moe_layer_end_index"), int):
-        small["moe_layer_end_index"] = len(kept) - 1
-    for key in INDICES:
-        _shrink_indices(small, key, count, len(kept))
+    dense = next((key for key in _ruled(vocabulary, "first_expert_layer") if (first(config, (key,)) or 0) > 0), None)
+    if dense is not None and _at(config, dense) < count:
+        _put(small, dense, 1)
+    for key in _ruled(vocabulary, "first_window_layer"):
+        start = first(config, (key,))
+        if start is not None:
+            _put(small, key, len(kept) // 2 if start < count else len(kept))
+    _set(small, _ruled(vocabulary, "last_expert_layer"), len(kept) - 1)
+    for key in numbers:
+        _shrink_numbers(small, key, count, len(kept))
 
 
-def _shrink_indices(small: Config, key: str, count: int, kept: int) -> None:
+def _shrink_numbers(small: Config, key: str, count: int, kept: int) -> None:
     """Shrink a list of layer numbers: some in, some out, as before."""
     value = small.get(key)
     if not isinstance(value, list) or not value or not all(isinstance(index, int) for index in value):
@@ -120,77 +145,50 @@ def _shrink_indices(small: Config, key: str, count: int, kept: int) -> None:
         small[key] = [0] if not inside else inside[:-1]
 
 
-def _shrink_heads(small: Config, config: Mapping[str, Any]) -> None:
-    heads, hidden = _first(config, HEADS), _first(config, HIDDEN)
+def _shrink_heads(small: Config, config: Mapping[str, Any], vocabulary: Vocabulary) -> None:
+    heads, hidden = (first(config, _keys(vocabulary, role)) for role in ("num_heads", "hidden_size"))
     if heads is None or hidden is None:
         return
-    kv_heads = _first(config, KV_HEADS) or heads
+    kv_heads = first(config, _keys(vocabulary, "num_kv_heads")) or heads
     per_kv = max(1, heads // kv_heads)
     if per_kv > 8:  # as many heads at one KV head cost more than they show; odd stays odd
         per_kv = 5 if per_kv % 2 else 4
     new_kv = min(kv_heads, 4 if per_kv == 1 else 2)
     new_heads = new_kv * per_kv if kv_heads < heads else new_kv
-    head_dim = _first(config, HEAD_DIM)
+    head_dim = first(config, _keys(vocabulary, "head_dim"))
     if hidden % heads == 0 and head_dim in (None, hidden // heads):  # the code may rely on it
         new_hidden = new_heads * (hidden // heads)
     else:
         new_hidden = max(32, round(new_heads * hidden / heads / 32) * 32)
-    _set(small, HEADS, new_heads)
-    _set(small, KV_HEADS, new_kv)
-    _set(small, HIDDEN, new_hidden)
-    if config.get("word_embed_proj_dim") == hidden:
-        small["word_embed_proj_dim"] = new_hidden
-    if isinstance(config.get("q_lora_rank"), int):
-        small["q_lora_rank"] = min(config["q_lora_rank"], 192)
+    for role, value in (("num_heads", new_heads), ("num_kv_heads", new_kv), ("hidden_size", new_hidden)):
+        _set(small, _keys(vocabulary, role), value)
 
 
-def _shrink_inner(small: Config) -> None:
-    for keys, largest in ((INNER, 320), (SMALL_INNER, 96)):
-        for key in keys:
-            value = small.get(key)
-            if isinstance(value, int) and not isinstance(value, bool):
-                small[key] = min(value, largest)
-            elif isinstance(value, list):
-                small[key] = [min(v, largest) if isinstance(v, int) else v for v in value]
-
-
-def _shrink_experts(small: Config) -> None:
-    experts = _first(small, EXPERTS)
+def _shrink_experts(small: Config, config: Mapping[str, Any], vocabulary: Vocabulary) -> None:
+    """Shrink groups and choices; without experts ``top_k`` is one of sampling, and stays."""
+    experts = first(config, _keys(vocabulary, "num_experts"))
     if experts is None or experts < 2:
         return
-    groups, top_groups = small.get(GROUPS), small.get(TOP_GROUPS)
-    if isinstance(groups, int) and groups > 1:
-        small[GROUPS] = 4 if experts % 4 == 0 and groups >= 4 else 2
-        if isinstance(top_groups, int):
-            small[TOP_GROUPS] = min(top_groups, small[GROUPS] // 2) if top_groups < groups else small[GROUPS]
-    _set(small, EXPERTS, min(experts, 8))
-    for key in TOP_K:
-        if isinstance(small.get(key), int) and not isinstance(small[key], bool):
-            small[key] = min(small[key], 3)
-    for key in SHARED:
-        if isinstance(small.get(key), int):
-            small[key] = min(small[key], 2)
+    groups, top_groups = (first(config, _keys(vocabulary, role)) for role in ("num_groups", "topk_group"))
+    if groups is not None and groups > 1:
+        new_groups = 4 if experts % 4 == 0 and groups >= 4 else 2
+        _set(small, _keys(vocabulary, "num_groups"), new_groups)
+        if top_groups is not None:
+            new = min(top_groups, new_groups // 2) if top_groups < groups else new_groups
+            _set(small, _keys(vocabulary, "topk_group"), new)
+    for key in _keys(vocabulary, "top_k"):
+        _put(small, key, _at_most(_at(config, key), TOP_K))
 
 
-def _shrink_tokens(small: Config) -> None:
-    for key, value in list(small.items()):
-        if not isinstance(value, int) or isinstance(value, bool):
-            continue
-        if key.startswith("vocab_size"):
-            small[key] = min(value, VOCABULARY)
-        elif key in WINDOWS and value > WINDOW:
-            small[key] = WINDOW
-        elif key == CHUNK and value > 128:
-            small[key] = 128  # vLLM's chunks are whole blocks of its cache, which are as long on a CPU
-        elif key in LENGTHS:
-            small[key] = min(value, LONGEST)
+def _shrink_token_ids(small: Config, vocabulary: Vocabulary) -> None:
+    tokens = vocabulary["vocab_size"]["twin"]
     for key, value in list(small.items()):
         if key.endswith(("_token_id", "_token_ids")):
-            small[key] = _within(value)
+            small[key] = _within(value, tokens)
 
 
-def _within(value: Any) -> Any:
+def _within(value: Any, tokens: int) -> Any:
     """Return token ids of the small vocabulary."""
     if isinstance(value, list):
-        return [_within(item) for item in value]
-    return value % VOCABULARY if isinstance(value, int) else value
+        return [_within(item, tokens) for item in value]
+    return value % tokens if isinstance(value, int) else value
