@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from scaffold_validators.records import structure
+
 SIGNATURES_FILE = Path(__file__).with_name("signatures.yaml")
 UNKNOWN = "unknown"
 _UNKNOWN = re.compile(r"Traceback \(most recent call last\)|^\S*\s*ERROR\b|\] ERROR\b|\bERROR \d\d-\d\d")
@@ -22,6 +24,8 @@ class Signature:
     meaning: str
     remedy: str
     example: str
+    engine_died: bool = False
+    """Whether it says only that the engine has died, of something that stands above."""
 
     def matches(self, line: str) -> bool:
         """Return whether a log line shows it."""
@@ -37,6 +41,7 @@ class Finding:
     line: str
     meaning: str
     remedy: str
+    engine_died: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -45,7 +50,7 @@ def signatures() -> tuple[Signature, ...]:
     import yaml
 
     rows = yaml.safe_load(SIGNATURES_FILE.read_text(encoding="utf-8"))
-    return tuple(Signature(**{**row, "patterns": tuple(row["patterns"])}) for row in rows)
+    return structure(rows, tuple[Signature, ...], SIGNATURES_FILE.name)
 
 
 def scan(log: str) -> tuple[Finding, ...]:
@@ -54,7 +59,7 @@ def scan(log: str) -> tuple[Finding, ...]:
     for number, line in enumerate(log.splitlines(), 1):
         known = next((s for s in signatures() if s.matches(line)), None)
         if known is not None:
-            finding = Finding(known.id, number, line.strip()[:500], known.meaning, known.remedy)
+            finding = Finding(known.id, number, line.strip()[:500], known.meaning, known.remedy, known.engine_died)
             found.setdefault(known.id, finding)
         elif _UNKNOWN.search(line) and UNKNOWN not in found:
             meaning, remedy = "a failure that is not in the list", "read the lines that follow"
