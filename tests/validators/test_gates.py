@@ -101,6 +101,14 @@ def test_dummy_needs_no_loaded_weights(gate: Gate) -> None:
     assert "--load-format dummy" in verdict.command
 
 
+def test_a_second_run_leaves_the_log_of_the_first_as_it_was(gate: Gate) -> None:
+    first = run_stage(behaving(gate, "dies-at-start"), "real")
+    text = Path(first.log).read_text()
+    second = run_stage(behaving(gate, "loads-nothing"), "real")
+    assert (Path(first.log).name, Path(second.log).name) == ("real-tp1.log", "real-tp1-2.log")
+    assert Path(first.log).read_text() == text
+
+
 def test_secrets_reach_neither_log_nor_verdict(gate: Gate) -> None:
     extra = ("--api-key", "sk-abcdefghijklmnop")
     chatty = behaving(gate, "chatty")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import chain, count, groupby
 from pathlib import Path
 
 from scaffold_validators.log_scan import scan
@@ -77,7 +77,7 @@ def run_stages(gate: Gate, stages: Sequence[Stage], sizes: Sequence[int] = (1,))
 def _serve(gate: Gate, parts: Sequence[Part]) -> list[Verdict]:
     """Start one server for all parts, and return their verdicts: the first bears its start and the findings."""
     first = parts[0].stage.name
-    log = gate.logs / f"{first}-tp{gate.plan.tensor_parallel_size}.log"
+    log = _unused(gate.logs, f"{first}-tp{gate.plan.tensor_parallel_size}")
     visit = Visit()
     gate.report(f"stage {first}: starting vllm serve (tensor-parallel {gate.plan.tensor_parallel_size})")
     server = Server(gate.plan, log, gate.report)
@@ -101,6 +101,13 @@ def _serve(gate: Gate, parts: Sequence[Part]) -> list[Verdict]:
         verdict = _verdict(gate, part.stage, conclusion, visit, log)
         verdicts[part.stage.name] = replace(verdict, findings=served.findings) if part is parts[0] else verdict
     return list(verdicts.values())
+
+
+def _unused(folder: Path, name: str) -> Path:
+    """Return a log that is not there yet: the verdicts of earlier runs name theirs."""
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    paths = (folder / f"{name}.log" for name in names)
+    return next(path for path in paths if not path.exists())
 
 
 def _ask(server: Server, client: Client, parts: Sequence[Part], visit: Visit) -> None:
