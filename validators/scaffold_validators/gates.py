@@ -18,6 +18,7 @@ from scaffold_validators.openai_api import Client
 from scaffold_validators.outcome import Conclusion
 from scaffold_validators.serve import HOST, Server
 from scaffold_validators.stages.stage import Answers, Ask, Gate, Judge, Served, Stage
+from scaffold_validators.stages.table import gates
 from scaffold_validators.verdict import Verdict
 
 LAST_MOMENT_SECONDS = 1.0
@@ -57,13 +58,13 @@ def run_stages(gate: Gate, stages: Sequence[Stage], sizes: Sequence[int] = (1,))
 
     Args:
         gate: what they share.
-        stages: rows of the table that ask a server, see `with_needs`.
+        stages: rows of the table, see `with_needs`; those that ask no server are not run here.
         sizes: tensor-parallel sizes; a start that is not for every size takes the first.
 
     Raises:
         Problem: the port is taken, there is no ``vllm`` command, or something that a stage needs cannot be had.
     """
-    for start, group in groupby(stages, key=lambda stage: stage.starts):
+    for start, group in groupby(gates(stages), key=lambda stage: stage.starts):
         asking = [(stage, stage.asking) for stage in group if stage.asking is not None]
         parts = [Part(stage, how.prepare(gate), how.judge) for stage, how in asking]
         for size in sizes if start.every_size else sizes[:1]:
