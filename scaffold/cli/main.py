@@ -16,6 +16,7 @@ COMMANDS = {
     "new-model": "The main job: plan, generate, patch; on request also serve and commit.",
     "twin": "A plugin proved on a shrunken random twin of the model.",
     "validate": "Serve a planned model and let it answer real requests.",
+    "diagnose": "Failures in serve logs: the cause, what followed, what to do.",
     "commit": "One signed-off commit of the planned files, if the evidence suffices.",
     "undo": "Take back the last run.",
     "codemod": "Codemods on their own: list, show, run.",

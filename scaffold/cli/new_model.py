@@ -29,10 +29,14 @@ from scaffold.placement.registration import PLACEMENTS, STANDALONE
 from scaffold.planning.plan import NotPlanned, Plan, Request, make_plan
 from scaffold.roots.vllm_tree import REGISTRY
 from scaffold.running.adaptation import apply_plan, commit_plan
-from scaffold.running.validation import STAGES, preflight, validate
+from scaffold.running.validation import preflight, validate
 from scaffold.strategy.decide import NAMES
 from scaffold.weights.written import test_file
 from scaffold_validators.engine import Engine, check_import_path
+from scaffold_validators.stages.table import gates
+from scaffold_validators.verdict import Verdict
+
+GATES = ", ".join(stage.name for stage in gates())
 
 
 @click.command("new-model")
@@ -52,7 +56,7 @@ from scaffold_validators.engine import Engine, check_import_path
 @click.option("--patch", "patches", multiple=True, help="Add a vllm-ascend worker patch of this dotted name.")
 @click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
 @click.option("--twin", "with_twin", is_flag=True, help="Prove it on a shrunken random twin first; wrong: no change.")
-@click.option("--validate", "with_gates", is_flag=True, help="Go on to the gates: dummy, real, parity.")
+@click.option("--validate", "with_gates", is_flag=True, help=f"Go on to the gates: {GATES}.")
 @click.option("--commit", "with_commit", is_flag=True, help="Go on to the commit, if the gates passed.")
 @click.option("--accept-device", help="Let evidence of another device than an NPU suffice, such as cpu.")
 @serve_options
@@ -95,7 +99,7 @@ def command(
     output.progress(f"{len(plan.changes.paths)} file(s) written" if plan.changes.paths else "nothing to change")
     _keep_weights_test(output, plan, workspace)
     if with_gates:
-        verdicts = validate(workspace, plan.name, plan.checkpoint, required(engine), serving, STAGES, output.progress)
+        verdicts = validate(workspace, plan.name, plan.checkpoint, required(engine), serving, gates(), output.progress)
         show_verdicts(output, verdicts)
         output.document(verdicts_document(verdicts))
         if not all(verdict.passed for verdict in verdicts):
@@ -159,14 +163,14 @@ def _request(
     settings: Settings, checkpoint: Path, workspace: Workspace, target: Target, engine: Engine | None
 ) -> Request:
     name = settings.get("name")
-    verdicts: tuple[dict[str, Any], ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
     ours: tuple[str, ...] = ()
     known = model_name(name, checkpoint)
     if target.placement != STANDALONE and known in workspace.planned():
         record = workspace.record(known)
         verdicts = gather(workspace, known).current
-        if record["vllm"] == str(target.vllm) and REGISTRY.as_posix() in record["vllm_files"]:
-            ours = (record["architecture"],)
+        if record.vllm == str(target.vllm) and REGISTRY.as_posix() in record.vllm_files:
+            ours = (record.architecture,)
     return Request(
         checkpoint=checkpoint,
         vllm=target.vllm,

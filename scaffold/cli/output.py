@@ -12,6 +12,7 @@ from typing import Any, ParamSpec
 import click
 
 from scaffold.checkpoint.text import printable
+from scaffold_validators.outcome import Outcome
 
 SCHEMA = 1
 P = ParamSpec("P")
@@ -83,7 +84,7 @@ class Output:
         )
 
 
-STYLES = {"passed": "bold green", "failed": "bold red", "false-ready": "bold red"}
+STYLES = {outcome.value: "bold green" if outcome is Outcome.PASSED else "bold red" for outcome in Outcome}
 
 
 def reporting(command: Callable[..., int | None]) -> Callable[..., None]:

@@ -80,11 +80,11 @@ def show_verdicts(output: Output, verdicts: Sequence[Verdict]) -> None:
     rows = [
         (
             verdict.stage,
-            str(verdict.numbers.get("tensor_parallel_size", "")),
+            str(verdict.tensor_parallel_size),
             verdict.device,
-            verdict.outcome,
+            verdict.outcome.value,
             verdict.reason,
-            f"{_seconds(verdict):.1f}",
+            f"{sum(verdict.seconds.values()):.1f}",
         )
         for verdict in verdicts
     ]
@@ -93,27 +93,22 @@ def show_verdicts(output: Output, verdicts: Sequence[Verdict]) -> None:
         if not verdict.passed:
             output.line(f"{verdict.stage}: log {verdict.log}")
             for finding in verdict.findings:
-                output.line(f"  {finding['id']}: {finding['meaning']}; {finding['remedy']}")
-
-
-def _seconds(verdict: Verdict) -> float:
-    """Return what a stage took: parity shares the server with stage real, which bears its start."""
-    parity = verdict.seconds.get("parity", 0.0)
-    return parity if verdict.stage == "parity" else sum(verdict.seconds.values()) - parity
+                output.line(f"  {finding.id}: {finding.meaning}; {finding.remedy}")
 
 
 def verdicts_document(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Return the verdicts' part of the JSON document."""
+    """Return the verdicts' part of the JSON document: ``outcome`` in the words of schema 1, ``kind`` more exactly."""
     return {
         "verdicts": [
             {
                 "stage": verdict.stage,
-                "outcome": verdict.outcome,
+                "outcome": verdict.outcome.word,
+                "kind": verdict.outcome.value,
                 "reason": verdict.reason,
                 "device": verdict.device,
                 "command": verdict.command,
                 "seconds": dict(verdict.seconds),
-                "numbers": dict(verdict.numbers),
+                "numbers": {**verdict.numbers, "tensor_parallel_size": verdict.tensor_parallel_size},
                 "log": verdict.log,
             }
             for verdict in verdicts

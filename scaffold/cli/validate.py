@@ -13,26 +13,27 @@ from scaffold.cli.present import show_verdicts, verdicts_document
 from scaffold.cli.roots import Settings, name_option, python_option, required, serve_options, work_option
 from scaffold.cli.serving import serve_settings
 from scaffold.common.names import model_name
-from scaffold.running.validation import STAGES, validate
+from scaffold.running.validation import validate
+from scaffold_validators.stages.table import gates, with_needs
+
+ALL = "all"
+GATES = tuple(stage.name for stage in gates())
 
 
 @click.command("validate")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--stage", type=click.Choice([*STAGES, "all"]), default="all", help="Which gate (default: all).")
+@click.option("--stage", type=click.Choice([*GATES, ALL]), default=ALL, help="Which gate (default: all).")
 @name_option
 @python_option
 @work_option
 @serve_options
 @reporting
 def command(output: Output, checkpoint: Path, stage: str, **given: Any) -> int:
-    """Start `vllm serve` for CHECKPOINT and let it answer real requests.
-
-    Stage dummy loads random weights, real the checkpoint's; parity compares with transformers on the same tokens.
-    """
+    """Start `vllm serve` for CHECKPOINT and let it answer real requests."""
     settings = Settings(given)
     workspace = settings.workspace()
     name = model_name(settings.get("name"), checkpoint)
-    stages = STAGES if stage == "all" else (stage,)
+    stages = with_needs(GATES if stage == ALL else (stage,))
     read = read_checkpoint(checkpoint)
     workspace.record(name)
     engine = required(settings.engine())
@@ -40,3 +41,6 @@ def command(output: Output, checkpoint: Path, stage: str, **given: Any) -> int:
     show_verdicts(output, verdicts)
     output.document(verdicts_document(verdicts))
     return 0 if all(verdict.passed for verdict in verdicts) else 1
+
+
+command.help = "\n\n".join([str(command.help), " ".join(f"Stage {gate.name}: {gate.proves}." for gate in gates())])

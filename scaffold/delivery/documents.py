@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scaffold.capacity.nodes import hardware_sentence, size_text, smallest_tensor_parallel
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.delivery.sign_off import NPU
 from scaffold.spec.facts import DecoderSpec, ExpertsSpec, ModelSpec
 from scaffold.vocabulary.lookup import value_of
+from scaffold_validators.stages.table import stage_named
+from scaffold_validators.verdict import Verdict
 
 TEST_LENGTH = 4096
 """What the existing test configs of text models use."""
 TEXT_TASK = ("gsm8k", ("exact_match,strict-match", "exact_match,flexible-extract"), 5)
 IMAGE_TASK = ("mmmu_val", ("acc,none",), 0)
 """Task, metrics and number of shots, as vllm-ascend's existing configs have them."""
-STAGE_NAMES = {"dummy": "A (dummy)", "real": "B (real)", "parity": "P (parity with transformers)"}
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,11 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def verdict_context(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def verdict_context(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Return the part of the context that comes from the gates."""
     return {
         "verdicts": {"rows": [_row(v) for v in verdicts] or [NOT_VERIFIED]},
-        "on_npu": any(v["device"] == "npu" and v["outcome"] == "passed" for v in verdicts),
+        "on_npu": any(verdict.device == NPU and verdict.passed for verdict in verdicts),
     }
 
 
@@ -83,13 +85,13 @@ SUPPORT = {
 }
 
 
-def _row(verdict: Mapping[str, Any]) -> dict[str, str]:
-    tensor_parallel = verdict["numbers"].get("tensor_parallel_size", 1)
+def _row(verdict: Verdict) -> dict[str, str]:
+    stage = stage_named(verdict.stage)
     return {
-        "stage": f"{STAGE_NAMES[verdict['stage']]}, tensor-parallel {tensor_parallel}",
-        "weights": "random" if verdict["stage"] == "dummy" else "real",
-        "device": str(verdict["device"]).upper(),
-        "result": f"{verdict['outcome']}: {verdict['reason']}".replace("|", "/").replace("\n", " "),
+        "stage": f"{stage.title}, tensor-parallel {verdict.tensor_parallel_size}",
+        "weights": stage.starts.weights,
+        "device": verdict.device.upper(),
+        "result": f"{verdict.outcome.word}: {verdict.reason}".replace("|", "/").replace("\n", " "),
     }
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any
 
-from scaffold.delivery.documents import STAGE_NAMES
 from scaffold.delivery.sign_off import NPU
+from scaffold_validators.stages.table import stage_named
+from scaffold_validators.verdict import Verdict
 
 SUBJECTS = {
     "supported": "[Doc][Test] Add tutorial and test config of {name}",
@@ -23,7 +23,7 @@ def commit_message(
     strategy: str,
     files: Sequence[PurePath],
     vllm_files: Sequence[PurePath],
-    verdicts: Sequence[Mapping[str, Any]],
+    verdicts: Sequence[Verdict],
 ) -> str:
     """Return the message, without the sign-off line that git adds."""
     lines = [SUBJECTS[strategy].format(name=name), "", f"Architecture: {architecture} (strategy: {strategy})", ""]
@@ -32,15 +32,15 @@ def commit_message(
         lines += ["", "It needs this change of the vLLM tree:", *(f"- {path.as_posix()}" for path in vllm_files)]
     lines += ["", "Evidence:"]
     for verdict in verdicts:
-        tensor_parallel = verdict["numbers"].get("tensor_parallel_size", 1)
-        stage = f"{STAGE_NAMES[verdict['stage']]}, tensor-parallel {tensor_parallel}, {verdict['device']}"
-        lines.append(f"- stage {stage}: {verdict['outcome']}, {verdict['reason']}")
+        title = stage_named(verdict.stage).title
+        stage = f"{title}, tensor-parallel {verdict.tensor_parallel_size}, {verdict.device}"
+        lines.append(f"- stage {stage}: {verdict.outcome.word}, {verdict.reason}")
     if verdicts:
         first = verdicts[0]
-        versions = ", ".join(f"{k} {v}" for k, v in sorted(first["versions"].items()))
-        digests = ", ".join(f"{k} sha256 {v[:16]}" for k, v in sorted(first["digests"].items()))
+        versions = ", ".join(f"{name} {version}" for name, version in sorted(first.versions.items()))
+        digests = ", ".join(f"{name} sha256 {digest[:16]}" for name, digest in sorted(first.digests.items()))
         lines += [f"- {versions}", f"- {digests}"]
-    devices = sorted({str(v["device"]) for v in verdicts})
+    devices = sorted({verdict.device for verdict in verdicts})
     if NPU not in devices:
         lines += ["", f"No NPU was used: the evidence is of the device {', '.join(devices)}, accepted explicitly."]
     return "\n".join(lines) + "\n"

@@ -1,55 +1,73 @@
-"""The rule of sign-off: which evidence lets a commit be made."""
+"""The rule of sign-off: which evidence lets a commit be made. What a stage counts is a column of the stages' table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from scaffold.common.errors import Refused
+from scaffold_validators.stages.stage import Counts, Stage
+from scaffold_validators.stages.table import STAGES
+from scaffold_validators.verdict import Verdict
 
 NPU = "npu"
 
 
 def check_sign_off(
-    verdicts: Sequence[Mapping[str, Any]], digests: Mapping[str, str], accepted_device: str = NPU
+    verdicts: Sequence[Verdict],
+    digests: Mapping[str, str],
+    accepted_device: str = NPU,
+    stages: Sequence[Stage] = STAGES,
 ) -> None:
-    """Check that stage B has passed on exactly this tree and this checkpoint, on an accepted device.
+    """Check that what is required has passed on exactly this tree and this checkpoint, on an accepted device.
 
     Args:
-        verdicts: JSON forms of verdicts; only those with the present digests count.
+        verdicts: only those with the present digests count.
         digests: ``tree`` and ``checkpoint`` as they are now.
         accepted_device: ``npu``, or another device that the user has named.
+        stages: the table.
 
     Raises:
         Refused: the evidence does not suffice; dummy evidence never does.
     """
-    current = [v for v in verdicts if dict(v["digests"]) == dict(digests)]
-    real = [v for v in current if v["stage"] == "real"]
-    if not real:
-        stale = any(v["stage"] == "real" for v in verdicts)
-        raise _refused(
-            "stage real passed on another state of tree or checkpoint" if stale else "stage real has not been run",
-            "run: scaffold validate CHECKPOINT --stage real",
-        )
-    for verdict in current:
-        if verdict["stage"] in ("real", "parity") and verdict["outcome"] != "passed":
+    for stage in stages:
+        if stage.counts is Counts.NOT:
+            continue
+        of_stage = [verdict for verdict in verdicts if verdict.stage == stage.name]
+        current = [verdict for verdict in of_stage if verdict.digests == digests]
+        if stage.counts is Counts.REQUIRED and not current:
             raise _refused(
-                f"stage {verdict['stage']} ended as {verdict['outcome']}: {verdict['reason']}",
-                "mend the adapter and run the stage again",
+                stage,
+                f"stage {stage.name} passed on another state of tree or checkpoint"
+                if of_stage
+                else f"stage {stage.name} has not been run",
+                f"run: scaffold validate CHECKPOINT --stage {stage.name}",
             )
-    devices = {str(v["device"]) for v in real}
-    if not devices & {NPU, accepted_device}:
-        device = sorted(devices)[0]
+        for verdict in current:
+            if not verdict.passed:
+                raise _refused(
+                    stage,
+                    f"stage {stage.name} ended as {verdict.outcome.word}: {verdict.reason}",
+                    "mend the adapter and run the stage again",
+                )
+        if stage.counts is Counts.REQUIRED:
+            _check_device(stage, current, accepted_device)
+
+
+def _check_device(stage: Stage, verdicts: Sequence[Verdict], accepted: str) -> None:
+    devices = {verdict.device for verdict in verdicts}
+    if not devices & {NPU, accepted}:
+        device = min(devices)
         raise _refused(
-            f"stage real was run on the device {device!r} only",
+            stage,
+            f"stage {stage.name} was run on the device {device!r} only",
             f"run it on an NPU, or state that {device} evidence is enough with --accept-device {device}",
         )
 
 
-def _refused(found: str, remedy: str) -> Refused:
+def _refused(stage: Stage, found: str, remedy: str) -> Refused:
     return Refused(
         found,
         where="commit",
-        expected="stage real passed on exactly this tree and checkpoint",
+        expected=f"stage {stage.name} passed on exactly this tree and checkpoint",
         remedy=remedy,
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from codemods import generated_digest
 from scaffold.common.errors import UsageError
+from scaffold.evidence.plan_record import PLAN, PlanRecord
+from scaffold_validators.records import dump, load
+from scaffold_validators.stages.table import position, stage_named
+from scaffold_validators.verdict import VERDICT, Verdict
 
 FOLDER = ".scaffold"
 
@@ -55,15 +56,16 @@ class Workspace:
             path.write_text(text, encoding="utf-8")
         return path, path.read_text(encoding="utf-8") == text
 
-    def save_record(self, name: str, record: Mapping[str, Any]) -> None:
+    def save_record(self, record: PlanRecord) -> None:
         """Keep what was planned for a model."""
-        self._write(self.folder / name / "plan.json", record)
+        _write(self.folder / record.name / "plan.json", dump(PLAN, record))
 
-    def record(self, name: str) -> dict[str, Any]:
+    def record(self, name: str) -> PlanRecord:
         """Return what was planned for a model.
 
         Raises:
             UsageError: nothing was.
+            Problem: the record does not fit: broken, changed, or of another version.
         """
         path = self.folder / name / "plan.json"
         if not path.is_file():
@@ -73,7 +75,7 @@ class Workspace:
                 expected="a model for which new-model has been run from this work directory",
                 remedy="run scaffold new-model first, or pass its --work and --name",
             )
-        return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+        return load(PLAN, path)
 
     def forget(self, name: str) -> None:
         """Remove what was planned for a model; logs and verdicts stay as evidence."""
@@ -83,22 +85,34 @@ class Workspace:
         """Return the names of models for which there is a plan."""
         return sorted(path.parent.name for path in self.folder.glob("*/plan.json"))
 
-    def save_verdict(self, name: str, stage: str, tensor_parallel_size: int, text: str) -> Path:
-        """Keep a verdict; the newest of a stage replaces the one before."""
-        path = self.folder / name / "verdicts" / f"{stage}-tp{tensor_parallel_size}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    def save_verdict(self, name: str, verdict: Verdict) -> Path:
+        """Keep a verdict beside the earlier ones, none of which is ever written again."""
+        folder = self.folder / name / "verdicts"
+        number = 1 + max((int(path.name.split("-")[0]) for path in folder.glob(VERDICT_FILES)), default=0)
+        path = folder / f"{number:04d}-{verdict.stage}-tp{verdict.tensor_parallel_size}.json"
+        _write(path, verdict.to_json())
         return path
 
-    def verdicts(self, name: str) -> list[dict[str, Any]]:
-        """Return all verdicts that are kept of a model, in the order of the stages."""
-        order = {"dummy": 0, "real": 1, "parity": 2}
-        found = [
-            json.loads(path.read_text(encoding="utf-8"))
-            for path in sorted((self.folder / name / "verdicts").glob("*.json"))
-        ]
-        return sorted(found, key=lambda v: (order[v["stage"]], v["numbers"].get("tensor_parallel_size", 1)))
+    def verdicts(self, name: str) -> tuple[Verdict, ...]:
+        """Return the newest verdict of each stage and tensor-parallel size, in the order of the stages.
 
-    def _write(self, path: Path, value: Mapping[str, Any]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        Raises:
+            Problem: a record does not fit: broken, changed, of another version, or of an unknown stage.
+        """
+        newest: dict[tuple[str, int], Verdict] = {}
+        for path in sorted((self.folder / name / "verdicts").glob(VERDICT_FILES)):
+            verdict = load(VERDICT, path)
+            stage = stage_named(verdict.stage, f"{path}, field content.stage")
+            newest[stage.name, verdict.tensor_parallel_size] = verdict
+        return tuple(sorted(newest.values(), key=lambda v: (position(v.stage), v.tensor_parallel_size)))
+
+
+VERDICT_FILES = "[0-9][0-9][0-9][0-9]*-*-tp*.json"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file as a whole: a full disk leaves no half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(path.name + ".half")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)

@@ -55,6 +55,7 @@ from scaffold.weights.quantisation import quantisation_of
 from scaffold.weights.rules import WeightMap
 from scaffold_validators.calls import misfit_calls
 from scaffold_validators.imports import unresolved_imports
+from scaffold_validators.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Request:
     trust_remote_code: bool = False
     generated: Callable[[Path], str | None] = lambda path: None
     registered_by_us: Sequence[str] = ()
-    verdicts: Sequence[Mapping[str, Any]] = ()
+    verdicts: Sequence[Verdict] = ()
 
 
 @dataclass(frozen=True)

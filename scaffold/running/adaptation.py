@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 from scaffold.delivery.message import commit_message
 from scaffold.delivery.sign_off import check_sign_off
 from scaffold.evidence.gather import gather
+from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold.planning.plan import Plan, tidy
 from scaffold.rendering.template import render
@@ -31,29 +32,24 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
     if delivery.resolve() / TUTORIALS / f"{plan.name}.md" in plan.changes.paths:
         shutil.rmtree(workspace.documents_journal, ignore_errors=True)  # what it could take back is overwritten now
     apply(plan.changes, workspace.journal)
-    earlier: dict[str, list[str]] = {}
-    if plan.name in workspace.planned():
-        earlier = workspace.record(plan.name)
-    files = {
-        kind: sorted({*earlier.get(kind, []), *(file.as_posix() for file in plan.files(root))})
-        for kind, root in (
-            ("delivery_files", delivery),
-            ("vllm_files", plan.request.vllm),
-        )
-    }
+    earlier = workspace.record(plan.name) if plan.name in workspace.planned() else None
     workspace.save_record(
-        plan.name,
-        {
-            "name": plan.name,
-            "architecture": plan.spec.architecture,
-            "strategy": plan.strategy.name,
-            "documents": plan.documents,
-            "checkpoint": str(plan.checkpoint.path.resolve()),
-            "vllm": str(plan.request.vllm.resolve()),
-            "delivery": str(delivery.resolve()),
-            **files,
-        },
+        PlanRecord(
+            name=plan.name,
+            architecture=plan.spec.architecture,
+            strategy=plan.strategy.name,
+            documents=plan.documents,
+            checkpoint=str(plan.checkpoint.path.resolve()),
+            vllm=str(plan.request.vllm.resolve()),
+            delivery=str(delivery.resolve()),
+            vllm_files=_joined(plan.files(plan.request.vllm), earlier.vllm_files if earlier else ()),
+            delivery_files=_joined(plan.files(delivery), earlier.delivery_files if earlier else ()),
+        )
     )
+
+
+def _joined(files: Iterable[Path], earlier: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*earlier, *(file.as_posix() for file in files)}))
 
 
 def commit_plan(name: str, workspace: Workspace, accepted_device: str) -> str:
@@ -67,17 +63,17 @@ def commit_plan(name: str, workspace: Workspace, accepted_device: str) -> str:
         UsageError: nothing was planned, or the repo is not fit for a commit.
     """
     evidence = gather(workspace, name)
-    record, delivery = evidence.record, Path(evidence.record["delivery"])
+    record, delivery = evidence.record, Path(evidence.record.delivery)
     check_sign_off(evidence.verdicts, evidence.digests, accepted_device)
     check_delivery_repo(delivery)
-    _fill_tutorial(name, {**record["documents"], **verdict_context(evidence.current)}, delivery, workspace)
-    files = [Path(file) for file in record["delivery_files"]]
+    _fill_tutorial(name, {**record.documents, **verdict_context(evidence.current)}, delivery, workspace)
+    files = [Path(file) for file in record.delivery_files]
     message = commit_message(
         name,
-        record["architecture"],
-        record["strategy"],
+        record.architecture,
+        record.strategy,
         files,
-        [Path(file) for file in record["vllm_files"]],
+        [Path(file) for file in record.vllm_files],
         evidence.current,
     )
     return commit(delivery, files, message)
@@ -111,8 +107,7 @@ def undo_last(workspace: Workspace) -> tuple[Path, ...]:
             raise
     touched += undo(workspace.journal).paths
     for name in workspace.planned():
-        record = workspace.record(name)
-        config = Path(record["delivery"]) / TEST_CONFIGS / f"{name}.yaml"
-        if config in touched:
+        config = TEST_CONFIGS / f"{name}.yaml"
+        if any(path.parts[-len(config.parts) :] == config.parts for path in touched):
             workspace.forget(name)
     return tuple(dict.fromkeys(touched))

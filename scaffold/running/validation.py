@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.evidence.gather import gather
 from scaffold.evidence.workspace import Workspace
 from scaffold_validators.engine import Engine, check_command, check_import_path
-from scaffold_validators.gates import Gate, run_dummy, run_real
-from scaffold_validators.parity import make_prompts, run_reference
+from scaffold_validators.gates import run_stages
 from scaffold_validators.serve import ServePlan, check_port
+from scaffold_validators.stages.stage import Gate, Stage
 from scaffold_validators.verdict import Verdict
-
-STAGES = ("dummy", "real", "parity")
 
 
 @dataclass(frozen=True)
@@ -38,46 +36,30 @@ def validate(
     checkpoint: Checkpoint,
     engine: Engine,
     options: ServeOptions,
-    stages: Sequence[str],
+    stages: Sequence[Stage],
     report: Callable[[str], None],
 ) -> list[Verdict]:
-    """Run the stages asked for and keep their verdicts. Stage real follows dummy only if that passed.
-
-    Stage dummy runs at the first tensor-parallel size, real and parity at each.
+    """Run stages and keep their verdicts, until one has not passed.
 
     Raises:
         UsageError: nothing was planned for the model.
         Problem: the environment runs another tree, the port is taken, there is no reference.
     """
     evidence = gather(workspace, name, checkpoint)
-    record = evidence.record
-    preflight(engine, Path(record["vllm"]), options.port)
+    preflight(engine, Path(evidence.record.vllm), options.port)
     gate = Gate(
-        plan=_serve_plan(workspace, name, checkpoint, engine, options, record["strategy"]),
+        plan=_serve_plan(workspace, name, checkpoint, engine, options, evidence.record.strategy),
         has_chat_template=checkpoint.has_chat_template,
         is_multimodal=checkpoint.is_multimodal,
         digests=evidence.digests,
         logs=workspace.logs(name),
         report=report,
+        vocab_size=_vocab_size(checkpoint),
     )
-    verdicts: list[Verdict] = []
-    if "dummy" in stages:
-        verdicts.append(_keep(workspace, name, run_dummy(gate)))
-        if not verdicts[-1].passed:
-            return verdicts
-    if not {"real", "parity"} & set(stages):
-        return verdicts
-    prompts = None
-    if "parity" in stages:
-        report("stage parity: running the reference implementation (transformers)")
-        prompts = run_reference(
-            engine, checkpoint.path, make_prompts(_vocab_size(checkpoint)), options.trust_remote_code
-        )
-    for size in options.tensor_parallel_sizes:
-        sized = replace(gate, plan=replace(gate.plan, tensor_parallel_size=size))
-        verdicts += [_keep(workspace, name, verdict) for verdict in run_real(sized, prompts)]
-        if not verdicts[-1].passed:
-            break
+    verdicts = []
+    for verdict in run_stages(gate, stages, options.tensor_parallel_sizes):
+        workspace.save_verdict(name, verdict)
+        verdicts.append(verdict)
     return verdicts
 
 
@@ -120,9 +102,3 @@ def _serve_plan(
 def _vocab_size(checkpoint: Checkpoint) -> int:
     value = checkpoint.text_config.get("vocab_size")
     return value if isinstance(value, int) and value > 16 else 256
-
-
-def _keep(workspace: Workspace, name: str, verdict: Verdict) -> Verdict:
-    size = int(verdict.numbers["tensor_parallel_size"])
-    workspace.save_verdict(name, verdict.stage, size, verdict.to_json())
-    return verdict

@@ -18,6 +18,7 @@ from scaffold.common.errors import ScaffoldError
 from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
 from scaffold.reading.read import read_spec
 from scaffold.rendering.template import render
+from tests.verdicts import make_verdict
 
 CONFIG = "tests/e2e/models/configs/nova.yaml"
 TUTORIAL = "docs/source/tutorials/models/nova.md"
@@ -57,8 +58,7 @@ def test_commands_of_the_tutorial_are_shell(nova: Path) -> None:
 
 
 def test_an_npu_verdict_is_shown_as_one(nova: Path) -> None:
-    row = {"stage": "real", "outcome": "passed", "reason": "a | b", "device": "npu", "numbers": {}}
-    text = documents(nova, verdicts=[row])[TUTORIAL]
+    text = documents(nova, verdicts=[make_verdict("real", reason="a | b")])[TUTORIAL]
     assert "| B (real), tensor-parallel 1 | real | NPU | passed: a / b |" in text
     assert "not been tried on an NPU" not in text
 

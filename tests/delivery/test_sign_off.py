@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from scaffold.common.errors import Refused
 from scaffold.delivery.sign_off import check_sign_off
+from scaffold_validators.verdict import Verdict
+from tests.verdicts import make_verdict
 
 NOW = {"tree": "t1", "checkpoint": "c1"}
 
 
-def verdict(stage: str, outcome: str = "passed", device: str = "npu", **digests: str) -> dict[str, Any]:
-    return {"stage": stage, "outcome": outcome, "reason": "why", "device": device, "digests": {**NOW, **digests}}
+def verdict(stage: str, outcome: str = "passed", device: str = "npu", **digests: str) -> Verdict:
+    return make_verdict(stage, outcome, device=device, digests={**NOW, **digests})
 
 
 @pytest.mark.parametrize(
@@ -22,11 +22,12 @@ def verdict(stage: str, outcome: str = "passed", device: str = "npu", **digests:
         ([verdict("real")], "npu"),
         ([verdict("dummy"), verdict("real"), verdict("parity")], "npu"),
         ([verdict("real", device="cpu")], "cpu"),
-        ([verdict("real", "failed", tree="t0"), verdict("real")], "npu"),
-        ([verdict("dummy", "failed"), verdict("real")], "npu"),
+        ([verdict("real", "request-failed", tree="t0"), verdict("real")], "npu"),
+        ([verdict("dummy", "request-failed"), verdict("real")], "npu"),
+        ([verdict("twin"), verdict("real")], "npu"),
     ],
 )
-def test_suffices(verdicts: list[dict[str, Any]], accepted: str) -> None:
+def test_suffices(verdicts: list[Verdict], accepted: str) -> None:
     check_sign_off(verdicts, NOW, accepted)
 
 
@@ -37,12 +38,13 @@ def test_suffices(verdicts: list[dict[str, Any]], accepted: str) -> None:
         ([verdict("dummy")], "npu", "has not been run"),
         ([verdict("real", tree="t0")], "npu", "another state"),
         ([verdict("real", checkpoint="c0")], "npu", "another state"),
-        ([verdict("real", "failed")], "npu", "ended as failed"),
+        ([verdict("real", "request-failed")], "npu", "ended as failed"),
         ([verdict("real", "false-ready")], "npu", "ended as false-ready"),
-        ([verdict("real"), verdict("parity", "failed")], "npu", "stage parity ended as failed"),
+        ([verdict("real"), verdict("parity", "wrong-output")], "npu", "stage parity ended as failed"),
+        ([verdict("twin", "wrong-output"), verdict("real")], "npu", "stage twin ended as failed"),
         ([verdict("real", device="cpu")], "npu", "--accept-device cpu"),
     ],
 )
-def test_does_not_suffice(verdicts: list[dict[str, Any]], accepted: str, says: str) -> None:
+def test_does_not_suffice(verdicts: list[Verdict], accepted: str, says: str) -> None:
     with pytest.raises(Refused, match=says):
         check_sign_off(verdicts, NOW, accepted)

@@ -2,6 +2,7 @@
 
 The behaviour is what ``--served-model-name`` says: ``good``, ``dies-at-start``, ``dies-on-request`` (false-ready),
 ``engine-dies-on-request`` (answers 500, stays up), ``silent`` (never ready, idle), ``empty-answer``,
+``refuses-request`` (answers 400), ``errs-in-log`` (answers, and logs a traceback),
 ``loads-nothing``, ``stubborn`` (its child ignores SIGTERM and leaves the process group), ``chatty`` (logs secrets).
 """
 
@@ -46,6 +47,11 @@ class Handler(BaseHTTPRequestHandler):
             log("vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.")
             self.answer(500, {"error": "EngineCore encountered an issue."})
             return
+        if behaviour == "refuses-request":
+            self.answer(400, {"error": "the prompt is too long"})
+            return
+        if behaviour == "errs-in-log":
+            log("Traceback (most recent call last):\nOddError: what")
         text = "" if behaviour == "empty-answer" else "hello"
         self.answer(200, {"choices": [{"text": text, "message": {"content": text}}]})
 

@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from scaffold_validators.engine import probe
-from scaffold_validators.gates import Gate, run_dummy, run_real
+from scaffold_validators.gates import run_stages
 from scaffold_validators.problem import Problem
 from scaffold_validators.processes import ProcessTree
 from scaffold_validators.serve import Patience, ServePlan, Server
+from scaffold_validators.stages.stage import Gate
+from scaffold_validators.stages.table import with_needs
+from scaffold_validators.verdict import Verdict
 from tests.fake_engine import write_fake_engine
 
 OWN = "SCAFFOLD_TEST"
@@ -36,6 +39,12 @@ def behaving(gate: Gate, behaviour: str) -> Gate:
     return replace(gate, plan=replace(gate.plan, served_model_name=behaviour))
 
 
+def run_stage(gate: Gate, name: str) -> Verdict:
+    """Run one stage at one size."""
+    (verdict,) = run_stages(gate, with_needs([name]))
+    return verdict
+
+
 def processes_of(gate: Gate) -> list[str]:
     """Return the command lines of all processes that the test started, whatever group or session they are in."""
     found, mark = [], f"{OWN}={gate.plan.env[OWN]}\0".encode()
@@ -51,20 +60,22 @@ def processes_of(gate: Gate) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "outcome", "says"),
+    ("behaviour", "outcome", "word", "says"),
     [
-        ("good", "passed", "1 request(s) answered, log clean"),
-        ("dies-at-start", "failed", "arch-unregistered"),
-        ("dies-on-request", "false-ready", "cpu-head-size"),
-        ("engine-dies-on-request", "false-ready", "engine-dead"),
-        ("empty-answer", "failed", "/v1/chat/completions answered 200"),
-        ("loads-nothing", "failed", "does not say that weights were loaded"),
-        ("stubborn", "passed", "log clean"),
+        ("good", "passed", "passed", "1 request(s) answered, log clean"),
+        ("dies-at-start", "startup-failed", "failed", "arch-unregistered"),
+        ("dies-on-request", "false-ready", "false-ready", "cpu-head-size"),
+        ("engine-dies-on-request", "false-ready", "false-ready", "engine-dead"),
+        ("refuses-request", "request-failed", "failed", "/v1/chat/completions answered 400"),
+        ("empty-answer", "empty-output", "failed", "/v1/chat/completions answered 200"),
+        ("errs-in-log", "request-failed", "failed", "a failure in the log"),
+        ("loads-nothing", "startup-failed", "failed", "does not say that weights were loaded"),
+        ("stubborn", "passed", "passed", "log clean"),
     ],
 )
-def test_verdict_of_stage_real(gate: Gate, behaviour: str, outcome: str, says: str) -> None:
-    (verdict,) = run_real(behaving(gate, behaviour))
-    assert (verdict.stage, verdict.outcome) == ("real", outcome)
+def test_verdict_of_stage_real(gate: Gate, behaviour: str, outcome: str, word: str, says: str) -> None:
+    verdict = run_stage(behaving(gate, behaviour), "real")
+    assert (verdict.stage, verdict.outcome.value, verdict.outcome.word) == ("real", outcome, word)
     assert says in verdict.reason
     assert verdict.digests == {"tree": "t"}
     assert processes_of(gate) == []
@@ -72,28 +83,36 @@ def test_verdict_of_stage_real(gate: Gate, behaviour: str, outcome: str, says: s
 
 @pytest.mark.parametrize("behaviour", ["dies-at-start", "dies-on-request", "engine-dies-on-request"])
 def test_a_server_that_is_dead_is_ended_at_once(gate: Gate, behaviour: str) -> None:
-    (verdict,) = run_real(behaving(gate, behaviour))
+    verdict = run_stage(behaving(gate, behaviour), "real")
     assert verdict.seconds["ended after death"] < 2
 
 
 def test_a_server_that_neither_speaks_nor_works_is_given_up(gate: Gate) -> None:
     impatient = replace(behaving(gate, "silent"), patience=Patience(idle_seconds=1.5, total_seconds=30))
-    (verdict,) = run_real(impatient)
-    assert verdict.outcome == "failed"
+    verdict = run_stage(impatient, "real")
+    assert verdict.outcome.value == "timed-out"
     assert "neither log nor CPU time moved" in verdict.reason
     assert processes_of(gate) == []
 
 
 def test_dummy_needs_no_loaded_weights(gate: Gate) -> None:
-    verdict = run_dummy(behaving(gate, "loads-nothing"))
-    assert (verdict.stage, verdict.outcome) == ("dummy", "passed")
+    verdict = run_stage(behaving(gate, "loads-nothing"), "dummy")
+    assert (verdict.stage, verdict.outcome.value) == ("dummy", "passed")
     assert "--load-format dummy" in verdict.command
+
+
+def test_a_second_run_leaves_the_log_of_the_first_as_it_was(gate: Gate) -> None:
+    first = run_stage(behaving(gate, "dies-at-start"), "real")
+    text = Path(first.log).read_text()
+    second = run_stage(behaving(gate, "loads-nothing"), "real")
+    assert (Path(first.log).name, Path(second.log).name) == ("real-tp1.log", "real-tp1-2.log")
+    assert Path(first.log).read_text() == text
 
 
 def test_secrets_reach_neither_log_nor_verdict(gate: Gate) -> None:
     extra = ("--api-key", "sk-abcdefghijklmnop")
     chatty = behaving(gate, "chatty")
-    (verdict,) = run_real(replace(chatty, plan=replace(chatty.plan, extra=extra)))
+    verdict = run_stage(replace(chatty, plan=replace(chatty.plan, extra=extra)), "real")
     kept = Path(verdict.log).read_text() + verdict.to_json()
     assert "abcdefghijklmnop" not in kept
     assert "<redacted>" in kept
@@ -104,7 +123,7 @@ def test_a_port_in_use_is_a_problem_and_starts_nothing(gate: Gate) -> None:
         client_ready = server.wait_ready(lambda: "startup complete" in server.text(), gate.patience)
         assert client_ready is None
         with pytest.raises(Problem, match="a port in use") as problem:
-            run_real(gate)
+            run_stage(gate, "real")
         assert problem.value.exit_code == 2
 
 
@@ -172,5 +191,5 @@ def test_a_server_that_is_seen_dead_a_moment_after_its_connection_broke_is_false
         return alive or len(looks) < 4  # the kernel tells a few looks late
 
     monkeypatch.setattr(ProcessTree, "alive", slow_to_tell)
-    (verdict,) = run_real(behaving(gate, "dies-on-request"))
-    assert (verdict.outcome, "cpu-head-size" in verdict.reason) == ("false-ready", True)
+    verdict = run_stage(behaving(gate, "dies-on-request"), "real")
+    assert (verdict.outcome.value, "cpu-head-size" in verdict.reason) == ("false-ready", True)

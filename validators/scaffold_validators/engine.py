@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from scaffold_validators.problem import Problem
+from scaffold_validators.processes import run
+from scaffold_validators.records import structure
 
 PROBE = """
 import importlib.metadata as metadata, importlib.util as util, json
@@ -24,6 +23,7 @@ def place(name):
 names = ("vllm", "vllm_ascend", "torch", "torch_npu", "transformers")
 print(json.dumps({n: [version(n.replace("_", "-")), place(n)] for n in names}))
 """
+PROBE_SECONDS = 60
 HOW_TO_GET = "install vLLM there, or name another environment with --python (in the container: python3)"
 
 
@@ -46,25 +46,22 @@ def probe(python: Path) -> Engine:
         Problem: there is no such Python, or it has no vLLM (exit code 3).
     """
     try:
-        result = subprocess.run(
-            [str(python), "-c", PROBE],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=clean_environment(),
-            cwd="/",
-            timeout=60,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        ended = run([str(python), "-c", PROBE], cwd=Path("/"), seconds=PROBE_SECONDS)
+    except OSError as error:
         raise _lacking(python, f"a Python that does not start ({error})") from error
-    if result.returncode != 0:
-        raise _lacking(python, f"a Python that ended with {result.returncode}: {result.stderr[-300:]}")
-    found: dict[str, Any] = json.loads(result.stdout)
-    place = found["vllm"][1]
+    if ended.returncode is None:
+        raise _lacking(python, f"a Python that does not answer in {PROBE_SECONDS} s")
+    if ended.returncode != 0:
+        raise _lacking(python, f"a Python that ended with {ended.returncode}: {ended.errors[-300:]}")
+    try:
+        found = structure(json.loads(ended.output), dict[str, tuple[str | None, ...]], "packages")
+        places = {name: place for name, (_, place) in found.items()}
+        place, transformers = places["vllm"], places["transformers"]
+        npu = places["torch_npu"] is not None and places["vllm_ascend"] is not None
+    except (ValueError, KeyError) as error:
+        raise _lacking(python, f"a Python that answers {ended.output[:100]!r} ({error})") from error
     if place is None:
         raise _lacking(python, "no vLLM")
-    transformers = found["transformers"][1]
-    npu = found["torch_npu"][1] is not None and found["vllm_ascend"][1] is not None
     return Engine(
         python=python,
         vllm_file=Path(place),
@@ -105,13 +102,6 @@ def check_command(engine: Engine) -> Path:
             remedy=HOW_TO_GET,
         )
     return command
-
-
-def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
-    """Return the environment for a target process: this one's, without our own Python's settings."""
-    hidden = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
-    kept = {name: value for name, value in os.environ.items() if name not in hidden}
-    return {**kept, **(extra or {})}
 
 
 def _lacking(python: Path, found: str) -> Problem:

@@ -1,4 +1,4 @@
-"""Stages A and B: a real server that must answer real requests, and stage P on the same server as B.
+"""Runs stages: starts the server that they share, lets each ask it, ends it, and concludes.
 
 ``Application startup complete`` proves nothing. A server that answers ``/v1/models`` and dies on the first request
 is *false-ready*, a failure of its own kind, and is known as such at once: the server's death ends the request.
@@ -7,15 +7,18 @@ is *false-ready*, a failure of its own kind, and is known as such at once: the s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from itertools import chain, count, groupby
 from pathlib import Path
 
-from scaffold_validators import parity
-from scaffold_validators.log_scan import Finding, scan, weights_loaded
-from scaffold_validators.openai_api import Client, Exchange, image_request, text_request
-from scaffold_validators.serve import HOST, Patience, Report, ServePlan, Server
+from scaffold_validators.log_scan import scan
+from scaffold_validators.openai_api import Client
+from scaffold_validators.outcome import Conclusion
+from scaffold_validators.serve import HOST, Server
+from scaffold_validators.stages.stage import Answers, Ask, Gate, Judge, Served, Stage
+from scaffold_validators.stages.table import gates
 from scaffold_validators.verdict import Verdict
 
 LAST_MOMENT_SECONDS = 1.0
@@ -23,129 +26,123 @@ LAST_MOMENT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Gate:
-    """What all stages of one model share."""
+class Part:
+    """One stage that takes part in a server."""
 
-    plan: ServePlan
-    has_chat_template: bool
-    is_multimodal: bool
-    digests: Mapping[str, str]
-    logs: Path
-    report: Report
-    patience: Patience = field(default_factory=Patience)
+    stage: Stage
+    ask: Ask
+    judge: Judge
 
 
-def run_dummy(gate: Gate) -> Verdict:
-    """Stage A: dummy weights. Shows that architecture, operators and API work; signs nothing off."""
-    return _run(replace(gate, plan=replace(gate.plan, load_format="dummy")), "dummy", None)[0]
+@dataclass
+class Visit:
+    """What came out of a server so far: the answers that each stage got, and how long each thing took."""
+
+    answers: dict[str, Answers] = field(default_factory=dict)
+    seconds: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str, what: str) -> Iterator[None]:
+        """Note how long something takes."""
+        started = time.monotonic()
+        yield
+        self.note(stage, what, time.monotonic() - started)
+
+    def note(self, stage: str, what: str, seconds: float) -> None:
+        """Note how long something took."""
+        self.seconds.setdefault(stage, {})[what] = round(seconds, 2)
 
 
-def run_real(gate: Gate, prompts: parity.Prompts | None = None) -> list[Verdict]:
-    """Stage B: real weights; then stage P on the same server if prompts with their reference are given."""
-    return _run(gate, "real", prompts)
+def run_stages(gate: Gate, stages: Sequence[Stage], sizes: Sequence[int] = (1,)) -> Iterator[Verdict]:
+    """Run stages in the order given, and yield each verdict; nothing is started after one that has not passed.
+
+    Args:
+        gate: what they share.
+        stages: rows of the table, see `with_needs`; those that ask no server are not run here.
+        sizes: tensor-parallel sizes; a start that is not for every size takes the first.
+
+    Raises:
+        Problem: the port is taken, there is no ``vllm`` command, or something that a stage needs cannot be had.
+    """
+    for start, group in groupby(gates(stages), key=lambda stage: stage.starts):
+        asking = [(stage, stage.asking) for stage in group if stage.asking is not None]
+        parts = [Part(stage, how.prepare(gate), how.judge) for stage, how in asking]
+        for size in sizes if start.every_size else sizes[:1]:
+            plan = replace(gate.plan, tensor_parallel_size=size, load_format=start.load_format or gate.plan.load_format)
+            verdicts = _serve(replace(gate, plan=plan), parts)
+            yield from verdicts
+            if not all(verdict.passed for verdict in verdicts):
+                return
 
 
-def _run(gate: Gate, stage: str, prompts: parity.Prompts | None) -> list[Verdict]:
-    tp = gate.plan.tensor_parallel_size
-    log = gate.logs / f"{stage}-tp{tp}.log"
-    gate.logs.mkdir(parents=True, exist_ok=True)
-    seconds: dict[str, float] = {}
-    exchanges: list[Exchange] = []
-    found: parity.Comparison | None = None
-    gate.report(f"stage {stage}: starting vllm serve (tensor-parallel {tp})")
+def _serve(gate: Gate, parts: Sequence[Part]) -> list[Verdict]:
+    """Start one server for all parts, and return their verdicts: the first bears its start and the findings."""
+    first = parts[0].stage.name
+    log = _unused(gate.logs, f"{first}-tp{gate.plan.tensor_parallel_size}")
+    visit = Visit()
+    gate.report(f"stage {first}: starting vllm serve (tensor-parallel {gate.plan.tensor_parallel_size})")
     server = Server(gate.plan, log, gate.report)
     with server:
         client = Client(f"http://{HOST}:{gate.plan.port}", server.alive)
-        with _timed(seconds, "ready"):
+        with visit.timed(first, "ready"):
             unready = server.wait_ready(client.is_ready, gate.patience)
         if unready is None:
-            gate.report(f"ready after {seconds['ready']:.1f} s; sending requests")
-            with _timed(seconds, "requests"):
-                exchanges = list(_requests(gate, client))
-            if not all(exchange.answered for exchange in exchanges):
-                server.is_broken()
-            if prompts is not None and server.alive() and server.broken_at is None:
-                gate.report("stage parity: the same tokens through the server and the reference")
-                with _timed(seconds, "parity"):
-                    found = parity.compare(client, gate.plan.served_model_name, prompts)
+            gate.report(f"ready after {visit.seconds[first]['ready']:.1f} s; sending requests")
+            _ask(server, client, parts, visit)
+        exchanges = [exchange for answers in visit.answers.values() for exchange in answers.exchanges]
         connection_broke = any(exchange.status == 0 for exchange in exchanges)
-        alive = not server.dies_within(LAST_MOMENT_SECONDS if connection_broke else 0.0)
+        died = server.dies_within(LAST_MOMENT_SECONDS if connection_broke else 0.0)
         text = server.text()
     if server.broken_at is not None:
-        seconds["ended after death"] = time.monotonic() - server.broken_at
-    findings = scan(text)
-    outcome, reason = _conclude(stage, unready, exchanges, alive, findings, text, server.survivors)
-    common = Verdict(
-        stage=stage,
-        outcome=outcome,
-        reason=reason,
+        visit.note(first, "ended after death", time.monotonic() - server.broken_at)
+    served = Served(unready, died, text, scan(text), tuple(server.survivors))
+    verdicts: dict[str, Verdict] = {}
+    for part in parts:
+        conclusion = _conclude(part, served, visit, verdicts)
+        verdict = _verdict(gate, part.stage, conclusion, visit, log)
+        verdicts[part.stage.name] = replace(verdict, findings=served.findings) if part is parts[0] else verdict
+    return list(verdicts.values())
+
+
+def _unused(folder: Path, name: str) -> Path:
+    """Return a log that is not there yet: the verdicts of earlier runs name theirs."""
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    paths = (folder / f"{name}.log" for name in names)
+    return next(path for path in paths if not path.exists())
+
+
+def _ask(server: Server, client: Client, parts: Sequence[Part], visit: Visit) -> None:
+    """Let each stage ask, as long as the server is of use."""
+    for part in parts:
+        if server.broken_at is not None or not server.alive():
+            return
+        what = "requests" if part is parts[0] else part.stage.name
+        with visit.timed(part.stage.name, what):
+            answers = visit.answers[part.stage.name] = part.ask(client)
+        if not all(exchange.answered for exchange in answers.exchanges):
+            server.is_broken()
+
+
+def _conclude(part: Part, served: Served, visit: Visit, verdicts: Mapping[str, Verdict]) -> Conclusion:
+    for need in part.stage.needs:
+        if need in verdicts and not verdicts[need].passed:
+            return Conclusion(verdicts[need].outcome, f"not concluded, as stage {need} has not passed")
+    return part.judge(served, visit.answers.get(part.stage.name, Answers()))
+
+
+def _verdict(gate: Gate, stage: Stage, conclusion: Conclusion, visit: Visit, log: Path) -> Verdict:
+    answers = visit.answers.get(stage.name, Answers())
+    return Verdict(
+        stage=stage.name,
+        outcome=conclusion.outcome,
+        reason=conclusion.reason,
         device=gate.plan.engine.device,
         command=gate.plan.shell(),
         versions=gate.plan.engine.versions,
         digests=gate.digests,
-        seconds={name: round(value, 2) for name, value in seconds.items()},
+        seconds=visit.seconds.get(stage.name, {}),
         log=str(log),
-        exchanges=tuple(asdict(e) for e in exchanges),
-        findings=tuple(asdict(f) for f in findings),
-        numbers={"tensor_parallel_size": tp},
+        tensor_parallel_size=gate.plan.tensor_parallel_size,
+        exchanges=answers.exchanges,
+        numbers=answers.numbers,
     )
-    if prompts is None:
-        return [common]
-    return [common, _parity_verdict(common, found)]
-
-
-def _requests(gate: Gate, client: Client) -> Iterator[Exchange]:
-    name = gate.plan.served_model_name
-    yield client.send(*text_request(name, gate.has_chat_template))
-    if gate.is_multimodal and client.alive():
-        yield client.send(*image_request(name))
-
-
-def _conclude(
-    stage: str,
-    unready: str | None,
-    exchanges: list[Exchange],
-    alive: bool,
-    findings: tuple[Finding, ...],
-    log: str,
-    survivors: list[int],
-) -> tuple[str, str]:
-    cause = f" ({findings[0].id}: {findings[0].line[-200:]})" if findings else ""
-    if unready is not None:
-        return "failed", unready + cause
-    if not alive:
-        return "false-ready", "the server was ready and died on a request" + cause
-    for exchange in exchanges:
-        if not exchange.answered:
-            said = f"{exchange.path} answered {exchange.status} with {str(exchange.body)[:200]!r}"
-            dead = any(f.id == "engine-dead" for f in findings)
-            return ("false-ready" if dead else "failed"), said + cause
-    if findings:
-        return "failed", "a failure in the log" + cause
-    if stage == "real" and weights_loaded(log) is None:
-        return "failed", "the log does not say that weights were loaded from files"
-    if survivors:
-        return "failed", f"processes that could not be ended: {survivors}"
-    return "passed", f"{len(exchanges)} request(s) answered, log clean"
-
-
-def _parity_verdict(real: Verdict, found: parity.Comparison | None) -> Verdict:
-    if found is None:
-        why = f"not compared, as stage real {real.outcome}"
-        return replace(real, stage="parity", outcome="failed", reason=why, exchanges=(), findings=())
-    outcome = "passed" if found.holds and real.passed else "failed"
-    return replace(
-        real,
-        stage="parity",
-        outcome=outcome,
-        reason=found.reason,
-        exchanges=(),
-        numbers={**real.numbers, **found.numbers()},
-    )
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    seconds[name] = time.monotonic() - started

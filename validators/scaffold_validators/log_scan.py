@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
-SIGNATURES_FILE = Path(__file__).with_name("signatures.yaml")
+from scaffold_validators.signatures import signatures
+
 UNKNOWN = "unknown"
 _UNKNOWN = re.compile(r"Traceback \(most recent call last\)|^\S*\s*ERROR\b|\] ERROR\b|\bERROR \d\d-\d\d")
 _LOADED = re.compile(r"Loading weights took [\d.]+ seconds")
-
-
-@dataclass(frozen=True)
-class Signature:
-    """A known failure: a row of ``signatures.yaml``."""
-
-    id: str
-    patterns: tuple[str, ...]
-    meaning: str
-    remedy: str
-    example: str
-
-    def matches(self, line: str) -> bool:
-        """Return whether a log line shows it."""
-        return any(re.search(pattern, line, re.IGNORECASE) for pattern in self.patterns)
 
 
 @dataclass(frozen=True)
@@ -37,31 +21,28 @@ class Finding:
     line: str
     meaning: str
     remedy: str
+    engine_died: bool = False
 
 
-@lru_cache(maxsize=1)
-def signatures() -> tuple[Signature, ...]:
-    """Return all known failures."""
-    import yaml
-
-    rows = yaml.safe_load(SIGNATURES_FILE.read_text(encoding="utf-8"))
-    return tuple(Signature(**{**row, "patterns": tuple(row["patterns"])}) for row in rows)
+def findings(log: str) -> tuple[Finding, ...]:
+    """Return each failure once, in the order of the log. What nobody knows is called unknown."""
+    possible = [signature for signature in signatures() if signature.fits(log)]
+    found: dict[str, Finding] = {}
+    for number, line in enumerate(log.splitlines(), 1):
+        known = next((signature for signature in possible if signature.matches(line)), None)
+        if known is not None:
+            finding = Finding(known.id, number, line.strip()[:500], known.meaning, known.remedy, known.engine_died)
+            found.setdefault(known.id, finding)
+        elif UNKNOWN not in found and ("ERROR" in line or "Traceback" in line) and _UNKNOWN.search(line):
+            meaning, remedy = "a failure that is not in the list", "read the lines that follow"
+            found[UNKNOWN] = Finding(UNKNOWN, number, line.strip()[:500], meaning, remedy)
+    return tuple(found.values())
 
 
 def scan(log: str) -> tuple[Finding, ...]:
-    """Return each failure once, in the order of the log. What nobody knows is called unknown."""
-    found: dict[str, Finding] = {}
-    for number, line in enumerate(log.splitlines(), 1):
-        known = next((s for s in signatures() if s.matches(line)), None)
-        if known is not None:
-            finding = Finding(known.id, number, line.strip()[:500], known.meaning, known.remedy)
-            found.setdefault(known.id, finding)
-        elif _UNKNOWN.search(line) and UNKNOWN not in found:
-            meaning, remedy = "a failure that is not in the list", "read the lines that follow"
-            found[UNKNOWN] = Finding(UNKNOWN, number, line.strip()[:500], meaning, remedy)
-    if len(found) > 1:
-        found.pop(UNKNOWN, None)  # the traceback around a known failure
-    return tuple(sorted(found.values(), key=lambda f: f.line_number))
+    """Return what `findings` does, without the unknown failure beside a known one: it is the traceback around it."""
+    found = findings(log)
+    return found if len(found) == 1 else tuple(finding for finding in found if finding.id != UNKNOWN)
 
 
 def weights_loaded(log: str) -> str | None:

@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,17 @@ REQUEST_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and what came back. ``status`` 0: the connection broke, ``body`` says how."""
+    """A request and what came back. ``status`` 0: nothing did, and ``body`` says why.
+
+    ``timed_out`` is true where nothing came back within the request's own limit.
+    """
 
     path: str
-    request: dict[str, Any] | None
+    request: Mapping[str, Any] | None
     status: int
     body: Any
     seconds: float
+    timed_out: bool = False
 
     @property
     def content(self) -> str:
@@ -54,21 +58,21 @@ class Client:
     def send(self, path: str, payload: dict[str, Any] | None, seconds: float = REQUEST_SECONDS) -> Exchange:
         """Send a request and wait for its answer or for the end of the server."""
         started = time.monotonic()
-        answer: list[tuple[int, Any]] = []
+        answer: list[tuple[int, Any, bool]] = []
         thread = threading.Thread(target=self._send, args=(path, payload, seconds, answer), daemon=True)
         thread.start()
         while thread.is_alive() and self.alive():
             thread.join(0.05)
         thread.join(0.3)
-        status, body = answer[0] if answer else (0, "the server died during the request")
-        return Exchange(path, payload, status, body, round(time.monotonic() - started, 3))
+        status, body, timed_out = answer[0] if answer else (0, "the server died during the request", False)
+        return Exchange(path, payload, status, body, round(time.monotonic() - started, 3), timed_out)
 
     def _send(
         self,
         path: str,
         payload: dict[str, Any] | None,
         seconds: float,
-        answer: list[tuple[int, Any]],
+        answer: list[tuple[int, Any, bool]],
     ) -> None:
         import httpx
 
@@ -77,9 +81,10 @@ class Client:
                 url = self.base_url + path
                 response = http.get(url) if payload is None else http.post(url, json=payload)
                 is_json = "json" in response.headers.get("content-type", "")
-                answer.append((response.status_code, response.json() if is_json else response.text))
+                answer.append((response.status_code, response.json() if is_json else response.text, False))
         except (httpx.HTTPError, ValueError) as error:
-            answer.append((0, f"{type(error).__name__}: {error}"))
+            timed_out = isinstance(error, httpx.TimeoutException)
+            answer.append((0, f"{type(error).__name__}: {error}", timed_out))
 
 
 def text_request(model: str, chat: bool) -> tuple[str, dict[str, Any]]:

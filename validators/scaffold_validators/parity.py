@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import math
 import random
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scaffold_validators.engine import Engine, clean_environment
+from scaffold_validators.engine import Engine
 from scaffold_validators.openai_api import Client
+from scaffold_validators.outcome import Outcome
 from scaffold_validators.problem import Problem
+from scaffold_validators.processes import run
+from scaffold_validators.records import last_line
 
 TOLERANCE = 1e-3
 """Largest difference of log probabilities, in nats. In float32 right implementations differ by some 1e-5."""
@@ -21,6 +23,15 @@ LENGTHS = (16, 33, 48)
 """Tokens of the prompts: longer than one attention block, no power of two among them but one."""
 REFERENCE = Path(__file__).with_name("reference.py")
 Prompt = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ReferenceRow:
+    """What ``reference.py`` says of one prompt."""
+
+    logprobs: tuple[float, ...]
+    greedy: tuple[int, ...]
+    greedy_logprobs: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -53,28 +64,32 @@ def run_reference(engine: Engine, model: Path, prompts: tuple[Prompt, ...], trus
         "new_tokens": NEW_TOKENS,
         "trust_remote_code": trust_remote_code,
     }
-    result = subprocess.run(
+    ended = run(
         [str(engine.python), str(REFERENCE)],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=clean_environment({"TOKENIZERS_PARALLELISM": "false"}),
-        cwd="/",
+        cwd=Path("/"),
+        env={"TOKENIZERS_PARALLELISM": "false"},
+        text=json.dumps(asked),
     )
-    if result.returncode != 0:
-        raise Problem(
-            f"the reference run ended with {result.returncode}: {result.stderr.strip()[-600:]}",
-            where=str(model),
-            expected="a model that the environment's transformers can run",
-            remedy="see the error; without a reference there is no stage parity",
-        )
-    rows = json.loads(result.stdout.splitlines()[-1])
+    if ended.returncode != 0:
+        raise _no_reference(model, f"the reference run ended with {ended.returncode}: {ended.errors.strip()[-600:]}")
+    try:
+        rows = last_line(ended.output, list[ReferenceRow], "rows")
+    except ValueError as error:
+        raise _no_reference(model, f"the reference run answered something else: {error}") from error
     return Prompts(
         tokens=prompts,
-        logprobs=tuple(tuple(row["logprobs"]) for row in rows),
-        greedy=tuple(tuple(row["greedy"]) for row in rows),
-        greedy_logprobs=tuple(tuple(row["greedy_logprobs"]) for row in rows),
+        logprobs=tuple(row.logprobs for row in rows),
+        greedy=tuple(row.greedy for row in rows),
+        greedy_logprobs=tuple(row.greedy_logprobs for row in rows),
+    )
+
+
+def _no_reference(model: Path, found: str) -> Problem:
+    return Problem(
+        found,
+        where=str(model),
+        expected="a model that the environment's transformers can run",
+        remedy="see the error; without a reference there is no stage parity",
     )
 
 
@@ -97,6 +112,13 @@ class Comparison:
         )
 
     @property
+    def outcome(self) -> Outcome:
+        """Return how the stage ends by it."""
+        if self.error:
+            return Outcome.REQUEST_FAILED
+        return Outcome.PASSED if self.holds else Outcome.WRONG_OUTPUT
+
+    @property
     def largest(self) -> float:
         """Return the largest difference; NaN if there is one."""
         return math.nan if any(map(math.isnan, self.differences)) else max(self.differences, default=math.nan)
@@ -112,13 +134,18 @@ class Comparison:
         )
 
     def numbers(self) -> dict[str, Any]:
-        """Return the numbers for the verdict."""
+        """Return the numbers for the verdict, None in place of a NaN."""
         return {
-            "largest_logprob_difference": self.largest,
-            "logprob_differences": list(self.differences),
+            "largest_logprob_difference": or_none(self.largest),
+            "logprob_differences": [or_none(difference) for difference in self.differences],
             "greedy_tokens_agreeing": list(self.agreeing),
             "tolerance": TOLERANCE,
         }
+
+
+def or_none(number: float) -> float | None:
+    """Return a number, or None for one that JSON does not have."""
+    return number if math.isfinite(number) else None
 
 
 def compare(client: Client, model: str, prompts: Prompts) -> Comparison:

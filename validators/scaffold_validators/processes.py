@@ -1,73 +1,121 @@
-"""A process and everything that it started, as one thing that can be watched and ended.
+"""A command and everything that it started, as one thing: started here, watched here, ended here.
 
-A server starts workers, and some of them leave its process group. They stay in its *session*, and carry a marker
-in their environment, so all of them are found through ``/proc``.
+A server starts workers, and some of them leave its process group or its session. All of them are found by the
+session and by a mark in their environment, through psutil, which also tells a process from a later one of the same id.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
+import tempfile
 import time
 import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
-from scaffold_validators.engine import clean_environment
+import psutil
+
+from scaffold_validators.environment import clean_environment
 
 MARKER = "SCAFFOLD_GATE"
 GRACE_SECONDS = 5.0
+STEP_SECONDS = 0.05
+GONE = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
 class ProcessTree:
-    """A command in a session of its own."""
+    """A command in a session of its own. Leaving the ``with`` block ends it and all that it started.
 
-    def __init__(self, argv: list[str], cwd: Path, env: dict[str, str], log: IO[bytes]) -> None:
+    Args:
+        argv: the command.
+        cwd: from where it is started.
+        env: variables for it, beside those of this process.
+        output: the file that its standard output goes to.
+        errors: the file for its standard error, if not the same.
+        asked: whether it is going to be asked something on its standard input, see `ask`.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        output: IO[bytes],
+        errors: IO[bytes] | None = None,
+        asked: bool = False,
+    ) -> None:
         self.mark = uuid.uuid4().hex
-        self.process = subprocess.Popen(
-            argv,
+        self.process = psutil.Popen(
+            list(argv),
             cwd=cwd,
             env=clean_environment({**env, MARKER: self.mark}),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
+            stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT if errors is None else errors,
             start_new_session=True,
         )
+
+    def __enter__(self) -> ProcessTree:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    @property
+    def returncode(self) -> int | None:
+        """Return how the command ended, None while it runs."""
+        code: int | None = self.process.returncode
+        return code
 
     def alive(self) -> bool:
         """Return whether the command itself still runs."""
         return self.process.poll() is None
 
-    def members(self) -> list[int]:
-        """Return the ids of all processes that belong to it and are no zombies."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) != os.getpid() and self._is_member(entry):
-                found.append(int(entry.name))
-        return found
+    def ask(self, text: str, seconds: float | None) -> bool:
+        """Write to the command's standard input, close it, and wait for the command's end.
 
-    def _is_member(self, entry: Path) -> bool:
+        Returns:
+            Whether it ended within so many seconds; without a number it may take as long as it takes.
+        """
         try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            if fields[0] in "ZX":
-                return False
-            if int(fields[3]) == self.process.pid:  # the session
-                return True
-            return f"{MARKER}={self.mark}".encode() in (entry / "environ").read_bytes()
-        except (OSError, ValueError, IndexError):
+            self.process.communicate(text.encode(), timeout=seconds)
+        except subprocess.TimeoutExpired:
             return False
+        return True
+
+    def members(self) -> list[psutil.Process]:
+        """Return all processes that belong to it and are no zombies."""
+        found = [self._member(pid) for pid in psutil.pids() if pid != os.getpid()]
+        return [process for process in found if process is not None]
+
+    def _member(self, pid: int) -> psutil.Process | None:
+        """Return a process that runs, if it is in the session or carries the mark."""
+        try:
+            process = psutil.Process(pid)
+            belongs = os.getsid(pid) == self.process.pid or process.environ().get(MARKER) == self.mark
+            return process if belongs and process.status() not in GONE else None
+        except (psutil.Error, OSError):
+            return None
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that all members have used."""
-        ticks = 0
-        for pid in self.members():
+        seconds = 0.0
+        for process in self.members():
             try:
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                ticks += int(fields[11]) + int(fields[12])
-            except (OSError, ValueError, IndexError):
+                times = process.cpu_times()
+            except psutil.Error:
                 continue
-        return ticks / os.sysconf("SC_CLK_TCK")
+            seconds += float(times.user + times.system)
+        return seconds
 
     def end(self, grace: float = GRACE_SECONDS) -> list[int]:
         """End all members: gently first, by force after ``grace`` seconds.
@@ -75,24 +123,71 @@ class ProcessTree:
         Returns:
             The ids of those that could not be ended; empty unless the system is in trouble.
         """
-        self._signal(signal.SIGTERM)
-        self._wait(grace)
-        self._signal(signal.SIGKILL)
-        self._wait(GRACE_SECONDS)
-        return self.members()
+        if self._end(psutil.Process.terminate, grace):
+            self._end(psutil.Process.kill, GRACE_SECONDS)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        return [process.pid for process in self.members()]
 
-    def _signal(self, number: signal.Signals) -> None:
-        for pid in self.members():
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
-
-    def _wait(self, seconds: float) -> None:
+    def _end(self, signal: Callable[[psutil.Process], None], seconds: float) -> bool:
+        """Signal all members, wait, and return whether some are left; what they start meanwhile is one of them."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        signalled: set[psutil.Process] = set()
+        while members := self.members():
+            for process in set(members) - signalled:
+                _quietly(signal, process)
+            signalled |= set(members)
+            if time.monotonic() >= deadline:
+                return True
             self.process.poll()
-            if not self.members():
-                self.process.wait()
-                return
-            time.sleep(0.05)
+            time.sleep(STEP_SECONDS)
+        self.process.wait()
+        return False
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended. ``returncode`` is None where it had to be ended at its limit."""
+
+    returncode: int | None
+    output: str
+    errors: str
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    text: str = "",
+    seconds: float | None = None,
+) -> Ended:
+    """Run a command to its end, or to its limit, and end whatever it leaves behind.
+
+    Args:
+        argv: the command.
+        cwd: from where it is started.
+        env: variables for it, beside those of this process.
+        text: what stands on its standard input.
+        seconds: its limit; None lets it take as long as it takes.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        with ProcessTree(argv, cwd, env or {}, output, errors, asked=True) as tree:
+            ended = tree.ask(text, seconds)
+            returncode = tree.returncode if ended else None
+        return Ended(returncode, _text(output), _text(errors))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
+
+
+def _quietly(signal: Callable[[psutil.Process], None], process: psutil.Process) -> None:
+    try:
+        signal(process)
+    except psutil.Error:
+        return  # it has gone

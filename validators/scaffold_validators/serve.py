@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import socket
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from scaffold_validators.engine import Engine, check_command
+from scaffold_validators.outcome import Conclusion, Outcome
 from scaffold_validators.problem import Problem
 from scaffold_validators.processes import GRACE_SECONDS, ProcessTree
 from scaffold_validators.redact import redact
@@ -22,6 +24,9 @@ DEVICE_ENVIRONMENT = {
 }
 """What a device needs. npu: vllm-ascend, references/workflow-checklist.md, section 7."""
 BROKEN_GRACE_SECONDS = 0.5
+POLL_SECONDS = 0.2
+CPU_SECONDS = 1.0
+"""Between two looks at the CPU time of all that the server started, which is read process by process."""
 Report = Callable[[str], None]
 
 
@@ -141,40 +146,58 @@ class Server:
         """Remember that the server is of no use any more, and since when."""
         self.broken_at = self.broken_at or time.monotonic()
 
-    def wait_ready(self, is_ready: Callable[[], bool], patience: Patience = Patience()) -> str | None:
+    def wait_ready(self, is_ready: Callable[[], bool], patience: Patience = Patience()) -> Conclusion | None:
         """Wait until ``is_ready``.
 
         Returns:
             None, or why it will not become ready.
         """
-        started = moved = time.monotonic()
-        last: tuple[int, float] = (-1, -1.0)
-        stage = ""
+        started = time.monotonic()
+        movement, milestone = Movement(self), ""
         while True:
             if not self.alive():
-                return f"the server ended with {self.tree.process.returncode} before it was ready"
+                said = f"the server ended with {self.tree.returncode} before it was ready"
+                return Conclusion(Outcome.STARTUP_FAILED, said)
             if is_ready():
                 return None
-            now = time.monotonic()
-            state = (self.log.stat().st_size, round(self.tree.cpu_seconds(), 0))
-            if state != last:
-                last, moved = state, now
-            if now - moved > patience.idle_seconds:
-                return f"neither log nor CPU time moved for {patience.idle_seconds:.0f} s"
-            if now - started > patience.total_seconds:
-                return f"not ready after {patience.total_seconds:.0f} s"
-            stage = self._announce(stage)
-            time.sleep(0.2)
+            if movement.still_for() > patience.idle_seconds:
+                said = f"neither log nor CPU time moved for {patience.idle_seconds:.0f} s"
+                return Conclusion(Outcome.TIMED_OUT, said)
+            if time.monotonic() - started > patience.total_seconds:
+                return Conclusion(Outcome.TIMED_OUT, f"not ready after {patience.total_seconds:.0f} s")
+            milestone = self._announce(milestone)
+            time.sleep(POLL_SECONDS)
 
     def _announce(self, before: str) -> str:
         text = self.text()
-        stage = next((shown for mark, shown in STAGES if mark in text), "starting")
-        if stage != before:
-            self.report(stage)
-        return stage
+        milestone = next((shown for mark, shown in MILESTONES if mark in text), "starting")
+        if milestone != before:
+            self.report(milestone)
+        return milestone
 
 
-STAGES = (
+class Movement:
+    """When a server last did something: its log grew, or it used the CPU."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._moved = time.monotonic()
+        self._looked = -math.inf
+        self._size = -1
+        self._cpu = -1
+
+    def still_for(self) -> float:
+        """Return for how many seconds neither has moved."""
+        now = time.monotonic()
+        size, cpu = self._server.log.stat().st_size, self._cpu
+        if now - self._looked >= CPU_SECONDS:
+            self._looked, cpu = now, round(self._server.tree.cpu_seconds())
+        if (size, cpu) != (self._size, self._cpu):
+            self._size, self._cpu, self._moved = size, cpu, now
+        return now - self._moved
+
+
+MILESTONES = (
     ("Application startup complete", "server is up"),
     ("Capturing CUDA graphs", "capturing graphs"),
     ("KV cache size", "warming up"),

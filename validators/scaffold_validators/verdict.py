@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from scaffold_validators.redact import redact
-
-SCHEMA = 1
-STAGES = ("twin", "dummy", "real", "parity")
-OUTCOMES = ("passed", "failed", "false-ready")
+from scaffold_validators.log_scan import Finding
+from scaffold_validators.openai_api import Exchange
+from scaffold_validators.outcome import Outcome
+from scaffold_validators.records import Kind, dump, structure, unstructure
+from scaffold_validators.redact import redact_all
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Verdict:
     """The conclusion of one stage. ``digests`` name the tree and the checkpoint that it holds for."""
 
     stage: str
-    outcome: str
+    outcome: Outcome
     reason: str
     device: str
     command: str
@@ -27,15 +26,24 @@ class Verdict:
     digests: Mapping[str, str]
     seconds: Mapping[str, float]
     log: str
-    exchanges: tuple[Mapping[str, Any], ...] = ()
-    findings: tuple[Mapping[str, Any], ...] = ()
+    tensor_parallel_size: int = 1
+    exchanges: tuple[Exchange, ...] = ()
+    findings: tuple[Finding, ...] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    """What was measured, by name; None for what is no number, such as a NaN."""
 
     @property
     def passed(self) -> bool:
         """Return whether the stage passed."""
-        return self.outcome == "passed"
+        return self.outcome is Outcome.PASSED
+
+    def redacted(self) -> Verdict:
+        """Return the verdict with secrets taken out."""
+        return structure(redact_all(unstructure(self)), Verdict, "verdict")
 
     def to_json(self) -> str:
-        """Return the verdict as JSON, secrets taken out."""
-        return redact(json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2, ensure_ascii=False))
+        """Return the text of its record, secrets taken out."""
+        return dump(VERDICT, self.redacted())
+
+
+VERDICT = Kind("verdict", 2, Verdict, remedy="remove the file, and run the stage again with scaffold validate")

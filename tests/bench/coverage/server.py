@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from scaffold_validators.engine import clean_environment
+from scaffold_validators.environment import clean_environment
 from tests.bench.coverage.environment import Environment
 
 SERVE = Path(__file__).parent / "serve.py"

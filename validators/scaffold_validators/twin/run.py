@@ -6,21 +6,25 @@ import json
 import math
 import re
 import shlex
-import subprocess
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from scaffold_validators.engine import Engine, clean_environment
+from scaffold_validators.engine import Engine
+from scaffold_validators.outcome import Conclusion, Outcome
+from scaffold_validators.parity import or_none
 from scaffold_validators.problem import Problem
+from scaffold_validators.processes import ProcessTree, run
+from scaffold_validators.records import last_line, unstructure
+from scaffold_validators.stages.table import TWIN_STAGE
 from scaffold_validators.verdict import Verdict
 
 HERE = Path(__file__).parent
 MAKE, SERVE = HERE / "make_twin.py", HERE / "serve_twin.py"
-STAGE = "twin"
 NEW_TOKENS = 12
 TOLERANCE = 1e-3
 """Largest difference of a log probability in float32, in nats; right adapters are within some 1e-5."""
@@ -72,6 +76,35 @@ class TwinRequest:
     trust_remote_code: bool = False
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What ``make_twin.py`` says: the twin's prompt, what transformers answers, and names of layers and tensors."""
+
+    prompt: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    greedy: tuple[int, ...]
+    layers: tuple[str, ...]
+    tensors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where the two part: a layer and a block of it; by how much, relative to the largest value."""
+
+    layer: str
+    block: str
+    off: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What ``serve_twin.py`` says."""
+
+    logprobs: tuple[float, ...]
+    greedy: tuple[int, ...]
+    parts: Parts
+
+
 def run_twin(request: TwinRequest) -> Verdict:
     """Make, serve and compare; `where_it_parts` of ``serve_twin.py`` names layer and block.
 
@@ -80,18 +113,19 @@ def run_twin(request: TwinRequest) -> Verdict:
     """
     started = time.monotonic()
     request.log.parent.mkdir(parents=True, exist_ok=True)
-    with _server(request) as server:
+    with _server(request) as (server, printed):
         reference = _make(request)
         made = time.monotonic()
-        answer = _ask(request, server, reference)
+        answer = _ask(request, server, printed, reference)
     seconds = {"twin": time.monotonic() - started, "making": made - started}
-    outcome, reason, numbers = _conclude(reference, answer)
-    lacks = sorted(_kinds(request.tensors) - _kinds(reference["tensors"]))
+    conclusion, numbers = _conclude(reference, answer)
+    reason = conclusion.reason
+    lacks = sorted(_kinds(request.tensors) - _kinds(reference.tensors))
     if lacks:
         reason += f"; the twin has no tensors like {', '.join(lacks[:3])}, so it says nothing of these"
     return Verdict(
-        stage=STAGE,
-        outcome=outcome,
+        stage=TWIN_STAGE.name,
+        outcome=conclusion.outcome,
         reason=reason,
         device=request.engine.device,
         command=shlex.join([str(request.engine.python), str(SERVE)]),
@@ -99,7 +133,7 @@ def run_twin(request: TwinRequest) -> Verdict:
         digests=request.digests,
         seconds=seconds,
         log=str(request.log),
-        numbers={**numbers, "tensor_parallel_size": 1, "tensors_the_twin_lacks": lacks},
+        numbers={**numbers, "tensors_the_twin_lacks": lacks},
     )
 
 
@@ -108,7 +142,7 @@ def _kinds(names: Iterable[str]) -> set[str]:
     return {re.sub(r"\.\d+(?=\.|$)", ".*", name) for name in names if not SCALE.search(name)}
 
 
-def _make(request: TwinRequest) -> dict[str, Any]:
+def _make(request: TwinRequest) -> Reference:
     asked = {
         "checkpoint": str(request.checkpoint.resolve()),
         "destination": str(request.scratch / "twin"),
@@ -116,22 +150,21 @@ def _make(request: TwinRequest) -> dict[str, Any]:
         "new_tokens": NEW_TOKENS,
         "vocabulary": request.vocabulary,
     }
+    ended = run(
+        [str(request.engine.python), str(MAKE)],
+        cwd=request.scratch,
+        env={"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"},
+        text=json.dumps(asked),
+        seconds=LIMIT,
+    )
+    if ended.returncode is None:
+        raise _no_twin(request, f"no twin after {LIMIT} s")
+    if ended.returncode != 0:
+        raise _no_twin(request, ended.errors.strip()[-600:])
     try:
-        done = subprocess.run(
-            [str(request.engine.python), str(MAKE)],
-            input=json.dumps(asked),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=LIMIT,
-            cwd=request.scratch,
-            env=clean_environment({"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}),
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _no_twin(request, f"no twin after {LIMIT} s") from error
-    if done.returncode != 0:
-        raise _no_twin(request, done.stderr.strip()[-600:])
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+        return last_line(ended.output, Reference, "reference")
+    except ValueError as error:
+        raise _no_twin(request, f"the process that makes it answered something else: {error}") from error
 
 
 def _no_twin(request: TwinRequest, found: str) -> Problem:
@@ -147,50 +180,42 @@ def _no_twin(request: TwinRequest, found: str) -> Problem:
 
 
 @contextmanager
-def _server(request: TwinRequest) -> Iterator[subprocess.Popen[str]]:
-    """Start the serving process, which imports vLLM while the twin is made, and end it in any case."""
-    with request.log.open("w") as log:
-        process = subprocess.Popen(
-            [str(request.engine.python), str(SERVE)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            cwd=request.scratch,
-            env=clean_environment(SERVING),
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+def _server(request: TwinRequest) -> Iterator[tuple[ProcessTree, IO[bytes]]]:
+    """Start the serving process, which imports vLLM while the twin is made; yield it and what it prints."""
+    command = [str(request.engine.python), str(SERVE)]
+    with (
+        request.log.open("wb") as log,
+        tempfile.TemporaryFile() as printed,
+        ProcessTree(command, request.scratch, SERVING, printed, log, asked=True) as process,
+    ):
+        yield process, printed
 
 
-def _ask(request: TwinRequest, server: subprocess.Popen[str], reference: dict[str, Any]) -> dict[str, Any]:
-    adapter = request.adapter
+def _ask(request: TwinRequest, server: ProcessTree, printed: IO[bytes], reference: Reference) -> Answer | Conclusion:
+    """Return what the twin answers, or why it does not."""
     asked = {
         "twin": str(request.scratch / "twin"),
-        "reference": reference,
-        "plugin": adapter
-        and {"source": str(adapter.source), "architecture": adapter.architecture, "target": adapter.target},
+        "reference": unstructure(reference),
+        "plugin": request.adapter and {**unstructure(request.adapter), "source": str(request.adapter.source)},
         "model_impl": request.model_impl,
         "dtype": "float32",
         "trust_remote_code": request.trust_remote_code,
     }
-    try:
-        said, _ = server.communicate(json.dumps(asked) + "\n", timeout=LIMIT)
-    except subprocess.TimeoutExpired:
-        return {"error": f"no answer in {LIMIT} s"}
-    except BrokenPipeError:
-        server.wait()
-        said = ""
-    with request.log.open("a") as log:
+    if not server.ask(json.dumps(asked) + "\n", LIMIT):
+        return Conclusion(Outcome.TIMED_OUT, f"no answer in {LIMIT} s")
+    printed.seek(0)
+    said = printed.read().decode("utf-8", "replace")
+    with request.log.open("a", encoding="utf-8") as log:
         log.write(said)
     if server.returncode != 0:
-        return {"error": _error(request.log)}
-    return json.loads(said.splitlines()[-1])  # type: ignore[no-any-return]
+        return Conclusion(Outcome.STARTUP_FAILED, _error(request.log))
+    try:
+        answer = last_line(said, Answer, "answer")
+        if (len(answer.logprobs), len(answer.greedy)) != (len(reference.logprobs), len(reference.greedy)):
+            raise ValueError(f"{len(answer.logprobs)} log probabilities, {len(answer.greedy)} tokens")
+        return answer
+    except ValueError as error:
+        return Conclusion(Outcome.STARTUP_FAILED, f"an answer that does not fit: {error}")
 
 
 def _error(log: Path) -> str:
@@ -200,19 +225,24 @@ def _error(log: Path) -> str:
     return raised[-1].strip()[:400] if raised else "the process ended without an answer"
 
 
-def _conclude(reference: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
-    """Return outcome, reason and numbers."""
-    if "error" in answer:
-        return "failed", f"the twin could not be served: {answer['error']}", {}
-    gaps = [abs(a - b) for a, b in zip(reference["logprobs"], answer["logprobs"], strict=True)]
+def _conclude(reference: Reference, answer: Answer | Conclusion) -> tuple[Conclusion, dict[str, Any]]:
+    """Return the conclusion, and the numbers behind it."""
+    if isinstance(answer, Conclusion):
+        return Conclusion(answer.outcome, f"the twin could not be served: {answer.reason}"), {}
+    gaps = [abs(a - b) for a, b in zip(reference.logprobs, answer.logprobs)]
     largest = math.nan if any(map(math.isnan, gaps)) else max(gaps)
     same = 0
-    while same < NEW_TOKENS and reference["greedy"][same] == answer["greedy"][same]:
+    while same < NEW_TOKENS and reference.greedy[same] == answer.greedy[same]:
         same += 1
-    numbers = {"largest_logprob_difference": largest, "greedy_tokens_agreeing": same, "tolerance": TOLERANCE}
+    numbers = {
+        "largest_logprob_difference": or_none(largest),
+        "greedy_tokens_agreeing": same,
+        "tolerance": TOLERANCE,
+    }
     said = f"log probabilities differ by at most {largest:.1e}, {same} of {NEW_TOKENS} greedy tokens agree"
     if largest <= TOLERANCE and same == NEW_TOKENS:
-        return "passed", said, numbers
-    parts = answer["parts"]
-    place = " ".join(filter(None, (parts["layer"], parts["block"])))
-    return "failed", f"wrong: {said}; it parts from transformers at {place}", {**numbers, "parts": parts}
+        return Conclusion(Outcome.PASSED, said), numbers
+    parts = replace(answer.parts, off=None if answer.parts.off is None else or_none(answer.parts.off))
+    place = " ".join(filter(None, (parts.layer, parts.block)))
+    wrong = Conclusion(Outcome.WRONG_OUTPUT, f"wrong: {said}; it parts from transformers at {place}")
+    return wrong, {**numbers, "parts": unstructure(parts)}

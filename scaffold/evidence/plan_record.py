@@ -1,0 +1,36 @@
+"""What is remembered of a plan once it has been applied: enough for gates and commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scaffold_validators.records import Kind
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """A planned model.
+
+    Attributes:
+        documents: the context of test config and tutorial, but for the verdicts.
+        checkpoint: its directory.
+        vllm: the root of the vLLM tree.
+        delivery: the root of the repo that is committed to.
+        vllm_files: what was written below the vLLM tree, relative to it, with slashes.
+        delivery_files: likewise.
+    """
+
+    name: str
+    architecture: str
+    strategy: str
+    documents: Mapping[str, Any]
+    checkpoint: str
+    vllm: str
+    delivery: str
+    vllm_files: tuple[str, ...]
+    delivery_files: tuple[str, ...]
+
+
+PLAN = Kind("plan", 1, PlanRecord, remedy="run scaffold new-model for this model again, which writes it anew")

@@ -1,0 +1,84 @@
+"""What a work directory remembers: typed, never written twice, and one clear error where it was tampered with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scaffold.common.errors import UsageError
+from scaffold.evidence.plan_record import PlanRecord
+from scaffold.evidence.workspace import Workspace
+from scaffold_validators.problem import Problem
+from scaffold_validators.records import dump
+from scaffold_validators.verdict import VERDICT
+from tests.verdicts import make_verdict
+
+PLAN = PlanRecord(
+    "nova", "NovaForCausalLM", "native", {"kind": "dense"}, "/c", "/v", "/d", ("a.py",), ("b.md", "c.yaml")
+)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A work directory in which one model is planned."""
+    made = Workspace(tmp_path)
+    made.save_record(PLAN)
+    return made
+
+
+def test_a_plan_comes_back_as_it_was(workspace: Workspace) -> None:
+    assert workspace.record("nova") == PLAN
+    assert workspace.planned() == ["nova"]
+    with pytest.raises(UsageError, match="no run for 'other'"):
+        workspace.record("other")
+
+
+def test_the_newest_verdict_of_each_stage_counts_and_no_record_is_lost(workspace: Workspace) -> None:
+    kept = [
+        make_verdict("parity"),
+        make_verdict("real", "request-failed"),
+        make_verdict("real", tensor_parallel_size=2),
+        make_verdict("real", reason="mended"),
+        make_verdict("dummy"),
+    ]
+    paths = [workspace.save_verdict("nova", verdict) for verdict in kept]
+    assert [path.name for path in paths][:2] == ["0001-parity-tp1.json", "0002-real-tp1.json"]
+    assert len(list(paths[0].parent.iterdir())) == len(kept)
+    assert workspace.verdicts("nova") == (kept[4], kept[3], kept[2], kept[0])
+
+
+def test_a_secret_in_a_verdict_is_not_kept(workspace: Workspace) -> None:
+    command = 'vllm serve --api-key "sk-abcdefghijklmnop"'
+    numbers = {"api_key": "abcdefghijklmnop", "said": ['password="hunter22"']}
+    path = workspace.save_verdict("nova", make_verdict("real", command=command, numbers=numbers))
+    text = path.read_text()
+    assert "abcdefghijklmnop" not in text
+    assert "hunter22" not in text
+    (verdict,) = workspace.verdicts("nova")
+    assert verdict.numbers["api_key"] == "<redacted>"
+
+
+def test_a_verdict_that_was_changed_is_refused_with_its_file(workspace: Workspace) -> None:
+    path = workspace.save_verdict("nova", make_verdict("real", "wrong-output"))
+    path.write_text(path.read_text().replace("wrong-output", "passed"))
+    with pytest.raises(Problem) as problem:
+        workspace.verdicts("nova")
+    assert problem.value.where == f"{path}, field sha256"
+
+
+def test_a_verdict_of_a_stage_that_nobody_knows_is_refused_with_its_file(workspace: Workspace) -> None:
+    path = workspace.save_verdict("nova", make_verdict("real"))
+    path.write_text(dump(VERDICT, make_verdict("rehearsal")))
+    with pytest.raises(Problem) as problem:
+        workspace.verdicts("nova")
+    assert problem.value.where == f"{path}, field content.stage"
+
+
+def test_a_plan_that_is_cut_off_is_refused_with_its_file(workspace: Workspace) -> None:
+    path = workspace.folder / "nova" / "plan.json"
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(Problem, match="broken JSON") as problem:
+        workspace.record("nova")
+    assert problem.value.where == str(path)
+    assert "new-model" in problem.value.remedy

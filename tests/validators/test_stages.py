@@ -1,0 +1,121 @@
+"""The table of stages: each row is complete, and what reads the table takes a new row as it takes the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from scaffold.common.errors import Refused
+from scaffold.delivery.sign_off import check_sign_off
+from scaffold_validators.engine import probe
+from scaffold_validators.gates import run_stages
+from scaffold_validators.openai_api import Client
+from scaffold_validators.outcome import Conclusion, Outcome
+from scaffold_validators.problem import Problem
+from scaffold_validators.serve import Patience, ServePlan
+from scaffold_validators.stages import conclude
+from scaffold_validators.stages.stage import Answers, Ask, Asking, Counts, Gate, Stage
+from scaffold_validators.stages.table import STAGES, gates, position, stage_named, with_needs
+from tests.fake_engine import write_fake_engine
+from tests.verdicts import make_verdict
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_a_row_is_complete(stage: Stage) -> None:
+    assert stage_named(stage.name) is stage
+    assert all((stage.title, stage.proves, stage.starts.what))
+    assert stage.starts.weights in ("random", "real")
+    assert all(position(need) < position(stage.name) for need in stage.needs)
+    assert all(stage_named(need).starts == stage.starts for need in stage.needs)
+
+
+def test_stages_with_one_start_stand_side_by_side_to_share_it() -> None:
+    runs = [start for start, _ in groupby(STAGES, key=lambda stage: stage.starts)]
+    assert len(runs) == len(set(runs))
+
+
+def test_what_a_stage_needs_comes_with_it_in_the_order_of_the_table() -> None:
+    assert [stage.name for stage in with_needs(["parity"])] == ["real", "parity"]
+    assert [stage.name for stage in with_needs(["parity", "dummy"])] == ["dummy", "real", "parity"]
+    assert [stage.name for stage in gates()] == ["dummy", "real", "parity"]
+
+
+def test_a_stage_that_nobody_knows_is_a_problem_that_says_which_there_are() -> None:
+    with pytest.raises(Problem, match="a stage 'dress rehearsal'; expected one of twin, dummy, real, parity"):
+        stage_named("dress rehearsal")
+
+
+def prepare_echo(gate: Gate) -> Ask:
+    """The file of a made-up stage: the server has to say the name that it was asked for."""
+
+    def ask(client: Client) -> Answers:
+        listed = client.send("/v1/models", None)
+        names = [entry["id"] for entry in listed.body["data"]]
+        wrong = Conclusion(Outcome.WRONG_OUTPUT, f"it lists {names}")
+        return Answers(numbers={"listed": names}, conclusion=None if "good" in names else wrong)
+
+    return ask
+
+
+ECHO = Stage(
+    name="echo",
+    title="E (echo)",
+    starts=stage_named("real").starts,
+    needs=("real",),
+    proves="the server lists the name that it was given",
+    counts=Counts.IF_RUN,
+    asking=Asking(prepare_echo, conclude.judge),
+)
+WITH_ECHO = (*STAGES, ECHO)
+
+
+@pytest.fixture
+def gate(tmp_path: Path, free_port: int) -> Gate:
+    """A gate on the stand-in server."""
+    engine = probe(write_fake_engine(tmp_path / "engine", tmp_path / "vllm" / "__init__.py"))
+    plan = ServePlan(engine, tmp_path, "good", tmp_path, port=free_port)
+    return Gate(plan, False, False, {}, tmp_path / "logs", lambda text: None, patience=Patience(20, 30))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcomes", "says"),
+    [
+        ("good", [("real", "passed"), ("echo", "passed")], "log clean"),
+        ("stubborn", [("real", "passed"), ("echo", "wrong-output")], "it lists ['stubborn']"),
+        ("loads-nothing", [("real", "startup-failed"), ("echo", "startup-failed")], "stage real has not passed"),
+        ("dies-at-start", [("real", "startup-failed"), ("echo", "startup-failed")], "stage real has not passed"),
+    ],
+)
+def test_a_new_row_shares_the_server_that_it_needs(
+    gate: Gate, behaviour: str, outcomes: list[tuple[str, str]], says: str
+) -> None:
+    named = replace(gate, plan=replace(gate.plan, served_model_name=behaviour))
+    verdicts = list(run_stages(named, with_needs(["echo"], WITH_ECHO)))
+    assert [(verdict.stage, verdict.outcome.value) for verdict in verdicts] == outcomes
+    assert says in verdicts[1].reason
+    assert len({verdict.log for verdict in verdicts}) == 1
+    assert len(list(gate.logs.iterdir())) == 1
+
+
+def test_nothing_is_started_after_a_stage_that_has_not_passed(gate: Gate) -> None:
+    failing = replace(gate, plan=replace(gate.plan, served_model_name="empty-answer"))
+    verdicts = list(run_stages(failing, with_needs(["dummy", "real"]), (1, 2)))
+    assert [verdict.stage for verdict in verdicts] == ["dummy"]
+
+
+def test_a_start_for_every_size_is_made_at_each_and_another_at_the_first(gate: Gate) -> None:
+    verdicts = list(run_stages(gate, with_needs(["dummy", "real"]), (1, 2)))
+    assert [(v.stage, v.tensor_parallel_size) for v in verdicts] == [("dummy", 1), ("real", 1), ("real", 2)]
+
+
+def test_a_new_row_counts_for_the_commit_as_it_says() -> None:
+    verdicts = [make_verdict("real"), make_verdict("echo", "wrong-output")]
+    check_sign_off(verdicts, {})
+    with pytest.raises(Refused, match="stage echo ended as failed"):
+        check_sign_off(verdicts, {}, stages=WITH_ECHO)
+    required = (*STAGES, replace(ECHO, counts=Counts.REQUIRED))
+    with pytest.raises(Refused, match="stage echo has not been run"):
+        check_sign_off(verdicts[:1], {}, stages=required)

@@ -1,0 +1,37 @@
+"""The ways in which a stage can end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Outcome(Enum):
+    """How a stage ended."""
+
+    PASSED = "passed"
+    STARTUP_FAILED = "startup-failed"
+    """The server did not become ready, or not with what it should have loaded."""
+    FALSE_READY = "false-ready"
+    """It said that it was ready, and died on a request."""
+    REQUEST_FAILED = "request-failed"
+    """A request was not answered with 200, or left a failure in the log."""
+    EMPTY_OUTPUT = "empty-output"
+    WRONG_OUTPUT = "wrong-output"
+    """It answers fluently, and not what the reference answers."""
+    TIMED_OUT = "timed-out"
+    ENVIRONMENT = "environment"
+    """The machine is at fault, not the model."""
+
+    @property
+    def word(self) -> str:
+        """Return the word that documents of schema 1 have for it: ``passed``, ``false-ready`` or ``failed``."""
+        return self.value if self in (Outcome.PASSED, Outcome.FALSE_READY) else "failed"
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """How a stage ended, and why, as a sentence."""
+
+    outcome: Outcome
+    reason: str

@@ -1,0 +1,132 @@
+"""What a stage is: a row of ``table.py``, and the functions of its own file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from scaffold_validators.log_scan import Finding
+from scaffold_validators.openai_api import Client, Exchange
+from scaffold_validators.outcome import Conclusion
+from scaffold_validators.serve import Patience, Report, ServePlan
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What all stages of one model share.
+
+    Attributes:
+        plan: how its server is started, at the first of the tensor-parallel sizes.
+        vocab_size: ids of tokens in prompts are smaller.
+        digests: of what verdicts hold for.
+        logs: the folder of the serve logs.
+        report: what tells a person who waits.
+    """
+
+    plan: ServePlan
+    has_chat_template: bool
+    is_multimodal: bool
+    digests: Mapping[str, str]
+    logs: Path
+    report: Report
+    vocab_size: int = 256
+    patience: Patience = field(default_factory=Patience)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a stage got from the server.
+
+    Attributes:
+        exchanges: its requests, with what came back.
+        numbers: what was measured, for the verdict.
+        conclusion: what the stage makes of them by itself; None where the common rules suffice.
+    """
+
+    exchanges: tuple[Exchange, ...] = ()
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    conclusion: Conclusion | None = None
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server from its start to its end.
+
+    Attributes:
+        unready: why it did not become ready; None if it did.
+        died: whether it was dead before it was ended.
+        log: its whole text.
+        findings: failures in it.
+        survivors: ids of processes that could not be ended.
+    """
+
+    unready: Conclusion | None
+    died: bool
+    log: str
+    findings: tuple[Finding, ...] = ()
+    survivors: tuple[int, ...] = ()
+
+
+Ask = Callable[[Client], Answers]
+"""Asks a server that is ready."""
+Prepare = Callable[[Gate], Ask]
+"""Does what has to be done before the server is started, and returns what asks it. May raise `Problem`."""
+Judge = Callable[[Served, Answers], Conclusion]
+"""Concludes, after the server has been ended."""
+
+
+class Counts(Enum):
+    """What a stage means for the commit."""
+
+    REQUIRED = "has to pass"
+    IF_RUN = "has to pass where it was run"
+    NOT = "proves nothing that a commit could rest on"
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a stage starts. Stages that follow each other in the table and have the same start share one server.
+
+    Attributes:
+        what: in words.
+        weights: which weights it loads: ``random`` or ``real``.
+        load_format: vLLM's option; None for its default.
+        every_size: whether it is started at each tensor-parallel size, or at the first alone.
+    """
+
+    what: str
+    weights: str
+    load_format: str | None = None
+    every_size: bool = False
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a stage does with the server."""
+
+    prepare: Prepare
+    judge: Judge
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row: how a stage is called, and what it starts, needs, proves and counts.
+
+    Attributes:
+        name: on the command line and in records.
+        title: in documents and the commit.
+        needs: names of stages that run with it, on the same start, and without which it does not pass.
+        proves: a sentence for the command line's help.
+        asking: None for the twin, which has a command of its own.
+    """
+
+    name: str
+    title: str
+    starts: Start
+    needs: tuple[str, ...]
+    proves: str
+    counts: Counts
+    asking: Asking | None = None

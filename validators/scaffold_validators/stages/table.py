@@ -1,0 +1,99 @@
+"""All stages, in the order in which they are run and shown. Command line, gates, documents and sign-off read this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from scaffold_validators.problem import Problem
+from scaffold_validators.stages import conclude, parity, real, requests
+from scaffold_validators.stages.stage import Asking, Counts, Stage, Start
+
+TWIN = Start("a shrunken model, through transformers and the engine", weights="random")
+DUMMY_SERVER = Start("vllm serve with random weights", weights="random", load_format="dummy")
+REAL_SERVER = Start("vllm serve with the checkpoint's weights", weights="real", every_size=True)
+
+TWIN_STAGE = Stage(
+    name="twin",
+    title="twin",
+    starts=TWIN,
+    needs=(),
+    proves="the adapter's code computes what transformers computes",
+    counts=Counts.IF_RUN,
+)
+STAGES = (
+    TWIN_STAGE,
+    Stage(
+        name="dummy",
+        title="A (dummy)",
+        starts=DUMMY_SERVER,
+        needs=(),
+        proves="architecture, operators and API work, on random weights",
+        counts=Counts.NOT,
+        asking=Asking(requests.prepare, conclude.judge),
+    ),
+    Stage(
+        name="real",
+        title="B (real)",
+        starts=REAL_SERVER,
+        needs=(),
+        proves="the checkpoint's own weights load, and requests are answered",
+        counts=Counts.REQUIRED,
+        asking=Asking(requests.prepare, real.judge),
+    ),
+    Stage(
+        name="parity",
+        title="P (parity with transformers)",
+        starts=REAL_SERVER,
+        needs=("real",),
+        proves="the same tokens get the same log probabilities as from transformers",
+        counts=Counts.IF_RUN,
+        asking=Asking(parity.prepare, conclude.judge),
+    ),
+)
+
+
+def gates(stages: Sequence[Stage] = STAGES) -> tuple[Stage, ...]:
+    """Return the stages that ask a server, which is what ``scaffold validate`` runs."""
+    return tuple(stage for stage in stages if stage.asking is not None)
+
+
+def stage_named(name: str, where: str = "the stages", stages: Sequence[Stage] = STAGES) -> Stage:
+    """Return the row of a stage; ``where`` names the place that the name stands in.
+
+    Raises:
+        Problem: there is no such stage (exit code 2).
+    """
+    for stage in stages:
+        if stage.name == name:
+            return stage
+    raise Problem(
+        f"a stage {name!r}",
+        where=where,
+        expected="one of " + ", ".join(stage.name for stage in stages),
+        remedy="name one of these, or update this tool",
+        exit_code=2,
+    )
+
+
+def with_needs(names: Iterable[str], stages: Sequence[Stage] = STAGES) -> tuple[Stage, ...]:
+    """Return the stages of these names and those that they need, in the order of the table.
+
+    Raises:
+        Problem: there is no such stage (exit code 2).
+    """
+    wanted: set[str] = set()
+    open_ = list(names)
+    while open_:
+        stage = stage_named(open_.pop(), stages=stages)
+        wanted.add(stage.name)
+        open_ += [need for need in stage.needs if need not in wanted]
+    return tuple(stage for stage in stages if stage.name in wanted)
+
+
+def position(name: str, stages: Sequence[Stage] = STAGES) -> int:
+    """Return a stage's place in the order.
+
+    Raises:
+        Problem: there is no such stage (exit code 2).
+    """
+    return stages.index(stage_named(name, stages=stages))
