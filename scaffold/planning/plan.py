@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from codemods import ChangeSet, find_codemod, target_file
+from codemods import ChangeSet, edit
 from scaffold.adapter.context import LICENCE_HEADER, adapter_context, module_name
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.common.errors import EnvironmentLacks, Refused
@@ -354,18 +354,7 @@ class _Work:
     def _documents(self, changes: ChangeSet, root: Path, rendered: Mapping[str, str]) -> ChangeSet:
         for path in (TEST_CONFIGS / f"{self.name}.yaml", TUTORIALS / f"{self.name}.md"):
             changes = self._create(changes, root / path, tidy(rendered[path.as_posix()]))
-        page = f"tutorials/models/{self.name}.md"
-        if self.layout is not None and self.layout.name == "mkdocs":
-            edits = [("mkdocs-nav-entry", {"page": page})]
-            if self.layout.titles is not None:
-                edits.append(("nav-title", {"page": page, "english": self.name, "chinese": self.name}))
-        else:
-            edits = [("toctree-entry", {"page": f"{self.name}.md"})]
-        for name, arguments in edits:
-            codemod = find_codemod(name)
-            file = target_file(codemod, root, arguments)
-            changes = changes.edit(file, lambda text, c=codemod, a=arguments: c.run(text, a))  # type: ignore[misc]
-        return changes
+        return edit(changes, "list-tutorial", root, tutorial=self.name)
 
     def _create(self, changes: ChangeSet, path: Path, text: str) -> ChangeSet:
         return changes.create(path, text, generated=self.request.generated(path))
