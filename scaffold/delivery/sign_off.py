@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scaffold.common.errors import Refused
+from scaffold.common.errors import CheckFailed
 
 NPU = "npu"
 
@@ -21,7 +21,7 @@ def check_sign_off(
         accepted_device: ``npu``, or another device that the user has named.
 
     Raises:
-        Refused: the evidence does not suffice; dummy evidence never does.
+        CheckFailed: the evidence does not suffice; dummy evidence never does.
     """
     current = [v for v in verdicts if dict(v["digests"]) == dict(digests)]
     real = [v for v in current if v["stage"] == "real"]
@@ -46,8 +46,8 @@ def check_sign_off(
         )
 
 
-def _refused(found: str, remedy: str) -> Refused:
-    return Refused(
+def _refused(found: str, remedy: str) -> CheckFailed:
+    return CheckFailed(
         found,
         where="commit",
         expected="stage real passed on exactly this tree and checkpoint",

@@ -10,7 +10,7 @@ from typing import Any
 from codemods import ChangeSet, edit
 from scaffold.adapter.context import LICENCE_HEADER, adapter_context, module_name
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
-from scaffold.common.errors import EnvironmentLacks, Refused
+from scaffold.common.errors import CheckFailed, EnvironmentLacks
 from scaffold.common.names import model_name
 from scaffold.delivery.commit import check_delivery_repo
 from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
@@ -114,13 +114,15 @@ class Plan:
         return tuple(p.relative_to(root) for p in self.changes.paths if p.is_relative_to(root))
 
 
-class NotPlanned(Refused):
+class NotPlanned(CheckFailed):
     """The model was read, and cannot be adapted as asked: ``spec`` and ``proof`` say how far it got."""
 
     kind = "Refused"
     """What the JSON document calls it: a refusal like any other."""
 
-    def __init__(self, cause: Refused, name: str, checkpoint: Checkpoint, spec: ModelSpec, proof: Proof | None) -> None:
+    def __init__(
+        self, cause: CheckFailed, name: str, checkpoint: Checkpoint, spec: ModelSpec, proof: Proof | None
+    ) -> None:
         super().__init__(cause.found, where=cause.where, expected=cause.expected, remedy=cause.remedy)
         self.name, self.checkpoint, self.spec, self.proof = name, checkpoint, spec, proof
 
@@ -159,7 +161,7 @@ def make_plan(request: Request) -> Plan:
     candidates = lambda: comparable(checkpoint, source, request.transformers, registry)  # noqa: E731
     try:
         strategy = decide(spec, registry, candidates, request.strategy)
-    except Refused as error:
+    except CheckFailed as error:
         raise NotPlanned(error, name, checkpoint, spec, None) from error
     return _Work(request, name, checkpoint, source, spec, strategy, tree, layout).plan()
 
@@ -195,7 +197,7 @@ class _Work:
         module = module_name(self.checkpoint.model_type)
         try:
             rendered = render({**self._context(module), "model_name": self.name, "module": module})
-        except Refused as error:
+        except CheckFailed as error:
             raise NotPlanned(error, self.name, self.checkpoint, self._with_hole(error), self.proof) from error
         adapter = None
         if self.strategy.name == "native":
@@ -230,7 +232,7 @@ class _Work:
             weight_map=self.weight_map,
         )
 
-    def _with_hole(self, error: Refused) -> ModelSpec:
+    def _with_hole(self, error: CheckFailed) -> ModelSpec:
         """Return the spec with what the adapter has no form for among its holes; a proof that fails is none."""
         if self.proof is not None and not self.proof.holds:
             return self.spec
@@ -260,7 +262,7 @@ class _Work:
         rules = self.weight_map = weight_map_of(decoder, self.checkpoint, self.source, fused_latents=cached)
         self.proof = prove(rules, self.checkpoint.tensors)
         if not self.proof.holds:
-            raise Refused(
+            raise CheckFailed(
                 "; ".join(map(str, self.proof.findings)),
                 where=f"weights of {self.name}",
                 expected="rules that take every tensor once and fill every parameter",
@@ -286,7 +288,7 @@ class _Work:
         missing = [f"{m.module}.{m.name}" for m in unresolved_imports(adapter, self.request.vllm)]
         missing += [f"{m.callee} {m.what}" for m in misfit_calls(adapter, self.request.vllm)]
         if missing:
-            error = Refused(
+            error = CheckFailed(
                 f"imports or arguments that this vLLM has nothing for: {', '.join(missing)}",
                 where=str(self.request.vllm),
                 expected=f"a tree that has all that the adapter of {module} needs",
@@ -374,9 +376,9 @@ def tidy(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _no_idiom(error: NotUnderstood) -> Refused:
+def _no_idiom(error: NotUnderstood) -> CheckFailed:
     hole = Hole("adapter", error.what, error.where)
-    return Refused(
+    return CheckFailed(
         hole.what,
         where=hole.evidence,
         expected="a form that adapters have an idiom for",

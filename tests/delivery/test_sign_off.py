@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scaffold.common.errors import Refused
+from scaffold.common.errors import CheckFailed
 from scaffold.delivery.sign_off import check_sign_off
 
 NOW = {"tree": "t1", "checkpoint": "c1"}
@@ -44,5 +44,5 @@ def test_suffices(verdicts: list[dict[str, Any]], accepted: str) -> None:
     ],
 )
 def test_does_not_suffice(verdicts: list[dict[str, Any]], accepted: str, says: str) -> None:
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(CheckFailed, match=says):
         check_sign_off(verdicts, NOW, accepted)
