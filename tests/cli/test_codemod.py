@@ -64,6 +64,18 @@ def test_a_recipe_is_one_run(desk: Desk) -> None:
     assert snapshot(desk.delivery) == before
 
 
+def test_undo_goes_back_through_runs_of_all_kinds(desk: Desk, nova: Path) -> None:
+    states = [snapshot(desk.vllm, desk.delivery)]
+    assert desk.new_model(nova).code == 0
+    states.append(snapshot(desk.vllm, desk.delivery))
+    words = [*ENTRY[1:], "architecture=Nova2ForCausalLM"]
+    assert desk.call("codemod", "run", "vllm-registry-entry", desk.vllm, *words, "--work", desk.work).code == 0
+    for state in reversed(states):
+        assert desk.call("undo", "--work", desk.work).code == 0
+        assert snapshot(desk.vllm, desk.delivery) == state
+    assert desk.call("undo", "--work", desk.work).code == 2
+
+
 def test_what_is_refused_ends_with_2_and_says_why(desk: Desk) -> None:
     answer = desk.call("codemod", "run", "add-ptach", desk.delivery, "--work", desk.work, "--json")
     assert answer.code == 2
