@@ -1,28 +1,52 @@
 """Small, idempotent, format-preserving edits of source trees, and the set that holds them.
 
-A codemod (`Codemod`, all of them in `CODEMODS`) makes new text of a file's text. A `ChangeSet`
-holds the edits of a run, `apply` puts them on disk as a whole, and `undo` takes the last
-run back. All that is refused is a `Refusal`. libcst is imported when the first codemod needs it.
+A codemod (`Codemod`, all of them in `CODEMODS`) makes new text of a file's text; a recipe
+(`Recipe`, all in `RECIPES`) is several codemods that belong together. `run` runs one of them by
+its name on a tree, `edit` adds it to a `ChangeSet`, which holds the edits of a run. `apply` puts a
+change set on disk as a whole, and `undo` takes runs back, the last one first, each as a whole.
+All that is refused is a `Refusal`. A codemod's file, and libcst, is imported when it is asked for.
 """
 
-from codemods.catalog import CODEMODS, find_codemod, target_file
+from codemods.catalog import CODEMODS, find, find_codemod, target_file
 from codemods.change_set import Change, ChangeSet
-from codemods.codemod import Codemod, Example, Parameter, Refused
+from codemods.codemod import Codemod, Example, Parameter, RefusedExample
+from codemods.front_door import Outcome, edit, run
 from codemods.journal import apply, generated_digest, undo
-from codemods.refusal import Refusal
+from codemods.module_file import module_file
+from codemods.recipe import Recipe, Step, TreeExample
+from codemods.recipes import RECIPES
+from codemods.refusal import NothingToUndo, Outdated, Refusal
+from codemods.tree_style import Style, style_of
+
+Refused = RefusedExample
+"""The name of `RefusedExample` in earlier versions."""
 
 __all__ = [
     "CODEMODS",
+    "RECIPES",
     "Change",
     "ChangeSet",
     "Codemod",
     "Example",
+    "NothingToUndo",
+    "Outcome",
+    "Outdated",
     "Parameter",
+    "Recipe",
     "Refusal",
     "Refused",
+    "RefusedExample",
+    "Step",
+    "Style",
+    "TreeExample",
     "apply",
+    "edit",
+    "find",
     "find_codemod",
     "generated_digest",
+    "module_file",
+    "run",
+    "style_of",
     "target_file",
     "undo",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codemods.codemod import Codemod, Example, Parameter, Refused
+from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.lines import insert_lines, split_lines
 from codemods.names import file_name
 
@@ -35,8 +35,8 @@ CODEMOD = Codemod(
         Example({"config": "Cedar-7B.yaml"}, "Birch.yaml", "Birch.yaml\nCedar-7B.yaml\n"),
         Example({"config": "Cedar-7B.yaml"}, "A.yaml\r\n", "A.yaml\r\nCedar-7B.yaml\r\n"),
         Example({"config": "Birch.yaml"}, "Birch.yaml\nYew.yaml\n", "Birch.yaml\nYew.yaml\n"),
-        Refused({"config": "../Cedar.yaml"}, "Birch.yaml\n", "config"),
-        Refused({"config": "Cedar.yaml\nEvil.yaml"}, "Birch.yaml\n", "config"),
-        Refused({"config": "Cedar.txt"}, "Birch.yaml\n", "ending with `.yaml`"),
+        RefusedExample({"config": "../Cedar.yaml"}, "Birch.yaml\n", "config"),
+        RefusedExample({"config": "Cedar.yaml\nEvil.yaml"}, "Birch.yaml\n", "config"),
+        RefusedExample({"config": "Cedar.txt"}, "Birch.yaml\n", "ending with `.yaml`"),
     ),
 )

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from codemods.codemod import Codemod, Example, Parameter, Refused
+import libcst as cst
+import libcst.matchers as m
+
+from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.names import dotted_name, identifier
+from codemods.python_text import INDENT, bracketed, parse_module
 from codemods.refusal import Refusal
+from codemods.tree_style import Style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import libcst as cst
-    import libcst.matchers as m
-
 WHERE = "vllm_ascend/models/__init__.py"
-WIDTH = 120
-"""vllm-ascend's line length (``[tool.ruff]`` in its pyproject.toml)."""
 
 
-def model_registration(text: str, *, architecture: str, module: str, class_name: str) -> str:
+def model_registration(text: str, *, architecture: str, module: str, class_name: str, style: Style) -> str:
     """Add ``ModelRegistry.register_model("architecture", "module:class_name")``.
 
     It follows the last such call of the function ``register_model``. Raises `Refusal` if the
     architecture is registered there as something else, or if the function has no such call.
     """
-    import libcst as cst
-
-    from codemods.python_text import INDENT, bracketed, parse_module
-
     identifier(architecture, "architecture")
     value = f"{dotted_name(module, 'module')}:{identifier(class_name, 'class_name')}"
     tree = parse_module(text, WHERE)
@@ -44,7 +40,7 @@ def model_registration(text: str, *, architecture: str, module: str, class_name:
             remedy="remove that registration first, or use the implementation that it names",
         )
     items = [f'"{architecture}"', f'"{value}"']
-    call = bracketed("ModelRegistry.register_model(", items, ")", width=WIDTH, indent=INDENT, hug=True)
+    call = bracketed("ModelRegistry.register_model(", items, ")", width=style.line_length, indent=INDENT, hug=True)
     # The block's indentation is added to every line of a statement in it.
     statement = cst.parse_statement(call.replace(f"\n{INDENT}", "\n"), tree.config_for_parsing)
     body = list(function.body.body)
@@ -54,8 +50,6 @@ def model_registration(text: str, *, architecture: str, module: str, class_name:
 
 
 def _register_model(tree: cst.Module) -> cst.FunctionDef:
-    import libcst as cst
-
     for statement in tree.body:
         if (
             isinstance(statement, cst.FunctionDef)
@@ -74,17 +68,12 @@ def _register_model(tree: cst.Module) -> cst.FunctionDef:
 
 def _last_call(body: Sequence[cst.CSTNode]) -> int:
     """Return the index of the last unconditional registration in a function's body, or -1."""
-    import libcst.matchers as m
-
     simple = m.SimpleStatementLine(body=[m.Expr(value=_call())])
     return max((i for i, line in enumerate(body) if m.matches(line, simple)), default=-1)
 
 
 def _registrations(function: cst.FunctionDef) -> list[tuple[str, str]]:
     """Return what the function registers with plain strings, conditionally or not."""
-    import libcst as cst
-    import libcst.matchers as m
-
     pairs = []
     for call in m.findall(function, _call()):
         values = [argument.value for argument in cst.ensure_type(call, cst.Call).args]
@@ -95,8 +84,6 @@ def _registrations(function: cst.FunctionDef) -> list[tuple[str, str]]:
 
 
 def _call() -> m.Call:
-    import libcst.matchers as m
-
     function = m.Attribute(value=m.Name("ModelRegistry"), attr=m.Name("register_model"))
     return m.Call(func=function)
 
@@ -160,12 +147,13 @@ CODEMOD = Codemod(
                 "    )\n",
             ),
         ),
-        Refused(
+        RefusedExample(
             {**_CEDAR, "architecture": "WillowForCausalLM"},
             _BEFORE,
             "registered already, as trees.models.willow:Willow",
         ),
-        Refused(_CEDAR, "x = 1\n", "no function `register_model`"),
-        Refused({**_CEDAR, "class_name": 'X")\nimport os'}, _BEFORE, "class_name"),
+        RefusedExample(_CEDAR, "x = 1\n", "no function `register_model`"),
+        RefusedExample({**_CEDAR, "class_name": 'X")\nimport os'}, _BEFORE, "class_name"),
     ),
+    is_styled=True,
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import libcst as cst
+import libcst.matchers as m
 
-from codemods.codemod import Codemod, Example, Parameter, Refused
+from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.names import identifier, one_of
+from codemods.python_text import parse_module
 from codemods.refusal import Refusal
-
-if TYPE_CHECKING:
-    import libcst as cst
 
 KINDS = ("worker", "platform")
 WHERE = "vllm_ascend/patch/{kind}/__init__.py"
@@ -22,10 +21,6 @@ def patch_import(text: str, *, module: str, kind: str = "worker") -> str:
     it is never under a condition and runs after the patches that it may build on. Raises
     `Refusal` if the module is imported under a condition, or if there is no import to follow.
     """
-    import libcst as cst
-
-    from codemods.python_text import parse_module
-
     package = f"vllm_ascend.patch.{one_of(kind, KINDS, 'kind')}."
     where = WHERE.format(kind=kind)
     if not identifier(module, "module").startswith("patch_"):
@@ -61,8 +56,6 @@ def patch_import(text: str, *, module: str, kind: str = "worker") -> str:
 
 def _imported(statement: cst.CSTNode) -> str:
     """Return the module of a plain import of one module, the empty string for all else."""
-    import libcst as cst
-
     if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1:
         only = statement.body[0]
         if isinstance(only, cst.Import) and len(only.names) == 1 and only.names[0].asname is None:
@@ -71,8 +64,6 @@ def _imported(statement: cst.CSTNode) -> str:
 
 
 def _all_imports(tree: cst.Module) -> list[str]:
-    import libcst.matchers as m
-
     return [_imported(node) for node in m.findall(tree, m.SimpleStatementLine())]
 
 
@@ -115,10 +106,10 @@ CODEMOD = Codemod(
             ),
         ),
         Example({"module": "patch_birch"}, _BEFORE, _BEFORE),
-        Refused({"module": "patch_yew"}, _BEFORE, "imported already, under a condition"),
-        Refused({"module": "patch_cedar", "kind": "platform"}, _BEFORE, "no import of"),
-        Refused({"module": "patch_cedar", "kind": "../x"}, _BEFORE, "worker or platform"),
-        Refused({"module": "cedar"}, _BEFORE, "starts with `patch_`"),
-        Refused({"module": "patch_cedar; import os"}, _BEFORE, "module"),
+        RefusedExample({"module": "patch_yew"}, _BEFORE, "imported already, under a condition"),
+        RefusedExample({"module": "patch_cedar", "kind": "platform"}, _BEFORE, "no import of"),
+        RefusedExample({"module": "patch_cedar", "kind": "../x"}, _BEFORE, "worker or platform"),
+        RefusedExample({"module": "cedar"}, _BEFORE, "starts with `patch_`"),
+        RefusedExample({"module": "patch_cedar; import os"}, _BEFORE, "module"),
     ),
 )

@@ -10,16 +10,17 @@ import re
 import textwrap
 from dataclasses import dataclass
 
-from codemods.codemod import Codemod, Example, Parameter, Refused
+from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.lines import insert_lines, split_lines
 from codemods.names import dotted_name, identifier, one_line, one_of
 from codemods.refusal import Refusal
 from codemods.sorted_place import sorted_place
+from codemods.tree_style import Style
 
 KINDS = ("worker", "platform")
 WHERE = "vllm_ascend/patch/__init__.py"
 WIDTH = 100
-"""The widest line of the log that is common; the tree's own limit is 120."""
+"""The widest line of the log that is common, if the tree's line length allows it."""
 
 _SECTION = re.compile(r"# \* (?P<kind>\w+) Patch:\s*")
 _ENTRY = re.compile(r"# \*\* (?P<number>\d+)\w*\. File: (?P<file>\S+?)(?:\*\*)?\s*")
@@ -46,6 +47,7 @@ def patch_log(
     related_pr: str,
     future_plan: str,
     kind: str = "worker",
+    style: Style,
 ) -> str:
     """Log that ``worker/module.py`` patches ``target``.
 
@@ -73,6 +75,7 @@ def patch_log(
     files = [entry.file for entry in entries]
     place = sorted_place(files, file) if _IS_SORTED in heading else len(files)
     number = _number([entry.number for entry in entries], place)
+    width = min(WIDTH, style.line_length)
     parts = {
         "Why": why,
         _how(lines): how,
@@ -80,7 +83,7 @@ def patch_log(
         "Future Plan": future_plan,
     }
     new = [f"# ** {number}. File: {file}**", _underline(lines, entries)]
-    new += [f"#   1. `{target}`", *(line for part in parts.items() for line in _part(*part))]
+    new += [f"#   1. `{target}`", *(line for part in parts.items() for line in _part(*part, width))]
     above = entries[place - 1].end if place else (entries[0].start if entries else end)
     is_separated = above == 0 or lines[above - 1].strip() in ("#", "")
     return insert_lines(lines, above, [*new, "#"] if is_separated else ["#", *new])
@@ -104,10 +107,8 @@ def _section(lines: list[str], kind: str) -> tuple[int, int]:
 
 def _entries(lines: list[str], start: int, end: int) -> list[_Entry]:
     found = [(i, match) for i in range(start, end) if (match := _ENTRY.fullmatch(lines[i]))]
-    ends = [i for i, _ in found[1:]] + [end]
-    return [
-        _Entry(match["file"], int(match["number"]), i, after) for (i, match), after in zip(found, ends, strict=True)
-    ]
+    ends = [*(i for i, _ in found[1:]), end]  # of an empty section's end there is no entry
+    return [_Entry(match["file"], int(match["number"]), i, after) for (i, match), after in zip(found, ends)]
 
 
 def _number(numbers: list[int], place: int) -> int:
@@ -125,11 +126,11 @@ def _underline(lines: list[str], entries: list[_Entry]) -> str:
     return lines[entries[-1].start + 1].rstrip() if entries else "# " + "~" * 53
 
 
-def _part(heading: str, value: str) -> list[str]:
+def _part(heading: str, value: str, width: int) -> list[str]:
     label = heading if heading.endswith("：") else f"{heading}:"
     paragraph = textwrap.wrap(
         one_line(value, heading),
-        WIDTH,
+        width,
         initial_indent="#       ",
         subsequent_indent="#       ",
         break_long_words=False,
@@ -204,9 +205,10 @@ CODEMOD = Codemod(
             _SORTED_LOG,
             _SORTED_LOG,
         ),
-        Refused({**_CEDAR, "module": "patch_aspen"}, _SORTED_LOG, "logged already"),
-        Refused(_CEDAR, "# Licence\n", "no section for worker patches"),
-        Refused({**_CEDAR, "why": "Because.\nimport os"}, _SORTED_LOG, "one line"),
-        Refused({**_CEDAR, "target": "trees/Cedar"}, _SORTED_LOG, "joined by dots"),
+        RefusedExample({**_CEDAR, "module": "patch_aspen"}, _SORTED_LOG, "logged already"),
+        RefusedExample(_CEDAR, "# Licence\n", "no section for worker patches"),
+        RefusedExample({**_CEDAR, "why": "Because.\nimport os"}, _SORTED_LOG, "one line"),
+        RefusedExample({**_CEDAR, "target": "trees/Cedar"}, _SORTED_LOG, "joined by dots"),
     ),
+    is_styled=True,
 )

@@ -6,17 +6,13 @@ file changes nothing until its author writes the difference.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from codemods.codemod import Codemod, Example, Parameter, Refused
+from codemods.codemod import Codemod, Example, Parameter, RefusedExample
+from codemods.imports import import_block
 from codemods.names import dotted_name, identifier
+from codemods.python_text import INDENT, bracketed
 from codemods.refusal import Refusal
-
-if TYPE_CHECKING:
-    from codemods.signature import Function
-
-WIDTH = 120
-"""vllm-ascend's line length (``[tool.ruff]`` in its pyproject.toml)."""
+from codemods.signature import Function, find_function
+from codemods.tree_style import Style
 
 # How a function is taken from its class and put back: (decorator, read, write).
 _BINDINGS = {
@@ -27,7 +23,7 @@ _BINDINGS = {
 }
 
 
-def worker_patch(text: str, *, module: str, target: str, source: str, header_source: str) -> str:
+def worker_patch(text: str, *, module: str, target: str, source: str, header_source: str, style: Style) -> str:
     """Write a patch for ``target``, such as ``vllm.model_executor.models.llama.LlamaMLP.forward``.
 
     ``module`` is the name of the patch file, ``source`` the text of the module in which the target
@@ -35,10 +31,8 @@ def worker_patch(text: str, *, module: str, target: str, source: str, header_sou
     ``text`` is what the file holds already: nothing, or exactly this patch. Raises `Refusal` if
     the target is not defined in ``source`` or cannot be replaced by a plain function.
     """
-    from codemods.signature import find_function
-
     identifier(module, "module")
-    patch = _render(find_function(source, dotted_name(target, "target")), _header(header_source))
+    patch = _render(find_function(source, dotted_name(target, "target")), _header(header_source), style)
     if text not in ("", patch):
         raise Refusal(
             "the patch file has other content",
@@ -56,10 +50,7 @@ def _header(header_source: str) -> str:
     return "".join(f"{line}\n" for line in lines[:end])
 
 
-def _render(function: Function, header: str) -> str:
-    from codemods.imports import import_block
-    from codemods.python_text import INDENT, bracketed
-
+def _render(function: Function, header: str, style: Style) -> str:
     read, write = _BINDINGS[function.binding]
     name = function.name.strip("_")
     original, ascend = f"_original_{name}", f"_ascend_{name}"
@@ -69,12 +60,12 @@ def _render(function: Function, header: str) -> str:
         f"{keyword} {ascend}(",
         function.parameters,
         f"){function.returns}:",
-        width=WIDTH,
+        width=style.line_length,
         hug=True,
     )
-    body = bracketed(f"{call} {original}(", function.arguments, ")", width=WIDTH, indent=INDENT, hug=True)
+    body = bracketed(f"{call} {original}(", function.arguments, ")", width=style.line_length, indent=INDENT, hug=True)
     blocks = [
-        f"{import_block(function.imports, WIDTH)}\n{original} = {read.format(function.path)}\n",
+        f"{import_block(function.imports, style)}\n{original} = {read.format(function.path)}\n",
         f"{definition}\n{INDENT}{body}\n",
         f"{function.path} = {write.format(ascend)}\n",
     ]
@@ -204,11 +195,12 @@ def _ascend_height(age: int) -> int:
 Cedar.height = staticmethod(_ascend_height)
 """,
         ),
-        Refused({**_CEDAR, "target": "vllm.trees.cedar.Cedar.fall"}, "", "does not define"),
-        Refused({**_CEDAR, "target": "vllm.trees.cedar.Cedar"}, "", "does not define"),
-        Refused({**_CEDAR, "target": "vllm.trees;import os"}, "", "joined by dots"),
-        Refused({**_CEDAR, "module": "../patch"}, "", "module"),
-        Refused(_CEDAR, "import os\n", "other content"),
+        RefusedExample({**_CEDAR, "target": "vllm.trees.cedar.Cedar.fall"}, "", "does not define"),
+        RefusedExample({**_CEDAR, "target": "vllm.trees.cedar.Cedar"}, "", "does not define"),
+        RefusedExample({**_CEDAR, "target": "vllm.trees;import os"}, "", "joined by dots"),
+        RefusedExample({**_CEDAR, "module": "../patch"}, "", "module"),
+        RefusedExample(_CEDAR, "import os\n", "other content"),
     ),
     creates=True,
+    is_styled=True,
 )

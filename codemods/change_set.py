@@ -85,6 +85,14 @@ class ChangeSet:
         content = self._content(path)
         return None if content is None else _text(content, path)
 
+    def has_file(self, path: Path) -> bool:
+        """Return whether there is a file at ``path`` as this change set leaves it."""
+        path = self._real(path)
+        for change in self.changes:
+            if change.path == path:
+                return change.after is not None
+        return path.is_file()
+
     def diff(self, roots: Mapping[str, Path] | None = None) -> str:
         """One unified diff that ``git apply`` and ``patch -p1`` take.
 

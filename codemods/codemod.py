@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codemods.refusal import Refusal
+from codemods.tree_style import DEFAULTS, Style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,15 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One argument of a codemod; all are strings. ``default`` None means that it is required.
+    """One argument of a codemod or a recipe; all are strings. ``default`` None means that it is required.
 
-    ``is_file_text``: the argument is the text of a file (a command line takes the file's path).
+    ``default`` may name required arguments in braces: ``{tutorial}``. ``is_file_text``: the argument
+    is the text of a file (a command line takes the file's path). ``is_tree``: the argument is the
+    path of a source tree that is read.
     """
 
     name: str
     meaning: str
     default: str | None = None
     is_file_text: bool = False
+    is_tree: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedExample:
     """With these arguments ``before`` is refused, with a message that contains ``because``."""
 
     arguments: Mapping[str, str]
@@ -54,7 +58,8 @@ class Codemod:
     ``tree`` is ``vllm`` or ``vllm-ascend``; ``targets`` are the places of the file inside of it,
     newest layout first, with ``{parameter}`` for parts that an argument decides. A codemod that
     ``creates`` its file gets the empty text when there is none yet. ``upstream`` is the file or
-    page of the upstream project whose rule the codemod follows.
+    page of the upstream project whose rule the codemod follows. A codemod that ``is_styled`` gets
+    the `Style` of the tree as ``style``, too: it writes lines that may have to be broken.
     """
 
     name: str
@@ -64,32 +69,42 @@ class Codemod:
     targets: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     transform: Callable[..., str]
-    examples: tuple[Example | Refused, ...]
+    examples: tuple[Example | RefusedExample, ...]
     creates: bool = False
+    is_styled: bool = False
 
-    def run(self, text: str, arguments: Mapping[str, str]) -> str:
+    def run(self, text: str, arguments: Mapping[str, str], style: Style | None = None) -> str:
         """Check the arguments against the parameters and transform the text.
 
-        Raises `Refusal` for missing and unknown arguments and for what the transform refuses.
+        ``style`` is the tree's; None stands for that of a tree which says nothing about it. Raises
+        `Refusal` for missing and unknown arguments and for what the transform refuses.
         """
-        return self.transform(text, **self.complete(arguments))
+        complete = self.complete(arguments)
+        if self.is_styled:
+            return self.transform(text, style=style or DEFAULTS[self.tree], **complete)
+        return self.transform(text, **complete)
 
     def complete(self, arguments: Mapping[str, str]) -> dict[str, str]:
         """Fill in defaults. Raises `Refusal` for missing and unknown arguments."""
-        known = [parameter.name for parameter in self.parameters]
-        defaults = {p.name: p.default for p in self.parameters if p.default is not None}
-        complete = {**defaults, **arguments}
-        unknown = sorted(set(complete) - set(known))
-        missing = [name for name in known if name not in complete]
-        if unknown or missing:
-            raise Refusal(
-                "; ".join(
-                    f"{what} {', '.join(names)}"
-                    for what, names in (("unknown:", unknown), ("missing:", missing))
-                    if names
-                ),
-                where=f"arguments of {self.name}",
-                expected=", ".join(known),
-                remedy="correct the arguments",
-            )
-        return complete
+        return completed(self.name, self.parameters, arguments)
+
+
+def completed(name: str, parameters: tuple[Parameter, ...], arguments: Mapping[str, str]) -> dict[str, str]:
+    """Return the arguments of a codemod or recipe with the defaults of those that are not given.
+
+    Raises `Refusal` for missing and unknown arguments.
+    """
+    known = [parameter.name for parameter in parameters]
+    unknown = sorted(set(arguments) - set(known))
+    missing = [p.name for p in parameters if p.default is None and p.name not in arguments]
+    if unknown or missing:
+        raise Refusal(
+            "; ".join(
+                f"{what} {', '.join(names)}" for what, names in (("unknown:", unknown), ("missing:", missing)) if names
+            ),
+            where=f"arguments of {name}",
+            expected=", ".join(known),
+            remedy="correct the arguments",
+        )
+    defaults = {p.name: p.default.format_map(arguments) for p in parameters if p.default is not None}
+    return {**defaults, **arguments}

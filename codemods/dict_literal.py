@@ -138,6 +138,16 @@ def dicts(module: cst.Module) -> dict[str, cst.Dict]:
     return found
 
 
+def sources_of(module: cst.Module, key: str) -> list[tuple[str, str]]:
+    """Return each dict, by name, that has an entry ``key``, and the source of its value."""
+    return [
+        (name, module.code_for_node(element.value))
+        for name, node in dicts(module).items()
+        for element in node.elements
+        if _string(element) == key
+    ]
+
+
 def strings_of(module: cst.Module, key: str) -> list[tuple[str, tuple[str, ...]]]:
     """Return each dict, by name, that maps ``key`` to a tuple of plain strings, and the tuple."""
     return [

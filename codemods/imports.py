@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from codemods.python_text import bracketed
+from codemods.standard_library import is_standard
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from codemods.tree_style import Style
 
 
 @dataclass(frozen=True)
@@ -19,19 +23,17 @@ class Import:
     alias: str = ""
 
 
-def import_block(imports: Iterable[Import], width: int) -> str:
+def import_block(imports: Iterable[Import], style: Style) -> str:
     """Lay out imports: the standard library, a blank line, all others; names of a module joined.
 
     See https://docs.astral.sh/ruff/rules/unsorted-imports/.
     """
-    is_standard = [(entry.module.split(".")[0] in sys.stdlib_module_names, entry) for entry in set(imports)]
-    groups = [[entry for standard, entry in is_standard if standard is wanted] for wanted in (True, False)]
-    return "\n".join("".join(_lines(group, width)) for group in groups if group)
+    found = [(is_standard(entry.module, style.python), entry) for entry in set(imports)]
+    groups = [[entry for standard, entry in found if standard is wanted] for wanted in (True, False)]
+    return "\n".join("".join(_lines(group, style.line_length)) for group in groups if group)
 
 
 def _lines(group: list[Import], width: int) -> list[str]:
-    from codemods.python_text import bracketed
-
     plain = sorted((e for e in group if not e.name), key=lambda e: (e.module.casefold(), e.module))
     lines = [f"import {entry.module}{_as(entry)}\n" for entry in plain]
     members: dict[str, list[Import]] = {}

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 from libcst.codemod import CodemodCommand, CodemodContext
 
-from codemods import ascend_model_registration, ascend_patch_import, nav_title, vllm_registry_entry
+from codemods.catalog import find_codemod
+from codemods.tree_style import DEFAULTS, style_of
 
 if TYPE_CHECKING:
     import argparse
@@ -31,10 +33,15 @@ class _Command(CodemodCommand):
     def transform_module_impl(self, tree: cst.Module) -> cst.Module:
         names = {parameter.name for parameter in self.codemod.parameters}
         given = {name: value for name, value in self.arguments.items() if name in names}
-        return cst.parse_module(self.codemod.run(tree.code, given))
+        style, filename = DEFAULTS[self.codemod.tree], self.context.filename
+        if filename is not None:
+            style = style_of(Path(filename), style)
+        return cst.parse_module(self.codemod.run(tree.code, given, style))
 
 
-def _command(codemod: Codemod) -> type[_Command]:
+def _command(name: str) -> type[_Command]:
+    codemod = find_codemod(name)
+
     def add_args(arg_parser: argparse.ArgumentParser) -> None:
         for parameter in codemod.parameters:
             arg_parser.add_argument(
@@ -52,7 +59,8 @@ def _command(codemod: Codemod) -> type[_Command]:
     return type(codemod.name.title().replace("-", ""), (_Command,), attributes)
 
 
-VllmRegistryEntry = _command(vllm_registry_entry.CODEMOD)
-AscendModelRegistration = _command(ascend_model_registration.CODEMOD)
-AscendPatchImport = _command(ascend_patch_import.CODEMOD)
-NavTitle = _command(nav_title.CODEMOD)
+VllmRegistryEntry = _command("vllm-registry-entry")
+VllmTestRegistryEntry = _command("vllm-test-registry-entry")
+AscendModelRegistration = _command("ascend-model-registration")
+AscendPatchImport = _command("ascend-patch-import")
+NavTitle = _command("nav-title")

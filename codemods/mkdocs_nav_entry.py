@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from codemods.codemod import Codemod, Example, Parameter, Refused
+from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.family_place import family_place
 from codemods.lines import insert_lines, split_lines
 from codemods.names import relative_path
@@ -107,8 +107,8 @@ CODEMOD = Codemod(
             _inserted("Willow.md\n", "tutorials/models/Yew.md"),
         ),
         Example({"page": "tutorials/models/Willow.md"}, _BEFORE, _BEFORE),
-        Refused({"page": "tutorials/hardware/Yew.md"}, _BEFORE, "no page of tutorials/hardware"),
-        Refused({"page": "tutorials/models/../Yew.md"}, _BEFORE, "page"),
-        Refused({"page": "tutorials/models/Y: {x.md"}, _BEFORE, "page"),
+        RefusedExample({"page": "tutorials/hardware/Yew.md"}, _BEFORE, "no page of tutorials/hardware"),
+        RefusedExample({"page": "tutorials/models/../Yew.md"}, _BEFORE, "page"),
+        RefusedExample({"page": "tutorials/models/Y: {x.md"}, _BEFORE, "page"),
     ),
 )

@@ -8,6 +8,7 @@ import re
 
 from codemods.refusal import Refusal
 
+_HUB_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -39,6 +40,14 @@ def relative_path(value: str, what: str, suffix: str) -> str:
     if all(_FILE_NAME.fullmatch(directory) for directory in directories):
         return "/".join([*directories, file_name(name, what, suffix)])
     raise _refusal(value, what, f"plain names joined by `/`, ending with `{suffix}`")
+
+
+def hub_name(value: str, what: str) -> str:
+    """Return the name of a checkpoint on the Hugging Face Hub (``trees/cedar-7b``), or raise `Refusal`."""
+    parts = value.split("/")
+    if len(parts) <= 2 and all(_HUB_PART.fullmatch(part) for part in parts):
+        return value
+    raise _refusal(value, what, "an owner and a name, joined by `/`, of letters, digits, `.`, `_`, `-`")
 
 
 def one_line(value: str, what: str) -> str:

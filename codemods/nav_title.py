@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import re
 
-from codemods.codemod import Codemod, Example, Parameter, Refused
+from codemods.codemod import Codemod, Example, Parameter, RefusedExample
+from codemods.dict_literal import find_dict
 from codemods.names import relative_path, string_literal
+from codemods.python_text import INDENT, bracketed
 from codemods.refusal import Refusal
+from codemods.tree_style import Style
 
 WHERE = "docs/hooks/nav_titles.py"
-WIDTH = 120
-"""vllm-ascend's line length (``[tool.ruff]`` in its pyproject.toml)."""
 
 
-def nav_title(text: str, *, page: str, english: str, chinese: str) -> str:
+def nav_title(text: str, *, page: str, english: str, chinese: str, style: Style) -> str:
     """Add ``"page": {"en": english, "zh": chinese}`` to ``TITLES``, sorted by path.
 
     Raises `Refusal` if the page has other titles already.
     """
-    from codemods.dict_literal import find_dict
-    from codemods.python_text import INDENT, bracketed
-
     relative_path(page, "page", ".md")
     titles = find_dict(text, "TITLES", WHERE)
     items = [
@@ -37,7 +35,7 @@ def nav_title(text: str, *, page: str, english: str, chinese: str) -> str:
             expected=f"no entry, or {{{', '.join(items)}}}",
             remedy="change the titles there by hand, or keep them",
         )
-    source = bracketed(f'"{page}": {{', items, "},", width=WIDTH, indent=INDENT)
+    source = bracketed(f'"{page}": {{', items, "},", width=style.line_length, indent=INDENT)
     source = source.removeprefix(f'"{page}": ').removesuffix(",")
     return titles.insert(page, source, str)
 
@@ -87,8 +85,9 @@ CODEMOD = Codemod(
                 "    },\n    # Both",
             ),
         ),
-        Refused({**_CEDAR, "page": "index.md"}, _BEFORE, 'index.md has the titles {"en": "Home"'),
-        Refused({**_CEDAR, "english": 'Cedar"\nimport os'}, _BEFORE, "printable"),
-        Refused({**_CEDAR, "page": '"]}.md'}, _BEFORE, "page"),
+        RefusedExample({**_CEDAR, "page": "index.md"}, _BEFORE, 'index.md has the titles {"en": "Home"'),
+        RefusedExample({**_CEDAR, "english": 'Cedar"\nimport os'}, _BEFORE, "printable"),
+        RefusedExample({**_CEDAR, "page": '"]}.md'}, _BEFORE, "page"),
     ),
+    is_styled=True,
 )

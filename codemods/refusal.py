@@ -1,11 +1,21 @@
-"""The one error of this package."""
+"""The errors of this package: `Refusal`, and those kinds of it that a caller may want to tell apart."""
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is the word of the field's users, not "RefusalError"
     """An edit that will not be made: what was found, where, what was expected, what to do."""
 
     exit_code = 2
+    kind = "Refusal"
+    """What a JSON document calls it, whichever kind it is."""
 
     def __init__(self, found: str, *, where: str, expected: str, remedy: str) -> None:
         super().__init__(f"{where}: {found}; expected {expected}; {remedy}")
         self.found, self.where, self.expected, self.remedy = found, where, expected, remedy
+
+
+class Outdated(Refusal):
+    """A file is no longer what a change set started from: somebody wrote to it in between."""
+
+
+class NothingToUndo(Refusal):
+    """No run is left that could be taken back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from codemods.codemod import Codemod, Example, Parameter, Refused
+from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.family_place import family_place
 from codemods.lines import insert_lines, split_lines
 from codemods.names import file_name
@@ -99,8 +99,8 @@ CODEMOD = Codemod(
             "```{toctree}\n:maxdepth: 1\n\nCedar2\nBirch\n```\n",
             "```{toctree}\n:maxdepth: 1\n\nCedar2\nBirch\nYew\n```\n",
         ),
-        Refused({"page": "Yew.md"}, "# Tutorials\n", "no toctree"),
-        Refused({"page": "../Yew.md"}, _BEFORE, "page"),
-        Refused({"page": "Yew.md\n:hidden:"}, _BEFORE, "page"),
+        RefusedExample({"page": "Yew.md"}, "# Tutorials\n", "no toctree"),
+        RefusedExample({"page": "../Yew.md"}, _BEFORE, "page"),
+        RefusedExample({"page": "Yew.md\n:hidden:"}, _BEFORE, "page"),
     ),
 )

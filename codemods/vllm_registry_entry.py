@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 
-from codemods.codemod import Codemod, Example, Parameter, Refused
+from codemods.codemod import Codemod, Example, Parameter, RefusedExample
+from codemods.dict_literal import find_dict, strings_of
 from codemods.names import dotted_name, identifier
+from codemods.python_text import INDENT, bracketed
 from codemods.refusal import Refusal
+from codemods.tree_style import Style
 
 WHERE = "vllm/model_executor/models/registry.py"
-WIDTH = 88
-"""vLLM's line length (``[tool.ruff]`` in its pyproject.toml)."""
 
 _ENDING = re.compile(r"For[A-Z]|LMHeadModel$|Model$")
 
@@ -30,15 +31,13 @@ def registry_entry(
     module: str,
     class_name: str,
     registry: str = "_TEXT_GENERATION_MODELS",
+    style: Style,
 ) -> str:
     """Add ``"architecture": ("module", "class_name")`` to a dict of the registry.
 
     Raises `Refusal` if the architecture is registered already as something else, in
     this dict or in another one: vLLM merges them all, and one would hide the other.
     """
-    from codemods.dict_literal import find_dict, strings_of
-    from codemods.python_text import INDENT, bracketed
-
     identifier(architecture, "architecture")
     value = (dotted_name(module, "module"), identifier(class_name, "class_name"))
     entries = find_dict(text, identifier(registry, "registry"), WHERE)
@@ -52,12 +51,13 @@ def registry_entry(
                 expected=f"no entry, or {value}",
                 remedy="remove that entry first, or use the implementation that it names",
             )
-    source = bracketed(f'"{architecture}": (', [f'"{part}"' for part in value], "),", width=WIDTH, indent=INDENT)
-    source = source.removeprefix(f'"{architecture}": ').removesuffix(",")
-    return entries.insert(architecture, source, _sort_key)
+    start, parts = f'"{architecture}": ', [f'"{part}"' for part in value]
+    source = bracketed(f"{start}(", parts, "),", width=style.line_length, indent=INDENT)
+    return entries.insert(architecture, source.removeprefix(start).removesuffix(","), sort_key)
 
 
-def _sort_key(architecture: str) -> str:
+def sort_key(architecture: str) -> str:
+    """Return what the registry's dicts are sorted by: the name without its ending, ignoring case."""
     return _ENDING.split(architecture, maxsplit=1)[0].casefold()
 
 
@@ -148,24 +148,25 @@ CODEMOD = Codemod(
             + '        "HawthornVLForConditionalGeneration",\n'
             + "    ),\n}\n",
         ),
-        Refused(
+        RefusedExample(
             {"architecture": "CedarForCausalLM", "module": "new", "class_name": "New"},
             _BEFORE,
             "registered already, as ('cedar', 'CedarForCausalLM'); expected no entry, or ('new'",
         ),
-        Refused(
+        RefusedExample(
             {"architecture": "ThornForConditionalGeneration", "module": "new", "class_name": "New"}
             | {"registry": "_MULTIMODAL_MODELS"},
             _BEFORE,
             "registered already",
         ),
-        Refused(
+        RefusedExample(
             {"architecture": 'X": 1, "Y', "module": "x", "class_name": "X"},
             _BEFORE,
             "a Python identifier",
         ),
-        Refused({"architecture": "X", "module": "../x", "class_name": "X"}, _BEFORE, "module"),
-        Refused({"architecture": "X", "module": "x", "class_name": "X"}, "x = (", "not valid"),
-        Refused({"architecture": "X", "module": "x", "class_name": "X"}, "x = 1\n", "no dict"),
+        RefusedExample({"architecture": "X", "module": "../x", "class_name": "X"}, _BEFORE, "module"),
+        RefusedExample({"architecture": "X", "module": "x", "class_name": "X"}, "x = (", "not valid"),
+        RefusedExample({"architecture": "X", "module": "x", "class_name": "X"}, "x = 1\n", "no dict"),
     ),
+    is_styled=True,
 )

@@ -15,7 +15,10 @@ from scaffold.running.adaptation import undo_last
 @work_option
 @reporting
 def command(output: Output, **given: Any) -> None:
-    """Take back the last run of this work directory, every byte of it. A commit that was made stays in git."""
+    """Take back the last run of this work directory, every byte of it; again, and the one before is taken back.
+
+    A commit that was made stays in git.
+    """
     files = undo_last(Settings(given).workspace())
     output.table("As before again", ("path",), [(str(file),) for file in files])
     output.document({"files": [str(file) for file in files]})

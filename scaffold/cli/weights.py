@@ -68,7 +68,7 @@ def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap) -
 
 
 def _derived(settings: Settings, read: Checkpoint) -> WeightMap:
-    from scaffold.common.errors import Refused
+    from scaffold.common.errors import CheckFailed
     from scaffold.mapping.of_checkpoint import weight_map_of
     from scaffold.reading.model import read_model
     from scaffold.source.locate import find
@@ -80,7 +80,7 @@ def _derived(settings: Settings, read: Checkpoint) -> WeightMap:
     )
     spec = read_model(read, source)
     if spec.decoder is None:
-        raise Refused(
+        raise CheckFailed(
             "; ".join(f"{hole.what} ({hole.evidence})" for hole in spec.holes),
             where=str(read.path),
             expected="a model whose spec could be read, or rules of your own",

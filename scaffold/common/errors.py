@@ -25,7 +25,13 @@ class EnvironmentLacks(ScaffoldError):  # noqa: N818 - reads as the sentence tha
     exit_code = 3
 
 
-class Refused(ScaffoldError):  # noqa: N818 - reads as the sentence that it is
-    """A check or a gate says no."""
+class CheckFailed(ScaffoldError):  # noqa: N818 - reads as the sentence that it is
+    """A check or a gate says no; an edit that will not be made is a `codemods.Refusal`."""
 
     exit_code = 1
+    kind = "Refused"
+    """What JSON documents call it."""
+
+
+Refused = CheckFailed
+"""The name of `CheckFailed` in earlier versions."""

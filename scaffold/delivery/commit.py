@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scaffold.common.errors import Refused, UsageError
+from scaffold.common.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
     from git import Repo
@@ -54,7 +54,7 @@ def commit(path: Path, files: Sequence[Path], message: str) -> str:
 
     Raises:
         UsageError: the repo is not fit for it.
-        Refused: git, or one of the repo's hooks, refused; the index is as it was.
+        CheckFailed: git, or one of the repo's hooks, refused; the index is as it was.
     """
     from git.exc import GitCommandError
 
@@ -62,7 +62,7 @@ def commit(path: Path, files: Sequence[Path], message: str) -> str:
     repo = _open(path)
     names = [file.as_posix() for file in files]
     if not repo.git.status("--porcelain", "--", *names):
-        raise Refused(
+        raise CheckFailed(
             f"nothing to commit: the planned files are as in {repo.head.commit.hexsha[:12]}",
             where=str(path),
             expected="planned files that differ from the last commit",
@@ -76,7 +76,7 @@ def commit(path: Path, files: Sequence[Path], message: str) -> str:
             repo.git.commit("--signoff", "--quiet", "--file", text.name)
     except GitCommandError as error:
         repo.git.reset("--quiet", "--", *names)
-        raise Refused(
+        raise CheckFailed(
             f"git: {str(error.stderr or error).strip()[:600]}",
             where=str(path),
             expected="a commit of the planned files",
@@ -85,7 +85,7 @@ def commit(path: Path, files: Sequence[Path], message: str) -> str:
     made = repo.head.commit
     touched = sorted(str(name) for name in made.stats.files)
     if touched != sorted(names):
-        raise Refused(
+        raise CheckFailed(
             f"a commit {made.hexsha[:12]} with {', '.join(touched)}",
             where=str(path),
             expected=", ".join(sorted(names)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from scaffold.common.errors import Refused
+from scaffold.common.errors import CheckFailed
 from scaffold_validators.stages.stage import Counts, Stage
 from scaffold_validators.stages.table import STAGES
 from scaffold_validators.verdict import Verdict
@@ -27,7 +27,7 @@ def check_sign_off(
         stages: the table.
 
     Raises:
-        Refused: the evidence does not suffice; dummy evidence never does.
+        CheckFailed: the evidence does not suffice; dummy evidence never does.
     """
     for stage in stages:
         if stage.counts is Counts.NOT:
@@ -64,8 +64,8 @@ def _check_device(stage: Stage, verdicts: Sequence[Verdict], accepted: str) -> N
         )
 
 
-def _refused(stage: Stage, found: str, remedy: str) -> Refused:
-    return Refused(
+def _refused(stage: Stage, found: str, remedy: str) -> CheckFailed:
+    return CheckFailed(
         found,
         where="commit",
         expected=f"stage {stage.name} passed on exactly this tree and checkpoint",

@@ -31,14 +31,9 @@ class Workspace:
         """Return the journal of the change sets."""
         return self.folder / "journal"
 
-    @property
-    def documents_journal(self) -> Path:
-        """Return the journal of documents that were filled with verdicts after the gates."""
-        return self.folder / "documents-journal"
-
     def generated(self, path: Path) -> str | None:
         """Return the SHA-256 of what this tool wrote last to a file that it made, None if it did not make it."""
-        return generated_digest(self.documents_journal, path) or generated_digest(self.journal, path)
+        return generated_digest(self.journal, path)
 
     def logs(self, name: str) -> Path:
         """Return the folder of a model's serve logs."""

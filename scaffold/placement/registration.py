@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codemods import ChangeSet, find_codemod
+from codemods import ChangeSet, edit
 from scaffold.common.errors import UsageError
 from scaffold.rendering.template import PLUGIN, render
-from scaffold.roots.vllm_tree import MODELS, REGISTRY
+from scaffold.roots.vllm_tree import MODELS
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -37,14 +37,15 @@ class Registration:
 
 def register_in_vllm(changes: ChangeSet, tree: Path, registration: Registration) -> ChangeSet:
     """Add the line to the tree's ``registry.py``."""
-    arguments = {
-        "architecture": registration.architecture,
-        "module": registration.module,
-        "class_name": registration.class_name,
-        "registry": registration.table,
-    }
-    codemod = find_codemod("vllm-registry-entry")
-    return changes.edit(tree / REGISTRY, lambda text: codemod.run(text, arguments))
+    return edit(
+        changes,
+        "vllm-registry-entry",
+        tree,
+        architecture=registration.architecture,
+        module=registration.module,
+        class_name=registration.class_name,
+        registry=registration.table,
+    )
 
 
 def register_in_ascend(changes: ChangeSet, tree: Path, registration: Registration, package: str) -> ChangeSet:
@@ -53,13 +54,14 @@ def register_in_ascend(changes: ChangeSet, tree: Path, registration: Registratio
     Raises:
         Refusal: this vllm-ascend has no models of its own (0.13 and 0.18 have none).
     """
-    arguments = {
-        "architecture": registration.architecture,
-        "module": dotted(registration.module, package),
-        "class_name": registration.class_name,
-    }
-    codemod = find_codemod("ascend-model-registration")
-    return changes.edit(tree / ASCEND_MODELS / "__init__.py", lambda text: codemod.run(text, arguments))
+    return edit(
+        changes,
+        "ascend-model-registration",
+        tree,
+        architecture=registration.architecture,
+        module=dotted(registration.module, package),
+        class_name=registration.class_name,
+    )
 
 
 def plugin_package(module: str) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from codemods import ChangeSet, find_codemod, target_file
+from codemods import ChangeSet, edit
 from scaffold.adapter.context import LICENCE_HEADER, adapter_context, module_name
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
-from scaffold.common.errors import EnvironmentLacks, Refused
+from scaffold.common.errors import CheckFailed, EnvironmentLacks
 from scaffold.common.names import model_name
 from scaffold.delivery.commit import check_delivery_repo
 from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
@@ -115,13 +115,15 @@ class Plan:
         return tuple(p.relative_to(root) for p in self.changes.paths if p.is_relative_to(root))
 
 
-class NotPlanned(Refused):
+class NotPlanned(CheckFailed):
     """The model was read, and cannot be adapted as asked: ``spec`` and ``proof`` say how far it got."""
 
     kind = "Refused"
     """What the JSON document calls it: a refusal like any other."""
 
-    def __init__(self, cause: Refused, name: str, checkpoint: Checkpoint, spec: ModelSpec, proof: Proof | None) -> None:
+    def __init__(
+        self, cause: CheckFailed, name: str, checkpoint: Checkpoint, spec: ModelSpec, proof: Proof | None
+    ) -> None:
         super().__init__(cause.found, where=cause.where, expected=cause.expected, remedy=cause.remedy)
         self.name, self.checkpoint, self.spec, self.proof = name, checkpoint, spec, proof
 
@@ -160,7 +162,7 @@ def make_plan(request: Request) -> Plan:
     candidates = lambda: comparable(checkpoint, source, request.transformers, registry)  # noqa: E731
     try:
         strategy = decide(spec, registry, candidates, request.strategy)
-    except Refused as error:
+    except CheckFailed as error:
         raise NotPlanned(error, name, checkpoint, spec, None) from error
     return _Work(request, name, checkpoint, source, spec, strategy, tree, layout).plan()
 
@@ -196,7 +198,7 @@ class _Work:
         module = module_name(self.checkpoint.model_type)
         try:
             rendered = render({**self._context(module), "model_name": self.name, "module": module})
-        except Refused as error:
+        except CheckFailed as error:
             raise NotPlanned(error, self.name, self.checkpoint, self._with_hole(error), self.proof) from error
         adapter = None
         if self.strategy.name == "native":
@@ -231,7 +233,7 @@ class _Work:
             weight_map=self.weight_map,
         )
 
-    def _with_hole(self, error: Refused) -> ModelSpec:
+    def _with_hole(self, error: CheckFailed) -> ModelSpec:
         """Return the spec with what the adapter has no form for among its holes; a proof that fails is none."""
         if self.proof is not None and not self.proof.holds:
             return self.spec
@@ -261,7 +263,7 @@ class _Work:
         rules = self.weight_map = weight_map_of(decoder, self.checkpoint, self.source, fused_latents=cached)
         self.proof = prove(rules, self.checkpoint.tensors)
         if not self.proof.holds:
-            raise Refused(
+            raise CheckFailed(
                 "; ".join(map(str, self.proof.findings)),
                 where=f"weights of {self.name}",
                 expected="rules that take every tensor once and fill every parameter",
@@ -287,7 +289,7 @@ class _Work:
         missing = [f"{m.module}.{m.name}" for m in unresolved_imports(adapter, self.request.vllm)]
         missing += [f"{m.callee} {m.what}" for m in misfit_calls(adapter, self.request.vllm)]
         if missing:
-            error = Refused(
+            error = CheckFailed(
                 f"imports or arguments that this vLLM has nothing for: {', '.join(missing)}",
                 where=str(self.request.vllm),
                 expected=f"a tree that has all that the adapter of {module} needs",
@@ -355,18 +357,7 @@ class _Work:
     def _documents(self, changes: ChangeSet, root: Path, rendered: Mapping[str, str]) -> ChangeSet:
         for path in (TEST_CONFIGS / f"{self.name}.yaml", TUTORIALS / f"{self.name}.md"):
             changes = self._create(changes, root / path, tidy(rendered[path.as_posix()]))
-        page = f"tutorials/models/{self.name}.md"
-        if self.layout is not None and self.layout.name == "mkdocs":
-            edits = [("mkdocs-nav-entry", {"page": page})]
-            if self.layout.titles is not None:
-                edits.append(("nav-title", {"page": page, "english": self.name, "chinese": self.name}))
-        else:
-            edits = [("toctree-entry", {"page": f"{self.name}.md"})]
-        for name, arguments in edits:
-            codemod = find_codemod(name)
-            file = target_file(codemod, root, arguments)
-            changes = changes.edit(file, lambda text, c=codemod, a=arguments: c.run(text, a))  # type: ignore[misc]
-        return changes
+        return edit(changes, "list-tutorial", root, tutorial=self.name)
 
     def _create(self, changes: ChangeSet, path: Path, text: str) -> ChangeSet:
         return changes.create(path, text, generated=self.request.generated(path))
@@ -386,9 +377,9 @@ def tidy(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _no_idiom(error: NotUnderstood) -> Refused:
+def _no_idiom(error: NotUnderstood) -> CheckFailed:
     hole = Hole("adapter", error.what, error.where)
-    return Refused(
+    return CheckFailed(
         hole.what,
         where=hole.evidence,
         expected="a form that adapters have an idiom for",

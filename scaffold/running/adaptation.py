@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,6 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
     if delivery is None:
         apply(plan.changes, workspace.journal)  # a plugin: no gates on a tree, no delivery, so nothing to remember
         return
-    if delivery.resolve() / TUTORIALS / f"{plan.name}.md" in plan.changes.paths:
-        shutil.rmtree(workspace.documents_journal, ignore_errors=True)  # what it could take back is overwritten now
     apply(plan.changes, workspace.journal)
     earlier = workspace.record(plan.name) if plan.name in workspace.planned() else None
     workspace.save_record(
@@ -59,7 +56,7 @@ def commit_plan(name: str, workspace: Workspace, accepted_device: str) -> str:
         The hash of the commit.
 
     Raises:
-        Refused: the evidence does not suffice.
+        CheckFailed: the evidence does not suffice.
         UsageError: nothing was planned, or the repo is not fit for a commit.
     """
     evidence = gather(workspace, name)
@@ -80,7 +77,10 @@ def commit_plan(name: str, workspace: Workspace, accepted_device: str) -> str:
 
 
 def _fill_tutorial(name: str, documents: Mapping[str, Any], delivery: Path, workspace: Workspace) -> None:
-    """Write the tutorial anew with the verdicts in it, unless a person has edited it."""
+    """Write the tutorial anew with the verdicts in it, unless a person has edited it.
+
+    It is a part of the run that planned it: `undo_last` takes both back at once.
+    """
     path = TUTORIALS / f"{name}.md"
     context = {"model_name": name, "module": "unused", "adapter": False, "delivery": documents}
     text = tidy(render(context)[path.as_posix()])
@@ -90,24 +90,18 @@ def _fill_tutorial(name: str, documents: Mapping[str, Any], delivery: Path, work
         )
     except Refusal:
         return  # edited by hand since: it stays as its author wants it
-    apply(changes, workspace.documents_journal)
+    apply(changes, workspace.journal, continues=True)
 
 
 def undo_last(workspace: Workspace) -> tuple[Path, ...]:
-    """Take back the last run, documents filled afterwards first.
+    """Take back the last run with the documents that were filled after it.
 
     Returns:
         The files that are as before again.
     """
-    touched: list[Path] = []
-    try:
-        touched += undo(workspace.documents_journal).paths
-    except Refusal as refusal:
-        if "no run" not in refusal.found:
-            raise
-    touched += undo(workspace.journal).paths
+    touched = undo(workspace.journal).paths
     for name in workspace.planned():
         config = TEST_CONFIGS / f"{name}.yaml"
         if any(path.parts[-len(config.parts) :] == config.parts for path in touched):
             workspace.forget(name)
-    return tuple(dict.fromkeys(touched))
+    return touched

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from scaffold.common.errors import Refused
+from scaffold.common.errors import CheckFailed
 from scaffold.roots.vllm_tree import BACKEND_DICT, Registered
 from scaffold.spec.facts import DecoderSpec, ModelSpec
 
@@ -42,7 +42,7 @@ def decide(
         asked: ``auto`` or a strategy.
 
     Raises:
-        Refused: the strategy asked for does not hold.
+        CheckFailed: the strategy asked for does not hold.
     """
     why: list[str] = []
     for name in NAMES:
@@ -52,7 +52,7 @@ def decide(
             return Strategy(name, tuple(why), entry)
         if asked == name:
             break
-    raise Refused(
+    raise CheckFailed(
         why[-1],
         where=f"--strategy {asked}",
         expected=f"a model that {asked} fits",

@@ -13,7 +13,7 @@ from scaffold.vllm_models.values import Choice, Node
 
 
 @dataclass(frozen=True)
-class Refused:
+class NotTaken:
     """A tensor that the model would not take."""
 
     name: str
@@ -40,7 +40,7 @@ class AdapterCheck:
     class_name: str
     taken: int
     left_out: int
-    refused: tuple[Refused, ...]
+    refused: tuple[NotTaken, ...]
     empty: tuple[str, ...]
     unsure: Mapping[str, str]
     suggestion: str = ""
@@ -74,8 +74,8 @@ def check(reader: Reader, root: Node, names: Iterable[str]) -> AdapterCheck:
     refused, unsure, taken = [], {}, 0
     for name in names:
         outcome = _load(walk, root, "", name, None)
-        if isinstance(outcome, Refused):
-            refused.append(Refused(name, outcome.at, outcome.seen))
+        if isinstance(outcome, NotTaken):
+            refused.append(NotTaken(name, outcome.at, outcome.seen))
         elif isinstance(outcome, str) and outcome:
             unsure[name] = outcome
         elif outcome is True:
@@ -86,8 +86,8 @@ def check(reader: Reader, root: Node, names: Iterable[str]) -> AdapterCheck:
     )
 
 
-Outcome = Refused | str | bool
-"""Refused; why it is unsure; True for taken, False for left out."""
+Outcome = NotTaken | str | bool
+"""Not taken; why it is unsure; True for taken, False for left out."""
 
 
 def _load(walk: _Walk, node: Node, prefix: str, name: str, shard: Any) -> Outcome:
@@ -103,7 +103,7 @@ def _load(walk: _Walk, node: Node, prefix: str, name: str, shard: Any) -> Outcom
         walk.left_out += 1
         return False
     outcome = _descend(walk, node, prefix, mapped[0], shard if mapped[1] is None else mapped[1])
-    return loader.own_code if isinstance(outcome, Refused) and loader.own_code else outcome
+    return loader.own_code if isinstance(outcome, NotTaken) and loader.own_code else outcome
 
 
 def _descend(walk: _Walk, node: Node, prefix: str, name: str, shard: Any) -> Outcome:
@@ -125,13 +125,13 @@ def _descend(walk: _Walk, node: Node, prefix: str, name: str, shard: Any) -> Out
     if name == "bias" and prefix:
         walk.left_out += 1  # AutoWeightsLoader ignores a bias that the module does not have
         return False
-    return Refused("", path, f"{prefix}.{name}" if prefix else name)
+    return NotTaken("", path, f"{prefix}.{name}" if prefix else name)
 
 
 def _choose(walk: _Walk, choice: Choice, path: str, rest: str, shard: Any) -> Outcome:
     """Ask each module that it may be; what some take and others do not is unsure."""
     outcomes = [_load(walk, node, path, rest, shard) for node in choice.nodes]
-    if all(isinstance(outcome, Refused) for outcome in outcomes) and len(outcomes) == len(choice.options):
+    if all(isinstance(outcome, NotTaken) for outcome in outcomes) and len(outcomes) == len(choice.options):
         return outcomes[0]
     if len(outcomes) == len(choice.options) and all(outcome is True for outcome in outcomes):
         return True
@@ -155,7 +155,7 @@ def _empty(node: Node, prefix: str, filled: Mapping[str, set[Any]]) -> Iterator[
             yield from _empty(child, f"{prefix}.{name}" if prefix else name, filled)
 
 
-def _suggestion(refused: list[Refused], empty: tuple[str, ...]) -> str:
+def _suggestion(refused: list[NotTaken], empty: tuple[str, ...]) -> str:
     """Return the replacement of a beginning that puts most of the refused names on empty parameters."""
     pairs: Counter[tuple[str, str]] = Counter()
     for item in refused:

@@ -1,8 +1,10 @@
 import itertools
+import json
 import signal
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codemods import ChangeSet, Refusal, apply, generated_digest, undo
+from codemods import ChangeSet, NothingToUndo, Refusal, apply, generated_digest, undo
 from codemods.change_set import sha256
 from codemods.disk import Disk
+from codemods.journal_files import read_state
 
 
 class Crash(BaseException):
@@ -114,14 +117,69 @@ def test_apply_writes_and_undo_restores_every_byte_and_mode(tree, journal):
     assert snapshot(tree) == before
 
 
-def test_undo_takes_back_the_last_run_and_only_that(tree, journal):
-    apply(ChangeSet((tree,)).edit(tree / "a.txt", lambda _: "first"), journal)
-    apply(ChangeSet((tree,)).edit(tree / "a.txt", lambda _: "second"), journal)
+def test_undo_goes_back_step_by_step_each_run_whole(tree, journal):
+    states = [snapshot(tree)]
+    for number in range(4):
+        changes = ChangeSet((tree,)).edit(tree / "a.txt", lambda text, n=number: f"{text}{n}")
+        apply(changes.create(tree / f"new/{number}.txt", "new"), journal)
+        states.append(snapshot(tree))
+    for number in reversed(range(4)):
+        assert undo(journal).paths == (tree / "a.txt", tree / f"new/{number}.txt")
+        assert snapshot(tree) == states[number]
+    with pytest.raises(NothingToUndo, match="no run to take back"):
+        undo(journal)
+    assert snapshot(tree) == states[0]
+    assert not list(journal.glob("runs/*"))
+
+
+def test_a_run_after_undo_takes_its_place(tree, journal):
+    for text in ("first", "second"):
+        apply(ChangeSet((tree,)).edit(tree / "a.txt", lambda _, new=text: new), journal)
+    undo(journal)
+    apply(ChangeSet((tree,)).edit(tree / "a.txt", lambda _: "third"), journal)
     undo(journal)
     assert (tree / "a.txt").read_text() == "first"
-    with pytest.raises(Refusal, match="no run to take back"):
+    undo(journal)
+    assert (tree / "a.txt").read_text() == "a\n"
+
+
+def test_what_continues_a_run_is_taken_back_with_it(tree, journal):
+    before = snapshot(tree)
+    apply(changes_of(tree), journal)
+    for text in ("filled", "filled again"):
+        apply(ChangeSet((tree,)).edit(tree / "new/c.txt", lambda _, new=text: new), journal, continues=True)
+    assert set(undo(journal).paths) == {tree / name for name in ("a.txt", "new/deep/b.txt", "run.sh", "new/c.txt")}
+    assert snapshot(tree) == before
+
+
+def test_what_continues_no_run_that_wrote_its_files_is_a_run_of_its_own(tree, journal):
+    apply(ChangeSet((tree,)).edit(tree / "a.txt", str.upper), journal)
+    apply(ChangeSet((tree,)).edit(tree / "run.sh", str.upper), journal, continues=True)
+    assert undo(journal).paths == (tree / "run.sh",)
+    assert undo(journal).paths == (tree / "a.txt",)
+
+
+def test_a_run_whose_last_part_a_person_edited_stays_whole(tree, journal):
+    apply(changes_of(tree), journal)
+    apply(ChangeSet((tree,)).edit(tree / "new/c.txt", lambda _: "filled"), journal, continues=True)
+    (tree / "a.txt").write_text("mine\n")
+    after = snapshot(tree)
+    with pytest.raises(Refusal, match=r"a\.txt: the file was edited since"):
         undo(journal)
-    assert (tree / "a.txt").read_text() == "first"
+    assert snapshot(tree) == after
+
+
+def test_the_journal_of_an_earlier_version_can_be_undone(tree, journal):
+    before = snapshot(tree)
+    apply(changes_of(tree), journal)
+    state = json.loads((journal / "state.json").read_text())
+    record = json.loads((journal / "runs/1/record.json").read_text())
+    del record["continues"]
+    (journal / "runs/1/record.json").write_text(json.dumps(record))
+    state["run"] = state.pop("undoable")[0]
+    (journal / "state.json").write_text(json.dumps(state))
+    undo(journal)
+    assert snapshot(tree) == before
 
 
 def test_undo_refuses_if_a_person_edited_a_file_and_restores_nothing(tree, journal):
@@ -259,9 +317,9 @@ def test_whatever_is_changed_and_wherever_it_crashes_undo_restores_every_byte(fi
             else:
                 break
         assert {change.path.read_bytes() for change in changes.changes} == {change.after for change in changes.changes}
-        if not changes.is_empty or had_earlier_run:
+        for state in ([before] if not changes.is_empty else []) + ([oldest] if had_earlier_run else []):
             undo(journal)
-            assert snapshot(root) == (oldest if changes.is_empty else before)
+            assert snapshot(root) == state
         assert not list(journal.glob("runs/*"))
 
 
@@ -280,16 +338,13 @@ def has_begun(journal: Path) -> bool:
 
 
 def undo_with_crashes(journal: Path, part: str) -> None:
-    """Crash at each step of undo in turn, until one gets through or nothing is left to do."""
+    """Crash at each step of undo in turn, until one gets through or the run is taken back."""
+    runs = read_state(journal).undoable
     for step in itertools.count():
-        try:
+        with suppress(Crash):
             undo(journal, disk=CrashingDisk(step, part=part))
-        except Crash:
-            continue
-        except Refusal as refusal:
-            if "no run to take back" not in str(refusal):
-                raise
-        return
+        if read_state(journal).undoable != runs:
+            return
 
 
 KILLED = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.common.errors import Refused, UsageError
+from scaffold.common.errors import CheckFailed, UsageError
 from scaffold.delivery.commit import check_delivery_repo, commit
 
 
@@ -32,7 +32,7 @@ def test_a_hook_that_says_no_leaves_the_index_as_it_was(delivery_repo: Path) -> 
     hook.chmod(0o755)
     (delivery_repo / "a.txt").write_text("a")
     before = git(delivery_repo, "rev-parse", "HEAD")
-    with pytest.raises(Refused, match="lint: not like this"):
+    with pytest.raises(CheckFailed, match="lint: not like this"):
         commit(delivery_repo, [Path("a.txt")], "x")
     assert git(delivery_repo, "rev-parse", "HEAD") == before
     assert git(delivery_repo, "status", "--short") == "?? a.txt\n"
@@ -41,7 +41,7 @@ def test_a_hook_that_says_no_leaves_the_index_as_it_was(delivery_repo: Path) -> 
 def test_twice_is_refused_with_the_commit_that_has_it(delivery_repo: Path) -> None:
     (delivery_repo / "a.txt").write_text("a")
     hash_ = commit(delivery_repo, [Path("a.txt")], "x")
-    with pytest.raises(Refused, match=f"nothing to commit: the planned files are as in {hash_[:12]}"):
+    with pytest.raises(CheckFailed, match=f"nothing to commit: the planned files are as in {hash_[:12]}"):
         commit(delivery_repo, [Path("a.txt")], "x")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scaffold.common.errors import Refused
+from scaffold.common.errors import CheckFailed
 from scaffold.delivery.sign_off import check_sign_off
 from scaffold_validators.verdict import Verdict
 from tests.verdicts import make_verdict
@@ -46,5 +46,5 @@ def test_suffices(verdicts: list[Verdict], accepted: str) -> None:
     ],
 )
 def test_does_not_suffice(verdicts: list[Verdict], accepted: str, says: str) -> None:
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(CheckFailed, match=says):
         check_sign_off(verdicts, NOW, accepted)

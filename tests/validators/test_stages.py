@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.common.errors import Refused
+from scaffold.common.errors import CheckFailed
 from scaffold.delivery.sign_off import check_sign_off
 from scaffold_validators.engine import probe
 from scaffold_validators.gates import run_stages
@@ -114,8 +114,8 @@ def test_a_start_for_every_size_is_made_at_each_and_another_at_the_first(gate: G
 def test_a_new_row_counts_for_the_commit_as_it_says() -> None:
     verdicts = [make_verdict("real"), make_verdict("echo", "wrong-output")]
     check_sign_off(verdicts, {})
-    with pytest.raises(Refused, match="stage echo ended as failed"):
+    with pytest.raises(CheckFailed, match="stage echo ended as failed"):
         check_sign_off(verdicts, {}, stages=WITH_ECHO)
     required = (*STAGES, replace(ECHO, counts=Counts.REQUIRED))
-    with pytest.raises(Refused, match="stage echo has not been run"):
+    with pytest.raises(CheckFailed, match="stage echo has not been run"):
         check_sign_off(verdicts[:1], {}, stages=required)

@@ -1,0 +1,124 @@
+"""The front door: a codemod or a recipe by its name, on a source tree.
+
+`edit` adds to a change set what it does, and writes nothing: for those who make one change set of
+many edits. `run` does that to what is on disk, and applies it through the journal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codemods.catalog import find, find_codemod, target_file
+from codemods.change_set import ChangeSet
+from codemods.codemod import Codemod
+from codemods.journal import apply
+from codemods.recipe import fed, is_taken
+from codemods.refusal import Outdated, Refusal
+from codemods.tree_style import DEFAULTS, style_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from codemods.recipe import Recipe
+
+JOURNAL = Path(".scaffold/journal")
+"""Below the current directory: where `run` remembers what it did, and ``scaffold undo`` looks for it."""
+ATTEMPTS = 20
+"""How often `run` starts over because others wrote to a file between its reading and its writing."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a codemod or a recipe does to a tree: ``changes``, relative to ``root``; whether they are on disk."""
+
+    name: str
+    root: Path
+    changes: ChangeSet
+    is_written: bool
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the tree is not yet as it asks for."""
+        return not self.changes.is_empty
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that change, absolute, in the order of the edits."""
+        return self.changes.paths
+
+    @property
+    def diff(self) -> str:
+        """One unified diff that ``git apply`` takes inside of ``root``."""
+        return self.changes.diff({"": self.root})
+
+
+def run(
+    name: str, place: Path | str, /, *, dry_run: bool = False, journal: Path | str = JOURNAL, **arguments: str
+) -> Outcome:
+    """Run a codemod or a recipe on a source tree, or a codemod on one file; `undo` takes it back as a whole.
+
+    Arguments are the texts that ``scaffold codemod show NAME`` lists. ``dry_run`` writes nothing;
+    ``journal`` is the directory that remembers the run. Raises `Refusal`, with nothing written,
+    for an unknown name, wrong arguments, and what the codemod, the change set or the disk refuses.
+    """
+    place = Path(place)
+    found = find(name)
+    root = place.parent if place.is_file() else place
+    read = [Path(arguments[p.name]) for p in found.parameters if p.is_tree and p.name in arguments]
+    for _ in range(ATTEMPTS):
+        changes = edit(ChangeSet((root, *read)), name, place, **arguments)
+        if dry_run or changes.is_empty:
+            return Outcome(name, root, changes, is_written=False)
+        try:
+            apply(changes, Path(journal))
+        except Outdated as error:
+            outdated = error
+        else:
+            return Outcome(name, root, changes, is_written=True)
+    raise outdated
+
+
+def edit(changes: ChangeSet, name: str, place: Path | str, /, **arguments: str) -> ChangeSet:
+    """Add what a codemod or a recipe does to a source tree, or a codemod to one file, to a change set.
+
+    The tree is read as the change set leaves it; what an argument of the kind ``is_tree`` names
+    has to be a root of the change set, too. Raises `Refusal` for an unknown name, wrong arguments,
+    and what the codemod or the change set refuses.
+    """
+    found, place = find(name), Path(place)
+    if isinstance(found, Codemod):
+        return _edited(changes, found, place, arguments)
+    return _followed(changes, found, place, arguments)
+
+
+def _edited(changes: ChangeSet, codemod: Codemod, place: Path, arguments: Mapping[str, str]) -> ChangeSet:
+    complete = codemod.complete(arguments)
+    file = place if changes.has_file(place) else target_file(codemod, _tree(place), complete, changes.has_file)
+    top = None if file == place else place
+    style = style_of(file, DEFAULTS[codemod.tree], top) if codemod.is_styled else None
+    if codemod.creates and not changes.has_file(file):
+        return changes.create(file, codemod.run("", complete, style))
+    return changes.edit(file, lambda text: codemod.run(text, complete, style))
+
+
+def _followed(changes: ChangeSet, recipe: Recipe, tree: Path, arguments: Mapping[str, str]) -> ChangeSet:
+    complete = recipe.complete(arguments)
+    _tree(tree)
+    for step in recipe.steps:
+        if is_taken(step, changes, tree):
+            fed_arguments = {name: fed(feed, changes, tree, complete) for name, feed in step.feeds.items()}
+            changes = _edited(changes, find_codemod(step.codemod), tree, fed_arguments)
+    return changes
+
+
+def _tree(place: Path) -> Path:
+    if place.is_dir():
+        return place
+    raise Refusal(
+        "there is no such directory",
+        where=str(place),
+        expected="the top of a source tree, or for a codemod one file of it",
+        remedy="correct the path",
+    )

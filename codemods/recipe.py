@@ -1,0 +1,118 @@
+"""What a recipe is: codemods that belong together, as one change set, one diff and one undo.
+
+A recipe is data: its steps name codemods, and say how the recipe's arguments feed theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from codemods.codemod import completed
+from codemods.module_file import module_file
+from codemods.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from codemods.change_set import ChangeSet
+    from codemods.codemod import Parameter
+
+
+@dataclass(frozen=True)
+class FileText:
+    """Feeds the text of a file of the tree as earlier steps leave it; the empty text if there is none."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class ModuleText:
+    """Feeds the text of the module that a dotted name stands in.
+
+    ``tree`` is the recipe's parameter with the source tree that is read, ``target`` the one with
+    the dotted name.
+    """
+
+    tree: str
+    target: str
+
+
+Feed = str | FileText | ModuleText
+"""What an argument of a step's codemod is; in a string ``{parameter}`` stands for the recipe's argument."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One codemod, and what feeds each of its arguments.
+
+    The step is left out in trees without the file ``only_with``, and in those with the file
+    ``only_without``.
+    """
+
+    codemod: str
+    feeds: Mapping[str, Feed]
+    only_with: str | None = None
+    only_without: str | None = None
+
+
+@dataclass(frozen=True)
+class TreeExample:
+    """With these arguments a tree with the files ``before`` gets the files ``after``; all others stay.
+
+    Both map paths below the tree to texts. An argument that is the path of a tree is relative to this one.
+    """
+
+    arguments: Mapping[str, str]
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named row of codemods for the tree ``tree`` (``vllm`` or ``vllm-ascend``)."""
+
+    name: str
+    summary: str
+    tree: str
+    parameters: tuple[Parameter, ...]
+    steps: tuple[Step, ...]
+    examples: tuple[TreeExample, ...]
+
+    def complete(self, arguments: Mapping[str, str]) -> dict[str, str]:
+        """Fill in defaults. Raises `Refusal` for missing and unknown arguments."""
+        return completed(self.name, self.parameters, arguments)
+
+
+def same(*names: str) -> dict[str, Feed]:
+    """Feed these arguments of a codemod from the recipe's arguments of the same names."""
+    return {name: f"{{{name}}}" for name in names}
+
+
+def is_taken(step: Step, changes: ChangeSet, tree: Path) -> bool:
+    """Return whether the tree, as earlier steps leave it, is one for this step."""
+    if step.only_with is not None and not changes.has_file(tree / step.only_with):
+        return False
+    return step.only_without is None or not changes.has_file(tree / step.only_without)
+
+
+def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]) -> str:
+    """Return the argument that a feed stands for.
+
+    Raises `Refusal` if no module of the source tree is a part of the dotted name.
+    """
+    if isinstance(feed, str):
+        return feed.format_map(arguments)
+    if isinstance(feed, FileText):
+        return changes.read(tree / feed.path) or ""
+    source, target = arguments[feed.tree], arguments[feed.target]
+    path = module_file(changes, source, target)
+    if path is None:
+        raise Refusal(
+            f"no module of the tree holds {target!r}",
+            where=f"{feed.target}, looked for in {source}",
+            expected="the dotted name of a module and what it defines",
+            remedy="write module, class and function, such as vllm.model_executor.models.llama.LlamaMLP.forward",
+        )
+    return changes.read(path) or ""

@@ -1,0 +1,186 @@
+"""All recipes: rows of codemods that belong together. A new one is a row here, with its example."""
+
+from __future__ import annotations
+
+from codemods.codemod import Parameter
+from codemods.recipe import FileText, ModuleText, Recipe, Step, TreeExample, same
+
+_PATCH_HEADER = FileText("vllm_ascend/patch/worker/__init__.py")
+"""Its leading comment is the licence header that files of the tree start with."""
+
+_PATCHED = """\
+class Cedar:
+    def grow(self, rings: int) -> int:
+        return rings + 1
+"""
+_PATCH = """\
+# Licence of the trees.
+
+from vllm.cedar import Cedar
+
+_original_grow = Cedar.grow
+
+
+def _ascend_grow(self, rings: int) -> int:
+    return _original_grow(self, rings)
+
+
+Cedar.grow = _ascend_grow
+"""
+_PATCH_IMPORTS = "# Licence of the trees.\nimport vllm_ascend.patch.worker.patch_birch  # noqa\n"
+_PATCH_LOG = "# Licence of the trees.\n\n# * Worker Patch:\n# ===\n"
+_PATCH_LOG_ENTRY = """\
+#
+# ** 1. File: worker/patch_cedar.py**
+# ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+#   1. `vllm.cedar.Cedar.grow`
+#    Why:
+#       The kernel is slow.
+#    How:
+#       Call another one.
+#    Related PR (if no, explain why):
+#       No, it is specific to the device.
+#    Future Plan:
+#       Remove it when the kernel is fast.
+"""
+
+ADD_PATCH = Recipe(
+    name="add-patch",
+    summary="replace a function of vLLM by a worker patch: its file, its import and its log entry",
+    tree="vllm-ascend",
+    parameters=(
+        Parameter("module", "the patch module's name, such as patch_cedar"),
+        Parameter("target", "the function to replace, as a dotted name"),
+        Parameter("vllm", "the vLLM source tree that defines it", is_tree=True),
+        Parameter("why", "why the patch is needed, one line"),
+        Parameter("how", "what it does instead, one line"),
+        Parameter("related_pr", "the pull request to vLLM, or why there is none, one line"),
+        Parameter("future_plan", "when the patch can go, one line"),
+    ),
+    steps=(
+        Step(
+            "ascend-worker-patch",
+            {**same("module", "target"), "source": ModuleText("vllm", "target"), "header_source": _PATCH_HEADER},
+        ),
+        Step("ascend-patch-import", same("module")),
+        Step("ascend-patch-log", same("module", "target", "why", "how", "related_pr", "future_plan")),
+    ),
+    examples=(
+        TreeExample(
+            {
+                "module": "patch_cedar",
+                "target": "vllm.cedar.Cedar.grow",
+                "vllm": ".",
+                "why": "The kernel is slow.",
+                "how": "Call another one.",
+                "related_pr": "No, it is specific to the device.",
+                "future_plan": "Remove it when the kernel is fast.",
+            },
+            {
+                "vllm/cedar.py": _PATCHED,
+                "vllm_ascend/patch/worker/__init__.py": _PATCH_IMPORTS,
+                "vllm_ascend/patch/__init__.py": _PATCH_LOG,
+            },
+            {
+                "vllm_ascend/patch/worker/patch_cedar.py": _PATCH,
+                "vllm_ascend/patch/worker/__init__.py": f"{_PATCH_IMPORTS}"
+                "import vllm_ascend.patch.worker.patch_cedar  # noqa\n",
+                "vllm_ascend/patch/__init__.py": _PATCH_LOG + _PATCH_LOG_ENTRY,
+            },
+        ),
+    ),
+)
+
+_REGISTRY = '_TEXT_GENERATION_MODELS = {\n    "AlderForCausalLM": ("alder", "AlderForCausalLM"),\n}\n'
+_CEDAR_ENTRY = '    "CedarForCausalLM": ("cedar", "CedarForCausalLM"),\n'
+_TEST_REGISTRY = '_TEXT_GENERATION_EXAMPLE_MODELS = {\n    "AlderForCausalLM": _HfExamplesInfo("trees/alder"),\n}\n'
+_CEDAR_TEST_ENTRY = '    "CedarForCausalLM": _HfExamplesInfo("trees/cedar"),\n'
+_CEDAR_MODEL = {
+    "architecture": "CedarForCausalLM",
+    "module": "cedar",
+    "class_name": "CedarForCausalLM",
+    "checkpoint": "trees/cedar",
+}
+
+REGISTER_MODEL = Recipe(
+    name="register-model",
+    summary="register an architecture in vLLM: its registry and, where the tree has its tests, their registry",
+    tree="vllm",
+    parameters=(
+        Parameter("architecture", "the name in `architectures` of config.json"),
+        Parameter("module", "under vllm.model_executor.models, or a full dotted module path"),
+        Parameter("class_name", "the class in that module"),
+        Parameter("checkpoint", "the checkpoint on the Hugging Face Hub that tests take, such as trees/cedar-7b"),
+        Parameter("category", "the registry's table, such as MULTIMODAL", "TEXT_GENERATION"),
+    ),
+    steps=(
+        Step(
+            "vllm-registry-entry",
+            {**same("architecture", "module", "class_name"), "registry": "_{category}_MODELS"},
+        ),
+        Step(
+            "vllm-test-registry-entry",
+            {**same("architecture", "checkpoint"), "registry": "_{category}_EXAMPLE_MODELS"},
+            only_with="tests/models/registry.py",
+        ),
+    ),
+    examples=(
+        TreeExample(
+            _CEDAR_MODEL,
+            {"vllm/model_executor/models/registry.py": _REGISTRY, "tests/models/registry.py": _TEST_REGISTRY},
+            {
+                "vllm/model_executor/models/registry.py": _REGISTRY[:-2] + _CEDAR_ENTRY + "}\n",
+                "tests/models/registry.py": _TEST_REGISTRY[:-2] + _CEDAR_TEST_ENTRY + "}\n",
+            },
+        ),
+        # The tree of a wheel has no tests.
+        TreeExample(
+            _CEDAR_MODEL,
+            {"vllm/model_executor/models/registry.py": _REGISTRY},
+            {"vllm/model_executor/models/registry.py": _REGISTRY[:-2] + _CEDAR_ENTRY + "}\n"},
+        ),
+    ),
+)
+
+_MKDOCS = "nav:\n  - index.md\n  - Models:\n      - tutorials/models/Birch.md\n"
+_TITLES = 'TITLES = {\n    "tutorials/models/Birch.md": {"en": "Birch", "zh": "桦树"},\n}\n'
+_TOCTREE = ":::{toctree}\n:maxdepth: 1\nBirch.md\n:::\n"
+_INDEX = "docs/source/tutorials/models/index.md"
+
+LIST_TUTORIAL = Recipe(
+    name="list-tutorial",
+    summary="list a model's tutorial in vllm-ascend's documentation: in its navigation with its titles, or its index",
+    tree="vllm-ascend",
+    parameters=(
+        Parameter("tutorial", "the tutorial's file name below docs/source/tutorials/models, without .md"),
+        Parameter("english", "the title on the English site", "{tutorial}"),
+        Parameter("chinese", "the title on the Chinese site", "{tutorial}"),
+    ),
+    steps=(
+        Step("mkdocs-nav-entry", {"page": "tutorials/models/{tutorial}.md"}, only_with="mkdocs.yml"),
+        Step(
+            "nav-title",
+            {"page": "tutorials/models/{tutorial}.md", **same("english", "chinese")},
+            only_with="docs/hooks/nav_titles.py",
+        ),
+        Step("toctree-entry", {"page": "{tutorial}.md"}, only_without="mkdocs.yml"),
+    ),
+    examples=(
+        TreeExample(
+            {"tutorial": "Cedar", "chinese": "雪松"},
+            {"mkdocs.yml": _MKDOCS, "docs/hooks/nav_titles.py": _TITLES, _INDEX: "# Models\n"},
+            {
+                "mkdocs.yml": f"{_MKDOCS}      - tutorials/models/Cedar.md\n",
+                "docs/hooks/nav_titles.py": _TITLES[:-2]
+                + '    "tutorials/models/Cedar.md": {"en": "Cedar", "zh": "雪松"},\n}\n',
+            },
+        ),
+        TreeExample(
+            {"tutorial": "Cedar"},
+            {_INDEX: _TOCTREE},
+            {_INDEX: _TOCTREE.replace("Birch.md\n", "Birch.md\nCedar.md\n")},
+        ),
+    ),
+)
+
+RECIPES = (ADD_PATCH, REGISTER_MODEL, LIST_TUTORIAL)
