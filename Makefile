@@ -5,7 +5,9 @@ PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
-.PHONY: examples help setup test test-fast lint demo bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin bench-throughput bench-variants bench-identity
+FAST := -m "not engine and not installed"
+
+.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin bench-throughput bench-variants bench-identity
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -27,11 +29,22 @@ lint: $(VENV)/.complete ## Style, types, import directions
 	@$(STEP) "import directions" $(VENV)/bin/lint-imports
 
 test-fast: $(VENV)/.complete ## Tests without a running engine
-	@$(STEP) "fast tests" $(PY) -m pytest -m "not engine"
+	@$(STEP) "fast tests" $(PY) -m pytest $(FAST)
+
+test-installed: $(VENV)/.complete ## Wheel and sdist, installed by pip, as an ordinary user has them
+	@$(STEP) "as installed" $(PY) -m pytest -m "installed and not engine" tests/installed
+
+test-pythons: setup ## Fast tests on each Python of this machine, with the newest and the lowest versions
+	@$(STEP) "fast tests on each Python" $(PY) -m nox
+
+test-steady: setup ## Fast tests in random order on a busy machine (TIMES=20 SEED=0)
+	@$(PY) -m tests.bench.steady --times $(or $(TIMES),20) $(if $(SEED),--seed $(SEED))
 
 test: lint ## Everything, with the real engine
 	@$(STEP) "engine, trees, checkpoints" $(PY) -m tests.lab
-	@$(STEP) "fast tests" $(PY) -m pytest -m "not engine"
+	@$(STEP) "fast tests" $(PY) -m pytest $(FAST)
+	@$(STEP) "fast tests on each further Python" $(PY) -m nox
+	@$(STEP) "as installed" $(PY) -m pytest -m "installed and not engine" tests/installed
 	@$(STEP) "tests against PyTorch" $(PY) -m pytest -m engine --ignore tests/engine -n 2
 	@$(STEP) "engine tests" $(PY) -m pytest -m engine tests/engine -v
 
@@ -55,6 +68,9 @@ bench-verify: $(VENV)/.complete ## How fast tensor data is verified (GIB=20)
 
 fuzz: $(VENV)/.complete ## Mutated checkpoints by the thousand (COUNT=10000 SEED=0)
 	@$(PY) -m tests.fuzz --count $(or $(COUNT),10000) --seed $(or $(SEED),0)
+
+bench-properties: $(VENV)/.complete ## New examples of every property (EXAMPLES=10000 SEED=0 SEEDS=1 ONLY=wiring)
+	@$(PY) -m tests.bench.properties --examples $(or $(EXAMPLES),10000) --seed $(or $(SEED),0) --seeds $(or $(SEEDS),1) --only "$(ONLY)"
 
 bench-weights: $(VENV)/.complete ## Proof of 91,991 tensors, timed
 	@$(PY) -m tests.bench.weights
