@@ -6,6 +6,7 @@ BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
 FAST := -m "not engine and not installed"
+FURTHER := newest-3.10 newest-3.12 newest-3.13 lowest found
 
 .PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin bench-throughput bench-variants bench-identity
 
@@ -31,8 +32,8 @@ lint: $(VENV)/.complete ## Style, types, import directions
 test-fast: $(VENV)/.complete ## Tests without a running engine
 	@$(STEP) "fast tests" $(PY) -m pytest $(FAST)
 
-test-installed: $(VENV)/.complete ## Wheel and sdist, installed by pip, as an ordinary user has them
-	@$(STEP) "as installed" $(PY) -m pytest -m "installed and not engine" tests/installed
+test-installed: setup ## Wheel and sdist, installed by pip, as an ordinary user has them
+	@$(STEP) "as installed" $(PY) -m pytest -m installed tests/installed
 
 test-pythons: setup ## Fast tests on each Python of this machine, with the newest and the lowest versions
 	@$(STEP) "fast tests on each Python" $(PY) -m nox
@@ -43,9 +44,9 @@ test-steady: setup ## Fast tests in random order on a busy machine (TIMES=20 SEE
 test: lint ## Everything, with the real engine
 	@$(STEP) "engine, trees, checkpoints" $(PY) -m tests.lab
 	@$(STEP) "fast tests" $(PY) -m pytest $(FAST)
-	@$(STEP) "fast tests on each further Python" $(PY) -m nox
-	@$(STEP) "as installed" $(PY) -m pytest -m "installed and not engine" tests/installed
-	@$(STEP) "tests against PyTorch" $(PY) -m pytest -m engine --ignore tests/engine -n 2
+	@$(STEP) "fast tests on each further Python" $(PY) -m nox --session $(FURTHER)
+	@$(STEP) "as installed" $(PY) -m pytest -m installed tests/installed
+	@$(STEP) "tests against PyTorch" $(PY) -m pytest -m "engine and not installed" --ignore tests/engine -n 2
 	@$(STEP) "engine tests" $(PY) -m pytest -m engine tests/engine -v
 
 demo: $(VENV)/.complete ## The main job on two new architectures
