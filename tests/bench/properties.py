@@ -18,8 +18,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from --seed on")
     parser.add_argument("--only", default="", help="a part of the names of properties, as of pytest -k")
-    given = parser.parse_args()
-    words = ["-m", "hypothesis and not engine", "-n", "auto", "-k", given.only]
+    given, others = parser.parse_known_args()
+    words = ["-m", "hypothesis and not engine", "-k", given.only, *others]
     worst = 0
     for seed in range(given.seed, given.seed + given.seeds):
         print(f"== seed {seed}, {given.examples:,} examples", flush=True)

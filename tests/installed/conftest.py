@@ -20,7 +20,6 @@ from tests.models.build import write_checkpoint
 TOP = Path(__file__).parents[2]
 KINDS = {"wheel": "*.whl", "sdist": "*.tar.gz"}
 NEIGHBOUR = "validators"
-HOMES = ("a read-only home", "no HOME")
 
 
 @dataclass(frozen=True)
@@ -119,14 +118,11 @@ def _install(environment: Path, packages: tuple[str | Path, ...]) -> None:
         run(*pip, environment / "bin" / "python", "install", package)
 
 
-@pytest.fixture(params=KINDS)
-def environment(request: pytest.FixtureRequest, environments: dict[str, Path]) -> Path:
-    """The environment of the wheel, then that of the sdist."""
-    return environments[request.param]
+CASES = (("wheel", "a read-only home"), ("wheel", "no HOME"), ("sdist", "a read-only home"))
 
 
-@pytest.fixture(params=HOMES)
-def installation(request: pytest.FixtureRequest, environment: Path, person: Path) -> Installation:
+@pytest.fixture(params=CASES, ids=" and ".join)
+def installation(request: pytest.FixtureRequest, environments: dict[str, Path], person: Path) -> Installation:
     """The tool as an ordinary user has it."""
-    home = {"HOME": str(person / "home")} if request.param == HOMES[0] else {}
-    return Installation(environment, person, home)
+    kind, home = request.param
+    return Installation(environments[kind], person, {} if home == "no HOME" else {"HOME": str(person / "home")})
