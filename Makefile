@@ -89,4 +89,4 @@ bench-throughput: $(VENV)/.complete ## Tokens per second: adapter, vLLM's own mo
 	@$(PY) -m tests.bench.throughput --only "$(ONLY)" --rounds $(or $(ROUNDS),3)
 
 clean: ## Remove the tool's environment (caches stay)
-	rm -rf $(VENV)
+	rm -rf $(VENV) .nox
