@@ -5,7 +5,10 @@ PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
-.PHONY: examples help setup test test-fast lint demo bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin bench-throughput bench-variants bench-identity
+FAST := -m "not engine and not installed"
+FURTHER := newest-3.10 newest-3.12 newest-3.13 lowest found
+
+.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin bench-throughput bench-variants bench-identity
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -27,12 +30,23 @@ lint: $(VENV)/.complete ## Style, types, import directions
 	@$(STEP) "import directions" $(VENV)/bin/lint-imports
 
 test-fast: $(VENV)/.complete ## Tests without a running engine
-	@$(STEP) "fast tests" $(PY) -m pytest -m "not engine"
+	@$(STEP) "fast tests" $(PY) -m pytest $(FAST)
+
+test-installed: setup ## Wheel and sdist, installed by pip, as an ordinary user has them
+	@$(STEP) "as installed" $(PY) -m pytest -m installed tests/installed
+
+test-pythons: setup ## Fast tests on each Python of this machine, with the newest and the lowest versions
+	@$(STEP) "fast tests on each Python" $(PY) -m nox
+
+test-steady: setup ## Fast tests in random order on a busy machine (TIMES=20 SEED=0)
+	@$(PY) -m tests.bench.steady --times $(or $(TIMES),20) $(if $(SEED),--seed $(SEED))
 
 test: lint ## Everything, with the real engine
 	@$(STEP) "engine, trees, checkpoints" $(PY) -m tests.lab
-	@$(STEP) "fast tests" $(PY) -m pytest -m "not engine"
-	@$(STEP) "tests against PyTorch" $(PY) -m pytest -m engine --ignore tests/engine -n 2
+	@$(STEP) "fast tests" $(PY) -m pytest $(FAST)
+	@$(STEP) "fast tests on each further Python" $(PY) -m nox --session $(FURTHER)
+	@$(STEP) "as installed" $(PY) -m pytest -m installed tests/installed
+	@$(STEP) "tests against PyTorch" $(PY) -m pytest -m "engine and not installed" --ignore tests/engine -n 2
 	@$(STEP) "engine tests" $(PY) -m pytest -m engine tests/engine -v
 
 demo: $(VENV)/.complete ## The main job on two new architectures
@@ -56,6 +70,9 @@ bench-verify: $(VENV)/.complete ## How fast tensor data is verified (GIB=20)
 fuzz: $(VENV)/.complete ## Mutated checkpoints by the thousand (COUNT=10000 SEED=0)
 	@$(PY) -m tests.fuzz --count $(or $(COUNT),10000) --seed $(or $(SEED),0)
 
+bench-properties: $(VENV)/.complete ## New examples of every property (EXAMPLES=10000 SEED=0 SEEDS=1 ONLY=wiring)
+	@$(PY) -m tests.bench.properties --examples $(or $(EXAMPLES),10000) --seed $(or $(SEED),0) --seeds $(or $(SEEDS),1) --only "$(ONLY)"
+
 bench-weights: $(VENV)/.complete ## Proof of 91,991 tensors, timed
 	@$(PY) -m tests.bench.weights
 
@@ -72,4 +89,4 @@ bench-throughput: $(VENV)/.complete ## Tokens per second: adapter, vLLM's own mo
 	@$(PY) -m tests.bench.throughput --only "$(ONLY)" --rounds $(or $(ROUNDS),3)
 
 clean: ## Remove the tool's environment (caches stay)
-	rm -rf $(VENV)
+	rm -rf $(VENV) .nox

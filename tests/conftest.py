@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy comes: matrices are small, and tests share the cores
 from scaffold.roots.vllm_tree import MODELS, PROCESSORS, REGISTRY
+from tests.drawn import load_profile
 from tests.models.build import write_checkpoint
 
-# Property tests say what is right, not how fast: a busy machine is no failure.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+load_profile()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Spread the fast tests over the cores; engine tests follow each other, as each takes all of them."""
-    return os.cpu_count() or 1 if config.option.markexpr == "not engine" else 0
+    return os.cpu_count() or 1 if "not engine" in config.option.markexpr else 0
 
 
 @pytest.fixture
@@ -70,14 +67,6 @@ def registry_tree(vllm_source: Path, tmp_path: Path) -> Path:
     for path in (REGISTRY, MODELS / "__init__.py", Path("vllm/__init__.py"), Path("pyproject.toml")):
         shutil.copy(vllm_source / path, root / path)
     return root
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

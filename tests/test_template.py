@@ -1,11 +1,12 @@
-"""The template: in the wheel, usable by cookiecutter itself, and nothing in it is evaluated twice."""
+"""The template: usable by cookiecutter itself, and nothing in it is evaluated twice."""
 
 from __future__ import annotations
 
+import compileall
 import json
+import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from scaffold.checkpoint.read import read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.reading.read import read_spec
 from scaffold.rendering.formatting import format_python
-from scaffold.rendering.template import MODEL, PLUGIN, render, template_directory
+from scaffold.rendering.template import PLUGIN, render, template_directory
 from scaffold.source.locate import find
 
 NOT_READ = {"multipliers"}
@@ -59,30 +60,13 @@ def test_the_stand_alone_defaults_have_all_that_the_generator_fills(nova: Path) 
             assert part in defaults
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    root = Path(__file__).parent.parent
-    words = ["pip", "--disable-pip-version-check", "--quiet", "wheel", "--no-deps", "--no-build-isolation"]
-    subprocess.run([sys.executable, "-m", *words, "--wheel-dir", str(folder), str(root)], check=True)
-    (found,) = folder.glob("*.whl")
-    return found
-
-
-def test_the_wheel_carries_template_and_data(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
-    for template in map(template_directory, (MODEL, PLUGIN)):
-        for path in template.rglob("*"):
-            if path.is_file():
-                assert f"scaffold/{template.name}/{path.relative_to(template).as_posix()}" in names
-    assert "scaffold_validators/signatures.yaml" in names
-    assert "codemods/catalog.py" in names
-    assert not any(name.startswith("tests/") for name in names)
-
-
-def test_an_installed_scaffold_finds_it_outside_of_a_checkout(wheel: Path, tmp_path: Path) -> None:
-    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    code = "import scaffold.rendering.template as t; print(t.template_directory())"
-    run = [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); " + code, str(tmp_path / "site")]
-    result = subprocess.run(run, check=True, capture_output=True, text=True, cwd=tmp_path)
-    assert result.stdout.strip() == str(tmp_path / "site" / "scaffold" / "cookiecutter-model")
+def test_what_pip_compiles_in_an_installed_template_is_not_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = json.loads((template_directory(PLUGIN) / "cookiecutter.json").read_text())
+    before = render(context, PLUGIN)
+    installed = shutil.copytree(template_directory(PLUGIN), tmp_path / PLUGIN)
+    compileall.compile_dir(installed, quiet=2)
+    assert list(installed.rglob("*.pyc"))
+    monkeypatch.setattr("scaffold.rendering.template.template_directory", lambda name: installed)
+    assert render(context, PLUGIN) == before

@@ -10,7 +10,8 @@ from typing import Any
 from scaffold.common.errors import EnvironmentLacks
 
 JINJA = {"trim_blocks": True, "lstrip_blocks": True}
-
+COMPILED = "__pycache__"
+"""What an installer leaves beside a template's Python files: pip compiles those that happen to parse."""
 
 MODEL = "cookiecutter-model"
 PLUGIN = "cookiecutter-plugin"
@@ -58,5 +59,5 @@ def render(context: Mapping[str, Any], template: str = MODEL) -> dict[str, str]:
         return {
             path.relative_to(project).as_posix(): path.read_text(encoding="utf-8")
             for path in sorted(project.rglob("*"))
-            if path.is_file()
+            if path.is_file() and path.parent.name != COMPILED
         }

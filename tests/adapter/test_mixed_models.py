@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def test_the_weights_are_proved_for_each_number_of_ranks(tmp_path: Path, name: s
 def planned(
     tmp_path_factory: pytest.TempPathFactory, vllm_source: Path, transformers_source: Path
 ) -> Callable[..., Plan]:
+    @cache
     def plan(name: str, **changed: Any) -> Plan:
         folder = tmp_path_factory.mktemp(name)
         request = Request(

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scaffold.checkpoint.headers import _careful, _fast
 from scaffold.checkpoint.jsonfile import parse_object
 from scaffold.checkpoint.shards import _fast_index, _shards_of
 from scaffold.common.errors import CheckpointError
+from tests.drawn import examples
 
 NAMES = st.sampled_from(["a", "b", "c.0.w", "true", "false", "x\\u0061", "__metadata__", "dtype", "名"])
 NUMBERS = st.sampled_from(
@@ -65,7 +66,7 @@ def careful(text: str, available: int) -> dict[str, Any] | None:
         return None
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(entries(), st.integers(0, 6))
 def test_headers(text: str, available: int) -> None:
     found = _fast(text.encode(), "s", available)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from scaffold.checkpoint.headers import read_headers, read_shard
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.common.errors import CheckpointError
+from tests.drawn import examples
 
 
 def write(path: Path, header: Any, data: bytes = b"", length: int | None = None) -> Path:
@@ -148,7 +149,7 @@ def test_a_file_of_three_bytes(tmp_path: Path) -> None:
         read_headers(tmp_path / "x.safetensors")
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(200, HealthCheck.function_scoped_fixture)
 @given(position=st.integers(0, 400), byte=st.integers(0, 255))
 def test_a_flipped_byte_ends_in_a_result_or_a_clean_error(tmp_path: Path, position: int, byte: int) -> None:
     path = tmp_path / "x.safetensors"

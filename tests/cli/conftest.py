@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from scaffold.cli.main import scaffold
 from tests.fake_engine import write_fake_engine
+from tests.runner import invoke
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Desk:
 
     def call(self, *words: str | Path) -> Answer:
         """Run a command."""
-        result = CliRunner().invoke(scaffold, [str(word) for word in words])
+        result = invoke([str(word) for word in words])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Answer(result.exit_code, result.stdout, result.stderr)

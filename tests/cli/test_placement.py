@@ -10,10 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
-import tomllib
 
 from tests.cli.conftest import Desk
 from tests.snapshots import snapshot
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 VLLM = """
 class ModelRegistry:

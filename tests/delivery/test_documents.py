@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from scaffold.capacity.nodes import smallest_tensor_parallel
@@ -18,6 +18,7 @@ from scaffold.common.errors import ScaffoldError
 from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
 from scaffold.reading.read import read_spec
 from scaffold.rendering.template import render
+from tests.drawn import examples
 from tests.verdicts import make_verdict
 
 CONFIG = "tests/e2e/models/configs/nova.yaml"
@@ -63,10 +64,22 @@ def test_an_npu_verdict_is_shown_as_one(nova: Path) -> None:
     assert "not been tried on an NPU" not in text
 
 
-HOSTILE = ("{{ 7 * 7 }}", "{% raw %}", "`id`", "$(id)", "'; id #", '"', "a\nb: c", "</code>", "../../x", "|", "\u202e")
+HOSTILE = (
+    "{{ 7919 * 7907 }}",
+    "{% raw %}",
+    "`id`",
+    "$(id)",
+    "'; id #",
+    '"',
+    "a\nb: c",
+    "</code>",
+    "../../x",
+    "|",
+    "\u202e",
+)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, HealthCheck.function_scoped_fixture)
 @given(key=st.sampled_from(("model_type", "hidden_act", "architectures", "max_position_embeddings", "_name_or_path")),
        value=st.sampled_from(HOSTILE) | st.text(max_size=20))  # fmt: skip
 def test_nothing_of_a_config_is_evaluated_or_breaks_out(nova: Path, key: str, value: str) -> None:
@@ -81,7 +94,7 @@ def test_nothing_of_a_config_is_evaluated_or_breaks_out(nova: Path, key: str, va
         (nova / "config.json").write_text(json.dumps(original))
     assert set(files) >= {CONFIG, TUTORIAL}
     assert isinstance(yaml.safe_load(files[CONFIG]), dict)
-    assert "49" not in files[TUTORIAL]
+    assert "62615533" not in files[TUTORIAL]
 
 
 def test_the_smallest_size_holds_the_weights_in_its_share() -> None:

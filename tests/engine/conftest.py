@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.lab.checkpoints import checkpoint
-from tests.lab.demo import SERVE, free_port
+from tests.lab.demo import SERVE
+from tests.lab.ports import free_port
 from tests.lab.workplace import Workplace, make_workplace
 
 SCAFFOLD = Path(sys.executable).parent / "scaffold"

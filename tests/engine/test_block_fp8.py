@@ -15,7 +15,7 @@ from safetensors import safe_open
 from tests.engine.conftest import Answer, Shop
 from tests.lab.checkpoints import checkpoint
 from tests.lab.commands import run
-from tests.lab.demo import free_port
+from tests.lab.ports import free_port
 
 pytestmark = pytest.mark.engine
 SCRIPT = Path(__file__).with_name("log_probabilities.py")

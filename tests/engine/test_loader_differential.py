@@ -22,8 +22,8 @@ from scaffold.weights.apply import load
 from tests.engine.conftest import Shop
 from tests.lab.checkpoints import MAKER, checkpoint
 from tests.lab.commands import run
-from tests.lab.demo import free_port
 from tests.lab.engine import engine
+from tests.lab.ports import free_port
 
 pytestmark = pytest.mark.engine
 SCRIPT = Path(__file__).with_name("load_ranks.py")

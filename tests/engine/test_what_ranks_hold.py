@@ -14,7 +14,7 @@ import pytest
 from tests.bench.coverage.environment import environment
 from tests.bench.coverage.generate import generate
 from tests.bench.coverage.rows import make_rows, rows
-from tests.lab.demo import free_port
+from tests.lab.ports import free_port
 
 pytestmark = pytest.mark.engine
 SCRIPT = Path(__file__).with_name("hold_ranks.py")

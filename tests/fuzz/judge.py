@@ -7,9 +7,7 @@ import time
 import traceback
 from pathlib import Path
 
-from click.testing import CliRunner
-
-from scaffold.cli.main import scaffold
+from tests.runner import invoke
 
 SECONDS = 2.0
 """Of the processor: what passes on an idle machine. On a busy one more passes, up to `WALL_SECONDS`."""
@@ -20,7 +18,7 @@ MEGABYTES = 500
 def judge(directory: Path) -> tuple[str | None, float]:
     """Return what is wrong with the answer, or None; and the processor seconds it took."""
     started, wall = time.process_time(), time.monotonic()
-    result = CliRunner().invoke(scaffold, ["inspect", "--json", str(directory)])
+    result = invoke(["inspect", "--json", str(directory)])
     seconds = time.process_time() - started
     if time.monotonic() - wall > WALL_SECONDS:
         return f"{time.monotonic() - wall:.1f} s passed", seconds

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scaffold.checkpoint.about import about
@@ -17,7 +17,12 @@ from tests.fuzz.judge import judge
 from tests.fuzz.mutate import mutate
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.fixture(scope="module", autouse=True)
+def _imported(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Import what the command needs: on a new machine that takes longer than the command may."""
+    judge(BASES[0](tmp_path_factory.mktemp("first") / "checkpoint"))
+
+
 @given(number=st.integers(0, len(BASES) - 1), random=st.randoms(use_true_random=False))
 def test_a_mutated_checkpoint_gives_a_clean_result_or_one_clean_error(number: int, random: Random) -> None:
     with tempfile.TemporaryDirectory() as root, pytest.MonkeyPatch.context() as patch:

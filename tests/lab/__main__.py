@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tests.lab.checkpoints import make_checkpoints
 from tests.lab.engine import engine
-from tests.lab.trees import ascend_source
+from tests.lab.trees import VLLM_TREES, ascend_source, vllm_tree
 
 DEMO = ("helium", "solar-open")
 SERVED = ("qwen3", "mirror", "helium-head16", "solar-open-fp8", "solar-open-dequantised")
@@ -20,3 +20,5 @@ def set_up(checkpoints: Sequence[str] = (*DEMO, *SERVED, *NAMES_ONLY)) -> None:
 
 if __name__ == "__main__":
     set_up()
+    for release in VLLM_TREES:
+        vllm_tree(release)

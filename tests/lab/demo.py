@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from tests.lab.__main__ import DEMO, set_up
 from tests.lab.cache import timed
 from tests.lab.checkpoints import checkpoint
 from tests.lab.commands import run
+from tests.lab.ports import free_port
 from tests.lab.workplace import Workplace, make_workplace
 
 MODELS = {"Demo-Helium": "helium", "Demo-Solar-Open": "solar-open"}
@@ -78,13 +78,6 @@ def show(documents: dict[str, dict[str, Any]], place: Workplace) -> None:
     print(run("git", "log", "--stat=100", f"-{len(documents)}", "--format=commit %H%n%n%B", cwd=place.ascend))
     print("vLLM tree:")
     print(run("git", "status", "--short", cwd=place.vllm), end="")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

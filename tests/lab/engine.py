@@ -41,8 +41,8 @@ class Engine:
     @property
     def site_packages(self) -> Path:
         """Return where its packages lie."""
-        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        return self.root / "venv" / "lib" / version / "site-packages"
+        (found,) = (self.root / "venv" / "lib").glob("python3.*/site-packages")  # its Python, which need not be ours
+        return found
 
     @property
     def transformers(self) -> Path:
@@ -135,7 +135,7 @@ def environment_for(made: Engine, working_copy: Path, destination: Path) -> Path
     Returns:
         Its Python; ``bin/vllm`` lies beside it.
     """
-    run(sys.executable, "-m", "venv", "--without-pip", destination)
+    run(made.python, "-m", "venv", "--without-pip", destination)
     packages = destination / made.site_packages.relative_to(made.root / "venv")
     (packages / "working_copy.pth").write_text(f"{working_copy}\n{made.site_packages}\n")
     python = destination / "bin" / "python"

@@ -21,16 +21,18 @@ from scaffold_validators.stages.stage import Gate
 from scaffold_validators.stages.table import with_needs
 from scaffold_validators.verdict import Verdict
 from tests.fake_engine import write_fake_engine
+from tests.lab.ports import free_port
 
 OWN = "SCAFFOLD_TEST"
 """A variable in the environment of all processes of one test."""
 
 
 @pytest.fixture
-def gate(tmp_path: Path, free_port: int) -> Gate:
+def gate(tmp_path: Path) -> Gate:
     """A gate whose server behaves as its model's name says."""
     engine = probe(write_fake_engine(tmp_path / "engine", tmp_path / "vllm" / "__init__.py"))
-    plan = ServePlan(engine, tmp_path, "good", tmp_path, port=free_port, load_format="auto", env={OWN: str(tmp_path)})
+    own = {OWN: str(tmp_path)}
+    plan = ServePlan(engine, tmp_path, "good", tmp_path, port=free_port(), load_format="auto", env=own)
     patience = Patience(idle_seconds=20, total_seconds=30)
     return Gate(plan, True, False, {"tree": "t"}, tmp_path / "logs", lambda text: None, patience)
 

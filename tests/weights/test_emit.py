@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, given
 from hypothesis import strategies as st
 
 from scaffold.mapping.derive import runs
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.weights import Heads, Rule, Scope, WeightMap
 from scaffold.weights.emit import Loading, loading
+from tests.drawn import examples
 
 MapName = Callable[[str], "tuple[str, Any] | None"]
 
@@ -109,7 +110,7 @@ words = st.lists(st.sampled_from(WORDS), min_size=4, max_size=4, unique=True)
 paths = st.sampled_from(["attn", "self_attn", "block.attn", "attn.self", "mlp", "ffn", "block.mlp", "mlp.inner", "q"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(100, HealthCheck.function_scoped_fixture)
 @given(
     base=st.sampled_from(["model.", "transformer.", "backbone.decoder.", ""]),
     layers=st.sampled_from(["layers", "h", "q_layers"]),

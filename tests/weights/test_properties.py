@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scaffold.testing import properties, strategies
@@ -37,7 +37,6 @@ def test_other_names_have_no_route(case: Case, name: str) -> None:
     assert bool(case[0].routes(name)) == (name in known)
 
 
-@settings(deadline=None)
 @given(strategies.weight_maps(), st.integers(0, 100))
 def test_the_shards_of_all_ranks_make_up_each_tensor(case: Case, seed: int) -> None:
     weight_map, size = case
@@ -51,7 +50,6 @@ def test_the_proof_holds_on_what_the_rules_ask_for(case: Case) -> None:
     properties.proof_holds(weight_map, strategies.headers_of(weight_map), (1, size))
 
 
-@settings(deadline=None)
 @given(strategies.weight_maps(), st.data())
 def test_each_mutation_is_found(case: Case, data: st.DataObject) -> None:
     properties.mutation_is_found(case[0], data.draw(strategies.mutated_headers(case[0])))

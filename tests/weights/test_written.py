@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.testing import strategies
 from scaffold.weights import Part, Rule, WeightMap, Whole
 from scaffold.weights.written import test_file as written
+from tests.drawn import examples
 from tests.lab.checkpoints import checkpoint
 from tests.weights.by_hand import MODELS
 from tests.weights.generated import ROWS, read, rules
@@ -43,7 +44,7 @@ def test_derived_rules_come_back(row: str, tmp_path: Path) -> None:
     assert "Rule(" not in text
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.nested_given])
+@examples(10, HealthCheck.nested_given)
 @given(strategies.weight_maps())
 def test_any_rules_come_back(tmp_path_factory: pytest.TempPathFactory, case: tuple[WeightMap, int]) -> None:
     assert run(written(case[0], "Some"), tmp_path_factory.mktemp("w") / "rules.py") == case[0]

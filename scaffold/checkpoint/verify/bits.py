@@ -47,7 +47,7 @@ FORMATS = {
     "F64": Format(64, infinity=0x7FF << 52, nan=(0x7FF << 52) + 1, large=_float_bits(np.float64, np.uint64)),
     "F32": Format(32, infinity=0xFF << 23, nan=(0xFF << 23) + 1, large=_F32_LARGE),
     "C64": Format(32, infinity=0xFF << 23, nan=(0xFF << 23) + 1, large=_F32_LARGE),
-    "BF16": Format(16, infinity=0x7F80, nan=0x7F81, large=_F32_LARGE >> 16),
+    "BF16": Format(16, infinity=0x7F80, nan=0x7F81, large=(_F32_LARGE >> 16) + 1),
     "F16": Format(16, infinity=0x7C00, nan=0x7C01),
     "F8_E5M2": Format(8, infinity=0x7C, nan=0x7D),
     "F8_E4M3": Format(8, nan=0x7F),

@@ -1,0 +1,32 @@
+"""How many examples of a property are drawn: the same few by the test command, new ones by `make bench-properties`."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+NEW = int(os.environ.get("SCAFFOLD_EXAMPLES", "0"))
+"""How many new examples to draw of each property, or 0 for those that are the same everywhere."""
+USUAL = 100
+
+
+def load_profile() -> None:
+    """Set how all properties draw. None has a deadline: a busy machine is no failure."""
+    settings.register_profile("same", derandomize=True, database=None, deadline=None, print_blob=True)
+    settings.register_profile(
+        "new",
+        max_examples=NEW or USUAL,
+        database=None,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+    )
+    settings.load_profile("new" if NEW else "same")
+
+
+def examples(count: int, *suppressed: HealthCheck) -> settings:
+    """Draw this many rather than the usual hundred; of new ones as many more or fewer."""
+    drawn = max(1, NEW * count // USUAL) if NEW else count
+    both = (*settings.default.suppress_health_check, *suppressed) if settings.default else suppressed
+    return settings(max_examples=drawn, suppress_health_check=both)
