@@ -9,13 +9,16 @@ from scaffold.adapter.context import module_name
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.cli.roots import Settings
 from scaffold.common.errors import EnvironmentLacks, UsageError
-from scaffold.placement.registration import STANDALONE, VLLM, plugin_package
+from scaffold.placement.plugin import PLUGIN
+from scaffold.placement.registration import plugin_package
+from scaffold.placement.table import PLACEMENTS
+from scaffold.placement.vllm import VLLM
 from scaffold_validators.engine import Engine
 
 
 @dataclass(frozen=True)
 class Target:
-    """The roots of one run; see `scaffold.planning.plan.Request`."""
+    """The roots of one run; see `scaffold.planning.request.Request`."""
 
     placement: str
     vllm: Path
@@ -32,9 +35,9 @@ def find_target(settings: Settings, engine: Engine | None, checkpoint: Path) -> 
         UsageError: a root is missing, or ``--output`` is given for another placement than a plugin.
         EnvironmentLacks: a plugin, and neither a tree nor an environment to make it for.
     """
-    placement = settings.get("placement") or (VLLM if settings.names_a_tree() else STANDALONE)
+    placement = settings.get("placement") or (VLLM if settings.names_a_tree() else PLUGIN).name
     output = settings.path("output")
-    if placement != STANDALONE:
+    if PLACEMENTS[placement].edits_trees:
         if output is not None:
             raise UsageError(
                 f"--output {output} with --placement {placement}",

@@ -6,11 +6,16 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from scaffold.capacity.nodes import hardware_sentence, size_text, smallest_tensor_parallel
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
+from scaffold.rendering.formatting import tidy
+from scaffold.rendering.template import render
 from scaffold.spec.facts import DecoderSpec, ExpertsSpec, ModelSpec
+from scaffold.strategy.table import BY_NAME
 
 TEST_LENGTH = 4096
 """What the existing test configs of text models use."""
@@ -44,7 +49,7 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
         "architecture": delivery.spec.architecture,
         "kind": _kind(checkpoint, experts),
         "summary": _summary(delivery.spec),
-        "support": SUPPORT[delivery.strategy],
+        "support": BY_NAME[delivery.strategy].support,
         "model_yaml": json.dumps(delivery.model_name),
         "test_type": json.dumps("vllm-vlm" if checkpoint.is_multimodal else "vllm"),
         "test_length": min(TEST_LENGTH, length or TEST_LENGTH),
@@ -73,13 +78,23 @@ def verdict_context(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def render_documents(
+    name: str, values: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]] = ()
+) -> dict[Path, str]:
+    """Return path below the delivery's root → text, of test config and tutorial.
+
+    Args:
+        name: the model's.
+        values: see `delivery_context`.
+        verdicts: what the gates showed so far.
+    """
+    delivery = {**values, **verdict_context(verdicts)}
+    files = render({"model_name": name, "module": "unused", "adapter": False, "delivery": delivery})
+    paths = (TEST_CONFIGS / f"{name}.yaml", TUTORIALS / f"{name}.md")
+    return {path: tidy(files[path.as_posix()]) for path in paths}
+
+
 NOT_VERIFIED = {"stage": "–", "weights": "–", "device": "–", "result": "nothing yet"}
-SUPPORT = {
-    "supported": "vLLM implements this architecture itself; nothing was added for it.",
-    "alias": "vLLM serves it by an implementation that it has for another architecture of the same form.",
-    "native": "vLLM serves it by a native implementation that was added for it.",
-    "transformers": "vLLM serves it through its Transformers modeling backend.",
-}
 
 
 def _row(verdict: Mapping[str, Any]) -> dict[str, str]:
@@ -134,8 +149,9 @@ def _serve_command(delivery: Delivery, size: int, experts: int, length: int) -> 
         lines.append("    --enable-expert-parallel \\")
     if delivery.trust_remote_code:
         lines.append("    --trust-remote-code \\")
-    if delivery.strategy == "transformers":
-        lines.append("    --model-impl transformers \\")
+    model_impl = BY_NAME[delivery.strategy].model_impl
+    if model_impl is not None:
+        lines.append(f"    --model-impl {model_impl} \\")
     if length:
         lines.append(f"    --max-model-len {min(length, 131072)} \\")
     return "\n".join([*lines, "    --max-num-seqs 16 \\", "    --port 8000"])
