@@ -72,7 +72,7 @@ def command(
     """Adapt the model of CHECKPOINT: the smallest change that works, shown as one diff and written as a whole."""
     settings = Settings(given)
     workspace, engine = settings.workspace(), settings.engine()
-    target = find_target(settings, engine, checkpoint)
+    target = find_target(settings, engine)
     _check_call(target, dry_run, with_gates or with_commit)
     serving = serve_settings(settings)
     if with_gates:
@@ -189,7 +189,9 @@ def _request(
 
 def _say_next(output: Output, plan: Plan) -> None:
     path = plan.checkpoint.path
-    if plan.request.output is not None:
-        output.line(f"next: pip install --no-deps {plan.request.output}, where vLLM is; scaffold undo takes it back")
+    if plan.subject.site.output is not None:
+        output.line(
+            f"next: pip install --no-deps {plan.subject.site.output}, where vLLM is; scaffold undo takes it back"
+        )
         return
     output.line(f"next: scaffold validate {path}, then scaffold commit {path}; scaffold undo takes it back")

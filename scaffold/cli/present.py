@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
@@ -19,7 +18,7 @@ from scaffold_validators.verdict import Verdict
 def refusal_document(refusal: NotPlanned, strategy: str, placement: str) -> dict[str, Any]:
     """Return what ``new-model --json`` says of a model that was read but not planned: no file, and why."""
     return {
-        "name": refusal.subject.name,
+        "name": refusal.subject.site.name,
         "architecture": refusal.spec.architecture,
         "strategy": strategy,
         "why": [refusal.found],
@@ -52,7 +51,7 @@ def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
         "holes": holes_document(plan.spec.holes),
         "weights": _weights(plan.checkpoint, plan.proved.proof if plan.proved else None),
         "notes": list(plan.notes),
-        "diff": plan.changes.diff(_labels(plan)),
+        "diff": plan.changes.diff(plan.subject.site.roots),
     }
 
 
@@ -69,7 +68,7 @@ def show_plan(output: Output, plan: Plan) -> None:
         counts = f"{proof.routed} routed, {proof.ignored} left out with a reason"
         output.line(f"  weights: {proof.tensors} tensors, {counts}, {len(proof.unrouted)} unrouted")
     output.line()
-    output.diff(plan.changes.diff(_labels(plan)))
+    output.diff(plan.changes.diff(plan.subject.site.roots))
     rows = [
         ("create" if change.before is None else "edit", str(change.path), _size(change.before, change.after))
         for change in plan.changes.changes
@@ -137,12 +136,6 @@ def _weights(checkpoint: Checkpoint, proof: Proof | None) -> dict[str, Any]:
         "ignored": proof.ignored if proof else None,
         "unrouted": list(proof.unrouted) if proof else None,
     }
-
-
-def _labels(plan: Plan) -> dict[str, Path]:
-    """Return label → root for the diff: apply each part with ``git apply -p2`` inside its root."""
-    roots = {"vllm": plan.request.vllm, "delivery": plan.request.delivery, "plugin": plan.request.output}
-    return {label: root for label, root in roots.items() if root is not None}
 
 
 def _size(before: bytes | None, after: bytes | None) -> str:

@@ -10,6 +10,15 @@ from scaffold.placement.protocol import Implementation, Placement, Site
 from scaffold.placement.registration import MODELS_PACKAGE, dotted, plugin_package, write_plugin
 
 
+def distribution(module: str) -> str:
+    """Return the name of the distribution, which is that of its folder too.
+
+    Raises:
+        UsageError: the model type gives no name that a distribution may have.
+    """
+    return plugin_package(module).replace("_", "-")
+
+
 def place(changes: ChangeSet, implementation: Implementation, site: Site) -> ChangeSet:
     """Add the package.
 

@@ -42,21 +42,27 @@ class Site:
 
     Attributes:
         name: the model's.
+        module: the model type as a Python name; a module of ours and a plugin are called so.
         vllm: the tree that the code is for.
         delivery: the vllm-ascend repo; a plugin has none.
         output: the folder of a plugin; other placements have none.
-        module: the Python name of the model type; a plugin is named after it.
         licence_header: what files of a plugin start with.
         generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
     """
 
     name: str
+    module: str
     vllm: Path
     delivery: Path | None
     output: Path | None
-    module: str
     licence_header: str
     generated: Callable[[Path], str | None]
+
+    @property
+    def roots(self) -> dict[str, Path]:
+        """Return the directories that a plan may change, by the label that they have in its diff."""
+        roots = {"vllm": self.vllm, "delivery": self.delivery, "plugin": self.output}
+        return {label: root for label, root in roots.items() if root is not None}
 
     def create(self, changes: ChangeSet, path: Path, text: str) -> ChangeSet:
         """Add a file of ours."""

@@ -10,8 +10,8 @@ from codemods import ChangeSet, find_codemod, target_file
 from scaffold.delivery.documents import Delivery, delivery_context, render_documents
 from scaffold.delivery.layout import Layout
 from scaffold.placement.patches import add_worker_patch
+from scaffold.placement.protocol import Site
 from scaffold.planning.read import Subject
-from scaffold.planning.request import Request
 from scaffold.strategy.decide import Decision
 
 
@@ -20,25 +20,38 @@ def document_values(decision: Decision, subject: Subject, trust_remote_code: boo
     layout = subject.layout.name if subject.layout else "none"
     reading = subject.reading
     return delivery_context(
-        Delivery(subject.name, reading.checkpoint, reading.spec, decision.strategy.name, layout, trust_remote_code)
+        Delivery(subject.site.name, reading.checkpoint, reading.spec, decision.strategy.name, layout, trust_remote_code)
     )
 
 
-def document(changes: ChangeSet, values: Mapping[str, Any], subject: Subject, request: Request) -> ChangeSet:
-    """Add the documents of a delivery, and the worker patches that were asked for; none without a delivery repo.
+def document(
+    changes: ChangeSet, values: Mapping[str, Any], subject: Subject, verdicts: Sequence[Mapping[str, Any]]
+) -> ChangeSet:
+    """Add the documents of a delivery; none without a delivery repo.
 
     Raises:
         Refusal: a file that is not ours is in place of one, or a codemod refuses its edit.
-        UsageError: a patch has a target that vLLM does not have.
     """
-    root, layout = request.delivery, subject.layout
-    if root is None or layout is None:
+    site = subject.site
+    if site.delivery is None or subject.layout is None:
         return changes
-    for path, text in render_documents(subject.name, values, request.verdicts).items():
-        file = root / path
-        changes = changes.create(file, text, generated=request.generated(file))
-    changes = _list_tutorial(changes, root, layout, subject.name)
-    return _add_patches(changes, request.patches, request.vllm, root, subject.name)
+    for path, text in render_documents(site.name, values, verdicts).items():
+        changes = site.create(changes, site.delivery / path, text)
+    return _list_tutorial(changes, site.delivery, subject.layout, site.name)
+
+
+def add_patches(changes: ChangeSet, targets: Sequence[str], site: Site) -> ChangeSet:
+    """Add worker patches of vllm-ascend; none without a delivery repo.
+
+    Raises:
+        UsageError: a target is nothing that vLLM has.
+        Refusal: a codemod refuses its edit.
+    """
+    if site.delivery is None:
+        return changes
+    for target in targets:
+        changes = add_worker_patch(changes, site.vllm, site.delivery, site.name, target)
+    return changes
 
 
 def _list_tutorial(changes: ChangeSet, root: Path, layout: Layout, name: str) -> ChangeSet:
@@ -54,10 +67,4 @@ def _list_tutorial(changes: ChangeSet, root: Path, layout: Layout, name: str) ->
         codemod = find_codemod(codemod_name)
         file = target_file(codemod, root, arguments)
         changes = changes.edit(file, lambda text, c=codemod, a=arguments: c.run(text, a))  # type: ignore[misc]
-    return changes
-
-
-def _add_patches(changes: ChangeSet, targets: Sequence[str], vllm: Path, delivery: Path, name: str) -> ChangeSet:
-    for target in targets:
-        changes = add_worker_patch(changes, vllm, delivery, name, target)
     return changes

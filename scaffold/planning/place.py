@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codemods import ChangeSet
-from scaffold.adapter.context import LICENCE_HEADER
-from scaffold.placement.protocol import Code, Implementation, Placement, Site
+from scaffold.placement.protocol import Code, Implementation, Placement
 from scaffold.placement.registration import Registration
-from scaffold.placement.table import PLACEMENTS
 from scaffold.planning.read import Subject
-from scaffold.planning.request import Request
 from scaffold.roots.vllm_tree import MULTIMODAL_DICT, PROCESSORS, TEXT_DICT
 from scaffold.strategy.decide import Decision
 from scaffold.strategy.protocol import Adds
@@ -25,19 +22,17 @@ class Placed:
     notes: tuple[str, ...]
 
 
-def place(code: Code | None, decision: Decision, subject: Subject, request: Request) -> Placed:
+def place(code: Code | None, decision: Decision, subject: Subject, placement: Placement) -> Placed:
     """Add what serves the model to an empty change set.
 
     Raises:
         Refusal: the tree cannot take it, or a file that is not ours is in its place.
         UsageError: the model type gives no name that a distribution may have.
     """
-    roots = (request.vllm, request.delivery, request.output)
-    changes = ChangeSet(roots=tuple(root for root in roots if root is not None))
-    placement = PLACEMENTS[request.placement]
+    changes = ChangeSet(roots=tuple(subject.site.roots.values()))
     implementation = _implementation(code, decision, subject)
     if implementation is not None:
-        changes = placement.place(changes, implementation, _site(subject, request))
+        changes = placement.place(changes, implementation, subject.site)
     return Placed(changes, implementation, _notes(implementation, placement, decision, subject))
 
 
@@ -50,18 +45,6 @@ def _implementation(code: Code | None, decision: Decision, subject: Subject) -> 
     if decision.strategy.adds is Adds.REGISTRATION and entry is not None:
         return Implementation(Registration(architecture, entry.module, entry.class_name, entry.table))
     return None
-
-
-def _site(subject: Subject, request: Request) -> Site:
-    return Site(
-        name=subject.name,
-        vllm=request.vllm,
-        delivery=request.delivery,
-        output=request.output,
-        module=subject.module,
-        licence_header=subject.tree.licence_header() or LICENCE_HEADER,
-        generated=request.generated,
-    )
 
 
 def _notes(

@@ -14,7 +14,8 @@ from codemods import ChangeSet
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.mapping.proved import Proved
 from scaffold.placement.protocol import Implementation
-from scaffold.planning.document import document, document_values
+from scaffold.placement.table import PLACEMENTS
+from scaffold.planning.document import add_patches, document, document_values
 from scaffold.planning.place import place
 from scaffold.planning.prove import check_proof, prove
 from scaffold.planning.read import Subject, read
@@ -50,7 +51,7 @@ class Plan:
     @property
     def name(self) -> str:
         """Return the model's name."""
-        return self.subject.name
+        return self.subject.site.name
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -65,7 +66,7 @@ class Plan:
     @property
     def module(self) -> str:
         """Return the name of the module, if there is one."""
-        return self.subject.module
+        return self.subject.site.module
 
     @property
     def adapter(self) -> str | None:
@@ -92,11 +93,12 @@ def make_plan(request: Request) -> Plan:
         decision = decide(Question(subject.reading, subject.registry), request.strategy)
         proved = prove(decision, subject)
     with after(subject, proved):
-        check_proof(proved, subject.name)
+        check_proof(proved, subject.site.name)
         code = render(proved, subject)
-        check_calls(code, request.vllm)
-    placed = place(code, decision, subject, request)
+        check_calls(code, subject.tree)
+    placed = place(code, decision, subject, PLACEMENTS[request.placement])
     documents = document_values(decision, subject, request.trust_remote_code)
+    documented = document(placed.changes, documents, subject, request.verdicts)
     return Plan(
         request=request,
         subject=subject,
@@ -104,6 +106,6 @@ def make_plan(request: Request) -> Plan:
         proved=proved,
         implementation=placed.implementation,
         documents=documents,
-        changes=document(placed.changes, documents, subject, request),
+        changes=add_patches(documented, request.patches, subject.site),
         notes=placed.notes,
     )

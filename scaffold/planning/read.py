@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from scaffold.adapter.context import module_name
+from scaffold.adapter.context import LICENCE_HEADER, module_name
 from scaffold.checkpoint.read import read_checkpoint
-from scaffold.common.errors import EnvironmentLacks
+from scaffold.common.errors import EnvironmentLacks, UsageError
 from scaffold.common.names import model_name
 from scaffold.delivery.commit import check_delivery_repo
 from scaffold.delivery.layout import Layout, detect
+from scaffold.placement.plugin import distribution
+from scaffold.placement.protocol import Site
+from scaffold.placement.table import PLACEMENTS
 from scaffold.planning.request import Request
 from scaffold.reading.of_checkpoint import Reading, read_model_of
 from scaffold.roots.vllm_tree import Registered, VllmTree, read_vllm_tree
@@ -21,21 +25,18 @@ class Subject:
     """What a plan is about.
 
     Attributes:
-        name: the model's.
+        reading: the checkpoint, and what its model is.
+        tree: the vLLM that the plan is for.
         registry: the tree's, without what an earlier run of ours registered.
         layout: of the delivery repo; None where nothing is delivered.
+        site: where things go.
     """
 
-    name: str
     reading: Reading
     tree: VllmTree
     registry: Mapping[str, Registered]
     layout: Layout | None
-
-    @property
-    def module(self) -> str:
-        """Return the model type as a Python name."""
-        return module_name(self.reading.checkpoint.model_type)
+    site: Site
 
 
 def read(request: Request) -> Subject:
@@ -53,9 +54,27 @@ def read(request: Request) -> Subject:
     if request.delivery is not None:
         check_delivery_repo(request.delivery)
     registry = {key: entry for key, entry in tree.registry.items() if key not in request.registered_by_us}
+    module = module_name(checkpoint.model_type)
+    site = Site(
+        name=name,
+        module=module,
+        vllm=request.vllm,
+        delivery=request.delivery,
+        output=None if PLACEMENTS[request.placement].edits_trees else _plugin_folder(request.output, module),
+        licence_header=tree.licence_header() or LICENCE_HEADER,
+        generated=request.generated,
+    )
     reading = read_model_of(checkpoint, request.transformers, request.modeling)
     _check_source(reading, registry)
-    return Subject(name, reading, tree, registry, layout)
+    return Subject(reading, tree, registry, layout, site)
+
+
+def _plugin_folder(asked: Path | None, module: str) -> Path:
+    """Return where a plugin goes: as asked, or into the current directory, by the name of its distribution."""
+    folder = asked or Path.cwd() / distribution(module)
+    if folder.is_file():
+        raise UsageError(f"the file {folder}", where="--output", expected="a directory", remedy="name another")
+    return folder.resolve()
 
 
 def _check_source(reading: Reading, registry: Mapping[str, Registered]) -> None:

@@ -17,7 +17,7 @@ from scaffold.reading.of_checkpoint import Reading
 from scaffold.rendering.formatting import format_python
 from scaffold.rendering.template import render as render_template
 from scaffold.roots.vllm_api import vllm_api
-from scaffold.roots.vllm_tree import MODELS, PROCESSORS
+from scaffold.roots.vllm_tree import MODELS, PROCESSORS, VllmTree
 from scaffold.weights.quantisation import quantisation_of
 from scaffold_validators.calls import misfit_calls
 from scaffold_validators.imports import unresolved_imports
@@ -31,10 +31,10 @@ def render(proved: Proved | None, subject: Subject) -> Code | None:
     """
     if proved is None:
         return None
-    module, vllm = subject.module, subject.tree.root
+    module, vllm = subject.site.module, subject.tree.root
     files = render_template(
         {
-            "model_name": subject.name,
+            "model_name": subject.site.name,
             "module": module,
             "adapter": True,
             "delivery": {},
@@ -49,7 +49,7 @@ def render(proved: Proved | None, subject: Subject) -> Code | None:
     return Code(module, in_tree=text, stand_alone=alone, processor=stub)
 
 
-def check_calls(code: Code | None, vllm: Path) -> None:
+def check_calls(code: Code | None, tree: VllmTree) -> None:
     """Check that the target's tree has all that a module imports, and takes what it is called with.
 
     Raises:
@@ -57,12 +57,12 @@ def check_calls(code: Code | None, vllm: Path) -> None:
     """
     if code is None:
         return
-    missing = [f"{m.module}.{m.name}" for m in unresolved_imports(code.stand_alone, vllm)]
-    missing += [f"{m.callee} {m.what}" for m in misfit_calls(code.stand_alone, vllm)]
+    missing = [f"{m.module}.{m.name}" for m in unresolved_imports(code.stand_alone, tree.root)]
+    missing += [f"{m.callee} {m.what}" for m in misfit_calls(code.stand_alone, tree.root)]
     if missing:
         raise Refused(
             f"imports or arguments that this vLLM has nothing for: {', '.join(missing)}",
-            where=str(vllm),
+            where=str(tree.root),
             expected=f"a tree that has all that the adapter of {code.module} needs",
             remedy="serve it with another vLLM, or with --strategy transformers",
         )

@@ -19,7 +19,7 @@ class Request:
         vllm: the tree that the adapter is for. It is read in any case, and edited with the placement ``vllm``.
         delivery: the vllm-ascend repo; a plugin has none.
         placement: a row of ``PLACEMENTS``.
-        output: where a plugin's package goes; other placements have none.
+        output: where a plugin's package goes: None for a folder of its name in the current directory.
         strategy: ``auto``, or a row of ``STRATEGIES``.
         transformers: the package directory of the target environment.
         generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
