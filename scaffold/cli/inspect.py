@@ -68,7 +68,7 @@ def _bytes_per_rank(reading: Reading) -> Mapping[int, int] | None:
     from scaffold.capacity.plan import RANKS
     from scaffold.common.errors import ScaffoldError
     from scaffold.mapping.proved import prove_weights
-    from scaffold.source.errors import NotUnderstood
+    from scaffold.source.python.errors import NotUnderstood
 
     try:
         proved = prove_weights(reading.spec.decoder, reading.checkpoint, reading.source)

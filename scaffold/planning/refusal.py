@@ -9,7 +9,7 @@ from dataclasses import replace
 from scaffold.common.errors import Refused
 from scaffold.mapping.proved import Proved
 from scaffold.planning.read import Subject
-from scaffold.source.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import Hole, ModelSpec
 from scaffold.weights.findings import Proof
 
