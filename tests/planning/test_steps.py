@@ -19,6 +19,7 @@ from scaffold.planning.render import render
 from scaffold.planning.request import Request
 from scaffold.strategy.decide import decide
 from scaffold.strategy.protocol import Question
+from tests.models.mixed import write_mixed
 from tests.snapshots import snapshot
 
 
@@ -122,13 +123,13 @@ def test_at_the_proof_it_is_there_and_fails_and_is_no_hole(asked: Callable[..., 
 
 
 def test_at_the_rendering_a_form_without_an_idiom_is_a_hole_beside_a_proof_that_holds(
-    asked: Callable[..., Request], nova: Path
+    asked: Callable[..., Request], tmp_path: Path
 ) -> None:
-    head = "self.lm_head(outputs.last_hidden_state)"
-    replace_in(nova / "modeling_nova.py", f"logits={head}", f"logits=torch.tanh({head} * 0.25 / 7.0) * 7.0")
-    error = refused(asked())
-    assert [hole.where for hole in error.spec.holes] == ["adapter"]
-    assert error.spec.holes[0].what == error.found == "no idiom yet for logits that are both scaled and capped"
+    error = refused(asked(checkpoint=write_mixed("orion", tmp_path / "orion", hidden_act="tanh")))
+    (hole,) = error.spec.holes
+    assert (hole.where, hole.what) == ("adapter", "no idiom yet for experts with 'tanh'")
+    assert (error.found, error.where) == (hole.what, hole.evidence)
+    assert "modeling_orion.py:" in hole.evidence
     assert error.subject.reading.spec.holes == ()
     assert error.proof is not None
     assert error.proof.holds
