@@ -9,7 +9,7 @@ from codemods.catalog import CODEMODS, find_codemod, target_file
 from codemods.change_set import Change, ChangeSet
 from codemods.codemod import Codemod, Example, Parameter, Refused
 from codemods.journal import apply, generated_digest, undo
-from codemods.refusal import NothingToUndo, Refusal
+from codemods.refusal import Refusal
 
 __all__ = [
     "CODEMODS",
@@ -17,7 +17,6 @@ __all__ = [
     "ChangeSet",
     "Codemod",
     "Example",
-    "NothingToUndo",
     "Parameter",
     "Refusal",
     "Refused",

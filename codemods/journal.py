@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from codemods.change_set import Change, ChangeSet, content_on_disk, sha256
 from codemods.disk import Disk
-from codemods.refusal import NothingToUndo, Refusal
+from codemods.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,14 +103,14 @@ def undo(journal_dir: Path, *, disk: Disk | None = None) -> ChangeSet:
     """Take the last run back, byte by byte and mode by mode; returns what was taken back.
 
     Files of the run that are as before already (after a crash) are left out of what is returned.
-    Raises `Refusal`, with nothing restored, if a file was edited since, which it names, and
-    `NothingToUndo` if there is no run to take back.
+    Raises `Refusal`, with nothing restored, if there is no run to take back or if a file was
+    edited since, which it names.
     """
     disk = disk or Disk()
     with _locked(journal_dir):
         state = _read_state(journal_dir)
         if state.run is None:
-            raise NothingToUndo(
+            raise Refusal(
                 "there is no run to take back",
                 where=str(journal_dir),
                 expected="a run that was applied and not undone yet",

@@ -1,4 +1,4 @@
-"""The one error of this package, and the kind of it that callers tell apart."""
+"""The one error of this package."""
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is the word of the field's users, not "RefusalError"
@@ -9,10 +9,3 @@ class Refusal(Exception):  # noqa: N818 - a refusal is the word of the field's u
     def __init__(self, found: str, *, where: str, expected: str, remedy: str) -> None:
         super().__init__(f"{where}: {found}; expected {expected}; {remedy}")
         self.found, self.where, self.expected, self.remedy = found, where, expected, remedy
-
-
-class NothingToUndo(Refusal):
-    """There is no run to take back."""
-
-    kind = "Refusal"
-    """What a JSON document calls it: a refusal like any other."""

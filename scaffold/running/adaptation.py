@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from codemods import ChangeSet, NothingToUndo, Refusal, apply, undo
+from codemods import ChangeSet, Refusal, apply, undo
 from scaffold.delivery.commit import check_delivery_repo, commit
 from scaffold.delivery.documents import render_documents
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
@@ -109,8 +108,11 @@ def undo_last(workspace: Workspace) -> tuple[Path, ...]:
         The files that are as before again.
     """
     touched: list[Path] = []
-    with suppress(NothingToUndo):
+    try:
         touched += undo(workspace.documents_journal).paths
+    except Refusal as refusal:
+        if "no run" not in refusal.found:
+            raise
     touched += undo(workspace.journal).paths
     for name in workspace.planned():
         record = workspace.record(name)
