@@ -14,7 +14,8 @@ import pytest
 from scaffold.checkpoint.headers import TensorHeader
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
-from scaffold.planning.plan import Request, make_plan
+from scaffold.planning.plan import make_plan
+from scaffold.planning.request import Request
 from scaffold.reading.model import read_model
 from scaffold.reading.read import read_spec
 from scaffold.source.locate import find

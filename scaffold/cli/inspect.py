@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scaffold.cli.output import Output, reporting
+from scaffold.cli.reading import read_asked
 from scaffold.cli.roots import Settings, python_option
 
 if TYPE_CHECKING:
     from scaffold.checkpoint.read import Checkpoint
     from scaffold.checkpoint.verify.run import Verification
     from scaffold.cli.inspection import Inspection, Registry
-    from scaffold.source.locate import ModelingSource
-    from scaffold.spec.facts import ModelSpec
+    from scaffold.reading.of_checkpoint import Reading
     from scaffold_validators.engine import Engine
 
 
@@ -51,37 +51,30 @@ def _inspect(settings: Settings, path: Path) -> Inspection:
     from scaffold.checkpoint.ascend_paths import DEQUANTISE
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.cli.inspection import Inspection
-    from scaffold.reading.model import read_model
-    from scaffold.source.locate import find
 
     read = read_checkpoint(path)
     engine = settings.engine()
-    transformers = engine.transformers if engine else None
-    modeling = settings.path("modeling")
-    source = find(read.architecture, read.model_type, dict(read.auto_map), read.path, transformers, modeling)
-    spec = read_model(read, source)
+    reading = read_asked(settings, read, engine)
     known = about(read)
     dequantise = any(answer.device == "A2" and answer.path == DEQUANTISE for answer in known.paths)
-    capacity = plan(read.text_config, known.patterns, dequantise, _proved(read, source, spec))
-    return Inspection(read, spec, known, capacity, _registry(settings, read, known.patterns, engine))
+    capacity = plan(read.text_config, known.patterns, dequantise, _bytes_per_rank(reading))
+    return Inspection(read, reading.spec, known, capacity, _registry(settings, read, known.patterns, engine))
 
 
-def _proved(read: Checkpoint, source: ModelingSource | None, spec: ModelSpec) -> Mapping[int, int] | None:
+def _bytes_per_rank(reading: Reading) -> Mapping[int, int] | None:
     """Return the bytes per rank by the weight map, if one can be derived and proved for the sizes of a node."""
-    if spec.decoder is None:
+    if reading.spec.decoder is None:
         return None
     from scaffold.capacity.plan import RANKS
     from scaffold.common.errors import ScaffoldError
-    from scaffold.mapping.of_checkpoint import weight_map_of
+    from scaffold.mapping.proved import prove_weights
     from scaffold.source.python.errors import NotUnderstood
-    from scaffold.weights.prove import prove
 
     try:
-        weight_map = weight_map_of(spec.decoder, read, source)
+        proved = prove_weights(reading.spec.decoder, reading.checkpoint, reading.source)
     except (ScaffoldError, NotUnderstood):
         return None
-    proof = prove(weight_map, read.tensors, (1,))
-    return prove(weight_map, read.tensors, RANKS).bytes_per_rank if proof.holds else None
+    return proved.at(reading.checkpoint, RANKS).proof.bytes_per_rank if proved.proof.holds else None
 
 
 def _registry(settings: Settings, read: Checkpoint, patterns: Any, engine: Engine | None) -> Registry | None:

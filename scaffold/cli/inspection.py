@@ -16,6 +16,7 @@ from scaffold.cli.output import Output
 from scaffold.roots.nearest import Near
 from scaffold.roots.registered import RegistryFacts
 from scaffold.spec.facts import ModelSpec
+from scaffold.spec.holes import holes_document
 
 SHOWN_NAMES = 8
 
@@ -71,7 +72,7 @@ def document(found: Inspection) -> dict[str, Any]:
             for fact in found.facts()
         ],
         "disagreements": found.disagreements(),
-        "holes": [{"where": h.where, "what": h.what, "evidence": h.evidence} for h in spec.holes],
+        "holes": holes_document(spec.holes),
         "notes": list(read.weights.notes),
         "tensors": {
             "count": len(read.weights.forms),

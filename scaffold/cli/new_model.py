@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from scaffold.adapter.context import module_name
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import (
     plan_document,
@@ -25,12 +24,15 @@ from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.evidence.gather import gather
 from scaffold.evidence.workspace import Workspace
-from scaffold.placement.registration import PLACEMENTS, STANDALONE
-from scaffold.planning.plan import NotPlanned, Plan, Request, make_plan
+from scaffold.placement.table import PLACEMENTS
+from scaffold.planning.plan import Plan, make_plan
+from scaffold.planning.refusal import NotPlanned
+from scaffold.planning.request import Request
 from scaffold.roots.vllm_tree import REGISTRY
 from scaffold.running.adaptation import apply_plan, commit_plan
 from scaffold.running.validation import preflight, validate
-from scaffold.strategy.decide import NAMES
+from scaffold.strategy.decide import AUTO
+from scaffold.strategy.table import NAMES
 from scaffold.weights.written import test_file
 from scaffold_validators.engine import Engine, check_import_path
 from scaffold_validators.stages.table import gates
@@ -42,10 +44,10 @@ GATES = ", ".join(stage.name for stage in gates())
 @click.command("new-model")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @name_option
-@click.option("--strategy", type=click.Choice(["auto", *NAMES]), help="How the model gets served (default: auto).")
+@click.option("--strategy", type=click.Choice([AUTO, *NAMES]), help="How the model gets served (default: auto).")
 @click.option(
     "--placement",
-    type=click.Choice(PLACEMENTS),
+    type=click.Choice(list(PLACEMENTS)),
     help="Where an adapter goes (default: vllm; plugin where no source tree is named).",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="A plugin's folder (default: ./vllm-<model type>).")
@@ -74,7 +76,7 @@ def command(
     """Adapt the model of CHECKPOINT: the smallest change that works, shown as one diff and written as a whole."""
     settings = Settings(given)
     workspace, engine = settings.workspace(), settings.engine()
-    target = find_target(settings, engine, checkpoint)
+    target = find_target(settings, engine)
     _check_call(target, dry_run, with_gates or with_commit)
     serving = serve_settings(settings)
     if with_gates:
@@ -149,10 +151,10 @@ def _check_call(target: Target, dry_run: bool, goes_on: bool) -> None:
 
 def _keep_weights_test(output: Output, plan: Plan, workspace: Workspace) -> None:
     """Write the test file of a generated adapter's weight rules into the work directory: it is not committed."""
-    if plan.weight_map is None:
+    if plan.proved is None:
         return
-    text = test_file(plan.weight_map, plan.spec.architecture)
-    path, fresh = workspace.save_weights_test(plan.name, module_name(plan.checkpoint.model_type), text)
+    text = test_file(plan.proved.weight_map, plan.spec.architecture)
+    path, fresh = workspace.save_weights_test(plan.name, plan.module, text)
     output.document({"weights_test": str(path)})
     output.line(f"weight rules and their tests: {path}")
     if not fresh:
@@ -166,7 +168,7 @@ def _request(
     verdicts: tuple[Verdict, ...] = ()
     ours: tuple[str, ...] = ()
     known = model_name(name, checkpoint)
-    if target.placement != STANDALONE and known in workspace.planned():
+    if PLACEMENTS[target.placement].edits_trees and known in workspace.planned():
         record = workspace.record(known)
         verdicts = gather(workspace, known).current
         if record.vllm == str(target.vllm) and REGISTRY.as_posix() in record.vllm_files:
@@ -178,7 +180,7 @@ def _request(
         placement=target.placement,
         output=target.output,
         name=name,
-        strategy=settings.get("strategy") or "auto",
+        strategy=settings.get("strategy") or AUTO,
         modeling=settings.path("modeling"),
         transformers=engine.transformers if engine else None,
         patches=tuple(settings.get("patches") or ()),
@@ -191,7 +193,9 @@ def _request(
 
 def _say_next(output: Output, plan: Plan) -> None:
     path = plan.checkpoint.path
-    if plan.request.output is not None:
-        output.line(f"next: pip install --no-deps {plan.request.output}, where vLLM is; scaffold undo takes it back")
+    if plan.subject.site.output is not None:
+        output.line(
+            f"next: pip install --no-deps {plan.subject.site.output}, where vLLM is; scaffold undo takes it back"
+        )
         return
     output.line(f"next: scaffold validate {path}, then scaffold commit {path}; scaffold undo takes it back")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.cli.output import Output
-from scaffold.planning.plan import NotPlanned, Plan
-from scaffold.spec.facts import Hole, ModelSpec
+from scaffold.planning.plan import Plan
+from scaffold.planning.refusal import NotPlanned
+from scaffold.spec.facts import Hole
+from scaffold.spec.holes import holes_document
 from scaffold.weights.findings import Proof
 from scaffold_validators.verdict import Verdict
 
@@ -17,14 +18,14 @@ from scaffold_validators.verdict import Verdict
 def refusal_document(refusal: NotPlanned, strategy: str, placement: str) -> dict[str, Any]:
     """Return what ``new-model --json`` says of a model that was read but not planned: no file, and why."""
     return {
-        "name": refusal.name,
+        "name": refusal.subject.site.name,
         "architecture": refusal.spec.architecture,
         "strategy": strategy,
         "why": [refusal.found],
         "placement": placement,
         "files": [],
-        "holes": _holes(refusal.spec),
-        "weights": _weights(refusal.checkpoint, refusal.proof),
+        "holes": holes_document(refusal.spec.holes),
+        "weights": _weights(refusal.subject.reading.checkpoint, refusal.proof),
     }
 
 
@@ -39,34 +40,35 @@ def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
     return {
         "name": plan.name,
         "architecture": plan.spec.architecture,
-        "strategy": plan.strategy.name,
-        "why": list(plan.strategy.why),
+        "strategy": plan.decision.strategy.name,
+        "why": list(plan.decision.why),
         "placement": plan.request.placement,
         "dry_run": dry_run,
         "files": [
             {"path": str(change.path), "action": "create" if change.before is None else "edit"}
             for change in plan.changes.changes
         ],
-        "holes": _holes(plan.spec),
-        "weights": _weights(plan.checkpoint, plan.proof),
+        "holes": holes_document(plan.spec.holes),
+        "weights": _weights(plan.checkpoint, plan.proved.proof if plan.proved else None),
         "notes": list(plan.notes),
-        "diff": plan.changes.diff(_labels(plan)),
+        "diff": plan.changes.diff(plan.subject.site.roots),
     }
 
 
 def show_plan(output: Output, plan: Plan) -> None:
     """Show the decision, the diff and the files."""
-    output.line(f"{plan.name}: {plan.spec.architecture}, strategy {plan.strategy.name}")
-    for reason in plan.strategy.why:
+    output.line(f"{plan.name}: {plan.spec.architecture}, strategy {plan.decision.strategy.name}")
+    for reason in plan.decision.why:
         output.line(f"  {reason}")
     show_holes(output, plan.spec.holes)
     for note in plan.notes:
         output.line(f"  {note}")
-    if plan.proof:
-        counts = f"{plan.proof.routed} routed, {plan.proof.ignored} left out with a reason"
-        output.line(f"  weights: {plan.proof.tensors} tensors, {counts}, {len(plan.proof.unrouted)} unrouted")
+    if plan.proved is not None:
+        proof = plan.proved.proof
+        counts = f"{proof.routed} routed, {proof.ignored} left out with a reason"
+        output.line(f"  weights: {proof.tensors} tensors, {counts}, {len(proof.unrouted)} unrouted")
     output.line()
-    output.diff(plan.changes.diff(_labels(plan)))
+    output.diff(plan.changes.diff(plan.subject.site.roots))
     rows = [
         ("create" if change.before is None else "edit", str(change.path), _size(change.before, change.after))
         for change in plan.changes.changes
@@ -122,10 +124,6 @@ def show_commit(output: Output, commit: str) -> None:
     output.line(f"commit {commit}")
 
 
-def _holes(spec: ModelSpec) -> list[dict[str, str]]:
-    return [{"where": h.where, "what": h.what, "evidence": h.evidence} for h in spec.holes]
-
-
 def _weights(checkpoint: Checkpoint, proof: Proof | None) -> dict[str, Any]:
     return {
         "tensors": len(checkpoint.tensors),
@@ -133,12 +131,6 @@ def _weights(checkpoint: Checkpoint, proof: Proof | None) -> dict[str, Any]:
         "ignored": proof.ignored if proof else None,
         "unrouted": list(proof.unrouted) if proof else None,
     }
-
-
-def _labels(plan: Plan) -> dict[str, Path]:
-    """Return label → root for the diff: apply each part with ``git apply -p2`` inside its root."""
-    roots = {"vllm": plan.request.vllm, "delivery": plan.request.delivery, "plugin": plan.request.output}
-    return {label: root for label, root in roots.items() if root is not None}
 
 
 def _size(before: bytes | None, after: bytes | None) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.adapter.context import module_name
-from scaffold.checkpoint.read import read_checkpoint
 from scaffold.cli.roots import Settings
 from scaffold.common.errors import EnvironmentLacks, UsageError
-from scaffold.placement.registration import STANDALONE, VLLM, plugin_package
+from scaffold.placement.plugin import PLUGIN
+from scaffold.placement.table import PLACEMENTS
+from scaffold.placement.vllm import VLLM
 from scaffold_validators.engine import Engine
 
 
 @dataclass(frozen=True)
 class Target:
-    """The roots of one run; see `scaffold.planning.plan.Request`."""
+    """The roots of one run; see `scaffold.planning.request.Request`."""
 
     placement: str
     vllm: Path
@@ -23,7 +23,7 @@ class Target:
     output: Path | None
 
 
-def find_target(settings: Settings, engine: Engine | None, checkpoint: Path) -> Target:
+def find_target(settings: Settings, engine: Engine | None) -> Target:
     """Return where things go: a plugin where no source tree is named or found.
 
     A plugin is for a vLLM too: for the tree that is named, else for the one that the environment runs.
@@ -32,9 +32,9 @@ def find_target(settings: Settings, engine: Engine | None, checkpoint: Path) -> 
         UsageError: a root is missing, or ``--output`` is given for another placement than a plugin.
         EnvironmentLacks: a plugin, and neither a tree nor an environment to make it for.
     """
-    placement = settings.get("placement") or (VLLM if settings.names_a_tree() else STANDALONE)
+    placement = settings.get("placement") or (VLLM if settings.names_a_tree() else PLUGIN).name
     output = settings.path("output")
-    if placement != STANDALONE:
+    if PLACEMENTS[placement].edits_trees:
         if output is not None:
             raise UsageError(
                 f"--output {output} with --placement {placement}",
@@ -43,13 +43,8 @@ def find_target(settings: Settings, engine: Engine | None, checkpoint: Path) -> 
                 remedy="leave --output out, or pass --placement plugin",
             )
         return Target(placement, settings.vllm(), settings.delivery(), None)
-    if output is None:
-        config = read_checkpoint(checkpoint)
-        output = Path.cwd() / plugin_package(module_name(config.model_type)).replace("_", "-")
-    if output.is_file():
-        raise UsageError(f"the file {output}", where="--output", expected="a directory", remedy="name another")
     if settings.has_vllm():
-        return Target(placement, settings.vllm(), None, output.resolve())
+        return Target(placement, settings.vllm(), None, output)
     if engine is None:
         raise EnvironmentLacks(
             "no vLLM that the plugin would be for",
@@ -57,4 +52,4 @@ def find_target(settings: Settings, engine: Engine | None, checkpoint: Path) -> 
             expected="the environment that will serve the model, or a vLLM source tree",
             remedy="pass its Python with --python, or a tree with --vllm",
         )
-    return Target(placement, engine.vllm_file.parent.parent, None, output.resolve())
+    return Target(placement, engine.vllm_file.parent.parent, None, output)

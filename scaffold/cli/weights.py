@@ -9,6 +9,7 @@ import click
 
 from scaffold.cli.adapter_check import show_adapter
 from scaffold.cli.output import Output, reporting
+from scaffold.cli.reading import read_asked
 from scaffold.cli.roots import Settings, python_option
 
 if TYPE_CHECKING:
@@ -68,25 +69,24 @@ def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap) -
 
 
 def _derived(settings: Settings, read: Checkpoint) -> WeightMap:
+    """Return the rules that follow from what the model is.
+
+    Raises:
+        CheckFailed: that could not be read.
+    """
     from scaffold.common.errors import CheckFailed
     from scaffold.mapping.of_checkpoint import weight_map_of
-    from scaffold.reading.model import read_model
-    from scaffold.source.locate import find
+    from scaffold.spec.holes import listed
 
-    engine = settings.engine()
-    transformers = engine.transformers if engine else None
-    source = find(
-        read.architecture, read.model_type, dict(read.auto_map), read.path, transformers, settings.path("modeling")
-    )
-    spec = read_model(read, source)
-    if spec.decoder is None:
+    reading = read_asked(settings, read, settings.engine())
+    if reading.spec.decoder is None:
         raise CheckFailed(
-            "; ".join(f"{hole.what} ({hole.evidence})" for hole in spec.holes),
+            listed(reading.spec.holes),
             where=str(read.path),
             expected="a model whose spec could be read, or rules of your own",
             remedy="pass the environment that has the source with --python, or rules with --rules (docs/weights.md)",
         )
-    return weight_map_of(spec.decoder, read, source)
+    return weight_map_of(reading.spec.decoder, read, reading.source)
 
 
 def _from_file(path: Path, read: Checkpoint) -> WeightMap:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from scaffold.capacity.nodes import hardware_sentence, size_text, smallest_tensor_parallel
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 from scaffold.delivery.sign_off import NPU
+from scaffold.rendering.formatting import tidy
+from scaffold.rendering.template import render
 from scaffold.spec.facts import DecoderSpec, ExpertsSpec, ModelSpec
+from scaffold.strategy.table import BY_NAME
 from scaffold.vocabulary.lookup import value_of
 from scaffold_validators.stages.table import stage_named
 from scaffold_validators.verdict import Verdict
@@ -47,7 +52,7 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
         "architecture": delivery.spec.architecture,
         "kind": _kind(checkpoint, experts),
         "summary": _summary(delivery.spec),
-        "support": SUPPORT[delivery.strategy],
+        "support": BY_NAME[delivery.strategy].support,
         "model_yaml": json.dumps(delivery.model_name),
         "test_type": json.dumps("vllm-vlm" if checkpoint.is_multimodal else "vllm"),
         "test_length": min(TEST_LENGTH, length or TEST_LENGTH),
@@ -76,13 +81,21 @@ def verdict_context(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     }
 
 
+def render_documents(name: str, values: Mapping[str, Any], verdicts: Sequence[Verdict] = ()) -> dict[Path, str]:
+    """Return path below the delivery's root → text, of test config and tutorial.
+
+    Args:
+        name: the model's.
+        values: see `delivery_context`.
+        verdicts: what the gates showed so far.
+    """
+    delivery = {**values, **verdict_context(verdicts)}
+    files = render({"model_name": name, "module": "unused", "adapter": False, "delivery": delivery})
+    paths = (TEST_CONFIGS / f"{name}.yaml", TUTORIALS / f"{name}.md")
+    return {path: tidy(files[path.as_posix()]) for path in paths}
+
+
 NOT_VERIFIED = {"stage": "–", "weights": "–", "device": "–", "result": "nothing yet"}
-SUPPORT = {
-    "supported": "vLLM implements this architecture itself; nothing was added for it.",
-    "alias": "vLLM serves it by an implementation that it has for another architecture of the same form.",
-    "native": "vLLM serves it by a native implementation that was added for it.",
-    "transformers": "vLLM serves it through its Transformers modeling backend.",
-}
 
 
 def _row(verdict: Verdict) -> dict[str, str]:
@@ -137,8 +150,9 @@ def _serve_command(delivery: Delivery, size: int, experts: int, length: int) -> 
         lines.append("    --enable-expert-parallel \\")
     if delivery.trust_remote_code:
         lines.append("    --trust-remote-code \\")
-    if delivery.strategy == "transformers":
-        lines.append("    --model-impl transformers \\")
+    model_impl = BY_NAME[delivery.strategy].model_impl
+    if model_impl is not None:
+        lines.append(f"    --model-impl {model_impl} \\")
     if length:
         lines.append(f"    --max-model-len {min(length, 131072)} \\")
     return "\n".join([*lines, "    --max-num-seqs 16 \\", "    --port 8000"])

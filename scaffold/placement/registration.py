@@ -16,8 +16,6 @@ from scaffold.roots.vllm_tree import MODELS
 if TYPE_CHECKING:
     import libcst as cst
 
-VLLM, ASCEND, STANDALONE = "vllm", "vllm-ascend", "plugin"
-PLACEMENTS = (VLLM, ASCEND, STANDALONE)
 MODELS_PACKAGE = ".".join(MODELS.parts)
 ASCEND_MODELS = Path("vllm_ascend/models")
 Create = Callable[[ChangeSet, Path, str], ChangeSet]

@@ -25,6 +25,15 @@ def format_python(text: str, root: Path, path: Path) -> str:
     return text
 
 
+def tidy(text: str) -> str:
+    """Return the text without runs of blank lines and blanks at line ends, which templates leave behind."""
+    lines: list[str] = []
+    for line in (line.rstrip() for line in text.strip().splitlines()):
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
 def _ruff(arguments: list[str], text: str, root: Path) -> str:
     result = subprocess.run(
         [sys.executable, "-m", "ruff", *arguments],

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from codemods import ChangeSet, Refusal, apply, undo
 from scaffold.delivery.commit import check_delivery_repo, commit
-from scaffold.delivery.documents import verdict_context
+from scaffold.delivery.documents import render_documents
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 from scaffold.delivery.message import commit_message
 from scaffold.delivery.sign_off import check_sign_off
 from scaffold.evidence.gather import gather
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
-from scaffold.planning.plan import Plan, tidy
-from scaffold.rendering.template import render
+from scaffold.planning.plan import Plan
+from scaffold_validators.verdict import Verdict
 
 
 def apply_plan(plan: Plan, workspace: Workspace) -> None:
@@ -34,7 +34,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
         PlanRecord(
             name=plan.name,
             architecture=plan.spec.architecture,
-            strategy=plan.strategy.name,
+            strategy=plan.decision.strategy.name,
             documents=plan.documents,
             checkpoint=str(plan.checkpoint.path.resolve()),
             vllm=str(plan.request.vllm.resolve()),
@@ -63,7 +63,7 @@ def commit_plan(name: str, workspace: Workspace, accepted_device: str) -> str:
     record, delivery = evidence.record, Path(evidence.record.delivery)
     check_sign_off(evidence.verdicts, evidence.digests, accepted_device)
     check_delivery_repo(delivery)
-    _fill_tutorial(name, {**record.documents, **verdict_context(evidence.current)}, delivery, workspace)
+    _fill_tutorial(name, record.documents, evidence.current, delivery, workspace)
     files = [Path(file) for file in record.delivery_files]
     message = commit_message(
         name,
@@ -76,14 +76,19 @@ def commit_plan(name: str, workspace: Workspace, accepted_device: str) -> str:
     return commit(delivery, files, message)
 
 
-def _fill_tutorial(name: str, documents: Mapping[str, Any], delivery: Path, workspace: Workspace) -> None:
+def _fill_tutorial(
+    name: str,
+    documents: Mapping[str, Any],
+    verdicts: Sequence[Verdict],
+    delivery: Path,
+    workspace: Workspace,
+) -> None:
     """Write the tutorial anew with the verdicts in it, unless a person has edited it.
 
     It is a part of the run that planned it: `undo_last` takes both back at once.
     """
     path = TUTORIALS / f"{name}.md"
-    context = {"model_name": name, "module": "unused", "adapter": False, "delivery": documents}
-    text = tidy(render(context)[path.as_posix()])
+    text = render_documents(name, documents, verdicts)[path]
     try:
         changes = ChangeSet(roots=(delivery,)).create(
             delivery / path, text, generated=workspace.generated(delivery / path)

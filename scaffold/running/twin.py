@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import UsageError
+from scaffold.placement.protocol import Implementation
 from scaffold.placement.registration import MODELS_PACKAGE, dotted, plugin_package
 from scaffold.planning.plan import Plan
 from scaffold.vocabulary.rows import as_value
@@ -25,20 +26,24 @@ def prove_plan(plan: Plan, engine: Engine, log: Path, trust_remote_code: bool) -
     """
     with tempfile.TemporaryDirectory(prefix="scaffold-twin-") as scratch:
         adapter, text = None, ""
-        architecture = plan.spec.architecture
-        if plan.strategy.name == "native" and plan.adapter is not None:
-            package, text = plugin_package(plan.module), plan.adapter
-            source = Path(scratch) / "src"
-            (source / package).mkdir(parents=True)
-            (source / package / "__init__.py").write_text("", encoding="utf-8")
-            (source / package / f"{plan.module}.py").write_text(text, encoding="utf-8")
-            adapter = Adapter(source, architecture, f"{package}.{plan.module}:{architecture}")
-        elif plan.strategy.name == "alias" and plan.strategy.entry is not None:
-            entry = plan.strategy.entry
-            target = f"{dotted(entry.module, MODELS_PACKAGE)}:{entry.class_name}"
-            adapter, text = Adapter(Path(scratch), architecture, target), target
-        model_impl = "transformers" if plan.strategy.name == "transformers" else "auto"
+        if plan.implementation is not None:
+            adapter, text = _adapter_in(Path(scratch), plan.implementation)
+        model_impl = plan.decision.strategy.model_impl or "auto"
         return _run(plan.checkpoint, engine, adapter, text, model_impl, Path(scratch), log, trust_remote_code)
+
+
+def _adapter_in(scratch: Path, implementation: Implementation) -> tuple[Adapter, str]:
+    """Return how an implementation is registered, a module of ours written below ``scratch``; and its text."""
+    registration, code = implementation.registration, implementation.code
+    architecture, class_name = registration.architecture, registration.class_name
+    if code is None:
+        target = f"{dotted(registration.module, MODELS_PACKAGE)}:{class_name}"
+        return Adapter(scratch, architecture, target), target
+    package, source = plugin_package(code.module), scratch / "src"
+    (source / package).mkdir(parents=True)
+    (source / package / "__init__.py").write_text("", encoding="utf-8")
+    (source / package / f"{code.module}.py").write_text(code.stand_alone, encoding="utf-8")
+    return Adapter(source, architecture, f"{package}.{code.module}:{class_name}"), code.stand_alone
 
 
 def prove_plugin(checkpoint: Checkpoint, plugin: Path, engine: Engine, log: Path, trust_remote_code: bool) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -113,16 +113,3 @@ def _try(read: Read, source: ModelingSource, checkpoint: Checkpoint) -> Any:
         return read(source, checkpoint)
     except (NotUnderstood, ScaffoldError):
         return None
-
-
-def comparable(
-    checkpoint: Checkpoint,
-    source: ModelingSource | None,
-    transformers: Path | None,
-    registry: Mapping[str, Registered],
-) -> tuple[Iterable[Registered], Callable[[Registered, DecoderSpec], bool | None]]:
-    """Return the entries to compare with, and what tells whether one has a spec."""
-    if transformers is None:
-        return (), lambda entry, spec: None
-    candidates = Candidates(transformers, checkpoint, source)
-    return candidates.order(registry), candidates.has_spec

@@ -15,8 +15,9 @@ import yaml
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
-from scaffold.placement.registration import STANDALONE
-from scaffold.planning.plan import Plan, Request, make_plan
+from scaffold.placement.plugin import PLUGIN
+from scaffold.planning.plan import Plan, make_plan
+from scaffold.planning.request import Request
 from scaffold.reading.read import read_spec
 from scaffold.source.locate import ModelingSource, find
 from scaffold.spec.facts import DecoderSpec
@@ -71,7 +72,7 @@ def planned(
             checkpoint=write_mixed(name, folder / name, **changed),
             vllm=vllm_source,
             delivery=None,
-            placement=STANDALONE,
+            placement=PLUGIN.name,
             output=folder / "plugin",
             strategy="native",
             transformers=transformers_source,
@@ -93,8 +94,8 @@ def test_an_adapter_is_clean_under_the_trees_own_rules(
     planned: Callable[..., Plan], vllm_source: Path, name: str
 ) -> None:
     plan = planned(name)
-    assert plan.proof is not None
-    assert plan.proof.holds
+    assert plan.proved is not None
+    assert plan.proved.proof.holds
     text = adapter_of(plan)
     compile(text, f"{name}.py", "exec")
     for words in (("check",), ("format", "--check")):

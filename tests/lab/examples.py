@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from scaffold.planning.plan import Request, make_plan
+from scaffold.planning.plan import make_plan
+from scaffold.planning.request import Request
 from tests.bench.coverage.rows import make_rows, rows
 from tests.lab.cache import timed
 from tests.lab.engine import engine

@@ -9,8 +9,7 @@ from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
-from scaffold.reading.read import read_spec
-from scaffold.source.locate import find
+from scaffold.reading.of_checkpoint import read_model_of
 from scaffold.weights import WeightMap
 from tests.lab.checkpoints import checkpoint
 from tests.lab.engine import engine
@@ -34,8 +33,6 @@ def _rules(path: Path, changed: tuple[tuple[str, Any], ...]) -> WeightMap:
     read = read_checkpoint(path)
     config = {**read.config, **dict(changed)}
     read = replace(read, config=config, text_config=config)
-    transformers = engine().transformers
-    source = find(read.architecture, read.model_type, dict(read.auto_map), read.path, transformers)
-    spec = read_spec(read, source)
-    assert spec.decoder is not None, spec.holes
-    return weight_map_of(spec.decoder, read, source)
+    reading = read_model_of(read, engine().transformers)
+    assert reading.spec.decoder is not None, reading.spec.holes
+    return weight_map_of(reading.spec.decoder, read, reading.source)

@@ -12,8 +12,7 @@ import pytest
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
-from scaffold.reading.read import read_spec
-from scaffold.source.locate import find
+from scaffold.reading.of_checkpoint import read_model_of
 from scaffold.testing.mutations import MUTATIONS, Mutation
 from scaffold.weights import WeightMap, prove
 from tests.bench.coverage.rows import make_rows, rows
@@ -30,9 +29,9 @@ TAKEN = [name for name in LISTED if name not in HOLES]
 def known(row: str) -> tuple[Checkpoint, WeightMap | None]:
     make_rows([rows()[name] for name in LISTED])
     read = read_checkpoint(rows()[row].checkpoint)
-    source = find(read.architecture, read.model_type, dict(read.auto_map), read.path, engine().transformers)
-    spec = read_spec(read, source)
-    return read, None if spec.decoder is None else weight_map_of(spec.decoder, read, source)
+    reading = read_model_of(read, engine().transformers)
+    decoder = reading.spec.decoder
+    return read, None if decoder is None else weight_map_of(decoder, read, reading.source)
 
 
 @pytest.mark.parametrize("row", TAKEN)

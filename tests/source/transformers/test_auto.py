@@ -9,11 +9,13 @@ from typing import Any, cast
 import pytest
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.reading.of_checkpoint import Reading
 from scaffold.reading.read import read_decoder
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.facts import DecoderSpec, ModelSpec
 from scaffold.strategy.decide import decide
+from scaffold.strategy.protocol import Question
 from tests.lab.engine import engine
 
 CONFIG_SOURCE = """
@@ -97,6 +99,6 @@ def test_other_parts_and_unknown_model_types_are_holes(
 
 def test_no_adapter_is_made_of_the_decoder_alone(tmp_path: Path) -> None:
     spec = ModelSpec("VelaForCausalLM", "vela", None, None, read(tmp_path), ("text", "image"), (), ())
-    strategy = decide(spec, {}, lambda: ((), lambda entry, spec: None))
-    assert strategy.name == "transformers"
-    assert any("native: the decoder inside of text_config was read" in reason for reason in strategy.why)
+    decision = decide(Question(Reading(cast(Checkpoint, None), None, spec), registry={}))
+    assert decision.strategy.name == "transformers"
+    assert any("native: the decoder inside of text_config was read" in reason for reason in decision.why)

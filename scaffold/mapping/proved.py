@@ -1,0 +1,43 @@
+"""The weight rules of a checkpoint together with their proof."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.source.locate import ModelingSource
+from scaffold.spec.facts import DecoderSpec
+from scaffold.weights.findings import Proof
+from scaffold.weights.prove import prove
+from scaffold.weights.rules import WeightMap
+
+
+@dataclass(frozen=True)
+class Proved:
+    """Rules, and what their proof says of a checkpoint: it may fail."""
+
+    weight_map: WeightMap
+    proof: Proof
+
+    def at(self, checkpoint: Checkpoint, ranks: Sequence[int]) -> Proved:
+        """Return the same rules, proved for other tensor-parallel sizes."""
+        return Proved(self.weight_map, prove(self.weight_map, checkpoint.tensors, ranks))
+
+
+def prove_weights(
+    decoder: DecoderSpec,
+    checkpoint: Checkpoint,
+    source: ModelingSource | None,
+    ranks: Sequence[int] = (1,),
+    fused_latents: bool = False,
+) -> Proved:
+    """Derive the rules of a checkpoint, and prove them for each tensor-parallel size.
+
+    Raises:
+        NotUnderstood: the tensors lie in a way that there is no rule for.
+        CheckpointError: the checkpoint is quantised in a way that is not known.
+    """
+    weight_map = weight_map_of(decoder, checkpoint, source, fused_latents)
+    return Proved(weight_map, prove(weight_map, checkpoint.tensors, ranks))

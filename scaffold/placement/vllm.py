@@ -1,0 +1,23 @@
+"""``vllm``: into vLLM's own tree, with a line in its ``registry.py``."""
+
+from __future__ import annotations
+
+from codemods import ChangeSet
+from scaffold.placement.protocol import Implementation, Placement, Site
+from scaffold.placement.registration import register_in_vllm
+from scaffold.roots.vllm_tree import MODELS, PROCESSORS
+
+
+def place(changes: ChangeSet, implementation: Implementation, site: Site) -> ChangeSet:
+    """Add module, registration, and the stub of a processor."""
+    code, tree = implementation.code, site.vllm
+    if code is not None:
+        changes = site.create_python(changes, tree, MODELS / f"{code.module}.py", code.in_tree, settings=tree)
+    changes = register_in_vllm(changes, tree, implementation.registration)
+    if code is not None and code.processor:
+        stub = PROCESSORS / f"{code.module}.py"
+        changes = site.create_python(changes, tree, stub, code.processor, settings=tree)
+    return changes
+
+
+VLLM = Placement("vllm", place, has_processors=True)

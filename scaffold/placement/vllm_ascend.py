@@ -1,0 +1,25 @@
+"""``vllm-ascend``: into the ``models/`` of vllm-ascend, with a call of ``register_model`` beside it."""
+
+from __future__ import annotations
+
+from codemods import ChangeSet
+from scaffold.placement.protocol import Implementation, Placement, Site
+from scaffold.placement.registration import ASCEND_MODELS, MODELS_PACKAGE, register_in_ascend
+
+
+def place(changes: ChangeSet, implementation: Implementation, site: Site) -> ChangeSet:
+    """Add module and registration.
+
+    Raises:
+        Refusal: this vllm-ascend has no models of its own.
+    """
+    assert site.delivery is not None
+    code, tree, package = implementation.code, site.delivery, MODELS_PACKAGE
+    if code is not None:
+        package = ".".join(ASCEND_MODELS.parts)
+        path = ASCEND_MODELS / f"{code.module}.py"
+        changes = site.create_python(changes, tree, path, code.stand_alone, settings=tree)
+    return register_in_ascend(changes, tree, implementation.registration, package)
+
+
+VLLM_ASCEND = Placement("vllm-ascend", place)

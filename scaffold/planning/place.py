@@ -1,0 +1,67 @@
+"""Place: what serves the model goes into the change set, where the placement has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codemods import ChangeSet
+from scaffold.placement.protocol import Code, Implementation, Placement
+from scaffold.placement.registration import Registration
+from scaffold.planning.read import Subject
+from scaffold.roots.vllm_tree import MULTIMODAL_DICT, PROCESSORS, TEXT_DICT
+from scaffold.strategy.decide import Decision
+from scaffold.strategy.protocol import Adds
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The change set with the code in it, and what there is to say of it."""
+
+    changes: ChangeSet
+    implementation: Implementation | None
+    notes: tuple[str, ...]
+
+
+def place(code: Code | None, decision: Decision, subject: Subject, placement: Placement) -> Placed:
+    """Add what serves the model to an empty change set.
+
+    Raises:
+        Refusal: the tree cannot take it, or a file that is not ours is in its place.
+        UsageError: the model type gives no name that a distribution may have.
+    """
+    changes = ChangeSet(roots=tuple(subject.site.roots.values()))
+    implementation = _implementation(code, decision, subject)
+    if implementation is not None:
+        changes = placement.place(changes, implementation, subject.site)
+    return Placed(changes, implementation, _notes(implementation, placement, decision, subject))
+
+
+def _implementation(code: Code | None, decision: Decision, subject: Subject) -> Implementation | None:
+    checkpoint, architecture = subject.reading.checkpoint, subject.reading.spec.architecture
+    if code is not None:
+        table = MULTIMODAL_DICT if checkpoint.is_multimodal else TEXT_DICT
+        return Implementation(Registration(architecture, code.module, architecture, table), code)
+    entry = decision.entry
+    if decision.strategy.adds is Adds.REGISTRATION and entry is not None:
+        return Implementation(Registration(architecture, entry.module, entry.class_name, entry.table))
+    return None
+
+
+def _notes(
+    implementation: Implementation | None, placement: Placement, decision: Decision, subject: Subject
+) -> tuple[str, ...]:
+    strategy, is_multimodal = decision.strategy.name, subject.reading.checkpoint.is_multimodal
+    notes: list[str] = []
+    if implementation is None and not placement.edits_trees:
+        notes.append(f"no plugin: the strategy {strategy} needs no code")
+    code = implementation.code if implementation is not None else None
+    if not is_multimodal:
+        notes.append("no processor stub: the checkpoint has no vision config and no image processor files")
+    elif code is None:
+        notes.append(f"no processor stub: with the strategy {strategy} vLLM has the processor")
+    elif placement.has_processors:
+        stub = PROCESSORS / f"{code.module}.py"
+        notes.append(f"{stub} is a stub: how images are turned into tokens has to be written")
+    else:
+        notes.append("no processor stub: it belongs into vLLM's tree, see --placement vllm")
+    return tuple(notes)

@@ -1,0 +1,54 @@
+"""How far a planning got that ended with a no: the one place where that is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from scaffold.common.errors import CheckFailed
+from scaffold.mapping.proved import Proved
+from scaffold.planning.read import Subject
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.spec.facts import Hole, ModelSpec
+from scaffold.weights.findings import Proof
+
+
+class NotPlanned(CheckFailed):
+    """The model was read, and cannot be adapted as asked: ``subject``, ``spec`` and ``proof`` say how far it got."""
+
+    kind = "Refused"
+    """What the JSON document calls it: a refusal like any other."""
+
+    def __init__(self, cause: CheckFailed, subject: Subject, spec: ModelSpec, proof: Proof | None) -> None:
+        super().__init__(cause.found, where=cause.where, expected=cause.expected, remedy=cause.remedy)
+        self.subject, self.spec, self.proof = subject, spec, proof
+
+
+@contextmanager
+def after(subject: Subject, proved: Proved | None = None) -> Iterator[None]:
+    """Turn the no of a step into `NotPlanned`, with what was known before it.
+
+    What an adapter has no form for is a hole like those that were found when the model was read.
+
+    Raises:
+        NotPlanned: a step refuses, or meets a form that it has nothing for.
+    """
+    spec, proof = subject.reading.spec, None if proved is None else proved.proof
+    try:
+        yield
+    except NotUnderstood as error:
+        hole = Hole("adapter", error.what, error.where)
+        holed = replace(spec, holes=(*spec.holes, hole))
+        raise NotPlanned(_no_idiom(hole), subject, holed, proof) from error
+    except CheckFailed as error:
+        raise NotPlanned(error, subject, spec, proof) from error
+
+
+def _no_idiom(hole: Hole) -> CheckFailed:
+    return CheckFailed(
+        hole.what,
+        where=hole.evidence,
+        expected="a form that adapters have an idiom for",
+        remedy="serve it with --strategy transformers until there is one",
+    )

@@ -1,0 +1,93 @@
+"""Render: the text of the module that a strategy adds. Nothing of it has a place yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scaffold.adapter.context import adapter_context
+from scaffold.common.errors import CheckFailed
+from scaffold.mapping.proved import Proved
+from scaffold.placement.protocol import Code
+from scaffold.placement.registration import absolute_imports
+from scaffold.planning.prove import caches_latents
+from scaffold.planning.read import Subject
+from scaffold.reading.of_checkpoint import Reading
+from scaffold.rendering.formatting import format_python
+from scaffold.rendering.template import render as render_template
+from scaffold.roots.vllm_api import vllm_api
+from scaffold.roots.vllm_tree import MODELS, PROCESSORS, VllmTree
+from scaffold.weights.quantisation import quantisation_of
+from scaffold_validators.calls import misfit_calls
+from scaffold_validators.imports import unresolved_imports
+
+
+def render(proved: Proved | None, subject: Subject) -> Code | None:
+    """Return the module whose weights were proved; None where there is none.
+
+    Raises:
+        NotUnderstood: a form that adapters have no idiom for.
+    """
+    if proved is None:
+        return None
+    module, vllm = subject.site.module, subject.tree.root
+    files = render_template(
+        {
+            "model_name": subject.site.name,
+            "module": module,
+            "adapter": True,
+            "delivery": {},
+            "api": vllm_api(vllm),
+            "processor_files": ", ".join(subject.reading.checkpoint.processor_files),
+            **_adapter_context(proved, subject),
+        }
+    )
+    text = files[(MODELS / f"{module}.py").as_posix()]
+    alone = format_python(absolute_imports(text), vllm, Path(f"{module}.py"))  # imports of no use go here
+    stub = files[(PROCESSORS / f"{module}.py").as_posix()] if subject.reading.checkpoint.is_multimodal else ""
+    return Code(module, in_tree=text, stand_alone=alone, processor=stub)
+
+
+def check_calls(code: Code | None, tree: VllmTree) -> None:
+    """Check that the target's tree has all that a module imports, and takes what it is called with.
+
+    Raises:
+        CheckFailed: it has not, so that the module would not even load.
+    """
+    if code is None:
+        return
+    missing = [f"{m.module}.{m.name}" for m in unresolved_imports(code.stand_alone, tree.root)]
+    missing += [f"{m.callee} {m.what}" for m in misfit_calls(code.stand_alone, tree.root)]
+    if missing:
+        raise CheckFailed(
+            f"imports or arguments that this vLLM has nothing for: {', '.join(missing)}",
+            where=str(tree.root),
+            expected=f"a tree that has all that the adapter of {code.module} needs",
+            remedy="serve it with another vLLM, or with --strategy transformers",
+        )
+
+
+def _adapter_context(proved: Proved, subject: Subject) -> Mapping[str, Any]:
+    reading = subject.reading
+    decoder, checkpoint = reading.spec.decoder, reading.checkpoint
+    assert decoder is not None
+    return adapter_context(
+        reading.spec.architecture,
+        _config_class(reading),
+        decoder,
+        proved.weight_map,
+        checkpoint.tensors,
+        subject.tree.licence_header(),
+        quantisation_of(checkpoint.config, checkpoint.tensors),
+        cached_latents=caches_latents(subject),
+    )
+
+
+def _config_class(reading: Reading) -> str:
+    """Return the adapter's type of the config: a checkpoint's own class cannot be imported from transformers.
+
+    Without source only a plain family has a config class, and that is transformers'.
+    """
+    in_transformers = reading.source is None or reading.source.library is not None
+    return (reading.spec.config_class if in_transformers else None) or "PretrainedConfig"

@@ -1,0 +1,43 @@
+"""What a user asks the planning for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.placement.vllm import VLLM
+from scaffold.strategy.decide import AUTO
+from scaffold_validators.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for.
+
+    Attributes:
+        vllm: the tree that the adapter is for. It is read in any case, and edited with the placement ``vllm``.
+        delivery: the vllm-ascend repo; a plugin has none.
+        placement: a row of ``PLACEMENTS``.
+        output: where a plugin's package goes: None for a folder of its name in the current directory.
+        strategy: ``auto``, or a row of ``STRATEGIES``.
+        transformers: the package directory of the target environment.
+        generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
+        registered_by_us: architectures that an earlier run of ours registered: they do not count as known.
+        verdicts: what was shown of the model so far, for the tutorial.
+    """
+
+    checkpoint: Path
+    vllm: Path
+    delivery: Path | None
+    placement: str = VLLM.name
+    output: Path | None = None
+    name: str | None = None
+    strategy: str = AUTO
+    modeling: Path | None = None
+    transformers: Path | None = None
+    patches: Sequence[str] = ()
+    trust_remote_code: bool = False
+    generated: Callable[[Path], str | None] = lambda path: None
+    registered_by_us: Sequence[str] = ()
+    verdicts: Sequence[Verdict] = ()

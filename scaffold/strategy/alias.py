@@ -1,0 +1,31 @@
+"""``alias``: another registered implementation has the same spec and tensor names, so one registry line is enough."""
+
+from __future__ import annotations
+
+from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
+
+
+def holds(question: Question) -> Answer:
+    """Return the first registered architecture that is this model by another name."""
+    from scaffold.strategy.candidates import Candidates
+
+    reading = question.reading
+    if reading.spec.decoder is None:
+        return Answer(False, "the spec has holes, so it cannot be compared")
+    tried = 0
+    if reading.transformers is not None:
+        candidates = Candidates(reading.transformers, reading.checkpoint, reading.source)
+        for entry in candidates.order(question.registry):
+            same = candidates.has_spec(entry, reading.spec.decoder)
+            if same:
+                return Answer(True, f"spec and tensor names are those of {entry.architecture}", entry)
+            tried += same is not None
+    return Answer(False, f"none of {tried} registered architectures with such tensor names has this spec")
+
+
+ALIAS = Strategy(
+    name="alias",
+    holds=holds,
+    adds=Adds.REGISTRATION,
+    support="vLLM serves it by an implementation that it has for another architecture of the same form.",
+)

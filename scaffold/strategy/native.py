@@ -1,0 +1,26 @@
+"""``native``: every block was recognised, so an adapter is generated from vLLM's own layers."""
+
+from __future__ import annotations
+
+from scaffold.spec.holes import listed
+from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
+
+PARTS = "the decoder inside of {} was read, and an adapter of the parts around it is not generated yet"
+
+
+def holds(question: Question) -> Answer:
+    """Return whether the spec has no hole and no parts around the decoder."""
+    spec = question.reading.spec
+    if spec.decoder is None or spec.holes:
+        return Answer(False, listed(spec.holes))
+    if spec.decoder.text_key:
+        return Answer(False, PARTS.format(spec.decoder.text_key))
+    return Answer(True, "every block was recognised")
+
+
+NATIVE = Strategy(
+    name="native",
+    holds=holds,
+    adds=Adds.MODULE,
+    support="vLLM serves it by a native implementation that was added for it.",
+)
