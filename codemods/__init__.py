@@ -10,7 +10,7 @@ All that is refused is a `Refusal`. A codemod's file, and libcst, is imported wh
 from codemods.catalog import CODEMODS, find, find_codemod, target_file
 from codemods.change_set import Change, ChangeSet
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.front_door import Outcome, edit, run
+from codemods.front_door import RunResult, edit, run
 from codemods.journal import apply, generated_digest, undo
 from codemods.module_file import module_file
 from codemods.recipe import Recipe, Step, TreeExample
@@ -29,13 +29,13 @@ __all__ = [
     "Codemod",
     "Example",
     "NothingToUndo",
-    "Outcome",
     "Outdated",
     "Parameter",
     "Recipe",
     "Refusal",
     "Refused",
     "RefusedExample",
+    "RunResult",
     "Step",
     "Style",
     "TreeExample",

@@ -30,7 +30,7 @@ ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunResult:
     """What a codemod or a recipe does to a tree: ``changes``, relative to ``root``; whether they are on disk."""
 
     name: str
@@ -56,7 +56,7 @@ class Outcome:
 
 def run(
     name: str, place: Path | str, /, *, dry_run: bool = False, journal: Path | str = JOURNAL, **arguments: str
-) -> Outcome:
+) -> RunResult:
     """Run a codemod or a recipe on a source tree, or a codemod on one file; `undo` takes it back as a whole.
 
     Arguments are the texts that ``scaffold codemod show NAME`` lists. ``dry_run`` writes nothing;
@@ -70,13 +70,13 @@ def run(
     for _ in range(ATTEMPTS):
         changes = edit(ChangeSet((root, *read)), name, place, **arguments)
         if dry_run or changes.is_empty:
-            return Outcome(name, root, changes, is_written=False)
+            return RunResult(name, root, changes, is_written=False)
         try:
             apply(changes, Path(journal))
         except Outdated as error:
             outdated = error
         else:
-            return Outcome(name, root, changes, is_written=True)
+            return RunResult(name, root, changes, is_written=True)
     raise outdated
 
 
