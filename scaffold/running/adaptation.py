@@ -107,6 +107,6 @@ def undo_last(workspace: Workspace) -> tuple[Path, ...]:
     touched = undo(workspace.journal).paths
     for name in workspace.planned():
         config = TEST_CONFIGS / f"{name}.yaml"
-        if any(path.parts[-len(config.parts) :] == config.parts for path in touched):
+        if any(path.parts[-len(config.parts) :] == config.parts and not path.exists() for path in touched):
             workspace.forget(name)
     return touched

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from codemods import CODEMODS, RECIPES
+from scaffold.delivery.layout import TEST_CONFIGS
+from scaffold.evidence.workspace import Workspace
 from tests.cli.conftest import Desk
 from tests.snapshots import snapshot
 
@@ -74,6 +76,18 @@ def test_undo_goes_back_through_runs_of_all_kinds(desk: Desk, nova: Path) -> Non
         assert desk.call("undo", "--work", desk.work).code == 0
         assert snapshot(desk.vllm, desk.delivery) == state
     assert desk.call("undo", "--work", desk.work).code == 2
+
+
+def test_a_model_is_forgotten_with_the_run_that_made_its_files_and_not_before(desk: Desk, nova: Path) -> None:
+    config = desk.delivery / TEST_CONFIGS / "nova.yaml"
+    assert desk.new_model(nova).code == 0
+    first = config.read_text()
+    assert desk.new_model(nova, "--trust-remote-code").code == 0
+    assert config.read_text() != first
+    for text, planned in ((first, ["nova"]), (None, [])):
+        assert desk.call("undo", "--work", desk.work).code == 0
+        assert (config.read_text() if config.exists() else None) == text
+        assert Workspace(desk.work).planned() == planned
 
 
 def test_what_is_refused_ends_with_2_and_says_why(desk: Desk) -> None:
