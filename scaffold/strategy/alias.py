@@ -16,7 +16,7 @@ def holds(question: Question) -> Answer:
     if reading.transformers is not None:
         candidates = Candidates(reading.transformers, reading.checkpoint, reading.source)
         for entry in candidates.order(question.registry):
-            same = candidates.has_spec(entry, reading.spec.decoder)
+            same = candidates.is_own_class(entry) or candidates.has_spec(entry, reading.spec.decoder)
             if same:
                 return Answer(True, f"spec and tensor names are those of {entry.architecture}", entry)
             tried += same is not None

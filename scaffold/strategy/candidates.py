@@ -64,6 +64,14 @@ class Candidates:
         text = self._texts[folder]
         return all(f"self.{word}" in text for word in self._words)
 
+    def is_own_class(self, entry: Registered) -> bool:
+        """Return whether an architecture is the very class that the checkpoint's own source is: nothing to compare."""
+        own, folder = self.source, self._folders[entry.architecture]
+        if own is None or own.library is None:
+            return False
+        file = self.transformers / "models" / folder / f"modeling_{folder}.py"
+        return (own.file.path, own.class_name) == (file, entry.architecture)
+
     def has_spec(self, entry: Registered, spec: DecoderSpec) -> bool | None:
         """Return whether a registered architecture has this spec at this checkpoint's config; None: it cannot be read.
 

@@ -60,3 +60,19 @@ def test_layers_behind_the_first_are_looked_at_too() -> None:
     entry = known()["Qwen3ForCausalLM"]
     assert candidates.has_spec(entry, read_decoder(source, mixed)) is True
     assert candidates.has_spec(entry, read_decoder(source, plain)) is False
+
+
+@pytest.mark.parametrize(("architecture", "folder"), [("Qwen3ForCausalLM", "qwen3"), ("Qwen2ForCausalLM", "qwen2")])
+def test_the_class_that_the_source_is_needs_no_comparison_and_no_other_is_it(architecture: str, folder: str) -> None:
+    checkpoint = read_checkpoint(lab_checkpoint("mirror"))
+    candidates = Candidates(engine().transformers, checkpoint, own_source(checkpoint, architecture, folder))
+    assert [
+        e.architecture
+        for e in known().values()
+        if e.architecture.startswith("Qwen")
+        and e.architecture.endswith("ForCausalLM")
+        and e.architecture in candidates._folders
+        and candidates.is_own_class(e)
+    ] == [architecture]
+    without = Candidates(engine().transformers, checkpoint, None)
+    assert not without.is_own_class(known()[architecture])
