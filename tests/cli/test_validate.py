@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Answer, Desk
+from tests.lab.ports import free_port
 from tests.snapshots import snapshot
 
 NAME = "good"
@@ -23,8 +24,8 @@ def planned(desk: Desk, nova: Path, fake_engine: Path) -> Desk:
     return desk
 
 
-def validate(desk: Desk, nova: Path, python: Path, port: int, *words: str) -> Answer:
-    roots = ("--work", desk.work, "--python", python, "--name", NAME, "--port", str(port))
+def validate(desk: Desk, nova: Path, python: Path, *words: str) -> Answer:
+    roots = ("--work", desk.work, "--python", python, "--name", NAME, "--port", str(free_port()))
     return desk.call("validate", nova, *roots, "--json", *words)
 
 
@@ -36,10 +37,8 @@ def kept(desk: Desk) -> list[Path]:
     return sorted((desk.work / ".scaffold" / NAME / "verdicts").iterdir())
 
 
-def test_a_stage_that_passed_is_what_the_commit_rests_on(
-    planned: Desk, nova: Path, fake_engine: Path, free_port: int
-) -> None:
-    answer = validate(planned, nova, fake_engine, free_port, "--stage", "real")
+def test_a_stage_that_passed_is_what_the_commit_rests_on(planned: Desk, nova: Path, fake_engine: Path) -> None:
+    answer = validate(planned, nova, fake_engine, "--stage", "real")
     assert answer.code == 0, answer.stderr
     (verdict,) = answer.document["verdicts"]
     assert (verdict["stage"], verdict["outcome"], verdict["kind"]) == ("real", "passed", "passed")
@@ -63,10 +62,8 @@ def put(text: str, change: dict[str, Any]) -> str:
     return json.dumps(document)
 
 
-def test_a_verdict_that_was_changed_by_hand_signs_nothing(
-    planned: Desk, nova: Path, fake_engine: Path, free_port: int
-) -> None:
-    validate(planned, nova, fake_engine, free_port, "--stage", "dummy")
+def test_a_verdict_that_was_changed_by_hand_signs_nothing(planned: Desk, nova: Path, fake_engine: Path) -> None:
+    validate(planned, nova, fake_engine, "--stage", "dummy")
     (path,) = kept(planned)
     path.write_text(put(path.read_text(), {"stage": "real"}))
     before = snapshot(planned.delivery, without=".git")
@@ -86,10 +83,8 @@ def test_a_plan_that_does_not_fit_is_one_message_and_can_be_taken_back(planned: 
     assert not path.exists()
 
 
-def test_a_reference_that_answers_something_else_is_no_reference(
-    planned: Desk, nova: Path, fake_engine: Path, free_port: int
-) -> None:
-    answer = validate(planned, nova, fake_engine, free_port, "--stage", "parity")
+def test_a_reference_that_answers_something_else_is_no_reference(planned: Desk, nova: Path, fake_engine: Path) -> None:
+    answer = validate(planned, nova, fake_engine, "--stage", "parity")
     assert answer.code == 3
     assert "the reference run answered something else" in answer.document["error"]["found"]
     assert not (planned.work / ".scaffold" / NAME / "verdicts").exists()

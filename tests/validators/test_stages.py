@@ -20,6 +20,7 @@ from scaffold_validators.stages import conclude
 from scaffold_validators.stages.stage import Answers, Ask, Asking, Counts, Gate, Stage
 from scaffold_validators.stages.table import STAGES, gates, position, stage_named, with_needs
 from tests.fake_engine import write_fake_engine
+from tests.lab.ports import free_port
 from tests.verdicts import make_verdict
 
 
@@ -73,10 +74,10 @@ WITH_ECHO = (*STAGES, ECHO)
 
 
 @pytest.fixture
-def gate(tmp_path: Path, free_port: int) -> Gate:
+def gate(tmp_path: Path) -> Gate:
     """A gate on the stand-in server."""
     engine = probe(write_fake_engine(tmp_path / "engine", tmp_path / "vllm" / "__init__.py"))
-    plan = ServePlan(engine, tmp_path, "good", tmp_path, port=free_port)
+    plan = ServePlan(engine, tmp_path, "good", tmp_path, port=free_port())
     return Gate(plan, False, False, {}, tmp_path / "logs", lambda text: None, patience=Patience(20, 30))
 
 
