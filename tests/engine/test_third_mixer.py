@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from scaffold.mixers import grouped_query, table
-from scaffold.placement.registration import STANDALONE
-from scaffold.planning.plan import Request, make_plan
+from scaffold.placement.plugin import PLUGIN
+from scaffold.planning.plan import make_plan
+from scaffold.planning.request import Request
 from tests.bench.coverage.environment import environment
 from tests.bench.coverage.outcomes import compare
 from tests.bench.coverage.server import Server
@@ -30,7 +31,7 @@ def test_a_decoder_with_two_kinds_of_mixers_is_served(
         checkpoint=checkpoint,
         vllm=vllm_source,
         delivery=None,
-        placement=STANDALONE,
+        placement=PLUGIN.name,
         output=tmp_path / "plugin",
         strategy="native",
         transformers=transformers_source,
