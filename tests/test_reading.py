@@ -19,7 +19,8 @@ from scaffold.planning.request import Request
 from scaffold.reading.model import read_model
 from scaffold.reading.read import read_spec
 from scaffold.source.locate import find
-from scaffold.spec.facts import AnyAttentionSpec, DecoderSpec
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.layers import MixerSpec
 from scaffold.testing.mutations import MUTATIONS, Mutation
 from tests.bench.coverage.rows import make_rows, rows
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
@@ -57,8 +58,8 @@ def read(row: str, **changed: Any) -> Checkpoint:
     )
 
 
-def attentions(spec: DecoderSpec) -> list[AnyAttentionSpec]:
-    return [layer.attention for layer in spec.layers]
+def attentions(spec: DecoderSpec) -> list[MixerSpec]:
+    return [layer.mixer for layer in spec.layers]
 
 
 def from_source(found: Checkpoint) -> DecoderSpec:
@@ -171,7 +172,7 @@ def test_a_size_that_is_not_stated_is_worked_out_and_the_tensors_must_agree() ->
     wide = ("k_proj.weight", "v_proj.weight")
     headers = {n: replace(h, shape=(256, 128)) if n.endswith(wide) else h for n, h in found.tensors.items()}
     spec = plain(with_tensors(found, headers))
-    assert (spec.layer.attention.num_kv_heads.value, spec.layer.attention.num_kv_heads.key) == (
+    assert (spec.layer.mixer.num_kv_heads.value, spec.layer.mixer.num_kv_heads.key) == (
         4,
         "num_attention_heads",
     )

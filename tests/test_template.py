@@ -7,17 +7,24 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scaffold.adapter.context import adapter_context
 from scaffold.checkpoint.read import read_checkpoint
+from scaffold.feed_forwards import mlp
+from scaffold.idioms.frame import NEWEST, Frame
 from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.mixers import grouped_query
 from scaffold.reading.read import read_spec
 from scaffold.rendering.formatting import format_python
 from scaffold.rendering.template import PLUGIN, render, template_directory
 from scaffold.source.locate import find
+from scaffold.spec.values import Value
+from scaffold.weights.emit import loading
+from scaffold.weights.rules import WeightMap
 
 NOT_READ = {"multipliers"}
 """What no template reads."""
@@ -70,3 +77,31 @@ def test_what_pip_compiles_in_an_installed_template_is_not_rendered(
     assert list(installed.rglob("*.pyc"))
     monkeypatch.setattr("scaffold.rendering.template.template_directory", lambda name: installed)
     assert render(context, PLUGIN) == before
+
+
+VARIABLES = Frame(
+    prefix="{{ cookiecutter.prefix }}",
+    config_class="{{ cookiecutter.config_class }}",
+    hidden_size="{{ cookiecutter.hidden_size_key }}",
+    config={},
+    target=NEWEST,
+    rules=WeightMap(()),
+    loading=loading((), (), ("", "")),
+)
+"""An adapter whose words are cookiecutter's variables: what kinds write into it is a template."""
+ATTENTION = replace(
+    grouped_query.EXAMPLE.spec, name="self_attn", head_dim=Value(32, "head_dim"), v_head_dim=Value(32, "head_dim")
+)
+MLP = replace(mlp.EXAMPLE.spec, name="mlp")
+
+
+def test_cookiecutters_own_blocks_are_those_that_the_kinds_write() -> None:
+    defaults = json.loads((template_directory() / "cookiecutter.json").read_text())
+    attention = grouped_query.write([ATTENTION], f"{VARIABLES.prefix}Attention", VARIABLES)
+    plain = mlp.write([MLP], (), "mlp", VARIABLES)
+    folder = template_directory() / "templates" / "adapter"
+    assert (folder / "plain_attention.py.jinja").read_text() == attention.text
+    assert (folder / "plain_mlp.py.jinja").read_text() == plain.text
+    for part, written in (("mixer", attention), ("feed_forward", plain)):
+        assert defaults[part]["choices"]["rows"] == [{"condition": "", "lines": written.construct.splitlines()}]
+    assert defaults["imports"]["lines"] == sorted({*attention.imports, *plain.imports})

@@ -7,18 +7,22 @@ from collections.abc import Collection, Mapping
 from functools import reduce
 from typing import Any
 
-from scaffold.adapter.attention import attention_context
-from scaffold.adapter.feed_forward import feed_forward_context
-from scaffold.adapter.idioms import OWN_NORM, WITH_RESIDUAL, norm_call
-from scaffold.adapter.loading import expert_names, experts_in_one_tensor, loading_context
-from scaffold.adapter.per_layer import HINTS, PerLayer
-from scaffold.adapter.wiring import layer_context, without
+from scaffold.adapter.blocks import Blocks, feed_forwards_of, mixers_of
+from scaffold.adapter.loading import loading_context, tables
+from scaffold.adapter.wiring import alike, layer_context, without
 from scaffold.expressions.python import write
 from scaffold.expressions.tree import TRUE, Expression
+from scaffold.idioms.frame import NEWEST, Frame, Target
+from scaffold.idioms.norms import OWN_NORM, WITH_RESIDUAL, norm_call
+from scaffold.idioms.per_layer import HINTS, PerLayer
+from scaffold.idioms.written import NORM_OVER_RANKS
 from scaffold.mapping.derive import base_attribute
 from scaffold.reading.embeddings import SINUSOIDS
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.spec.facts import ONE, DecoderSpec, EmbeddingSpec, LayerSpec, NormSpec, Value
+from scaffold.spec.decoder import DecoderSpec, EmbeddingSpec
+from scaffold.spec.layers import LayerSpec
+from scaffold.spec.norms import NormSpec
+from scaffold.spec.values import ONE, Value
 from scaffold.weights.quantisation import Quantisation
 from scaffold.weights.rules import WeightMap
 from scaffold.weights.targets import attribute
@@ -50,7 +54,7 @@ def adapter_context(
     names: Collection[str],
     licence_header: str = LICENCE_HEADER,
     quantisation: Quantisation | None = None,
-    cached_latents: bool = False,
+    target: Target = NEWEST,
 ) -> Context:
     """Return the context of the adapter template.
 
@@ -62,18 +66,18 @@ def adapter_context(
         names: the checkpoint's tensor names.
         licence_header: the target tree's own, as comment lines.
         quantisation: of weights that are dequantised while they are loaded.
-        cached_latents: the target keeps latents in the cache for this model type (MLA).
+        target: the vLLM that the adapter is for.
 
     Raises:
         NotUnderstood: a form that there is no idiom for yet.
     """
     prefix = class_prefix(architecture)
     hidden = _key(spec.hidden_size)
-    attention = attention_context(spec, prefix, cached_latents)
-    blocks = feed_forward_context(spec, prefix)
-    if blocks["experts"]:
-        blocks["experts"]["checkpoint_names"] = expert_names(weight_map, names, spec)
-        blocks["experts"]["in_one_tensor"] = experts_in_one_tensor(weight_map)
+    found = tables(spec, weight_map, names)
+    frame = Frame(prefix, config_class, hidden, spec.config, target, weight_map, found)
+    mixers, feed_forwards = mixers_of(spec.layers, frame), feed_forwards_of(spec.layers, frame)
+    written = (*mixers.written, *feed_forwards.written)
+    sorting = next((one.sorting for one in written if one.sorting is not None), None)
     return {
         "licence_header": licence_header,
         "title": prefix,
@@ -88,12 +92,15 @@ def adapter_context(
         "embedding": _embedding(spec.embedding, f"config.{hidden}", prefix),
         "norm": _final_norm(spec, f"config.{hidden}", prefix),
         "head": _head(spec),
-        "attention": attention,
-        "layer": _layer(spec, f"config.{hidden}", prefix),
-        **blocks,
+        "api": {"stacked_mapper": target.stacked_mapper},
+        "mixer": _blocks(mixers),
+        "feed_forward": _blocks(feed_forwards),
+        "imports": {"lines": sorted({line for one in written for line in one.imports})},
+        "loaders": {"rows": [vars(loader) for one in written for loader in one.loaders]},
+        "layer": _layer(spec, f"config.{hidden}", prefix, mixers, feed_forwards),
         "own_norm": any(norm.form == OWN_NORM for norm in _norms(spec)),
-        "norm_over_ranks": _needs_norm_over_ranks(attention, blocks),
-        "loading": loading_context(spec, weight_map, names),
+        "norm_over_ranks": any(NORM_OVER_RANKS in one.helpers for one in written),
+        "loading": loading_context(spec, found, names, sorting),
         "dequantize": _dequantize(quantisation),
     }
 
@@ -103,10 +110,15 @@ def _norms(spec: DecoderSpec) -> list[NormSpec]:
     return found + ([spec.norm] if spec.norm else [])
 
 
-def _needs_norm_over_ranks(attention: Context, blocks: Context) -> bool:
-    qk_norm = attention.get("qk_norm")
-    whole = bool(qk_norm) and not qk_norm["per_head"]  # type: ignore[index]
-    return whole or bool(attention.get("output_norm")) or bool(blocks["mlp"] and blocks["mlp"]["inner_norm"])
+def _blocks(blocks: Blocks) -> Context:
+    return {
+        "name": blocks.name,
+        "setup": {"lines": list(blocks.setup)},
+        "call": blocks.call,
+        "classes": {"texts": [one.text for one in blocks.written]},
+        "choices": {"rows": [{"condition": one.condition, "lines": list(one.lines)} for one in blocks.choices]},
+        "layer_idx": blocks.layer_idx,
+    }
 
 
 def _embedding(spec: EmbeddingSpec, hidden: str, prefix: str) -> Context:
@@ -151,20 +163,22 @@ def _head(spec: DecoderSpec) -> Context:
     }
 
 
-def _layer(spec: DecoderSpec, hidden: str, prefix: str) -> Context:
-    fullest = max(spec.layers, key=lambda layer: len(layer.norms))
+def _layer(spec: DecoderSpec, hidden: str, prefix: str, mixers: Blocks, feed_forwards: Blocks) -> Context:
+    layers = [alike(layer, spec.layer) for layer in spec.layers]
+    fullest = max(layers, key=lambda layer: len(layer.norms))
     conditions = {}
     for name, _ in fullest.norms:
-        flags = [name in dict(layer.norms) for layer in spec.layers]
+        flags = [name in dict(layer.norms) for layer in layers]
         conditions[name] = PerLayer(spec.config, HINTS["feed_forward"]).condition(flags)
-    for layer in spec.layers:
+    for layer in layers:
         plain = reduce(without, [name for name, _ in fullest.norms if name not in dict(layer.norms)], fullest)
         if (layer.norms, layer.steps, layer.output) != (plain.norms, plain.steps, plain.output):
             raise NotUnderstood("no idiom yet for layers whose values flow in different ways", layer.source)
-    context = layer_context(fullest)
+    context = layer_context(fullest, mixers.call, feed_forwards.call)
     statements = context.pop("statements")
     return {
         **context,
+        "pick": {"lines": [*mixers.pick, *feed_forwards.pick]},
         "statements": {"rows": statements},
         "norms": {"rows": _layer_norms(fullest, hidden, prefix, conditions)},
         "layer_idx": any(condition != TRUE for condition in conditions.values()),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scaffold.adapter.idioms import WITH_RESIDUAL
 from scaffold.expressions.python import write
 from scaffold.expressions.tree import Name, times
 from scaffold.expressions.uses import keys
-from scaffold.spec.facts import ONE, LayerSpec, Value
+from scaffold.idioms.norms import WITH_RESIDUAL
+from scaffold.spec.layers import LayerSpec, Step
+from scaffold.spec.values import ONE, Value
 from scaffold.weights.targets import attribute
 
 Sum = tuple[tuple[str, Value], ...]
@@ -31,14 +32,33 @@ class _Names:
         return write(product, "self.config", self.known)
 
 
-def layer_context(spec: LayerSpec) -> dict[str, Any]:
-    """Return the statements of a layer's ``forward``, and whether its norms add the residual."""
+def layer_context(spec: LayerSpec, mixer: str, feed_forward: str) -> dict[str, Any]:
+    """Return the statements of a layer's ``forward``, and whether its norms add the residual.
+
+    Args:
+        spec: the layer.
+        mixer: what is called for its mixer, such as ``self.self_attn``.
+        feed_forward: what is called for its feed-forward block.
+    """
     kinds = _kinds(spec)
     if _is_fused(spec, kinds):
         (input_norm, _), (post_attention_norm, _) = spec.norms
         names = {"input_norm": attribute(input_norm), "post_attention_norm": attribute(post_attention_norm)}
         return {"fused": True, **names, "statements": [], "needs_config": False}
-    return {"fused": False, "input_norm": "", "post_attention_norm": "", **_statements(spec, kinds)}
+    calls = {"mixer": mixer, "feed_forward": feed_forward}
+    return {"fused": False, "input_norm": "", "post_attention_norm": "", **_statements(spec, kinds, calls)}
+
+
+def alike(spec: LayerSpec, other: LayerSpec) -> LayerSpec:
+    """Return the flow through a layer with the blocks of another layer at the place of its own."""
+    names = {spec.mixer.name: other.mixer.name, spec.feed_forward.name: other.feed_forward.name}
+
+    def renamed(flows: Sum) -> Sum:
+        return tuple((names.get(name, name), factor) for name, factor in flows)
+
+    steps = tuple(Step(names.get(step.name, step.name), renamed(step.inputs)) for step in spec.steps)
+    output = renamed(spec.output)
+    return replace(spec, mixer=other.mixer, feed_forward=other.feed_forward, steps=steps, output=output)
 
 
 def without(spec: LayerSpec, name: str) -> LayerSpec:
@@ -58,7 +78,7 @@ def without(spec: LayerSpec, name: str) -> LayerSpec:
 
 def _kinds(spec: LayerSpec) -> dict[str, str]:
     kinds = {name: "norm" for name, _ in spec.norms}
-    return kinds | {spec.attention.name: "attention", spec.feed_forward.name: "feed_forward"}
+    return kinds | {spec.mixer.name: "mixer", spec.feed_forward.name: "feed_forward"}
 
 
 def _is_fused(spec: LayerSpec, kinds: dict[str, str]) -> bool:
@@ -66,7 +86,7 @@ def _is_fused(spec: LayerSpec, kinds: dict[str, str]) -> bool:
     if len(spec.steps) != 4 or any(norm.form not in WITH_RESIDUAL for _, norm in spec.norms):
         return False
     first, attention, second, feed_forward = spec.steps
-    if [kinds[step.name] for step in spec.steps] != ["norm", "attention", "norm", "feed_forward"]:
+    if [kinds[step.name] for step in spec.steps] != ["norm", "mixer", "norm", "feed_forward"]:
         return False
     x = "x"
     wanted = [{x}, {first.name}, {x, attention.name}, {second.name}]
@@ -75,7 +95,7 @@ def _is_fused(spec: LayerSpec, kinds: dict[str, str]) -> bool:
     return all({n for n, _ in flows} == names and all(f == ONE for _, f in flows) for flows, names in sums)
 
 
-def _statements(spec: LayerSpec, kinds: dict[str, str]) -> dict[str, Any]:
+def _statements(spec: LayerSpec, kinds: dict[str, str], calls: dict[str, str]) -> dict[str, Any]:
     """Write one statement per step; a sum that is used again gets the name ``hidden_states``."""
     names = _Names({"x": "residual" if _uses(spec, "x") > 1 else "hidden_states"})
     lines = ["residual = hidden_states"] if names.known["x"] == "residual" else []
@@ -91,8 +111,8 @@ def _statements(spec: LayerSpec, kinds: dict[str, str]) -> dict[str, Any]:
         kind = kinds[step.name]
         variable = _variable(kind, step.name, spec, taken, index)
         arguments = "hidden_states" if index == 0 and later[0] == UNCHANGED else names.sum(later[index])
-        path = attribute(step.name, "mlp")
-        call = f"self.{path}(positions, {arguments})" if kind == "attention" else f"self.{path}({arguments})"
+        called = calls.get(kind, f"self.{attribute(step.name)}")
+        call = f"{called}(positions, {arguments})" if kind == "mixer" else f"{called}({arguments})"
         lines.append(f"{variable} = {call}")
         names.known[step.name] = variable
     lines.append(f"return {names.sum(later[-1])}")
@@ -114,7 +134,7 @@ def _variable(kind: str, name: str, spec: LayerSpec, taken: dict[str, int], inde
     users = [i for i, flows in enumerate(following) if any(n == name for n, _ in flows)]
     if users == [0] and not _is_live(spec, index):
         return "hidden_states"
-    base = {"norm": "normed", "attention": "attn_output", "feed_forward": "mlp_output"}[kind]
+    base = {"norm": "normed", "mixer": "attn_output", "feed_forward": "mlp_output"}[kind]
     taken[base] = taken.get(base, 0) + 1
     return base if taken[base] == 1 else f"{base}_{taken[base]}"
 

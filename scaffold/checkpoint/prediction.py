@@ -10,7 +10,9 @@ from scaffold.checkpoint.facts import Evidence, Fact
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.vocabulary.lookup import at, spellings
 
-_TENSORS = re.compile(r"(^|\.)(mtp|mtp_layers|nextn|eh_proj|enorm|hnorm|mtp_block)(\.|$)")
+MODULES = ("mtp", "mtp_layers", "nextn", "eh_proj", "enorm", "hnorm", "mtp_block")
+"""What modules of such layers are called."""
+_TENSORS = re.compile(rf"(^|\.)({'|'.join(MODULES)})(\.|$)")
 
 
 def promise(text_config: Mapping[str, Any]) -> tuple[str | None, int]:

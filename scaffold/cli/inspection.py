@@ -15,8 +15,8 @@ from scaffold.checkpoint.verify.run import Verification
 from scaffold.cli.output import Output
 from scaffold.roots.nearest import Near
 from scaffold.roots.registered import RegistryFacts
-from scaffold.spec.facts import ModelSpec
 from scaffold.spec.holes import holes_document
+from scaffold.spec.model import ModelSpec
 
 SHOWN_NAMES = 8
 
@@ -73,6 +73,16 @@ def document(found: Inspection) -> dict[str, Any]:
         ],
         "disagreements": found.disagreements(),
         "holes": holes_document(spec.holes),
+        "parts": [
+            {
+                "kind": part.kind,
+                "name": part.name,
+                "tensors": part.num_tensors,
+                "bytes": part.num_bytes,
+                "left_out": part.left_out,
+            }
+            for part in spec.others
+        ],
         "notes": list(read.weights.notes),
         "tensors": {
             "count": len(read.weights.forms),

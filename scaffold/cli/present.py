@@ -9,8 +9,8 @@ from scaffold.checkpoint.read import Checkpoint
 from scaffold.cli.output import Output
 from scaffold.planning.plan import Plan
 from scaffold.planning.refusal import NotPlanned
-from scaffold.spec.facts import Hole
 from scaffold.spec.holes import holes_document
+from scaffold.spec.values import Hole
 from scaffold.weights.findings import Proof
 from scaffold_validators.verdict import Verdict
 

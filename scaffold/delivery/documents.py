@@ -13,9 +13,11 @@ from scaffold.capacity.nodes import hardware_sentence, size_text, smallest_tenso
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 from scaffold.delivery.sign_off import NPU
+from scaffold.feed_forwards import table as feed_forwards
 from scaffold.rendering.formatting import tidy
 from scaffold.rendering.template import render
-from scaffold.spec.facts import DecoderSpec, ExpertsSpec, ModelSpec
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.model import ModelSpec
 from scaffold.strategy.table import BY_NAME
 from scaffold.vocabulary.lookup import value_of
 from scaffold_validators.stages.table import stage_named
@@ -116,7 +118,7 @@ def _kind(checkpoint: Checkpoint, experts: int) -> str:
 def _num_experts(checkpoint: Checkpoint, decoder: DecoderSpec | None) -> int:
     if decoder is not None:
         block = decoder.layer.feed_forward
-        return int(block.num_experts.value) if isinstance(block, ExpertsSpec) else 0
+        return feed_forwards.kind_of(block).num_experts(block)
     numbers = {
         part
         for name in checkpoint.tensors

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.idioms.frame import NEWEST, Target
 from scaffold.mapping.derive import derive
-from scaffold.mapping.disk import disk_of
 from scaffold.source.locate import ModelingSource
-from scaffold.spec.facts import DecoderSpec
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.weights.disk import disk_of
 from scaffold.weights.quantisation import quantisation_of
 from scaffold.weights.rules import WeightMap
 
 
 def weight_map_of(
-    spec: DecoderSpec, checkpoint: Checkpoint, source: ModelingSource | None, fused_latents: bool = False
+    spec: DecoderSpec, checkpoint: Checkpoint, source: ModelingSource | None, target: Target = NEWEST
 ) -> WeightMap:
     """Return the rules of a checkpoint.
 
@@ -20,7 +21,7 @@ def weight_map_of(
         spec: its decoder.
         checkpoint: its config and headers.
         source: the modeling source: transformers saves some parameters in another form than its modules hold.
-        fused_latents: see `derive`.
+        target: the vLLM that the parameters are for.
 
     Raises:
         NotUnderstood: its experts lie in a way that there is no rule for.
@@ -28,4 +29,4 @@ def weight_map_of(
     """
     shapes = {name: header.shape for name, header in checkpoint.tensors.items()}
     quantisation = quantisation_of(checkpoint.config, checkpoint.tensors)
-    return derive(spec, checkpoint.tensors, quantisation, disk_of(shapes, checkpoint.model_type, source), fused_latents)
+    return derive(spec, checkpoint.tensors, quantisation, disk_of(shapes, checkpoint.model_type, source), target)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.idioms.frame import NEWEST, Target
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.source.locate import ModelingSource
-from scaffold.spec.facts import DecoderSpec
+from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.findings import Proof
 from scaffold.weights.prove import prove
 from scaffold.weights.rules import WeightMap
@@ -31,7 +32,7 @@ def prove_weights(
     checkpoint: Checkpoint,
     source: ModelingSource | None,
     ranks: Sequence[int] = (1,),
-    fused_latents: bool = False,
+    target: Target = NEWEST,
 ) -> Proved:
     """Derive the rules of a checkpoint, and prove them for each tensor-parallel size.
 
@@ -39,5 +40,5 @@ def prove_weights(
         NotUnderstood: the tensors lie in a way that there is no rule for.
         CheckpointError: the checkpoint is quantised in a way that is not known.
     """
-    weight_map = weight_map_of(decoder, checkpoint, source, fused_latents)
+    weight_map = weight_map_of(decoder, checkpoint, source, target)
     return Proved(weight_map, prove(weight_map, checkpoint.tensors, ranks))

@@ -1,1 +1,1 @@
-"""Kinds of sequence mixers: how tokens of a sequence see each other."""
+"""What mixes tokens: each kind with its facts, reader, weight rules, adapter, capacity and example side by side."""

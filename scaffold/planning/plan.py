@@ -22,7 +22,7 @@ from scaffold.planning.read import Subject, read
 from scaffold.planning.refusal import after
 from scaffold.planning.render import check_calls, render
 from scaffold.planning.request import Request
-from scaffold.spec.facts import ModelSpec
+from scaffold.spec.model import ModelSpec
 from scaffold.strategy.decide import Decision, decide
 from scaffold.strategy.protocol import Question
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from scaffold.common.errors import CheckFailed
+from scaffold.idioms.frame import Target
 from scaffold.mapping.proved import Proved, prove_weights
 from scaffold.planning.read import Subject
+from scaffold.roots.vllm_api import vllm_api
 from scaffold.strategy.decide import Decision
 from scaffold.strategy.protocol import Adds
 
@@ -19,9 +21,7 @@ def prove(decision: Decision, subject: Subject) -> Proved | None:
     reading = subject.reading
     if decision.strategy.adds is not Adds.MODULE or reading.spec.decoder is None:
         return None
-    return prove_weights(
-        reading.spec.decoder, reading.checkpoint, reading.source, fused_latents=caches_latents(subject)
-    )
+    return prove_weights(reading.spec.decoder, reading.checkpoint, reading.source, target=target_of(subject))
 
 
 def check_proof(proved: Proved | None, name: str) -> None:
@@ -40,6 +40,7 @@ def check_proof(proved: Proved | None, name: str) -> None:
     )
 
 
-def caches_latents(subject: Subject) -> bool:
-    """Return whether the target keeps latents in the cache for this model type (MLA)."""
-    return subject.reading.checkpoint.model_type in subject.tree.latent_model_types()
+def target_of(subject: Subject) -> Target:
+    """Return what the target's vLLM offers to a model of this type."""
+    cached = subject.reading.checkpoint.model_type in subject.tree.latent_model_types()
+    return Target(cached_latents=cached, **vllm_api(subject.tree.root))

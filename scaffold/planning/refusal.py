@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from scaffold.common.errors import CheckFailed
 from scaffold.mapping.proved import Proved
 from scaffold.planning.read import Subject
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.spec.facts import Hole, ModelSpec
+from scaffold.spec.model import ModelSpec
+from scaffold.spec.values import Hole
 from scaffold.weights.findings import Proof
 
 
@@ -39,7 +39,7 @@ def after(subject: Subject, proved: Proved | None = None) -> Iterator[None]:
         yield
     except NotUnderstood as error:
         hole = Hole("adapter", error.what, error.where)
-        holed = replace(spec, holes=(*spec.holes, hole))
+        holed = spec.with_holes(hole)
         raise NotPlanned(_no_idiom(hole), subject, holed, proof) from error
     except CheckFailed as error:
         raise NotPlanned(error, subject, spec, proof) from error

@@ -11,12 +11,11 @@ from scaffold.common.errors import CheckFailed
 from scaffold.mapping.proved import Proved
 from scaffold.placement.protocol import Code
 from scaffold.placement.registration import absolute_imports
-from scaffold.planning.prove import caches_latents
+from scaffold.planning.prove import target_of
 from scaffold.planning.read import Subject
 from scaffold.reading.of_checkpoint import Reading
 from scaffold.rendering.formatting import format_python
 from scaffold.rendering.template import render as render_template
-from scaffold.roots.vllm_api import vllm_api
 from scaffold.roots.vllm_tree import MODELS, PROCESSORS, VllmTree
 from scaffold.weights.quantisation import quantisation_of
 from scaffold_validators.calls import misfit_calls
@@ -38,7 +37,6 @@ def render(proved: Proved | None, subject: Subject) -> Code | None:
             "module": module,
             "adapter": True,
             "delivery": {},
-            "api": vllm_api(vllm),
             "processor_files": ", ".join(subject.reading.checkpoint.processor_files),
             **_adapter_context(proved, subject),
         }
@@ -80,7 +78,7 @@ def _adapter_context(proved: Proved, subject: Subject) -> Mapping[str, Any]:
         checkpoint.tensors,
         subject.tree.licence_header(),
         quantisation_of(checkpoint.config, checkpoint.tensors),
-        cached_latents=caches_latents(subject),
+        target_of(subject),
     )
 
 

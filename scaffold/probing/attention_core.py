@@ -11,18 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scaffold.expressions.tree import Expression
+from scaffold.probing.blocks import definition
+from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import TOLERANCE, same
-from scaffold.probing.probe import NUM_TOKENS
+from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.operations import Operation
 from scaffold.source.torch.tensors import Array, Tensor
+from scaffold.spec.values import Value
 
 HIDDEN_SCORE = -1e4
 """Masks add some -1e30, -1e9 or the smallest number of a dtype; no score of a probe comes near."""
 PRODUCTS = ("matmul", "bmm", "baddbmm", "einsum")
 FUSED = "scaled_dot_product_attention"
-NO_SOFTMAX = "no softmax attention"
+USUAL_CAPS = (50.0, 30.0)
 
 
 @dataclass(frozen=True)
@@ -239,3 +243,31 @@ def _linear(raw: Array, scores: Array, visible: Array) -> Relation | None:
         return None
     has_slopes = max(map(abs, slopes)) > 1e-9
     return float(np.mean(scales)), None, np.array(slopes) if has_slopes else None, np.array(shifts)
+
+
+def caps(probe: Probe) -> tuple[float, ...]:
+    """Return the numbers that may be a soft cap on scores."""
+    stated = [v for k, v in probe.small.attributes.items() if "cap" in k and isinstance(v, (int, float)) and v]
+    return (*map(float, stated), *USUAL_CAPS)
+
+
+def scale_value(probe: Probe, scale: float, event: Event, sizes: tuple[int, int], head_dim: Expression) -> Value:
+    """Return the softmax scale as an expression.
+
+    Args:
+        probe: the probe.
+        scale: the probe's scale.
+        event: the block's call.
+        sizes: entries of each head of q and k, the probe's and the checkpoint's.
+        head_dim: what their number is.
+
+    Raises:
+        NotUnderstood: it is none of the config's numbers.
+    """
+    seen, real = sizes
+    if abs(scale * seen**0.5 - 1) < 1e-9:
+        return Value(real**-0.5, None, head_dim**-0.5)
+    found = explain(probe, scale)
+    if found is None:
+        raise NotUnderstood(f"a softmax scale of {scale:g} in a probe with heads of {seen}", definition(event))
+    return found

@@ -14,11 +14,21 @@ Spec = TypeVar("Spec", covariant=True)
 
 @dataclass(frozen=True)
 class Block(Generic[Spec]):
-    """What was read of a block; ``taken`` and ``given`` are ``[tokens, hidden]``."""
+    """What was read of a block.
+
+    Attributes:
+        spec: what it is.
+        taken: what went in, ``[tokens, hidden]``.
+        given: what came out, ``[tokens, hidden]``.
+        listed: config keys of lists with a number for each layer, and the number that was read in this one.
+        others: what it may be instead, if the layer does not add up with this.
+    """
 
     spec: Spec
     taken: Array
     given: Array
+    listed: tuple[tuple[str, float], ...] = ()
+    others: tuple[Block[Spec], ...] = ()
 
 
 def name_in(block: Event, part: Event) -> str:

@@ -15,7 +15,7 @@ from scaffold.probing.projections import Selection, linears, select, select_clip
 from scaffold.probing.rotations import Turn, turns
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.tensors import Array
-from scaffold.spec.facts import Value
+from scaffold.spec.values import Value
 
 
 @dataclass(frozen=True)

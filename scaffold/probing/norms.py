@@ -17,7 +17,8 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.tensors import Array, Tensor, plain
 from scaffold.source.transformers.config_values import key_of
-from scaffold.spec.facts import NormSpec, Value
+from scaffold.spec.norms import NormSpec
+from scaffold.spec.values import Value
 
 
 def _rms(x: Array, eps: float) -> Array:

@@ -14,7 +14,7 @@ from typing import Any
 
 from scaffold.expressions.tree import Key, is_name
 from scaffold.probing.probe import Probe
-from scaffold.spec.facts import Value
+from scaffold.spec.values import Value
 from scaffold.vocabulary.lookup import spellings
 
 PRECISION = 1e-8

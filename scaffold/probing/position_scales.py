@@ -12,7 +12,7 @@ from scaffold.expressions.evaluate import look_up
 from scaffold.expressions.tree import Key, key
 from scaffold.probing.probe import Probe
 from scaffold.source.torch.tensors import Array
-from scaffold.spec.facts import Value
+from scaffold.spec.values import Value
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from scaffold.expressions.tree import HEAD_DIM, LAYER, Entries, Expression, Item, Key, Literal, is_name, key
 from scaffold.probing.probe import Probe
 from scaffold.source.torch.tensors import Array
-from scaffold.spec.facts import RopeSpec
+from scaffold.spec.rope import RopeSpec
 from scaffold.vocabulary.lookup import spellings, value_of
 
 
@@ -229,3 +229,8 @@ def rope_spec(probe: Probe, turn: Turn, head_dim: int, real_head_dim: int) -> Ro
     candidate = turn.candidate
     theta = (candidate.list_key, float(candidate.parameters["rope_theta"])) if candidate.list_key else None
     return RopeSpec(turn.style, real, real_head_dim, candidate.tree, fraction, theta)
+
+
+def listed(rope: RopeSpec | None) -> tuple[tuple[str, float], ...]:
+    """Return the list of the config that a layer's theta came from, with the theta."""
+    return () if rope is None or rope.layer_theta is None else (rope.layer_theta,)

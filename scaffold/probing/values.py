@@ -8,7 +8,7 @@ from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.tensors import Tensor
-from scaffold.spec.facts import Value
+from scaffold.spec.values import Value
 from scaffold.vocabulary.lookup import spellings
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scaffold.mixers.grouped_query.read import caps
 from scaffold.probing import norms
+from scaffold.probing.attention_core import caps
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, TIED, Probe
@@ -15,7 +15,9 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Linear
 from scaffold.source.torch.tensors import Array, Tensor
-from scaffold.spec.facts import DecoderSpec, LayerSpec, Value
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.layers import LayerSpec
+from scaffold.spec.values import Value
 
 
 def read(probe: Probe) -> DecoderSpec:
@@ -75,9 +77,7 @@ def _at(probe: Probe, spec: LayerSpec, number: int) -> LayerSpec:
     Raises:
         NotUnderstood: another layer's does.
     """
-    rope = spec.attention.rope
-    if rope is not None and rope.layer_theta is not None:
-        key, seen = rope.layer_theta
+    for key, seen in spec.listed:
         if float(probe.small.attributes[key][number]) != seen:
             raise NotUnderstood(f"the rotation of layer {number} does not turn by {key}[{number}]", spec.source)
     return spec

@@ -14,7 +14,9 @@ from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.tensors import Array, Tensor
-from scaffold.spec.facts import EmbeddingSpec, NormSpec, Value
+from scaffold.spec.decoder import EmbeddingSpec
+from scaffold.spec.norms import NormSpec
+from scaffold.spec.values import Value
 
 
 def _fairseq(positions: Array, size: int) -> Array:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Any
 
-from scaffold.feed_forwards.experts import read as experts
-from scaffold.feed_forwards.mlp import read as feed_forward
-from scaffold.mixers.grouped_query import read as attention
-from scaffold.mixers.latent import read as latent_attention
+from scaffold.feed_forwards import table as feed_forwards
+from scaffold.feed_forwards.protocol import Call
+from scaffold.mixers import table as mixers
 from scaffold.probing import norms
-from scaffold.probing.attention_core import holds_attention
 from scaffold.probing.blocks import Block, definition, name_in
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
@@ -22,16 +21,18 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Activation, Identity
 from scaffold.source.torch.tensors import Array, Tensor
-from scaffold.spec.facts import (
-    AnyAttentionSpec,
-    AttentionSpec,
-    ExpertsSpec,
-    FeedForwardSpec,
-    LayerSpec,
-    MlpSpec,
-    NormSpec,
-    Value,
-)
+from scaffold.spec.layers import FeedForwardSpec, LayerSpec, MixerSpec, Step
+from scaffold.spec.norms import NormSpec
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the children of a layer were read as, in the order of their calls."""
+
+    mixers: list[Block[MixerSpec]]
+    feed_forwards: list[FeedForwardSpec]
+    norms: list[tuple[str, NormSpec]]
+    flows: list[wiring.Flow]
 
 
 def read(probe: Probe, event: Event) -> LayerSpec:
@@ -40,93 +41,93 @@ def read(probe: Probe, event: Event) -> LayerSpec:
     Raises:
         NotUnderstood: a part of it is of no known form.
     """
-    flows: list[wiring.Flow] = []
-    found_norms: list[tuple[str, NormSpec]] = []
-    attentions: list[AnyAttentionSpec] = []
-    feed_forwards: list[FeedForwardSpec] = []
-    own = [e for e in event.inside if is_linear(e)]
-    for child in event.inside:
-        if child in own:
-            if child is own[0]:
-                block = feed_forward.read(probe, event, "", parts=own)
-                feed_forwards.append(block.spec)
-                flows.append(wiring.Flow("", block.taken, block.given))
-            continue
-        if _does_nothing(child):
-            continue
-        name = name_in(event, child)
-        if norms.looks_like_norm(child):
-            found_norms.append((name, norms.identify(probe, child)))
-            flows.append(wiring.Flow(name, _flat(child.tensors()[0].a), _flat(child.result().a)))
-        elif holds_attention(child):
-            attended = read_attention(probe, child, name)
-            attentions.append(attended.spec)
-            flows.append(wiring.Flow(name, attended.taken, attended.given))
-        else:
-            last = _last_norm(child)
-            fed = _feed_forward(probe, child, name, None if last is None else _flat(last.tensors()[0].a))
-            feed_forwards.append(fed.spec)
-            flows.append(wiring.Flow(name, fed.taken, fed.given))
-            if last is not None:
-                path = name_in(event, last)
-                found_norms.append((path, norms.identify(probe, last)))
-                flows.append(wiring.Flow(path, _flat(last.tensors()[0].a), _flat(last.result().a)))
-    feed_forwards, flows = _with_shared_beside(feed_forwards, flows)
-    if len(attentions) != 1 or len(feed_forwards) != 1:
-        what = f"{len(attentions)} attention and {len(feed_forwards)} feed-forward blocks in one layer"
+    parts = _joined(_parts_of(probe, event))
+    if len(parts.mixers) != 1 or len(parts.feed_forwards) != 1:
+        what = f"{len(parts.mixers)} attention and {len(parts.feed_forwards)} feed-forward blocks in one layer"
         raise NotUnderstood(what, definition(event))
+    (mixer,), (feed_forward,) = parts.mixers, parts.feed_forwards
+    block, steps, output = _solved(probe, event, mixer, parts.flows)
+    return LayerSpec(
+        block.spec, feed_forward, tuple(parts.norms), steps, output, block.listed, source=definition(event)
+    )
+
+
+def _solved(
+    probe: Probe, event: Event, mixer: Block[MixerSpec], flows: list[wiring.Flow]
+) -> tuple[Block[MixerSpec], tuple[Step, ...], wiring.Sum]:
+    """Return what the mixer is so that the layer adds up, and how values flow then.
+
+    Raises:
+        NotUnderstood: it adds up in no way; says what is wrong with the mixer as it was read first.
+    """
     x, output = _flat(event.tensors()[0].a), _flat(event.result().a)
-    try:
-        steps, out = wiring.solve(probe, x, flows, output, definition(event))
-    except NotUnderstood as error:
-        attentions[0], flows = _with_outer_bias(event, attentions[0], flows, error)
-        steps, out = wiring.solve(probe, x, flows, output, definition(event))
-    return LayerSpec(attentions[0], feed_forwards[0], tuple(found_norms), steps, out, definition(event))
+    first: NotUnderstood | None = None
+    for block in (mixer, *mixer.others):
+        given = [replace(f, given=block.given) if f.name == mixer.spec.name else f for f in flows]
+        try:
+            return block, *wiring.solve(probe, x, given, output, definition(event))
+        except NotUnderstood as error:
+            first = first or error
+    assert first is not None
+    raise first
 
 
-def _with_shared_beside(
-    specs: list[FeedForwardSpec], flows: list[wiring.Flow]
-) -> tuple[list[FeedForwardSpec], list[wiring.Flow]]:
-    """Take routed experts and an MLP beside them for one block if they take the same: the MLP is shared experts.
+def _parts_of(probe: Probe, event: Event) -> _Parts:
+    found = _Parts([], [], [], [])
+    own = tuple(e for e in event.inside if is_linear(e))
+    for child in event.inside:
+        if child not in own and not _does_nothing(child):
+            _add(found, probe, event, child)
+        elif own and child is own[0]:
+            _add_feed_forward(found, probe, Call(event, "", own))
+    return found
+
+
+def _add(found: _Parts, probe: Probe, layer: Event, child: Event) -> None:
+    name = name_in(layer, child)
+    if norms.looks_like_norm(child):
+        _add_norm(found, probe, name, child)
+        return
+    kind = next((kind for kind in mixers.kinds() if kind.reads(probe, child)), None)
+    if kind is not None:
+        block = kind.read(probe, child, name)
+        found.mixers.append(block)
+        found.flows.append(wiring.Flow(name, block.taken, block.given))
+        return
+    last = _last_norm(child)
+    given = None if last is None else _flat(last.tensors()[0].a)
+    _add_feed_forward(found, probe, Call(child, name, given=given))
+    if last is not None:
+        _add_norm(found, probe, name_in(layer, last), last)
+
+
+def _add_norm(found: _Parts, probe: Probe, name: str, norm: Event) -> None:
+    found.norms.append((name, norms.identify(probe, norm)))
+    found.flows.append(wiring.Flow(name, _flat(norm.tensors()[0].a), _flat(norm.result().a)))
+
+
+def _add_feed_forward(found: _Parts, probe: Probe, call: Call) -> None:
+    kind = next((kind for kind in feed_forwards.kinds() if kind.reads(probe, call)), None)
+    if kind is None:
+        raise NotUnderstood("a block that is of no known kind", definition(call.event))
+    block = kind.read(probe, call)
+    found.feed_forwards.append(block.spec)
+    found.flows.append(wiring.Flow(call.name, block.taken, block.given))
+
+
+def _joined(found: _Parts) -> _Parts:
+    """Take two feed-forward blocks that take the same for one, where a kind knows what they make up.
 
     What they give is summed here; where the layer sums it otherwise, its flow will have no solution.
     """
-    routed = [spec for spec in specs if isinstance(spec, ExpertsSpec) and spec.shared is None]
-    plain = [spec for spec in specs if isinstance(spec, MlpSpec)]
-    if len(specs) != 2 or len(routed) != 1 or len(plain) != 1:
-        return specs, flows
-    one, other = (next(f for f in flows if f.name == spec.name) for spec in (routed[0], plain[0]))
-    if not same(one.taken, other.taken):
-        return specs, flows
-    both = wiring.Flow(one.name, one.taken, one.given + other.given)
-    merged = replace(routed[0], shared=plain[0], shared_beside=True)
-    return [merged], [both if flow is one else flow for flow in flows if flow is not other]
-
-
-def _with_outer_bias(
-    event: Event, spec: AnyAttentionSpec, flows: list[wiring.Flow], error: NotUnderstood
-) -> tuple[AnyAttentionSpec, list[wiring.Flow]]:
-    """Add a vector of the attention block to what the block gave: a bias that the layer adds, not the linear layer.
-
-    Raises:
-        NotUnderstood: there is no such vector; then what was wrong without it.
-    """
-    flow = next(f for f in flows if f.name == spec.name)
-    block = next(e for e in event.inside if e.module is not None and name_in(event, e) == spec.name)
-    assert block.module is not None
-    for name, value in block.module.attributes.items():
-        is_vector = isinstance(value, Tensor) and value.role and value.shape == flow.given.shape[1:]
-        if is_vector and isinstance(spec, AttentionSpec) and not spec.o_bias.value:
-            found = replace(spec, o_bias=Value(True), o_bias_name=name)
-            return found, [replace(f, given=f.given + value.a) if f is flow else f for f in flows]
-    raise error
-
-
-def read_attention(probe: Probe, event: Event, name: str) -> Block[AnyAttentionSpec]:
-    """Read an attention block of either kind."""
-    if probe.key("kv_lora_rank"):
-        return latent_attention.read(probe, event, name)
-    return attention.read(probe, event, name)
+    for one, other in permutations(found.feed_forwards) if len(found.feed_forwards) == 2 else ():
+        both = feed_forwards.kind_of(one).joined(one, other)
+        flow, beside = (next(f for f in found.flows if f.name == spec.name) for spec in (one, other))
+        if both is not None and same(flow.taken, beside.taken):
+            total = replace(flow, given=flow.given + beside.given)
+            flows = [total if f is flow else f for f in found.flows if f is not beside]
+            return replace(found, feed_forwards=[both], flows=flows)
+    return found
 
 
 def signature(event: Event) -> str:
@@ -170,12 +171,6 @@ def _last_norm(block: Event) -> Event | None:
         if norms.looks_like_norm(event) and same(_flat(event.result().a), _flat(block.result().a)):
             return event
     return None
-
-
-def _feed_forward(probe: Probe, event: Event, name: str, given: Array | None) -> Block[FeedForwardSpec]:
-    if experts.is_experts(event):
-        return experts.read(probe, event, name, given)
-    return feed_forward.read(probe, event, name)
 
 
 def _does_nothing(event: Event) -> bool:

@@ -8,13 +8,16 @@ from dataclasses import replace
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import ScaffoldError
 from scaffold.mapping.of_checkpoint import weight_map_of
-from scaffold.reading.plain.evidence import plain_facts
+from scaffold.reading.plain.evidence import about_plain, plain_facts
 from scaffold.reading.plain.family import Family, completed, families, family_of, problems
 from scaffold.reading.plain.kinds import all_layers, one_of_each
 from scaffold.reading.read import NO_SOURCE, read_decoder, read_spec
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.model import ModelSpec
+from scaffold.spec.parts import TextDecoder
+from scaffold.spec.values import Hole
 from scaffold.weights.findings import Finding
 from scaffold.weights.prove import prove
 
@@ -31,12 +34,13 @@ def read_model(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSp
     family = family_of(checkpoint)
     if family is None:
         known = ", ".join(one.name for one in families().values())
-        return replace(spec, holes=(Hole("model", f"{NO_SOURCE}, but for {known}", spec.holes[0].evidence),))
+        hole = Hole("model", f"{NO_SOURCE}, but for {known}", spec.holes[0].evidence)
+        return replace(spec, text=TextDecoder(holes=(hole,)))
     found = _read(family, checkpoint)
     if not isinstance(found, DecoderSpec):
-        return replace(spec, holes=found)
-    facts = tuple(plain_facts(family, checkpoint, found))
-    return replace(spec, config_class=family.config_class, decoder=found, facts=facts, holes=())
+        return replace(spec, text=TextDecoder(holes=found))
+    text = TextDecoder(decoder=found, facts=tuple(plain_facts(family, found)))
+    return replace(spec, config_class=family.config_class, about=tuple(about_plain(family, checkpoint)), text=text)
 
 
 def _read(family: Family, checkpoint: Checkpoint) -> DecoderSpec | tuple[Hole, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.reading.model import read_model
 from scaffold.source.locate import ModelingSource, find
-from scaffold.spec.facts import ModelSpec
+from scaffold.spec.model import ModelSpec
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,15 @@ from scaffold.checkpoint.read import Checkpoint
 from scaffold.expressions.python import shown
 from scaffold.expressions.tree import Expression
 from scaffold.probing import probe
-from scaffold.reading import decoder
-from scaffold.reading.present import facts
+from scaffold.reading import decoder as decoders
+from scaffold.reading.parts import other_parts
+from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.spec.facts import DecoderSpec, Hole, ModelSpec, Value
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.model import ModelSpec
+from scaffold.spec.parts import TextDecoder
+from scaffold.spec.values import Hole, Value
 
 NO_SOURCE = "no modeling source: names and shapes alone do not tell how the model computes"
 TWO_MEANINGS = "a number that two probes explain in different ways, so that it is not known what it stands for"
@@ -22,24 +26,24 @@ TWO_MEANINGS = "a number that two probes explain in different ways, so that it i
 
 def read_spec(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSpec:
     """Read what the model is. What the evidence does not determine is a hole in the result, never a guess."""
-    spec, holes = None, []
+    decoder, holes = None, []
     if source is None:
         holes.append(Hole("model", NO_SOURCE, f"architectures: {checkpoint.architecture}"))
     else:
         try:
-            spec = read_decoder(source, checkpoint)
+            decoder = read_decoder(source, checkpoint)
         except NotUnderstood as error:
             holes.append(Hole("model", error.what, error.where))
-    modalities = ("text", "image") if checkpoint.is_multimodal else ("text",)
+    known = () if decoder is None else tuple(decoder_facts(decoder))
     return ModelSpec(
         architecture=checkpoint.architecture,
         model_type=checkpoint.model_type,
         source_class=source.class_name if source else None,
         config_class=source.config_class if source else None,
-        decoder=spec,
-        modalities=modalities,
-        facts=tuple(facts(checkpoint, source, spec)),
-        holes=tuple(holes),
+        modalities=("text", "image") if checkpoint.is_multimodal else ("text",),
+        about=tuple(model_facts(checkpoint, source)),
+        text=TextDecoder(decoder=decoder, facts=known, holes=tuple(holes)),
+        others=other_parts(checkpoint),
     )
 
 
@@ -79,7 +83,7 @@ def _read(one: probe.Probe) -> DecoderSpec:
     """Read a probe; numbers that an odd source brings into no form at all are a hole as well."""
     try:
         with np.errstate(all="ignore"):
-            return decoder.read(one)
+            return decoders.read(one)
     except (
         ArithmeticError,
         IndexError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scaffold.spec.facts import Hole
+from scaffold.spec.values import Hole
 
 
 def listed(holes: Iterable[Hole]) -> str:

@@ -15,7 +15,7 @@ from scaffold.reading.read import parameters, read_decoder
 from scaffold.roots.vllm_tree import Registered
 from scaffold.source.locate import ModelingSource, find
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.spec.facts import DecoderSpec
+from scaffold.spec.decoder import DecoderSpec
 from scaffold.vocabulary.lookup import at, key_of, replaced
 
 Read = Callable[[ModelingSource, Checkpoint], object]

@@ -45,6 +45,10 @@ class Scope:
     ranges: Mapping[str, range] = field(default_factory=dict)
     scale: tuple[str, tuple[int, int] | None] | None = None
 
+    def unscaled(self) -> Scope:
+        """Return the scope of what is not quantised where the weights around it are: norms, routers."""
+        return replace(self, scale=None)
+
     def whole(self, name: str, *shape: int, target: str | None = None, transforms: Sequence[Transform] = ()) -> Rule:
         """Return the rule of a tensor that every rank holds: norms, routers, biases of row-parallel layers."""
         size = _after(shape, transforms)[0] if shape else 0

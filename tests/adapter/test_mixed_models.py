@@ -20,7 +20,7 @@ from scaffold.planning.plan import Plan, make_plan
 from scaffold.planning.request import Request
 from scaffold.reading.read import read_spec
 from scaffold.source.locate import ModelingSource, find
-from scaffold.spec.facts import DecoderSpec
+from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.prove import prove
 from tests.models.mixed import CONFIGS, write_mixed
 from tests.spec.flat import decoder_words, layer_kinds

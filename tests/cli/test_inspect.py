@@ -15,6 +15,7 @@ from tests.lab.checkpoints import checkpoint as lab_checkpoint
 
 KEYS = {
     "schema", "path", "architecture", "model_type", "modalities", "digest", "facts", "disagreements", "holes", "notes",
+    "parts",
     "tensors", "quantization", "capacity", "registry", "verification",
 }  # fmt: skip
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from scaffold.expressions.python import shown
 from scaffold.expressions.tree import Expression
-from scaffold.spec.facts import ONE, DecoderSpec, LayerSpec, Value
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.layers import LayerSpec
+from scaffold.spec.values import ONE, Value
 
 Words = dict[str, Any]
 

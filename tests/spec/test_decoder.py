@@ -9,9 +9,13 @@ import pytest
 
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.expressions.tree import HEAD_DIM, key
+from scaffold.feed_forwards.mlp.spec import MlpSpec
+from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec
 from scaffold.reading.read import TWO_MEANINGS, read_spec
 from scaffold.source.locate import find
-from scaffold.spec.facts import AttentionSpec, DecoderSpec, MlpSpec, ModelSpec, ProjectionSpec, Value
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.model import ModelSpec
+from scaffold.spec.values import Value
 
 
 def spec_of(checkpoint: Path) -> ModelSpec:
@@ -36,7 +40,7 @@ def edit(checkpoint: Path, before: str, after: str) -> None:
 
 def test_reads_every_block(nova: Path) -> None:
     spec = decoder_of(nova)
-    attention, mlp = spec.layer.attention, spec.layer.feed_forward
+    attention, mlp = spec.layer.mixer, spec.layer.feed_forward
     assert isinstance(attention, AttentionSpec)
     assert (attention.num_heads.value, attention.num_kv_heads.value, attention.head_dim.value) == (4, 2, 8)
     assert (attention.num_heads.key, attention.head_dim.key) == ("num_attention_heads", "head_dim")
@@ -74,7 +78,7 @@ ROTATE_HALVES = "x1, x2 = x.chunk(2, -1)\n    return torch.cat((x1 * cos - x2 * 
 )  # fmt: skip
 def test_rotations_are_told_apart_by_what_they_compute(nova: Path, before: str, after: str, style: str) -> None:
     edit(nova, before, after)
-    rope = decoder_of(nova).layer.attention.rope
+    rope = decoder_of(nova).layer.mixer.rope
     assert rope is not None
     assert rope.style == style
 
@@ -122,7 +126,7 @@ def test_what_is_of_no_known_form_is_a_hole_with_its_lines(nova: Path, before: s
 @pytest.mark.parametrize(
     ("before", "after", "read"),
     [
-        ("scaling=self.head_dim**-0.5", "scaling=0.3", lambda spec: spec.layer.attention.scale),
+        ("scaling=self.head_dim**-0.5", "scaling=0.3", lambda spec: spec.layer.mixer.scale),
         ("self.embed_tokens(input_ids)", "self.embed_tokens(input_ids) * 0.3", lambda spec: spec.embedding.scale),
         ("return hidden_states + self.ffn", "return hidden_states + 0.3 * self.ffn",
          lambda spec: dict(spec.layer.output)["ffn"]),

@@ -17,7 +17,7 @@ from scaffold.expressions.tree import key
 from scaffold.probing.numbers import explain
 from scaffold.probing.sizes import FACTORS, FIXED_FLOATS, shrink
 from scaffold.reading.read import TWO_MEANINGS
-from scaffold.spec.facts import Value
+from scaffold.spec.values import Value
 from scaffold.vocabulary.rows import rows
 from tests.models.build import write_checkpoint
 from tests.spec.test_decoder import decoder_of, edit, spec_of
@@ -173,7 +173,7 @@ def test_a_size_in_an_object_of_the_config_is_found_there(nova: Path) -> None:
     modeling.write_text(modeling.read_text().replace("config.num_key_value_heads", inside))
     values = json.loads(config.read_text())
     config.write_text(json.dumps({**values, "num_key_value_heads": None, "attn_config": {"kv_n_heads": 2}}))
-    kv_heads = decoder_of(nova).layer.attention.num_kv_heads
+    kv_heads = decoder_of(nova).layer.mixer.num_kv_heads
     assert (kv_heads.value, kv_heads.code) == (2, inside)
 
 
@@ -182,4 +182,4 @@ def test_numbers_are_those_of_the_checkpoint_not_of_the_probe(tmp_path: Path) ->
     spec = decoder_of(nova)
     feed_forward = spec.layer.feed_forward
     assert (feed_forward.intermediate_size.value, feed_forward.intermediate_size.key) == (80, "intermediate_size")
-    assert spec.layer.attention.num_heads.value == 4
+    assert spec.layer.mixer.num_heads.value == 4

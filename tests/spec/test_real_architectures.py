@@ -15,10 +15,14 @@ import yaml
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.expressions.evaluate import evaluate
 from scaffold.expressions.tree import Expression
+from scaffold.mixers.latent.spec import LatentAttentionSpec
 from scaffold.probing.probe import TIED
 from scaffold.reading.read import NO_SOURCE, read_spec
 from scaffold.source.locate import find
-from scaffold.spec.facts import DecoderSpec, LatentAttentionSpec, LayerSpec, ModelSpec, Value
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.layers import LayerSpec
+from scaffold.spec.model import ModelSpec
+from scaffold.spec.values import Value
 from tests.bench.coverage.rows import make_rows, rows
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
 from tests.lab.engine import engine
@@ -91,7 +95,7 @@ def values(part: Any, path: str = "") -> Iterator[tuple[str, Value]]:
 
 def numbers_around(spec: DecoderSpec, layer: LayerSpec) -> dict[str, Any]:
     """Return what expressions of a layer may name."""
-    attention = layer.attention
+    attention = layer.mixer
     heads = {"hidden_size": spec.hidden_size.value, "num_heads": attention.num_heads.value}
     if isinstance(attention, LatentAttentionSpec):
         return {**heads, "qk_head_dim": attention.qk_nope_head_dim.value + attention.qk_rope_head_dim.value}

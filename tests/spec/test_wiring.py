@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from scaffold.adapter.wiring import layer_context
 from scaffold.reading.wiring import Flow, solve
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.spec.facts import LayerSpec, NormSpec, Step, Value
+from scaffold.spec.layers import LayerSpec, Step
+from scaffold.spec.norms import NormSpec
+from scaffold.spec.values import Value
 from scaffold.weights.targets import attribute
 
 SIZE = (11, 24)
@@ -101,7 +103,7 @@ def spec_of(layout: tuple[list[tuple[str, Sum]], Sum], form: str) -> LayerSpec:
 
 def executed(spec: LayerSpec, x: np.ndarray) -> np.ndarray:
     """Return what the statements of an adapter's ``forward`` compute."""
-    lines = layer_context(spec)["statements"]
+    lines = layer_context(spec, "self.attn", "self.mlp")["statements"]
     body = "\n".join(f"    {line}" for line in lines)
     space: dict[str, Any] = {}
     exec(f"def forward(self, positions, hidden_states):\n{body}", space)
@@ -128,7 +130,8 @@ def test_an_adapters_statements_compute_it_again(name: str) -> None:
 
 
 def test_norms_that_add_the_residual_take_the_place_of_the_statements_of_pre_norm() -> None:
-    fused = {name: layer_context(spec_of(layout, "rms"))["fused"] for name, layout in LAYOUTS.items()}
+    specs = {name: spec_of(layout, "rms") for name, layout in LAYOUTS.items()}
+    fused = {name: layer_context(spec, "self.attn", "self.mlp")["fused"] for name, spec in specs.items()}
     assert [name for name, is_fused in fused.items() if is_fused] == ["pre"]
 
 

@@ -12,7 +12,7 @@ from scaffold.checkpoint.read import read_checkpoint
 from scaffold.common.errors import CheckFailed
 from scaffold.reading.of_checkpoint import Reading, read_model_of
 from scaffold.roots.vllm_tree import BACKEND_DICT, TEXT_DICT, Registered
-from scaffold.spec.facts import Hole
+from scaffold.spec.values import Hole
 from scaffold.strategy import decide as decide_module
 from scaffold.strategy.decide import Decision, decide
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy

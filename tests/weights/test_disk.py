@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scaffold.mapping.disk import Disk
+from scaffold.feed_forwards.experts.rules import weight_rules
+from scaffold.feed_forwards.experts.spec import ExpertsSpec, RouterSpec
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.transformers.conversions import Conversion, conversions, on_disk
-from scaffold.spec.facts import ExpertsSpec, RouterSpec, Value
+from scaffold.spec.values import Value
 from scaffold.weights import Rule, Scope
+from scaffold.weights.disk import Disk
 
 COUNT, SIZE, HIDDEN = 4, 6, 10
 TARGETS = ("moe.experts.routed_experts.w13_weight", "moe.experts.routed_experts.w2_weight")
@@ -32,7 +34,7 @@ def experts(**changed: Any) -> ExpertsSpec:
 
 
 def rules_of(disk: Disk, spec: ExpertsSpec) -> list[Rule]:
-    return list(disk.experts(SCOPE, spec, TARGETS, COUNT, SIZE, HIDDEN))
+    return list(weight_rules(SCOPE, spec, disk, TARGETS, COUNT, SIZE, HIDDEN))
 
 
 def words(rules: list[Rule]) -> list[tuple[str, Any, str]]:

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Found, identify
-from scaffold.feed_forwards.mlp import read as feed_forward
-from scaffold.feed_forwards.mlp.read import activation_order, activation_value
+from scaffold.feed_forwards.experts.spec import ExpertsSpec, RouterSpec
+from scaffold.feed_forwards.mlp.read import activation_order, activation_value, read_mlp
+from scaffold.feed_forwards.mlp.spec import MlpSpec
+from scaffold.feed_forwards.protocol import Call
 from scaffold.probing.blocks import Block, definition, name_in
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.projections import input_of, linears, output_of
@@ -25,7 +27,7 @@ from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import ACTIVATIONS, Linear
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.tensors import Array, Tensor
-from scaffold.spec.facts import ExpertsSpec, MlpSpec, RouterSpec, Value
+from scaffold.spec.values import Value
 
 SOLVED = 1e-7
 """Relative error of a solution of the weights: sources round by epsilons such as 1e-20 only."""
@@ -97,21 +99,21 @@ def is_experts(event: Event) -> bool:
     return event.module is not None and next(_stacks(event.module), None) is not None
 
 
-def read(probe: Probe, event: Event, name: str, given: Array | None = None) -> Block[ExpertsSpec]:
-    """Read the block whose call is ``event``.
+def reads(probe: Probe, call: Call) -> bool:
+    """Return whether a call is a block's that holds expert weights."""
+    return not call.parts and is_experts(call.event)
 
-    Args:
-        probe: the probe.
-        event: the call.
-        name: the block's path in its layer.
-        given: what the block computes, ``[tokens, hidden]``, if it is not the call's result.
+
+def read(probe: Probe, call: Call) -> Block[ExpertsSpec]:
+    """Read a block.
 
     Raises:
         NotUnderstood: part of it is of no known form.
     """
+    event, name = call.event, call.name
     assert event.module is not None
     x = event.tensors()[0].a.reshape(NUM_TOKENS, -1)
-    given = event.result().a.reshape(NUM_TOKENS, -1) if given is None else given
+    given = event.result().a.reshape(NUM_TOKENS, -1) if call.given is None else call.given
     shared, shared_gate, rest = _without_shared(probe, event, x, given)
     for stack in _stacks(event.module):
         for activation, limits, gated in _activations(probe):
@@ -287,7 +289,7 @@ def _without_shared(probe: Probe, event: Event, x: Array, given: Array) -> tuple
         if len(linears(child)) < 2 or name_in(event, child).rpartition(".")[0] in lists:
             continue  # one of a list of experts, each of which may have been given all tokens
         try:
-            block = feed_forward.read(probe, child, name_in(event, child), "shared_expert_intermediate_size")
+            block = read_mlp(probe, child, name_in(event, child), "shared_expert_intermediate_size")
         except NotUnderstood:
             continue
         gates = [e for e in linears(event) if output_of(e).shape == (NUM_TOKENS, 1) and np.allclose(input_of(e), x)]

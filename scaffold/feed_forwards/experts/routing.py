@@ -17,7 +17,7 @@ from scaffold.probing.numbers import explain
 from scaffold.probing.probe import Probe
 from scaffold.source.torch import torch_ops
 from scaffold.source.torch.tensors import Array
-from scaffold.spec.facts import Value
+from scaffold.spec.values import Value
 from scaffold.vocabulary.lookup import spellings
 
 Scoring = Callable[[Array], Array]

@@ -8,6 +8,8 @@ from itertools import permutations
 
 import numpy as np
 
+from scaffold.feed_forwards.mlp.spec import MlpSpec
+from scaffold.feed_forwards.protocol import Call
 from scaffold.probing import norms
 from scaffold.probing.blocks import Block, definition, name_in
 from scaffold.probing.numeric import same
@@ -18,7 +20,8 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import ACTIVATIONS, Conv1D
 from scaffold.source.torch.tensors import Array, Tensor
-from scaffold.spec.facts import MlpSpec, NormSpec, Value
+from scaffold.spec.norms import NormSpec
+from scaffold.spec.values import Value
 
 XIELU = "xielu"
 XIELU_PARAMETERS = ("alpha_p", "alpha_n", "beta", "eps")
@@ -46,7 +49,21 @@ class _Inner:
         return [self.up] if self.gate is None or self.gate is self.up else [self.gate, self.up]
 
 
-def read(
+def reads(probe: Probe, call: Call) -> bool:
+    """Return True: a block that is of no other kind is read as an MLP, or not at all."""
+    return True
+
+
+def read(probe: Probe, call: Call) -> Block[MlpSpec]:
+    """Read a block.
+
+    Raises:
+        NotUnderstood: it is not of this form.
+    """
+    return read_mlp(probe, call.event, call.name, parts=call.parts or None)
+
+
+def read_mlp(
     probe: Probe, event: Event, name: str, size_role: str = "intermediate_size", parts: Sequence[Event] | None = None
 ) -> Block[MlpSpec]:
     """Read the block whose call is ``event``.

@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from scaffold.expressions.tree import HEAD_DIM, Expression
+from scaffold.expressions.tree import HEAD_DIM
+from scaffold.mixers.grouped_query.spec import AttentionSpec, GateSpec, ProjectionSpec, QkNormSpec, SlopesSpec
 from scaffold.probing import norms, rotations, slopes
-from scaffold.probing.attention_core import Core, find
+from scaffold.probing.attention_core import Core, caps, find, holds_attention, scale_value
 from scaffold.probing.blocks import Block, definition, name_in
 from scaffold.probing.heads import Path, Tracer
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.projections import input_of, is_plain, output_of, packing, select
+from scaffold.probing.rotations import listed
 from scaffold.probing.values import bias_value, size_value
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch import torch_ops
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Conv1D
 from scaffold.source.torch.tensors import Array, Tensor
-from scaffold.spec.facts import (
-    AttentionSpec,
-    GateSpec,
-    NormSpec,
-    ProjectionSpec,
-    QkNormSpec,
-    RopeSpec,
-    SlopesSpec,
-    Value,
-)
-
-USUAL_CAPS = (50.0, 30.0)
+from scaffold.spec.norms import NormSpec
+from scaffold.spec.rope import RopeSpec
+from scaffold.spec.values import Value
 
 
-def caps(probe: Probe) -> tuple[float, ...]:
-    """Return the numbers that may be a soft cap on scores."""
-    stated = [v for k, v in probe.small.attributes.items() if "cap" in k and isinstance(v, (int, float)) and v]
-    return (*map(float, stated), *USUAL_CAPS)
+def reads(probe: Probe, event: Event) -> bool:
+    """Return whether there is softmax attention in a call."""
+    return holds_attention(event)
 
 
 def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
@@ -89,7 +82,17 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         clip=tracer.clip,
         source=definition(event),
     )
-    return Block(spec, x, output_of(o_event))
+    given = output_of(o_event)
+    return Block(spec, x, given, listed(spec.rope), tuple(_with_outer_bias(event, spec, x, given)))
+
+
+def _with_outer_bias(event: Event, spec: AttentionSpec, x: Array, given: Array) -> Iterator[Block[AttentionSpec]]:
+    """Yield the block with a vector of its own added: a bias that the layer adds, not the linear layer."""
+    assert event.module is not None
+    for name, value in event.module.attributes.items():
+        is_vector = isinstance(value, Tensor) and value.role and value.shape == given.shape[1:]
+        if is_vector and not spec.o_bias.value:
+            yield Block(replace(spec, o_bias=Value(True), o_bias_name=name), x, given + value.a, listed(spec.rope))
 
 
 def _with_scale_on_q(core: Core, tracer: Tracer) -> Core:
@@ -172,28 +175,6 @@ def _qk_norm(probe: Probe, event: Event, q: Path, k: Path) -> QkNormSpec | None:
     before = q.norm_is_first or q.turn is None
     names = (name_in(event, q.norm), name_in(event, k.norm))
     return QkNormSpec(*names, form, q.per_head, before_rope=before)
-
-
-def scale_value(probe: Probe, scale: float, event: Event, sizes: tuple[int, int], head_dim: Expression) -> Value:
-    """Return the softmax scale as an expression.
-
-    Args:
-        probe: the probe.
-        scale: the probe's scale.
-        event: the block's call.
-        sizes: entries of each head of q and k, the probe's and the checkpoint's.
-        head_dim: what their number is.
-
-    Raises:
-        NotUnderstood: it is none of the config's numbers.
-    """
-    seen, real = sizes
-    if abs(scale * seen**0.5 - 1) < 1e-9:
-        return Value(real**-0.5, None, head_dim**-0.5)
-    found = explain(probe, scale)
-    if found is None:
-        raise NotUnderstood(f"a softmax scale of {scale:g} in a probe with heads of {seen}", definition(event))
-    return found
 
 
 def window(probe: Probe, core: Core) -> Value | None:

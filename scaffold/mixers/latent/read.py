@@ -5,24 +5,33 @@ from __future__ import annotations
 import numpy as np
 
 from scaffold.expressions.tree import Name
-from scaffold.mixers.grouped_query.read import caps, scale_value
+from scaffold.mixers.latent.spec import LatentAttentionSpec
 from scaffold.probing import norms, rotations
-from scaffold.probing.attention_core import Core, find
+from scaffold.probing.attention_core import Core, caps, find, holds_attention, scale_value
 from scaffold.probing.blocks import Block, definition, name_in
 from scaffold.probing.heads import Tracer
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
-from scaffold.probing.projections import Selection, input_of, output_of, select
+from scaffold.probing.projections import Selection, input_of, linears, output_of, select
 from scaffold.probing.rotations import Turn
 from scaffold.probing.values import bias_value, size_value
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.tensors import Array
-from scaffold.spec.facts import LatentAttentionSpec, NormSpec, Value
+from scaffold.spec.norms import NormSpec
+from scaffold.spec.values import Value
 
 QK_HEAD_DIM = Name("qk_head_dim")
 """Entries of each head of q and k: those that turn, and those that do not."""
+
+
+def reads(probe: Probe, event: Event) -> bool:
+    """Return whether there is softmax attention in a call, and a projection to a latent and the rotated part of k."""
+    if not holds_attention(event) or probe.key("kv_lora_rank") is None:
+        return False
+    width = _size(probe, "kv_lora_rank") + _size(probe, "qk_rope_head_dim")
+    return any(output_of(linear).shape[1] == width for linear in linears(event))
 
 
 def read(probe: Probe, event: Event, name: str) -> Block[LatentAttentionSpec]:
@@ -97,7 +106,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[LatentAttentionSpec]:
         num_kv_heads=size_value(probe, "num_heads", heads, where),
         source=where,
     )
-    return Block(spec, x, output_of(output))
+    return Block(spec, x, output_of(output), rotations.listed(spec.rope))
 
 
 def _size(probe: Probe, role: str) -> int:

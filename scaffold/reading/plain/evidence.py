@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from scaffold.checkpoint.facts import Part
+from scaffold.checkpoint.facts import Evidence, Fact, Part
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.reading.plain.family import Family
-from scaffold.reading.present import facts
-from scaffold.spec.facts import DecoderSpec, Evidence, Fact
+from scaffold.reading.present import decoder_facts, model_facts
+from scaffold.spec.decoder import DecoderSpec
 
 
-def plain_facts(family: Family, checkpoint: Checkpoint, spec: DecoderSpec) -> Iterator[Fact]:
-    """Yield what is known of a checkpoint that was read as one of the plain families.
-
-    Our own definition of the family is no evidence of what a checkpoint is: in its place stand the tensors that
-    a fact is about, all of which have the names and shapes that the family gives them.
-    """
+def about_plain(family: Family, checkpoint: Checkpoint) -> Iterator[Fact]:
+    """Yield what is known of a model that was read as one of the plain families."""
     every = f"all {len(checkpoint.tensors):,} tensors"
     yield Fact(
         "modeling source",
         f"none: read from names and shapes, as a plain {family.name}",
         (Evidence("config", "architectures"), Evidence("config", "model_type"), Evidence("tensor", every)),
     )
-    for fact in facts(checkpoint, None, spec):
+    yield from model_facts(checkpoint, None)
+
+
+def plain_facts(family: Family, spec: DecoderSpec) -> Iterator[Fact]:
+    """Yield what is known of the decoder of such a model.
+
+    Our own definition of the family is no evidence of what a checkpoint is: in its place stand the tensors that
+    a fact is about, all of which have the names and shapes that the family gives them.
+    """
+    for fact in decoder_facts(spec):
         tensors = Evidence("tensor", _tensors(fact.about, spec), f"as a plain {family.name} has them")
         found = [tensors if evidence.kind == "source" else evidence for evidence in fact.evidence]
         yield replace(fact, evidence=tuple(dict.fromkeys(found)))
@@ -39,4 +44,4 @@ def _tensors(part: Part, spec: DecoderSpec) -> str:
         return f"{layer}.{{{','.join(path for path, _ in spec.layer.norms)}}}.weight"
     if part == "feed-forward":
         return f"{layer}.{spec.layer.feed_forward.name}.*"
-    return f"{layer}.{spec.layer.attention.name}.*"
+    return f"{layer}.{spec.layer.mixer.name}.*"

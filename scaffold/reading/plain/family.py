@@ -15,7 +15,7 @@ from scaffold.checkpoint.text import shown
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.transformers.config_rope import merged
-from scaffold.spec.facts import Hole
+from scaffold.spec.values import Hole
 from scaffold.vocabulary.rows import rows
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from scaffold.spec.facts import DecoderSpec
+from scaffold.spec.decoder import DecoderSpec
 
 Kind = tuple[str, bool]
 """The layer's type, and whether it has an MLP although others have experts."""

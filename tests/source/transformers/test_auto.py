@@ -13,7 +13,9 @@ from scaffold.reading.of_checkpoint import Reading
 from scaffold.reading.read import read_decoder
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.spec.facts import DecoderSpec, ModelSpec
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.model import ModelSpec
+from scaffold.spec.parts import TextDecoder
 from scaffold.strategy.decide import decide
 from scaffold.strategy.protocol import Question
 from tests.lab.engine import engine
@@ -75,7 +77,7 @@ def test_the_language_model_inside_is_read_under_its_own_keys(tmp_path: Path) ->
     assert spec.text_key == "text_config"
     assert (spec.hidden_size.value, spec.hidden_size.key) == (64, "hidden_size")
     assert spec.config["hidden_size"] == 64
-    assert spec.layer.attention.num_heads.value == 4
+    assert spec.layer.mixer.num_heads.value == 4
 
 
 def test_what_the_model_around_does_to_embeddings_is_read(tmp_path: Path) -> None:
@@ -98,7 +100,7 @@ def test_other_parts_and_unknown_model_types_are_holes(
 
 
 def test_no_adapter_is_made_of_the_decoder_alone(tmp_path: Path) -> None:
-    spec = ModelSpec("VelaForCausalLM", "vela", None, None, read(tmp_path), ("text", "image"), (), ())
+    spec = ModelSpec("VelaForCausalLM", "vela", None, None, ("text", "image"), (), TextDecoder(decoder=read(tmp_path)))
     decision = decide(Question(Reading(cast(Checkpoint, None), None, spec), registry={}))
     assert decision.strategy.name == "transformers"
     assert any("native: the decoder inside of text_config was read" in reason for reason in decision.why)

@@ -2,19 +2,12 @@
 {% include "adapter/header.py.jinja" %}
 {% include "adapter/imports.py.jinja" %}
 {% include "adapter/norms.py.jinja" %}
-{% if cookiecutter.mlp %}
-{% include "adapter/mlp.py.jinja" %}
-{% endif %}
-{% if cookiecutter.experts %}
-{% include "adapter/experts.py.jinja" %}
-{% endif %}
-{% if cookiecutter.attention.latent and cookiecutter.attention.cached %}
-{% include "adapter/cached_latent_attention.py.jinja" %}
-{% elif cookiecutter.attention.latent %}
-{% include "adapter/latent_attention.py.jinja" %}
-{% else %}
-{% include "adapter/attention.py.jinja" %}
-{% endif %}
+{% for text in cookiecutter.feed_forward.classes.texts + cookiecutter.mixer.classes.texts %}
+{{ text }}
+{%- else %}
+{% include "adapter/plain_mlp.py.jinja" %}
+{% include "adapter/plain_attention.py.jinja" %}
+{% endfor %}
 {% include "adapter/layer.py.jinja" %}
 {% include "adapter/model.py.jinja" %}
 {% if cookiecutter.dequantize %}

@@ -1,0 +1,150 @@
+"""The blocks of a decoder's layers: the classes that their kinds write, and which layers have which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scaffold.expressions.python import write
+from scaffold.expressions.uses import needs_layer
+from scaffold.feed_forwards import table as feed_forwards
+from scaffold.feed_forwards.protocol import FeedForward
+from scaffold.idioms.frame import Frame
+from scaffold.idioms.per_layer import HINTS, PerLayer
+from scaffold.idioms.written import Written
+from scaffold.mixers import table as mixers
+from scaffold.mixers.protocol import Mixer
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.spec.layers import BlockSpec, FeedForwardSpec, LayerSpec, MixerSpec
+from scaffold.weights.targets import attribute
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a layer makes a block.
+
+    Attributes:
+        condition: which layers make this one; empty for all that are left.
+        lines: statements.
+    """
+
+    condition: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The mixers of all layers, or their feed-forward blocks.
+
+    Attributes:
+        written: what each kind brings, in the order of the classes.
+        name: the attribute of a layer that holds the block; that of the first kind, where kinds have different ones.
+        setup: statements of a layer before it chooses.
+        choices: how a layer makes its block.
+        call: what a layer's ``forward`` calls.
+        pick: the statement of ``forward`` that makes ``call`` a name, where kinds have different attributes.
+        layer_idx: the choices read the number of the layer.
+    """
+
+    written: tuple[Written, ...]
+    name: str
+    setup: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    call: str
+    pick: tuple[str, ...]
+    layer_idx: bool
+
+
+def mixers_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
+    """Return the mixers of a decoder.
+
+    Raises:
+        NotUnderstood: there is no idiom for one of them, or for how layers differ.
+    """
+    specs: list[MixerSpec] = [layer.mixer for layer in layers]
+    kinds = [mixers.kind_of(spec) for spec in specs]
+    found = [kind for kind in mixers.kinds() if kind in kinds]
+    written = [
+        kind.write([spec if k is kind else None for spec, k in zip(specs, kinds)], name, frame)
+        for kind, name in zip(found, _class_names(found, frame))
+    ]
+    names = [_name([s for s, k in zip(specs, kinds) if k is kind], "self_attn") for kind in found]
+    flags = [[k is kind for k in kinds] for kind in found]
+    return _blocks("mixer", written, list(zip(names, written)), flags, PerLayer(frame.config, HINTS["mixer"]))
+
+
+def feed_forwards_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
+    """Return the feed-forward blocks of a decoder. A kind that only lies inside of others has a class, and no choice.
+
+    Raises:
+        NotUnderstood: there is no idiom for one of them, or for how layers differ.
+    """
+    specs: list[FeedForwardSpec] = [layer.feed_forward for layer in layers]
+    kinds = [feed_forwards.kind_of(spec) for spec in specs]
+    inner = [one for spec in dict.fromkeys(specs) for one in feed_forwards.kind_of(spec).inner(spec)]
+    inside = [feed_forwards.kind_of(one.spec) for one in inner]
+    names = {
+        kind: _name([s for s, k in zip(specs, kinds) if k is kind], "mlp") if kind in kinds else ""
+        for kind in feed_forwards.kinds()
+    }
+
+    def written_by(kind: FeedForward) -> Written:
+        own = [spec if k is kind else None for spec, k in zip(specs, kinds)]
+        return kind.write(own, [one for one, k in zip(inner, inside) if k is kind], names[kind], frame)
+
+    every = {kind: written_by(kind) for kind in feed_forwards.kinds() if kind in kinds or kind in inside}
+    found = [kind for kind in every if kind in kinds]
+    flags = [[k is kind for k in kinds] for kind in found]
+    own = [(names[kind], every[kind]) for kind in found]
+    written = [*reversed(every.values())]  # kinds that hold others come first in the table, and last in the file
+    return _blocks("feed_forward", written, own, flags, PerLayer(frame.config, HINTS["feed_forward"]))
+
+
+def _name(specs: Sequence[BlockSpec], fallback: str) -> str:
+    names = {attribute(spec.name, fallback) for spec in specs}
+    if len(names) > 1:
+        raise NotUnderstood("no idiom yet for blocks of one kind that have different names", specs[0].source)
+    return names.pop()
+
+
+def _class_names(kinds: Sequence[Mixer], frame: Frame) -> list[str]:
+    """Return the name of each kind's class; two that end alike have the kind's name in them."""
+    endings = [kind.CLASS for kind in kinds]
+    return [
+        frame.prefix + (kind.CLASS if endings.count(kind.CLASS) == 1 else f"{_camel(kind.NAME)}{kind.CLASS}")
+        for kind in kinds
+    ]
+
+
+def _camel(name: str) -> str:
+    return "".join(word.capitalize() for word in name.replace("-", " ").split())
+
+
+def _blocks(
+    what: str,
+    written: Sequence[Written],
+    own: Sequence[tuple[str, Written]],
+    flags: Sequence[Sequence[bool]],
+    per_layer: PerLayer,
+) -> Blocks:
+    """Return how layers choose between kinds.
+
+    Args:
+        what: the name of the chosen block in ``forward``, where its attribute is not the same in all layers.
+        written: what all kinds bring.
+        own: attribute and text of those that layers make themselves.
+        flags: of each of them, which layers have it.
+        per_layer: writes the conditions.
+    """
+    names, constructs = [name for name, _ in own], [tuple(one.construct.splitlines()) for _, one in own]
+    found = [per_layer.condition(of_kind) for of_kind in flags[:-1]]
+    conditions = [*map(write, found), ""]
+    layer_idx = any(map(needs_layer, found)) or any(one.layer_idx for _, one in own)
+    if len(set(names)) == 1:
+        choices = tuple(map(Choice, conditions, constructs))
+        return Blocks(tuple(written), names[0], (), choices, f"self.{names[0]}", (), layer_idx)
+    has = [f"self.has_{name}" for name in names[:-1]]
+    setup = tuple(f"{flag} = {condition}" for flag, condition in zip(has, conditions))
+    picked = "".join(f"self.{name} if {flag} else " for name, flag in zip(names, has))
+    pick = f"{what} = {picked}self.{names[-1]}"
+    return Blocks(tuple(written), names[0], setup, tuple(map(Choice, [*has, ""], constructs)), what, (pick,), layer_idx)

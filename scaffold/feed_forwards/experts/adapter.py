@@ -1,0 +1,151 @@
+"""The class of routed experts in an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaffold.feed_forwards.experts.activations import EXPERT_ACTIVATIONS, FIXED_LIMITS
+from scaffold.feed_forwards.experts.routing import SPARSE_MIXER
+from scaffold.feed_forwards.experts.spec import ExpertsSpec, RouterSpec
+from scaffold.feed_forwards.mlp.adapter import construct_mlp, mlp_of
+from scaffold.feed_forwards.protocol import Inner
+from scaffold.idioms.construct import construct
+from scaffold.idioms.frame import Frame
+from scaffold.idioms.written import Loader, Written
+from scaffold.rendering.fragment import fill
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.spec.values import ONE
+from scaffold.weights.emit import ROUTED
+from scaffold.weights.rules import WeightMap
+from scaffold.weights.targets import EXPERTS, attribute
+
+HERE = Path(__file__).parent
+IMPORTS = (
+    "from collections.abc import Iterable",
+    "import torch",
+    "from torch import nn",
+    "from vllm.distributed import get_tensor_model_parallel_world_size",
+    "from vllm.model_executor.layers.fused_moe import GateLinear",
+    "from vllm.model_executor.layers.linear import (ReplicatedLinear,)",
+    "from vllm.model_executor.layers.quantization import QuantizationConfig",
+)
+
+
+@dataclass(frozen=True)
+class Router:
+    """What the router is filled from: attributes, words of vLLM's, and expressions over ``config``."""
+
+    name: str
+    bias: bool
+    scoring: str
+    function: str
+    correction_bias: str
+    grouped: bool
+    num_groups: str
+    topk_group: str
+    top_k: str
+    renormalize: str
+    scaling: str
+
+
+@dataclass(frozen=True)
+class Experts:
+    """What the template is filled from."""
+
+    name: str
+    num_experts: str
+    intermediate_size: str
+    activation: str
+    transposed: bool
+    bias: bool
+    checkpoint_names: str
+    in_one_tensor: bool
+    shared_name: str
+    shared_gate: str
+
+
+def write(layers: Sequence[ExpertsSpec | None], inner: Sequence[Inner], name: str, frame: Frame) -> Written:
+    """Return the class.
+
+    Raises:
+        NotUnderstood: a form that there is no idiom for yet, or layers with different experts.
+    """
+    specs = [*dict.fromkeys(layer for layer in layers if layer is not None)]
+    if len(specs) > 1:
+        raise NotUnderstood("no idiom yet for layers with different experts", specs[0].source)
+    (spec,) = specs
+    router = _router(spec.router)
+    layer = "FusedMoEFactory" if frame.target.moe_factory else "FusedMoE"
+    imports = [f"from vllm.model_executor.layers.fused_moe import {layer}"]
+    if router.function:
+        imports.append(f"from .phimoe import {router.function}")
+    class_name = f"{frame.prefix}MoE"
+    return Written(
+        fill(
+            HERE / "experts.py.jinja",
+            experts=_experts(spec, frame),
+            router=router,
+            frame=frame,
+            shared=_shared(spec, frame),
+        ),
+        construct(name, class_name, ("config=config", "quant_config=quant_config")),
+        (*IMPORTS, *imports),
+        loaders=(Loader("load_experts", fill(HERE / "load_experts.py.jinja").rstrip()),) if spec.bias else (),
+    )
+
+
+def _experts(spec: ExpertsSpec, frame: Frame) -> Experts:
+    if spec.activation.value not in EXPERT_ACTIVATIONS:
+        raise NotUnderstood(f"no idiom yet for experts with {spec.activation.value!r}", spec.source)
+    limits = tuple(float(value.value) for value in spec.limits)
+    if limits != FIXED_LIMITS.get(str(spec.activation.value), ()):
+        raise NotUnderstood(f"no idiom yet for {spec.activation.value} with the numbers {limits}", spec.source)
+    names = frame.loading.expert_names
+    return Experts(
+        name=EXPERTS,
+        num_experts=spec.num_experts.code,
+        intermediate_size=spec.intermediate_size.code,
+        activation=EXPERT_ACTIVATIONS[spec.activation.value],
+        transposed=spec.transposed and not spec.alternating,
+        bias=spec.bias,
+        checkpoint_names="" if names is None else ", ".join(f'"{name}"' for name in names),
+        in_one_tensor=_in_one_tensor(frame.rules),
+        shared_name=attribute(spec.shared.name) if spec.shared else "",
+        shared_gate=attribute(spec.shared_gate) if spec.shared_gate else "",
+    )
+
+
+def _router(router: RouterSpec) -> Router:
+    special = router.scoring == SPARSE_MIXER
+    plain = special or (router.scoring == "softmax" and not router.correction_bias)
+    return Router(
+        name=attribute(router.name.split(".")[0]),
+        bias=router.bias,
+        scoring="" if special else router.scoring,
+        function="phimoe_routing_function" if special else "",
+        correction_bias="e_score_correction_bias" if router.correction_bias else "",
+        grouped=router.num_groups is not None or not plain,  # one group is none; that kernel scores in all ways
+        num_groups=router.num_groups.code if router.num_groups else "1",
+        topk_group=router.topk_group.code if router.topk_group else "1",
+        top_k=router.top_k.code,
+        renormalize=router.renormalize.code,
+        scaling="" if router.scaling == ONE else router.scaling.code,
+    )
+
+
+def _shared(spec: ExpertsSpec, frame: Frame) -> list[str]:
+    """Return the lines that make the shared experts."""
+    if spec.shared is None:
+        return []
+    more = ["reduce_results=False"]
+    if spec.shared_gate:
+        more.append(f"expert_gate=self.{attribute(spec.shared_gate)}")
+    name, size = attribute(spec.shared.name), spec.shared.intermediate_size.code
+    return construct_mlp(mlp_of([spec.shared], frame), name, size, frame, more).splitlines()
+
+
+def _in_one_tensor(rules: WeightMap) -> bool:
+    """Return whether the checkpoint has gate and up of all experts in one tensor, and down in another."""
+    return any(f".{ROUTED}." in rule.target and not rule.is_per_expert for rule in rules.rules)

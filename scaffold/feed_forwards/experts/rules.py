@@ -1,0 +1,105 @@
+"""The weight rules of routed experts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from scaffold.feed_forwards.experts.spec import ExpertsSpec
+from scaffold.feed_forwards.mlp.rules import rules_at
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.transformers.conversions import DiskTensor
+from scaffold.weights.disk import Disk, pattern_of
+from scaffold.weights.rules import Rule
+from scaffold.weights.scope import Scope
+from scaffold.weights.targets import EXPERTS, attribute, join
+from scaffold.weights.transforms import Flatten
+
+
+def rules(scope: Scope, spec: ExpertsSpec, hidden: int, disk: Disk) -> Iterator[Rule]:
+    """Yield the rules of a block."""
+    count, size = int(spec.num_experts.value), int(spec.intermediate_size.value)
+    block, router = attribute(spec.name), spec.router
+    plain = scope.unscaled()
+    gate = join(block, attribute(router.name.split(".")[0]))
+    yield plain.whole(join(spec.name, router.name, router.weight_name), count, hidden, target=f"{gate}.weight")
+    if router.bias:
+        yield plain.whole(join(spec.name, router.name, "bias"), count, target=f"{gate}.bias")
+    if router.correction_bias:
+        source = join(spec.name, router.correction_bias)
+        shape = disk.vector(scope, source, count)
+        flatten = (Flatten(),) if len(shape) > 1 else ()
+        yield plain.whole(source, *shape, target=f"{gate}.e_score_correction_bias", transforms=flatten)
+    targets = [join(block, EXPERTS, "routed_experts", name) for name in ("w13_weight", "w2_weight")]
+    yield from weight_rules(scope, spec, disk, targets, count, size, hidden)
+    if spec.shared is not None:
+        shared = spec.shared
+        path = shared.name if spec.shared_beside else join(spec.name, shared.name)
+        yield from rules_at(scope, shared, path, join(block, attribute(shared.name)), hidden)
+    if spec.shared_gate is not None:
+        ours = join(block, attribute(spec.shared_gate))
+        yield plain.whole(f"{join(spec.name, spec.shared_gate)}.weight", 1, hidden, target=f"{ours}.weight")
+
+
+def weight_rules(
+    scope: Scope, spec: ExpertsSpec, disk: Disk, targets: Sequence[str], count: int, size: int, hidden: int
+) -> Iterator[Rule]:
+    """Yield the rules of the experts' weights, stacked or one by one.
+
+    Raises:
+        NotUnderstood: they lie in a way that there is no rule for.
+    """
+    path = join(spec.name, spec.experts_name)
+    up, down = (join(path, name) for name in (spec.up_name, spec.down_name))
+    if spec.is_listed:
+        yield from scope.experts((join(path, spec.gate_name), up, down), targets, count, size, hidden)
+        return
+    shapes = [(count, 2 * size, hidden), (count, hidden, size)]
+    if spec.transposed:
+        shapes = [(n, b, a) for n, a, b in shapes]
+    ups, downs = (disk.written(scope.source + name, shape) for name, shape in zip((up, down), shapes))
+    if len(ups) == len(downs) == 1 and (spec.alternating or spec.bias):
+        yield from _alternating(scope, spec, (up, down), targets, count, size, hidden)
+    elif len(ups) == len(downs) == 1:
+        swapped = [_swapped(found, spec.transposed) for found in (ups[0], downs[0])]
+        names = [pattern_of(found.name).removeprefix(scope.source) for found in (ups[0], downs[0])]
+        yield scope.stacked_gate_up(names[0], targets[0], count, size, hidden, transposed=swapped[0])
+        yield scope.stacked_down(names[1], targets[1], count, size, hidden, transposed=swapped[1])
+    elif len(ups) == 2 * count and len(downs) == count:
+        parts = [_of_first(found, scope) for found in (ups[0], ups[count], downs[0])]
+        yield from scope.experts(parts, targets, count, size, hidden)
+    else:
+        raise NotUnderstood(f"experts that are saved as {len(ups)} and {len(downs)} tensors", ups[0].name)
+
+
+def _alternating(
+    scope: Scope,
+    spec: ExpertsSpec,
+    names: tuple[str, str],
+    targets: Sequence[str],
+    count: int,
+    size: int,
+    hidden: int,
+) -> Iterator[Rule]:
+    """Yield the rules of experts whose gate and up alternate, in the one form that there is an idiom for."""
+    if not (spec.alternating and spec.bias and spec.transposed):
+        raise NotUnderstood("no rule yet for experts that alternate or have biases, but not both", names[0])
+    up, down = names
+    yield scope.alternating_gate_up(up, targets[0], count, size, hidden)
+    yield scope.stacked_down(down, targets[1], count, size, hidden, transposed=True)
+    plain = scope.unscaled()
+    biases = [target.replace("_weight", "_bias") for target in targets]
+    yield plain.alternating_gate_up(f"{up}_bias", biases[0], count, size)
+    yield plain.down_bias(f"{down}_bias", biases[1], count, hidden)
+
+
+def _swapped(found: DiskTensor, transposed: bool) -> bool:
+    kinds = [step.kind for step in found.steps]
+    if any(kind != "transpose" for kind in kinds):
+        raise NotUnderstood(f"experts that are saved with {', '.join(kinds)}", found.name)
+    return transposed ^ (len(kinds) % 2 == 1)
+
+
+def _of_first(found: DiskTensor, scope: Scope) -> str:
+    name = pattern_of(found.name).removeprefix(scope.source)
+    return re.sub(r"\.0\.", ".{expert}.", name, count=1)

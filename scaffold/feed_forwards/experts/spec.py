@@ -1,0 +1,66 @@
+"""Routed experts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from scaffold.feed_forwards.mlp.spec import MlpSpec
+from scaffold.spec.values import Value
+
+
+@dataclass(frozen=True)
+class RouterSpec:
+    """How a token chooses its experts. ``scoring`` is a row of ``SCORINGS``."""
+
+    name: str
+    weight_name: str
+    scoring: str
+    correction_bias: str | None
+    num_groups: Value | None
+    topk_group: Value | None
+    top_k: Value
+    renormalize: Value
+    scaling: Value
+    bias: bool = False
+    scales_input: bool = False
+    source: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class ExpertsSpec:
+    """Routed experts, with shared ones beside them if there are any.
+
+    Attributes:
+        up_name: of the tensor ``[experts, 2 inner, hidden]`` that holds gate and up; where each expert is a module of
+            its own, the pattern of those that hold up, ``{expert}`` for the expert's number.
+        gate_name: where each expert is a module of its own, the pattern of the tensors that hold the gate; else empty.
+        bias: whether experts have biases, in tensors named as the weights with ``_bias`` behind.
+        alternating: rows of gate and up alternate.
+        limits: the numbers of an activation that has some.
+        transposed: the tensors are ``[experts, in, out]``.
+        shared_gate: a linear layer to one number, the sigmoid of which the shared experts are multiplied by.
+        shared_beside: the shared experts are a part of the layer, not of the block, and named so.
+    """
+
+    name: str
+    experts_name: str
+    up_name: str
+    down_name: str
+    transposed: bool
+    num_experts: Value
+    intermediate_size: Value
+    activation: Value
+    router: RouterSpec
+    shared: MlpSpec | None
+    shared_gate: str | None = None
+    shared_beside: bool = False
+    bias: bool = False
+    alternating: bool = False
+    limits: tuple[Value, ...] = ()
+    gate_name: str = ""
+    source: str = field(default="", compare=False)
+
+    @property
+    def is_listed(self) -> bool:
+        """Return whether each expert is a module of its own, with tensors of its own."""
+        return bool(self.gate_name)

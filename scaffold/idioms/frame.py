@@ -1,0 +1,54 @@
+"""What stands around the classes of an adapter, and what the target's vLLM offers them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scaffold.weights.emit import Loading
+from scaffold.weights.rules import WeightMap
+
+
+@dataclass(frozen=True)
+class Target:
+    """What of vLLM differs between releases, or from model type to model type (scaffold/roots/vllm_api.py).
+
+    Attributes:
+        cached_latents: it keeps the latents of this model type in the cache (MLA).
+        moe_factory: the experts' layer is made by ``FusedMoEFactory``.
+        stacked_mapper: ``WeightsMapper`` leads names to shards of stacked parameters.
+        expert_names: the experts' layer finds the names of experts in the checkpoint itself.
+    """
+
+    cached_latents: bool = False
+    moe_factory: bool = True
+    stacked_mapper: bool = True
+    expert_names: bool = True
+
+
+NEWEST = Target()
+"""All that the newest release offers, and no latents in the cache."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a kind of block is written into.
+
+    Attributes:
+        prefix: what the adapter's classes begin with.
+        config_class: the class of the model's config.
+        hidden_size: the config key of the hidden size.
+        config: the checkpoint's text config, in which conditions over layers are looked for.
+        target: the vLLM that the adapter is for.
+        rules: the weight rules.
+        loading: the loading tables that they give.
+    """
+
+    prefix: str
+    config_class: str
+    hidden_size: str
+    config: Mapping[str, Any]
+    target: Target
+    rules: WeightMap
+    loading: Loading

@@ -1,0 +1,29 @@
+"""The weight rules of a norm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scaffold.probing.norms import norm_form
+from scaffold.spec.norms import NormSpec
+from scaffold.weights.rules import Rule
+from scaffold.weights.scope import Scope
+from scaffold.weights.targets import attribute, join
+
+
+def norm_rules(scope: Scope, path: str, norm: NormSpec, size: int, block: str = "") -> Iterator[Rule]:
+    """Yield the rules of a norm.
+
+    Args:
+        scope: where its block lies.
+        path: of the norm.
+        norm: what it is.
+        size: entries of its weight.
+        block: the attribute of the module that holds it.
+    """
+    scope, target = scope.unscaled(), join(block, attribute(path.removeprefix(f"{block}.")))
+    form = norm_form(norm.form)
+    if form.has_weight:
+        yield scope.whole(f"{path}.weight", size, target=f"{target}.weight")
+    if form.has_bias:
+        yield scope.whole(f"{path}.bias", size, target=f"{target}.bias")

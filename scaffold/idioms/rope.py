@@ -1,0 +1,59 @@
+"""How an adapter makes the rotation of q and k."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scaffold.expressions.python import write
+from scaffold.expressions.tree import Expression, updated
+from scaffold.idioms.per_layer import PerLayer
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.spec.rope import RopeSpec
+
+IMPORT = "from vllm.model_executor.layers.rotary_embedding import get_rope"
+
+
+@dataclass(frozen=True)
+class Rope:
+    """What ``get_rope`` is called with.
+
+    Attributes:
+        is_neox_style: halves of a head are rotated, not pairs.
+        parameters: the mapping that holds theta and scaling.
+        condition: which layers rotate.
+    """
+
+    is_neox_style: bool
+    parameters: Expression
+    condition: Expression
+
+
+def rope_of(per_layer: PerLayer, ropes: Sequence[RopeSpec | None]) -> Rope | None:
+    """Return the rotation of all layers, None if no layer has one.
+
+    Raises:
+        NotUnderstood: they differ in a way that there is no idiom for.
+    """
+    turned = [rope for rope in ropes if rope is not None]
+    if not turned:
+        return None
+    if any(rope.style != turned[0].style for rope in turned):
+        raise NotUnderstood("no idiom yet for layers that differ in the style of their rotation", turned[0].source)
+    parameters = per_layer.value([_parameters(rope or turned[0]) for rope in ropes])
+    return Rope(turned[0].style == "neox", parameters, per_layer.condition([rope is not None for rope in ropes]))
+
+
+def get_rope(rope: Rope, size: str, names: Mapping[str, str]) -> str:
+    """Return the call that makes it; ``size`` is the expression of the entries that are given to it."""
+    style = "" if rope.is_neox_style else "    is_neox_style=False,\n"
+    return (
+        f"self.rotary_emb = get_rope(\n    {size},\n    max_position=config.max_position_embeddings,\n"
+        f"    rope_parameters={write(rope.parameters, names=names)},\n{style})"
+    )
+
+
+def _parameters(rope: RopeSpec) -> Expression:
+    if rope.fraction is None:
+        return rope.parameters
+    return updated(rope.parameters, "partial_rotary_factor", rope.fraction)

@@ -1,0 +1,99 @@
+"""The class of grouped-query attention in an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from scaffold.expressions.python import write as write_expression
+from scaffold.expressions.uses import needs_layer
+from scaffold.idioms import layers as all_layers
+from scaffold.idioms.construct import construct_mixer
+from scaffold.idioms.frame import Frame
+from scaffold.idioms.per_layer import HINTS, PerLayer
+from scaffold.idioms.written import Sorting, Written, slots
+from scaffold.mixers.grouped_query.pieces.layers import NAMES, SLOTS, Layers
+from scaffold.mixers.grouped_query.pieces.table import pieces_of
+from scaffold.mixers.grouped_query.spec import AttentionSpec, values_differ
+from scaffold.rendering.fragment import fill
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.weights.targets import QKV, attribute
+
+TEMPLATE = Path(__file__).parent / "attention.py.jinja"
+PARTS = "qkv"
+LOADER_NAMES = {"num_heads": "num_heads", "hidden_size": "self.config.hidden_size"}
+"""What the loader calls its numbers."""
+IMPORTS = (
+    "import torch",
+    "from torch import nn",
+    "from vllm.config import CacheConfig",
+    "from vllm.distributed import get_tensor_model_parallel_world_size",
+    "from vllm.model_executor.layers.attention import Attention",
+    "from vllm.model_executor.layers.linear import (QKVParallelLinear, RowParallelLinear,)",
+    "from vllm.model_executor.layers.quantization import QuantizationConfig",
+)
+
+
+def write(layers: Sequence[AttentionSpec | None], class_name: str, frame: Frame) -> Written:
+    """Return the class.
+
+    Raises:
+        NotUnderstood: layers differ in a way that there is no idiom for.
+    """
+    used: list[AttentionSpec] = all_layers.present(layers)
+    part = "v_head_dim" if values_differ(used) else "head_dim"
+    width = f"self.total_num_heads * self.{part}"
+    per_layer = PerLayer(frame.config, HINTS["mixer"])
+    own = Layers(all_layers.filled(layers), used, per_layer, frame, width)
+    projection = own.same("their projections", lambda a: a.projection)
+    name = own.same("the attention's name", lambda a: a.name)
+    numbers = {
+        "num_heads": own.value(lambda a: a.num_heads),
+        "num_kv_heads": own.value(lambda a: a.num_kv_heads),
+        "head_dim": own.value(lambda a: a.head_dim),
+        "scale": own.value(lambda a: a.scale),
+        "qkv_bias": own.value(lambda a: a.qkv_bias),
+        "o_bias": own.value(lambda a: a.o_bias),
+    }
+    pieces = pieces_of(own)
+    expressions = [*numbers.values(), *(expression for piece in pieces for expression in piece.uses)]
+    text = fill(
+        TEMPLATE,
+        class_name=class_name,
+        frame=frame,
+        numbers={name: write_expression(number, names=NAMES) for name, number in numbers.items()},
+        qkv_name=attribute(projection.names[0]) if projection.packed else QKV,
+        o_name=attribute(own.same("their output", lambda a: a.o_name)),
+        width=width,
+        needs_config=any(piece.needs_config for piece in pieces),
+        needs_layer_idx=any(map(needs_layer, expressions)),
+        slots=slots(pieces, SLOTS),
+    )
+    return Written(
+        text,
+        construct_mixer(attribute(name), class_name),
+        (*IMPORTS, *(line for piece in pieces for line in piece.imports)),
+        frozenset[str]().union(*(piece.helpers for piece in pieces)),
+        sorting=_sorting(used) if frame.loading.packed else None,
+    )
+
+
+def _sorting(layers: Sequence[AttentionSpec]) -> Sorting | None:
+    """Return how a packed projection is sorted."""
+    packed = [layer for layer in layers if layer.projection.packed]
+    if not packed:
+        return None
+    if len({(a.projection, a.num_heads, a.num_kv_heads, a.head_dim) for a in packed}) != 1:
+        raise NotUnderstood("no idiom yet for layers that keep q, k and v in different ways")
+    attention = packed[0]
+    projection = attention.projection
+    same = attention.num_heads.tree == attention.num_kv_heads.tree
+    numbers = [("num_heads", attention.num_heads), *(() if same else (("num_kv_heads", attention.num_kv_heads),))]
+    numbers.append(("head_dim", attention.head_dim))
+    lines = [f"{name} = {write_expression(value.tree, 'self.config', LOADER_NAMES)}" for name, value in numbers]
+    kv = "num_heads" if same else "num_kv_heads"
+    lines.append(f"groups = {kv if projection.groups == 'num_kv_heads' else projection.groups}")
+    counts = [f"{count} // groups" for count in ("num_heads", kv, kv)]
+    lines.append(f"counts = [{', '.join(counts[part] for part in projection.order)}]")
+    order = "" if projection.order == (0, 1, 2) else ", ".join(PARTS[part] for part in projection.order)
+    return Sorting(order, tuple(lines))

@@ -1,0 +1,12 @@
+"""What grouped-query attention keeps: k and v of each token."""
+
+from __future__ import annotations
+
+from scaffold.mixers.grouped_query.spec import AttentionSpec
+from scaffold.spec.kept import Kept
+
+
+def kept(spec: AttentionSpec) -> Kept:
+    """Return what a layer keeps. vLLM's cache has one size for keys and values, that of the keys."""
+    window = None if spec.window is None else int(spec.window.value)
+    return Kept(int(spec.num_kv_heads.value), 2 * int(spec.head_dim.value), window)

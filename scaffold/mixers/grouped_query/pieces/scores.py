@@ -1,0 +1,66 @@
+"""What vLLM's ``Attention`` does with scores: slopes, a soft cap, a window, sinks."""
+
+from __future__ import annotations
+
+from scaffold.expressions.python import write
+from scaffold.expressions.tree import NONE, TRUE
+from scaffold.idioms.written import Piece
+from scaffold.mixers.grouped_query.pieces.layers import NAMES, Layers
+from scaffold.source.python.errors import NotUnderstood
+
+
+def alibi(layers: Layers) -> Piece | None:
+    """Return ALiBi's slopes; ``bloom`` and its kin are modules of vLLM with a function that computes them."""
+    slopes = layers.same("their position bias", lambda a: a.slopes)
+    if slopes is None:
+        return None
+    lines = """\
+alibi_slopes = _get_alibi_slopes(self.total_num_heads)
+begin = get_tensor_model_parallel_rank() * self.num_heads
+alibi_slopes = alibi_slopes[begin : begin + self.num_heads].tolist()
+"""
+    if slopes.scaled:
+        lines += "alibi_slopes = [slope * self.scaling for slope in alibi_slopes]\n"
+    imports = (
+        f"from .{slopes.form} import _get_alibi_slopes",
+        "from vllm.distributed import get_tensor_model_parallel_rank",
+    )
+    return Piece({"scores": lines, "position_arguments": "alibi_slopes=alibi_slopes,"}, imports)
+
+
+def soft_cap(layers: Layers) -> Piece | None:
+    """Return the soft cap."""
+    cap = layers.value(lambda a: a.soft_cap)
+    if cap == NONE:
+        return None
+    return Piece({"score_arguments": f"logits_soft_cap={write(cap, names=NAMES)},"}, uses=(cap,))
+
+
+def window(layers: Layers) -> Piece | None:
+    """Return the sliding window."""
+    size = layers.value(lambda a: a.window)
+    if size == NONE:
+        return None
+    return Piece({"score_arguments": f"per_layer_sliding_window={write(size, names=NAMES)},"}, uses=(size,))
+
+
+def sinks(layers: Layers) -> Piece | None:
+    """Return the score of each head that no token has."""
+    names = {layer.sinks for layer in layers.used if layer.sinks}
+    if not names:
+        return None
+    if len(names) > 1:
+        raise NotUnderstood("no idiom yet for sinks of different names", layers.used[0].source)
+    name = names.pop()
+    condition = layers.per_layer.condition([bool(layer.sinks) for layer in layers.specs])
+    made = [
+        f"self.{name} = nn.Parameter(torch.empty(self.num_heads), requires_grad=False)",
+        f'set_weight_attrs(self.{name}, {{"weight_loader": sharded_weight_loader(0)}})',
+    ]
+    if condition != TRUE:
+        made = [f"self.{name} = None", f"if {write(condition)}:", *(f"    {line}" for line in made)]
+    imports = (
+        "from vllm.model_executor.model_loader.weight_utils import (sharded_weight_loader,)",
+        "from vllm.model_executor.utils import set_weight_attrs",
+    )
+    return Piece({"scores": "\n".join(made), "last_arguments": f"sinks=self.{name},"}, imports, uses=(condition,))

@@ -1,0 +1,33 @@
+"""The optional pieces, one a line. Those that fill one slot fill it in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from scaffold.idioms.written import Piece
+from scaffold.mixers.grouped_query.pieces import factors, output, rotation, scores
+from scaffold.mixers.grouped_query.pieces.layers import Layers
+
+PIECES: tuple[Callable[[Layers], Piece | None], ...] = (
+    factors.clip,
+    rotation.qk_norm,
+    rotation.rotation,
+    factors.position_scale,
+    factors.value_scale,
+    output.value_size,
+    output.gate,
+    output.output_norm,
+    scores.alibi,
+    scores.soft_cap,
+    scores.window,
+    scores.sinks,
+)
+
+
+def pieces_of(layers: Layers) -> list[Piece]:
+    """Return the pieces that the attention has.
+
+    Raises:
+        NotUnderstood: layers differ in a way that there is no idiom for.
+    """
+    return [piece for make in PIECES if (piece := make(layers)) is not None]

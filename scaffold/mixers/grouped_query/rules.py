@@ -1,0 +1,76 @@
+"""The weight rules of grouped-query attention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scaffold.idioms.frame import Target
+from scaffold.idioms.norm_rules import norm_rules
+from scaffold.mixers.grouped_query.spec import AttentionSpec
+from scaffold.weights.rules import Rule
+from scaffold.weights.scope import Heads, Scope
+from scaffold.weights.targets import QKV, attribute, join
+from scaffold.weights.transforms import Transform, Transpose, Ungroup
+
+
+def rules(scope: Scope, spec: AttentionSpec, hidden: int, target: Target) -> Iterator[Rule]:
+    """Yield the rules of a block."""
+    heads, kv_heads, size = (int(v.value) for v in (spec.num_heads, spec.num_kv_heads, spec.head_dim))
+    v_size = int(spec.v_head_dim.value)
+    block = attribute(spec.name)
+    layout, projection = Heads(heads, kv_heads, size, v_size), spec.projection
+    parts = [join(spec.name, name) for name in projection.names]
+    if projection.packed:
+        ours = join(block, attribute(parts[0]))
+        yield from _packed_qkv(scope, spec, layout, parts[0], ours, hidden)
+    else:
+        ours = join(block, QKV)
+        transforms = (Transpose(),) if projection.transposed else ()
+        yield from scope.qkv([f"{p}.weight" for p in parts], f"{ours}.weight", layout, hidden, transforms=transforms)
+        if spec.qkv_bias.value:
+            yield from scope.qkv([f"{p}.bias" for p in parts], f"{ours}.bias", layout)
+    output, ours = join(spec.name, spec.o_name), join(block, attribute(spec.o_name))
+    transforms = (Transpose(),) if spec.o_transposed else ()
+    shape = (heads * v_size, hidden) if spec.o_transposed else (hidden, heads * v_size)
+    yield scope.row(f"{output}.weight", *shape, unit=v_size, target=f"{ours}.weight", transforms=transforms)
+    if spec.o_bias.value:
+        bias = join(spec.name, spec.o_bias_name) if spec.o_bias_name else f"{output}.bias"
+        yield scope.whole(bias, hidden, target=f"{ours}.bias")
+    if spec.qk_norm is not None:
+        norm = spec.qk_norm
+        for name, count in ((norm.q_name, heads), (norm.k_name, kv_heads)):
+            yield from norm_rules(
+                scope, join(spec.name, name), norm.norm, size if norm.per_head else count * size, block
+            )
+    if spec.output_norm is not None:
+        yield from norm_rules(scope, join(spec.name, spec.output_norm[0]), spec.output_norm[1], heads * v_size, block)
+    if spec.sinks:
+        yield scope.unscaled().column(join(spec.name, spec.sinks), heads, target=join(block, spec.sinks))
+    if spec.gate is not None:
+        gate, ours = join(spec.name, spec.gate.name), join(block, attribute(spec.gate.name))
+        rows = heads if spec.gate.per_head else heads * v_size
+        yield scope.column(f"{gate}.weight", rows, hidden, target=f"{ours}.weight")
+        if spec.gate.bias.value:
+            yield scope.column(f"{gate}.bias", rows, target=f"{ours}.bias")
+
+
+def _packed_qkv(
+    scope: Scope, spec: AttentionSpec, layout: Heads, name: str, target: str, hidden: int
+) -> Iterator[Rule]:
+    projection = spec.projection
+    groups = real_groups(spec)
+    counts = tuple(real_heads // groups for real_heads in (layout.heads, layout.kv_heads, layout.kv_heads))
+    in_order = tuple(counts[i] for i in projection.order)
+    sort: tuple[Transform, ...] = () if groups == 1 else (Ungroup(groups, in_order),)
+    transpose: tuple[Transform, ...] = (Transpose(),) if projection.transposed else ()
+    parts = tuple(layout.parts()[i] for i in projection.order)
+    yield scope.pieces(f"{name}.weight", parts, hidden, target=f"{target}.weight", transforms=(*transpose, *sort))
+    if spec.qkv_bias.value:
+        yield scope.pieces(f"{name}.bias", parts, target=f"{target}.bias", transforms=sort)
+
+
+def real_groups(spec: AttentionSpec) -> int:
+    """Return the groups of a packed projection at the checkpoint's sizes: the spec has them as words or a number."""
+    words = {"num_heads": spec.num_heads, "num_kv_heads": spec.num_kv_heads}
+    groups = spec.projection.groups
+    return int(words[groups].value) if isinstance(groups, str) else groups

@@ -1,0 +1,111 @@
+"""Grouped-query attention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from scaffold.spec.norms import NormSpec
+from scaffold.spec.rope import RopeSpec
+from scaffold.spec.values import Value
+
+
+@dataclass(frozen=True)
+class SlopesSpec:
+    """ALiBi's slopes: ``form`` is a row of ``SLOPES``; ``scaled`` if the softmax scale multiplies them, too."""
+
+    form: str
+    scaled: bool = False
+
+
+@dataclass(frozen=True)
+class QkNormSpec:
+    """A norm on q and k, over each head or over the whole projection, before or after the rotation."""
+
+    q_name: str
+    k_name: str
+    norm: NormSpec
+    per_head: bool
+    before_rope: bool
+
+
+@dataclass(frozen=True)
+class ProjectionSpec:
+    """Where q, k and v come from.
+
+    Attributes:
+        names: of the linear layers: three of q, k and v, or one that holds all.
+        groups: of a packed projection: how many groups lie one after the other on disk: a number, or ``num_heads`` or
+            ``num_kv_heads``.
+        order: in which q (0), k (1) and v (2) lie in a group.
+        transposed: the weight lies ``[in, out]`` (transformers' Conv1D).
+    """
+
+    names: tuple[str, ...]
+    groups: int | str = 1
+    transposed: bool = False
+    order: tuple[int, ...] = (0, 1, 2)
+
+    @property
+    def packed(self) -> bool:
+        """Return whether one layer holds all three."""
+        return len(self.names) == 1
+
+
+@dataclass(frozen=True)
+class GateSpec:
+    """A gate on the attention's output: it is multiplied by ``sigmoid`` of a projection of the block's input.
+
+    Attributes:
+        name: the linear layer.
+        per_head: one number per head, else one per entry.
+        bias: whether the layer has one.
+    """
+
+    name: str
+    per_head: bool
+    bias: Value
+
+
+@dataclass(frozen=True)
+class AttentionSpec:
+    """Grouped-query attention.
+
+    Attributes:
+        name: the block's path in its layer.
+        position_scale: a row of ``POSITION_SCALES`` by which q is multiplied, with its numbers.
+        slopes: of ALiBi.
+        window: positions that a token sees, itself included; None for all before it.
+        clip: what the projections give is limited to ``[-clip, clip]``.
+        o_bias_name: of the output's bias, where the linear layer does not hold it.
+    """
+
+    name: str
+    projection: ProjectionSpec
+    o_name: str
+    o_transposed: bool
+    num_heads: Value
+    num_kv_heads: Value
+    head_dim: Value
+    v_head_dim: Value
+    scale: Value
+    qkv_bias: Value
+    o_bias: Value
+    rope: RopeSpec | None
+    qk_norm: QkNormSpec | None
+    window: Value | None
+    soft_cap: Value | None = None
+    sinks: str | None = None
+    slopes: SlopesSpec | None = None
+    position_scale: tuple[str, tuple[Value, ...]] | None = None
+    output_norm: tuple[str, NormSpec] | None = None
+    gate: GateSpec | None = None
+    value_scale: Value | None = None
+    clip: Value | None = None
+    o_bias_name: str = ""
+    source: str = field(default="", compare=False)
+
+
+def values_differ(layers: Iterable[AttentionSpec]) -> bool:
+    """Return whether values have heads of another size than keys."""
+    return any(layer.v_head_dim != layer.head_dim for layer in layers)

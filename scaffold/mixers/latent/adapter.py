@@ -1,0 +1,82 @@
+"""The class of latent attention in an adapter: with latents in the cache, or with keys and values of all heads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from scaffold.expressions.python import write as write_expression
+from scaffold.idioms.construct import construct_mixer
+from scaffold.idioms.frame import Frame
+from scaffold.idioms.layers import present, same
+from scaffold.idioms.norms import norm_call
+from scaffold.idioms.per_layer import PerLayer
+from scaffold.idioms.rope import IMPORT, get_rope, rope_of
+from scaffold.idioms.written import Written
+from scaffold.mixers.latent.spec import LatentAttentionSpec
+from scaffold.rendering.fragment import fill
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.weights.targets import attribute
+
+NAMES = {"head_dim": "self.qk_rope_head_dim", "qk_head_dim": "self.qk_head_dim"}
+"""What a class of latent attention calls its numbers: only a part of each head turns."""
+HERE = Path(__file__).parent
+LINEAR = "vllm.model_executor.layers.linear"
+IMPORTS = (
+    "import torch",
+    "from torch import nn",
+    "from vllm.config import CacheConfig",
+    "from vllm.distributed import get_tensor_model_parallel_world_size",
+    f"from {LINEAR} import (ColumnParallelLinear, MergedColumnParallelLinear, ReplicatedLinear, RowParallelLinear,)",
+    "from vllm.model_executor.layers.quantization import QuantizationConfig",
+    IMPORT,
+)
+CACHED_IMPORTS = (
+    "from vllm.model_executor.layers.mla import MLAModules, MultiHeadLatentAttentionWrapper",
+    "from vllm.platforms import current_platform",
+)
+PLAIN_IMPORTS = ("import torch.nn.functional as F", "from vllm.model_executor.layers.attention import Attention")
+
+
+def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: Frame) -> Written:
+    """Return the class.
+
+    Raises:
+        NotUnderstood: layers differ, or vLLM's MLA layer does not compute it.
+    """
+    spec: LatentAttentionSpec = same(present(layers), "their attention", lambda a: a)
+    cached = frame.target.cached_latents
+    if cached and (spec.q_scale.value != 1 or spec.kv_scale.value != 1):
+        raise NotUnderstood("no idiom yet for scaled latents in vLLM's MLA layer", spec.source)
+    rope = rope_of(PerLayer({}, ()), [spec.rope])
+    assert rope is not None
+    q_norm = {}
+    if spec.q_norm is not None and spec.q_lora_rank is not None:
+        rank = spec.q_lora_rank.code
+        q_norm = {
+            "name": attribute(spec.q_norm[0]),
+            "call": norm_call(spec.q_norm[1], rank, frame.prefix),
+            "rank": rank,
+        }
+    text = fill(
+        HERE / ("cached_latent_attention.py.jinja" if cached else "latent_attention.py.jinja"),
+        class_name=class_name,
+        frame=frame,
+        spec=spec,
+        scale=write_expression(spec.scale.tree, names=NAMES),
+        q_first=attribute(spec.q_names[0]),
+        q_last=attribute(spec.q_names[-1]),
+        q_norm=q_norm,
+        kv_a_name=attribute(spec.kv_a_name),
+        kv_norm={
+            "name": attribute(spec.kv_norm[0]),
+            "call": norm_call(spec.kv_norm[1], "self.kv_lora_rank", frame.prefix),
+        },
+        kv_b_name=attribute(spec.kv_b_name),
+        o_name=attribute(spec.o_name),
+        q_scale="" if spec.q_scale.value == 1 else spec.q_scale.code,
+        kv_scale="" if spec.kv_scale.value == 1 else spec.kv_scale.code,
+        rotary_emb=get_rope(rope, "self.qk_rope_head_dim", NAMES).splitlines(),
+    )
+    imports = (*IMPORTS, *(CACHED_IMPORTS if cached else PLAIN_IMPORTS))
+    return Written(text, construct_mixer(attribute(spec.name), class_name), imports)

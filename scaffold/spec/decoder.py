@@ -1,0 +1,63 @@
+"""A decoder-only language model: embedding, layers, head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scaffold.spec.layers import LayerSpec
+from scaffold.spec.norms import NormSpec
+from scaffold.spec.values import Value
+
+
+@dataclass(frozen=True)
+class EmbeddingSpec:
+    """How token ids become the first layer's input.
+
+    Attributes:
+        scale: by which the token's vector is multiplied.
+        positions: a learned table's name and the number that is added to positions.
+        sinusoid: a row of ``SINUSOIDS`` and the number that is added to positions.
+        norm: behind the sum.
+    """
+
+    name: str
+    scale: Value
+    positions: tuple[str, int] | None = None
+    sinusoid: tuple[str, int] | None = None
+    num_positions: Value | None = None
+    norm: tuple[str, NormSpec] | None = None
+
+
+@dataclass(frozen=True)
+class DecoderSpec:
+    """A decoder-only language model.
+
+    Attributes:
+        layers: one entry for each layer of the checkpoint.
+        text_key: where ``config.json`` has the text config inside of it; empty where it is the whole.
+        config: the checkpoint's text config, with what its class adds.
+    """
+
+    base_name: str
+    embedding: EmbeddingSpec
+    layers_name: str
+    norm_name: str
+    head_name: str
+    norm: NormSpec | None
+    layers: tuple[LayerSpec, ...]
+    hidden_size: Value
+    num_layers: Value
+    vocab_size: Value
+    tied: Value
+    head_bias: bool
+    logits_scale: Value
+    logits_soft_cap: Value | None
+    text_key: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def layer(self) -> LayerSpec:
+        """Return the first layer."""
+        return self.layers[0]

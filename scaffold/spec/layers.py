@@ -1,0 +1,57 @@
+"""A decoder layer: a mixer, a feed-forward block, norms, and how values flow through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from scaffold.spec.norms import NormSpec
+from scaffold.spec.values import Value
+
+
+class BlockSpec(Protocol):
+    """What is known of any block of a layer, whatever its kind: its path in the layer, and its lines in the source."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+
+
+MixerSpec = BlockSpec
+"""What mixes tokens, such as attention. Its kind is a row of ``scaffold/mixers/table.py``."""
+FeedForwardSpec = BlockSpec
+"""What works on each token alone. Its kind is a row of ``scaffold/feed_forwards/table.py``."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One child of a decoder layer and what flows into it: ``(source, coefficient)`` pairs.
+
+    A source is ``x`` (the layer's input) or the name of an earlier child (its output).
+    """
+
+    name: str
+    inputs: tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """A decoder layer: its blocks, and how values flow through them.
+
+    Attributes:
+        mixer: what mixes tokens.
+        feed_forward: what works on each token alone.
+        norms: by name.
+        steps: the layer's children in the order of their calls.
+        output: what the layer returns, as a sum.
+        listed: config keys of lists with a number for each layer, and the number that this layer was read with.
+    """
+
+    mixer: MixerSpec
+    feed_forward: FeedForwardSpec
+    norms: tuple[tuple[str, NormSpec], ...]
+    steps: tuple[Step, ...]
+    output: tuple[tuple[str, Value], ...]
+    listed: tuple[tuple[str, float], ...] = field(default=(), compare=False)
+    source: str = field(default="", compare=False)

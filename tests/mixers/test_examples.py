@@ -1,0 +1,107 @@
+"""Each kind of mixer's own example: read, its weights proved, its cache counted, its adapter written."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from scaffold.adapter.context import adapter_context
+from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.mixers import grouped_query, latent, table
+from scaffold.mixers.protocol import Mixer
+from scaffold.reading.read import read_spec
+from scaffold.source.locate import ModelingSource, find
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.kept import Kept
+from scaffold.weights.prove import prove
+from tests.models import window_mean
+from tests.models.around import write_around
+
+KEPT = {
+    grouped_query: Kept(heads=2, per_head=2 * 32),
+    latent: Kept(heads=1, per_head=64 + 8),
+    window_mean: Kept(heads=4, per_head=2 * 32, window=6),
+}
+MADE_UP = pytest.mark.parametrize("kind", [*table.kinds(), window_mean], ids=lambda kind: kind.NAME)
+
+
+def read(directory: Path) -> tuple[Checkpoint, ModelingSource | None, DecoderSpec]:
+    checkpoint = read_checkpoint(directory)
+    source = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), directory, None)
+    spec = read_spec(checkpoint, source)
+    assert spec.decoder is not None, spec.holes
+    return checkpoint, source, spec.decoder
+
+
+def classes_of(checkpoint: Checkpoint, source: ModelingSource | None, decoder: DecoderSpec) -> dict[str, str]:
+    rules = weight_map_of(decoder, checkpoint, source)
+    context = adapter_context(checkpoint.architecture, "PretrainedConfig", decoder, rules, checkpoint.tensors)
+    trees = (ast.parse(text) for text in context["mixer"]["classes"]["texts"])
+    return {node.name: ast.unparse(node) for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+@MADE_UP
+def test_an_example_is_what_its_kind_says(tmp_path: Path, kind: Mixer) -> None:
+    with table.extended(kind):
+        checkpoint, source, decoder = read(write_around(tmp_path, {"mixer": kind.EXAMPLE}, ["mixer", "mixer"]))
+        assert [layer.mixer for layer in decoder.layers] == [kind.EXAMPLE.spec] * 2
+        assert table.kind_of(decoder.layer.mixer) is kind
+        proof = prove(weight_map_of(decoder, checkpoint, source), checkpoint.tensors, (1, 2, 4))
+        assert (proof.findings, proof.unrouted) == ((), ())
+        assert kind.kept(decoder.layer.mixer) == KEPT[kind]
+        assert list(classes_of(checkpoint, source, decoder)) == [f"Corvus{kind.CLASS}"]
+
+
+def test_a_kind_that_is_in_no_table_is_a_hole(tmp_path: Path) -> None:
+    directory = write_around(tmp_path, {"mixer": window_mean.EXAMPLE}, ["mixer"])
+    checkpoint = read_checkpoint(directory)
+    source = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), directory, None)
+    spec = read_spec(checkpoint, source)
+    assert spec.decoder is None
+    assert spec.holes
+
+
+def test_the_table_is_as_before_once_an_extension_ends() -> None:
+    before = table.kinds()
+    with table.extended(window_mean):
+        assert table.kinds() == (window_mean, *before)
+    assert table.kinds() == before
+
+
+TWO_KINDS = {
+    "latent beside grouped-query": (
+        {"wide": grouped_query.EXAMPLE, "narrow": latent.EXAMPLE},
+        ["CorvusLatentAttention", "CorvusGroupedQueryAttention"],
+        'config.mixer_types[layer_idx] == "narrow"',
+    ),
+    "one that was made up": (
+        {"wide": grouped_query.EXAMPLE, "mean": window_mean.EXAMPLE},
+        ["CorvusWindowMean", "CorvusAttention"],
+        'config.mixer_types[layer_idx] == "mean"',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TWO_KINDS)
+def test_layers_with_two_kinds_have_a_class_for_each(tmp_path: Path, name: str) -> None:
+    examples, classes, condition = TWO_KINDS[name]
+    types = [*examples, *examples, "wide"]
+    sizes = {"qk_rope_head_dim": 32} if "narrow" in examples else {}
+    with table.extended(window_mean):
+        checkpoint, source, decoder = read(write_around(tmp_path, examples, types, **sizes))
+        assert [layer.mixer.name for layer in decoder.layers] == types
+        specs = [kind.Spec for kind in table.kinds() if any(isinstance(one.mixer, kind.Spec) for one in decoder.layers)]
+        assert prove(weight_map_of(decoder, checkpoint, source), checkpoint.tensors, (1, 2, 4)).holds
+        assert list(classes_of(checkpoint, source, decoder)) == classes
+        rules = weight_map_of(decoder, checkpoint, source)
+        context = adapter_context("CorvusForCausalLM", "PretrainedConfig", decoder, rules, checkpoint.tensors)
+    first, last = (next(layer.mixer.name for layer in decoder.layers if type(layer.mixer) is s) for s in specs)
+    assert context["mixer"]["setup"]["lines"] == [f"self.has_{first} = {condition}"]
+    assert [(row["condition"], row["lines"][0]) for row in context["mixer"]["choices"]["rows"]] == [
+        (f"self.has_{first}", f"self.{first} = {classes[0]}("),
+        ("", f"self.{last} = {classes[1]}("),
+    ]
+    assert context["layer"]["pick"]["lines"] == [f"mixer = self.{first} if self.has_{first} else self.{last}"]

@@ -1,0 +1,60 @@
+"""The parts around a text decoder: found by the names of tensors, each with a reason why it is left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.reading.parts import NOT_READ, other_parts
+from scaffold.reading.read import read_spec
+from scaffold.spec.parts import DRAFT_HEAD, PROJECTOR, TOWER
+
+PLAIN = ["model.embed_tokens.weight", "model.layers.0.mlp.up_proj.weight", "lm_head.weight"]
+
+
+def write(directory: Path, names: list[str], **config: Any) -> Path:
+    tensors = {name: np.zeros((2, 3), dtype=np.float32) for name in names}
+    save_file(tensors, directory / "model.safetensors")
+    values = {"architectures": ["AnyForCausalLM"], "model_type": "any", **config}
+    (directory / "config.json").write_text(json.dumps(values))
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ([], []),
+        (["model.layers.0.mtp_gate.weight", "model.merger_of_names.weight"], []),
+        (
+            ["vision_tower.blocks.0.attn.q.weight", "vision_tower.norm.weight", "multi_modal_projector.up.weight"],
+            [(PROJECTOR, "multi_modal_projector", 1), (TOWER, "vision_tower", 2)],
+        ),
+        (["model.visual.merger.weight", "model.visual.blocks.1.weight"], [(TOWER, "model.visual", 2)]),
+        (
+            ["model.layers.1.eh_proj.weight", "model.layers.1.enorm.weight", "model.layers.1.mlp.up_proj.weight"],
+            [(DRAFT_HEAD, "model.layers.1", 3)],
+        ),
+        (["mtp.layers.0.q.weight", "mtp.fc.weight"], [(DRAFT_HEAD, "mtp", 2)]),
+    ],
+    ids=["none", "words inside of words", "tower and projector", "a projector in a tower", "DeepSeek's", "Qwen's"],
+)
+def test_parts_are_found_by_the_names_of_their_tensors(
+    tmp_path: Path, names: list[str], found: list[tuple[str, str, int]]
+) -> None:
+    parts = other_parts(read_checkpoint(write(tmp_path, [*PLAIN, *names])))
+    assert [(part.kind, part.name, part.num_tensors) for part in parts] == found
+    assert all(part.num_bytes == 24 * part.num_tensors and part.left_out == NOT_READ for part in parts)
+
+
+def test_a_model_has_its_text_decoder_first(tmp_path: Path) -> None:
+    spec = read_spec(read_checkpoint(write(tmp_path, [*PLAIN, "mtp.fc.weight"])), None)
+    assert [part.kind for part in spec.parts] == ["text decoder", "draft head"]
+    assert spec.decoder is None
+    assert spec.holes == spec.text.holes != ()
+    assert [fact.name for fact in spec.facts] == ["architecture", "model type"]
