@@ -131,9 +131,10 @@ class Evaluator:
             if isinstance(left, OPAQUE) or isinstance(right, OPAQUE):
                 return Unknown(f"{self.file.where(node)}: a comparison")
             try:
+                bounds.walked((left, right))
                 if not COMPARISON[type(sign)](left, right):
                     return False
-            except TypeError:
+            except (NotUnderstood, TypeError):
                 return Unknown(f"{self.file.where(node)}: a comparison")
             left = right
         return True

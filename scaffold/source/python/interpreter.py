@@ -250,6 +250,7 @@ class Interpreter:
         if isinstance(function, Function):
             for library in self.libraries:
                 if function.name in library.watched:
+                    self.spend(bounds.walked((*args, *kwargs.values())))
                     return library.watched[function.name](self, function, args, kwargs, where)
             return self.call_function(function, args, kwargs)
         carry_out = self._behaviour(function, "call")

@@ -100,7 +100,7 @@ def _iterate_module(interpreter: Interpreter, module: Module) -> Any:
 def call_module(interpreter: Interpreter, module: Module, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
     """Call a module, on record."""
     with interpreter.recorder.watch(module.kind, module, args, kwargs, where) as event:
-        event.output = _forward(interpreter, module, args, kwargs, where)
+        event.output = _measured(interpreter, _forward(interpreter, module, args, kwargs, where))
     return event.output
 
 
@@ -124,8 +124,14 @@ def call_watched(
 ) -> Any:
     """Call a function of the source, on record."""
     with interpreter.recorder.watch(function.name, None, args, kwargs, where) as event:
-        event.output = interpreter.call_function(function, args, kwargs)
+        event.output = _measured(interpreter, interpreter.call_function(function, args, kwargs))
     return event.output
+
+
+def _measured(interpreter: Interpreter, output: Any) -> Any:
+    """Return an output that the record may look through for tensors."""
+    interpreter.spend(bounds.walked((output,)))
+    return output
 
 
 # --- source classes that extend a layer

@@ -116,6 +116,7 @@ GROWING = {
     "numbers": "torch.zeros(10000000).tolist()",
     "rows": "[*torch.zeros(10000000)]",
 }
+RETURNS = "import torch\nclass Returns(torch.nn.Module):\n    def forward(self, x):\n        return [x]\n"
 DOUBLED = "\n    for i in range(100):\n        x = [x, x]\n"
 DOUBLED_TUPLE = "\n    for i in range(100):\n        x = (x, x)\n"
 GROWING_LOOPS = {
@@ -125,6 +126,7 @@ GROWING_LOOPS = {
     "hash of tuples in tuples": f"x = (1,){DOUBLED_TUPLE}    return {{x: 1}}",
     "key of tuples in tuples": f"x = (1,){DOUBLED_TUPLE}    return {{}}[x]",
     "copy of lists in lists": f"from copy import deepcopy\n    x = [1]{DOUBLED}    return deepcopy(x)",
+    "output of lists in lists": f"x = [1]{DOUBLED}    return Returns()(x)",
     "a list in itself": "x = []\n    x.append(x)\n    return str(x)",
     "starred": "x = [1]\n    for i in range(100):\n        x = [*x, *x]",
     "starred arguments": "x = [1]\n    for i in range(100):\n        x = list(zip(*[(a, a) for a in x])) + [*x, *x]",
@@ -152,7 +154,7 @@ def test_nothing_grows_beyond_its_bound(tmp_path: Path, name: str) -> None:
 
     def work() -> None:
         with pytest.raises(NotUnderstood):
-            call(tmp_path, f"import torch\ndef f():\n    {body}")
+            call(tmp_path, f"{RETURNS}def f():\n    {body}")
 
     seconds, megabytes = took(work)
     assert seconds < 10
