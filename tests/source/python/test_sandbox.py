@@ -157,7 +157,7 @@ def test_nothing_grows_beyond_its_bound(tmp_path: Path, name: str) -> None:
             call(tmp_path, f"{RETURNS}def f():\n    {body}")
 
     seconds, megabytes = took(work)
-    assert seconds < 10
+    assert seconds < 30  # 3 where it was written
     assert megabytes < 300
 
 
