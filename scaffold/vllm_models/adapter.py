@@ -13,8 +13,9 @@ from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import UsageError
 from scaffold.roots.vllm_tree import Registered, read_vllm_tree
 from scaffold.vllm_models.check import AdapterCheck, check
-from scaffold.vllm_models.files import MODELS, Files, ModelFile
+from scaffold.vllm_models.files import MODELS, Files
 from scaffold.vllm_models.known import KNOWN
+from scaffold.vllm_models.model_file import ModelFile
 from scaffold.vllm_models.reader import Reader, around
 from scaffold.vllm_models.values import ClassValue, Node, Record
 
@@ -69,14 +70,14 @@ def _class(file: ModelFile, architecture: str, registry: dict[str, Registered]) 
     """Return the class of the architecture: that of its name, or the one that the registry has for it."""
     entry = registry.get(architecture)
     for name in (architecture, entry.class_name if entry and _module(entry) == file.module else ""):
-        node = file.names.get(name)
-        if isinstance(node, ast.ClassDef):
+        node = file.class_node(name)
+        if node is not None:
             return ClassValue(file, node)
-    classes = [name for name, node in file.names.items() if isinstance(node, ast.ClassDef)]
+    has = ", ".join(file.class_names)
     raise UsageError(
         f"no class for {architecture}",
         where=str(file.path),
-        expected=f"one of that name, or one that registry.py of the same tree has for it; it has {', '.join(classes)}",
+        expected=f"one of that name, or one that registry.py of the same tree has for it; it has {has}",
         remedy="pass the file that serves this architecture with --adapter",
     )
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
-import operator
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from scaffold.source.python import bounds
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.objects import External
+from scaffold.source.python.operators import ARITHMETIC, COMPARISON
 from scaffold.vllm_models.mappers import Mapper
+from scaffold.vllm_models.model_file import ModelFile
 from scaffold.vllm_models.values import (
     Choice,
     ClassValue,
-    External,
     FunctionValue,
     Node,
     Record,
@@ -20,32 +22,24 @@ from scaffold.vllm_models.values import (
     truth,
 )
 
-if TYPE_CHECKING:
-    from scaffold.vllm_models.files import ModelFile
-    from scaffold.vllm_models.reader import Reader
-
 MAX_ITEMS = 4096
-ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-}
-COMPARISON: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.In: lambda a, b: a in b,
-    ast.NotIn: lambda a, b: a not in b,
-    ast.Is: lambda a, b: a is b,
-    ast.IsNot: lambda a, b: a is not b,
-}
 OPAQUE = (Unknown, Choice)
+
+
+class Names(Protocol):
+    """Who answers calls and global names."""
+
+    def global_value(self, file: ModelFile, name: str) -> Any:
+        """Return what a global name of a file is."""
+
+    def imported(self, file: ModelFile, dotted: str) -> Any:
+        """Return what an import brings."""
+
+    def class_attribute(self, of: ClassValue, name: str, owner: Node | None = None) -> Any:
+        """Return a method or an assigned attribute of a class."""
+
+    def call(self, scope: Evaluator, node: ast.Call) -> Any:
+        """Return what a call returns."""
 
 
 class Evaluator:
@@ -57,7 +51,7 @@ class Evaluator:
         variables: the local names.
     """
 
-    def __init__(self, reader: Reader, file: ModelFile, variables: dict[str, Any]) -> None:
+    def __init__(self, reader: Names, file: ModelFile, variables: dict[str, Any]) -> None:
         self.reader, self.file, self.variables = reader, file, variables
 
     def value(self, node: ast.expr) -> Any:
@@ -121,13 +115,13 @@ class Evaluator:
         left, right = self.value(node.left), self.value(node.right)
         if isinstance(node.op, ast.BitOr) and isinstance(left, Mapper) and isinstance(right, Mapper):
             return left | right
-        function = ARITHMETIC.get(type(node.op))
         plain = (int, float, str, list, tuple)
-        if function is None or not isinstance(left, plain) or not isinstance(right, plain):
+        if not isinstance(left, plain) or not isinstance(right, plain):
             return Unknown(f"{self.file.where(node)}: arithmetic")
         try:
-            return function(left, right)
-        except (TypeError, ZeroDivisionError, ValueError, OverflowError, MemoryError):
+            bounds.binary(node.op, left, right)
+            return ARITHMETIC[type(node.op)](left, right)
+        except (NotUnderstood, TypeError, ZeroDivisionError, ValueError, OverflowError, MemoryError):
             return Unknown(f"{self.file.where(node)}: arithmetic")
 
     def _compare(self, node: ast.Compare) -> Any:
@@ -137,9 +131,10 @@ class Evaluator:
             if isinstance(left, OPAQUE) or isinstance(right, OPAQUE):
                 return Unknown(f"{self.file.where(node)}: a comparison")
             try:
+                bounds.walked((left, right))
                 if not COMPARISON[type(sign)](left, right):
                     return False
-            except TypeError:
+            except (NotUnderstood, TypeError):
                 return Unknown(f"{self.file.where(node)}: a comparison")
             left = right
         return True
@@ -162,14 +157,14 @@ class Evaluator:
             if not isinstance(value, str | int):
                 return Unknown(f"{self.file.where(node)}: a text")
             text += str(value)
-        return text
+        return text if len(text) <= bounds.MAX_ELEMENTS else Unknown(f"{self.file.where(node)}: a text")
 
     def _list(self, node: ast.List | ast.Tuple) -> Any:
         items: list[Any] = []
         for element in node.elts:
             if isinstance(element, ast.Starred):
                 inner = self.value(element.value)
-                if not isinstance(inner, list | tuple):
+                if not isinstance(inner, list | tuple) or len(items) + len(inner) > bounds.MAX_ELEMENTS:
                     return Unknown(f"{self.file.where(node)}: a list")
                 items += inner
             else:

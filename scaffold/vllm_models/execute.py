@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scaffold.source.python.syntax import imported_names
 from scaffold.vllm_models.evaluate import MAX_ITEMS, Evaluator
 from scaffold.vllm_models.values import Node, Unknown, join, truth
 
@@ -77,9 +78,8 @@ def _loaded(target: ast.expr) -> ast.expr:
 
 
 def _import(statement: ast.Import | ast.ImportFrom, scope: Evaluator) -> None:
-    for alias in statement.names:
-        name = (alias.asname or alias.name).partition(".")[0]
-        scope.variables[name] = scope.reader.imported(scope.file, statement, name)
+    for name, dotted in imported_names(statement).items():
+        scope.variables[name] = scope.reader.imported(scope.file, dotted)
 
 
 def _loop(statement: ast.For, scope: Evaluator) -> Outcome:

@@ -2,60 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 from scaffold.common.errors import UsageError
-from scaffold.vllm_models.values import ClassValue, External, FunctionValue
+from scaffold.source.python.objects import External
+from scaffold.source.python.syntax import UnreadableError, read_tree
+from scaffold.vllm_models.model_file import ModelFile
 
 MODELS = "vllm.model_executor.models"
 """Only modules below this package are followed; all else of vLLM is known by name, or not at all."""
-
-
-@dataclass(frozen=True, eq=False)
-class ModelFile:
-    """A parsed file."""
-
-    path: Path
-    tree: ast.Module = field(repr=False)
-    module: str
-    """Its dotted name; for a file outside of the tree, its stem."""
-
-    @cached_property
-    def names(self) -> dict[str, ast.stmt]:
-        """Return top-level definitions, assignments and imports by name."""
-        found: dict[str, ast.stmt] = {}
-        for statement in _flat(self.tree.body):
-            if isinstance(statement, ast.ClassDef | ast.FunctionDef):
-                found[statement.name] = statement
-            elif isinstance(statement, ast.Import | ast.ImportFrom):
-                found |= {(alias.asname or alias.name).partition(".")[0]: statement for alias in statement.names}
-            elif isinstance(statement, ast.Assign):
-                found |= {target.id: statement for target in statement.targets if isinstance(target, ast.Name)}
-            elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
-                found[statement.target.id] = statement
-        return found
-
-    def where(self, node: ast.AST) -> str:
-        """Return file and line, for messages."""
-        return f"{self.path.name}:{getattr(node, 'lineno', 0)}"
-
-
-def _flat(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Return statements, those of top-level ``if`` and ``try`` included, but not what is for type checkers only."""
-    found: list[ast.stmt] = []
-    for statement in body:
-        if isinstance(statement, ast.If):
-            typing = isinstance(statement.test, ast.Name) and statement.test.id == "TYPE_CHECKING"
-            found += [] if typing else _flat(statement.body)
-            found += _flat(statement.orelse)
-        elif isinstance(statement, ast.Try):
-            found += _flat(statement.body)
-        else:
-            found.append(statement)
-    return found
 
 
 class Files:
@@ -78,15 +33,15 @@ class Files:
         path = path.resolve()
         if path not in self._known:
             try:
-                tree = ast.parse(path.read_text(encoding="utf-8"))
-            except (OSError, SyntaxError, ValueError, RecursionError) as error:
+                tree = read_tree(path)
+            except (OSError, UnreadableError) as error:
                 raise UsageError(
                     f"it cannot be read ({error})"[:300],
                     where=str(path),
                     expected="a Python file of a vLLM model",
                     remedy="correct the path, or the file",
                 ) from error
-            self._known[path] = ModelFile(path, tree, module or self._module(path))
+            self._known[path] = ModelFile(path, path.name, tree, module or self._module(path))
         return self._known[path]
 
     def _module(self, path: Path) -> str:
@@ -104,24 +59,17 @@ class Files:
                 return self.open(path, module)
         return None
 
-    def imported(
-        self, file: ModelFile, statement: ast.Import | ast.ImportFrom, name: str
-    ) -> tuple[ModelFile, str] | ClassValue | FunctionValue | External:
+    def imported(self, file: ModelFile, dotted: str) -> tuple[ModelFile, str] | External:
         """Return what an import means: a name in another model file, or something external."""
-        if isinstance(statement, ast.Import):
-            alias = next(a for a in statement.names if (a.asname or a.name).partition(".")[0] == name)
-            return External(alias.name if alias.asname else name)
-        alias = next(a for a in statement.names if (a.asname or a.name) == name)
+        level = len(dotted) - len(dotted.lstrip("."))
+        module, _, name = dotted[level:].rpartition(".")
         parent = file.module.split(".")
-        module = statement.module or ""
-        if statement.level:
-            kept = parent[: len(parent) - statement.level]
-            module = ".".join([*kept, module]) if module else ".".join(kept)
-            if len(parent) == 1:
-                beside = file.path.parent / f"{statement.module}.py"
-                if beside.is_file():
-                    return self.open(beside), alias.name
+        if level:
+            beside = file.path.parent / f"{module}.py"
+            if len(parent) == 1 and beside.is_file():
+                return self.open(beside), name
+            module = ".".join([*parent[: len(parent) - level], module]).strip(".")
         target = self.find(module)
-        if target is not None and alias.name in target.names:
-            return target, alias.name
-        return External(f"{module}.{alias.name}")
+        if target is not None and (name in target.definitions or name in target.imports):
+            return target, name
+        return External(f"{module}.{name}" if module else name)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 from typing import Any
 
+from scaffold.source.python.objects import External
 from scaffold.vllm_models.mappers import mapper_of
 from scaffold.vllm_models.reader import Known, Reader, around
-from scaffold.vllm_models.values import External, FunctionValue, Node, Record, Unknown
+from scaffold.vllm_models.values import FunctionValue, Node, Record, Unknown
 
 TYPES = {"int": int, "str": str, "float": float, "bool": bool, "list": list, "tuple": tuple, "dict": dict}
 CONFIG_ROOTS = frozenset({"PretrainedConfig", "PreTrainedConfig"})
@@ -70,7 +70,7 @@ def _inner_model(reader: Reader, positional: list[Any], named: dict[str, Any], w
         return Node("?", unread=f"{where}: the inner model, which is {names[0] or 'not named by its config'}")
     module, class_name = entry
     file = reader.files.find(module)
-    if file is None or not isinstance(file.names.get(class_name), ast.ClassDef):
+    if file is None or file.class_node(class_name) is None:
         return Node(class_name, unread=f"{where}: {class_name} of {module}")
     value = reader.global_value(file, class_name)
     return reader.build(value, [], {"vllm_config": around(config), "prefix": named.get("prefix", "")})

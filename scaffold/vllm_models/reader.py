@@ -6,12 +6,18 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from scaffold.source.python import bounds
+from scaffold.source.python.binding import bind
+from scaffold.source.python.classes import assigned, functions, resolution_order
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.objects import External
 from scaffold.vllm_models.evaluate import Evaluator
 from scaffold.vllm_models.execute import Returned, execute
-from scaffold.vllm_models.files import Files, ModelFile
+from scaffold.vllm_models.files import Files
 from scaffold.vllm_models.layers import BARE, LAYERS
 from scaffold.vllm_models.mappers import mapper_of
-from scaffold.vllm_models.values import ClassValue, External, FunctionValue, Node, Record, Unknown, truth
+from scaffold.vllm_models.model_file import ModelFile
+from scaffold.vllm_models.values import ClassValue, FunctionValue, Node, Record, Unknown, truth
 
 MAX_DEPTH = 40
 PLAIN: dict[str, Callable[..., Any]] = {
@@ -60,54 +66,49 @@ class Reader:
 
     def global_value(self, file: ModelFile, name: str) -> Any:
         """Return what a global name of a file is."""
-        statement = file.names.get(name)
-        if statement is None:
-            return External(name)
+        statement = file.definitions.get(name)
         if isinstance(statement, ast.ClassDef):
             return ClassValue(file, statement)
         if isinstance(statement, ast.FunctionDef):
             return FunctionValue(file, statement)
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            return self.imported(file, statement, name)
-        value = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
-        if value is None or self._depth > MAX_DEPTH:
-            return Unknown(f"{file.path.name}: {name}")
-        return self._deeper(lambda: Evaluator(self, file, {}).value(value))
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            value = statement.value
+            if value is None or self._depth > MAX_DEPTH:
+                return Unknown(f"{file.path.name}: {name}")
+            return self._deeper(lambda: Evaluator(self, file, {}).value(value))
+        return self.imported(file, file.imports[name]) if name in file.imports else External(name)
 
-    def imported(self, file: ModelFile, statement: ast.Import | ast.ImportFrom, name: str) -> Any:
-        """Return what an imported name is."""
-        found = self.files.imported(file, statement, name)
+    def imported(self, file: ModelFile, dotted: str) -> Any:
+        """Return what an import brings."""
+        found = self.files.imported(file, dotted)
         return self.global_value(*found) if isinstance(found, tuple) else found
 
-    def mro(self, value: ClassValue) -> list[ClassValue]:
-        """Return a class and its bases as far as they are in model files."""
-        found = [value]
-        for base in value.node.bases:
-            inner = Evaluator(self, value.file, {}).value(base)
-            if isinstance(inner, ClassValue):
-                found += [item for item in self.mro(inner) if item not in found]
-        return found
+    def mro(self, value: ClassValue) -> tuple[ClassValue, ...]:
+        """Return a class and its bases as far as they are in model files, in the order in which Python asks them.
+
+        A class whose bases have no such order, which Python would not make, has only itself.
+        """
+        return resolution_order(value, self._bases) or (value,)
+
+    def _bases(self, value: ClassValue) -> list[ClassValue]:
+        found = [Evaluator(self, value.file, {}).value(base) for base in value.node.bases]
+        return [base for base in found if isinstance(base, ClassValue)]
 
     def method(self, value: ClassValue, name: str) -> FunctionValue | None:
         """Return a method of a class or of its bases."""
         for item in self.mro(value):
-            for statement in item.node.body:
-                if isinstance(statement, ast.FunctionDef) and statement.name == name:
-                    return FunctionValue(item.file, statement)
+            for function in functions(item.node, name):
+                return FunctionValue(item.file, function)
         return None
 
     def class_attribute(self, of: ClassValue, name: str, owner: Node | None = None) -> Any:
         """Return a method or an assigned attribute of a class or of its bases."""
         for item in self.mro(of):
-            for statement in item.node.body:
-                if isinstance(statement, ast.FunctionDef) and statement.name == name:
-                    return FunctionValue(item.file, statement, owner)
-                targets = statement.targets if isinstance(statement, ast.Assign) else ()
-                if isinstance(statement, ast.AnnAssign) and statement.value is not None:
-                    targets = [statement.target]
-                value = getattr(statement, "value", None)
-                if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-                    return Evaluator(self, item.file, {}).value(value) if isinstance(value, ast.expr) else None
+            for function in functions(item.node, name):
+                return FunctionValue(item.file, function, owner)
+            expression = assigned(item.node, name)
+            if expression is not None:
+                return Evaluator(self, item.file, {}).value(expression)
         return Unknown(f"{of.node.name} has no {name}")
 
     # Calls
@@ -190,13 +191,12 @@ class Reader:
         if not isinstance(owner, Node) or not isinstance(around, ClassValue):
             return
         for base in self.mro(around)[1:]:
-            for statement in base.node.body:
-                if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-                    positional = [scope.value(a) for a in node.args]
-                    named = {k.arg: scope.value(k.value) for k in node.keywords if k.arg}
-                    function = FunctionValue(base.file, statement, owner, {"__class__": base})
-                    self.inline(function, positional, named, scope.file.where(node))
-                    return
+            for init in functions(base.node, "__init__"):
+                positional = [scope.value(a) for a in node.args]
+                named = {k.arg: scope.value(k.value) for k in node.keywords if k.arg}
+                function = FunctionValue(base.file, init, owner, {"__class__": base})
+                self.inline(function, positional, named, scope.file.where(node))
+                return
 
     def build(self, value: ClassValue, positional: Sequence[Any], named: Mapping[str, Any]) -> Any:
         """Return the module that a class makes of these arguments."""
@@ -208,9 +208,9 @@ class Reader:
         node = Node(name, value)
         found = None
         for item in self.mro(value):
-            init = [s for s in item.node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"]
-            if init:
-                found = FunctionValue(item.file, init[0], node, {"__class__": item})
+            init = next(functions(item.node, "__init__"), None)
+            if init is not None:
+                found = FunctionValue(item.file, init, node, {"__class__": item})
                 break
         if found is None:
             node.unread = f"{name}: no __init__ in the model files"
@@ -242,25 +242,12 @@ class Reader:
         self, function: FunctionValue, positional: list[Any], named: Mapping[str, Any], variables: dict[str, Any]
     ) -> bool:
         """Bind arguments to names; return False where they do not fit."""
-        signature = function.node.args
-        names = [argument.arg for argument in (*signature.posonlyargs, *signature.args)]
+        binding = bind(function.node.args, positional, named)
         scope = Evaluator(self, function.file, dict(function.around))
-        for name, default in zip(names[len(names) - len(signature.defaults) :], signature.defaults):
-            variables[name] = scope.value(default)
-        for argument, value in zip(signature.kwonlyargs, signature.kw_defaults):
-            if value is not None:
-                variables[argument.arg] = scope.value(value)
-        known = {*names, *(argument.arg for argument in signature.kwonlyargs)}
-        variables.update(zip(names, positional))
-        variables.update({name: value for name, value in named.items() if name in known})
-        if signature.kwarg is not None:
-            variables[signature.kwarg.arg] = {name: value for name, value in named.items() if name not in known}
-        if signature.vararg is not None:
-            variables[signature.vararg.arg] = tuple(positional[len(names) :])
-        for name in known:
-            variables.setdefault(name, Unknown(f"the argument {name}", made=True))
-        too_many = len(positional) > len(names) and signature.vararg is None
-        return not too_many and (signature.kwarg is not None or set(named) <= known)
+        variables.update({name: scope.value(default) for name, default in binding.defaults.items()})
+        variables.update(binding.values)
+        variables.update({name: Unknown(f"the argument {name}", made=True) for name in binding.missing})
+        return not binding.surplus and not binding.unexpected
 
     def _deeper(self, work: Callable[[], Any]) -> Any:
         self._depth += 1
@@ -283,7 +270,8 @@ class Reader:
         known = all(isinstance(item, int | str | float | list | tuple | range | dict) for item in positional)
         if name in PLAIN and function.dotted == name and not named and known:
             try:
+                bounds.walked(positional)
                 return PLAIN[name](*positional)
-            except (TypeError, ValueError, OverflowError):
+            except (NotUnderstood, TypeError, ValueError, OverflowError):
                 pass
         return Unknown(f"{where}: {name}()", made=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from scaffold.vllm_models.files import ModelFile
+from scaffold.source.python.objects import External
+from scaffold.vllm_models.model_file import ModelFile
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,6 @@ class Record:
             return Unknown(f"{self.what} has no {name!r}")
         value = self.values[name]
         return Record(value, f"{self.what}, {name}") if isinstance(value, dict) else value
-
-
-@dataclass(frozen=True)
-class External:
-    """A name of another package, or of a part of vLLM that is not followed."""
-
-    dotted: str
-
-    @property
-    def name(self) -> str:
-        """Return the last part."""
-        return self.dotted.rpartition(".")[2]
 
 
 @dataclass(frozen=True)

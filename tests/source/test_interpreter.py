@@ -10,7 +10,7 @@ import pytest
 from scaffold.source.interpreter import Interpreter
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.syntax import SourceFile
-from scaffold.source.torch import random_numbers
+from scaffold.source.torch import bounds
 from scaffold.source.torch.tensors import Tensor
 from scaffold.source.transformers.imports import resolve
 
@@ -74,7 +74,7 @@ def test_source_cannot_take_time_or_memory_without_bound(tmp_path: Path, body: s
 
 
 def test_many_small_parameters_are_bounded_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(random_numbers, "MAX_DRAWN", 1000)
+    monkeypatch.setattr(bounds, "MAX_DRAWN", 1000)
     body = "from torch import nn\ndef f(n):\n    return [nn.Linear(9, 9) for _ in range(n)]"
     call(tmp_path, body, 10)
     with pytest.raises(NotUnderstood, match="more than 1,000 parameters"):

@@ -144,6 +144,53 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, statement: str, load: str, 
     assert sum(found.values()) + result.left_out == 1
 
 
+DIAMOND = """
+from torch import nn
+from vllm.model_executor.models.utils import AutoWeightsLoader
+
+
+class Base(nn.Module):
+    def __init__(self, *, vllm_config, prefix=""):
+        self.one = nn.Linear(1, 1, bias=False)
+
+    def load_weights(self, weights):
+        return AutoWeightsLoader(self).load_weights(weights)
+
+
+class Left(Base):
+    pass
+
+
+class Right(Base):
+    def __init__(self, *, vllm_config, prefix=""):
+        super().__init__(vllm_config=vllm_config)
+        self.two = nn.Linear(1, 1, bias=False)
+
+
+class Qwen3ForCausalLM(Left, Right):
+    pass
+"""
+
+
+def test_bases_are_asked_in_pythons_order(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(DIAMOND)
+    read = read_checkpoint(checkpoint("qwen3"))
+    assert check_adapter(file, with_forms(read, {"one.weight": ONE_NUMBER, "two.weight": ONE_NUMBER})).fits
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["'x' * 10**10", "10**10**10", "'%300000000d' % 1", "list(range(10**10))", "str([[0] * 1000] * 10**6)"],
+)
+def test_a_file_cannot_take_memory_without_bound(tmp_path: Path, value: str) -> None:
+    file = tmp_path / "own.py"
+    load = "return AutoWeightsLoader(self).load_weights(weights)"
+    file.write_text(CODE.replace("{statement}", f"self.two = {value}").replace("{load}", load))
+    result = check_adapter(file, with_forms(read_checkpoint(checkpoint("qwen3")), {"one.weight": ONE_NUMBER}))
+    assert result.taken == 1
+
+
 def test_the_file_is_not_run(tmp_path: Path) -> None:
     file = tmp_path / "own.py"
     mark = tmp_path / "it-ran"

@@ -1,7 +1,7 @@
-"""What the language asks of whoever runs it, and offers to the libraries that it calls.
+"""What frames and libraries ask of the run that they are a part of.
 
 Frames evaluate statements and expressions; what a name, an attribute or a call means is asked here, since the libraries
-of modeling source decide it. The language knows no library.
+of modeling source decide it (``library.py``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from scaffold.source.python.objects import Function, SourceClass
+from scaffold.source.python.library import Library
+from scaffold.source.python.objects import External, Function, SourceClass
 from scaffold.source.python.syntax import SourceFile
 
 Resolve = Callable[[SourceFile, str], "tuple[SourceFile, str] | None"]
@@ -21,9 +22,16 @@ class Interpreter(Protocol):
     """A run of modeling source. What it does not know raises ``NotUnderstood``; what Python would raise, ``Raised``."""
 
     resolve: Resolve
+    libraries: tuple[Library, ...]
 
     def step(self, file: SourceFile, node: ast.AST) -> None:
         """Count a step of the budget."""
+
+    def spend(self, size: int) -> None:
+        """Take the size of something that is made, or walked through, from the budget."""
+
+    def where(self) -> str:
+        """Return file and lines of the statement that is carried out."""
 
     def global_name(self, file: SourceFile, name: str) -> Any:
         """Return what a name means at the top level of a file."""
@@ -54,6 +62,12 @@ class Interpreter(Protocol):
 
     def bound(self, receiver: Any, owner: SourceClass, node: ast.FunctionDef) -> Any:
         """Return a method bound to its receiver, or the value of a property."""
+
+    def inherited(self, value: Any, base: External, name: str) -> Any:
+        """Return what a base from outside gives to an instance under a name, None if it gives nothing."""
+
+    def library_method(self, value: Any, name: str) -> Callable[..., Any] | None:
+        """Return a method that a library gives to a value, bound to it, or None."""
 
     def call(self, function: Any, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
         """Call whatever can be called."""

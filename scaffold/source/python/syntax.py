@@ -13,6 +13,30 @@ MAX_SOURCE_BYTES = 4_000_000
 """Far above any modeling file (transformers' longest has 300 kB); bounds what a checkpoint can cost us."""
 
 
+class UnreadableError(ValueError):
+    """A file that is no Python source, and what was expected of it."""
+
+    def __init__(self, what: str, expected: str) -> None:
+        super().__init__(what)
+        self.expected = expected
+
+
+def read_tree(path: Path) -> ast.Module:
+    """Parse a file.
+
+    Raises:
+        UnreadableError: it is too large, no UTF-8, or no Python.
+        OSError: it cannot be opened.
+    """
+    size = path.stat().st_size
+    if size > MAX_SOURCE_BYTES:
+        raise UnreadableError(f"a source file of {size:,} bytes", f"at most {MAX_SOURCE_BYTES:,} bytes")
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UnreadableError(f"source that does not parse ({error})", "Python source in UTF-8") from error
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """One parsed Python file. ``shown`` is how evidence names it (a short path)."""
@@ -29,24 +53,15 @@ class SourceFile:
             CheckpointError: the file is too large, no UTF-8, or no Python.
         """
         shown = shown or path.name
-        size = path.stat().st_size
-        if size > MAX_SOURCE_BYTES:
-            raise CheckpointError(
-                f"a modeling file of {size:,} bytes",
-                where=shown,
-                expected=f"at most {MAX_SOURCE_BYTES:,} bytes",
-                remedy="pass the right file with --modeling",
-            )
         try:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            return cls(path, shown, read_tree(path))
+        except UnreadableError as error:
             raise CheckpointError(
-                f"source that does not parse ({error})",
+                str(error),
                 where=shown,
-                expected="Python source in UTF-8",
+                expected=error.expected,
                 remedy="pass the right file with --modeling",
             ) from error
-        return cls(path, shown, tree)
 
     @cached_property
     def definitions(self) -> dict[str, ast.stmt]:
@@ -68,15 +83,8 @@ class SourceFile:
         """Local name → dotted name; relative imports keep their leading dots."""
         found: dict[str, str] = {}
         for statement in _top_level(self.tree.body):
-            if isinstance(statement, ast.Import):
-                for alias in statement.names:
-                    found[alias.asname or alias.name.split(".")[0]] = (
-                        alias.name if alias.asname else alias.name.split(".")[0]
-                    )
-            elif isinstance(statement, ast.ImportFrom):
-                module = "." * statement.level + (statement.module or "")
-                for alias in statement.names:
-                    found[alias.asname or alias.name] = f"{module}.{alias.name}"
+            if isinstance(statement, (ast.Import, ast.ImportFrom)):
+                found |= imported_names(statement)
         return found
 
     @property
@@ -91,11 +99,26 @@ class SourceFile:
         return f"{self.shown}:{first}" + (f"-{last}" if last != first else "")
 
 
+def imported_names(statement: ast.Import | ast.ImportFrom) -> dict[str, str]:
+    """Return what an import binds: local name → dotted name; relative imports keep their leading dots."""
+    if isinstance(statement, ast.Import):
+        tops = {alias.name: alias.name.split(".")[0] for alias in statement.names}
+        return {
+            alias.asname or tops[alias.name]: alias.name if alias.asname else tops[alias.name]
+            for alias in statement.names
+        }
+    module = "." * statement.level + (statement.module or "")
+    return {alias.asname or alias.name: f"{module}.{alias.name}" for alias in statement.names}
+
+
 def _top_level(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Return statements, those of top-level ``if`` and ``try`` included, but not what is for type checkers only."""
     found: list[ast.stmt] = []
     for statement in body:
         if isinstance(statement, ast.If):
-            found += _top_level(statement.body) + _top_level(statement.orelse)
+            for_types = isinstance(statement.test, ast.Name) and statement.test.id == "TYPE_CHECKING"
+            found += [] if for_types else _top_level(statement.body)
+            found += _top_level(statement.orelse)
         elif isinstance(statement, ast.Try):
             found += _top_level(statement.body)
         else:

@@ -185,8 +185,8 @@ class ModuleList(Layer):
 
     def extend(self, modules: Any) -> None:
         """Add submodules."""
-        for module in modules:
-            self.append(module)
+        for number, module in enumerate(modules, len(self)):
+            self.attributes[str(number)] = module
 
 
 class ModuleDict(Layer):

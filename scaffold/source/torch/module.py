@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from scaffold.source.python.objects import SourceClass
+from scaffold.source.python.objects import Instance, SourceClass
 from scaffold.source.torch.tensors import Tensor
 
 
-class Module:
+class Module(Instance):
     """A ``torch.nn.Module``: one of PyTorch's own layers (a subclass) or an instance of a source class."""
 
     def __init__(self, cls: SourceClass | None = None) -> None:
-        self.cls = cls
-        self.attributes: dict[str, Any] = {}
+        super().__init__(cls)
         self.builtin: Module | None = None
         """PyTorch's own layer that the source class extends; it has the same attributes."""
-
-    @property
-    def kind(self) -> str:
-        """Return the class name."""
-        return self.cls.name if self.cls else type(self).__name__
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """Return the direct submodules with their attribute names."""

@@ -11,10 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from scaffold.source.torch.tensors import Tensor
+from numpy.typing import NDArray
+
+
+class Traced:
+    """A tensor as far as its history goes: its values, the operation that made it, and the records that hold it."""
+
+    __slots__ = ("a", "origin", "records")
+
+    def __init__(self, array: NDArray[Any], origin: Operation | None) -> None:
+        self.a = array
+        self.origin = origin
+        self.records: list[Record] = []
 
 
 @dataclass(eq=False)
@@ -31,10 +41,6 @@ class Operation:
     kwargs: dict[str, Any] = field(default_factory=dict)
     where: str = ""
     output: Any = None
-
-    def tensors(self) -> list[Tensor]:
-        """Return the tensors among the arguments, also those in lists, in the order of the call."""
-        return list(tensors_in((self.args, self.kwargs)))
 
     def __repr__(self) -> str:
         return f"Operation({self.name!r}, {self.where!r})"
@@ -68,9 +74,9 @@ def recording(recorder: Recorder) -> Iterator[None]:
         _RECORDER.reset(token)
 
 
-def tensors_in(tree: Any) -> Iterator[Tensor]:
+def tensors_in(tree: Any) -> Iterator[Traced]:
     """Return the tensors in nested tuples, lists and dictionaries, in order."""
-    if hasattr(tree, "origin"):  # a tensor; the class itself would be a circular import
+    if isinstance(tree, Traced):
         yield tree
     elif isinstance(tree, (tuple, list)):
         for part in tree:
@@ -98,7 +104,7 @@ def keep(kept: Record) -> None:
         tensor.records.append(kept)
 
 
-def replaced(tree: Any, old: Tensor, new: Tensor) -> Any:
+def replaced(tree: Any, old: Traced, new: Traced) -> Any:
     """Return the tree with ``new`` in the place of ``old``."""
     if tree is old:
         return new

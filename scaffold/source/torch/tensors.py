@@ -6,7 +6,6 @@ a rounding step would only blur that. In-place methods write through views, as t
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -15,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.source.torch.operations import Operation, Record, record, replaced
+from scaffold.source.torch import bounds
+from scaffold.source.torch.operations import Operation, Traced, record, replaced
 
 Array = NDArray[Any]
 KINDS: dict[str, type] = {"f": np.float64, "i": np.int64, "u": np.int64, "c": np.complex128}
 """One width for each kind of number."""
-MAX_ELEMENTS = 50_000_000
-"""Probes are small; an array above this comes from a hostile or unshrunk config."""
 
 
 class Dtype:
@@ -65,13 +63,13 @@ class Device:
         return hash("cpu")
 
 
-class Tensor:
+class Tensor(Traced):
     """One tensor. ``role`` is ``parameter``, ``buffer``, ``transient`` (a buffer not saved) or empty.
 
     ``origin`` is the operation that it came from, None for parameters and inputs.
     """
 
-    __slots__ = ("a", "origin", "records", "role", "view_of")
+    __slots__ = ("role", "view_of")
     __hash__ = object.__hash__
 
     def __init__(self, array: Any, role: str = "", origin: Operation | None = None) -> None:
@@ -79,13 +77,10 @@ class Tensor:
         kind = KINDS.get(a.dtype.kind)
         if kind is not None and a.dtype != kind:
             a = a.astype(kind)
-        if a.size > MAX_ELEMENTS:
-            raise NotUnderstood(f"a tensor of {a.size:,} elements")
-        self.a: Array = a
+        bounds.bounded(a.size)
+        super().__init__(a, origin)
         self.role = role
-        self.origin = origin
         self.view_of: Tensor | None = None
-        self.records: list[Record] = []
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -130,6 +125,7 @@ class Tensor:
         return len(self.a)
 
     def __iter__(self) -> Any:
+        bounds.parts(len(self))
         rows = tuple(Tensor(row) for row in self.a)
         record("unbind", (self, 0), {}, rows)
         return iter(rows)
@@ -147,39 +143,12 @@ class Tensor:
         return int(self.a)
 
     def __getitem__(self, key: Any) -> Tensor:
-        return computed("getitem", (self, key), self.a[_key(key)])
+        where = _key(key)
+        bounds.bounded(bounds.indexed(self.shape, where))
+        return computed("getitem", (self, key), self.a[where])
 
     def __setitem__(self, key: Any, value: Any) -> None:
         write(self, "setitem", (key, value), {}, plain(value), key)
-
-
-def bounded(*sizes: int) -> None:
-    """Check a shape before memory is taken for it.
-
-    Raises:
-        NotUnderstood: the tensor would be larger than any that a probe needs.
-    """
-    if (size := math.prod(abs(n) for n in sizes)) > MAX_ELEMENTS:
-        raise NotUnderstood(f"a tensor of {size:,} elements")
-
-
-def bounded_together(*values: Any) -> None:
-    """Check what arrays become when they are broadcast against each other, or multiplied as matrices."""
-    arrays = [value for value in values if isinstance(value, np.ndarray)]
-    if math.prod(max(1, array.size) for array in arrays) <= MAX_ELEMENTS:
-        return
-    shapes = [array.shape for array in arrays]
-    if len(shapes) == 2 and min(map(len, shapes)) >= 2 and shapes[0][-1] == shapes[1][-2]:
-        bounded(*_broadcast(shapes[0][:-2], shapes[1][:-2]), shapes[0][-2], shapes[1][-1])
-    bounded(*_broadcast(*shapes))
-
-
-def _broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of all together, an empty one where the operation itself will say that they do not fit."""
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        return ()
 
 
 def plain(value: Any) -> Any:
@@ -257,7 +226,7 @@ def _operators() -> None:
             if other is None or isinstance(other, str):
                 return NotImplemented
             pair = (other, self) if swapped else (self, other)
-            bounded_together(plain(pair[0]), plain(pair[1]))
+            bounds.bounded_together(plain(pair[0]), plain(pair[1]))
             return computed(NAMES[function], pair, function(plain(pair[0]), plain(pair[1])))
 
         return apply
@@ -274,7 +243,7 @@ _operators()
 
 def in_place(left: Tensor, right: Any, function: Callable[[Any, Any], Any]) -> Tensor:
     """Carry out an augmented assignment as PyTorch does: the tensor itself and all its views change."""
-    bounded_together(left.a, plain(right))
+    bounds.bounded_together(left.a, plain(right))
     result = function(left.a, plain(right))
     if left.a.dtype.kind not in "fc" and result.dtype.kind == "f":
         raise NotUnderstood("an in-place operation that would change an integer tensor to floats")

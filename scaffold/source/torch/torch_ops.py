@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch import bounds
 from scaffold.source.torch.operations import record
 from scaffold.source.torch.ops import creation as creating
 from scaffold.source.torch.ops import elementwise, products, reductions, shapes
@@ -18,7 +19,7 @@ from scaffold.source.torch.ops.arguments import Op
 from scaffold.source.torch.ops.creation import plain_tree
 from scaffold.source.torch.ops.elementwise import sigmoid
 from scaffold.source.torch.ops.reductions import ValuesIndices, softmax, topk
-from scaffold.source.torch.tensors import Tensor, bounded_together, computed, note_view, plain, write
+from scaffold.source.torch.tensors import Tensor, computed, note_view, write
 
 __all__ = ["OPS", "ValuesIndices", "apply", "creation", "sigmoid", "softmax", "topk"]
 
@@ -40,9 +41,10 @@ def apply(name: str, *args: Any, **kwargs: Any) -> Any:
     kwargs = {NUMPY_NAMES.get(key, key): value for key, value in kwargs.items()}
     if "input" in kwargs:
         args = (kwargs.pop("input"), *args)
-    bounded_together(*map(plain, args))
+    arrays, named = tuple(map(plain_tree, args)), {key: plain_tree(value) for key, value in kwargs.items()}
     try:
-        result = op(*map(plain_tree, args), **{k: plain_tree(v) for k, v in kwargs.items()})
+        bounds.result(name.rstrip("_"), arrays, named)
+        result = op(*arrays, **named)
     except NotUnderstood:
         raise
     except (TypeError, ValueError, IndexError, KeyError) as error:
@@ -67,6 +69,7 @@ def creation(name: str) -> Op | None:
     create = creating.CREATION.get(name)
 
     def recorded(*args: Any, **kwargs: Any) -> Any:
+        bounds.result(name, tuple(map(plain_tree, args)), {key: plain_tree(value) for key, value in kwargs.items()})
         result = create(*args, **kwargs)  # type: ignore[misc]
         record(name, args, kwargs, result)
         return result

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from scaffold.source.python.builtins import deep_copy
 from scaffold.source.python.errors import NotUnderstood, Raised
-from scaffold.source.python.objects import Function, SourceClass
-from scaffold.source.torch.module import Module
+from scaffold.source.python.objects import Function, Instance, SourceClass
 from scaffold.source.transformers import config_rope
 from scaffold.source.transformers.config_values import keyed
 from scaffold.source.transformers.protocol import Interpreter
@@ -80,10 +80,10 @@ class PerLayerConfigs:
 
 def is_config_class(cls: SourceClass) -> bool:
     """Return whether the class descends from ``PreTrainedConfig``."""
-    return any(one.name in BASE_NAMES for one in cls.ancestry())
+    return any(one.name in BASE_NAMES for one in cls.ancestry)
 
 
-class Config(Module):
+class Config(Instance):
     """A config object: what ``config.json`` has, completed by the config class."""
 
     def __init__(self, values: Mapping[str, Any], cls: SourceClass | None) -> None:
@@ -171,10 +171,11 @@ class Config(Module):
             raise Raised(f"the config key {name!r} read for the whole model, which differs between layers")
         if name in self.attributes:
             return self.attributes[name]
-        for owner, node in _definitions(self.cls, name):
-            return interpreter.bound(self, owner, node)
-        if name in BASE_METHODS:
-            return partial(BASE_METHODS[name], interpreter, self)
+        found = self.cls.method(name) if self.cls is not None else None
+        if found is not None:
+            return interpreter.bound(self, *found)
+        if name in METHODS:
+            return partial(METHODS[name], interpreter, self)
         if name.startswith("validate_"):
             return lambda *_, **__: None
         if self.cls is not None:
@@ -189,10 +190,9 @@ class Config(Module):
     def store(self, interpreter: Interpreter, name: str, value: Any) -> None:
         """Set ``config.name``, under the name that the class's ``attribute_map`` gives it, or by its setter."""
         name = self._renamed(interpreter, name)
-        for definition in _definitions(self.cls, name):
-            if any(isinstance(d, ast.Attribute) and d.attr == "setter" for d in definition[1].decorator_list):
-                function = Function(definition[0].file, definition[1], {}, self, definition[0])
-                interpreter.call_function(function, [value], {})
+        for owner, node in self.cls.definitions(name) if self.cls is not None else ():
+            if any(isinstance(d, ast.Attribute) and d.attr == "setter" for d in node.decorator_list):
+                interpreter.call_function(Function(owner.file, node, {}, self, owner), [value], {})
                 return
         self.attributes[name] = value
 
@@ -240,14 +240,13 @@ class Config(Module):
             return None
 
     def _method(self, name: str) -> Function | None:
-        for owner, node in _definitions(self.cls, name):
-            return Function(owner.file, node, {}, self, owner)
-        return None
+        found = self.cls.method(name) if self.cls is not None else None
+        return Function(found[0].file, found[1], {}, self, found[0]) if found else None
 
     def _fields(self) -> Iterator[str]:
         """Return the names of annotated class attributes with a default, as dataclasses see them."""
         seen: set[str] = set()
-        for cls in self.cls.ancestry() if self.cls else []:
+        for cls in self.cls.ancestry if self.cls else []:
             if not isinstance(cls, SourceClass):
                 continue
             for statement in cls.node.body:
@@ -270,25 +269,6 @@ def _untagged(value: Any) -> Any:
     return [_untagged(one) for one in value] if isinstance(value, list) else value
 
 
-def deep_copy(value: Any) -> Any:
-    """Return a copy of containers and configs; all else is as it is."""
-    if isinstance(value, Config):
-        return value.duplicate()
-    if type(value) is dict:
-        return {key: deep_copy(one) for key, one in value.items()}
-    if type(value) in (list, tuple, set):
-        return type(value)(deep_copy(one) for one in value)
-    return value
-
-
-def _definitions(cls: SourceClass | None, name: str) -> Iterator[tuple[SourceClass, ast.FunctionDef]]:
-    for one in cls.ancestry() if cls else []:
-        if isinstance(one, SourceClass):
-            for statement in one.node.body:
-                if isinstance(statement, ast.FunctionDef) and statement.name == name:
-                    yield one, statement
-
-
 def make(interpreter: Interpreter, cls: SourceClass | None, values: Mapping[str, Any]) -> Config:
     """Return the completed config object of a class (None: a config without a class).
 
@@ -302,7 +282,7 @@ def make(interpreter: Interpreter, cls: SourceClass | None, values: Mapping[str,
 
 def of_base_class(interpreter: Interpreter, name: str, config: Config, *args: Any, **kwargs: Any) -> Any:
     """Call ``PreTrainedConfig.<name>`` with the config as its first argument, as some classes do."""
-    return BASE_METHODS[name](interpreter, config, *args, **kwargs)
+    return METHODS[name](interpreter, config, *args, **kwargs)
 
 
 def remapped(interpreter: Interpreter, layer_types: Any = None, config: Config | None = None) -> Any:
@@ -324,7 +304,7 @@ def _nothing(interpreter: Interpreter, config: Config, *_: Any, **__: Any) -> No
     return None
 
 
-BASE_METHODS: dict[str, Callable[..., Any]] = {
+METHODS: dict[str, Callable[..., Any]] = {
     "__init__": lambda interpreter, config, **kwargs: config.post_init(interpreter, **kwargs),
     "__post_init__": lambda interpreter, config, **kwargs: config.post_init(interpreter, **kwargs),
     "convert_rope_params_to_dict": lambda interpreter, config, **kwargs: config.convert_rope(interpreter, **kwargs),

@@ -11,7 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from scaffold.source.interpreter import Interpreter
+from scaffold.source.python.builtins import LIBRARY as BUILTINS
+from scaffold.source.python.interpreter import Interpreter
+from scaffold.source.python.library import Library
 from scaffold.source.python.objects import External
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.transformers.imports import resolver
@@ -34,18 +36,9 @@ def entries(transformers: Path) -> dict[str, tuple[SimpleNamespace, ...]]:
     if not path.is_file():
         return {}
     file = SourceFile.parse(path, f"transformers/{FILE}")
-    reader = _Reader(resolver(transformers))
+    reader = Interpreter(resolver(transformers), (CORE_MODEL_LOADING, BUILTINS))
     table = reader.call(reader.global_name(file, BUILDER), [], {}, file.shown)
     return {str(name): tuple(found) for name, found in table.items()}
-
-
-class _Reader(Interpreter):
-    """Makes a plain value where the source makes a transform or an operation."""
-
-    def call(self, function: Any, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
-        if isinstance(function, External) and function.dotted.startswith("core_model_loading."):
-            return _entry(function.name, args, kwargs)
-        return super().call(function, args, kwargs, where)
 
 
 POSITIONS: dict[str, tuple[str, ...]] = {
@@ -58,11 +51,16 @@ POSITIONS: dict[str, tuple[str, ...]] = {
 """Names of positional arguments; an operation that is not here has ``dim`` first."""
 
 
-def _entry(kind: str, args: list[Any], kwargs: dict[str, Any]) -> SimpleNamespace:
-    given = {**dict(zip(POSITIONS.get(kind, ("dim",)), args)), **kwargs}
-    for name in PATTERNS:
-        if isinstance(given.get(name), str):
-            given[name] = [given[name]]
+def _entry(interpreter: Interpreter, name: External, args: list[Any], kwargs: dict[str, Any]) -> SimpleNamespace:
+    """Make a plain value where the source makes a transform or an operation."""
+    given = {**dict(zip(POSITIONS.get(name.name, ("dim",)), args)), **kwargs}
+    for pattern in PATTERNS:
+        if isinstance(given.get(pattern), str):
+            given[pattern] = [given[pattern]]
     # transformers keeps the patterns as they were given under these names, and its newer tables ask for them.
-    original = {f"_original_{name}": list(given[name]) for name in PATTERNS if name in given}
-    return SimpleNamespace(kind=kind, **given, **original)
+    original = {f"_original_{pattern}": list(given[pattern]) for pattern in PATTERNS if pattern in given}
+    return SimpleNamespace(kind=name.name, **given, **original)
+
+
+CORE_MODEL_LOADING = Library(modules={"core_model_loading": _entry})
+"""The module that the table is made with, as far as it is read."""

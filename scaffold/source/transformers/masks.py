@@ -131,7 +131,7 @@ def recurrent(interpreter: Interpreter, *args: Any, **kwargs: Any) -> None:
     return
 
 
-SPECIAL: dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: create(name) for name in KINDS},
     "create_masks_for_generate": for_generate,
     "create_recurrent_attention_mask": recurrent,

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from scaffold.source.torch.tensors import Dtype, bounded, plain
+from scaffold.source.torch.bounds import bounded
+from scaffold.source.torch.tensors import Dtype, plain
 
 Op = Callable[..., Any]
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from scaffold.source.torch.bounds import bounded
 from scaffold.source.torch.ops.arguments import Op, kind, sizes
-from scaffold.source.torch.tensors import Tensor, bounded, plain
+from scaffold.source.torch.tensors import Tensor, plain
 
 
 def plain_tree(value: Any) -> Any:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.bounds import bounded
 from scaffold.source.torch.ops.arguments import Op
 from scaffold.source.torch.ops.reductions import softmax
-from scaffold.source.torch.tensors import Array, bounded
+from scaffold.source.torch.tensors import Array
 
 MASKED = -1e30
 """Added to attention scores of positions that may not be seen; finite, so that no NaN comes of it."""

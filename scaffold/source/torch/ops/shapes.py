@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.bounds import bounded
 from scaffold.source.torch.ops.arguments import Op, kind, sizes
-from scaffold.source.torch.tensors import Array, Dtype, Tensor, bounded, plain
+from scaffold.source.torch.tensors import Array, Dtype, Tensor, plain
 
 
 def _places(dim: int, index: Array) -> tuple[Any, ...]:

@@ -1,0 +1,1 @@
+"""What models call of NumPy, on plain numbers and lists of them."""

@@ -1,0 +1,304 @@
+"""Runs modeling source without ever importing or executing it.
+
+The source is untrusted data. It is parsed, and this interpreter carries out a subset of Python, with bounds on steps,
+depth and sizes. It reaches no file, no network, no object of the host beyond the ones in the tables of its libraries.
+What is outside of the subset raises ``NotUnderstood``, which becomes a hole with file and line.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Sized
+from functools import partial
+from typing import Any
+
+from scaffold.source.python import bounds
+from scaffold.source.python.attributes import kind_of
+from scaffold.source.python.binding import bind
+from scaffold.source.python.errors import NotUnderstood, Raised
+from scaffold.source.python.frame import Frame, Returned
+from scaffold.source.python.library import Library
+from scaffold.source.python.names import outside
+from scaffold.source.python.objects import External, Function, Instance, SourceClass
+from scaffold.source.python.protocol import Resolve
+from scaffold.source.python.syntax import SourceFile
+
+MAX_STEPS = 2_000_000
+MAX_DEPTH = 60
+KNOWN_DECORATORS = ("property", "staticmethod", "classmethod", "cached_property", "contextmanager", "wraps")
+
+
+class Interpreter:
+    """One run: its budget, the names that are known, and what libraries offer to it.
+
+    Args:
+        resolve: where an import is defined.
+        libraries: what is known of the outside; the first that knows a thing answers.
+    """
+
+    def __init__(self, resolve: Resolve, libraries: tuple[Library, ...]) -> None:
+        self.resolve, self.libraries = resolve, libraries
+        self.steps = 0
+        self.spent = 0
+        self.depth = 0
+        self._at: tuple[SourceFile, ast.AST] | None = None
+        self._globals: dict[tuple[str, str], Any] = {}
+        self._defining: set[tuple[str, str]] = set()
+        self._behaviours: dict[tuple[type, str], Callable[..., Any] | None] = {}
+
+    # --- budget
+
+    def step(self, file: SourceFile, node: ast.AST) -> None:
+        """Count a step.
+
+        Raises:
+            NotUnderstood: the budget is used up.
+        """
+        self.steps += 1
+        self._at = (file, node)
+        if self.steps > MAX_STEPS:
+            raise NotUnderstood(f"more than {MAX_STEPS:,} steps", file.lines(node))
+
+    def spend(self, size: int) -> None:
+        """Count elements that are made or walked through.
+
+        Raises:
+            NotUnderstood: the budget is used up.
+        """
+        self.spent += size
+        if self.spent > bounds.MAX_SPENT:
+            raise NotUnderstood(f"sequences of more than {bounds.MAX_SPENT:,} elements together")
+
+    def where(self) -> str:
+        """Return file and lines of the statement that is carried out, empty outside of any."""
+        return self._at[0].lines(self._at[1]) if self._at else ""
+
+    # --- names
+
+    def global_name(self, file: SourceFile, name: str) -> Any:
+        """Return what a name means at the top level of a file."""
+        key = (str(file.path), name)
+        if key in self._defining:
+            raise NotUnderstood(f"the name {name!r}, which is defined by itself", file.shown)
+        if key not in self._globals:
+            self._defining.add(key)
+            try:
+                self._globals[key] = self._define(file, name)
+            finally:
+                self._defining.discard(key)
+        return self._globals[key]
+
+    def source_class(self, file: SourceFile, name: str) -> SourceClass:
+        """Return a class of the file.
+
+        Raises:
+            NotUnderstood: there is none of that name.
+        """
+        found = self.global_name(file, name)
+        if not isinstance(found, SourceClass):
+            raise NotUnderstood(f"no class {name!r}", file.shown)
+        return found
+
+    def _define(self, file: SourceFile, name: str) -> Any:
+        node = file.definitions.get(name)
+        if isinstance(node, ast.ClassDef):
+            frame = Frame(self, file, {}, {})
+            bases = [frame.value(base) for base in node.bases]
+            return SourceClass(file, node, tuple(b for b in bases if isinstance(b, (SourceClass, External))))
+        if isinstance(node, ast.FunctionDef):
+            return self._function(file, node)
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            return Frame(self, file, {}, {}).value(node.value)
+        if name in file.imports:
+            return self.imported(file, file.imports[name])
+        if name == "__name__":
+            return file.shown
+        for library in self.libraries:
+            if name in library.builtins:
+                return library.builtins[name]
+        if self._is_known(name):
+            return External(name)
+        raise NotUnderstood(f"the name {name!r}", file.shown)
+
+    def imported(self, file: SourceFile, dotted: str) -> Any:
+        """Return what an import brings: a definition of a file that is followed, or a name from outside."""
+        for library in self.libraries:
+            table = library.imports(self, file, dotted) if library.imports else None
+            if table is not None:
+                return table
+        found = None if self._is_known(dotted.rpartition(".")[2]) else self.resolve(file, dotted)
+        return self.global_name(*found) if found is not None else outside(self, dotted.lstrip("."))
+
+    def _is_known(self, name: str) -> bool:
+        return any(name in library.names for library in self.libraries)
+
+    # --- what values can do
+
+    def _behaviour(self, value: Any, what: str) -> Callable[..., Any] | None:
+        """Return the entry of the first kind that fits the value and has it."""
+        key = (type(value), what)
+        if key not in self._behaviours:
+            kinds = (kind for library in self.libraries for kind in library.kinds)
+            fitting = (getattr(kind, what) for kind in kinds if isinstance(value, kind.types))
+            self._behaviours[key] = next((one for one in fitting if one is not None), None)
+        return self._behaviours[key]
+
+    def attribute(self, value: Any, name: str) -> Any:
+        """Return ``value.name`` as the source would see it.
+
+        Raises:
+            NotUnderstood: there is no such attribute, or it is none that source may see.
+        """
+        look_up = self._behaviour(value, "attribute")
+        if look_up is None:
+            raise Raised(f"the attribute {name!r} of {kind_of(value)}")
+        return look_up(self, value, name)
+
+    def set_attribute(self, value: Any, name: str, new: Any) -> None:
+        """Set ``value.name``.
+
+        Raises:
+            NotUnderstood: it is none that source may set.
+        """
+        store = self._behaviour(value, "set_attribute")
+        if store is None:
+            raise NotUnderstood(f"an attribute set on {kind_of(value)}")
+        self.spend(bounds.walked((new,)))
+        store(self, value, name, new)
+
+    def item(self, value: Any, key: Any) -> Any:
+        """Return ``value[key]``."""
+        look_up = self._behaviour(value, "item")
+        if look_up is None:
+            raise NotUnderstood(f"an item of {kind_of(value)}")
+        self.spend(bounds.walked((key,)))
+        return look_up(self, value, key)
+
+    def set_item(self, value: Any, key: Any, new: Any) -> None:
+        """Set ``value[key]``."""
+        store = self._behaviour(value, "set_item")
+        if store is None:
+            raise NotUnderstood(f"an item set on {kind_of(value)}")
+        self.spend(bounds.walked((key, new)))
+        store(self, value, key, new)
+
+    def augmented(self, function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+        """Return what ``left`` is after an augmented assignment."""
+        change = self._behaviour(left, "augmented")
+        return function(left, right) if change is None else change(self, function, left, right)
+
+    def iterate(self, value: Any) -> Iterable[Any]:
+        """Return what a loop over the value goes through.
+
+        Raises:
+            NotUnderstood: it cannot be looped over, or is too long.
+        """
+        loop = self._behaviour(value, "iterate")
+        if loop is None:
+            raise NotUnderstood(f"a loop over {kind_of(value)}")
+        items: Iterable[Any] = loop(self, value)
+        if isinstance(items, Sized):
+            self.spend(bounds.length(len(items)))
+        return items
+
+    def inherited(self, value: Any, base: External, name: str) -> Any:
+        """Return what a base from outside gives to an instance under a name, None if it gives nothing."""
+        look_up = self._behaviour(value, "inherited")
+        return None if look_up is None else look_up(self, value, base, name)
+
+    def library_method(self, value: Any, name: str) -> Callable[..., Any] | None:
+        """Return a method that a library gives to a value, bound to it, or None."""
+        for library in self.libraries:
+            for kind in library.kinds:
+                if name in kind.methods and isinstance(value, kind.types):
+                    return partial(kind.methods[name], self, value)
+        return None
+
+    # --- functions of the source
+
+    def bound(self, receiver: Any, owner: SourceClass, node: ast.FunctionDef) -> Any:
+        """Return a method bound to its receiver, or the value of a property."""
+        function = self._function(owner.file, node, owner)
+        names = {ast.unparse(d).rpartition(".")[2] for d in node.decorator_list}
+        if "staticmethod" not in names:
+            function.receiver = owner if "classmethod" in names else receiver
+        if names & {"property", "cached_property"}:
+            return self.call(function, [], {}, owner.file.lines(node))
+        return function
+
+    def _function(self, file: SourceFile, node: ast.FunctionDef, owner: SourceClass | None = None) -> Function:
+        """Return a function with those of its decorators applied that are source themselves.
+
+        All others (kernels, documentation, capturing of outputs, compilation) change no value at inference.
+        """
+        function = Function(file, node, {}, None, owner)
+        for decorator in reversed(node.decorator_list):
+            if isinstance(decorator, ast.Name) and decorator.id not in KNOWN_DECORATORS:
+                applied = self.global_name(file, decorator.id)
+                if isinstance(applied, Function):
+                    function = self.call_function(applied, [function], {})
+        return function
+
+    # --- calls
+
+    def call(self, function: Any, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
+        """Call whatever can be called.
+
+        Raises:
+            NotUnderstood: it cannot be called, or nothing is known of it.
+        """
+        if isinstance(function, Function):
+            for library in self.libraries:
+                if function.name in library.watched:
+                    self.spend(bounds.walked((*args, *kwargs.values())))
+                    return library.watched[function.name](self, function, args, kwargs, where)
+            return self.call_function(function, args, kwargs)
+        carry_out = self._behaviour(function, "call")
+        if carry_out is None:
+            raise NotUnderstood(f"a call of {kind_of(function)}", where)
+        self.spend(bounds.walked((*args, *kwargs.values())))
+        return carry_out(self, function, args, kwargs, where)
+
+    def call_function(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run a function of the source."""
+        if self.depth >= MAX_DEPTH:
+            raise NotUnderstood("calls nested too deeply", function.file.lines(function.node))
+        if function.receiver is not None:
+            args = [function.receiver, *args]
+        names = self._bind_arguments(function, args, kwargs)
+        frame = Frame(self, function.file, names, function.closure, function.owner, function.receiver)
+        self.depth += 1
+        at = self._at
+        try:
+            if isinstance(function.node, ast.Lambda):
+                return frame.value(function.node.body)
+            frame.run(function.node.body)
+        except Returned as returned:
+            return returned.value
+        finally:
+            self.depth -= 1
+            self._at = at
+        return None
+
+    def _bind_arguments(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        binding, where = bind(function.node.args, args, kwargs), function.file.lines(function.node)
+        if binding.surplus:
+            raise NotUnderstood(f"{len(args)} arguments for {function.name}", where)
+        if binding.unexpected:
+            raise NotUnderstood(f"the argument {sorted(binding.unexpected)[0]!r} of {function.name}", where)
+        if binding.missing:
+            raise NotUnderstood(f"{function.name} without {sorted(binding.missing)[0]!r}", where)
+        defaults = Frame(self, function.file, {}, function.closure)
+        return {name: defaults.value(default) for name, default in binding.defaults.items()} | binding.values
+
+    def instantiate(self, cls: SourceClass, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Make an instance of a source class, as the library of its base makes it."""
+        for library in self.libraries:
+            for base in library.bases:
+                if base.matches(cls):
+                    return base.make(self, cls, args, kwargs)
+        instance = Instance(cls)
+        found = cls.method("__init__")
+        if found is not None:
+            self.call_function(Function(found[0].file, found[1], {}, instance, found[0]), args, kwargs)
+        return instance

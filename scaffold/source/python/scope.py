@@ -1,0 +1,220 @@
+"""Evaluation of expressions in one scope of interpreted source, and assignments to its names."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from scaffold.source.python import bounds
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.objects import External, Function, SourceClass, SuperProxy
+from scaffold.source.python.operators import ARITHMETIC, COMPARISON, UNARY
+from scaffold.source.python.protocol import Interpreter
+from scaffold.source.python.syntax import SourceFile
+
+CONVERSIONS: dict[int, Callable[[Any], Any]] = {-1: lambda value: value, ord("s"): str, ord("r"): repr, ord("a"): ascii}
+"""``{value!r}`` and its like, by the number in the syntax tree."""
+
+
+class Scope:
+    """One scope: its names, the scopes around it, and the class that a method belongs to."""
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        file: SourceFile,
+        names: dict[str, Any],
+        closure: dict[str, Any],
+        owner: SourceClass | None = None,
+        receiver: Any = None,
+    ) -> None:
+        self.interpreter, self.file = interpreter, file
+        self.names, self.closure = names, closure
+        self.owner, self.receiver = owner, receiver
+
+    def assign(self, target: ast.expr, value: Any) -> None:
+        """Bind a value to a target."""
+        if isinstance(target, ast.Name):
+            self.names[target.id] = value
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            items = _gather(target.elts, list(self.interpreter.iterate(value)))
+            if len(items) != len(target.elts):
+                raise NotUnderstood(f"{len(items)} values for {len(target.elts)} names")
+            for part, item in zip(target.elts, items):
+                self.assign(part.value if isinstance(part, ast.Starred) else part, item)
+        elif isinstance(target, ast.Attribute):
+            self.interpreter.set_attribute(self.value(target.value), target.attr, value)
+        elif isinstance(target, ast.Subscript):
+            self.interpreter.set_item(self.value(target.value), self.value(target.slice), value)
+        else:
+            raise NotUnderstood(f"an assignment to {type(target).__name__}")
+
+    # --- expressions
+
+    def value(self, node: ast.expr) -> Any:
+        """Evaluate an expression."""
+        method = getattr(self, f"of_{type(node).__name__}", None)
+        if method is None:
+            raise NotUnderstood(f"the expression {type(node).__name__}", self.file.lines(node))
+        return method(node)
+
+    def of_Constant(self, node: ast.Constant) -> Any:  # noqa: N802
+        return node.value
+
+    def of_Name(self, node: ast.Name) -> Any:  # noqa: N802
+        for scope in (self.names, self.closure):
+            if node.id in scope:
+                return scope[node.id]
+        return self.interpreter.global_name(self.file, node.id)
+
+    def of_Attribute(self, node: ast.Attribute) -> Any:  # noqa: N802
+        return self.interpreter.attribute(self.value(node.value), node.attr)
+
+    def of_BinOp(self, node: ast.BinOp) -> Any:  # noqa: N802
+        left, right = self.value(node.left), self.value(node.right)
+        if isinstance(left, External) or isinstance(right, External):
+            return External("typing.Union")  # `A | B` between types
+        self.interpreter.spend(bounds.binary(node.op, left, right))
+        return ARITHMETIC[type(node.op)](left, right)
+
+    def of_UnaryOp(self, node: ast.UnaryOp) -> Any:  # noqa: N802
+        return UNARY[type(node.op)](self.value(node.operand))
+
+    def of_BoolOp(self, node: ast.BoolOp) -> Any:  # noqa: N802
+        wanted = isinstance(node.op, ast.Or)
+        result: Any = None
+        for part in node.values:
+            result = self.value(part)
+            if bool(result) is wanted:
+                return result
+        return result
+
+    def of_Compare(self, node: ast.Compare) -> Any:  # noqa: N802
+        left = self.value(node.left)
+        result: Any = True
+        for op, comparator in zip(node.ops, node.comparators):
+            right = self.value(comparator)
+            self.interpreter.spend(bounds.walked((left, right)))
+            result = COMPARISON[type(op)](left, right)
+            if len(node.ops) > 1 and not result:
+                return result
+            left = right
+        return result
+
+    def of_IfExp(self, node: ast.IfExp) -> Any:  # noqa: N802
+        return self.value(node.body if self.value(node.test) else node.orelse)
+
+    def of_Tuple(self, node: ast.Tuple) -> Any:  # noqa: N802
+        return tuple(self._elements(node.elts))
+
+    def of_List(self, node: ast.List) -> Any:  # noqa: N802
+        return list(self._elements(node.elts))
+
+    def of_Set(self, node: ast.Set) -> Any:  # noqa: N802
+        elements = list(self._elements(node.elts))
+        self.interpreter.spend(bounds.walked(elements))
+        return set(elements)
+
+    def of_Dict(self, node: ast.Dict) -> Any:  # noqa: N802
+        result: dict[Any, Any] = {}
+        for key, value in zip(node.keys, node.values):
+            if key is None:
+                more = self.value(value)
+                self.interpreter.spend(bounds.walked((more,)))
+                result.update(more)
+            else:
+                result[self._key(key)] = self.value(value)
+        return result
+
+    def of_Subscript(self, node: ast.Subscript) -> Any:  # noqa: N802
+        return self.interpreter.item(self.value(node.value), self.value(node.slice))
+
+    def of_Slice(self, node: ast.Slice) -> Any:  # noqa: N802
+        parts = (node.lower, node.upper, node.step)
+        return slice(*(None if part is None else self.value(part) for part in parts))
+
+    def of_JoinedStr(self, node: ast.JoinedStr) -> Any:  # noqa: N802
+        return "".join(str(self.value(part)) for part in node.values)
+
+    def of_FormattedValue(self, node: ast.FormattedValue) -> Any:  # noqa: N802
+        value = self.value(node.value)
+        spec = self.value(node.format_spec) if node.format_spec is not None else ""
+        self.interpreter.spend(bounds.formatted(value, spec))
+        shown = CONVERSIONS[node.conversion](value)
+        return format(shown, spec) if spec else str(shown)
+
+    def of_Lambda(self, node: ast.Lambda) -> Any:  # noqa: N802
+        return Function(self.file, node, {**self.closure, **self.names})
+
+    def of_NamedExpr(self, node: ast.NamedExpr) -> Any:  # noqa: N802
+        value = self.value(node.value)
+        self.assign(node.target, value)
+        return value
+
+    def of_ListComp(self, node: ast.ListComp) -> Any:  # noqa: N802
+        return [scope.value(node.elt) for scope in self._comprehend(node.generators)]
+
+    def of_GeneratorExp(self, node: ast.GeneratorExp) -> Any:  # noqa: N802
+        return [scope.value(node.elt) for scope in self._comprehend(node.generators)]
+
+    def of_SetComp(self, node: ast.SetComp) -> Any:  # noqa: N802
+        return {scope._key(node.elt) for scope in self._comprehend(node.generators)}
+
+    def of_DictComp(self, node: ast.DictComp) -> Any:  # noqa: N802
+        return {scope._key(node.key): scope.value(node.value) for scope in self._comprehend(node.generators)}
+
+    def of_Call(self, node: ast.Call) -> Any:  # noqa: N802
+        if isinstance(node.func, ast.Name) and node.func.id == "super":
+            if self.owner is None:
+                raise NotUnderstood("super() outside of a method")
+            return SuperProxy(self.receiver, self.owner)
+        function = self.value(node.func)
+        args = list(self._elements(node.args))
+        kwargs: dict[str, Any] = {}
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                kwargs.update(self.value(keyword.value))
+            else:
+                kwargs[keyword.arg] = self.value(keyword.value)
+        return self.interpreter.call(function, args, kwargs, self.file.lines(node))
+
+    def _key(self, node: ast.expr) -> Any:
+        """Return a key of a dictionary or an element of a set, which is hashed with all that is in it."""
+        value = self.value(node)
+        self.interpreter.spend(bounds.walked((value,)))
+        return value
+
+    def _elements(self, nodes: list[ast.expr]) -> Iterator[Any]:
+        for node in nodes:
+            if isinstance(node, ast.Starred):
+                yield from self.interpreter.iterate(self.value(node.value))
+            else:
+                yield self.value(node)
+
+    def _comprehend(self, generators: list[ast.comprehension]) -> Iterator[Scope]:
+        outer = {**self.closure, **self.names}
+        inner = Scope(self.interpreter, self.file, {}, outer, self.owner, self.receiver)
+
+        def nest(depth: int) -> Iterator[Scope]:
+            if depth == len(generators):
+                yield inner
+                return
+            generator = generators[depth]
+            for item in self.interpreter.iterate(inner.value(generator.iter)):
+                self.interpreter.step(self.file, generator.iter)
+                inner.assign(generator.target, item)
+                if all(inner.value(test) for test in generator.ifs):
+                    yield from nest(depth + 1)
+
+        yield from nest(0)
+
+
+def _gather(targets: list[ast.expr], items: list[Any]) -> list[Any]:
+    """Return the items with those that a starred target takes put into one list."""
+    starred = next((i for i, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
+    if starred is None:
+        return items
+    after = len(targets) - starred - 1
+    end = len(items) - after
+    return [*items[:starred], items[starred:end], *items[end:]]

@@ -1,0 +1,217 @@
+"""What tensors, modules and dtypes can do in source: attributes, items, loops, calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from scaffold.source.python import bounds
+from scaffold.source.python.attributes import instance_attribute
+from scaffold.source.python.errors import NotUnderstood, Raised
+from scaffold.source.python.library import Base, Kind
+from scaffold.source.python.objects import External, Function, SourceClass
+from scaffold.source.torch import torch_ops
+from scaffold.source.torch.layers import LAYERS, Layer, ModuleDict, ModuleList, Sequential
+from scaffold.source.torch.module import Module
+from scaffold.source.torch.protocol import Interpreter
+from scaffold.source.torch.special import buffer
+from scaffold.source.torch.tensors import Device, Dtype, Tensor, in_place
+
+TENSOR_ATTRIBUTES = ("shape", "ndim", "dtype", "T", "mT", "real", "imag", "data", "device", "is_cuda", "requires_grad")
+FIELDS: dict[type, tuple[str, ...]] = {
+    torch_ops.ValuesIndices: ("values", "indices"),
+    Dtype: ("is_floating_point", "is_complex"),
+    Device: ("type", "index"),
+}
+"""What source may read of PyTorch's small values."""
+MODULE_FIELDS: dict[str, Any] = {"training": False, "gradient_checkpointing": False, "dtype": Dtype("float32")}
+"""What every module has at inference."""
+
+
+def _tensor_attribute(interpreter: Interpreter, tensor: Tensor, name: str) -> Any:
+    return getattr(tensor, name) if name in TENSOR_ATTRIBUTES else partial(torch_ops.apply, name, tensor)
+
+
+def _set_tensor_item(interpreter: Interpreter, tensor: Tensor, key: Any, new: Any) -> None:
+    tensor[key] = new
+
+
+def _augment_tensor(interpreter: Interpreter, function: Callable[[Any, Any], Any], left: Tensor, right: Any) -> Tensor:
+    """The tensor and its views change in place."""
+    return in_place(left, right, function)
+
+
+def _field(interpreter: Interpreter, value: Any, name: str) -> Any:
+    if name not in FIELDS[type(value)]:
+        raise Raised(f"the attribute {name!r} of {type(value).__name__}")
+    return getattr(value, name)
+
+
+# --- modules
+
+
+def _module_attribute(interpreter: Interpreter, module: Module, name: str) -> Any:
+    if module.cls is not None:
+        if name in MODULE_FIELDS and name not in module.attributes and module.cls.method(name) is None:
+            return MODULE_FIELDS[name]
+        return instance_attribute(interpreter, module, name)
+    if name == "forward" and name not in module.attributes:
+        return module.forward if isinstance(module, Layer) else module
+    if isinstance(module, ModuleList) and name in ("append", "extend"):
+        return partial(_extend, interpreter, module, name)
+    if isinstance(module, ModuleDict) and name in ("items", "keys", "values") and name not in module.attributes:
+        return lambda: list({"items": dict.items, "keys": dict.keys, "values": dict.values}[name](module.attributes))
+    return instance_attribute(interpreter, module, name)
+
+
+def _extend(interpreter: Interpreter, module: ModuleList, name: str, given: Any) -> None:
+    new = [given] if name == "append" else list(interpreter.iterate(given))
+    interpreter.spend(bounds.length(len(module) + len(new)))
+    module.extend(new)
+
+
+def _of(module: Module) -> Module:
+    """Return PyTorch's own layer that a module is, or extends."""
+    return module.builtin or module
+
+
+def _module_item(interpreter: Interpreter, module: Module, key: Any) -> Any:
+    if isinstance(_of(module), ModuleList):
+        items = [child for _, child in module.children()]
+        return items[key] if isinstance(key, slice) else items[int(key)]
+    if isinstance(_of(module), ModuleDict):
+        return module.attributes[key]
+    raise NotUnderstood(f"an item of {module.kind}")
+
+
+def _set_module_item(interpreter: Interpreter, module: Module, key: Any, new: Any) -> None:
+    if not isinstance(_of(module), (ModuleList, ModuleDict)):
+        raise NotUnderstood(f"an item set on {module.kind}")
+    module.attributes[str(key)] = new
+
+
+def _iterate_module(interpreter: Interpreter, module: Module) -> Any:
+    if not isinstance(_of(module), ModuleList):
+        raise NotUnderstood(f"a loop over {module.kind}")
+    return [child for _, child in module.children()]
+
+
+def call_module(interpreter: Interpreter, module: Module, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
+    """Call a module, on record."""
+    with interpreter.recorder.watch(module.kind, module, args, kwargs, where) as event:
+        event.output = _measured(interpreter, _forward(interpreter, module, args, kwargs, where))
+    return event.output
+
+
+def _forward(interpreter: Interpreter, module: Module, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
+    found = module.cls.method("forward") if module.cls is not None else None
+    if found is not None:
+        return interpreter.call(interpreter.bound(module, *found), args, kwargs, where)
+    layer = _of(module)
+    if isinstance(layer, Sequential):
+        output = args[0]
+        for child in layer.items:
+            output = interpreter.call(child, [output], {}, where)
+        return output
+    if isinstance(layer, Layer):
+        return layer.forward(*args, **kwargs)
+    raise NotUnderstood(f"{module.kind} has no forward", where)
+
+
+def call_watched(
+    interpreter: Interpreter, function: Function, args: list[Any], kwargs: dict[str, Any], where: str
+) -> Any:
+    """Call a function of the source, on record."""
+    with interpreter.recorder.watch(function.name, None, args, kwargs, where) as event:
+        event.output = _measured(interpreter, interpreter.call_function(function, args, kwargs))
+    return event.output
+
+
+def _measured(interpreter: Interpreter, output: Any) -> Any:
+    """Return an output that the record may look through for tensors."""
+    interpreter.spend(bounds.walked((output,)))
+    return output
+
+
+# --- source classes that extend a layer
+
+
+def _extend_layer(interpreter: Interpreter, instance: Module, base: External, *args: Any, **kwargs: Any) -> None:
+    """Make an instance of a source class one of PyTorch's own layers, too: they share their attributes."""
+    layer = LAYERS[base.name](interpreter.rng, *args, **kwargs)
+    instance.attributes.update(layer.attributes)
+    layer.attributes = instance.attributes
+    instance.builtin = layer
+
+
+def _of_layer(interpreter: Interpreter, instance: Module, base: External, name: str) -> Any:
+    if base.name not in LAYERS or name not in ("__init__", "forward"):
+        return None
+    if name == "__init__":
+        return partial(_extend_layer, interpreter, instance, base)
+    return instance.builtin.forward if isinstance(instance.builtin, Layer) else None
+
+
+def _make(interpreter: Interpreter, cls: SourceClass, args: list[Any], kwargs: dict[str, Any]) -> Module:
+    instance = Module(cls)
+    found = cls.method("__init__")
+    layer = next((base for base in cls.ancestry if isinstance(base, External) and base.name in LAYERS), None)
+    if found:
+        interpreter.call_function(Function(found[0].file, found[1], {}, instance, found[0]), args, kwargs)
+    elif layer is not None:
+        _extend_layer(interpreter, instance, layer, *args, **kwargs)
+    return instance
+
+
+# --- methods of nn.Module
+
+
+def _register_buffer(interpreter: Interpreter, module: Module, name: str, tensor: Any, persistent: bool = True) -> None:
+    module.attributes[name] = buffer(interpreter, tensor, persistent) if isinstance(tensor, Tensor) else tensor
+
+
+def _register_parameter(interpreter: Interpreter, module: Module, name: str, tensor: Any) -> None:
+    module.attributes[name] = tensor
+
+
+def _nothing(interpreter: Interpreter, module: Module, *_: Any, **__: Any) -> None:
+    return None
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "__init__": _nothing,
+    "register_buffer": _register_buffer,
+    "register_parameter": _register_parameter,
+    "eval": _nothing,
+    "modules": lambda interpreter, module: [one for _, one in module.modules()],
+    "children": lambda interpreter, module: [one for _, one in module.children()],
+    "named_children": lambda interpreter, module: list(module.children()),
+    "requires_grad_": lambda interpreter, module, *_: module,
+    "to": lambda interpreter, module, *_, **__: module,
+}
+"""What source calls on ``nn.Module``."""
+
+KINDS = (
+    Kind(
+        Tensor,
+        attribute=_tensor_attribute,
+        item=lambda _, tensor, key: tensor[key],
+        set_item=_set_tensor_item,
+        iterate=lambda _, tensor: tensor,
+        augmented=_augment_tensor,
+    ),
+    Kind(
+        Module,
+        attribute=_module_attribute,
+        item=_module_item,
+        set_item=_set_module_item,
+        iterate=_iterate_module,
+        call=call_module,
+        inherited=_of_layer,
+        methods=METHODS,
+    ),
+    Kind(tuple(FIELDS), attribute=_field),
+)
+BASES = (Base(lambda cls: any(isinstance(one, External) for one in cls.ancestry), _make),)
+"""A class with a base from outside that no other library knows is taken for a module."""

@@ -1,0 +1,52 @@
+"""What source gets by names of PyTorch: operations, layers, dtypes, constants."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scaffold.source.python.library import Library
+from scaffold.source.python.objects import External
+from scaffold.source.torch import attributes, special, torch_ops
+from scaffold.source.torch.layers import LAYERS, Embedding, LayerNorm, Linear, ModuleList
+from scaffold.source.torch.module import Module
+from scaffold.source.torch.protocol import Interpreter
+from scaffold.source.torch.tensors import Dtype, Tensor
+
+DTYPES = (
+    "float", "float64", "double", "float32", "float16", "half", "bfloat16", "float8_e4m3fn", "float8_e5m2",
+    "int", "int64", "long", "int32", "int16", "short", "int8", "uint8", "bool", "complex64", "complex128", "cfloat",
+)  # fmt: skip
+CONSTANTS = {f"torch.{name}": getattr(math, name) for name in ("inf", "pi", "e", "nan")}
+
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "torch.Tensor": Tensor,
+    "torch.LongTensor": Tensor,
+    "torch.FloatTensor": Tensor,
+    "torch.nn.Parameter": Tensor,
+    "torch.nn.Module": Module,
+    "torch.nn.Linear": Linear,
+    "torch.nn.Embedding": Embedding,
+    "torch.nn.LayerNorm": LayerNorm,
+    "torch.nn.ModuleList": ModuleList,
+    "torch.Size": tuple,
+}
+
+
+def _call(interpreter: Interpreter, name: External, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Make a layer or a tensor, or carry out an operation."""
+    if name.dotted.startswith("torch.nn.") and name.name in LAYERS:
+        return LAYERS[name.name](interpreter.rng, *args, **kwargs)
+    create = torch_ops.creation(name.name)
+    return create(*args, **kwargs) if create else torch_ops.apply(name.name, *args, **kwargs)
+
+
+LIBRARY = Library(
+    packages=("torch",),
+    constants={f"torch.{name}": Dtype(name) for name in DTYPES} | CONSTANTS,
+    names=special.NAMES,
+    modules={"torch": _call},
+    types=TYPES,
+    kinds=attributes.KINDS,
+    bases=attributes.BASES,
+)

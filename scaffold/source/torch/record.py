@@ -1,0 +1,57 @@
+"""Who takes note of what a run calls and computes: watched calls, each with all that happens inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from scaffold.source.torch import bounds
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.module import Module
+from scaffold.source.torch.operations import Operation, keep, recording, tensors_in
+
+
+class Recorder:
+    """The record of one run.
+
+    Args:
+        where: returns file and lines of the statement that is carried out.
+    """
+
+    def __init__(self, where: Callable[[], str]) -> None:
+        self.where = where
+        self.watched: list[Event] = []
+        """The outermost calls."""
+        self.elements = 0
+        self._open: list[Event] = []
+
+    @contextmanager
+    def watch(
+        self, name: str, module: Module | None, args: list[Any], kwargs: dict[str, Any], where: str
+    ) -> Iterator[Event]:
+        """Record a call, with all that happens inside it; who carries it out sets the event's output."""
+        event = Event(name, module, tuple(args), kwargs, where)
+        if self._open:
+            self._open[-1].add(event)
+        else:
+            self.watched.append(event)
+        self._open.append(event)
+        keep(event)
+        try:
+            with recording(self):
+                yield event
+        finally:
+            self._open.pop()
+            keep(event)
+
+    def record(self, operation: Operation) -> None:
+        """Note an operation in the innermost open call, with the statement that it stands in.
+
+        Raises:
+            NotUnderstood: the tensors of this run take too much memory.
+        """
+        operation.where = self.where()
+        self.elements += sum(tensor.a.size for tensor in tensors_in(operation.output))
+        bounds.kept(self.elements)
+        self._open[-1].add(operation)

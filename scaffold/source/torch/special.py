@@ -1,0 +1,62 @@
+"""What calls of single names of torch mean that are neither operations nor layers: parameters, questions, contexts."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from scaffold.source.python.library import Meaning, computes, inert, question
+from scaffold.source.torch.layers import random_parameter
+from scaffold.source.torch.ops.arguments import sizes
+from scaffold.source.torch.ops.products import MASKED
+from scaffold.source.torch.protocol import Interpreter
+from scaffold.source.torch.tensors import Dtype, Tensor, computed
+
+
+def _parameter(interpreter: Interpreter, data: Tensor, *_: Any, **__: Any) -> Tensor:
+    return random_parameter(interpreter.rng, data.shape)
+
+
+def buffer(interpreter: Interpreter, data: Tensor, persistent: bool = True) -> Tensor:
+    """Return a buffer. A saved one that starts constant is learned (a router's correction), so it is random here."""
+    if not persistent:
+        return Tensor(data.a, "transient", data.origin)
+    if data.a.dtype.kind == "f" and data.a.size and np.all(data.a == data.a.flat[0]):
+        return Tensor(interpreter.rng.normal(0, 0.3, data.shape), "buffer")
+    return Tensor(data.a, "buffer", data.origin)
+
+
+def _finfo(interpreter: Interpreter, *_: Any) -> Any:
+    return SimpleNamespace(min=MASKED, max=-MASKED, eps=2.0**-23, tiny=2.0**-126)
+
+
+def _random(interpreter: Interpreter, *args: Any, size: Any = None, **_: Any) -> Tensor:
+    """Return random numbers of a shape; only initial values of parameters are made so."""
+    shape = sizes((size,) if size is not None else args)
+    return Tensor(interpreter.rng.normal(0, 1, shape))
+
+
+def _normal_distribution(interpreter: Interpreter, mean: Any = 0.0, deviation: Any = 1.0) -> Any:
+    """Return ``torch.distributions.Normal`` as far as models use it: its quantiles."""
+    quantile = np.vectorize(NormalDist(float(mean), float(deviation)).inv_cdf, otypes=[np.float64])
+    return SimpleNamespace(icdf=lambda share: computed("icdf", (share,), quantile(share.a)))
+
+
+NAMES: dict[str, Meaning] = {
+    "Parameter": computes(_parameter),
+    "Buffer": computes(buffer),
+    "finfo": computes(_finfo),
+    "Normal": computes(_normal_distribution),
+    "is_tensor": computes(lambda interpreter, value: isinstance(value, Tensor)),
+    **dict.fromkeys(("randn", "rand", "normal"), computes(_random)),
+    "rand_like": computes(lambda interpreter, x, **_: Tensor(interpreter.rng.uniform(0, 1, x.shape))),
+    "randn_like": computes(lambda interpreter, x, **_: Tensor(interpreter.rng.normal(0, 1, x.shape))),
+    **dict.fromkeys(("autocast", "no_grad", "manual_seed"), inert()),
+    **dict.fromkeys(("is_tracing", "is_scripting", "is_compiling", "is_autocast_enabled"), question()),
+    "is_grad_enabled": question(),
+    **dict.fromkeys(("get_default_dtype", "get_autocast_dtype"), question(Dtype("float32"))),
+}
+"""By the last part of the name, wherever it was imported from."""

@@ -1,0 +1,97 @@
+"""What transformers' objects can do in source: configs, outputs, Auto classes, tables, models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from scaffold.source.python.attributes import METHODS as CONTAINER_METHODS
+from scaffold.source.python.attributes import container_attribute
+from scaffold.source.python.builtins import get_attribute
+from scaffold.source.python.errors import NotUnderstood, Raised
+from scaffold.source.python.library import Base, Kind
+from scaffold.source.python.objects import External, SourceClass
+from scaffold.source.torch.module import Module
+from scaffold.source.transformers import config_object
+from scaffold.source.transformers.auto import AutoClass, ConfigTable
+from scaffold.source.transformers.config_object import Config, PerLayerConfigs, is_config_class
+from scaffold.source.transformers.protocol import Interpreter
+from scaffold.source.transformers.tables import ActivationTable, AttentionTable, ModelOutput
+
+
+def _output_attribute(interpreter: Interpreter, output: ModelOutput, name: str) -> Any:
+    return container_attribute(interpreter, output, name) if name in CONTAINER_METHODS[dict] else output.field(name)
+
+
+def _auto_attribute(interpreter: Interpreter, auto_class: AutoClass, name: str) -> Any:
+    if name not in ("from_config", "_from_config"):
+        raise NotUnderstood(f"AutoModel.{name}")
+    return partial(auto_class.from_config, interpreter)
+
+
+def _attention_attribute(interpreter: Interpreter, table: AttentionTable, name: str) -> Any:
+    if name != "get_interface":
+        raise Raised(f"the attribute {name!r} of ALL_ATTENTION_FUNCTIONS")
+    return table.get_interface
+
+
+# --- models
+
+
+def _init_model(interpreter: Interpreter, module: Module, *args: Any, **_: Any) -> None:
+    """``PreTrainedModel.__init__`` keeps the config; ``nn.Module.__init__`` is given none."""
+    if args:
+        module.attributes["config"] = args[0]
+
+
+def _input_embeddings(interpreter: Interpreter, module: Module) -> Any:
+    """Look where ``EmbeddingAccessMixin`` of transformers' modeling_utils.py looks; None where it finds nothing."""
+    get = partial(get_attribute, interpreter, module)
+    own = get(get("_input_embed_layer", "embed_tokens"), None)
+    if own is not None:
+        return own
+    for name in ("model", "language_model"):
+        inner = module.attributes.get(name)
+        if isinstance(inner, Module):
+            return interpreter.call(interpreter.attribute(inner, "get_input_embeddings"), [], {}, "")
+    return None
+
+
+def _nothing(interpreter: Interpreter, module: Module, *_: Any, **__: Any) -> None:
+    return None
+
+
+MODEL_METHODS: dict[str, Callable[..., Any]] = {
+    "__init__": _init_model,
+    "post_init": _nothing,
+    "__post_init__": _nothing,
+    "get_input_embeddings": _input_embeddings,
+    "warn_if_padding_and_no_attention_mask": _nothing,
+}
+"""What source calls on ``PreTrainedModel``, beyond what ``nn.Module`` has."""
+
+
+def _is_output(cls: SourceClass) -> bool:
+    return any(isinstance(base, External) and "Output" in base.name for base in cls.ancestry)
+
+
+KINDS = (
+    Kind(
+        Config,
+        attribute=lambda interpreter, config, name: config.look_up(interpreter, name),
+        set_attribute=lambda interpreter, config, name, new: config.store(interpreter, name, new),
+        methods=config_object.METHODS,
+    ),
+    Kind(Module, methods=MODEL_METHODS),
+    Kind(ModelOutput, attribute=_output_attribute, item=lambda _, output, key: output.field(key)),
+    Kind(PerLayerConfigs, item=lambda _, configs, index: configs[index]),
+    Kind(AttentionTable, attribute=_attention_attribute),
+    Kind(ActivationTable, item=lambda interpreter, table, name: table.activation(interpreter, name)),
+    Kind(ConfigTable, item=lambda interpreter, table, model_type: table.config_class(interpreter, model_type)),
+    Kind(AutoClass, attribute=_auto_attribute),
+)
+BASES = (
+    Base(is_config_class, lambda interpreter, cls, args, kwargs: config_object.make(interpreter, cls, kwargs)),
+    Base(_is_output, lambda interpreter, cls, args, kwargs: ModelOutput(kwargs)),
+)

@@ -1,0 +1,65 @@
+"""What source gets by names of transformers: helpers, tables, outputs, and answers about the environment."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from scaffold.source.python.library import Library, computes, inert, question
+from scaffold.source.python.objects import External
+from scaffold.source.python.syntax import SourceFile
+from scaffold.source.torch.attributes import call_watched
+from scaffold.source.torch.layers import ACTIVATIONS, LAYERS, Activation
+from scaffold.source.transformers import attributes, auto, special
+from scaffold.source.transformers.config_object import BASE_NAMES, of_base_class
+from scaffold.source.transformers.protocol import Interpreter
+from scaffold.source.transformers.tables import ActivationTable, AttentionTable, ModelOutput
+
+OUTPUTS = (
+    "Output",
+    "OutputWithPast",
+    "OutputWithPooling",
+    "OutputWithCrossAttentions",
+    "OutputWithPastAndCrossAttentions",
+    "OutputWithNoAttention",
+)
+"""How the names of transformers' classes of outputs end (src/transformers/modeling_outputs.py)."""
+ATTENTION_FUNCTIONS = ("eager_attention_forward",)
+"""Functions of modeling source that compute attention: calls of them are on record."""
+
+PATTERNS = (
+    (rf"(?:.*\.)?(?:{'|'.join(BASE_NAMES)})\.(\w+)", computes(of_base_class)),
+    # Objects whose methods change nothing that is computed: logs, random initial values, autograd's context.
+    (r"(?:.*\.)?(?:logger|initialization|context)\.\w+", inert()),
+    # Questions about the environment; without any of it, models take their path in plain PyTorch.
+    (r"(?:.*\.)?(?:is_\w+_available|is_torch_greater_or_equal\w*|is_torchdynamo_\w+)", question()),
+    (rf".*(?:{'|'.join(OUTPUTS)})", computes(lambda interpreter, *_, **fields: ModelOutput(fields))),
+    (r"(?:.*\.)?logging\.get_logger", inert(External("logger"))),
+    (
+        r"(?:.*\.)?pytorch_utils\.Conv1D",
+        computes(lambda interpreter, *args, **kwargs: LAYERS["Conv1D"](interpreter.rng, *args, **kwargs)),
+    ),
+)
+
+
+def _table(interpreter: Interpreter, file: SourceFile, dotted: str) -> Any:
+    """Return one of transformers' tables that are looked into rather than called, or None."""
+    module, _, name = dotted.rpartition(".")
+    if module.endswith("activations") and name in ACTIVATIONS:
+        return Activation(name)
+    if name == "ACT2FN":
+        return ActivationTable(interpreter.resolve(file, f"{module}.ACT2CLS"))
+    if name == "ALL_ATTENTION_FUNCTIONS":
+        return AttentionTable()
+    return auto.table(file, name)
+
+
+LIBRARY = Library(
+    packages=("transformers",),
+    imports=_table,
+    names=special.NAMES,
+    patterns=tuple((re.compile(pattern), meaning) for pattern, meaning in PATTERNS),
+    kinds=attributes.KINDS,
+    bases=attributes.BASES,
+    watched=dict.fromkeys(ATTENTION_FUNCTIONS, call_watched),
+)

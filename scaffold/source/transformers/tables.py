@@ -1,0 +1,52 @@
+"""transformers' classes of outputs (src/transformers/modeling_outputs.py), and its tables of functions by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.syntax import SourceFile
+from scaffold.source.torch.layers import ACTIVATIONS, Activation
+from scaffold.source.transformers.protocol import Interpreter
+
+
+class ModelOutput(dict):  # type: ignore[type-arg]
+    """transformers' ``ModelOutput``: fields by name (None if absent) and, those present, by number."""
+
+    def field(self, key: Any) -> Any:
+        """Return a field by name or number."""
+        return self.get(key) if isinstance(key, str) else [v for v in self.values() if v is not None][key]
+
+
+@dataclass(frozen=True)
+class ActivationTable:
+    """transformers' ``ACT2FN``: a new activation for a name.
+
+    ``classes`` is where ``ACT2CLS`` is defined, for the names that are no rows of ``layers.ACTIVATIONS``.
+    """
+
+    classes: tuple[SourceFile, str] | None = None
+
+    def activation(self, interpreter: Interpreter, name: Any) -> Any:
+        """Return the activation as a module.
+
+        Raises:
+            NotUnderstood: nothing is known of it.
+        """
+        if name in ACTIVATIONS or self.classes is None:
+            return Activation(str(name))
+        table = interpreter.global_name(*self.classes)
+        if name not in table:
+            raise NotUnderstood(f"the activation {str(name)!r}")
+        entry = table[name]
+        made, kwargs = entry if isinstance(entry, tuple) else (entry, {})
+        return interpreter.call(made, [], kwargs, self.classes[0].shown)
+
+
+class AttentionTable:
+    """transformers' ``ALL_ATTENTION_FUNCTIONS``; the eager function of the source is always the one meant."""
+
+    def get_interface(self, name: Any, default: Any) -> Any:
+        """Return the eager function that the source passes as default."""
+        return default

@@ -1,0 +1,47 @@
+"""What an operation makes is measured by rows that take the operation's own arguments."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scaffold.source.torch import bounds
+from scaffold.source.torch.ops.creation import CREATION
+from scaffold.source.torch.torch_ops import OPS
+
+
+def named(function: Any) -> list[str]:
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [name for name, one in inspect.signature(function).parameters.items() if one.kind in kinds]
+
+
+@pytest.mark.parametrize("name", bounds.RESULTS)
+def test_a_row_names_the_arguments_as_the_operation_does(name: str) -> None:
+    row, operation = named(bounds.RESULTS[name]), named({**OPS, **CREATION}[name])
+    assert row == operation[: len(row)]
+
+
+X = np.arange(120).reshape(2, 3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        0, slice(1, 2), None, ..., (0, slice(None), 2), (..., 1), (None, 1, ...),
+        np.array([0, 1, 1]), (slice(None), np.array([[0, 2], [1, 1]])), (..., np.array([0, 0, 0])),
+        (np.array([0, 1]), slice(None), np.array([[3], [1]])), (slice(None), [0, 2], None, slice(0, 1)),
+        X > 50, (slice(None), np.array([True, False, True])),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_index_makes_no_more_than_was_measured(key: Any) -> None:
+    measured = bounds.indexed(X.shape, key)
+    has_array = any(isinstance(one, (list, np.ndarray)) for one in (key if isinstance(key, tuple) else (key,)))
+    assert measured >= X[key].size if has_array else measured == 1
+
+
+def test_numbers_in_nested_lists_are_counted() -> None:
+    assert bounds.total([np.zeros((2, 3)), [1, (2.0, np.zeros(4))]]) == 12
