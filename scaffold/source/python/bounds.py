@@ -53,20 +53,20 @@ def walked(values: Iterable[Any]) -> int:
     Raises:
         NotUnderstood: there are too many, or they are nested too deeply.
     """
-    level = [value for value in values if isinstance(value, MEASURED)]
+    level: list[Any] = [value for value in values if isinstance(value, MEASURED)]
     count = 0
     for _ in range(MAX_NESTING):
         if not level:
             return count
         count = length(count + sum(map(len, level)))
-        level = [
-            part
-            for value in level
-            if isinstance(value, LINEAR)
-            for part in (value.items() if isinstance(value, dict) else value)
-            if isinstance(part, MEASURED)
-        ]
+        level = [part for value in level for part in _parts(value) if isinstance(part, MEASURED)]
     raise NotUnderstood("lists nested too deeply")
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.items()
+    return () if isinstance(value, COUNTED) else value
 
 
 def binary(op: ast.operator, left: Any, right: Any) -> int:
