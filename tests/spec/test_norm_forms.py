@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from scaffold.probing.norms import NORM_FORMS
+from scaffold.adapter.context import adapter_context
+from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.mixers.grouped_query.spec import QkNormSpec
+from scaffold.rendering.formatting import format_python
+from scaffold.rendering.template import render
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.norm_forms import NORM_FORMS, NormForm, norm_form
+from scaffold.spec.norms import NormSpec
+from scaffold.spec.values import Value
+from tests.mixers.test_examples import read
 from tests.spec.test_decoder import decoder_of, edit, spec_of
 
 PARAMETERS = "self.weight = nn.Parameter(torch.ones(size))"
@@ -73,19 +85,48 @@ def test_an_epsilon_that_the_source_states_has_no_key(nova: Path) -> None:
     assert (spec.norm.eps.value, spec.norm.eps.key) == (1e-6, None)
 
 
+X = [3.0, -1.0, 2.5, 0.5]
+WEIGHT, BIAS, EPSILON = [0.5, 1.5, -1.0, 2.0], [1.0, 0.0, 2.0, 3.0], 0.5
+RMS = [x / (sum(x * x for x in X) / 4 + EPSILON) ** 0.5 for x in X]
+MEAN = sum(X) / 4
+LAYER = [(x - MEAN) / (sum((x - MEAN) ** 2 for x in X) / 4 + EPSILON) ** 0.5 for x in X]
+BY_HAND = {
+    "rms": [x * w for x, w in zip(RMS, WEIGHT)],
+    "rms_one_plus_weight": [x * (1 + w) for x, w in zip(RMS, WEIGHT)],
+    "rms_no_weight": RMS,
+    "layer": [x * w + b for x, w, b in zip(LAYER, WEIGHT, BIAS)],
+    "layer_no_bias": [x * w for x, w in zip(LAYER, WEIGHT)],
+    "layer_no_weight": LAYER,
+    "layer_one_plus_weight": [x * (1 + w) + b for x, w, b in zip(LAYER, WEIGHT, BIAS)],
+}
+
+
 @pytest.mark.parametrize("form", NORM_FORMS, ids=lambda form: form.name)
-def test_a_form_computes_what_its_name_says(form: object) -> None:
-    x, w, b, eps = (
-        np.array([[3.0, -1.0, 2.0, 0.0]]),
-        np.array([0.5, 1.5, -1.0, 2.0]),
-        np.array([1.0, 0.0, 2.0, 3.0]),
-        0.5,
-    )
-    (row,) = x.tolist()
-    mean = sum(row) / 4 if form.name.startswith("layer") else 0.0  # type: ignore[attr-defined]
-    size = (sum((v - mean) ** 2 for v in row) / 4 + eps) ** 0.5
-    weight = {"no_weight": [1.0] * 4, "one_plus_weight": [1 + v for v in w]}
-    factors = next((v for end, v in weight.items() if form.name.endswith(end)), w)  # type: ignore[attr-defined]
-    offsets = b if form.has_bias else [0.0] * 4  # type: ignore[attr-defined]
-    expected = [(v - mean) / size * f + o for v, f, o in zip(row, factors, offsets)]
-    np.testing.assert_allclose(form.compute(x, w, b, eps)[0], expected)  # type: ignore[attr-defined]
+def test_a_form_computes_what_its_name_says(form: NormForm) -> None:
+    found = form.compute(np.array([X]), np.array(WEIGHT), np.array(BIAS), EPSILON)
+    np.testing.assert_allclose(found[0], BY_HAND[form.name])
+
+
+def inside_of_attention(spec: DecoderSpec, norm: NormSpec) -> DecoderSpec:
+    """Return a decoder with this norm on the heads of q and k."""
+    qk_norm = QkNormSpec("q_norm", "k_norm", norm, per_head=True, before_rope=True)
+    layers = tuple(replace(layer, mixer=replace(layer.mixer, qk_norm=qk_norm)) for layer in spec.layers)
+    return replace(spec, layers=layers)
+
+
+@pytest.mark.parametrize("is_inside", [False, True], ids=["between blocks", "inside of a block"])
+@pytest.mark.parametrize("form", [form.name for form in NORM_FORMS])
+def test_an_adapter_has_all_that_its_norms_call(nova: Path, tmp_path: Path, form: str, is_inside: bool) -> None:
+    if not is_inside:
+        write(nova, *WRITTEN[form])
+    checkpoint, source, spec = read(nova)
+    rules = weight_map_of(spec, checkpoint, source)
+    if is_inside:
+        spec = inside_of_attention(spec, NormSpec(form, Value(1e-5, "rms_norm_eps")))
+    context = adapter_context(checkpoint.architecture, "PretrainedConfig", spec, rules, checkpoint.tensors)
+    about = {"model_name": "nova", "module": "nova", "adapter": True, "delivery": {}, "processor_files": ""}
+    files = render({**about, **context})
+    text = format_python(files["vllm/model_executor/models/nova.py"], tmp_path, Path("nova.py"))
+    assert norm_form(form).layer.partition("(")[0].format(prefix="Nova") + "(" in text
+    command = [sys.executable, "-m", "ruff", "check", "--quiet", "--isolated", "--select", "F821", "-"]
+    assert subprocess.run(command, input=text, capture_output=True, text=True, check=False).stdout == ""
