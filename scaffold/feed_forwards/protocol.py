@@ -60,11 +60,13 @@ class Example:
         source: a class ``FeedForward(config, layer_idx)``; its call takes and returns ``[batch, tokens, hidden]``.
         config: keys that it reads beside those of any decoder.
         spec: what is read of it.
+        num_experts: that tokens choose from.
     """
 
     source: str
     config: Mapping[str, Any]
     spec: FeedForwardSpec
+    num_experts: int = 0
 
 
 class FeedForward(Protocol):

@@ -30,11 +30,13 @@ class Example:
             (cos and sin of the rotation, ``[tokens, half a head]``) and ``mask``, and returns what its input is like.
         config: keys that it reads beside those of any decoder.
         spec: what is read of it.
+        kept: what a layer of it keeps of each sequence.
     """
 
     source: str
     config: Mapping[str, Any]
     spec: MixerSpec
+    kept: Kept
 
 
 class Mixer(Protocol):

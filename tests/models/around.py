@@ -154,7 +154,3 @@ def write_around(
     tensors = {n: t.a.astype(np.float32) for n, t in instantiate(source, config).root.saved_tensors()}
     save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
     return directory
-
-
-def _if_of_kind(word: str, statement: str) -> str:
-    return f'        if self.kind == "{word}":\n            {statement}'
