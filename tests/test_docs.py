@@ -90,8 +90,8 @@ def test_every_link_leads_to_a_page_and_a_heading(page: Path) -> None:
 
 def test_the_folders_of_scaffold_stand_in_the_order_in_which_they_may_import() -> None:
     """As the layers in ``pyproject.toml`` say it, which the lint step checks against the imports."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
-    (layers,) = (c["layers"] for c in contracts if c.get("containers") == ["scaffold"])
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (layers,) = (c["layers"] for c in settings["contracts"] if c.get("containers") == ["scaffold"])
     rank = {name: -number for number, layer in enumerate(layers) for name in re.findall(r"\w+", layer)}
     rows = re.findall(r"^\| (`scaffold/\w+/`(?:, `scaffold/\w+/`)*) \|", prose(ROOT / "docs/architecture.md"), re.M)
     folders = [name for row in rows for name in re.findall(r"scaffold/(\w+)/", row)]

@@ -56,7 +56,7 @@ def dump(kind: Kind[R], record: R) -> str:
     """Return a record as the text of its file.
 
     Raises:
-        ValueError: a number in it is none that JSON has, as NaN.
+        ValueError: JSON has no such number, as NaN.
     """
     content = unstructure(record)
     head = {"record": kind.name, "version": kind.version}
@@ -178,7 +178,7 @@ def _problem(kind: Kind[Any], where: str, unfit: _Unfit) -> Problem:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name that stands twice in one object")
+        raise ValueError("a name that one object has twice")
     return found
 
 
