@@ -144,7 +144,7 @@ class Settings:
         if path is None:
             raise _no(name, "nothing", expected)
         if not path.is_dir():
-            raise _no(name, f"{path}, which is no directory", expected)
+            raise _no(name, f"{path}, which is not a directory", expected)
         return path.resolve()
 
 

@@ -93,7 +93,7 @@ def parse(kind: Kind[R], text: str, where: str) -> R:
         _check_head(kind, document)
         record = structure(document["content"], kind.type, "content")
         if document["sha256"] != _digest({name: document[name] for name in ("record", "version", "content")}):
-            raise _Unfit("another text than was written", "the text that its digest belongs to", "sha256")
+            raise _Unfit("text other than what was written", "the text that its digest belongs to", "sha256")
     except _Unfit as unfit:
         raise _problem(kind, where, unfit) from unfit
     except ValueError as error:
