@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 MODELS_PACKAGE = ".".join(MODELS.parts)
 ASCEND_MODELS = Path("vllm_ascend/models")
 Create = Callable[[ChangeSet, Path, str], ChangeSet]
-"""Adds a file of ours to a change set; see `ChangeSet.create`."""
+"""Adds a generated file to a change set; see `ChangeSet.create`."""
 
 
 @dataclass(frozen=True)
 class Registration:
-    """One architecture and the implementation that serves it: a module of ours, or one of vLLM's own."""
+    """One architecture and the implementation that serves it: a generated module, or one of vLLM's own."""
 
     architecture: str
     module: str

@@ -117,6 +117,6 @@ def norm_form(name: str) -> NormForm:
     """Return the row of a form.
 
     Raises:
-        KeyError: there is none of that name.
+        KeyError: there is no row of that name.
     """
     return BY_NAME[name]
