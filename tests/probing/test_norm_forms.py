@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scaffold.probing.norms import NORM_FORMS
-from tests.spec.test_decoder import decoder_of, edit, spec_of
+from tests.models.specs import decoder_of, edit, spec_of
 
 PARAMETERS = "self.weight = nn.Parameter(torch.ones(size))"
 BODY = """scale = 1.0 / torch.sqrt((x * x).sum(-1, keepdim=True) / x.shape[-1] + self.eps)
