@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
-FAST := -m "not engine and not installed"
+FAST := -m "not engine"
 FURTHER := newest-3.10 newest-3.12 newest-3.13 lowest found
 
 .PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin bench-throughput bench-variants bench-identity

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-FAST = ("-m", "not engine and not installed")
+FAST = ("-m", "not engine")
 ORDER = ("--random-order", "--random-order-bucket=global")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from scaffold.rendering.template import MODEL, PLUGIN, template_directory
 
-pytestmark = pytest.mark.installed
+pytestmark = [pytest.mark.installed, pytest.mark.engine]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from tests.installed.conftest import Installation
 from tests.installed.person import Answer
 from tests.snapshots import snapshot
 
-pytestmark = pytest.mark.installed
+pytestmark = [pytest.mark.installed, pytest.mark.engine]
 
 PLACEMENTS = {
     "vllm": "vllm/vllm/model_executor/models/nova.py",

@@ -32,13 +32,14 @@ def reading(nova: Path) -> Reading:
 
 def with_hole(reading: Reading) -> Reading:
     holes = (Hole("layer", "a norm of no known form", "nova.py:7"),)
-    return replace(reading, spec=replace(reading.spec, decoder=None, holes=holes))
+    text = replace(reading.spec.text, decoder=None, holes=holes)
+    return replace(reading, spec=replace(reading.spec, text=text))
 
 
 def inside_of_more(reading: Reading) -> Reading:
     assert reading.spec.decoder is not None
     decoder = replace(reading.spec.decoder, text_key="text_config")
-    return replace(reading, spec=replace(reading.spec, decoder=decoder))
+    return replace(reading, spec=replace(reading.spec, text=replace(reading.spec.text, decoder=decoder)))
 
 
 @pytest.mark.parametrize(

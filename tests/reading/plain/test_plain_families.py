@@ -6,12 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from scaffold.checkpoint.headers import TensorHeader
+from scaffold.checkpoint.headers import Form, TensorHeader
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.planning.plan import make_plan
@@ -77,7 +76,8 @@ def plain(found: Checkpoint) -> DecoderSpec:
 
 
 def with_tensors(found: Checkpoint, headers: dict[str, TensorHeader]) -> Checkpoint:
-    return replace(found, weights=SimpleNamespace(tensors=headers))  # type: ignore[arg-type]
+    forms = {name: Form(0, one.dtype, one.shape, one.shard, has_bits=False) for name, one in headers.items()}
+    return replace(found, weights=replace(found.weights, forms=forms))
 
 
 @pytest.mark.parametrize("row", DENSE)
