@@ -22,7 +22,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.tensors import Array
 from scaffold.spec.norms import NormSpec
-from scaffold.spec.values import Value
+from scaffold.spec.values import ONE, Value
 
 QK_HEAD_DIM = Name("qk_head_dim")
 """Entries of each head of q and k: those that turn, and those that do not."""
@@ -118,7 +118,7 @@ class _Query:
 
     linears: tuple[Event, ...]
     norm: tuple[str, NormSpec] | None = None
-    scale: Value = Value(1.0)
+    scale: Value = ONE
 
 
 def _query(probe: Probe, event: Event, tracer: Tracer, last: Event, kv_a: Event) -> _Query:
