@@ -74,7 +74,7 @@ def mixers_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
 
 
 def feed_forwards_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
-    """Return the feed-forward blocks of a decoder. A kind that only lies inside of others has a class, and no choice.
+    """Return the feed-forward blocks of a decoder. A kind that occurs only inside others has a class, and no choice.
 
     Raises:
         NotUnderstood: there is no idiom for one of them, or for how layers differ.
@@ -108,7 +108,7 @@ def _name(specs: Sequence[BlockSpec], fallback: str) -> str:
 
 
 def _class_names(kinds: Sequence[Mixer], frame: Frame) -> list[str]:
-    """Return the name of each kind's class; two that end alike have the kind's name in them."""
+    """Return the name of each kind's class; two with the same ending have the kind's name in them."""
     endings = [kind.CLASS for kind in kinds]
     return [
         frame.prefix + (kind.CLASS if endings.count(kind.CLASS) == 1 else f"{_camel(kind.NAME)}{kind.CLASS}")

@@ -26,7 +26,7 @@ class Destination:
 def find_destination(settings: Settings, engine: Engine | None) -> Destination:
     """Return where things go: a plugin where no source tree is named or found.
 
-    A plugin is for a vLLM too: for the tree that is named, else for the one that the environment runs.
+    A plugin is made for a certain vLLM, too: for the tree that is named, else for the one that the environment runs.
 
     Raises:
         UsageError: a root is missing, or ``--output`` is given for another placement than a plugin.
@@ -47,7 +47,7 @@ def find_destination(settings: Settings, engine: Engine | None) -> Destination:
         return Destination(placement, settings.vllm(), None, output)
     if engine is None:
         raise EnvironmentLacks(
-            "no vLLM that the plugin would be for",
+            "no vLLM to make the plugin for",
             where="--python",
             expected="the environment that will serve the model, or a vLLM source tree",
             remedy="pass its Python with --python, or a tree with --vllm",

@@ -43,7 +43,7 @@ class Inspection:
     verification: Verification | None = None
 
     def facts(self) -> Iterator[Fact]:
-        """Yield the spec's facts, and those of the checkpoint that the spec has none of that name for."""
+        """Yield the spec's facts, and those of the checkpoint whose names the spec does not have."""
         named = {fact.name for fact in self.spec.facts}
         yield from self.spec.facts
         yield from (fact for fact in self.about.facts if fact.name not in named)

@@ -57,10 +57,10 @@ GATES = ", ".join(stage.name for stage in gates())
 @python_option
 @click.option("--patch", "patches", multiple=True, help="Add a vllm-ascend worker patch of this dotted name.")
 @click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
-@click.option("--twin", "with_twin", is_flag=True, help="Prove it on a shrunken random twin first; wrong: no change.")
+@click.option("--twin", "with_twin", is_flag=True, help="Prove it on a small random copy; write it if right.")
 @click.option("--validate", "with_gates", is_flag=True, help=f"Go on to the gates: {GATES}.")
 @click.option("--commit", "with_commit", is_flag=True, help="Go on to the commit, if the gates passed.")
-@click.option("--accept-device", help="Let evidence of another device than an NPU suffice, such as cpu.")
+@click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
 @serve_options
 @reporting
 def command(

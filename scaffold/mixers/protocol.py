@@ -38,7 +38,7 @@ class Example:
 
 
 class Mixer(Protocol):
-    """A kind of mixer. ``spec`` is always one of its own ``Spec``, and ``layers`` are specs of its own, too."""
+    """A kind of mixer. ``spec`` is always an instance of its own ``Spec``, and so is each of ``layers``."""
 
     @property
     def NAME(self) -> str:  # noqa: N802

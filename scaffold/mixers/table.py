@@ -1,4 +1,4 @@
-"""The kinds of mixers, one a line. A kind that is asked first stands first."""
+"""The kinds of mixers, one per line, in the order in which they are asked."""
 
 from __future__ import annotations
 

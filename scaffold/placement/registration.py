@@ -18,7 +18,7 @@ ASCEND_MODELS = Path("vllm_ascend/models")
 
 @dataclass(frozen=True)
 class Registration:
-    """One architecture and the implementation that serves it: a module of ours, or one of vLLM's own."""
+    """One architecture and the implementation that serves it: a generated module, or one of vLLM's own."""
 
     architecture: str
     module: str

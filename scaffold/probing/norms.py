@@ -58,7 +58,7 @@ def norm_form(name: str) -> NormForm:
     """Return the row of a form.
 
     Raises:
-        KeyError: there is none of that name.
+        KeyError: there is no row of that name.
     """
     return BY_NAME[name]
 
@@ -67,7 +67,7 @@ def identify(probe: Probe, event: Event) -> NormSpec:
     """Return the form that a call of a norm module computed.
 
     Raises:
-        NotUnderstood: it is none of the forms.
+        NotUnderstood: it is not one of the forms.
     """
     if event.module is None or not event.tensors():
         raise NotUnderstood("a normalisation without a module or an input", event.where)

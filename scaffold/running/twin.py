@@ -34,7 +34,7 @@ def prove_plan(plan: Plan, engine: Engine, log: Path, trust_remote_code: bool) -
 
 
 def _adapter_in(scratch: Path, implementation: Implementation) -> tuple[Adapter, str]:
-    """Return how an implementation is registered, a module of ours written below ``scratch``; and its text."""
+    """Return how an implementation is registered, a generated module written below ``scratch``; and its text."""
     registration, code = implementation.registration, implementation.code
     architecture, class_name = registration.architecture, registration.class_name
     if code is None:
@@ -48,7 +48,7 @@ def _adapter_in(scratch: Path, implementation: Implementation) -> tuple[Adapter,
 
 
 def prove_plugin(checkpoint: Checkpoint, plugin: Path, engine: Engine, log: Path, trust_remote_code: bool) -> Verdict:
-    """Serve the twin through a plugin as it lies in its folder, edited by hand or not.
+    """Serve the twin through a plugin as it is in its folder, edited by hand or not.
 
     Raises:
         UsageError: the folder is no plugin of the model.

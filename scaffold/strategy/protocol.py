@@ -17,7 +17,7 @@ class Question:
     """A model, and what the target has.
 
     Attributes:
-        registry: the target's registered architectures by name, without those that an earlier run of ours added.
+        registry: the target's registered architectures by name, without those that an earlier run of this tool added.
     """
 
     reading: Reading
@@ -44,7 +44,7 @@ class Adds(Enum):
     REGISTRATION = auto()
     """A line that names ``Answer.entry`` for the architecture."""
     MODULE = auto()
-    """A module of ours and its registration."""
+    """A generated module and its registration."""
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def test_norms_are_told_apart_by_what_they_compute(nova: Path, after: str, form:
         ("odd * cos + even * sin", "odd * cos - even * sin", "what happens to q"),
         ("self.lm_head(outputs.last_hidden_state)", "self.lm_head(outputs.last_hidden_state).tanh()", "logits"),
         ("return hidden_states + self.ffn", "return hidden_states * 1.01 + hidden_states.sin() + self.ffn",
-         "what leaves the layer is no sum"),
+         "what leaves the layer is not a sum"),
         ("query, key = turn(query, cos, sin), turn(key, cos, sin)",
          "query = turn(query, cos, sin)", "differs"),
         ("hidden_states = self.embed_tokens(input_ids)", "hidden_states = open('x')", "the name 'open'"),

@@ -168,7 +168,7 @@ def _plain(tracer: Tracer, heads: Array, what: str, where: str) -> Selection:
 def _normed(
     probe: Probe, event: Event, tracer: Tracer, given: Array, wanted: Array
 ) -> tuple[tuple[str, NormSpec], Value]:
-    """Return the norm between two projections, and a factor behind it."""
+    """Return the norm between two projections, and a factor after it."""
     for norm in tracer.norms:
         if not same(norm.tensors()[0].a.reshape(NUM_TOKENS, -1), given):
             continue
