@@ -20,7 +20,7 @@ from scaffold.weights.targets import attribute
 
 
 @dataclass(frozen=True)
-class Choice:
+class Branch:
     """How a layer makes a block.
 
     Attributes:
@@ -49,7 +49,7 @@ class Blocks:
     written: tuple[Written, ...]
     name: str
     setup: tuple[str, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[Branch, ...]
     call: str
     pick: tuple[str, ...]
     layer_idx: bool
@@ -141,10 +141,10 @@ def _blocks(
     conditions = [*map(write, found), ""]
     layer_idx = any(map(needs_layer, found)) or any(one.layer_idx for _, one in own)
     if len(set(names)) == 1:
-        choices = tuple(map(Choice, conditions, constructs))
+        choices = tuple(map(Branch, conditions, constructs))
         return Blocks(tuple(written), names[0], (), choices, f"self.{names[0]}", (), layer_idx)
     has = [f"self.has_{name}" for name in names[:-1]]
     setup = tuple(f"{flag} = {condition}" for flag, condition in zip(has, conditions))
     picked = "".join(f"self.{name} if {flag} else " for name, flag in zip(names, has))
     pick = f"{what} = {picked}self.{names[-1]}"
-    return Blocks(tuple(written), names[0], setup, tuple(map(Choice, [*has, ""], constructs)), what, (pick,), layer_idx)
+    return Blocks(tuple(written), names[0], setup, tuple(map(Branch, [*has, ""], constructs)), what, (pick,), layer_idx)

@@ -9,12 +9,11 @@ from scaffold.expressions.python import write
 from scaffold.expressions.tree import Name, times
 from scaffold.expressions.uses import keys
 from scaffold.idioms.norms import adds_residual
-from scaffold.spec.layers import LayerSpec, Step
+from scaffold.spec.layers import LAYER_INPUT, LayerSpec, Step, Sum
 from scaffold.spec.values import ONE, Value
 from scaffold.weights.targets import attribute
 
-Sum = tuple[tuple[str, Value], ...]
-UNCHANGED: Sum = (("x", ONE),)
+UNCHANGED: Sum = ((LAYER_INPUT, ONE),)
 """The layer's input as it is."""
 
 

@@ -14,11 +14,7 @@ from scaffold.probing.numeric import combination
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.tensors import Array
-from scaffold.spec.layers import Step
-from scaffold.spec.values import Value
-
-LAYER_INPUT = "x"
-Sum = tuple[tuple[str, Value], ...]
+from scaffold.spec.layers import LAYER_INPUT, Step, Sum
 
 
 @dataclass(frozen=True)

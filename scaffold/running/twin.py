@@ -9,8 +9,9 @@ from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import UsageError
+from scaffold.placement.plugin import plugin_package
 from scaffold.placement.protocol import Implementation
-from scaffold.placement.registration import MODELS_PACKAGE, dotted, plugin_package
+from scaffold.placement.registration import MODELS_PACKAGE, dotted
 from scaffold.planning.plan import Plan
 from scaffold.vocabulary.rows import as_value
 from scaffold_validators.engine import Engine

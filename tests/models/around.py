@@ -14,7 +14,7 @@ from scaffold.feed_forwards import mlp
 from scaffold.feed_forwards.protocol import Example as FeedForwardExample
 from scaffold.mixers.protocol import Example as MixerExample
 from scaffold.source.locate import find
-from scaffold.source.model import instantiate
+from tests.models.interpreted import instantiate
 
 AUTO = {"AutoConfig": "configuration_corvus.CorvusConfig", "AutoModelForCausalLM": "modeling_corvus.CorvusForCausalLM"}
 CONFIG: dict[str, Any] = {

@@ -22,7 +22,6 @@ class RouterSpec:
     renormalize: Value
     scaling: Value
     bias: bool = False
-    scales_input: bool = False
     source: str = field(default="", compare=False)
 
 

@@ -12,30 +12,9 @@ from scaffold.expressions.tree import HEAD_DIM, key
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec
 from scaffold.reading.read import TWO_MEANINGS, read_spec
-from scaffold.source.locate import find
 from scaffold.spec.decoder import DecoderSpec
-from scaffold.spec.model import ModelSpec
 from scaffold.spec.values import Value
-
-
-def spec_of(checkpoint: Path) -> ModelSpec:
-    read = read_checkpoint(checkpoint)
-    source = find(read.architecture, read.model_type, dict(read.auto_map), checkpoint, None)
-    return read_spec(read, source)
-
-
-def decoder_of(checkpoint: Path) -> DecoderSpec:
-    spec = spec_of(checkpoint)
-    assert spec.decoder is not None, spec.holes
-    return spec.decoder
-
-
-def edit(checkpoint: Path, before: str, after: str) -> None:
-    """Change the modeling source of a checkpoint."""
-    path = checkpoint / "modeling_nova.py"
-    text = path.read_text()
-    assert text.count(before) == 1
-    path.write_text(text.replace(before, after))
+from tests.models.specs import decoder_of, edit, spec_of
 
 
 def test_reads_every_block(nova: Path) -> None:

@@ -20,7 +20,7 @@ from scaffold.spec.norm_forms import NORM_FORMS, NormForm, norm_form
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.values import Value
 from tests.mixers.test_examples import read
-from tests.spec.test_decoder import decoder_of, edit, spec_of
+from tests.models.specs import decoder_of, edit, spec_of
 
 PARAMETERS = "self.weight = nn.Parameter(torch.ones(size))"
 BODY = """scale = 1.0 / torch.sqrt((x * x).sum(-1, keepdim=True) / x.shape[-1] + self.eps)
