@@ -11,6 +11,7 @@ from scaffold.capacity.nodes import GIB, NODES, NPU_BYTES, Node, size_text
 from scaffold.capacity.sizes import Sizes, sizes_of
 from scaffold.capacity.weights import ASSUMPTIONS, DEQUANTISED, parts, per_rank
 from scaffold.checkpoint.patterns import Pattern
+from scaffold.spec.decoder import DecoderSpec
 
 RANKS = (1, 2, 4, 8, 16)
 TOKENS, SEQUENCES = 128 * 1024, 16
@@ -29,7 +30,8 @@ class Row:
         weights: bytes on the fullest rank.
         weights_expert_parallel: the same with whole experts per rank; None without experts.
         kv: bytes of KV cache on one rank for the whole load; None if it is not known.
-        sequences: how many sequences of `TOKENS` fit beside the weights; None if not known.
+        sequences: how many sequences of `TOKENS` fit beside the weights; None if not known, or if they
+            keep nothing.
         why_not: why this size cannot be served at all, or an empty text.
     """
 
@@ -44,6 +46,11 @@ class Row:
     def fits(self) -> bool:
         """Return whether weights and the whole load fit."""
         return not self.why_not and self.kv is not None and self.weights + self.kv <= USABLE
+
+    @property
+    def holds_one(self) -> bool:
+        """Return whether the weights fit and, as far as that is known, one sequence beside them."""
+        return not self.why_not and self.weights <= USABLE and self.sequences != 0
 
 
 USABLE = int(NPU_BYTES * UTILISATION) - WORKING_BYTES
@@ -77,6 +84,7 @@ def plan(
     patterns: Sequence[Pattern],
     dequantise: bool = False,
     proved: Mapping[int, int] | None = None,
+    decoder: DecoderSpec | None = None,
 ) -> CapacityPlan:
     """Return what fits on which number of ranks.
 
@@ -85,10 +93,11 @@ def plan(
         patterns: the checkpoint's tensors.
         dequantise: fp8 weights are dequantised while they are loaded.
         proved: tensor-parallel size → bytes of the fullest rank by a proved weight map, as they lie on disk.
+        decoder: what was read of the modeling source; the config alone counts where it is None.
     """
     sizes = sizes_of(config)
     found = parts(patterns, dequantise, config.get("tie_word_embeddings") is True)
-    cache = kv_cache(sizes, config)
+    cache = kv_cache(config, patterns, decoder)
     kv = cache if isinstance(cache, KvCache) else None
     by_map = proved if proved and not dequantise else None
     rows = []
@@ -118,7 +127,7 @@ def plan(
             f"an NPU can use {size_text(USABLE)}: {used}",
             *(() if by_map else ASSUMPTIONS),
             *((DEQUANTISED,) if dequantise else ()),
-            *(kv.assumptions if kv else ()),
+            *((f"KV cache by {kv.evidence}", *kv.assumptions) if kv else ()),
         ),
     )
 
@@ -132,10 +141,7 @@ def _why_not(sizes: Sizes, ranks: int) -> str:
 def _answer(node: Node, rows: Sequence[Row]) -> NodeAnswer:
     own = [row for row in rows if row.ranks <= node.npus]
     for_load = next((row for row in own if row.fits), None)
-    if own and own[0].kv is None:
-        smallest = next((row for row in own if not row.why_not and row.weights <= USABLE), None)
-    else:
-        smallest = next((row for row in own if not row.why_not and (row.sequences or 0) >= 1), None)
+    smallest = next((row for row in own if row.holds_one), None)
     return NodeAnswer(
         node,
         smallest.ranks if smallest else None,

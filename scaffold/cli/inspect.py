@@ -57,7 +57,7 @@ def _inspect(settings: Settings, path: Path) -> Inspection:
     reading = read_asked(settings, read, engine)
     known = about(read)
     dequantise = any(answer.device == "A2" and answer.path == DEQUANTISE for answer in known.paths)
-    capacity = plan(read.text_config, known.patterns, dequantise, _bytes_per_rank(reading))
+    capacity = plan(read.text_config, known.patterns, dequantise, _bytes_per_rank(reading), reading.spec.decoder)
     return Inspection(read, reading.spec, known, capacity, _registry(settings, read, known.patterns, engine))
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from scaffold.capacity.kv_cache import KvCache, kv_cache
 from scaffold.capacity.plan import SEQUENCES, TOKENS, USABLE, plan
-from scaffold.capacity.sizes import sizes_of
 from scaffold.checkpoint.patterns import Pattern
 
 GQA = {
@@ -38,7 +37,7 @@ PER_TOKEN = (
     (GQA, 4 * 4 * 128 * 2 * 2),
     (MLA, 61 * 576 * 2),
     (LISTS, 12 * 128 * 2 * 2),
-    (OLD, 3 * 4 * 16 * 2 * 4),
+    (OLD, 3 * 4 * 16 * 2 * 2),  # vLLM's auto loads float32 in 16 bits
     (SLIDING, 4 * 4 * 128 * 2 * 2),
     (LINEAR, 1 * 4 * 128 * 2 * 2),
     (CHATGLM, 28_672),
@@ -55,8 +54,8 @@ PER_TOKEN = (
 )
 
 
-def cache(config: dict[str, Any]) -> KvCache:
-    found = kv_cache(sizes_of(config), config)
+def cache(config: dict[str, Any], *tensors: Pattern) -> KvCache:
+    found = kv_cache(config, tensors)
     assert isinstance(found, KvCache)
     return found
 
@@ -89,17 +88,20 @@ def test_a_sliding_layer_keeps_its_window_and_a_linear_one_nothing() -> None:
 UNKNOWN = (
     ({}, "number of layers"),
     ({"num_hidden_layers": 2}, "KV heads"),
-    ({**GQA, "layer_types": ["a_new_kind"] * 4}, "what each layer keeps"),
-    ({**GQA, "sliding_window": 10, "sliding_window_pattern": 6}, "what each layer keeps"),
+    ({**GQA, "layer_types": ["a_new_kind"] * 4}, "layer_types does not tell what each of 4 layers keeps"),
+    ({**GQA, "layer_types": ["full_attention"] * 3}, "layer_types does not tell what each of 4 layers keeps"),
+    ({**GQA, "layer_types": LINEAR["layer_types"], "full_attn_idxs": [0]}, "tell of different layers"),
+    ({**GQA, "compress_ratios": [4, 4, 4, 4]}, "compress_ratios"),
+    ({**OLD, "kv_replicas": 2}, "kv_replicas may be that"),
 )
 
 
 @pytest.mark.parametrize(("config", "says"), UNKNOWN)
 def test_what_the_config_does_not_tell_is_not_guessed(config: dict[str, Any], says: str) -> None:
-    found = kv_cache(sizes_of(config), config)
+    found = kv_cache(config)
     assert isinstance(found, str)
     assert says in found
-    result = plan(config, MODEL)
+    result = plan(config, NO_K)
     assert result.kv is None
     assert {row.kv for row in result.rows} == {None}
 
@@ -114,6 +116,8 @@ MODEL = (
     Pattern("model.layers.*.mlp.experts.*.up_proj.weight_scale_inv", "F32", (8, 32), 24, 1024),
     Pattern("lm_head.weight", "BF16", (1000, 4096), 1, 8192000),
 )
+
+NO_K = MODEL[2:]
 
 
 def test_bytes_per_rank_by_hand() -> None:
