@@ -215,15 +215,23 @@ def _cache(
         one = key + -(-key // INDEXER_BLOCK) * SCALE_BYTES
         indexer = len(keeping) * one
         said.append(f"an indexer keeps {len(keeping)} × {one} = {indexer:,} B more per token, on every rank")
-    return KvCache(layers, _arithmetic(keeping), evidence, tuple(said), indexer)
+    return KvCache(layers, _arithmetic(keeping, sizes), evidence, tuple(said), indexer)
 
 
-def _arithmetic(keeping: Sequence[Kept]) -> str:
+def _arithmetic(keeping: Sequence[Kept], sizes: Sizes) -> str:
     """Show the product for each group of layers that keep alike."""
     groups: dict[tuple[int, int], int] = {}
     for kept in keeping:
         groups[kept.heads, kept.per_head] = groups.get((kept.heads, kept.per_head), 0) + 1
-    if not groups:
+    shown = " + ".join(f"{count} layers × {_one(*group, sizes)}" for group, count in groups.items())
+    if not shown:
         return "no layer keeps keys or values"
-    shown = [f"{count} layers × {heads} × {size}" for (heads, size), count in groups.items()]
-    return f"{' + '.join(shown)} elements (heads × elements of a head) × {ELEMENT_BYTES} B"
+    return f"{shown if len(groups) == 1 else f'({shown})'} × {ELEMENT_BYTES} B"
+
+
+def _one(heads: int, per_head: int, sizes: Sizes) -> str:
+    if sizes.latent is not None and heads == 1:
+        return f"{per_head} (kv_lora_rank + qk_rope_head_dim)"
+    if sizes.v_head_dim in (None, sizes.head_dim) and sizes.sliding.v is None:
+        return f"{heads} × {per_head // 2} × 2 (K, V)"
+    return f"{heads} × {per_head} (K + V)"

@@ -127,7 +127,7 @@ def plan(
             f"an NPU can use {size_text(USABLE)}: {used}",
             *(() if by_map else ASSUMPTIONS),
             *((DEQUANTISED,) if dequantise else ()),
-            *((f"KV cache by {kv.evidence}", *kv.assumptions) if kv else ()),
+            *(kv.assumptions if kv else ()),
         ),
     )
 

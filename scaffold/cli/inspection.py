@@ -233,6 +233,7 @@ def _show_capacity(output: Output, plan: CapacityPlan) -> None:
     output.table(f"Capacity, by {plan.basis}", columns, rows)
     if plan.kv is not None:
         output.line(f"KV cache: {plan.kv.per_token:,} B per token = {plan.kv.arithmetic}")
+        output.line(f"  by {plan.kv.evidence}")
         if plan.kv.indexer_per_token:
             output.line(f"indexer: {plan.kv.indexer_per_token:,} B per token more, on every rank")
     else:
