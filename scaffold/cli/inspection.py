@@ -122,7 +122,9 @@ def _capacity(plan: CapacityPlan) -> dict[str, Any]:
         "kv_arithmetic": plan.kv.arithmetic if plan.kv else plan.kv_missing,
         "kv_evidence": plan.kv.evidence if plan.kv else None,
         "kv_indexer_bytes_per_token": plan.kv.indexer_per_token if plan.kv else None,
-        "ranks": [{**asdict(row), "fits": row.fits} for row in plan.rows],
+        "device": plan.device.generation,
+        "npu_bytes": plan.device.npu_bytes,
+        "ranks": [asdict(row) for row in plan.rows],
         "nodes": [
             {
                 "name": answer.node.name,
