@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scaffold.capacity.sizes import FULL, SLIDING, Sizes
+from scaffold.capacity.layer_kinds import ATTENDING, CROSS, HYBRID, LINEAR, SHARED_KV, SLIDING, LayerKinds
+from scaffold.capacity.projections import Width, widths
+from scaffold.capacity.sizes import Sizes, sizes_of
+from scaffold.checkpoint.patterns import Pattern
+from scaffold.mixers.table import kind_of
+from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.kept import Kept
+from scaffold.vocabulary.lookup import value_of
 
-ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-DEFAULT_BYTES = 2
-"""vLLM's ``--dtype auto`` serves in 16 bits what is not in 32, and the cache has the model's data type."""
+ELEMENT_BYTES = 2
+"""``--dtype auto`` of vLLM (config/model.py, ``_get_and_verify_dtype``) serves float32 checkpoints in 16 bits, too, and
+the cache has the model's data type."""
+INDEXER_BLOCK, SCALE_BYTES = 128, 4
+"""vLLM, deepseek_v2.py, ``DeepseekV32IndexerCache``: keys of 8 bits with a scale for each block."""
+STATES = {
+    LINEAR: "keep a state of fixed size, which is not counted",
+    HYBRID: "keep a state of fixed size beside their keys and values, which is not counted",
+    CROSS: "keep keys and values of another modality, which are not counted",
+    SHARED_KV: "read the keys and values of another layer and keep none",
+}
 
 
 @dataclass(frozen=True)
 class KvCache:
-    """What a model keeps per token.
+    """What a model keeps.
 
     Attributes:
-        per_token: bytes of one token in all layers, before ranks share it.
-        arithmetic: how that was found.
+        layers: what each layer keeps.
+        arithmetic: how the bytes per token were found.
+        evidence: where that comes from: modeling source, config keys, tensors.
         assumptions: what was taken for granted.
+        indexer_per_token: bytes of the indexer's keys in all layers, which every rank holds; not in ``per_token``.
     """
 
-    per_token: int
+    layers: tuple[Kept, ...]
     arithmetic: str
+    evidence: str
     assumptions: tuple[str, ...]
-    sizes: Sizes
-    element_bytes: int
+    indexer_per_token: int = 0
+
+    @property
+    def per_token(self) -> int:
+        """Return the bytes of one token in all layers, before ranks share them and before windows end."""
+        return sum(kept.heads * kept.per_head for kept in self.layers) * ELEMENT_BYTES
 
     def bytes_per_rank(self, tensor_parallel_size: int, tokens: int) -> int:
         """Return the bytes that one rank keeps of one sequence.
@@ -35,57 +57,181 @@ class KvCache:
         Heads are shared by the ranks, and held twice where there are fewer of them than ranks; a latent (MLA) is held
         by every rank. A sliding layer keeps no more than its window.
         """
-        sizes, total = self.sizes, 0
-        assert sizes.layers is not None
-        for layer, kind in enumerate(sizes.layers):
-            if kind == FULL:
-                kept = tokens
-            elif kind == SLIDING:
-                kept = min(tokens, sizes.window or tokens)
-            else:
-                continue
-            total += kept * self._per_layer(layer, tensor_parallel_size)
-        return total
-
-    def _per_layer(self, layer: int, ranks: int) -> int:
-        if self.sizes.latent is not None:
-            return self.sizes.latent * self.element_bytes
-        assert self.sizes.kv_heads is not None
-        assert self.sizes.head_dim is not None
-        heads = self.sizes.kv_heads[layer]
-        return 2 * -(-heads // ranks) * self.sizes.head_dim * self.element_bytes
+        kept = sum(layer.elements(tensor_parallel_size, tokens) for layer in self.layers)
+        return kept * ELEMENT_BYTES + tokens * self.indexer_per_token
 
 
-def kv_cache(sizes: Sizes, config: Mapping[str, Any]) -> KvCache | str:
-    """Return what the model keeps per token, or what is missing to tell it."""
-    if sizes.num_layers is None:
-        return "the config has no number of layers"
-    if sizes.layers is None:
-        return "the config does not tell what each layer keeps"
-    if sizes.latent is None and (sizes.kv_heads is None or sizes.head_dim is None):
+def kv_cache(
+    config: Mapping[str, Any], patterns: Sequence[Pattern] = (), decoder: DecoderSpec | None = None
+) -> KvCache | str:
+    """Return what a model keeps, from what was read of its source, else from its config; or what is missing.
+
+    Args:
+        config: the text config.
+        patterns: the checkpoint's tensors, which the config is held against.
+        decoder: what was read.
+    """
+    if decoder is not None:
+        layers = tuple(kind_of(layer.mixer).kept(layer.mixer) for layer in decoder.layers)
+        where = "what each layer's mixer was read as in the modeling source"
+        return _cache(layers, where, sizes_of(decoder.config or config), _windows(layers))
+    sizes = sizes_of(config)
+    if isinstance(sizes.kinds, str):
+        return sizes.kinds
+    shown = widths(patterns)
+    layers_found = _layers(sizes, sizes.kinds, shown)
+    if isinstance(layers_found, str):
+        return layers_found
+    if contradicts := _contradiction(sizes, sizes.kinds, layers_found, shown, value_of("mtp_layers", config)):
+        return contradicts
+    keys = [*sizes.kinds.keys, *(sizes.keys[role] for role in _COUNTED if role in sizes.keys)]
+    tensors = f"; {shown[0].where} agrees" if shown else ""
+    evidence = f"config.json: {', '.join(dict.fromkeys(keys))}{tensors}"
+    return _cache(
+        layers_found, evidence, sizes, (*_states(sizes.kinds), *_spans(sizes, sizes.kinds), *_heads(sizes, shown))
+    )
+
+
+_COUNTED = ("num_layers", "num_kv_heads", "num_heads", "hidden_size", "head_dim", "kv_lora_rank", "qk_rope_head_dim")
+
+
+def _layers(sizes: Sizes, kinds: LayerKinds, shown: Sequence[Width]) -> tuple[Kept, ...] | str:
+    """Return what each layer keeps by the config."""
+    heads = sizes.kv_heads
+    if heads is None and sizes.latent is None and any(kind in ATTENDING for kind in kinds.kinds):
+        found = _kv_heads(sizes, shown)
+        if isinstance(found, str):
+            return found
+        heads = (found,) * len(kinds.kinds)
+    layers = []
+    for layer, kind in enumerate(kinds.kinds):
+        if kind not in ATTENDING:
+            layers.append(Kept(0, 0))
+        elif sizes.latent is not None:
+            layers.append(Kept(1, sizes.latent))
+        else:
+            assert heads is not None
+            own = sizes.sliding if kind == SLIDING else sizes.everywhere
+            k = own.k or sizes.head_dim
+            v = own.v or (own.k if own.k else sizes.v_head_dim) or k
+            if k is None or v is None:
+                return "the config has no head size"
+            layers.append(Kept(own.kv_heads or heads[layer], k + v, sizes.window if kind == SLIDING else None))
+    return tuple(layers)
+
+
+def _kv_heads(sizes: Sizes, shown: Sequence[Width]) -> int | str:
+    """Return the number of KV heads that the config does not name: by the tensors, else that of heads."""
+    rows = {width.rows for width in shown if width.kind == "k"}
+    if sizes.head_dim and len(rows) == 1 and min(rows) % sizes.head_dim == 0:
+        return min(rows) // sizes.head_dim
+    if sizes.num_heads is None or sizes.head_dim is None:
         return "the config has no number of KV heads, or no head size"
-    named = config.get("dtype", config.get("torch_dtype"))
-    width = ELEMENT_BYTES.get(named, DEFAULT_BYTES) if isinstance(named, str) else DEFAULT_BYTES
-    keeping = sum(1 for kind in sizes.layers if kind in (FULL, SLIDING))
-    assumptions = [f"{width} bytes per element"]
-    if "num_kv_heads" not in sizes.keys and sizes.latent is None:
-        assumptions.append("as many KV heads as heads, as the config names none")
-    if keeping < len(sizes.layers):
-        assumptions.append(f"{len(sizes.layers) - keeping} layers keep a state of fixed size, which is not counted")
-    sliding = sizes.layers.count(SLIDING)
-    if sliding and sizes.window is None:
-        assumptions.append(f"{sliding} sliding layers whose window the config does not tell keep all tokens")
-    elif sliding:
-        assumptions.append(f"{sliding} layers keep no more than {sizes.window:,} tokens")
-    if sizes.latent is not None:
-        per_token = keeping * sizes.latent * width
-        arithmetic = f"{keeping} layers × {sizes.latent} (kv_lora_rank + qk_rope_head_dim) × {width} B"
-        assumptions.append("every rank holds all of it (MLA)")
+    if rows or sizes.says_of_kv:
+        told = f"{sizes.says_of_kv[0]} may be that" if sizes.says_of_kv else "those of the tensors differ"
+        return f"the config has no number of KV heads that is understood; {told}"
+    return sizes.num_heads
+
+
+def _contradiction(sizes: Sizes, kinds: LayerKinds, layers: Sequence[Kept], shown: Sequence[Width], mtp: Any) -> str:
+    """Return where tensors say something else than the config: of a row's width, or of the layers that have it."""
+    k = [width for width in shown if width.kind == "k"]
+    latent = [width for width in shown if width.kind == "latent"]
+    attending = [kept for kept, kind in zip(layers, kinds.kinds) if kind in ATTENDING]
+    if latent and sizes.latent is not None:
+        expected, found = {sizes.latent}, latent
+    elif k and sizes.latent is None:
+        expected, found = set(_k_rows(sizes, kinds, layers)), k
     else:
-        assert sizes.kv_heads is not None
-        assert sizes.head_dim is not None
-        heads = [n for n, kind in zip(sizes.kv_heads, sizes.layers) if kind in (FULL, SLIDING)]
-        per_token = sum(heads) * 2 * sizes.head_dim * width
-        shown = f"{keeping} layers × {heads[0]}" if len(set(heads)) == 1 else f"{sum(heads)} KV heads in all layers"
-        arithmetic = f"{shown} × {sizes.head_dim} × 2 (K, V) × {width} B"
-    return KvCache(per_token, arithmetic, tuple(assumptions), sizes, width)
+        return _packed(sizes, layers, [width for width in shown if width.kind == "qkv"])
+    if not expected <= {width.rows for width in found}:
+        rows = ", ".join(str(width.rows) for width in found)
+        return f"by the config keys have {', '.join(map(str, sorted(expected)))} rows, {found[0].where} has {rows}"
+    count = sum(width.count for width in found)
+    most = len(attending) + kinds.kinds.count(SHARED_KV) + (mtp if type(mtp) is int else 0)
+    if not len(attending) <= count <= most:
+        return f"by the config {len(attending)} layers keep keys, {count} have {found[0].where}"
+    return ""
+
+
+def _k_rows(sizes: Sizes, kinds: LayerKinds, layers: Sequence[Kept]) -> Iterator[int]:
+    for kept, kind in zip(layers, kinds.kinds):
+        if kind in ATTENDING:
+            own = sizes.sliding if kind == SLIDING else sizes.everywhere
+            yield kept.heads * (own.k or sizes.head_dim or 0)
+
+
+def _packed(sizes: Sizes, layers: Sequence[Kept], found: Sequence[Width]) -> str:
+    if sizes.num_heads is None or sizes.head_dim is None:
+        return ""
+    attending = [kept for kept in layers if kept.heads]
+    expected = {sizes.num_heads * sizes.head_dim + kept.heads * kept.per_head for kept in attending}
+    if found and not expected <= {width.rows for width in found}:
+        return f"by the config q, k and v have {min(expected)} rows, {found[0].where} has {found[0].rows}"
+    return ""
+
+
+def _states(kinds: LayerKinds) -> Iterator[str]:
+    for kind, says in STATES.items():
+        if count := kinds.kinds.count(kind):
+            yield f"{count} layers {says}"
+
+
+def _spans(sizes: Sizes, kinds: LayerKinds) -> Iterator[str]:
+    sliding = kinds.kinds.count(SLIDING)
+    if sliding and sizes.window is None:
+        yield f"{sliding} sliding layers whose window the config does not tell keep all tokens"
+    elif sliding:
+        yield f"{sliding} layers keep no more than {sizes.window:,} tokens"
+    elif sizes.window is not None and not kinds.windows_told:
+        yield "which layers slide the config does not tell: all of them keep all tokens"
+
+
+def _heads(sizes: Sizes, shown: Sequence[Width]) -> Iterator[str]:
+    attends = isinstance(sizes.kinds, LayerKinds) and ATTENDING.intersection(sizes.kinds.kinds)
+    if sizes.kv_heads is None and sizes.latent is None and attends:
+        by = "as the tensors show" if any(width.kind == "k" for width in shown) else "as many as heads"
+        yield f"the config names no number of KV heads: {by}"
+
+
+def _windows(layers: Sequence[Kept]) -> Iterator[str]:
+    windows = [kept.window for kept in layers if kept.window is not None]
+    if windows:
+        yield f"{len(windows)} layers keep no more than {max(windows):,} tokens"
+    if any(kept.state for kept in layers):
+        yield f"{sum(1 for kept in layers if kept.state)} layers keep a state of fixed size, which is counted"
+
+
+def _cache(
+    layers: tuple[Kept, ...], evidence: str, sizes: Sizes, assumptions: Iterator[str] | Sequence[str]
+) -> KvCache:
+    keeping = [kept for kept in layers if kept.heads]
+    said = [f"{ELEMENT_BYTES} bytes per element, as vLLM loads 16 bit", *assumptions]
+    if sizes.latent is not None and any(kept.heads == 1 for kept in keeping):
+        said.append("every rank holds all of it (MLA)")
+    indexer = 0
+    if sizes.index_head_dim:
+        key = sizes.index_head_dim
+        one = key + -(-key // INDEXER_BLOCK) * SCALE_BYTES
+        indexer = len(keeping) * one
+        said.append(f"an indexer keeps {len(keeping)} × {one} = {indexer:,} B more per token, on every rank")
+    return KvCache(layers, _arithmetic(keeping, sizes), evidence, tuple(said), indexer)
+
+
+def _arithmetic(keeping: Sequence[Kept], sizes: Sizes) -> str:
+    """Show the product for each group of layers that keep alike."""
+    groups: dict[tuple[int, int], int] = {}
+    for kept in keeping:
+        groups[kept.heads, kept.per_head] = groups.get((kept.heads, kept.per_head), 0) + 1
+    shown = " + ".join(f"{count} layers × {_one(*group, sizes)}" for group, count in groups.items())
+    if not shown:
+        return "no layer keeps keys or values"
+    return f"{shown if len(groups) == 1 else f'({shown})'} × {ELEMENT_BYTES} B"
+
+
+def _one(heads: int, per_head: int, sizes: Sizes) -> str:
+    if sizes.latent is not None and heads == 1:
+        return f"{per_head} (kv_lora_rank + qk_rope_head_dim)"
+    if sizes.v_head_dim in (None, sizes.head_dim) and sizes.sliding.v is None:
+        return f"{heads} × {per_head // 2} × 2 (K, V)"
+    return f"{heads} × {per_head} (K + V)"

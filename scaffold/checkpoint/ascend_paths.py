@@ -7,6 +7,7 @@ Generations: ``AscendDeviceType`` in vllm_ascend/utils.py. Rows are tried from t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 RUNS = "runs as it is"
@@ -101,6 +102,11 @@ def ascend_paths(kind: str, schemes: tuple[str, ...], model_type: str) -> tuple[
     Where a checkpoint has several schemes, the path is that of the one that is hardest: all have to be served.
     """
     return tuple(_answer(device, kind, schemes, model_type) for device in DEVICES)
+
+
+def dequantised(answers: Sequence[Answer], device: str) -> bool:
+    """Return whether fp8 weights are dequantised on a device generation while they are loaded."""
+    return any(answer.device == device and answer.path == DEQUANTISE for answer in answers)
 
 
 def _answer(device: str, kind: str, schemes: tuple[str, ...], model_type: str) -> Answer:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scaffold.capacity.nodes import DEVICES, Device, planned_for
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.reading import read_asked
 from scaffold.cli.roots import Settings, python_option
@@ -25,11 +26,15 @@ if TYPE_CHECKING:
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--modeling", type=click.Path(path_type=Path), help="The model's Python source, if it is elsewhere.")
 @click.option("--vllm", type=click.Path(path_type=Path), help="A vLLM tree: what its registry knows of the model.")
+@click.option("--device", type=click.Choice(tuple(DEVICES)), help="The NPUs to plan for; A2 and A3 of 64 GB without.")
+@click.option("--memory", type=click.IntRange(1, 4096), metavar="GIB", help="Memory of one NPU, if it is another.")
 @click.option("--verify", is_flag=True, help="Read all tensor data: NaN, infinity, zeros, absurd numbers.")
 @click.option("--sums", is_flag=True, help="With --verify: SHA-256 of each shard, compared with sums that are there.")
 @python_option
 @reporting
-def command(output: Output, checkpoint: Path, verify: bool, sums: bool, **given: Any) -> int:
+def command(
+    output: Output, checkpoint: Path, verify: bool, sums: bool, device: str | None, memory: int | None, **given: Any
+) -> int:
     """Show what the model of CHECKPOINT is, what could not be determined, and on how many NPUs it fits.
 
     With -v each fact is shown with its evidence. Exit code 1 with --verify: there is NaN, infinity, or a wrong sum.
@@ -38,7 +43,7 @@ def command(output: Output, checkpoint: Path, verify: bool, sums: bool, **given:
     from scaffold.cli.inspection import document, show
 
     with without_collection():
-        found = _inspect(Settings(given), checkpoint)
+        found = _inspect(Settings(given), checkpoint, planned_for(device, memory))
         if verify or sums:
             found = replace(found, verification=_verify(output, found.checkpoint, sums))
         output.document(document(found))
@@ -46,10 +51,10 @@ def command(output: Output, checkpoint: Path, verify: bool, sums: bool, **given:
     return 0 if found.verification is None or found.verification.holds else 1
 
 
-def _inspect(settings: Settings, path: Path) -> Inspection:
+def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     from scaffold.capacity.plan import plan
     from scaffold.checkpoint.about import about
-    from scaffold.checkpoint.ascend_paths import DEQUANTISE
+    from scaffold.checkpoint.ascend_paths import dequantised
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.cli.inspection import Inspection
 
@@ -57,8 +62,9 @@ def _inspect(settings: Settings, path: Path) -> Inspection:
     engine = settings.engine()
     reading = read_asked(settings, read, engine)
     known = about(read)
-    dequantise = any(answer.device == "A2" and answer.path == DEQUANTISE for answer in known.paths)
-    capacity = plan(read.text_config, known.patterns, dequantise, _bytes_per_rank(reading))
+    dequantise = dequantised(known.paths, device.generation)
+    by_map = _bytes_per_rank(reading)
+    capacity = plan(read.text_config, known.patterns, dequantise, by_map, reading.spec.decoder, device)
     return Inspection(read, reading.spec, known, capacity, _registry(settings, read, known.patterns, engine))
 
 

@@ -119,7 +119,11 @@ def _capacity(plan: CapacityPlan) -> dict[str, Any]:
         "sequences": SEQUENCES,
         "kv_bytes_per_token": plan.kv.per_token if plan.kv else None,
         "kv_arithmetic": plan.kv.arithmetic if plan.kv else plan.kv_missing,
-        "ranks": [{**asdict(row), "fits": row.fits} for row in plan.rows],
+        "kv_evidence": plan.kv.evidence if plan.kv else None,
+        "kv_indexer_bytes_per_token": plan.kv.indexer_per_token if plan.kv else None,
+        "device": plan.device.generation,
+        "npu_bytes": plan.device.npu_bytes,
+        "ranks": [asdict(row) for row in plan.rows],
         "nodes": [
             {
                 "name": answer.node.name,
@@ -220,7 +224,7 @@ def _show_capacity(output: Output, plan: CapacityPlan) -> None:
             str(row.ranks),
             size_text(row.weights),
             "unknown" if row.kv is None else size_text(row.kv),
-            "unknown" if row.sequences is None else str(row.sequences),
+            "unknown" if row.kv is None else "any number" if row.sequences is None else str(row.sequences),
             row.why_not or ("fits" if row.fits else ""),
         ]
         if expert_parallel:
@@ -229,6 +233,9 @@ def _show_capacity(output: Output, plan: CapacityPlan) -> None:
     output.table(f"Capacity, by {plan.basis}", columns, rows)
     if plan.kv is not None:
         output.line(f"KV cache: {plan.kv.per_token:,} B per token = {plan.kv.arithmetic}")
+        output.line(f"  by {plan.kv.evidence}")
+        if plan.kv.indexer_per_token:
+            output.line(f"indexer: {plan.kv.indexer_per_token:,} B per token more, on every rank")
     else:
         output.line(f"KV cache: unknown, {plan.kv_missing}")
     for answer in plan.nodes:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scaffold.capacity.nodes import hardware_sentence, size_text, smallest_tensor_parallel
+from scaffold.capacity.nodes import ANY, size_text
+from scaffold.capacity.plan import MORE_RANKS, CapacityPlan, hardware_sentence, plan
+from scaffold.checkpoint.about import about
+from scaffold.checkpoint.ascend_paths import dequantised
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 from scaffold.delivery.sign_off import NPU
@@ -46,7 +49,9 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
     """Return the context of the delivery's documents, but for what the gates showed: see `verdict_context`."""
     checkpoint, decoder = delivery.checkpoint, delivery.spec.decoder
     experts = _num_experts(checkpoint, decoder)
-    size = smallest_tensor_parallel(checkpoint.weight_bytes)
+    capacity = _capacity(delivery)
+    row = capacity.smallest or capacity.rows[-1]
+    size = row.ranks
     length = _max_length(checkpoint)
     task, metrics, shots = IMAGE_TASK if checkpoint.is_multimodal else TEXT_TASK
     return {
@@ -67,12 +72,20 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
         "apply_chat_template": "true" if checkpoint.has_chat_template else "false",
         "weight_size": size_text(checkpoint.weight_bytes),
         "weight_dtype": ", ".join(sorted({t.dtype for t in checkpoint.tensors.values()})),
-        "hardware": hardware_sentence(checkpoint.weight_bytes),
+        "hardware": hardware_sentence(capacity),
         "max_position_embeddings": length or "an unstated length",
         "serve_command": _serve_command(delivery, size, experts, length),
         "curl_command": _curl(delivery),
         "lm_eval_command": _lm_eval(delivery.model_name, task),
     }
+
+
+def _capacity(delivery: Delivery) -> CapacityPlan:
+    """Return what ``inspect`` says of capacity, for several nodes, too."""
+    read, known = delivery.checkpoint, about(delivery.checkpoint)
+    dequantise = dequantised(known.paths, ANY.generation)
+    decoder = delivery.spec.decoder
+    return plan(read.text_config, known.patterns, dequantise, None, decoder, ANY, MORE_RANKS)
 
 
 def verdict_context(verdicts: Sequence[Verdict]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from scaffold.capacity.kv_cache import KvCache, kv_cache
-from scaffold.capacity.plan import SEQUENCES, TOKENS, USABLE, plan
-from scaffold.capacity.sizes import sizes_of
+from scaffold.capacity.nodes import ANY, DEVICES, planned_for
+from scaffold.capacity.plan import MORE_RANKS, SEQUENCES, TOKENS, hardware_sentence, plan
 from scaffold.checkpoint.patterns import Pattern
 
 GQA = {
@@ -38,7 +38,7 @@ PER_TOKEN = (
     (GQA, 4 * 4 * 128 * 2 * 2),
     (MLA, 61 * 576 * 2),
     (LISTS, 12 * 128 * 2 * 2),
-    (OLD, 3 * 4 * 16 * 2 * 4),
+    (OLD, 3 * 4 * 16 * 2 * 2),  # vLLM's auto loads float32 in 16 bits
     (SLIDING, 4 * 4 * 128 * 2 * 2),
     (LINEAR, 1 * 4 * 128 * 2 * 2),
     (CHATGLM, 28_672),
@@ -55,8 +55,8 @@ PER_TOKEN = (
 )
 
 
-def cache(config: dict[str, Any]) -> KvCache:
-    found = kv_cache(sizes_of(config), config)
+def cache(config: dict[str, Any], *tensors: Pattern) -> KvCache:
+    found = kv_cache(config, tensors)
     assert isinstance(found, KvCache)
     return found
 
@@ -89,17 +89,20 @@ def test_a_sliding_layer_keeps_its_window_and_a_linear_one_nothing() -> None:
 UNKNOWN = (
     ({}, "number of layers"),
     ({"num_hidden_layers": 2}, "KV heads"),
-    ({**GQA, "layer_types": ["a_new_kind"] * 4}, "what each layer keeps"),
-    ({**GQA, "sliding_window": 10, "sliding_window_pattern": 6}, "what each layer keeps"),
+    ({**GQA, "layer_types": ["a_new_kind"] * 4}, "layer_types does not tell what each of 4 layers keeps"),
+    ({**GQA, "layer_types": ["full_attention"] * 3}, "layer_types does not tell what each of 4 layers keeps"),
+    ({**GQA, "layer_types": LINEAR["layer_types"], "full_attn_idxs": [0]}, "tell of different layers"),
+    ({**GQA, "compress_ratios": [4, 4, 4, 4]}, "compress_ratios"),
+    ({**OLD, "kv_replicas": 2}, "kv_replicas may be that"),
 )
 
 
 @pytest.mark.parametrize(("config", "says"), UNKNOWN)
 def test_what_the_config_does_not_tell_is_not_guessed(config: dict[str, Any], says: str) -> None:
-    found = kv_cache(sizes_of(config), config)
+    found = kv_cache(config)
     assert isinstance(found, str)
     assert says in found
-    result = plan(config, MODEL)
+    result = plan(config, NO_K)
     assert result.kv is None
     assert {row.kv for row in result.rows} == {None}
 
@@ -114,6 +117,8 @@ MODEL = (
     Pattern("model.layers.*.mlp.experts.*.up_proj.weight_scale_inv", "F32", (8, 32), 24, 1024),
     Pattern("lm_head.weight", "BF16", (1000, 4096), 1, 8192000),
 )
+
+NO_K = MODEL[2:]
 
 
 def test_bytes_per_rank_by_hand() -> None:
@@ -137,7 +142,7 @@ def test_dequantised_weights_take_twice_as_much_and_tied_heads_nothing() -> None
 
 def test_the_smallest_size_is_the_first_that_holds_weights_and_load() -> None:
     result = plan({**GQA, "n_routed_experts": 6}, MODEL)
-    by_hand = [r.ranks for r in result.rows if r.weights + (r.kv or 0) <= USABLE]
+    by_hand = [r.ranks for r in result.rows if r.weights + (r.kv or 0) <= ANY.usable]
     for node in result.nodes:
         assert node.smallest_for_load == min(by_hand)
         assert f"tp {min(by_hand)} holds {SEQUENCES} × {TOKENS:,} tokens" in node.arithmetic
@@ -166,3 +171,53 @@ def test_sliding_layers_without_a_window_keep_all_tokens_and_it_says_so(window: 
     found = cache({**SLIDING, "sliding_window": window})
     assert any("window the config does not tell" in assumption for assumption in found.assumptions)
     assert found.bytes_per_rank(1, 5000) == 5000 * found.per_token
+
+
+def test_by_weights_alone_the_size_is_the_smallest_power_of_two_that_holds_them() -> None:
+    """64 GiB × 90 % − 3 GiB: 54.6 GiB of weights on each."""
+
+    def size(gib: int) -> int | None:
+        weights = (Pattern("model.embed_tokens.weight", "BF16", (2, 2), 1, gib * GIB),)
+        row = plan({}, weights, tensor_parallel_sizes=MORE_RANKS).smallest
+        return row.ranks if row else None
+
+    assert [size(n) for n in (1, 54, 55, 437, 873, 874, 6980, 6990)] == [1, 1, 2, 16, 16, 32, 128, None]
+
+
+def test_the_sentence_of_a_tutorial_has_the_arithmetic() -> None:
+    assert hardware_sentence(plan(GQA, MODEL)) == (
+        "By size alone it fits on 1 NPU(s) (33.0 GiB of weights + 1.0 GiB for 131,072 tokens ≤ 54.6 GiB on each): "
+        "1 Atlas 800 A2 (64G × 8) or 1 Atlas 800 A3 (64G × 16) node(s); not tried yet."
+    )
+    unknown = hardware_sentence(plan({}, MODEL))
+    assert "33.0 GiB of weights ≤ 54.6 GiB on each, KV cache unknown" in unknown
+    huge = (Pattern("model.embed_tokens.weight", "BF16", (1, 1), 1, 8000 * GIB),)
+    assert "does not fit on 16 NPUs: 500.0 GiB of weights on each" in hardware_sentence(plan(GQA, huge))
+
+
+@pytest.mark.parametrize(
+    ("device", "memory", "smallest", "servers"),
+    [
+        (None, None, 1, ["Atlas 800 A2 (64G × 8)", "Atlas 800 A3 (64G × 16)"]),
+        ("A3", None, 1, ["Atlas 800 A3 (64G × 16)"]),
+        ("910B-32G", None, 2, ["Atlas 800 A2 (32G × 8)"]),
+        ("310P", None, 2, ["Atlas 300I Duo (2 × 24G)", "4 × Atlas 300I Duo (8 × 24G)"]),
+        ("310P", 48, 1, ["Atlas 300I Duo", "4 × Atlas 300I Duo"]),
+        (None, 8, 8, ["Atlas 800 A2", "Atlas 800 A3"]),
+    ],
+)
+def test_a_smaller_npu_asks_for_more_of_them(
+    device: str | None, memory: int | None, smallest: int, servers: list[str]
+) -> None:
+    config = {**GQA, "num_key_value_heads": 32}
+    weights = (Pattern("model.layers.*.self_attn.o_proj.weight", "BF16", (4096, 4096), 4, 6 * GIB),)
+    result = plan(config, weights, device=planned_for(device, memory))
+    found = result.smallest
+    assert found is not None
+    assert found.ranks == smallest
+    assert [node.node.name for node in result.nodes] == servers
+    assert f"{memory or result.device.npu_bytes // GIB} GiB less" in result.assumptions[0]
+
+
+def test_every_device_has_room_and_servers() -> None:
+    assert all(device.usable > 0 and device.nodes for device in DEVICES.values())

@@ -12,7 +12,9 @@ import yaml
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from scaffold.capacity.nodes import smallest_tensor_parallel
+from scaffold.capacity.nodes import size_text
+from scaffold.capacity.plan import plan
+from scaffold.checkpoint.about import about
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.common.errors import ScaffoldError
 from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
@@ -97,6 +99,12 @@ def test_nothing_of_a_config_is_evaluated_or_breaks_out(nova: Path, key: str, va
     assert "62615533" not in files[TUTORIAL]
 
 
-def test_the_smallest_size_holds_the_weights_in_its_share() -> None:
-    gib = 2**30
-    assert [smallest_tensor_parallel(n * gib) for n in (1, 51, 52, 410, 640)] == [1, 1, 2, 16, 16]
+def test_the_tutorial_and_the_test_config_have_the_size_that_inspect_finds(nova: Path) -> None:
+    read = read_checkpoint(nova)
+    known = about(read)
+    spec = read_spec(read, None)
+    row = plan(read.text_config, known.patterns, decoder=spec.decoder).smallest
+    assert row is not None
+    files = documents(nova)
+    assert yaml.safe_load(files[CONFIG])["serve"]["tensor_parallel_size"] == row.ranks
+    assert f"({size_text(row.weights)} of weights + " in files[TUTORIAL]
