@@ -58,7 +58,8 @@ def _inspect(settings: Settings, path: Path) -> Inspection:
     known = about(read)
     dequantise = any(answer.device == "A2" and answer.path == DEQUANTISE for answer in known.paths)
     capacity = plan(read.text_config, known.patterns, dequantise, _bytes_per_rank(reading))
-    return Inspection(read, reading.spec, known, capacity, _registry(settings, read, known.patterns, engine))
+    registry = _registry(settings, read, known.patterns, engine)
+    return Inspection(read, reading.spec, known, capacity, registry, source_notes=reading.notes)
 
 
 def _bytes_per_rank(reading: Reading) -> Mapping[int, int] | None:
