@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scaffold.vocabulary.lookup import at, key_of, replaced
+from scaffold.vocabulary.lookup import at, key_of, replaced, spellings
 from scaffold.vocabulary.rows import rows
 
 FACTORS = (1.09375, 1.21875)
@@ -43,6 +43,10 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
     """
     keys = {row.role: key for row in rows().values() if row.probe and (key := key_of(row.role, config)) is not None}
     small = {keys[role]: value for role, value in _sizes(config, keys, which).items()}
+    for role, first in keys.items():
+        for key in spellings(role):  # config classes copy sizes out of objects, and source reads either
+            if first in small and "." in key and at(config, key) == at(config, first):
+                small[key] = small[first]
     for row in rows().values():
         for key in row.keys if row.same_as else ():
             other = key_of(row.same_as or "", config)
