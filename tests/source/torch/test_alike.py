@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def test_of_layers_that_are_alike_the_first_runs_and_the_others_have_its_spec(tm
     assert len(spec.layers) == 90
     assert len(set(spec.layers)) == 1
     events = found.layers()
-    for before, event in zip(events, events[1:]):
+    for before, event in pairwise(events):
         assert event.tensors()[0] is before.result()
         assert not np.allclose(event.result().a, before.result().a)
 
