@@ -65,7 +65,8 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     dequantise = dequantised(known.paths, device.generation)
     by_map = _bytes_per_rank(reading)
     capacity = plan(read.text_config, known.patterns, dequantise, by_map, reading.spec.decoder, device)
-    return Inspection(read, reading.spec, known, capacity, _registry(settings, read, known.patterns, engine))
+    registry = _registry(settings, read, known.patterns, engine)
+    return Inspection(read, reading.spec, known, capacity, registry, source_notes=reading.notes)
 
 
 def _bytes_per_rank(reading: Reading) -> Mapping[int, int] | None:

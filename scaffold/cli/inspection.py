@@ -41,6 +41,11 @@ class Inspection:
     capacity: CapacityPlan
     registry: Registry | None
     verification: Verification | None = None
+    source_notes: tuple[str, ...] = ()
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what there is to say of the files that were read."""
+        return (*self.checkpoint.weights.notes, *self.source_notes)
 
     def facts(self) -> Iterator[Fact]:
         """Yield the spec's facts, and those of the checkpoint whose names the spec does not have."""
@@ -82,7 +87,7 @@ def document(found: Inspection) -> dict[str, Any]:
             }
             for part in spec.others
         ],
-        "notes": list(read.weights.notes),
+        "notes": list(found.notes()),
         "tensors": {
             "count": len(read.weights.forms),
             "bytes": read.weight_bytes,
@@ -196,7 +201,7 @@ def show(output: Output, found: Inspection) -> None:
         output.table("Holes", ("what", "where"), [(hole.what, hole.evidence) for hole in found.spec.holes])
     for text in found.disagreements():
         output.line(f"disagreement: {text}")
-    for note in found.checkpoint.weights.notes:
+    for note in found.notes():
         output.line(f"note: {note}")
     _show_capacity(output, found.capacity)
     if found.registry is not None:

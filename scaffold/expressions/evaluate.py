@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from scaffold.expressions.tree import (
     Key,
     LayerIndex,
     Literal,
+    Log,
     Name,
     Not,
 )
@@ -53,6 +55,7 @@ def evaluate(
 
     Raises:
         LookupError: the config has no such key, a list no such item, ``names`` no such role.
+        ValueError: a logarithm of no positive number.
         TypeError: values do not fit their operation, or the expression needs a layer's number and has none.
         ArithmeticError: a division by zero, a power that is too large.
     """
@@ -65,6 +68,8 @@ def evaluate(
             return value(of)[value(index)]
         case Binary(op, left, right) | Compare(op, left, right):
             return OPERATIONS[op](value(left), value(right))
+        case Log(operand):
+            return math.log(value(operand))
         case Not(operand):
             return not value(operand)
         case Choice(condition, then, otherwise):

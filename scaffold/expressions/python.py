@@ -17,6 +17,7 @@ from scaffold.expressions.tree import (
     Key,
     LayerIndex,
     Literal,
+    Log,
     Name,
     Not,
 )
@@ -65,6 +66,8 @@ class _Writer:
                 return f"{self.text(of, ATOM)}[{self.text(index)}]"
             case Binary(op, left, right):
                 return self._binary(op, left, right)
+            case Log(operand):
+                return f"math.log({self.text(operand)})"
             case Compare(op, left, right):
                 return f"{self.text(left, SUM)} {op} {self.text(right, SUM)}"
             case Not(operand):

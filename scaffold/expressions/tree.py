@@ -101,6 +101,13 @@ class Binary(Expression):
 
 
 @dataclass(frozen=True)
+class Log(Expression):
+    """The natural logarithm."""
+
+    operand: Expression
+
+
+@dataclass(frozen=True)
 class Compare(Expression):
     """``left op right``; ``op`` is one of `COMPARISONS`."""
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scaffold.expressions.tree import Binary, Choice, Compare, Entries, Expression, Item, Key, LayerIndex, Literal, Not
+from scaffold.expressions.tree import (
+    Binary,
+    Choice,
+    Compare,
+    Entries,
+    Expression,
+    Item,
+    Key,
+    LayerIndex,
+    Literal,
+    Log,
+    Not,
+)
 
 
 def walk(tree: Expression) -> Iterator[Expression]:
@@ -19,7 +31,7 @@ def parts(tree: Expression) -> tuple[Expression, ...]:
     match tree:
         case Item(first, second) | Binary(_, first, second) | Compare(_, first, second):
             return first, second
-        case Not(operand):
+        case Not(operand) | Log(operand):
             return (operand,)
         case Choice(condition, then, otherwise):
             return condition, then, otherwise
@@ -36,6 +48,11 @@ def keys(tree: Expression) -> frozenset[tuple[str, ...]]:
 def needs_layer(tree: Expression) -> bool:
     """Return whether its value may differ from layer to layer."""
     return any(isinstance(part, LayerIndex) for part in walk(tree))
+
+
+def imports(tree: Expression) -> tuple[str, ...]:
+    """Return the import lines that its Python needs."""
+    return ("import math",) if any(isinstance(part, Log) for part in walk(tree)) else ()
 
 
 def words(tree: Expression) -> frozenset[str]:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scaffold.expressions.tree import Expression
+from scaffold.expressions.evaluate import evaluate
+from scaffold.expressions.tree import Expression, Key, Log
 from scaffold.probing.blocks import definition
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import TOLERANCE, same
 from scaffold.probing.probe import NUM_TOKENS, Probe
+from scaffold.probing.rotations import candidates
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.operations import Operation
@@ -245,6 +247,29 @@ def _linear(raw: Array, scores: Array, visible: Array) -> Relation | None:
     return float(np.mean(scales)), None, np.array(slopes) if has_slopes else None, np.array(shifts)
 
 
+def _by_length(probe: Probe, factor: float, head_dim: Expression, real: int) -> Value | None:
+    """Return the scale that grows with the length that yarn stretches to (DeepSeek-V2), None if it is not so.
+
+    Args:
+        probe: the probe.
+        factor: of the probe's scale over that of the size of its heads.
+        head_dim: the entries of each head of q and k.
+        real: the checkpoint's.
+    """
+    for candidate in candidates(probe):
+        if not isinstance(candidate.tree, Key) or not candidate.parameters.get("mscale_all_dim"):
+            continue
+        stretched, weight = (Key((*candidate.tree.path, name)) for name in ("factor", "mscale_all_dim"))
+        magnitude = (0.1 * weight * Log(stretched) + 1.0) ** 2
+        try:
+            number = float(evaluate(magnitude, probe.small.attributes))
+        except (LookupError, TypeError, ArithmeticError, ValueError):
+            continue
+        if abs(number / factor - 1) < 1e-9:
+            return Value(real**-0.5 * number, None, head_dim**-0.5 * magnitude)
+    return None
+
+
 def caps(probe: Probe) -> tuple[float, ...]:
     """Return the numbers that may be a soft cap on scores."""
     stated = [v for k, v in probe.small.attributes.items() if "cap" in k and isinstance(v, (int, float)) and v]
@@ -267,7 +292,7 @@ def scale_value(probe: Probe, scale: float, event: Event, sizes: tuple[int, int]
     seen, real = sizes
     if abs(scale * seen**0.5 - 1) < 1e-9:
         return Value(real**-0.5, None, head_dim**-0.5)
-    found = explain(probe, scale)
+    found = explain(probe, scale) or _by_length(probe, scale * seen**0.5, head_dim, real)
     if found is None:
         raise NotUnderstood(f"a softmax scale of {scale:g} in a probe with heads of {seen}", definition(event))
     return found

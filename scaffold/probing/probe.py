@@ -13,12 +13,14 @@ from scaffold.probing.sizes import probe_value, shrink
 from scaffold.source.interpreter import Interpreter
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.alike import StandIns
 from scaffold.source.torch.events import Event
+from scaffold.source.torch.layers import ModuleList
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.tensors import Tensor
 from scaffold.source.transformers.config_object import Config
 from scaffold.source.transformers.config_object import make as make_config
-from scaffold.vocabulary.lookup import key_of, spellings
+from scaffold.vocabulary.lookup import at, key_of, spellings
 
 NUM_TOKENS = 11
 """Longer than the probe's sliding window, and a prime, so that no other size equals it."""
@@ -121,10 +123,10 @@ def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: O
         whole, completed = _configs(source, config, outer, _interpreter(source))
         outer = None if whole is completed else outer
         interpreter = _interpreter(source, sizes)
-        small_whole, small = _configs(source, shrink(completed.attributes, sizes), outer, interpreter)
+        small_whole, small = _configs(source, shrink(_plain(completed.attributes), sizes), outer, interpreter)
         model = interpreter.instantiate(_model_class(source, interpreter), [small_whole], {})
     tied = whole.attributes.get(TIED, small.attributes.get(TIED, True))
-    return Made(source, interpreter, outer, dict(completed.attributes), small, bool(tied), model)
+    return Made(source, interpreter, outer, _plain(completed.attributes), small, bool(tied), model)
 
 
 def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0, outer: Outer | None = None) -> Probe:
@@ -143,11 +145,25 @@ def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0, outer
     interpreter = made.interpreter
     with np.errstate(all="ignore"):
         tokens = Tensor(interpreter.rng.integers(3, 100, (1, NUM_TOKENS)))
+        interpreter.recorder.stand_ins = StandIns(_listed(made))
         try:
             interpreter.call(made.model, [], {"input_ids": tokens, "use_cache": False}, source.file.shown)
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
             raise NotUnderstood(f"{type(error).__name__}: {error}", source.file.shown) from error
     return Probe(**vars(made), root=interpreter.watched[0], sizes=sizes)
+
+
+def _listed(made: Made) -> list[Module]:
+    """Return the modules of lists that are as long as the config says there are layers."""
+    key = key_of("num_layers", made.completed)
+    count = at(made.completed, key) if key else None
+    lists = [one for _, one in made.model.modules() if isinstance(one.builtin or one, ModuleList)]
+    return [module for one in lists if len(list(one.children())) == count for _, module in one.children()]
+
+
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config's values with those of configs in it as objects again: sizes stand there, too."""
+    return {k: _plain(v.attributes) if isinstance(v, Config) else v for k, v in attributes.items()}
 
 
 def _interpreter(source: ModelingSource, seed: int = 0) -> Interpreter:

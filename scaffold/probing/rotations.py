@@ -103,13 +103,57 @@ def _yarn_factor(parameters: Mapping[str, Any], factor: float) -> float:
     return magnitude(1.0)
 
 
+def _dynamic(parameters: Mapping[str, Any], size: int, length: int) -> tuple[Array, float]:
+    """Source: vllm/model_executor/layers/rotary_embedding/dynamic_ntk_{alpha,scaling}_rope.py."""
+    if "alpha" in parameters:
+        grown = float(parameters["alpha"])
+    else:
+        factor, trained = float(parameters["factor"]), float(parameters.get("max_trained_positions") or length)
+        grown = factor * length / trained - (factor - 1)
+    return _inverse({"rope_theta": float(parameters["rope_theta"]) * grown ** (size / (size - 2))}, size), 1.0
+
+
+def _longrope(parameters: Mapping[str, Any], size: int, length: int) -> tuple[Array, float] | None:
+    """Return those of sequences that are no longer than the original length.
+
+    vLLM takes ``long_factor`` for all sequences once it serves longer ones; the reference only for the longer ones.
+    Neither ``factor`` nor ``attention_factor`` are read there: the factor is that of the lengths.
+    Source: vllm/model_executor/layers/rotary_embedding/phi3_long_rope_scaled_rope.py.
+    """
+    short, original = np.array(parameters["short_factor"], float), float(parameters["original_max_position_embeddings"])
+    if len(short) != size // 2:
+        return None
+    scale = length / original
+    factor = math.sqrt(1 + math.log(scale) / math.log(original)) if scale > 1 else 1.0
+    return _inverse(parameters, size) / short, float(parameters.get("short_mscale") or factor)
+
+
+def _proportional(parameters: Mapping[str, Any], size: int, length: int) -> tuple[Array, float] | None:
+    """Return those of a whole head, of which the last do not turn. vLLM does not read ``factor``.
+
+    Source: vllm/model_executor/layers/rotary_embedding/gemma4_rope.py.
+    """
+    if float(parameters.get("factor") or 1.0) != 1:
+        return None
+    turning = int(size * float(parameters.get("partial_rotary_factor") or 1.0)) // 2
+    return np.where(np.arange(size // 2) < turning, _inverse(parameters, size), 0.0), 1.0
+
+
 ROPE_TYPES: dict[str, Frequencies] = {
     "default": _default,
     "linear": _linear,
     "llama3": _llama3,
     "yarn": _yarn,
+    "dynamic": _dynamic,
+    "longrope": _longrope,
+    "proportional": _proportional,
 }
 """``rope_type`` → what vLLM's ``get_rope`` makes of the parameters."""
+
+OLDER = {"su": "longrope", "mrope": "default"}
+"""Older words, which vLLM renames as it reads a config (patch_rope_parameters_dict in transformers_utils/config.py)."""
+WHOLE_HEAD = ("proportional",)
+"""Types that are given the whole head, whatever part of it turns."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +165,15 @@ class RopeCandidate:
     list_key: str = ""
     """The config key of a list with one theta for each layer."""
 
+    @property
+    def rope_type(self) -> str:
+        """Return the type by its word of today."""
+        stated = str(self.parameters.get("rope_type") or "default")
+        return OLDER.get(stated, stated)
+
     def table(self, size: int, tokens: int, length: int) -> tuple[Array, Array] | None:
         """Return cos and sin ``[tokens, size / 2]``, or None for a kind that vLLM lacks or that lacks a number."""
-        kind = ROPE_TYPES.get(str(self.parameters.get("rope_type") or "default"))
+        kind = ROPE_TYPES.get(self.rope_type)
         try:
             found = kind(self.parameters, size, length) if kind else None
         except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -194,6 +244,8 @@ def turns(probe: Probe, head_dim: int, tokens: int) -> list[Turn]:
 
 
 def _rotary_dims(probe: Probe, candidate: RopeCandidate, head_dim: int) -> list[int]:
+    if candidate.rope_type in WHOLE_HEAD:
+        return [head_dim]
     attributes = probe.small.attributes
     stated = [candidate.parameters.get("partial_rotary_factor"), *(attributes.get(key) for key in spellings(FRACTION))]
     fractions = [float(f) for f in stated if isinstance(f, (int, float)) and 0 < f <= 1]
@@ -212,7 +264,8 @@ def rope_spec(probe: Probe, turn: Turn, head_dim: int, real_head_dim: int) -> Ro
         head_dim: the probe's.
         real_head_dim: the checkpoint's.
     """
-    stated = turn.candidate.parameters.get("partial_rotary_factor", 1.0)
+    whole = turn.candidate.rope_type in WHOLE_HEAD
+    stated = 1.0 if whole else turn.candidate.parameters.get("partial_rotary_factor", 1.0)
     fraction: Expression | None = None
     real = real_head_dim
     if isinstance(probe.completed.get("rotary_dim"), int) and probe.small.attributes["rotary_dim"] == turn.rotary_dim:

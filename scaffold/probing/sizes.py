@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scaffold.vocabulary.lookup import at, key_of, replaced
+from scaffold.vocabulary.lookup import at, key_of, replaced, spellings, value_of
 from scaffold.vocabulary.rows import rows
 
 FACTORS = (1.09375, 1.21875)
@@ -18,6 +18,8 @@ FIXED_FLOATS = (
     *("rotary", "partial", "rope", "ratio", "prob", "fraction"),
 )
 """Parts of keys of numbers that inference does not use, or that sizes are computed from."""
+ORIGINAL_LENGTH = (16, 18)
+"""From which a longrope stretches; the tokens of a probe are fewer."""
 LIMITS = ("clip_", "_clip", "clamp", "swiglu_limit")
 LIMIT = (0.71, 0.83)
 """A limit on values that a probe's values reach, so that it shows."""
@@ -43,6 +45,10 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
     """
     keys = {row.role: key for row in rows().values() if row.probe and (key := key_of(row.role, config)) is not None}
     small = {keys[role]: value for role, value in _sizes(config, keys, which).items()}
+    for role, first in keys.items():
+        for key in spellings(role):  # config classes copy sizes out of objects, and source reads either
+            if first in small and "." in key and at(config, key) == at(config, first):
+                small[key] = small[first]
     for row in rows().values():
         for key in row.keys if row.same_as else ():
             other = key_of(row.same_as or "", config)
@@ -52,6 +58,7 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
     result = replaced({**config, **factors}, small)
     if {"qk_head_dim", "qk_nope_head_dim", "qk_rope_head_dim"} <= config.keys():
         result["qk_head_dim"] = result["qk_nope_head_dim"] + result["qk_rope_head_dim"]
+    _stretch(result, config, which)
     rope = config.get("rope_parameters")
     if isinstance(rope, Mapping) and rope.get("llama_4_scaling_beta") is not None:
         result["rope_parameters"] = {**rope, "original_max_position_embeddings": (5, 3)[which]}
@@ -83,6 +90,27 @@ def _sizes(config: Mapping[str, Any], keys: Mapping[str, str], which: int) -> di
     if real.get("num_groups", real.get("topk_group")) in (0, 1):
         small |= {role: real[role] for role in ("num_groups", "topk_group") if role in real}
     return small
+
+
+def _stretch(small: dict[str, Any], config: Mapping[str, Any], which: int) -> None:
+    """Keep what the lengths of longrope say: their ratio, and factors for as many frequencies as a head has."""
+    rope, length = config.get("rope_parameters"), key_of("max_position_embeddings", config)
+    if not isinstance(rope, Mapping) or "short_factor" not in rope or length is None:
+        return
+    original = rope.get("original_max_position_embeddings") or config[length]
+    count = len(rope["short_factor"]) * _head_dim(small) // _head_dim(config)
+    small["rope_parameters"] = {**rope, "original_max_position_embeddings": ORIGINAL_LENGTH[which]}
+    for name in ("short_factor", "long_factor"):
+        small["rope_parameters"][name] = list(rope[name])[:count]
+    small[length] = ORIGINAL_LENGTH[which] * config[length] // original
+    if config.get("original_max_position_embeddings") is not None:
+        small["original_max_position_embeddings"] = ORIGINAL_LENGTH[which]
+
+
+def _head_dim(config: Mapping[str, Any]) -> int:
+    """Return the entries of a head: as they are stated, or the hidden size's share."""
+    stated = value_of("head_dim", config)
+    return int(stated or value_of("hidden_size", config) // value_of("num_heads", config))
 
 
 def _factor(key: str, value: Any, which: int) -> Any:

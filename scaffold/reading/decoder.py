@@ -12,6 +12,7 @@ from scaffold.probing.probe import NUM_TOKENS, TIED, Probe
 from scaffold.probing.values import size_value
 from scaffold.reading import embeddings, layer
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.alike import signature
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Linear
 from scaffold.source.torch.tensors import Array, Tensor
@@ -38,12 +39,15 @@ def read(probe: Probe) -> DecoderSpec:
         return path.removeprefix(f"{base}.") if base else path
 
     known: dict[str, LayerSpec] = {}
+    alike: dict[Event, str] = {}
     specs: list[LayerSpec] = []
     for event in events:
-        signature = layer.signature(event)
-        if signature not in known:
-            known[signature] = layer.read(probe, event)
-        specs.append(_at(probe, known[signature], len(specs)))
+        event = event.stands_for or event
+        if event not in alike:
+            alike[event] = signature(event)
+        if alike[event] not in known:
+            known[alike[event]] = layer.read(probe, event)
+        specs.append(_at(probe, known[alike[event]], len(specs)))
     embedding = embeddings.read(probe, events[0].tensors()[0].a.reshape(NUM_TOKENS, -1), relative)
     last = events[-1].result().a.reshape(NUM_TOKENS, -1)
     norm = _final_norm(probe, last)

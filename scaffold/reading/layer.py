@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import permutations
-from typing import Any
 
 from scaffold.feed_forwards import table as feed_forwards
 from scaffold.feed_forwards.protocol import Call
@@ -128,41 +125,6 @@ def _joined(found: _Parts) -> _Parts:
             flows = [total if f is flow else f for f in found.flows if f is not beside]
             return replace(found, feed_forwards=[both], flows=flows)
     return found
-
-
-def signature(event: Event) -> str:
-    """Return a digest of all that decides what a layer's call computes, but for the values of its weights.
-
-    Layers with one signature have one spec.
-    """
-    digest = hashlib.sha256()
-    for part in _parts(event):
-        digest.update(repr(part).encode())
-    return digest.hexdigest()
-
-
-def _parts(event: Event) -> Iterator[Any]:
-    assert event.module is not None
-    for path, module in event.module.modules():
-        yield path, module.kind
-        for name, value in sorted(module.attributes.items()):
-            if isinstance(value, Tensor):
-                yield name, value.shape, value.role
-            elif isinstance(value, (bool, int, float, str)) and not name.startswith("layer_i"):
-                yield name, value
-    yield from _arguments([*event.args[1:], *event.kwargs.values()])
-
-
-def _arguments(values: Any) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, Tensor):
-            yield hashlib.sha256(value.a.tobytes()).hexdigest()
-        elif isinstance(value, dict):
-            yield from _arguments(value.values())
-        elif isinstance(value, (tuple, list)):
-            yield from _arguments(value)
-        elif isinstance(value, (bool, int, float, str)):
-            yield value
 
 
 def _last_norm(block: Event) -> Event | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.checkpoint.text import printable
 from scaffold.reading.model import read_model
-from scaffold.source.locate import ModelingSource, find
+from scaffold.source.locate import ModelingSource, find, not_there
 from scaffold.spec.model import ModelSpec
 
 
@@ -18,12 +19,14 @@ class Reading:
     Attributes:
         source: its modeling source; None if none was found.
         transformers: the package directory of the target environment, where the source was looked for.
+        notes: what there is to say of how the source was found.
     """
 
     checkpoint: Checkpoint
     source: ModelingSource | None
     spec: ModelSpec
     transformers: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_model_of(checkpoint: Checkpoint, transformers: Path | None = None, modeling: Path | None = None) -> Reading:
@@ -35,14 +38,22 @@ def read_model_of(checkpoint: Checkpoint, transformers: Path | None = None, mode
         modeling: a file that the user names; it goes before all others.
 
     Raises:
-        CheckpointError: a source file that is named does not exist, does not parse, or lacks the class.
+        CheckpointError: a source file that the user names does not exist; one does not parse, or lacks the class.
     """
     source = find(
         checkpoint.architecture,
         checkpoint.model_type,
-        dict(checkpoint.auto_map),
+        checkpoint.auto_map,
         checkpoint.path,
         transformers,
         modeling,
     )
-    return Reading(checkpoint, source, read_model(checkpoint, source), transformers)
+    missing = None if modeling is not None else not_there(checkpoint.auto_map, checkpoint.path)
+    notes = () if missing is None else (_instead_of(missing, source),)
+    return Reading(checkpoint, source, read_model(checkpoint, source), transformers, notes)
+
+
+def _instead_of(missing: str, source: ModelingSource | None) -> str:
+    """Say what is read where a file of ``auto_map`` is not there: it may compute something else."""
+    found = "names and shapes alone are read" if source is None else f"read instead: {source.file.shown}"
+    return f"{printable(missing)}, which auto_map refers to, is not in the folder; {found}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +40,15 @@ class ModelingSource:
 def find(
     architecture: str,
     model_type: str,
-    auto_map: dict[str, str],
+    auto_map: Mapping[str, str],
     checkpoint: Path,
     transformers: Path | None,
     modeling: Path | None = None,
 ) -> ModelingSource | None:
     """Find the source in the order: ``modeling`` as given, the checkpoint's ``auto_map``, ``transformers``.
+
+    A file of ``auto_map`` that was not downloaded is no error: what transformers has of the model type is taken, see
+    ``not_there``.
 
     Args:
         architecture: class name from ``config.json``.
@@ -58,19 +63,36 @@ def find(
     """
     if modeling is not None:
         return _from_file(modeling, architecture, transformers)
-    for auto_class in ("AutoModelForCausalLM", "AutoModel"):
-        reference = auto_map.get(auto_class)
-        if reference:
-            file_name, _, class_name = reference.rpartition("--")[2].partition(".")
-            if not MODULE.fullmatch(file_name) or not MODULE.fullmatch(class_name):
-                raise CheckpointError(
-                    f"the reference {reference!r}",
-                    where="config.json, auto_map",
-                    expected="module.Class, the module a file in the checkpoint",
-                    remedy="correct the entry, or pass the file with --modeling",
-                )
-            return _from_file(checkpoint / f"{file_name}.py", class_name, transformers)
+    own = _referred(auto_map)
+    if own is not None and os.path.lexists(checkpoint / own[0]):
+        return _from_file(checkpoint / own[0], own[1], transformers)
     return _from_transformers(architecture, model_type, transformers) if transformers else None
+
+
+def not_there(auto_map: Mapping[str, str], checkpoint: Path) -> str | None:
+    """Return the file that ``auto_map`` names as the model's source and that the checkpoint does not have, or None.
+
+    Raises:
+        CheckpointError: the entry is no reference to a class.
+    """
+    own = _referred(auto_map)
+    return None if own is None or os.path.lexists(checkpoint / own[0]) else own[0]
+
+
+def _referred(auto_map: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return file and class of the model by ``auto_map``, or None."""
+    reference = next((auto_map[name] for name in ("AutoModelForCausalLM", "AutoModel") if auto_map.get(name)), None)
+    if reference is None:
+        return None
+    file_name, _, class_name = reference.rpartition("--")[2].partition(".")
+    if not MODULE.fullmatch(file_name) or not MODULE.fullmatch(class_name):
+        raise CheckpointError(
+            f"the reference {reference!r}",
+            where="config.json, auto_map",
+            expected="module.Class, the module a file in the checkpoint",
+            remedy="correct the entry, or pass the file with --modeling",
+        )
+    return f"{file_name}.py", class_name
 
 
 def _from_file(path: Path, class_name: str, transformers: Path | None) -> ModelingSource:

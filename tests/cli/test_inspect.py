@@ -56,6 +56,16 @@ def test_without_modeling_source_what_it_would_tell_is_a_hole(desk: Desk, nova: 
     assert "attention" not in {fact["name"] for fact in found["facts"]}
 
 
+def test_source_that_the_config_names_and_nobody_downloaded_is_a_note(desk: Desk, nova: Path) -> None:
+    (nova / "modeling_nova.py").unlink()
+    answer = desk.call("inspect", nova, "--json")
+    assert answer.code == 0
+    note = "modeling_nova.py, which auto_map refers to, is not in the folder; names and shapes alone are read"
+    assert note in answer.document["notes"]
+    assert answer.document["holes"]
+    assert f"note: {note}" in " ".join(desk.call("inspect", nova).stdout.split())
+
+
 @pytest.mark.parametrize("multiplier", [None, 0.5])
 def test_without_source_a_plain_family_is_read_and_one_that_is_not_plain_is_not(
     desk: Desk, tmp_path: Path, multiplier: float | None

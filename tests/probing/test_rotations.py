@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,13 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
         {**BASE, "factor": 4.0, "original_max_position_embeddings": 1024, "attention_factor": 1.5},
         {"rope_theta": 150000.0, "factor": 32.0, "original_max_position_embeddings": 4096, "truncate": False},
     ],
+    "dynamic": [{**BASE, "factor": 2.0}],
+    "longrope": [
+        {**BASE, "short_factor": [1.0 + n / 7 for n in range(16)], "long_factor": [4.0 + n for n in range(16)],
+         "original_max_position_embeddings": original, **more}
+        for original, more in ((1024, {}), (1024, {"factor": 4.0}), (8192, {}))
+    ],
+    "proportional": [BASE, {**BASE, "partial_rotary_factor": 0.25}],
 }  # fmt: skip
 """``rope_type`` → parameters that reach each of its branches."""
 CASES = [(kind, parameters) for kind in ROPE_TYPES for parameters in PARAMETERS[kind]]
@@ -83,6 +91,33 @@ def test_plain_frequencies_are_powers_of_theta(theta: float) -> None:
     assert found[1] == 1.0
 
 
+def test_dynamic_with_alpha_grows_the_base() -> None:
+    found = ROPE_TYPES["dynamic"]({"rope_theta": 100.0, "alpha": 16.0}, 4, LENGTH)
+    assert found is not None
+    np.testing.assert_allclose(found[0], [1.0, (100.0 * 16.0**2) ** -0.5])
+
+
+def test_what_vllm_does_not_read_gives_no_table_or_other_numbers() -> None:
+    stretched = {**BASE, "factor": 8.0}
+    assert ROPE_TYPES["proportional"](stretched, HEAD_DIM, LENGTH) is None
+    longer = {**PARAMETERS["longrope"][0], "factor": 32.0, "attention_factor": 3.0}
+    found = ROPE_TYPES["longrope"](longer, HEAD_DIM, LENGTH)
+    assert found is not None
+    assert found[1] == pytest.approx((1 + math.log(4) / math.log(1024)) ** 0.5)
+    assert ROPE_TYPES["longrope"](longer, HEAD_DIM // 2, LENGTH) is None
+
+
+def test_older_words_are_those_that_vllm_makes_of_them() -> None:
+    long = PARAMETERS["longrope"][0]
+    old, new = (
+        RopeCandidate("", {"rope_type": word, **long}).table(HEAD_DIM, 4, LENGTH) for word in ("su", "longrope")
+    )
+    assert old is not None
+    assert new is not None
+    np.testing.assert_array_equal(old, new)
+    assert RopeCandidate("", {"rope_type": "mrope", **BASE}).rope_type == "default"
+
+
 def test_a_type_that_is_no_row_or_lacks_a_number_gives_no_table() -> None:
     assert RopeCandidate("", {"rope_type": "spiral", **BASE}).table(8, 4, 64) is None
     assert RopeCandidate("", {"rope_type": "linear", **BASE}).table(8, 4, 64) is None
@@ -106,7 +141,7 @@ def test_a_rotation_multiplies_pairs_with_a_complex_number(style: str) -> None:
 
 @given(
     style=st.sampled_from(sorted(ROTATIONS)),
-    case=st.sampled_from(CASES),
+    case=st.sampled_from([case for case in CASES if case[0] not in ("longrope", "proportional")]),  # of whole heads
     rotary_dim=st.sampled_from([4, 12, 16]),
     seed=st.integers(0, 99),
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.source.locate import find
+from scaffold.source.locate import find, not_there
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.transformers import auto_mapping
 from scaffold.source.transformers.imports import resolver
@@ -49,6 +49,29 @@ def test_an_architecture_that_is_not_there_is_the_model_types_usual_class(librar
     source = find("MirrorForCausalLM", "nova_text", {}, Path(), library)
     assert source is not None
     assert source.class_name == "NovaTextForCausalLM"
+
+
+AUTO_MAP = {"AutoModelForCausalLM": "someone/nova--modeling_nova.NovaForCausalLM"}
+
+
+def test_a_file_of_auto_map_that_is_not_there_leaves_the_library_or_nothing(library: Path, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.mkdir()
+    assert not_there(AUTO_MAP, checkpoint) == "modeling_nova.py"
+    source = find("NovaForCausalLM", "nova", AUTO_MAP, checkpoint, library)
+    assert source is not None
+    assert source.file.shown == "transformers/models/nova/modeling_nova.py"
+    assert find("NovaForCausalLM", "vega", AUTO_MAP, checkpoint, library) is None
+    assert find("NovaForCausalLM", "nova", AUTO_MAP, checkpoint, None) is None
+
+
+def test_a_file_of_auto_map_that_is_there_goes_before_the_library(library: Path, tmp_path: Path) -> None:
+    file = tmp_path / "modeling_nova.py"
+    file.write_text("class NovaForCausalLM:\n    pass\n")
+    assert not_there(AUTO_MAP, tmp_path) is None
+    source = find("NovaForCausalLM", "nova", AUTO_MAP, tmp_path, library)
+    assert source is not None
+    assert source.file.path == file
 
 
 def test_later_statements_add_to_a_table(library: Path) -> None:

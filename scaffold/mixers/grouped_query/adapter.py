@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scaffold.expressions.python import write as write_expression
+from scaffold.expressions.uses import imports as imports_of
 from scaffold.expressions.uses import needs_layer
 from scaffold.idioms import layers as all_layers
 from scaffold.idioms.construct import construct_mixer
@@ -72,7 +73,7 @@ def write(layers: Sequence[AttentionSpec | None], class_name: str, frame: Frame)
     return Written(
         text,
         construct_mixer(attribute(name), class_name),
-        (*IMPORTS, *(line for piece in pieces for line in piece.imports)),
+        (*IMPORTS, *imports_of(numbers["scale"]), *(line for piece in pieces for line in piece.imports)),
         frozenset[str]().union(*(piece.helpers for piece in pieces)),
         sorting=_sorting(used) if frame.loading.packed else None,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scaffold.expressions.python import write as write_expression
+from scaffold.expressions.uses import imports as imports_of
 from scaffold.idioms.construct import construct_mixer
 from scaffold.idioms.frame import Frame
 from scaffold.idioms.layers import present, same
@@ -78,5 +79,5 @@ def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: 
         kv_scale="" if spec.kv_scale.value == 1 else spec.kv_scale.code,
         rotary_emb=get_rope(rope, "self.qk_rope_head_dim", NAMES).splitlines(),
     )
-    imports = (*IMPORTS, *(CACHED_IMPORTS if cached else PLAIN_IMPORTS))
+    imports = (*IMPORTS, *(CACHED_IMPORTS if cached else PLAIN_IMPORTS), *imports_of(spec.scale.tree))
     return Written(text, construct_mixer(attribute(spec.name), class_name), imports)

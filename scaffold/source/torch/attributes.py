@@ -12,6 +12,7 @@ from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.python.library import Base, Kind
 from scaffold.source.python.objects import External, Function, SourceClass
 from scaffold.source.torch import torch_ops
+from scaffold.source.torch.alike import NUMBER, output_as
 from scaffold.source.torch.layers import LAYERS, Layer, ModuleDict, ModuleList, Sequential
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.protocol import Interpreter
@@ -52,6 +53,8 @@ def _field(interpreter: Interpreter, value: Any, name: str) -> Any:
 
 
 def _module_attribute(interpreter: Interpreter, module: Module, name: str) -> Any:
+    if name.startswith(NUMBER):
+        interpreter.recorder.number_read()
     if module.cls is not None:
         if name in MODULE_FIELDS and name not in module.attributes and module.cls.method(name) is None:
             return MODULE_FIELDS[name]
@@ -100,7 +103,12 @@ def _iterate_module(interpreter: Interpreter, module: Module) -> Any:
 def call_module(interpreter: Interpreter, module: Module, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
     """Call a module, on record."""
     with interpreter.recorder.watch(module.kind, module, args, kwargs, where) as event:
-        event.output = _measured(interpreter, _forward(interpreter, module, args, kwargs, where))
+        first = interpreter.recorder.stand_ins.first_of(event)
+        if first is None:
+            event.output = _measured(interpreter, _forward(interpreter, module, args, kwargs, where))
+            interpreter.recorder.stand_ins.carried_out(event)
+        else:
+            event.stands_for, event.output = first, output_as(first, interpreter.rng)
     return event.output
 
 

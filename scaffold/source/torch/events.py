@@ -28,6 +28,10 @@ class Event:
     inside: list[Event] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
     steps: list[Event | Operation] = field(default_factory=list, repr=False)
+    numbered: bool = False
+    """Whether source read the number of a layer meanwhile: what it computes may depend on it."""
+    stands_for: Event | None = None
+    """The call that was carried out instead, since it differs in nothing but the values of weights."""
 
     def add(self, step: Event | Operation) -> None:
         """Append a call or an operation."""

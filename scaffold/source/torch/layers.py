@@ -9,6 +9,7 @@ import numpy as np
 
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch import torch_ops
+from scaffold.source.torch.drawn import Drawn
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.tensors import Tensor
 
@@ -16,8 +17,13 @@ from scaffold.source.torch.tensors import Tensor
 def random_parameter(rng: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
     """Return values under which no detail cancels: vectors around 1, matrices that keep the variance."""
     if len(shape) < 2:
-        return Tensor(rng.uniform(0.5, 1.5, shape), "parameter")
-    return Tensor(rng.normal(0, shape[-1] ** -0.5, shape), "parameter")
+        return Drawn(shape, lambda: rng.uniform(0.5, 1.5, shape))
+    return _normal(rng, shape[-1] ** -0.5, *shape)
+
+
+def _normal(rng: np.random.Generator, deviation: float, *shape: Any) -> Tensor:
+    sizes = tuple(map(int, shape))
+    return Drawn(sizes, lambda: rng.normal(0, deviation, sizes))
 
 
 class Layer(Module):
@@ -48,7 +54,7 @@ class Linear(Layer):
             "in_features": in_features,
             "out_features": out_features,
             "weight": random_parameter(rng, (int(out_features), int(in_features))),
-            "bias": Tensor(rng.normal(0, 0.3, int(out_features)), "parameter") if bias else None,
+            "bias": _normal(rng, 0.3, out_features) if bias else None,
         }
 
     def forward(self, x: Tensor) -> Any:
@@ -62,8 +68,8 @@ class Conv1D(Layer):
         super().__init__()
         self.attributes |= {
             "nf": nf,
-            "weight": Tensor(rng.normal(0, int(nx) ** -0.5, (int(nx), int(nf))), "parameter"),
-            "bias": Tensor(rng.normal(0, 0.3, int(nf)), "parameter"),
+            "weight": _normal(rng, int(nx) ** -0.5, nx, nf),
+            "bias": _normal(rng, 0.3, nf),
         }
 
     def forward(self, x: Tensor) -> Any:
@@ -90,8 +96,8 @@ class Conv1d(Layer):
         width = kernel_size[0] if isinstance(kernel_size, (tuple, list)) else kernel_size
         shape = (int(out_channels), int(in_channels) // int(groups), int(width))
         self.attributes |= {
-            "weight": Tensor(rng.normal(0, (shape[1] * shape[2]) ** -0.5, shape), "parameter"),
-            "bias": Tensor(rng.normal(0, 0.3, int(out_channels)), "parameter") if bias else None,
+            "weight": _normal(rng, (shape[1] * shape[2]) ** -0.5, *shape),
+            "bias": _normal(rng, 0.3, out_channels) if bias else None,
             "stride": (stride,) if isinstance(stride, int) else stride,
             "padding": (padding,) if isinstance(padding, int) else padding,
             "dilation": (dilation,) if isinstance(dilation, int) else dilation,
@@ -109,7 +115,7 @@ class Embedding(Layer):
 
     def __init__(self, rng: np.random.Generator, num_embeddings: int, embedding_dim: int, *_: Any, **__: Any) -> None:
         super().__init__()
-        self.attributes["weight"] = Tensor(rng.normal(0, 1, (int(num_embeddings), int(embedding_dim))), "parameter")
+        self.attributes["weight"] = _normal(rng, 1, num_embeddings, embedding_dim)
 
     def forward(self, ids: Tensor) -> Any:
         return self.op("embedding", ids, self.attributes["weight"])
@@ -131,7 +137,7 @@ class LayerNorm(Layer):
         super().__init__()
         size = normalized_shape[-1] if isinstance(normalized_shape, (tuple, list)) else normalized_shape
         weight = random_parameter(rng, (int(size),)) if elementwise_affine else None
-        offset = Tensor(rng.normal(0, 0.3, int(size)), "parameter") if elementwise_affine and bias else None
+        offset = _normal(rng, 0.3, size) if elementwise_affine and bias else None
         shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
         self.attributes |= {"weight": weight, "bias": offset, "eps": eps, "normalized_shape": shape}
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from scaffold.source.torch import bounds
+from scaffold.source.torch.alike import StandIns
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.operations import Operation, keep, recording, tensors_in
@@ -24,6 +25,7 @@ class Recorder:
         self.watched: list[Event] = []
         """The outermost calls."""
         self.elements = 0
+        self.stand_ins = StandIns()
         self._open: list[Event] = []
 
     @contextmanager
@@ -44,6 +46,11 @@ class Recorder:
         finally:
             self._open.pop()
             keep(event)
+
+    def number_read(self) -> None:
+        """Note that source reads the number of a layer."""
+        for event in self._open:
+            event.numbered = True
 
     def record(self, operation: Operation) -> None:
         """Note an operation in the innermost open call, with the statement that it is a part of.

@@ -1,0 +1,129 @@
+"""Layers that differ in nothing but their number and their weights: one of each kind runs, others stand in for it.
+
+A hundred layers take a minute to run, the two that differ take a second. A layer is as another one if all that its
+source may look at is the same: classes, sizes and switches of every module in it, buffers that are not saved, and what
+it is called with, but for the hidden states. What stands in returns random numbers of the same shape, so that the next
+layer and what reads the run see values of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from scaffold.source.python.objects import Instance
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.module import Module
+from scaffold.source.torch.tensors import Tensor
+
+NUMBER = "layer_i"
+"""How the attributes begin that hold a layer's number (``layer_idx``, ``layer_id``, ``layer_index``)."""
+SCALARS = (bool, int, float, str)
+
+
+def signature(event: Event) -> str:
+    """Return a digest of all that decides what a layer's call computes, but for the values of its weights.
+
+    Layers with one signature have one spec.
+    """
+    digest = hashlib.sha256()
+    for part in _parts(event):
+        digest.update(repr(part).encode())
+    return digest.hexdigest()
+
+
+class StandIns:
+    """Which calls of layers need not be carried out, since one that differs in nothing was.
+
+    Args:
+        layers: the modules of the list that is called one after the other.
+    """
+
+    def __init__(self, layers: Iterable[Module] = ()) -> None:
+        self._layers = {id(module) for module in layers}
+        self._first: dict[str, Event] = {}
+        self._begun: dict[int, str] = {}
+
+    def first_of(self, event: Event) -> Event | None:
+        """Return the call that this one, which has not been carried out yet, would be as; None if it has to be."""
+        if id(event.module) not in self._layers or not event.tensors():
+            return None
+        begun = signature(event)
+        self._begun[id(event)] = begun
+        first = self._first.get(begun)
+        return first if first is not None and first.tensors()[0].shape == event.tensors()[0].shape else None
+
+    def carried_out(self, event: Event) -> None:
+        """Note a call that was carried out: others may stand in for it unless it used its number or left a trace."""
+        begun = self._begun.pop(id(event), None)
+        if begun is not None and not event.numbered and _plain(event.output) and signature(event) == begun:
+            self._first.setdefault(begun, event)
+
+
+def output_as(first: Event, rng: np.random.Generator) -> Any:
+    """Return other values in the form of what a call returned."""
+
+    def other(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        return Tensor(rng.normal(0, float(np.std(value.a)) or 1.0, value.shape))
+
+    return other(first.output) if isinstance(first.output, Tensor) else type(first.output)(map(other, first.output))
+
+
+def _plain(output: Any) -> bool:
+    """Return whether a layer returned tensors of floating numbers, hidden states first, and nothing else."""
+    values = output if type(output) in (tuple, list) else (output,)
+    tensors = [value for value in values if value is not None]
+    return bool(values) and values[0] is not None and all(map(_is_floating, tensors))
+
+
+def _is_floating(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.a.dtype.kind == "f"
+
+
+def _parts(event: Event) -> Iterator[Any]:
+    assert event.module is not None
+    for path, module in event.module.modules():
+        yield path, module.kind
+        for name, value in sorted(module.attributes.items()):
+            if isinstance(value, Tensor):
+                yield name, value.shape, value.role
+                if value.role not in ("parameter", "buffer"):
+                    yield hashlib.sha256(value.a.tobytes()).hexdigest()
+            elif isinstance(value, SCALARS) and (event.numbered or not name.startswith(NUMBER)):
+                yield name, value
+            elif isinstance(value, (list, tuple, dict)):
+                yield name
+                yield from _values([value])
+    yield from _configs(event.module)
+    yield from _values([*event.args[1:], event.kwargs])
+
+
+def _configs(module: Module) -> Iterator[Any]:
+    """Yield what the configs say that modules below keep; nearly always it is one and the same."""
+    found = {id(value): value for _, one in module.modules() for value in one.attributes.values() if _is_object(value)}
+    for value in found.values():
+        yield value.kind
+        yield from _values(value.attributes.values())
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, Instance) and not isinstance(value, Module)
+
+
+def _values(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, Tensor):
+            yield hashlib.sha256(value.a.tobytes()).hexdigest()
+        elif isinstance(value, dict):
+            yield tuple(map(str, value))
+            yield from _values(value.values())
+        elif isinstance(value, (tuple, list)):
+            yield len(value)
+            yield from _values(value)
+        else:
+            yield value if value is None or isinstance(value, SCALARS) else type(value).__name__

@@ -1,0 +1,75 @@
+"""One layer of each kind runs; what stands in for the others is as good, and what differs is not left out."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scaffold.probing import probe
+from scaffold.reading import decoder
+from scaffold.source.locate import find
+from scaffold.source.torch.drawn import Drawn
+from tests.models.build import CONFIG, write_checkpoint
+
+
+def probed(folder: Path, *changes: tuple[str, str], **config: Any) -> probe.Probe:
+    """Return the probe of the made-up model with lines of its source replaced."""
+    checkpoint = write_checkpoint(folder / "nova", **config)
+    file = checkpoint / "modeling_nova.py"
+    text = file.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+    source = find("NovaForCausalLM", "nova", CONFIG["auto_map"], checkpoint, None)
+    assert source is not None
+    return probe.run(source, json.loads((checkpoint / "config.json").read_text()))
+
+
+def carried_out(found: probe.Probe) -> list[int]:
+    """Return the numbers of the layers that ran."""
+    return [number for number, event in enumerate(found.layers()) if event.stands_for is None]
+
+
+def test_of_layers_that_are_alike_the_first_runs_and_the_others_have_its_spec(tmp_path: Path) -> None:
+    found = probed(tmp_path, num_hidden_layers=90)
+    assert carried_out(found) == [0]
+    spec = decoder.read(found)
+    assert len(spec.layers) == 90
+    assert len(set(spec.layers)) == 1
+    events = found.layers()
+    for before, event in pairwise(events):
+        assert event.tensors()[0] is before.result()
+        assert not np.allclose(event.result().a, before.result().a)
+
+
+def test_what_is_of_no_use_is_never_drawn(tmp_path: Path) -> None:
+    found = probed(tmp_path, num_hidden_layers=90)
+    first = next(event for event in found.layers() if event.stands_for is None)
+    weights = [t for _, t in found.model.saved_tensors() if isinstance(t, Drawn)]
+    drawn = [t for t in weights if t._values is not None]
+    assert first.module is not None
+    assert 0 < len(drawn) <= len(list(first.module.saved_tensors())) + 3
+
+
+@pytest.mark.parametrize(
+    ("change", "ran"),
+    [
+        (("self.norm_out(hidden_states))", "self.norm_out(hidden_states)) * (1 + self.layer_idx)"), [0, 1, 2, 3]),
+        (("self.norm_out(hidden_states))", "self.norm_out(hidden_states)) * self.kinds[0]"), [0, 1]),
+        (("angles.sin()), mask)", "angles.sin()), mask if i != 3 else None)"), [0, 1, 3]),
+    ],
+)
+def test_a_layer_that_uses_its_number_or_differs_runs(tmp_path: Path, change: tuple[str, str], ran: list[int]) -> None:
+    number = (
+        "self.attention = NovaAttention(config, layer_idx)",
+        "self.attention = NovaAttention(config, layer_idx)\n"
+        "        self.layer_idx, self.kinds = layer_idx, [layer_idx % 2]",
+    )
+    loop = ("for layer in self.layers:", "for i, layer in enumerate(self.layers):")
+    assert carried_out(probed(tmp_path, number, loop, change, num_hidden_layers=4)) == ran
