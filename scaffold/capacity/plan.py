@@ -9,7 +9,7 @@ from typing import Any
 from scaffold.capacity.kv_cache import KvCache, kv_cache
 from scaffold.capacity.nodes import ANY, GIB, UTILISATION, WORKING_BYTES, Device, Node, node_count, size_text
 from scaffold.capacity.sizes import Sizes, sizes_of
-from scaffold.capacity.weights import ASSUMPTIONS, DEQUANTISED, parts, per_rank
+from scaffold.capacity.weights import ASSUMPTIONS, DEQUANTISED, per_rank, weight_bytes
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.spec.decoder import DecoderSpec
 
@@ -100,7 +100,7 @@ def plan(
         tensor_parallel_sizes: the rows.
     """
     sizes = sizes_of(config)
-    found = parts(patterns, dequantise, config.get("tie_word_embeddings") is True)
+    found = weight_bytes(patterns, dequantise, config.get("tie_word_embeddings") is True)
     cache = kv_cache(config, patterns, decoder)
     kv = cache if isinstance(cache, KvCache) else None
     by_map = proved if proved and not dequantise else None

@@ -122,7 +122,7 @@ class RopeCandidate:
     """The config key of a list with one theta for each layer."""
 
     def table(self, size: int, tokens: int, length: int) -> tuple[Array, Array] | None:
-        """Return cos and sin ``[tokens, size / 2]``, or None for a kind that vLLM has not or that lacks a number."""
+        """Return cos and sin ``[tokens, size / 2]``, or None for a kind that vLLM lacks or that lacks a number."""
         kind = ROPE_TYPES.get(str(self.parameters.get("rope_type") or "default"))
         try:
             found = kind(self.parameters, size, length) if kind else None
