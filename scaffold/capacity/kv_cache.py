@@ -109,6 +109,8 @@ _COUNTED = ("num_layers", "num_kv_heads", "num_heads", "hidden_size", "head_dim"
 
 def _layers(sizes: Sizes, kinds: LayerKinds, shown: Sequence[Width]) -> tuple[Kept, ...] | str:
     """Return what each layer keeps by the config."""
+    if not kinds.windows_told and (sizes.sliding.is_own or sizes.everywhere.is_own):
+        return "the config has head sizes for two kinds of layers and does not tell which layers are which"
     heads = sizes.kv_heads
     if heads is None and sizes.latent is None and any(kind in ATTENDING for kind in kinds.kinds):
         found = _kv_heads(sizes, shown)

@@ -109,6 +109,15 @@ def test_the_figure_names_its_evidence() -> None:
     )
 
 
+@pytest.mark.parametrize("own", [{"swa_num_key_value_heads": 8}, {"swa_head_dim": 32}, {"global_head_dim": 64}])
+def test_sizes_of_two_kinds_of_layers_count_only_where_it_is_known_which_are_which(own: dict[str, int]) -> None:
+    given = config(2, 8, 2, 16, sliding_window=8, **own)
+    assert kv_cache(given) == (
+        "the config has head sizes for two kinds of layers and does not tell which layers are which"
+    )
+    assert cache({**given, "layer_types": ["sliding_attention", "full_attention"]}).per_token > 2 * 2 * 32 * 2
+
+
 DIFFERENT = {
     "rows": (config(2, 8, 2, 16), (k_proj(64, 2),), "keys have 32 rows, model.layers.*.self_attn.k_proj.weight has 64"),
     "fewer layers": (config(4, 8, 2, 16), (k_proj(32, 2),), "4 layers keep keys, 2 have"),
