@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scaffold.capacity.layer_kinds import ATTENDING, CROSS, HYBRID, LINEAR, SHARED_KV, SLIDING, LayerKinds
 from scaffold.capacity.projections import Width, widths
 from scaffold.capacity.sizes import Sizes, sizes_of
+from scaffold.capacity.states import State, state_of
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.mixers.table import kind_of
 from scaffold.spec.decoder import DecoderSpec
@@ -21,8 +22,8 @@ the cache has the model's data type."""
 INDEXER_BLOCK, SCALE_BYTES = 128, 4
 """vLLM, deepseek_v2.py, ``DeepseekV32IndexerCache``: keys of 8 bits with a scale for each block."""
 STATES = {
-    LINEAR: "keep a state of fixed size, which is not counted",
-    HYBRID: "keep a state of fixed size beside their keys and values, which is not counted",
+    LINEAR: "keep a state of fixed size",
+    HYBRID: "keep a state of fixed size beside their keys and values",
     CROSS: "keep keys and values of another modality, which are not counted",
     SHARED_KV: "read the keys and values of another layer and keep none",
 }
@@ -74,7 +75,8 @@ def kv_cache(
     if decoder is not None:
         layers = tuple(kind_of(layer.mixer).kept(layer.mixer) for layer in decoder.layers)
         where = "what each layer's mixer was read as in the modeling source"
-        return _cache(layers, where, sizes_of(decoder.config or config), _windows(layers))
+        complete = {**decoder.config, **{key: value for key, value in config.items() if value is not None}}
+        return _cache(layers, where, sizes_of(complete), _windows(layers))
     sizes = sizes_of(config)
     if isinstance(sizes.kinds, str):
         return sizes.kinds
@@ -82,13 +84,23 @@ def kv_cache(
     layers_found = _layers(sizes, sizes.kinds, shown)
     if isinstance(layers_found, str):
         return layers_found
+    state = state_of(config)
     if contradicts := _contradiction(sizes, sizes.kinds, layers_found, shown, value_of("mtp_layers", config)):
         return contradicts
+    layers_found = tuple(
+        replace(kept, state=-(-state.per_head // ELEMENT_BYTES), state_heads=state.heads)
+        if state is not None and kind in (LINEAR, HYBRID)
+        else kept
+        for kept, kind in zip(layers_found, sizes.kinds.kinds)
+    )
     keys = [*sizes.kinds.keys, *(sizes.keys[role] for role in _COUNTED if role in sizes.keys)]
     tensors = f"; {shown[0].where} agrees" if shown else ""
     evidence = f"config.json: {', '.join(dict.fromkeys(keys))}{tensors}"
     return _cache(
-        layers_found, evidence, sizes, (*_states(sizes.kinds), *_spans(sizes, sizes.kinds), *_heads(sizes, shown))
+        layers_found,
+        evidence,
+        sizes,
+        (*_states(sizes.kinds, state), *_spans(sizes, sizes.kinds), *_heads(sizes, shown)),
     )
 
 
@@ -97,6 +109,8 @@ _COUNTED = ("num_layers", "num_kv_heads", "num_heads", "hidden_size", "head_dim"
 
 def _layers(sizes: Sizes, kinds: LayerKinds, shown: Sequence[Width]) -> tuple[Kept, ...] | str:
     """Return what each layer keeps by the config."""
+    if not kinds.windows_told and (sizes.sliding.is_own or sizes.everywhere.is_own):
+        return "the config has head sizes for two kinds of layers and does not tell which layers are which"
     heads = sizes.kv_heads
     if heads is None and sizes.latent is None and any(kind in ATTENDING for kind in kinds.kinds):
         found = _kv_heads(sizes, shown)
@@ -171,10 +185,16 @@ def _packed(sizes: Sizes, layers: Sequence[Kept], found: Sequence[Width]) -> str
     return ""
 
 
-def _states(kinds: LayerKinds) -> Iterator[str]:
+def _states(kinds: LayerKinds, state: State | None) -> Iterator[str]:
     for kind, says in STATES.items():
         if count := kinds.kinds.count(kind):
-            yield f"{count} layers {says}"
+            yield f"{count} layers {says}" + (_counted(state) if kind in (LINEAR, HYBRID) else "")
+
+
+def _counted(state: State | None) -> str:
+    if state is None:
+        return ", which is not counted: the config does not tell its size"
+    return f" of {state.num_bytes:,} B each ({state.form}: {', '.join(state.keys)})"
 
 
 def _spans(sizes: Sizes, kinds: LayerKinds) -> Iterator[str]:

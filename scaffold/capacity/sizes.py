@@ -27,6 +27,11 @@ class HeadSizes:
     k: int | None
     v: int | None
 
+    @property
+    def is_own(self) -> bool:
+        """Return whether this kind of layer has sizes of its own."""
+        return (self.kv_heads, self.k, self.v) != (None, None, None)
+
 
 @dataclass(frozen=True)
 class Sizes:

@@ -46,6 +46,18 @@ def test_capacity_is_by_the_weight_map_where_one_can_be_proved(desk: Desk, nova:
     assert [node["smallest_for_load"] for node in capacity["nodes"]] == [1, 1]
 
 
+def test_capacity_is_planned_for_the_device_and_memory_that_are_asked_for(desk: Desk, nova: Path) -> None:
+    plain, small = (
+        desk.call("inspect", nova, "--json", *more).document["capacity"]
+        for more in ((), ("--device", "910B-32G", "--memory", "5"))
+    )
+    assert [node["name"] for node in plain["nodes"]] == ["Atlas 800 A2 (64G × 8)", "Atlas 800 A3 (64G × 16)"]
+    assert [node["name"] for node in small["nodes"]] == ["Atlas 800 A2"]
+    assert (plain["npu_bytes"], small["npu_bytes"]) == (64 * 2**30, 5 * 2**30)
+    assert plain["kv_evidence"]
+    assert plain["ranks"][0]["sequences"] > small["ranks"][0]["sequences"] > 0
+
+
 def test_without_modeling_source_what_it_would_tell_is_a_hole(desk: Desk, nova: Path) -> None:
     config = json.loads((nova / "config.json").read_text())
     del config["auto_map"]
