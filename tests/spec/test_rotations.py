@@ -112,7 +112,8 @@ def test_older_words_are_those_that_vllm_makes_of_them() -> None:
     old, new = (
         RopeCandidate("", {"rope_type": word, **long}).table(HEAD_DIM, 4, LENGTH) for word in ("su", "longrope")
     )
-    assert old is not None and new is not None
+    assert old is not None
+    assert new is not None
     np.testing.assert_array_equal(old, new)
     assert RopeCandidate("", {"rope_type": "mrope", **BASE}).rope_type == "default"
 
