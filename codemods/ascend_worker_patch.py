@@ -44,7 +44,7 @@ def worker_patch(text: str, *, module: str, target: str, source: str, header_sou
 
 
 def _header(header_source: str) -> str:
-    """Return the comment with which a file starts, up to the first line that is none."""
+    """Return the comment with which a file starts, up to the first line that is not one."""
     lines = header_source.splitlines()
     end = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     return "".join(f"{line}\n" for line in lines[:end])

@@ -93,7 +93,7 @@ def undo(journal_dir: Path, *, disk: Disk | None = None) -> ChangeSet:
                 "there is no run to take back",
                 where=str(journal_dir),
                 expected="a run that was applied and not undone yet",
-                remedy="nothing is to be done",
+                remedy="there is nothing to do",
             )
         records = [read_record(journal_dir, number) for number in numbers]
         files = {Path(file.path) for record in records for file in record.files}

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 from libcst.codemod import CodemodCommand, CodemodContext
 
-from codemods.catalog import find_codemod
+from codemods.catalog import FILES, find_codemod
 from codemods.tree_style import DEFAULTS, style_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class _Command(CodemodCommand):
         return cst.parse_module(self.codemod.run(tree.code, given, style))
 
 
+def _class_name(name: str) -> str:
+    return name.title().replace("-", "")
+
+
+@cache
 def _command(name: str) -> type[_Command]:
     codemod = find_codemod(name)
 
@@ -56,11 +62,15 @@ def _command(name: str) -> type[_Command]:
         "DESCRIPTION": codemod.summary,
         "add_args": staticmethod(add_args),
     }
-    return type(codemod.name.title().replace("-", ""), (_Command,), attributes)
+    return type(_class_name(codemod.name), (_Command,), attributes)
 
 
-VllmRegistryEntry = _command("vllm-registry-entry")
-VllmTestRegistryEntry = _command("vllm-test-registry-entry")
-AscendModelRegistration = _command("ascend-model-registration")
-AscendPatchImport = _command("ascend-patch-import")
-NavTitle = _command("nav-title")
+_NAMES = {_class_name(name): name for name in FILES}
+
+
+def __getattr__(name: str) -> type[_Command]:
+    """Return the command of the codemod whose name, in CamelCase, this is."""
+    codemod = find_codemod(_NAMES[name]) if name in _NAMES else None
+    if codemod is None or codemod.creates or not all(target.endswith(".py") for target in codemod.targets):
+        raise AttributeError(f"no codemod that edits Python files is named {name!r}")
+    return _command(codemod.name)

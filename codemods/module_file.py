@@ -1,4 +1,4 @@
-"""The file of a source tree that a dotted name stands in."""
+"""The file of a source tree that defines a dotted name."""
 
 from __future__ import annotations
 

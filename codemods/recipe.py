@@ -1,6 +1,6 @@
 """What a recipe is: codemods that belong together, as one change set, one diff and one undo.
 
-A recipe is data: its steps name codemods, and say how the recipe's arguments feed theirs.
+A recipe is data: its steps name codemods, and say what feeds the arguments of each.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class FileText:
 
 @dataclass(frozen=True)
 class ModuleText:
-    """Feeds the text of the module that a dotted name stands in.
+    """Feeds the text of the module that defines a dotted name.
 
     ``tree`` is the recipe's parameter with the source tree that is read, ``target`` the one with
     the dotted name.

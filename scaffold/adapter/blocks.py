@@ -20,7 +20,7 @@ from scaffold.weights.targets import attribute
 
 
 @dataclass(frozen=True)
-class Choice:
+class Branch:
     """How a layer makes a block.
 
     Attributes:
@@ -49,7 +49,7 @@ class Blocks:
     written: tuple[Written, ...]
     name: str
     setup: tuple[str, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[Branch, ...]
     call: str
     pick: tuple[str, ...]
     layer_idx: bool
@@ -74,7 +74,7 @@ def mixers_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
 
 
 def feed_forwards_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
-    """Return the feed-forward blocks of a decoder. A kind that only lies inside of others has a class, and no choice.
+    """Return the feed-forward blocks of a decoder. A kind that occurs only inside others has a class, and no choice.
 
     Raises:
         NotUnderstood: there is no idiom for one of them, or for how layers differ.
@@ -108,7 +108,7 @@ def _name(specs: Sequence[BlockSpec], fallback: str) -> str:
 
 
 def _class_names(kinds: Sequence[Mixer], frame: Frame) -> list[str]:
-    """Return the name of each kind's class; two that end alike have the kind's name in them."""
+    """Return the name of each kind's class; two with the same ending have the kind's name in them."""
     endings = [kind.CLASS for kind in kinds]
     return [
         frame.prefix + (kind.CLASS if endings.count(kind.CLASS) == 1 else f"{_camel(kind.NAME)}{kind.CLASS}")
@@ -141,10 +141,10 @@ def _blocks(
     conditions = [*map(write, found), ""]
     layer_idx = any(map(needs_layer, found)) or any(one.layer_idx for _, one in own)
     if len(set(names)) == 1:
-        choices = tuple(map(Choice, conditions, constructs))
+        choices = tuple(map(Branch, conditions, constructs))
         return Blocks(tuple(written), names[0], (), choices, f"self.{names[0]}", (), layer_idx)
     has = [f"self.has_{name}" for name in names[:-1]]
     setup = tuple(f"{flag} = {condition}" for flag, condition in zip(has, conditions))
     picked = "".join(f"self.{name} if {flag} else " for name, flag in zip(names, has))
     pick = f"{what} = {picked}self.{names[-1]}"
-    return Blocks(tuple(written), names[0], setup, tuple(map(Choice, [*has, ""], constructs)), what, (pick,), layer_idx)
+    return Blocks(tuple(written), names[0], setup, tuple(map(Branch, [*has, ""], constructs)), what, (pick,), layer_idx)

@@ -13,7 +13,7 @@ from scaffold.adapter.wiring import alike, layer_context, without
 from scaffold.expressions.python import write
 from scaffold.expressions.tree import TRUE, Expression
 from scaffold.idioms.frame import NEWEST, Frame, Target
-from scaffold.idioms.norms import OWN_NORM, WITH_RESIDUAL, norm_call
+from scaffold.idioms.norms import adds_residual, norm_call, own_classes
 from scaffold.idioms.per_layer import HINTS, PerLayer
 from scaffold.idioms.written import NORM_OVER_RANKS
 from scaffold.mapping.derive import base_attribute
@@ -21,7 +21,6 @@ from scaffold.reading.embeddings import SINUSOIDS
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.decoder import DecoderSpec, EmbeddingSpec
 from scaffold.spec.layers import LayerSpec
-from scaffold.spec.norms import NormSpec
 from scaffold.spec.values import ONE, Value
 from scaffold.weights.quantisation import Quantisation
 from scaffold.weights.rules import WeightMap
@@ -98,16 +97,11 @@ def adapter_context(
         "imports": {"lines": sorted({line for one in written for line in one.imports})},
         "loaders": {"rows": [vars(loader) for one in written for loader in one.loaders]},
         "layer": _layer(spec, f"config.{hidden}", prefix, mixers, feed_forwards),
-        "own_norm": any(norm.form == OWN_NORM for norm in _norms(spec)),
+        "own_norms": {"texts": own_classes(spec, prefix)},
         "norm_over_ranks": any(NORM_OVER_RANKS in one.helpers for one in written),
         "loading": loading_context(spec, found, names, sorting),
         "dequantize": _dequantize(quantisation),
     }
-
-
-def _norms(spec: DecoderSpec) -> list[NormSpec]:
-    found = [norm for layer in spec.layers for _, norm in layer.norms]
-    return found + ([spec.norm] if spec.norm else [])
 
 
 def _blocks(blocks: Blocks) -> Context:
@@ -148,7 +142,7 @@ def _final_norm(spec: DecoderSpec, hidden: str, prefix: str) -> Context:
     if spec.norm is None:
         return {}
     call = norm_call(spec.norm, hidden, prefix)
-    return {"name": attribute(spec.norm_name), "call": call, "adds_residual": spec.norm.form in WITH_RESIDUAL}
+    return {"name": attribute(spec.norm_name), "call": call, "adds_residual": adds_residual(spec.norm)}
 
 
 def _head(spec: DecoderSpec) -> Context:

@@ -8,13 +8,12 @@ from typing import Any
 from scaffold.expressions.python import write
 from scaffold.expressions.tree import Name, times
 from scaffold.expressions.uses import keys
-from scaffold.idioms.norms import WITH_RESIDUAL
-from scaffold.spec.layers import LayerSpec, Step
+from scaffold.idioms.norms import adds_residual
+from scaffold.spec.layers import LAYER_INPUT, LayerSpec, Step, Sum
 from scaffold.spec.values import ONE, Value
 from scaffold.weights.targets import attribute
 
-Sum = tuple[tuple[str, Value], ...]
-UNCHANGED: Sum = (("x", ONE),)
+UNCHANGED: Sum = ((LAYER_INPUT, ONE),)
 """The layer's input as it is."""
 
 
@@ -83,7 +82,7 @@ def _kinds(spec: LayerSpec) -> dict[str, str]:
 
 def _is_fused(spec: LayerSpec, kinds: dict[str, str]) -> bool:
     """Return whether it is norm, attention, norm, feed-forward, each with its residual, and norms that add it."""
-    if len(spec.steps) != 4 or any(norm.form not in WITH_RESIDUAL for _, norm in spec.norms):
+    if len(spec.steps) != 4 or any(not adds_residual(norm) for _, norm in spec.norms):
         return False
     first, attention, second, feed_forward = spec.steps
     if [kinds[step.name] for step in spec.steps] != ["norm", "mixer", "norm", "feed_forward"]:

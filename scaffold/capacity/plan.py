@@ -9,7 +9,7 @@ from typing import Any
 from scaffold.capacity.kv_cache import KvCache, kv_cache
 from scaffold.capacity.nodes import GIB, NODES, NPU_BYTES, Node, size_text
 from scaffold.capacity.sizes import Sizes, sizes_of
-from scaffold.capacity.weights import ASSUMPTIONS, DEQUANTISED, parts, per_rank
+from scaffold.capacity.weights import ASSUMPTIONS, DEQUANTISED, per_rank, weight_bytes
 from scaffold.checkpoint.patterns import Pattern
 
 RANKS = (1, 2, 4, 8, 16)
@@ -87,7 +87,7 @@ def plan(
         proved: tensor-parallel size → bytes of the fullest rank by a proved weight map, as they lie on disk.
     """
     sizes = sizes_of(config)
-    found = parts(patterns, dequantise, config.get("tie_word_embeddings") is True)
+    found = weight_bytes(patterns, dequantise, config.get("tie_word_embeddings") is True)
     cache = kv_cache(sizes, config)
     kv = cache if isinstance(cache, KvCache) else None
     by_map = proved if proved and not dequantise else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scaffold.capacity.sizes import Sizes
 from scaffold.checkpoint.patterns import NUMBER, Pattern
@@ -29,11 +29,20 @@ _SCALE = re.compile(r"\.weight_scale(_inv)?$")
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of the weights, and its bytes before ranks share them."""
+class WeightBytes:
+    """Bytes of weights before ranks share them, by how they do.
 
-    name: str
-    num_bytes: int
+    Attributes:
+        experts: of routed experts.
+        kv: of projections of k and v.
+        replicated: what every rank holds.
+        shared: all else, which is shared evenly.
+    """
+
+    experts: int = 0
+    kv: int = 0
+    replicated: int = 0
+    shared: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,15 +58,15 @@ class WeightsPerRank:
     expert_parallel: int | None
 
 
-def parts(patterns: Sequence[Pattern], dequantise: bool, tied: bool) -> tuple[Part, ...]:
-    """Return the bytes of each part: ``experts``, ``kv``, ``replicated``, ``shared``.
+def weight_bytes(patterns: Sequence[Pattern], dequantise: bool, tied: bool) -> WeightBytes:
+    """Return the bytes of all weights.
 
     Args:
         patterns: the tensors.
         dequantise: count fp8 weights as 16 bits and their scales not at all.
         tied: leave out an output head that is the embedding.
     """
-    totals = {"experts": 0, "kv": 0, "replicated": 0, "shared": 0}
+    total = WeightBytes()
     for pattern in patterns:
         if tied and pattern.name.split(".")[-2:] == ["lm_head", "weight"]:
             continue
@@ -66,27 +75,28 @@ def parts(patterns: Sequence[Pattern], dequantise: bool, tied: bool) -> tuple[Pa
             size *= 2
         elif dequantise and _SCALE.search(pattern.name):
             size = 0
-        totals[_part(pattern)] += size
-    return tuple(Part(name, size) for name, size in totals.items())
+        total = _with(total, pattern, size)
+    return total
 
 
-def per_rank(found: Sequence[Part], sizes: Sizes, ranks: int) -> WeightsPerRank:
+def _with(total: WeightBytes, pattern: Pattern, size: int) -> WeightBytes:
+    if _EXPERTS.search(pattern.name):
+        return replace(total, experts=total.experts + size)
+    if len(pattern.shape) < 2 or _REPLICATED.search(pattern.name):
+        return replace(total, replicated=total.replicated + size)
+    if _KV.search(pattern.name):
+        return replace(total, kv=total.kv + size)
+    return replace(total, shared=total.shared + size)
+
+
+def per_rank(weights: WeightBytes, sizes: Sizes, ranks: int) -> WeightsPerRank:
     """Return the bytes on the fullest rank."""
-    by_name = {part.name: part.num_bytes for part in found}
     kv_heads = max(sizes.kv_heads, default=ranks) if sizes.kv_heads else ranks
-    kv = -(-by_name["kv"] // min(ranks, max(kv_heads, 1)))
-    rest = by_name["replicated"] + -(-by_name["shared"] // ranks) + kv
-    experts = by_name["experts"]
+    kv = -(-weights.kv // min(ranks, max(kv_heads, 1)))
+    rest = weights.replicated + -(-weights.shared // ranks) + kv
+    experts = weights.experts
     if not experts:
         return WeightsPerRank(rest, None)
     count = sizes.num_experts
     whole = -(-experts // ranks) if not count else -(-experts // count) * -(-count // ranks)
     return WeightsPerRank(rest + -(-experts // ranks), rest + whole)
-
-
-def _part(pattern: Pattern) -> str:
-    if _EXPERTS.search(pattern.name):
-        return "experts"
-    if len(pattern.shape) < 2 or _REPLICATED.search(pattern.name):
-        return "replicated"
-    return "kv" if _KV.search(pattern.name) else "shared"

@@ -15,7 +15,7 @@ class Evidence:
     shows: str = ""
 
 
-Part = Literal["", "final norm", "layer norms", "attention", "feed-forward"]
+DecoderPart = Literal["", "final norm", "layer norms", "attention", "feed-forward"]
 """A part of a decoder; empty for the model as a whole."""
 
 
@@ -26,4 +26,4 @@ class Fact:
     name: str
     value: str
     evidence: tuple[Evidence, ...]
-    about: Part = ""
+    about: DecoderPart = ""

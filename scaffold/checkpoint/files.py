@@ -70,7 +70,7 @@ def read_bytes(directory: Path, name: str, expected: str, limit: int) -> bytes:
                     f"{size:,} bytes",
                     where=name,
                     expected=f"{expected}, of at most {limit:,} bytes",
-                    remedy=f"see whether {name} belongs to this checkpoint, and download it again",
+                    remedy=f"check whether {name} belongs to this checkpoint, and download it again",
                 )
             return file.read(limit + 1)
     except OSError as error:
@@ -80,7 +80,7 @@ def read_bytes(directory: Path, name: str, expected: str, limit: int) -> bytes:
 def unreadable(path: Path, error: OSError, expected: str) -> CheckpointError:
     """Return the error of a file that the system does not let us read."""
     found = error.strerror or type(error).__name__
-    return CheckpointError(found, where=str(path), expected=expected, remedy="see to the file's permissions and disk")
+    return CheckpointError(found, where=str(path), expected=expected, remedy="check the file's permissions and disk")
 
 
 def _belongs(target: Path, directory: Path) -> bool:

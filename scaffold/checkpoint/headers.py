@@ -202,7 +202,7 @@ def _size(dtype: str, shape: tuple[int, ...]) -> int:
     """Return the bytes of a tensor.
 
     Raises:
-        ValueError: its shape is none, or it does not fill whole bytes.
+        ValueError: its shape is not one, or it does not fill whole bytes.
         KeyError: there is no such data type.
     """
     if len(shape) > MAX_DIMENSIONS or not all(type(n) is int and 0 <= n < MAX_SIZE for n in shape):

@@ -1,4 +1,4 @@
-"""Bounded reading of JSON files that a stranger may have written."""
+"""Bounded reading of JSON files that anybody may have written."""
 
 from __future__ import annotations
 

@@ -51,8 +51,9 @@ def pattern_of(name: str) -> str:
 def patterns(forms: Mapping[str, Form]) -> tuple[Pattern, ...]:
     """Return the patterns of a checkpoint, in the order of their first tensors.
 
-    All digits are made alike at once, in one text of all names, as 92,000 substitutions would take longer than reading
-    the headers; only names in which a digit stands beside another character are then looked at one by one.
+    All digits are replaced by one character at once, in one text of all names, as 92,000 substitutions would take
+    longer than reading the headers; only names in which a digit is next to another character are then looked at one
+    by one.
     """
     keys = "\n".join(forms).encode().translate(_DIGITS).decode().split("\n")
     if len(keys) != len(forms):  # a line break in a name

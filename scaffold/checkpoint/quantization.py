@@ -65,7 +65,7 @@ METHODS = {"gptq": "gptq", "awq": "awq", "fp8": "fp8", "mxfp4": "mxfp4", "bitnet
 
 @dataclass(frozen=True)
 class Part:
-    """Tensors that are quantised alike."""
+    """Tensors that are quantised in the same way."""
 
     pattern: str
     dtype: str

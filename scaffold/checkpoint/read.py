@@ -1,4 +1,4 @@
-"""A checkpoint as one value: what its directory says, with nothing of it executed."""
+"""A checkpoint as one value: what its directory says, and none of it executed."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SHOWN = 200
-"""Characters of a stranger's value that a message repeats."""
+"""Characters of an untrusted value that a message repeats."""
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Tokenizer and processor files of a checkpoint, and where its chat template lies."""
+"""Tokenizer and processor files of a checkpoint, and where its chat template is."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def show_adapter(output: Output, settings: Settings, read: Checkpoint, path: Pat
     _some(output, "These parameters would stay empty", ("parameter",), [(name,) for name in result.empty])
     reasons = Counter(result.unsure.values())
     rows = [(why, str(count)) for why, count in reasons.most_common()]
-    _some(output, "These tensors cannot be told without running the file", ("where reading ends", "tensors"), rows)
+    _some(output, "Nothing is known of these without running the file", ("where reading ends", "tensors"), rows)
     output.line(
         f"{len(read.tensors)} tensors: {result.taken} taken, {result.left_out} left out by the loader, "
         f"{len(result.refused)} refused, {len(result.unsure)} not known; {len(result.empty)} parameters stay empty"

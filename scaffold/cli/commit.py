@@ -18,7 +18,7 @@ from scaffold.running.adaptation import commit_plan
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @name_option
 @work_option
-@click.option("--accept-device", help="Let evidence of another device than an NPU suffice, such as cpu.")
+@click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
 @reporting
 def command(output: Output, checkpoint: Path, **given: Any) -> None:
     """Commit what was planned for CHECKPOINT to the delivery repo, signed off, and nothing else.

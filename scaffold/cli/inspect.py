@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def command(output: Output, checkpoint: Path, verify: bool, sums: bool, **given:
     with without_collection():
         found = _inspect(Settings(given), checkpoint)
         if verify or sums:
-            found.verification = _verify(output, found.checkpoint, sums)
+            found = replace(found, verification=_verify(output, found.checkpoint, sums))
         output.document(document(found))
         show(output, found)
     return 0 if found.verification is None or found.verification.holds else 1

@@ -10,6 +10,7 @@ from typing import Any
 from scaffold.capacity.nodes import size_text
 from scaffold.capacity.plan import SEQUENCES, TOKENS, CapacityPlan
 from scaffold.checkpoint.about import About
+from scaffold.checkpoint.facts import Fact
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.verify.run import Verification
 from scaffold.cli.output import Output
@@ -30,7 +31,7 @@ class Registry:
     near: tuple[Near, ...]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Inspection:
     """All that was found."""
 
@@ -46,15 +47,15 @@ class Inspection:
         """Return what there is to say of the files that were read."""
         return (*self.checkpoint.weights.notes, *self.source_notes)
 
-    def facts(self) -> Iterator[Any]:
-        """Yield the spec's facts, and those of the checkpoint that the spec has none of that name for."""
+    def facts(self) -> Iterator[Fact]:
+        """Yield the spec's facts, and those of the checkpoint whose names the spec does not have."""
         named = {fact.name for fact in self.spec.facts}
         yield from self.spec.facts
         yield from (fact for fact in self.about.facts if fact.name not in named)
 
     def disagreements(self) -> list[str]:
         """Return where sources say different things."""
-        return [*(str(entry) for entry in getattr(self.spec, "disagreements", ())), *self.about.disagreements]
+        return [*self.about.disagreements]
 
 
 def document(found: Inspection) -> dict[str, Any]:
@@ -70,9 +71,7 @@ def document(found: Inspection) -> dict[str, Any]:
             {
                 "name": fact.name,
                 "value": fact.value,
-                "evidence": [
-                    {"kind": e.kind, "where": e.where, "shows": getattr(e, "shows", "")} for e in fact.evidence
-                ],
+                "evidence": [{"kind": e.kind, "where": e.where, "shows": e.shows} for e in fact.evidence],
             }
             for fact in found.facts()
         ],
@@ -207,12 +206,11 @@ def show(output: Output, found: Inspection) -> None:
         _show_verification(output, found.verification)
 
 
-def _evidence(fact: Any) -> str:
+def _evidence(fact: Fact) -> str:
     shown = []
     for entry in fact.evidence:
-        shows = getattr(entry, "shows", "")
         if entry.where:
-            shown.append(f"{entry.where} ({shows})" if shows else entry.where)
+            shown.append(f"{entry.where} ({entry.shows})" if entry.shows else entry.where)
     return ", ".join(shown)
 
 

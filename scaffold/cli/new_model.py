@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from scaffold.cli.destination import Destination, find_destination
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import (
     plan_document,
@@ -19,7 +20,6 @@ from scaffold.cli.present import (
 )
 from scaffold.cli.roots import Settings, name_option, python_option, required, serve_options, tree_options, work_option
 from scaffold.cli.serving import serve_settings
-from scaffold.cli.target import Target, find_target
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.evidence.gather import gather
@@ -57,10 +57,10 @@ GATES = ", ".join(stage.name for stage in gates())
 @python_option
 @click.option("--patch", "patches", multiple=True, help="Add a vllm-ascend worker patch of this dotted name.")
 @click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
-@click.option("--twin", "with_twin", is_flag=True, help="Prove it on a shrunken random twin first; wrong: no change.")
+@click.option("--twin", "with_twin", is_flag=True, help="Prove it on a small random copy; write it if right.")
 @click.option("--validate", "with_gates", is_flag=True, help=f"Go on to the gates: {GATES}.")
 @click.option("--commit", "with_commit", is_flag=True, help="Go on to the commit, if the gates passed.")
-@click.option("--accept-device", help="Let evidence of another device than an NPU suffice, such as cpu.")
+@click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
 @serve_options
 @reporting
 def command(
@@ -76,20 +76,20 @@ def command(
     """Adapt the model of CHECKPOINT: the smallest change that works, shown as one diff and written as a whole."""
     settings = Settings(given)
     workspace, engine = settings.workspace(), settings.engine()
-    target = find_target(settings, engine)
-    _check_call(target, dry_run, with_gates or with_commit)
+    destination = find_destination(settings, engine)
+    _check_call(destination, dry_run, with_gates or with_commit)
     serving = serve_settings(settings)
     if with_gates:
-        preflight(required(engine), target.vllm, serving.port)
+        preflight(required(engine), destination.vllm, serving.port)
     elif engine is not None:
-        check_import_path(engine, target.vllm)
+        check_import_path(engine, destination.vllm)
     output.progress(f"reading {checkpoint}")
-    request = _request(settings, checkpoint, workspace, target, engine)
+    request = _request(settings, checkpoint, workspace, destination, engine)
     try:
         plan = make_plan(request)
     except NotPlanned as refusal:
         show_holes(output, refusal.spec.holes)
-        output.document({**refusal_document(refusal, request.strategy, target.placement), "dry_run": dry_run})
+        output.document({**refusal_document(refusal, request.strategy, destination.placement), "dry_run": dry_run})
         raise
     show_plan(output, plan)
     output.document(plan_document(plan, dry_run))
@@ -127,7 +127,7 @@ def _twin_agrees(output: Output, plan: Plan, engine: Engine, workspace: Workspac
     return verdict.passed
 
 
-def _check_call(target: Target, dry_run: bool, goes_on: bool) -> None:
+def _check_call(destination: Destination, dry_run: bool, goes_on: bool) -> None:
     """Check that gates and commit have something to be about.
 
     Raises:
@@ -140,7 +140,7 @@ def _check_call(target: Target, dry_run: bool, goes_on: bool) -> None:
             expected="either",
             remedy="look at the dry run first, then leave it out",
         )
-    if target.delivery is None and goes_on:
+    if destination.delivery is None and goes_on:
         raise UsageError(
             "--validate or --commit with --placement plugin",
             where="the call",
@@ -162,23 +162,23 @@ def _keep_weights_test(output: Output, plan: Plan, workspace: Workspace) -> None
 
 
 def _request(
-    settings: Settings, checkpoint: Path, workspace: Workspace, target: Target, engine: Engine | None
+    settings: Settings, checkpoint: Path, workspace: Workspace, destination: Destination, engine: Engine | None
 ) -> Request:
     name = settings.get("name")
     verdicts: tuple[Verdict, ...] = ()
     ours: tuple[str, ...] = ()
     known = model_name(name, checkpoint)
-    if PLACEMENTS[target.placement].edits_trees and known in workspace.planned():
+    if PLACEMENTS[destination.placement].edits_trees and known in workspace.planned():
         record = workspace.record(known)
         verdicts = gather(workspace, known).current
-        if record.vllm == str(target.vllm) and REGISTRY.as_posix() in record.vllm_files:
+        if record.vllm == str(destination.vllm) and REGISTRY.as_posix() in record.vllm_files:
             ours = (record.architecture,)
     return Request(
         checkpoint=checkpoint,
-        vllm=target.vllm,
-        delivery=target.delivery,
-        placement=target.placement,
-        output=target.output,
+        vllm=destination.vllm,
+        delivery=destination.delivery,
+        placement=destination.placement,
+        output=destination.output,
         name=name,
         strategy=settings.get("strategy") or AUTO,
         modeling=settings.path("modeling"),

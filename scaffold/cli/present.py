@@ -78,7 +78,7 @@ def show_plan(output: Output, plan: Plan) -> None:
 
 
 def show_verdicts(output: Output, verdicts: Sequence[Verdict]) -> None:
-    """Show what the gates concluded, and where the evidence lies."""
+    """Show what the gates concluded, and where the evidence is."""
     rows = [
         (
             verdict.stage,

@@ -29,7 +29,7 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return join
 
 
-work_option = click.option("--work", type=DIRECTORY, help="From where `vllm serve` is started; keeps .scaffold/.")
+work_option = click.option("--work", type=DIRECTORY, help="Where `vllm serve` is started; keeps .scaffold/.")
 name_option = click.option("--name", help="The model's name (default: the checkpoint's folder).")
 python_option = click.option(
     "--python", type=DIRECTORY, help="The environment that serves (default: where `vllm` is found)."
@@ -144,7 +144,7 @@ class Settings:
         if path is None:
             raise _no(name, "nothing", expected)
         if not path.is_dir():
-            raise _no(name, f"{path}, which is no directory", expected)
+            raise _no(name, f"{path}, which is not a directory", expected)
         return path.resolve()
 
 

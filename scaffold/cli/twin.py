@@ -1,4 +1,4 @@
-"""``scaffold twin``: a plugin as it lies there, edited by hand or not, proved on the model's twin."""
+"""``scaffold twin``: a plugin as it is on disk, edited by hand or not, proved on the model's twin."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scaffold.common.names import model_name
 @click.option("--trust-remote-code", is_flag=True, help="Let vLLM and transformers run the checkpoint's code.")
 @reporting
 def command(output: Output, checkpoint: Path, plugin: Path, **given: Any) -> int:
-    """Serve a shrunken random twin of CHECKPOINT through a plugin, and compare with transformers."""
+    """Serve a twin of CHECKPOINT, a small random copy, through a plugin, and compare with transformers."""
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.running.twin import prove_plugin
 

@@ -66,7 +66,7 @@ def commit(path: Path, files: Sequence[Path], message: str) -> str:
             f"nothing to commit: the planned files are as in {repo.head.commit.hexsha[:12]}",
             where=str(path),
             expected="planned files that differ from the last commit",
-            remedy="nothing is to be done",
+            remedy="there is nothing to do",
         )
     try:
         repo.git.add("--", *names)
@@ -80,7 +80,7 @@ def commit(path: Path, files: Sequence[Path], message: str) -> str:
             f"git: {str(error.stderr or error).strip()[:600]}",
             where=str(path),
             expected="a commit of the planned files",
-            remedy="mend what git or the repo's hook says",
+            remedy="repair what git or the repo's hook reports",
         ) from error
     made = repo.head.commit
     touched = sorted(str(name) for name in made.stats.files)

@@ -12,7 +12,6 @@ INDEX = TUTORIALS / "index.md"
 MKDOCS = Path("mkdocs.yml")
 NAV_TITLES = Path("docs/hooks/nav_titles.py")
 TEST_CONFIGS = Path("tests/e2e/models/configs")
-PATCHES = Path("vllm_ascend/patch")
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,9 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from scaffold.delivery.sign_off import NPU
+from scaffold.strategy.table import BY_NAME
 from scaffold_validators.stages.table import stage_named
 from scaffold_validators.verdict import Verdict
-
-SUBJECTS = {
-    "supported": "[Doc][Test] Add tutorial and test config of {name}",
-    "alias": "[Model] Add {name}, served by an implementation that vLLM has",
-    "native": "[Model] Add {name}",
-    "transformers": "[Model] Add {name}, served by vLLM's Transformers backend",
-}
 
 
 def commit_message(
@@ -26,7 +20,12 @@ def commit_message(
     verdicts: Sequence[Verdict],
 ) -> str:
     """Return the message, without the sign-off line that git adds."""
-    lines = [SUBJECTS[strategy].format(name=name), "", f"Architecture: {architecture} (strategy: {strategy})", ""]
+    lines = [
+        BY_NAME[strategy].subject.format(name=name),
+        "",
+        f"Architecture: {architecture} (strategy: {strategy})",
+        "",
+    ]
     lines += ["Files:", *(f"- {path.as_posix()}" for path in files)]
     if vllm_files:
         lines += ["", "It needs this change of the vLLM tree:", *(f"- {path.as_posix()}" for path in vllm_files)]

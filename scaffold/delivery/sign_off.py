@@ -47,7 +47,7 @@ def check_sign_off(
                 raise _refused(
                     stage,
                     f"stage {stage.name} ended as {verdict.outcome.word}: {verdict.reason}",
-                    "mend the adapter and run the stage again",
+                    "correct the adapter and run the stage again",
                 )
         if stage.counts is Counts.REQUIRED:
             _check_device(stage, current, accepted_device)

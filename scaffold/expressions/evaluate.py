@@ -91,7 +91,7 @@ def _leaf(tree: Expression, config: Mapping[str, Any], layer_idx: int | None, na
             if layer_idx is None:
                 raise TypeError("an expression that differs from layer to layer needs the number of one")
             return layer_idx
-    raise TypeError(f"{tree!r} is no expression")
+    raise TypeError(f"{tree!r} is not an expression")
 
 
 def look_up(config: Mapping[str, Any], path: tuple[str, ...]) -> Any:

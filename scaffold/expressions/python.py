@@ -89,7 +89,7 @@ class _Writer:
                 return self._name(role)
             case LayerIndex():
                 return "layer_idx"
-        raise TypeError(f"{tree!r} is no expression")
+        raise TypeError(f"{tree!r} is not an expression")
 
     def _name(self, role: str) -> str:
         if self.names is None:

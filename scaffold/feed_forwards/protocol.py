@@ -60,15 +60,17 @@ class Example:
         source: a class ``FeedForward(config, layer_idx)``; its call takes and returns ``[batch, tokens, hidden]``.
         config: keys that it reads beside those of any decoder.
         spec: what is read of it.
+        num_experts: that tokens choose from.
     """
 
     source: str
     config: Mapping[str, Any]
     spec: FeedForwardSpec
+    num_experts: int = 0
 
 
 class FeedForward(Protocol):
-    """A kind of feed-forward block. ``spec`` is always one of its own ``Spec``."""
+    """A kind of feed-forward block. ``spec`` is always an instance of its own ``Spec``."""
 
     @property
     def NAME(self) -> str:  # noqa: N802
@@ -117,7 +119,7 @@ class FeedForward(Protocol):
             layers: the block of each layer, None at the place of a layer with another kind.
             inner: blocks of this kind that lie inside of others.
             name: the attribute of a layer that holds the block; its ``forward`` takes the hidden states.
-            frame: what stands around it.
+            frame: what surrounds it.
 
         Raises:
             NotUnderstood: there is no idiom for it yet.

@@ -1,4 +1,4 @@
-"""What stands around the classes of an adapter, and what the target's vLLM offers them."""
+"""What surrounds the classes of an adapter, and what the target's vLLM offers them."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def filled(layers: Sequence[Any]) -> list[Any]:
 
 
 def same(layers: Sequence[BlockSpec], what: str, get: Callable[[Any], Any]) -> Any:
-    """Return what all layers have alike.
+    """Return what all layers have in common.
 
     Raises:
         NotUnderstood: they differ; ``what`` says in what.

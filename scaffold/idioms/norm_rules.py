@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scaffold.probing.norms import norm_form
+from scaffold.spec.norm_forms import norm_form
 from scaffold.spec.norms import NormSpec
 from scaffold.weights.rules import Rule
 from scaffold.weights.scope import Scope

@@ -1,32 +1,37 @@
-"""vLLM's layer for each canonical form. A form without a row has no idiom yet and ends in a hole."""
+"""What an adapter writes for a norm, by its row of ``NORM_FORMS``."""
 
 from __future__ import annotations
 
-from scaffold.source.python.errors import NotUnderstood
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from scaffold.spec.norm_forms import norm_form
 from scaffold.spec.norms import NormSpec
 
-NORMS = {
-    "rms": "RMSNorm({size}, eps={eps})",
-    "rms_one_plus_weight": "GemmaRMSNorm({size}, eps={eps})",
-    "rms_no_weight": "RMSNorm({size}, eps={eps}, has_weight=False)",
-    "layer": "nn.LayerNorm({size}, eps={eps})",
-    "layer_no_bias": "nn.LayerNorm({size}, eps={eps}, bias=False)",
-    "layer_no_weight": "nn.LayerNorm({size}, eps={eps}, elementwise_affine=False)",
-    "layer_one_plus_weight": "{prefix}LayerNorm({size}, eps={eps})",
-}
-"""``NORM_FORMS`` row → how an adapter makes it (vllm/model_executor/layers/layernorm.py, torch.nn)."""
-WITH_RESIDUAL = ("rms", "rms_one_plus_weight")
-"""Forms whose layer adds the residual itself: ``norm(x, residual)`` returns both."""
-OWN_NORM = "layer_one_plus_weight"
-"""The form that an adapter brings a class of its own for, as vLLM's Nemotron does."""
+
+def norm_call(norm: NormSpec, size: str, prefix: str) -> str:
+    """Return how an adapter makes a norm; ``prefix`` is that of its classes."""
+    return norm_form(norm.form).layer.format(size=size, eps=norm.eps.code, prefix=prefix)
 
 
-def norm_call(norm: NormSpec, size: str, prefix: str = "") -> str:
-    """Return how an adapter makes a norm.
+def adds_residual(norm: NormSpec) -> bool:
+    """Return whether the layer of a norm adds the residual itself."""
+    return norm_form(norm.form).adds_residual
 
-    Raises:
-        NotUnderstood: there is no idiom for its form.
-    """
-    if norm.form not in NORMS:
-        raise NotUnderstood(f"no idiom yet for the norm form {norm.form!r}", norm.source)
-    return NORMS[norm.form].format(size=size, eps=norm.eps.code, prefix=prefix)
+
+def own_classes(spec: Any, prefix: str) -> list[str]:
+    """Return the classes that an adapter brings for the norms of a spec, those inside of blocks too, each once."""
+    texts = (norm_form(norm.form).own_class.format(prefix=prefix) for norm in _norms(spec))
+    return [text for text in dict.fromkeys(texts) if text]
+
+
+def _norms(spec: Any) -> Iterator[NormSpec]:
+    if isinstance(spec, NormSpec):
+        yield spec
+    elif isinstance(spec, tuple):
+        for one in spec:
+            yield from _norms(one)
+    elif is_dataclass(spec):
+        for field in fields(spec):
+            yield from _norms(getattr(spec, field.name))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scaffold.expressions.tree import FALSE, NONE, TRUE, Choice, Expression, Literal
+from scaffold.expressions.tree import FALSE, NONE, TRUE, Choice, Expression
 from scaffold.probing.choices import condition
 from scaffold.source.python.errors import NotUnderstood
 
@@ -45,8 +45,3 @@ class PerLayer:
         if all(flags):
             return TRUE
         return condition(self.config, flags, self.hints) if any(flags) else FALSE
-
-
-def unless_always(condition: Expression) -> Expression | str:
-    """Return a condition that some layers meet and others do not; empty for one that all or none meet."""
-    return "" if isinstance(condition, Literal) else condition

@@ -17,7 +17,7 @@ class Piece:
 
     Attributes:
         code: slot of the class's template → Python without indentation.
-        imports: lines that the code needs; what is imported twice or not used, the formatter mends.
+        imports: lines that the code needs; the formatter removes what is imported twice or not used.
         needs_config: the code reads the config as an attribute.
         uses: the expressions in the code.
         helpers: functions of the adapter that the code calls.

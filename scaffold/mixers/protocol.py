@@ -30,15 +30,17 @@ class Example:
             (cos and sin of the rotation, ``[tokens, half a head]``) and ``mask``, and returns what its input is like.
         config: keys that it reads beside those of any decoder.
         spec: what is read of it.
+        kept: what a layer of it keeps of each sequence.
     """
 
     source: str
     config: Mapping[str, Any]
     spec: MixerSpec
+    kept: Kept
 
 
 class Mixer(Protocol):
-    """A kind of mixer. ``spec`` is always one of its own ``Spec``, and ``layers`` are specs of its own, too."""
+    """A kind of mixer. ``spec`` is always an instance of its own ``Spec``, and so is each of ``layers``."""
 
     @property
     def NAME(self) -> str:  # noqa: N802

@@ -14,7 +14,7 @@ def add_worker_patch(changes: ChangeSet, vllm: Path, delivery: Path, name: str, 
 
     Raises:
         UsageError: no module of the vLLM tree is a part of the target.
-        Refusal: a codemod refuses, for instance as the module has no such function.
+        Refusal: a codemod refuses, for instance because the module has no such function.
     """
     if module_file(changes, vllm, target) is None:
         raise UsageError(

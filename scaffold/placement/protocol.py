@@ -13,13 +13,13 @@ from scaffold.rendering.formatting import format_python
 
 @dataclass(frozen=True)
 class Code:
-    """A module of ours.
+    """A module that this tool wrote.
 
     Attributes:
         module: its name.
         in_tree: its text as a part of ``vllm.model_executor.models``, with relative imports, not laid out yet.
         stand_alone: its text outside of any tree, with absolute imports.
-        processor: the text of its processor's stub; empty for a model of text alone.
+        processor: the text of its processor's stub; empty for a text-only model.
     """
 
     module: str
@@ -42,7 +42,7 @@ class Site:
 
     Attributes:
         name: the model's.
-        module: the model type as a Python name; a module of ours and a plugin are called so.
+        module: the model type as a Python name; a generated module and a plugin are called so.
         vllm: the tree that the code is for.
         delivery: the vllm-ascend repo; a plugin has none.
         output: the folder of a plugin; other placements have none.
@@ -65,7 +65,7 @@ class Site:
         return {label: root for label, root in roots.items() if root is not None}
 
     def create(self, changes: ChangeSet, path: Path, text: str) -> ChangeSet:
-        """Add a file of ours."""
+        """Add a generated file."""
         return changes.create(path, text, generated=self.generated(path))
 
     def create_python(self, changes: ChangeSet, root: Path, path: Path, text: str, settings: Path) -> ChangeSet:

@@ -1,16 +1,12 @@
-"""Where an adapter goes: into vLLM's tree, into vllm-ascend's ``models/``, or into a plugin package of its own."""
+"""How vLLM comes to know of an implementation: its registry, vllm-ascend's, and names as each of them writes them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codemods import ChangeSet, edit
-from scaffold.common.errors import UsageError
-from scaffold.rendering.template import PLUGIN, render
 from scaffold.roots.vllm_tree import MODELS
 
 if TYPE_CHECKING:
@@ -18,13 +14,11 @@ if TYPE_CHECKING:
 
 MODELS_PACKAGE = ".".join(MODELS.parts)
 ASCEND_MODELS = Path("vllm_ascend/models")
-Create = Callable[[ChangeSet, Path, str], ChangeSet]
-"""Adds a file of ours to a change set; see `ChangeSet.create`."""
 
 
 @dataclass(frozen=True)
 class Registration:
-    """One architecture and the implementation that serves it: a module of ours, or one of vLLM's own."""
+    """One architecture and the implementation that serves it: a generated module, or one of vLLM's own."""
 
     architecture: str
     module: str
@@ -60,49 +54,6 @@ def register_in_ascend(changes: ChangeSet, tree: Path, registration: Registratio
         module=dotted(registration.module, package),
         class_name=registration.class_name,
     )
-
-
-def plugin_package(module: str) -> str:
-    """Return the import package of a plugin.
-
-    Raises:
-        UsageError: the model type gives no name that a distribution may have.
-    """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", module):
-        raise UsageError(
-            f"the module name {module!r}",
-            where="model_type in config.json",
-            expected="a name of ASCII letters, digits and underscores, as distributions need one",
-            remedy="choose another --placement",
-        )
-    return f"vllm_{module}"
-
-
-def write_plugin(
-    changes: ChangeSet,
-    output: Path,
-    name: str,
-    registration: Registration,
-    package: str,
-    licence_header: str,
-    create: Create,
-) -> ChangeSet:
-    """Add the files of an installable package around an adapter.
-
-    Its entry point in the group ``vllm.general_plugins`` registers the architecture in every vLLM process
-    (vLLM: docs/design/plugin_system.md).
-    """
-    context: Mapping[str, str] = {
-        "distribution": package.replace("_", "-"),
-        "package": package,
-        "model_name": name,
-        "architecture": registration.architecture,
-        "target": f"{registration.module}:{registration.class_name}",
-        "licence_header": licence_header,
-    }
-    for path, text in render(context, PLUGIN).items():
-        changes = create(changes, output / path, text.strip() + "\n")
-    return changes
 
 
 def dotted(module: str, package: str) -> str:

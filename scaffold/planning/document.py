@@ -27,7 +27,7 @@ def document(changes: ChangeSet, values: Mapping[str, Any], subject: Subject, ve
     """Add the documents of a delivery; none without a delivery repo.
 
     Raises:
-        Refusal: a file that is not ours is in place of one, or a codemod refuses its edit.
+        Refusal: a file that this tool did not write is in place of one, or a codemod refuses its edit.
     """
     site = subject.site
     if site.delivery is None or subject.layout is None:

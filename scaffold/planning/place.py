@@ -26,7 +26,7 @@ def place(code: Code | None, decision: Decision, subject: Subject, placement: Pl
     """Add what serves the model to an empty change set.
 
     Raises:
-        Refusal: the tree cannot take it, or a file that is not ours is in its place.
+        Refusal: the tree cannot take it, or a file that this tool did not write is in its place.
         UsageError: the model type gives no name that a distribution may have.
     """
     changes = ChangeSet(roots=tuple(subject.site.roots.values()))
@@ -63,5 +63,5 @@ def _notes(
         stub = PROCESSORS / f"{code.module}.py"
         notes.append(f"{stub} is a stub: how images are turned into tokens has to be written")
     else:
-        notes.append("no processor stub: it belongs into vLLM's tree, see --placement vllm")
+        notes.append("no processor stub: it belongs in vLLM's tree, see --placement vllm")
     return tuple(notes)

@@ -19,7 +19,7 @@ from scaffold.planning.document import add_patches, document, document_values
 from scaffold.planning.place import place
 from scaffold.planning.prove import check_proof, prove
 from scaffold.planning.read import Subject, read
-from scaffold.planning.refusal import after
+from scaffold.planning.refusal import refused_after
 from scaffold.planning.render import check_calls, render
 from scaffold.planning.request import Request
 from scaffold.spec.model import ModelSpec
@@ -89,10 +89,10 @@ def make_plan(request: Request) -> Plan:
         Refusal: a codemod or the change set refuses an edit.
     """
     subject = read(request)
-    with after(subject):
+    with refused_after(subject):
         decision = decide(Question(subject.reading, subject.registry), request.strategy)
         proved = prove(decision, subject)
-    with after(subject, proved):
+    with refused_after(subject, proved):
         check_proof(proved, subject.site.name)
         code = render(proved, subject)
         check_calls(code, subject.tree)

@@ -27,7 +27,7 @@ class Subject:
     Attributes:
         reading: the checkpoint, and what its model is.
         tree: the vLLM that the plan is for.
-        registry: the tree's, without what an earlier run of ours registered.
+        registry: the tree's, without what an earlier run of this tool registered.
         layout: of the delivery repo; None where nothing is delivered.
         site: where things go.
     """
@@ -44,7 +44,7 @@ def read(request: Request) -> Subject:
 
     Raises:
         CheckpointError: the checkpoint or its source is damaged.
-        UsageError: a root is no source tree, or the name is none that a file may have.
+        UsageError: a root is no source tree, or the name cannot be that of a file.
         EnvironmentLacks: there is no place to look for the source of an architecture that vLLM does not know.
     """
     checkpoint = read_checkpoint(request.checkpoint)

@@ -1,4 +1,4 @@
-"""How far a planning got that ended with a no: the one place where that is told."""
+"""A plan that was refused, and how far it got: the one place where that is told."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class NotPlanned(CheckFailed):
 
 
 @contextmanager
-def after(subject: Subject, proved: Proved | None = None) -> Iterator[None]:
-    """Turn the no of a step into `NotPlanned`, with what was known before it.
+def refused_after(subject: Subject, proved: Proved | None = None) -> Iterator[None]:
+    """Turn a step's refusal into `NotPlanned`, with what was known before it.
 
     What an adapter has no form for is a hole like those that were found when the model was read.
 
     Raises:
-        NotPlanned: a step refuses, or meets a form that it has nothing for.
+        NotPlanned: a step refuses, or meets a form that it has no idiom for.
     """
     spec, proof = subject.reading.spec, None if proved is None else proved.proof
     try:

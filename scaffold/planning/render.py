@@ -1,4 +1,4 @@
-"""Render: the text of the module that a strategy adds. Nothing of it has a place yet."""
+"""Render: the text of the module that a strategy adds. It has no place in a tree yet."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_calls(code: Code | None, tree: VllmTree) -> None:
     """Check that the target's tree has all that a module imports, and takes what it is called with.
 
     Raises:
-        CheckFailed: it has not, so that the module would not even load.
+        CheckFailed: it does not, so that the module would not even load.
     """
     if code is None:
         return
@@ -59,7 +59,7 @@ def check_calls(code: Code | None, tree: VllmTree) -> None:
     missing += [f"{m.callee} {m.what}" for m in misfit_calls(code.stand_alone, tree.root)]
     if missing:
         raise CheckFailed(
-            f"imports or arguments that this vLLM has nothing for: {', '.join(missing)}",
+            f"imports or arguments that this vLLM does not have: {', '.join(missing)}",
             where=str(tree.root),
             expected=f"a tree that has all that the adapter of {code.module} needs",
             remedy="serve it with another vLLM, or with --strategy transformers",

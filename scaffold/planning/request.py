@@ -1,4 +1,4 @@
-"""What a user asks the planning for."""
+"""What a user asks to have planned."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Request:
         strategy: ``auto``, or a row of ``STRATEGIES``.
         transformers: the package directory of the target environment.
         generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
-        registered_by_us: architectures that an earlier run of ours registered: they do not count as known.
+        registered_by_us: architectures that an earlier run of this tool registered: they do not count as known.
         verdicts: what was shown of the model so far, for the tutorial.
     """
 

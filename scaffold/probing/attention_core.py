@@ -1,7 +1,7 @@
 """Finds the softmax attention inside of a block's call, whatever function it is written in.
 
 The mark of attention is a softmax over scores ``[heads, tokens, tokens]``. From there one looks back to the
-product of q and k, and ahead to the product with v; what lies between is fitted to the forms that vLLM's
+product of q and k, and ahead to the product with v; what happens between is fitted to the forms that vLLM's
 ``Attention`` computes: a scale, a soft cap, ALiBi slopes, sinks, a mask.
 """
 
@@ -150,7 +150,7 @@ def _query_and_key(operations: list[Operation], event: Event) -> tuple[Array, Ar
         q = left.reshape(heads, NUM_TOKENS, -1)
         k = np.swapaxes(right.reshape(heads, -1, NUM_TOKENS), 1, 2)
         return q, k
-    raise NotUnderstood("attention scores that are no product of queries and keys", event.where)
+    raise NotUnderstood("attention scores that are not a product of queries and keys", event.where)
 
 
 def _value_and_output(operations: list[Operation], weights: Array, event: Event) -> tuple[Array, Array, Array]:
@@ -287,7 +287,7 @@ def scale_value(probe: Probe, scale: float, event: Event, sizes: tuple[int, int]
         head_dim: what their number is.
 
     Raises:
-        NotUnderstood: it is none of the config's numbers.
+        NotUnderstood: it is not one of the config's numbers.
     """
     seen, real = sizes
     if abs(scale * seen**0.5 - 1) < 1e-9:

@@ -35,13 +35,13 @@ def name_in(block: Event, part: Event) -> str:
     """Return the dotted path of a module below the block that called it.
 
     Raises:
-        NotUnderstood: it is none of the block's own.
+        NotUnderstood: it is not one of the block's own.
     """
     if block.module is not None:
         for path, child in block.module.modules():
             if child is part.module:
                 return path
-    raise NotUnderstood(f"{part.name} is no part of {block.name}", part.where)
+    raise NotUnderstood(f"{part.name} is not a part of {block.name}", part.where)
 
 
 def definition(event: Event) -> str:

@@ -1,4 +1,4 @@
-"""What lies between a projection and the attention: norms, a rotation, a factor of the position."""
+"""What happens between a projection and the attention: norms, a rotation, a factor of the position."""
 
 from __future__ import annotations
 

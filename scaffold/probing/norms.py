@@ -1,73 +1,28 @@
-"""Normalisations: the canonical forms, and which of them a module of the source computes.
-
-A form is a row: a name, what it computes, and whether it has a weight and a bias. To add one, add a row.
-"""
+"""Normalisations: which of the canonical forms a module of the source computes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
-from scaffold.source.torch.tensors import Array, Tensor, plain
+from scaffold.source.torch.tensors import Tensor, plain
 from scaffold.source.transformers.config_values import key_of
+from scaffold.spec.norm_forms import NORM_FORMS
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.values import Value
 
-
-def _rms(x: Array, eps: float) -> Array:
-    return np.asarray(x / np.sqrt((x**2).mean(-1, keepdims=True) + eps))
-
-
-def _layer(x: Array, eps: float) -> Array:
-    centred = x - x.mean(-1, keepdims=True)
-    return np.asarray(centred / np.sqrt((centred**2).mean(-1, keepdims=True) + eps))
-
-
-@dataclass(frozen=True)
-class NormForm:
-    """A canonical normalisation of ``x`` ``[..., hidden]`` with ``weight`` and ``bias`` ``[hidden]`` or None."""
-
-    name: str
-    compute: Callable[[Array, Any, Any, float], Array]
-    has_weight: bool
-    has_bias: bool
-
-
-NORM_FORMS = (
-    NormForm("rms", lambda x, w, b, eps: _rms(x, eps) * w, True, False),
-    NormForm("rms_one_plus_weight", lambda x, w, b, eps: _rms(x, eps) * (1.0 + w), True, False),
-    NormForm("rms_no_weight", lambda x, w, b, eps: _rms(x, eps), False, False),
-    NormForm("layer", lambda x, w, b, eps: _layer(x, eps) * w + b, True, True),
-    NormForm("layer_no_bias", lambda x, w, b, eps: _layer(x, eps) * w, True, False),
-    NormForm("layer_no_weight", lambda x, w, b, eps: _layer(x, eps), False, False),
-    NormForm("layer_one_plus_weight", lambda x, w, b, eps: _layer(x, eps) * (1.0 + w) + b, True, True),
-)
-BY_NAME = {form.name: form for form in NORM_FORMS}
 USUAL_EPSILONS = (1e-5, 1e-6, 1e-12)
 """What sources write into a call instead of keeping it in the module."""
-
-
-def norm_form(name: str) -> NormForm:
-    """Return the row of a form.
-
-    Raises:
-        KeyError: there is none of that name.
-    """
-    return BY_NAME[name]
 
 
 def identify(probe: Probe, event: Event) -> NormSpec:
     """Return the form that a call of a norm module computed.
 
     Raises:
-        NotUnderstood: it is none of the forms.
+        NotUnderstood: it is not one of the forms.
     """
     if event.module is None or not event.tensors():
         raise NotUnderstood("a normalisation without a module or an input", event.where)

@@ -21,7 +21,7 @@ def same(left: Array, right: Array) -> bool:
 
 
 def combination(target: Array, basis: Mapping[str, Array]) -> tuple[tuple[str, float], ...] | None:
-    """Return the coefficients with which ``target`` is a sum of the basis, or None if it is none.
+    """Return the coefficients with which ``target`` is a sum of the basis, or None if it is not one.
 
     Coefficients of 0 are left out; all arrays have the shape of ``target``.
     """

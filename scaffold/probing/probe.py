@@ -70,7 +70,7 @@ class Probe(Made):
         return {id(module): path for path, module in self.model.modules()}
 
     def path(self, module: Module | None) -> str:
-        """Return the dotted path of a module, empty if it is none of the model's."""
+        """Return the dotted path of a module, empty if it is not one of the model's."""
         return self.paths.get(id(module), "")
 
     def layers(self) -> list[Event]:

@@ -172,7 +172,7 @@ class RopeCandidate:
         return OLDER.get(stated, stated)
 
     def table(self, size: int, tokens: int, length: int) -> tuple[Array, Array] | None:
-        """Return cos and sin ``[tokens, size / 2]``, or None for a kind that vLLM has not or that lacks a number."""
+        """Return cos and sin ``[tokens, size / 2]``, or None for a kind that vLLM lacks or that lacks a number."""
         kind = ROPE_TYPES.get(self.rope_type)
         try:
             found = kind(self.parameters, size, length) if kind else None

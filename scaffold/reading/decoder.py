@@ -25,7 +25,7 @@ def read(probe: Probe) -> DecoderSpec:
     """Read the decoder that the probe ran.
 
     Raises:
-        NotUnderstood: a part of it is of no known form; says which, and where it stands in the source.
+        NotUnderstood: a part of it is of no known form; says which, and where it is in the source.
     """
     events = probe.layers()
     if not events:
@@ -121,4 +121,4 @@ def _logits(probe: Probe, head: Event, given: Array) -> tuple[Value, Value | Non
             scale, cap_value = explain(probe, factor), None if cap is None else explain(probe, cap)
             if scale is not None and (cap is None or cap_value is not None):
                 return scale, cap_value
-    raise NotUnderstood("what happens to the logits behind the head", head.where)
+    raise NotUnderstood("what happens to the logits after the head", head.where)

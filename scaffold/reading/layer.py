@@ -18,7 +18,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Activation, Identity
 from scaffold.source.torch.tensors import Array, Tensor
-from scaffold.spec.layers import FeedForwardSpec, LayerSpec, MixerSpec, Step
+from scaffold.spec.layers import FeedForwardSpec, LayerSpec, MixerSpec, Step, Sum
 from scaffold.spec.norms import NormSpec
 
 
@@ -51,7 +51,7 @@ def read(probe: Probe, event: Event) -> LayerSpec:
 
 def _solved(
     probe: Probe, event: Event, mixer: Block[MixerSpec], flows: list[wiring.Flow]
-) -> tuple[Block[MixerSpec], tuple[Step, ...], wiring.Sum]:
+) -> tuple[Block[MixerSpec], tuple[Step, ...], Sum]:
     """Return what the mixer is so that the layer adds up, and how values flow then.
 
     Raises:

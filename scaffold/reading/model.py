@@ -25,7 +25,7 @@ from scaffold.weights.prove import prove
 def read_model(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSpec:
     """Read what the model is. What the evidence does not determine is a hole in the result, never a guess.
 
-    Without source only the plain families are read, and only if the config has no key that they know nothing of and
+    Without source only the plain families are read, and only if the config has no key that they do not know and
     every tensor has the name and shape that the family gives it.
     """
     spec = read_spec(checkpoint, source)

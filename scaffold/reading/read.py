@@ -80,7 +80,7 @@ def _outer(checkpoint: Checkpoint) -> probe.Outer | None:
 
 
 def _read(one: probe.Probe) -> DecoderSpec:
-    """Read a probe; numbers that an odd source brings into no form at all are a hole as well."""
+    """Read a probe; numbers of an odd source that fit no form at all are a hole as well."""
     try:
         with np.errstate(all="ignore"):
             return decoders.read(one)

@@ -14,11 +14,7 @@ from scaffold.probing.numeric import combination
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.tensors import Array
-from scaffold.spec.layers import Step
-from scaffold.spec.values import Value
-
-LAYER_INPUT = "x"
-Sum = tuple[tuple[str, Value], ...]
+from scaffold.spec.layers import LAYER_INPUT, Step, Sum
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ def solve(probe: Probe, x: Array, flows: Sequence[Flow], output: Array, where: s
         where: lines of the layer, for errors.
 
     Raises:
-        NotUnderstood: an input is no sum of earlier values (a gate between blocks, a scale that depends on data).
+        NotUnderstood: an input is not a sum of earlier values (a gate between blocks, a scale that depends on data).
     """
     basis: dict[str, Array] = {LAYER_INPUT: x}
     steps = []
@@ -49,13 +45,13 @@ def solve(probe: Probe, x: Array, flows: Sequence[Flow], output: Array, where: s
         found = combination(flow.taken, basis)
         if found is None:
             raise NotUnderstood(
-                f"what flows into {flow.name or 'the feed-forward block'} is no sum of earlier values", where
+                f"what flows into {flow.name or 'the feed-forward block'} is not a sum of earlier values", where
             )
         steps.append(Step(flow.name, _explained(probe, found, where)))
         basis[flow.name] = flow.given
     found = combination(output, basis)
     if found is None:
-        raise NotUnderstood("what leaves the layer is no sum of its values", where)
+        raise NotUnderstood("what leaves the layer is not a sum of its values", where)
     return tuple(steps), _explained(probe, found, where)
 
 

@@ -48,6 +48,6 @@ def _ruff(arguments: list[str], text: str, root: Path) -> str:
             f"ruff ended with {result.returncode}: {result.stderr.strip()[:400]}",
             where=str(root),
             expected="Python that ruff can lay out",
-            remedy="install ruff beside scaffold; if it is there, this is a fault of scaffold's template",
+            remedy="install ruff in scaffold's environment; if it is there, this is a fault of scaffold's template",
         )
     return result.stdout

@@ -1,1 +1,1 @@
-"""The target's source trees, read as text: nothing of them is ever imported."""
+"""The target's source trees, read as text: none of them is ever imported."""

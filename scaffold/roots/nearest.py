@@ -25,12 +25,12 @@ NOT_SAVED = re.compile(r"(rotary_embs?|act|act_fn|gelu_impl|loss_function|\w*dro
 
 @dataclass(frozen=True)
 class Near:
-    """A registered architecture, how alike its module names are (0 to 1), and in what they differ."""
+    """A registered architecture, how similar its module names are (0 to 1), and in what they differ."""
 
     entry: Registered
     likeness: float
     only_here: tuple[str, ...]
-    """Names that the checkpoint's tensors have, and the source has not."""
+    """Names that the checkpoint's tensors have, and the source does not have."""
     only_there: tuple[str, ...]
 
 

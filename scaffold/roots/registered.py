@@ -60,7 +60,7 @@ def registry_facts(tree: VllmTree, architecture: str) -> RegistryFacts:
 
 
 def _not_registered(tree: VllmTree, architecture: str) -> tuple[str, str]:
-    for table, text in ((PREVIOUS_DICT, "not any more: until vLLM {}"), (PLUGIN_DICT, "out of tree, {}")):
+    for table, text in ((PREVIOUS_DICT, "no longer: until vLLM {}"), (PLUGIN_DICT, "out of tree, {}")):
         known = _words(tree, table)
         if architecture in known:
             return text.format(known[architecture]), f"{REGISTRY}, {table}"

@@ -20,7 +20,7 @@ HEADER_LINES = 2
 
 
 LATENT_LISTS = ("vllm/transformers_utils/model_arch_config_convertor.py", "vllm/config/model.py")
-"""Where ``is_deepseek_mla`` lies: in newer versions, in older ones."""
+"""Where ``is_deepseek_mla`` is: in newer versions, in older ones."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import UsageError
+from scaffold.placement.plugin import plugin_package
 from scaffold.placement.protocol import Implementation
-from scaffold.placement.registration import MODELS_PACKAGE, dotted, plugin_package
+from scaffold.placement.registration import MODELS_PACKAGE, dotted
 from scaffold.planning.plan import Plan
 from scaffold.vocabulary.rows import as_value
 from scaffold_validators.engine import Engine
@@ -33,7 +34,7 @@ def prove_plan(plan: Plan, engine: Engine, log: Path, trust_remote_code: bool) -
 
 
 def _adapter_in(scratch: Path, implementation: Implementation) -> tuple[Adapter, str]:
-    """Return how an implementation is registered, a module of ours written below ``scratch``; and its text."""
+    """Return how an implementation is registered, a generated module written below ``scratch``; and its text."""
     registration, code = implementation.registration, implementation.code
     architecture, class_name = registration.architecture, registration.class_name
     if code is None:
@@ -47,7 +48,7 @@ def _adapter_in(scratch: Path, implementation: Implementation) -> tuple[Adapter,
 
 
 def prove_plugin(checkpoint: Checkpoint, plugin: Path, engine: Engine, log: Path, trust_remote_code: bool) -> Verdict:
-    """Serve the twin through a plugin as it lies in its folder, edited by hand or not.
+    """Serve the twin through a plugin as it is in its folder, edited by hand or not.
 
     Raises:
         UsageError: the folder is no plugin of the model.

@@ -9,6 +9,7 @@ from pathlib import Path
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.evidence.gather import gather
 from scaffold.evidence.workspace import Workspace
+from scaffold.strategy.table import BY_NAME
 from scaffold_validators.engine import Engine, check_command, check_import_path
 from scaffold_validators.gates import run_stages
 from scaffold_validators.serve import ServePlan, check_port
@@ -94,7 +95,7 @@ def _serve_plan(
         tensor_parallel_size=options.tensor_parallel_sizes[0],
         enforce_eager=options.enforce_eager,
         trust_remote_code=options.trust_remote_code,
-        model_impl="transformers" if strategy == "transformers" else None,
+        model_impl=BY_NAME[strategy].model_impl,
         extra=options.extra,
     )
 

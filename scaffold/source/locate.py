@@ -1,4 +1,4 @@
-"""Where the modeling source of a checkpoint lies: in the checkpoint, in the target's transformers, or as given."""
+"""Where the modeling source of a checkpoint is: in the checkpoint, in the target's transformers, or as given."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class EmbeddingSpec:
         scale: by which the token's vector is multiplied.
         positions: a learned table's name and the number that is added to positions.
         sinusoid: a row of ``SINUSOIDS`` and the number that is added to positions.
-        norm: behind the sum.
+        norm: applied to the sum.
     """
 
     name: str

@@ -17,7 +17,7 @@ from scaffold.spec.values import Value
 
 @dataclass(frozen=True)
 class InTextConfig(Evidence):
-    """Evidence that stands in the text config, which ``config.json`` may have inside of it."""
+    """Evidence found in the text config, which ``config.json`` may have inside of it."""
 
     key: str | None = field(default=None, kw_only=True)
     tree: Expression = field(default=NONE, kw_only=True)

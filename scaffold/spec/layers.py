@@ -24,15 +24,17 @@ FeedForwardSpec = BlockSpec
 """What works on each token alone. Its kind is a row of ``scaffold/feed_forwards/table.py``."""
 
 
+LAYER_INPUT = "x"
+Sum = tuple[tuple[str, Value], ...]
+"""What is added up, each with its factor: `LAYER_INPUT`, or by its name the output of an earlier child."""
+
+
 @dataclass(frozen=True)
 class Step:
-    """One child of a decoder layer and what flows into it: ``(source, coefficient)`` pairs.
-
-    A source is ``x`` (the layer's input) or the name of an earlier child (its output).
-    """
+    """One child of a decoder layer, and what flows into it."""
 
     name: str
-    inputs: tuple[tuple[str, Value], ...]
+    inputs: Sum
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,6 @@ class LayerSpec:
     feed_forward: FeedForwardSpec
     norms: tuple[tuple[str, NormSpec], ...]
     steps: tuple[Step, ...]
-    output: tuple[tuple[str, Value], ...]
+    output: Sum
     listed: tuple[tuple[str, float], ...] = field(default=(), compare=False)
     source: str = field(default="", compare=False)

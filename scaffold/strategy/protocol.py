@@ -17,7 +17,7 @@ class Question:
     """A model, and what the target has.
 
     Attributes:
-        registry: the target's registered architectures by name, without those that an earlier run of ours added.
+        registry: the target's registered architectures by name, without those that an earlier run of this tool added.
     """
 
     reading: Reading
@@ -44,7 +44,7 @@ class Adds(Enum):
     REGISTRATION = auto()
     """A line that names ``Answer.entry`` for the architecture."""
     MODULE = auto()
-    """A module of ours and its registration."""
+    """A generated module and its registration."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Strategy:
         name: what ``--strategy`` calls it.
         holds: answers whether it fits a model.
         adds: what it adds to the target.
+        subject: the commit's, with ``{name}`` for the model's name.
         support: the sentence that documents say of a model that is served in this way.
         model_impl: of ``vllm serve --model-impl``, where it must be stated.
     """
@@ -62,5 +63,6 @@ class Strategy:
     name: str
     holds: Callable[[Question], Answer]
     adds: Adds
+    subject: str
     support: str
     model_impl: str | None = None

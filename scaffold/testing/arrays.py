@@ -24,7 +24,7 @@ def read_arrays(checkpoint: Path) -> dict[str, Array]:
 
     Raises:
         CheckpointError: the files are damaged.
-        ValueError: a dtype that is none of NumPy's, bfloat16 or fp8 e4m3.
+        ValueError: a dtype other than NumPy's, bfloat16 and fp8 e4m3.
     """
     headers = read_tensors(checkpoint)
     arrays: dict[str, Array] = {}
@@ -45,7 +45,7 @@ def _decode(raw: bytes, dtype: str, name: str) -> Array:
     if dtype == "F8_E4M3":
         return E4M3[np.frombuffer(raw, np.uint8)]
     if dtype not in PLAIN:
-        raise ValueError(f"{name}: the dtype {dtype} is none that can be read here")
+        raise ValueError(f"{name}: the dtype {dtype} cannot be read here")
     return np.frombuffer(raw, PLAIN[dtype])
 
 

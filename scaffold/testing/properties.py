@@ -56,7 +56,7 @@ def loading_can_be_undone(weight_map: WeightMap, tensors: Mapping[str, Array], t
         (route,) = weight_map.routes(name)
         if route.rule.scale is not None:
             expected = route.rule.scale.apply(expected, tensors[route.rule.scale.name.format_map(route.values)])
-        assert np.array_equal(array, expected), f"{name} is another one after {tensor_parallel_size} ranks held it"
+        assert np.array_equal(array, expected), f"{name} is not the same after {tensor_parallel_size} ranks held it"
 
 
 def dequantisation_is_the_definition(weight: Array, scale: Array, block: tuple[int, int]) -> None:

@@ -50,7 +50,7 @@ class Files:
         return path.stem
 
     def find(self, module: str) -> ModelFile | None:
-        """Return the file of a module among the tree's models, None if it is none of them."""
+        """Return the file of a module among the tree's models, None if it is not among them."""
         if self.root is None or not f"{module}.".startswith(f"{MODELS}."):
             return None
         base = self.root.joinpath(*module.split("."))

@@ -20,6 +20,6 @@ class ModelFile(SourceFile):
         return f"{self.shown}:{getattr(node, 'lineno', 0)}"
 
     def class_node(self, name: str) -> ast.ClassDef | None:
-        """Return the definition of a class of the file, None if it has none of that name."""
+        """Return the definition of a class of the file, None if it has no such class."""
         node = self.definitions.get(name)
         return node if isinstance(node, ast.ClassDef) else None

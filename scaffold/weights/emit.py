@@ -222,7 +222,7 @@ def _expert_target(rule: Rule) -> str:
 
 
 def _difference(source: list[str], target: list[str], more: int, before: int) -> tuple[str, str]:
-    """Return the parts that differ, with as many common names before and behind; one before where a number is."""
+    """Return the parts that differ, with as many common names before and after; one before where a number is."""
     begin = 0
     while begin < min(len(source), len(target)) - 1 and source[begin] == target[begin]:
         begin += 1

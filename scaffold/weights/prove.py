@@ -134,7 +134,7 @@ class _Proof:
             if wrong:
                 found, expected = list(self.headers[wrong[0]].shape), list(rule.shape or ())
                 says = f"the shape is {found}, the config asks for {expected}"
-                mends = "see whether config.json and the weights are of the same model"
+                mends = "check whether config.json and the weights are of the same model"
                 yield Finding("shape", says, mends, tuple(wrong), rule.source)
 
     def _scales_of(self) -> Iterator[Finding]:
@@ -169,12 +169,12 @@ class _Proof:
         if kind == "no-scale":
             says = "the weights of these scales are quantised, the scales are not there"
             if rule.scale is None:
-                says, mends = "these weights are quantised, and the rule knows no scale", "give the rule its scale"
+                says, mends = "these weights are quantised, and the rule has no scale", "give the rule its scale"
         elif kind == "no-weight":
             says = "these scales have no quantised weight"
         else:
             says = f"the scale's shape is {list(self.headers[names[0]].shape)}, the blocks ask for {list(expected)}"
-            mends = "see whether the block size in config.json is that of the weights"
+            mends = "check whether the block size in config.json is that of the weights"
         return Finding(kind, says, mends, tuple(names), rule.source)
 
     def _parameters(self) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ from scaffold.source.locate import ModelingSource, find
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.prove import prove
 from tests.models.mixed import CONFIGS, write_mixed
-from tests.spec.flat import decoder_words, layer_kinds
+from tests.reading.flat import decoder_words, layer_kinds
 
 EXPECTED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "mixed.yaml").read_text())
 

@@ -136,7 +136,7 @@ CASES: tuple[tuple[Break, int, tuple[str, ...]], ...] = (
     (a_file_for_a_directory, 2, ("a file", "a checkpoint directory")),
     (no_vllm_tree, 2, ("no vLLM source tree", "registry.py")),
     (no_ascend_tree, 2, ("no vllm-ascend source tree",)),
-    (no_such_root, 2, ("no directory", "--vllm")),
+    (no_such_root, 2, ("not a directory", "--vllm")),
     (delivery_without_git, 2, ("no git repo",)),
     (staged_changes, 2, ("staged changes (mine.txt)",)),
     (name_that_is_a_path, 2, ("../../elsewhere",)),

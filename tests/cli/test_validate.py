@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scaffold_validators.stages.table import gates
 from tests.cli.conftest import Answer, Desk
 from tests.lab.ports import free_port
 from tests.snapshots import snapshot
@@ -52,8 +53,8 @@ def test_a_stage_that_passed_is_what_the_commit_rests_on(planned: Desk, nova: Pa
 
 def test_the_help_says_what_each_stage_proves(desk: Desk) -> None:
     said = " ".join(desk.call("validate", "--help").stdout.split())
-    assert "--stage [dummy|real|parity|all]" in said
-    assert "Stage real: the checkpoint's own weights load, and requests are answered." in said
+    assert f"--stage [{'|'.join(stage.name for stage in gates())}|all]" in said
+    assert [stage.name for stage in gates() if f"Stage {stage.name}: {stage.proves}." not in said] == []
 
 
 def put(text: str, change: dict[str, Any]) -> str:

@@ -5,7 +5,16 @@ import sys
 
 import pytest
 
-from codemods import CODEMODS, Codemod, Example, Refusal, RefusedExample, find_codemod, target_file
+from codemods import (
+    CODEMODS,
+    Codemod,
+    Example,
+    Refusal,
+    RefusedExample,
+    find_codemod,
+    libcst_commands,
+    target_file,
+)
 
 EXAMPLES = [(c, e) for c in CODEMODS for e in c.examples if isinstance(e, Example)]
 REFUSED = [(c, e) for c in CODEMODS for e in c.examples if isinstance(e, RefusedExample)]
@@ -73,6 +82,20 @@ def test_a_target_may_depend_on_an_argument(tmp_path):
     path.touch()
     arguments = {"module": "patch_x", "kind": "platform"}
     assert target_file(find_codemod("ascend-patch-import"), tmp_path, arguments) == path
+
+
+def test_each_codemod_that_edits_python_is_a_command_for_libcsts_own_tool():
+    commands = {
+        "VllmRegistryEntry",
+        "VllmTestRegistryEntry",
+        "AscendModelRegistration",
+        "AscendPatchImport",
+        "NavTitle",
+    }
+    for name in commands:
+        assert getattr(libcst_commands, name) is getattr(libcst_commands, name)
+    for name in ("AccuracyList", "AscendWorkerPatch", "MkdocsNavEntry", "Codemod"):
+        assert not hasattr(libcst_commands, name)
 
 
 def test_a_codemod_runs_through_libcsts_own_tool(tmp_path):

@@ -15,16 +15,10 @@ from scaffold.mixers.protocol import Mixer
 from scaffold.reading.read import read_spec
 from scaffold.source.locate import ModelingSource, find
 from scaffold.spec.decoder import DecoderSpec
-from scaffold.spec.kept import Kept
 from scaffold.weights.prove import prove
 from tests.models import window_mean
 from tests.models.around import write_around
 
-KEPT = {
-    grouped_query: Kept(heads=2, per_head=2 * 32),
-    latent: Kept(heads=1, per_head=64 + 8),
-    window_mean: Kept(heads=4, per_head=2 * 32, window=6),
-}
 MADE_UP = pytest.mark.parametrize("kind", [*table.kinds(), window_mean], ids=lambda kind: kind.NAME)
 
 
@@ -51,7 +45,7 @@ def test_an_example_is_what_its_kind_says(tmp_path: Path, kind: Mixer) -> None:
         assert table.kind_of(decoder.layer.mixer) is kind
         proof = prove(weight_map_of(decoder, checkpoint, source), checkpoint.tensors, (1, 2, 4))
         assert (proof.findings, proof.unrouted) == ((), ())
-        assert kind.kept(decoder.layer.mixer) == KEPT[kind]
+        assert kind.kept(decoder.layer.mixer) == kind.EXAMPLE.kept
         assert list(classes_of(checkpoint, source, decoder)) == [f"Corvus{kind.CLASS}"]
 
 

@@ -14,7 +14,7 @@ from scaffold.feed_forwards import mlp
 from scaffold.feed_forwards.protocol import Example as FeedForwardExample
 from scaffold.mixers.protocol import Example as MixerExample
 from scaffold.source.locate import find
-from scaffold.source.model import instantiate
+from tests.models.interpreted import instantiate
 
 AUTO = {"AutoConfig": "configuration_corvus.CorvusConfig", "AutoModelForCausalLM": "modeling_corvus.CorvusForCausalLM"}
 CONFIG: dict[str, Any] = {
@@ -154,7 +154,3 @@ def write_around(
     tensors = {n: t.a.astype(np.float32) for n, t in instantiate(source, config).root.saved_tensors()}
     save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
     return directory
-
-
-def _if_of_kind(word: str, statement: str) -> str:
-    return f'        if self.kind == "{word}":\n            {statement}'

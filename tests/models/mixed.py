@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from scaffold.source.locate import find
-from scaffold.source.model import instantiate
+from tests.models.interpreted import instantiate
 
 HERE = Path(__file__).parent
 SLIDING, FULL = "sliding_attention", "full_attention"

@@ -145,5 +145,5 @@ class Mixer(nn.Module):
         seen = mask.eq(0) & (index[:, None] - index[None, :] < self.window)
         return self.o_proj(seen.float() @ self.v_proj(hidden_states) / seen.float().sum(-1, keepdim=True))
 """
-HIDDEN, HEADS = Value(128, "hidden_size"), Value(4, "num_attention_heads")
-EXAMPLE = Example(SOURCE, {"mean_window": 6}, Spec("mixer", "v_proj", "o_proj", HEADS, HIDDEN, Value(6, "mean_window")))
+WIDTHS = Value(4, "num_attention_heads"), Value(128, "hidden_size"), Value(6, "mean_window")
+EXAMPLE = Example(SOURCE, {"mean_window": 6}, Spec("mixer", "v_proj", "o_proj", *WIDTHS), Kept(4, 2 * 32, 6))

@@ -18,7 +18,7 @@ KNOWN = (
     ("LlavaForConditionalGeneration", "multimodal", "beside the registry"),
     ("GPTNeoXForCausalLM", "through the Transformers backend", "beside the registry, transformers"),
     ("TransformersForCausalLM", "the Transformers backend itself", "beside the registry, transformers"),
-    ("JAISLMHeadModel", "not any more: until vLLM 0.22.0", ""),
+    ("JAISLMHeadModel", "no longer: until vLLM 0.22.0", ""),
     ("BartModel", "out of tree, https://github.com/vllm-project/bart-plugin", ""),
     ("NovaForCausalLM", "not registered", ""),
 )

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from scaffold.source.locate import find
-from scaffold.source.model import instantiate
 from scaffold.source.transformers.conversions import conversions, on_disk
 from tests.bench.source.compare import compare
 from tests.bench.source.rows import make_references, rows
+from tests.models.interpreted import instantiate
 
 ROWS = ["llama@llama3", "gpt2", "bloom", "falcon", "gemma2", "mixtral", "gpt_oss", "deepseek_v3", "jetmoe", "lfm2_moe"]
 

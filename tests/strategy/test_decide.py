@@ -113,7 +113,7 @@ def test_a_decision_remembers_nothing(reading: Reading) -> None:
 def test_a_strategy_is_a_row(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more strategy is a value in the table: nothing else knows their names."""
     answer = Answer(True, "only names differ", OWN)
-    mapped = Strategy("renamed", lambda question: answer, Adds.REGISTRATION, "A mapper stands before it.")
+    mapped = Strategy("renamed", lambda question: answer, Adds.REGISTRATION, "Add {name}", "A mapper stands before it.")
     monkeypatch.setattr(decide_module, "STRATEGIES", (STRATEGIES[0], mapped, *STRATEGIES[1:]))
     decision = decide(Question(reading, {}))
     assert (decision.strategy, decision.entry) == (mapped, OWN)

@@ -117,7 +117,7 @@ def put_at(document: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 def test_a_change_of_the_content_is_found_though_every_type_is_right() -> None:
     text = dump(VERDICT, make_verdict("real", "request-failed"))
-    with pytest.raises(Problem, match="another text than was written") as problem:
+    with pytest.raises(Problem, match="text other than what was written") as problem:
         parse(VERDICT, text.replace('"request-failed"', '"passed"'), WHERE)
     assert problem.value.where == f"{WHERE}, field sha256"
 

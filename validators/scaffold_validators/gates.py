@@ -105,7 +105,7 @@ def _serve(gate: Gate, parts: Sequence[Part]) -> list[Verdict]:
 
 
 def _unused(folder: Path, name: str) -> Path:
-    """Return a log that is not there yet: the verdicts of earlier runs name theirs."""
+    """Return a log that is not there yet: the verdicts of earlier runs name their own logs."""
     names = chain([name], (f"{name}-{number}" for number in count(2)))
     paths = (folder / f"{name}.log" for name in names)
     return next(path for path in paths if not path.exists())

@@ -14,7 +14,7 @@ MOST_STARS = 8
 
 @dataclass(frozen=True)
 class Unresolved:
-    """An import that a tree has nothing for. ``name`` is empty where the module itself is missing."""
+    """An import that a tree does not have. ``name`` is empty where the module itself is missing."""
 
     line: int
     module: str
@@ -26,7 +26,7 @@ class Unresolved:
 
 
 def unresolved_imports(text: str, tree: Path, package: str = "vllm") -> tuple[Unresolved, ...]:
-    """Return the absolute imports from a tree's package that have nothing there.
+    """Return the absolute imports from a tree's package that are not there.
 
     Args:
         text: a Python file, its relative imports made absolute.

@@ -93,7 +93,7 @@ class ProcessTree:
         return True
 
     def members(self) -> list[psutil.Process]:
-        """Return all processes that belong to it and are no zombies."""
+        """Return all processes that belong to it and are not zombies."""
         found = [self._member(pid) for pid in psutil.pids() if pid != os.getpid()]
         return [process for process in found if process is not None]
 
@@ -168,7 +168,7 @@ def run(
         argv: the command.
         cwd: from where it is started.
         env: variables for it, beside those of this process.
-        text: what stands on its standard input.
+        text: what it gets on its standard input.
         seconds: its limit; None lets it take as long as it takes.
 
     Raises:

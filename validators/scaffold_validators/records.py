@@ -56,7 +56,7 @@ def dump(kind: Kind[R], record: R) -> str:
     """Return a record as the text of its file.
 
     Raises:
-        ValueError: a number in it is none that JSON has, as NaN.
+        ValueError: JSON has no such number, as NaN.
     """
     content = unstructure(record)
     head = {"record": kind.name, "version": kind.version}
@@ -93,7 +93,7 @@ def parse(kind: Kind[R], text: str, where: str) -> R:
         _check_head(kind, document)
         record = structure(document["content"], kind.type, "content")
         if document["sha256"] != _digest({name: document[name] for name in ("record", "version", "content")}):
-            raise _Unfit("another text than was written", "the text that its digest belongs to", "sha256")
+            raise _Unfit("text other than what was written", "the text that its digest belongs to", "sha256")
     except _Unfit as unfit:
         raise _problem(kind, where, unfit) from unfit
     except ValueError as error:
@@ -178,7 +178,7 @@ def _problem(kind: Kind[Any], where: str, unfit: _Unfit) -> Problem:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name that stands twice in one object")
+        raise ValueError("a name that one object has twice")
     return found
 
 

@@ -24,10 +24,10 @@ class Signature:
         remedy: what to do.
         example: a line that shows it, made up.
         also: patterns each of which some line of the log has to match.
-        unless: patterns none of which any line may match.
+        unless: patterns that no line may match.
         around: lines of the example's log, for ``also``.
         near_miss: a line that looks like it, and is something else.
-        engine_died: whether it says only that the engine has died, of something that stands above.
+        engine_died: whether it says only that the engine has died, of something that the log says before.
     """
 
     id: str

@@ -27,7 +27,7 @@ class Format:
         infinity: bits of infinity without sign, or None if the format has none.
         nan: the smallest bits without sign that are NaN; None if there are none, or they stand elsewhere.
         only_nan: the one pattern, sign included, that is NaN in formats without negative zero; else None.
-        large: the smallest bits without sign of a number over `LARGE`; None if the format has no such.
+        large: the smallest bits without sign of a number over `LARGE`; None if no number of the format is that large.
     """
 
     bits: int

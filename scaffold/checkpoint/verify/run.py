@@ -173,7 +173,7 @@ class _Shard:
                         f"the file ends at byte {span.end - left + filled:,}",
                         where=self.name,
                         expected=f"{span.end:,} bytes, as when its header was read",
-                        remedy="see that nothing writes to the checkpoint, and verify it again",
+                        remedy="make sure that nothing writes to the checkpoint, and verify it again",
                     )
                 filled += count
             left -= len(data)

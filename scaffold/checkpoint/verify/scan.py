@@ -108,7 +108,7 @@ class Scan:
             if is_matrix:
                 found.append(self._finding("zeros", numbers, 0, "all zero"))
         elif self.constant and numbers > 1 and is_matrix:
-            found.append(self._finding("constant", numbers, 0, "one number all over"))
+            found.append(self._finding("constant", numbers, 0, "the same number everywhere"))
         for kind, (count, first) in self.counts.items():
             if kind != "zero block":
                 says = (

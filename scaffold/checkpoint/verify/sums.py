@@ -20,7 +20,7 @@ _LINE = re.compile(r"^([0-9a-fA-F]{64})[ \t]+\*?(?:\./)?([^\r\n]+?)\s*$", re.MUL
 
 @dataclass(frozen=True)
 class Expected:
-    """A sum that the checkpoint brings, and where it stands."""
+    """A sum that the checkpoint brings, and where it was found."""
 
     sha256: str
     where: str

@@ -60,4 +60,5 @@ EXAMPLE = Example(
         ),
         shared=None,
     ),
+    num_experts=8,
 )

@@ -22,7 +22,6 @@ class RouterSpec:
     renormalize: Value
     scaling: Value
     bias: bool = False
-    scales_input: bool = False
     source: str = field(default="", compare=False)
 
 
@@ -34,7 +33,7 @@ class ExpertsSpec:
         up_name: of the tensor ``[experts, 2 inner, hidden]`` that holds gate and up; where each expert is a module of
             its own, the pattern of those that hold up, ``{expert}`` for the expert's number.
         gate_name: where each expert is a module of its own, the pattern of the tensors that hold the gate; else empty.
-        bias: whether experts have biases, in tensors named as the weights with ``_bias`` behind.
+        bias: whether experts have biases, in tensors named like the weights, with ``_bias`` appended.
         alternating: rows of gate and up alternate.
         limits: the numbers of an activation that has some.
         transposed: the tensors are ``[experts, in, out]``.

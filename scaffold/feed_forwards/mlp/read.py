@@ -111,7 +111,7 @@ def read_mlp(
                 x,
                 output_of(down),
             )
-    raise NotUnderstood("a feed-forward block that is no act(gate(x)) * up(x) or act(up(x))", definition(event))
+    raise NotUnderstood("a feed-forward block that is neither act(gate(x)) * up(x) nor act(up(x))", definition(event))
 
 
 def _before_norm(probe: Probe, event: Event, given: Array) -> Iterator[tuple[Array, tuple[str, NormSpec] | None]]:

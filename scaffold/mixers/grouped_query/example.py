@@ -5,6 +5,7 @@ from __future__ import annotations
 from scaffold.expressions.tree import HEAD_DIM, Key
 from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec
 from scaffold.mixers.protocol import Example
+from scaffold.spec.kept import Kept
 from scaffold.spec.rope import RopeSpec
 from scaffold.spec.values import Value
 
@@ -50,4 +51,5 @@ EXAMPLE = Example(
         qk_norm=None,
         window=None,
     ),
+    Kept(heads=2, per_head=2 * 32),
 )

@@ -50,7 +50,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         if not same(input_of(part), x):
             raise NotUnderstood("projections of q, k and v with different inputs", event.where)
     if q.turn is not k.turn:
-        raise NotUnderstood("a rotation of q that differs from the one of k", event.where)
+        raise NotUnderstood("a rotation of q that differs from that of k", event.where)
     if k.scale is not None:
         raise NotUnderstood("a factor on k that depends on the position", event.where)
     heads, head_dim, v_head_dim = len(core.q), core.q.shape[2], core.v.shape[2]
@@ -104,7 +104,7 @@ def _with_scale_on_q(core: Core, tracer: Tracer) -> Core:
 
 
 def _with_late_sinks(core: Core, tracer: Tracer) -> Core:
-    """Find sinks that come behind the softmax: the output times ``sigmoid(normalizer - sink)`` is the same."""
+    """Find sinks that are applied after the softmax: the output times ``sigmoid(normalizer - sink)`` is the same."""
     if core.slopes is not None or core.soft_cap is not None or core.sinks is not None:
         return core
     flat = np.swapaxes(core.out, 0, 1).reshape(NUM_TOKENS, -1)
@@ -202,7 +202,7 @@ def _sinks(event: Event, core: Core) -> str | None:
         is_parameter = isinstance(value, Tensor) and bool(value.role) and value.shape == core.sinks.shape
         if is_parameter and np.allclose(value.a, core.sinks, rtol=1e-6, atol=1e-6):
             return name
-    raise NotUnderstood("an extra score that is no parameter of the block", definition(event))
+    raise NotUnderstood("an extra score that is not a parameter of the block", definition(event))
 
 
 def _slopes(core: Core) -> SlopesSpec | None:

@@ -6,6 +6,7 @@ from scaffold.expressions.tree import Key
 from scaffold.mixers.latent.read import QK_HEAD_DIM
 from scaffold.mixers.latent.spec import LatentAttentionSpec
 from scaffold.mixers.protocol import Example
+from scaffold.spec.kept import Kept
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.rope import RopeSpec
 from scaffold.spec.values import Value
@@ -62,4 +63,5 @@ EXAMPLE = Example(
         rope=RopeSpec("neox", 8, 8, Key(("rope_parameters",))),
         num_kv_heads=HEADS,
     ),
+    Kept(heads=1, per_head=64 + 8),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from scaffold.expressions.tree import Name
@@ -20,7 +22,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.tensors import Array
 from scaffold.spec.norms import NormSpec
-from scaffold.spec.values import Value
+from scaffold.spec.values import ONE, Value
 
 QK_HEAD_DIM = Name("qk_head_dim")
 """Entries of each head of q and k: those that turn, and those that do not."""
@@ -65,15 +67,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[LatentAttentionSpec]:
     if parts[0].linear is not q.linear or not np.array_equal(np.concatenate([q.columns, parts[0].columns], 1), whole):
         raise NotUnderstood("a layout of q in its projection", where)
     x = input_of(kv_a)
-    q_names: tuple[str, ...] = (name_in(event, q.linear),)
-    q_norm, q_scale, biases = None, Value(1.0), [kv_a]
-    if not same(input_of(q.linear), x):
-        first = next((e for e in tracer.linears if same(input_of(e), x) and e is not kv_a), None)
-        if first is None:
-            raise NotUnderstood("a projection of q that does not start from the block's input", where)
-        q_norm, q_scale = _normed(probe, event, tracer, output_of(first), input_of(q.linear))
-        q_names = (name_in(event, first), *q_names)
-        biases.append(first)
+    query = _query(probe, event, tracer, q.linear, kv_a)
     flat = np.swapaxes(core.out, 0, 1).reshape(NUM_TOKENS, -1)
     output = next((e for e in tracer.linears if input_of(e).shape == flat.shape and same(input_of(e), flat)), None)
     if output is None:
@@ -85,8 +79,8 @@ def read(probe: Probe, event: Event, name: str) -> Block[LatentAttentionSpec]:
     sizes = (nope + rope_dim, int(nope_value.value) + int(rope_value.value))
     spec = LatentAttentionSpec(
         name=name,
-        q_names=q_names,
-        q_norm=q_norm,
+        q_names=tuple(name_in(event, linear) for linear in query.linears),
+        q_norm=query.norm,
         kv_a_name=name_in(event, kv_a),
         kv_norm=kv_norm,
         kv_b_name=name_in(event, kv_b),
@@ -95,12 +89,14 @@ def read(probe: Probe, event: Event, name: str) -> Block[LatentAttentionSpec]:
         qk_nope_head_dim=nope_value,
         qk_rope_head_dim=rope_value,
         v_head_dim=size_value(probe, "v_head_dim", v_dim, where),
-        q_lora_rank=None if q_norm is None else size_value(probe, "q_lora_rank", input_of(q.linear).shape[1], where),
+        q_lora_rank=None
+        if query.norm is None
+        else size_value(probe, "q_lora_rank", input_of(q.linear).shape[1], where),
         kv_lora_rank=size_value(probe, "kv_lora_rank", rank, where),
         scale=scale_value(probe, core.scale, event, sizes, QK_HEAD_DIM),
-        q_scale=q_scale,
+        q_scale=query.scale,
         kv_scale=kv_scale,
-        bias=bias_value(probe, biases),
+        bias=bias_value(probe, [kv_a, *query.linears[:-1]]),
         o_bias=bias_value(probe, [output]),
         rope=rotations.rope_spec(probe, turn, rope_dim, int(rope_value.value)),
         num_kv_heads=size_value(probe, "num_heads", heads, where),
@@ -114,6 +110,27 @@ def _size(probe: Probe, role: str) -> int:
     if key is None:
         raise NotUnderstood(f"latent attention without {role} in the config")
     return int(probe.small.attributes[key])
+
+
+@dataclass(frozen=True)
+class _Query:
+    """How q is made: by one linear layer, or by two around a norm, with a factor on what the norm gives."""
+
+    linears: tuple[Event, ...]
+    norm: tuple[str, NormSpec] | None = None
+    scale: Value = ONE
+
+
+def _query(probe: Probe, event: Event, tracer: Tracer, last: Event, kv_a: Event) -> _Query:
+    """Return the layers from the block's input, which ``kv_a`` has too, to q, the last of which is given."""
+    x = input_of(kv_a)
+    if same(input_of(last), x):
+        return _Query((last,))
+    first = next((e for e in tracer.linears if same(input_of(e), x) and e is not kv_a), None)
+    if first is None:
+        raise NotUnderstood("a projection of q that does not start from the block's input", definition(event))
+    norm, scale = _normed(probe, event, tracer, output_of(first), input_of(last))
+    return _Query((first, last), norm, scale)
 
 
 def _rotated(
@@ -151,7 +168,7 @@ def _plain(tracer: Tracer, heads: Array, what: str, where: str) -> Selection:
 def _normed(
     probe: Probe, event: Event, tracer: Tracer, given: Array, wanted: Array
 ) -> tuple[tuple[str, NormSpec], Value]:
-    """Return the norm between two projections, and a factor behind it."""
+    """Return the norm between two projections, and a factor after it."""
     for norm in tracer.norms:
         if not same(norm.tensors()[0].a.reshape(NUM_TOKENS, -1), given):
             continue

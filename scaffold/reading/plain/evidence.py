@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from scaffold.checkpoint.facts import Evidence, Fact, Part
+from scaffold.checkpoint.facts import DecoderPart, Evidence, Fact
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.reading.plain.family import Family
 from scaffold.reading.present import decoder_facts, model_facts
@@ -35,7 +35,7 @@ def plain_facts(family: Family, spec: DecoderSpec) -> Iterator[Fact]:
         yield replace(fact, evidence=tuple(dict.fromkeys(found)))
 
 
-def _tensors(part: Part, spec: DecoderSpec) -> str:
+def _tensors(part: DecoderPart, spec: DecoderSpec) -> str:
     """Return the pattern of the tensors that a part of the decoder has; those of the attention for the whole."""
     layer = f"{spec.base_name}.{spec.layers_name}.*"
     if part == "final norm":

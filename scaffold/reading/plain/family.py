@@ -21,7 +21,7 @@ from scaffold.vocabulary.rows import rows
 HERE = Path(__file__).parent
 WINDOWED, FULL = "sliding_attention", "full_attention"
 CODE_THAT_COMPUTES_NOTHING = ("AutoTokenizer", "AutoProcessor", "AutoImageProcessor")
-"""Entries of ``auto_map`` that say nothing of the model."""
+"""Entries of ``auto_map`` that say nothing about the model."""
 NULLABLE = ("sliding_window",)
 """Required keys for which ``null`` is an answer."""
 

@@ -174,7 +174,7 @@ class Experts(nn.Module):
 
 
 class Layer(nn.Module):
-    """A norm before each block, the sum behind it."""
+    """A norm before each block, the sum after it."""
 
     def __init__(self, config, attention, feed_forward_name, feed_forward):
         super().__init__()

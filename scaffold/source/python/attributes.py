@@ -145,10 +145,10 @@ def _call_partial(interpreter: Interpreter, value: Partial, args: list[Any], kwa
     return interpreter.call(value.function, [*value.args, *args], {**value.kwargs, **kwargs}, where)
 
 
-def _call_ours(
+def _call_python(
     interpreter: Interpreter, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], where: str
 ) -> Any:
-    """Call a function in Python: all that source can get hold of are ours."""
+    """Call a function written in Python: the only ones that source can get hold of are those of the tables."""
     return function(*args, **kwargs)
 
 
@@ -164,7 +164,7 @@ KINDS = (
     ),
     Kind(SimpleNamespace, attribute=_namespace_attribute),
     Kind(Partial, call=_call_partial),
-    Kind((FunctionType, MethodType, partial), call=_call_ours),
+    Kind((FunctionType, MethodType, partial), call=_call_python),
     Kind((list, dict), set_item=_set_item),
     Kind(tuple(METHODS), attribute=container_attribute),
     Kind((*SIZED, bytes), item=_item),

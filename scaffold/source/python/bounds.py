@@ -117,7 +117,7 @@ def formatted(value: Any, spec: str) -> int:
     """Return how many parts ``format(value, spec)`` walks through.
 
     Raises:
-        NotUnderstood: the text may be too long, or the value is none of Python's own.
+        NotUnderstood: the text may be too long, or the value is not of one of Python's own types.
     """
     if spec and not isinstance(value, (int, float, str)):
         raise NotUnderstood(f"a format of {type(value).__name__}")

@@ -69,7 +69,7 @@ def dict_of_keys(keys: Any, value: Any = None) -> dict[Any, Any]:
 
 
 def is_instance(interpreter: Interpreter, value: Any, types: Any) -> bool:
-    """Return ``isinstance(value, types)``; a type that nothing is known of is none of the value's."""
+    """Return ``isinstance(value, types)``; a value is not of a type of which nothing is known."""
     ancestry = value.cls.ancestry if isinstance(value, Instance) and value.cls is not None else ()
     for one in types if isinstance(types, tuple) else (types,):
         if isinstance(one, (type, UnionType)) and isinstance(value, one):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class NotUnderstood(Exception):  # noqa: N818 - it becomes a hole, it is no failure of the program
-    """Source that is outside of the interpreted subset: what it was, and where it stands."""
+    """Source that is outside of the interpreted subset: what it was, and where."""
 
     def __init__(self, what: str, where: str = "") -> None:
         super().__init__(f"{where}: {what}" if where else what)

@@ -92,7 +92,7 @@ class Interpreter:
         """Return a class of the file.
 
         Raises:
-            NotUnderstood: there is none of that name.
+            NotUnderstood: there is no class of that name.
         """
         found = self.global_name(file, name)
         if not isinstance(found, SourceClass):
@@ -147,7 +147,7 @@ class Interpreter:
         """Return ``value.name`` as the source would see it.
 
         Raises:
-            NotUnderstood: there is no such attribute, or it is none that source may see.
+            NotUnderstood: there is no such attribute, or source may not see it.
         """
         look_up = self._behaviour(value, "attribute")
         if look_up is None:
@@ -158,7 +158,7 @@ class Interpreter:
         """Set ``value.name``.
 
         Raises:
-            NotUnderstood: it is none that source may set.
+            NotUnderstood: source may not set it.
         """
         store = self._behaviour(value, "set_attribute")
         if store is None:

@@ -1,1 +1,1 @@
-"""The library: PyTorch and NumPy, as tensors, operations and layers over small NumPy arrays."""
+"""The library: PyTorch, as tensors, operations and layers over small NumPy arrays."""

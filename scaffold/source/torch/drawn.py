@@ -26,7 +26,7 @@ class Drawn(Tensor):
         self.origin, self.records, self.role, self.view_of = None, [], "parameter", None
 
     @property
-    def a(self) -> Array:  # type: ignore[override]
+    def a(self) -> Array:
         """The values."""
         if self._values is None:
             self._values = self._draw()

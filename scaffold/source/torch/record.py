@@ -53,7 +53,7 @@ class Recorder:
             event.numbered = True
 
     def record(self, operation: Operation) -> None:
-        """Note an operation in the innermost open call, with the statement that it stands in.
+        """Note an operation in the innermost open call, with the statement that it is a part of.
 
         Raises:
             NotUnderstood: the tensors of this run take too much memory.

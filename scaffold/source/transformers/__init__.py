@@ -1,1 +1,1 @@
-"""The models' library: what transformers gives to its models, read from its files or said again in our own words."""
+"""The models' library: what transformers gives to its models, read from its files or written down anew."""

@@ -1,7 +1,7 @@
 """What transformers' Auto classes mean in source: the config class of a model type, and the model of a config.
 
 transformers: src/transformers/models/auto/{configuration_auto,modeling_auto}.py. Multimodal models make their parts
-so. Of these, language models are made; a part of another kind (a vision tower) is none that text runs through.
+so. Of these, language models are made; a part of another kind (a vision tower) is not one that text runs through.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ class AutoClass:
         """Return the model of a config, or a ``Part`` where transformers has no language model of its type.
 
         Raises:
-            NotUnderstood: the config is none of a known class.
+            NotUnderstood: the class of the config is not known.
         """
         if not isinstance(config, Config):
-            raise NotUnderstood("from_config of what is no config")
+            raise NotUnderstood("from_config of something that is not a config")
         model_type, library = str(config.look_up(interpreter, "model_type")), _library(interpreter)
         if auto_mapping.causal_lm_class(model_type, library) is None and not _is_text(interpreter, config):
             return Part(model_type)

@@ -47,7 +47,7 @@ def model_type_of(architecture: str, transformers: Path) -> str | None:
 
 
 def table(transformers: Path, name: str) -> dict[str, str]:
-    """Return one of the tables; empty where this version has none of that name."""
+    """Return one of the tables; empty where this version does not have it."""
     return dict(_tables(transformers).get(name, ()))
 
 

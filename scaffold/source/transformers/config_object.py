@@ -236,7 +236,7 @@ class Config(Instance):
         return result
 
     def for_layer(self, index: Any) -> Config:
-        """Return the config of a layer by number, or of all layers of a type, which are alike."""
+        """Return the config of a layer by number, or of all layers of a type, which are the same."""
         if not self.per_layer:
             return self
         number = int(index) if not isinstance(index, str) else self.attributes["layer_types"].index(index)

@@ -14,7 +14,8 @@ router corrections), an adapter is generated with `scaffold new-model --strategy
 served in float32, eager, on the CPU; so are vLLM's own native model, where its registry has one, and its
 Transformers backend, in the same run. *Right* means: log probabilities of all prompt tokens within {tolerance:g}
 of transformers', and all greedy tokens the same. For the adapter it also means: no hole, every tensor routed, and
-the weight proof holds at tensor-parallel 1, 2 and 4.
+the weight proof holds at tensor-parallel 1, 2 and 4. A *hole* is something that the evidence does not determine: it is
+reported with file and lines, and no adapter is written over it.
 
 vLLM {vllm}, transformers {transformers}.
 """

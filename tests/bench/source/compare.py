@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from scaffold.source.locate import find
-from scaffold.source.model import instantiate
 from scaffold.source.python.errors import NotUnderstood
 from tests.bench.source.rows import Row
 from tests.lab.engine import engine
+from tests.models.interpreted import instantiate
 
 TOLERANCE = 1e-9
 """Of the largest logit. Both compute in float64; what is left is the order of sums."""

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from scaffold.source.locate import find
-from scaffold.source.model import instantiate
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.transformers.conversions import DiskTensor, Step, conversions, on_disk
+from tests.models.interpreted import instantiate
 
 TABLE = """
 from .core_model_loading import Chunk, Concatenate, MergeModulelist, PermuteForRope, PrefixChange

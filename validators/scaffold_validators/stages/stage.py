@@ -41,7 +41,8 @@ class Answers:
     """What a stage got from the server.
 
     Attributes:
-        exchanges: its requests, with what came back.
+        exchanges: its requests for text, with what came back; one without text does not pass. What other requests
+            say goes to ``numbers`` and ``conclusion``.
         numbers: what was measured, for the verdict.
         conclusion: what the stage makes of them by itself; None where the common rules suffice.
     """

@@ -58,7 +58,7 @@ def gates(stages: Sequence[Stage] = STAGES) -> tuple[Stage, ...]:
 
 
 def stage_named(name: str, where: str = "the stages", stages: Sequence[Stage] = STAGES) -> Stage:
-    """Return the row of a stage; ``where`` names the place that the name stands in.
+    """Return the row of a stage; ``where`` says where the name was found.
 
     Raises:
         Problem: there is no such stage (exit code 2).

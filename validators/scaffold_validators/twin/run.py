@@ -122,7 +122,7 @@ def run_twin(request: TwinRequest) -> Verdict:
     reason = conclusion.reason
     lacks = sorted(_kinds(request.tensors) - _kinds(reference.tensors))
     if lacks:
-        reason += f"; the twin has no tensors like {', '.join(lacks[:3])}, so it says nothing of these"
+        reason += f"; the twin has no tensors like {', '.join(lacks[:3])}, so it says nothing about these"
     return Verdict(
         stage=TWIN_STAGE.name,
         outcome=conclusion.outcome,
@@ -219,7 +219,7 @@ def _ask(request: TwinRequest, server: ProcessTree, printed: IO[bytes], referenc
 
 
 def _error(log: Path) -> str:
-    """Return the last exception that a log names; warnings of exceptions that were dealt with are none."""
+    """Return the last exception that a log names; warnings of exceptions that were dealt with do not count."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if "WARNING" not in line]
     raised = [line for line in lines if re.match(r"(\(.*?\) )?(ERROR .*?\] )?[\w.]*(Error|Exception)\b", line)]
     return raised[-1].strip()[:400] if raised else "the process ended without an answer"

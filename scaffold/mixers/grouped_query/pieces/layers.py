@@ -42,7 +42,7 @@ class Layers:
         specs: of all layers; at the place of a layer with another mixer is the first one's.
         used: the layers that have this mixer.
         per_layer: writes what differs between layers.
-        frame: what stands around the class.
+        frame: what surrounds the class.
         width: the expression of the output's width, before it is projected.
     """
 
@@ -53,7 +53,7 @@ class Layers:
     width: str
 
     def same(self, what: str, get: Callable[[AttentionSpec], Any]) -> Any:
-        """Return what all layers have alike; see `scaffold.idioms.layers.same`."""
+        """Return what all layers have in common; see `scaffold.idioms.layers.same`."""
         return all_layers.same(self.used, what, get)
 
     def value(self, get: Callable[[AttentionSpec], Value | None]) -> Expression:

@@ -1,4 +1,4 @@
-"""What lies between the attention and its output projection, and values of another size than keys."""
+"""What happens between the attention and its output projection, and values of another size than keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The optional pieces, one a line. Those that fill one slot fill it in this order."""
+"""The optional pieces, one per line. Those that fill one slot fill it in this order."""
 
 from __future__ import annotations
 

@@ -12,30 +12,9 @@ from scaffold.expressions.tree import HEAD_DIM, key
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec
 from scaffold.reading.read import TWO_MEANINGS, read_spec
-from scaffold.source.locate import find
 from scaffold.spec.decoder import DecoderSpec
-from scaffold.spec.model import ModelSpec
 from scaffold.spec.values import Value
-
-
-def spec_of(checkpoint: Path) -> ModelSpec:
-    read = read_checkpoint(checkpoint)
-    source = find(read.architecture, read.model_type, dict(read.auto_map), checkpoint, None)
-    return read_spec(read, source)
-
-
-def decoder_of(checkpoint: Path) -> DecoderSpec:
-    spec = spec_of(checkpoint)
-    assert spec.decoder is not None, spec.holes
-    return spec.decoder
-
-
-def edit(checkpoint: Path, before: str, after: str) -> None:
-    """Change the modeling source of a checkpoint."""
-    path = checkpoint / "modeling_nova.py"
-    text = path.read_text()
-    assert text.count(before) == 1
-    path.write_text(text.replace(before, after))
+from tests.models.specs import decoder_of, edit, spec_of
 
 
 def test_reads_every_block(nova: Path) -> None:
@@ -108,7 +87,7 @@ def test_norms_are_told_apart_by_what_they_compute(nova: Path, after: str, form:
         ("odd * cos + even * sin", "odd * cos - even * sin", "what happens to q"),
         ("self.lm_head(outputs.last_hidden_state)", "self.lm_head(outputs.last_hidden_state).tanh()", "logits"),
         ("return hidden_states + self.ffn", "return hidden_states * 1.01 + hidden_states.sin() + self.ffn",
-         "what leaves the layer is no sum"),
+         "what leaves the layer is not a sum"),
         ("query, key = turn(query, cos, sin), turn(key, cos, sin)",
          "query = turn(query, cos, sin)", "differs"),
         ("hidden_states = self.embed_tokens(input_ids)", "hidden_states = open('x')", "the name 'open'"),

@@ -20,7 +20,7 @@ from scaffold.reading.read import TWO_MEANINGS
 from scaffold.spec.values import Value
 from scaffold.vocabulary.rows import rows
 from tests.models.build import write_checkpoint
-from tests.spec.test_decoder import decoder_of, edit, spec_of
+from tests.models.specs import decoder_of, edit, spec_of
 
 CONFIG: dict[str, Any] = {
     "hidden_size": 4096,

@@ -26,7 +26,7 @@ from scaffold.spec.values import Value
 from tests.bench.coverage.rows import make_rows, rows
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
 from tests.lab.engine import engine
-from tests.spec.flat import decoder_words, layer_kinds
+from tests.reading.flat import decoder_words, layer_kinds
 
 EXPECTED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "architectures.yaml").read_text())
 HOLES = {

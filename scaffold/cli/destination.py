@@ -14,7 +14,7 @@ from scaffold_validators.engine import Engine
 
 
 @dataclass(frozen=True)
-class Target:
+class Destination:
     """The roots of one run; see `scaffold.planning.request.Request`."""
 
     placement: str
@@ -23,10 +23,10 @@ class Target:
     output: Path | None
 
 
-def find_target(settings: Settings, engine: Engine | None) -> Target:
+def find_destination(settings: Settings, engine: Engine | None) -> Destination:
     """Return where things go: a plugin where no source tree is named or found.
 
-    A plugin is for a vLLM too: for the tree that is named, else for the one that the environment runs.
+    A plugin is made for a certain vLLM, too: for the tree that is named, else for the one that the environment runs.
 
     Raises:
         UsageError: a root is missing, or ``--output`` is given for another placement than a plugin.
@@ -42,14 +42,14 @@ def find_target(settings: Settings, engine: Engine | None) -> Target:
                 expected="--output only for a plugin: other placements edit the trees",
                 remedy="leave --output out, or pass --placement plugin",
             )
-        return Target(placement, settings.vllm(), settings.delivery(), None)
+        return Destination(placement, settings.vllm(), settings.delivery(), None)
     if settings.has_vllm():
-        return Target(placement, settings.vllm(), None, output)
+        return Destination(placement, settings.vllm(), None, output)
     if engine is None:
         raise EnvironmentLacks(
-            "no vLLM that the plugin would be for",
+            "no vLLM to make the plugin for",
             where="--python",
             expected="the environment that will serve the model, or a vLLM source tree",
             remedy="pass its Python with --python, or a tree with --vllm",
         )
-    return Target(placement, engine.vllm_file.parent.parent, None, output)
+    return Destination(placement, engine.vllm_file.parent.parent, None, output)

@@ -1,4 +1,4 @@
-"""Rows that are formulas: factors of positions, ALiBi slopes, sinusoids, activations."""
+"""Rows that are formulas: factors of positions, ALiBi slopes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from scaffold.probing.position_scales import POSITION_SCALES
 from scaffold.probing.slopes import SLOPES, identify
-from scaffold.reading.embeddings import SINUSOIDS
-from scaffold.source.torch.layers import ACTIVATIONS
-from scaffold.source.torch.tensors import Tensor
 
 POSITIONS = [0, 1, 2, 3, 4, 5, 6, 7]
 FACTORS = {
@@ -79,44 +74,3 @@ def test_slopes_are_found_with_the_factor_that_they_have(factor: float) -> None:
 def test_other_slopes_are_none_of_the_rows() -> None:
     assert identify(np.linspace(1, 0.1, 12)) is None
     assert identify(SLOPES["bloom"](12)[::-1]) is None
-
-
-@pytest.mark.parametrize("name", SINUSOIDS)
-def test_sinusoids_have_sines_then_cosines_of_each_frequency(name: str) -> None:
-    size, positions = 12, np.arange(5)
-    steps = {"tensor2tensor": size // 2 - 1, "transformer": size // 2}[name]
-    table = SINUSOIDS[name][0](positions, size)
-    for j in range(size // 2):
-        angles = positions * 10000.0 ** (-j / steps)
-        np.testing.assert_allclose(table[:, j], np.sin(angles))
-        np.testing.assert_allclose(table[:, size // 2 + j], np.cos(angles))
-
-
-def tanh_gelu(x: float) -> float:
-    return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-
-
-def silu(x: float) -> float:
-    return x / (1 + math.exp(-x))
-
-
-PLAIN = {
-    "silu": silu,
-    "swish": silu,
-    "gelu": lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2))),
-    "gelu_new": tanh_gelu,
-    "gelu_fast": tanh_gelu,
-    "gelu_pytorch_tanh": tanh_gelu,
-    "quick_gelu": lambda x: x / (1 + math.exp(-1.702 * x)),
-    "relu": lambda x: max(x, 0.0),
-    "relu2": lambda x: max(x, 0.0) ** 2,
-    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
-    "tanh": math.tanh,
-}
-"""``hidden_act`` → its formula."""
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-@given(x=st.floats(-8, 8))
-def test_an_activation(name: str, x: float) -> None:
-    assert ACTIVATIONS[name](Tensor(np.array([x]))).a[0] == pytest.approx(PLAIN[name](x), rel=1e-9, abs=1e-12)

@@ -40,7 +40,7 @@ ROPES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _made() -> None:
+def made() -> None:
     make_rows([rows()[name] for name in (*DENSE, *MIXED, "helium")])
 
 
