@@ -25,6 +25,7 @@ from scaffold.vocabulary.lookup import at, key_of, spellings
 NUM_TOKENS = 11
 """Longer than the probe's sliding window, and a prime, so that no other size equals it."""
 TIED = "tie_word_embeddings"
+TEXT_CONFIG = "text_config"
 MAX_LAYERS = 512
 """Far above any model's; bounds what a config can cost."""
 
@@ -121,7 +122,10 @@ def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: O
         raise NotUnderstood(f"{layers} layers", "config.json")
     with np.errstate(all="ignore"):
         whole, completed = _configs(source, config, outer, _interpreter(source))
-        outer = None if whole is completed else outer
+        if whole is completed:
+            outer = None
+        elif outer is None:
+            outer = Outer(config, TEXT_CONFIG)
         interpreter = _interpreter(source, sizes)
         small_whole, small = _configs(source, shrink(_plain(completed.attributes), sizes), outer, interpreter)
         model = interpreter.instantiate(_model_class(source, interpreter), [small_whole], {})
@@ -187,4 +191,5 @@ def _configs(
         if isinstance(inner, Config):
             return whole, inner
     config = make_config(interpreter, cls, text)
-    return config, config
+    inner = config.attributes.get(TEXT_CONFIG)  # of keys that lie flat in config.json, as those of Qwen2-VL
+    return config, inner if isinstance(inner, Config) else config

@@ -243,6 +243,13 @@ def turns(probe: Probe, head_dim: int, tokens: int) -> list[Turn]:
     return found
 
 
+def doubt(probe: Probe) -> str:
+    """Return what to say where no rotation fits: a type whose numbers vLLM reads otherwise than the reference."""
+    kinds = {candidate.rope_type for candidate in candidates(probe)} - {"default"}
+    shown = " and ".join(f"{kind!r}" for kind in sorted(kinds))
+    return f"; if it is a rotation, vLLM's get_rope makes something else of rope_type {shown}" if kinds else ""
+
+
 def _rotary_dims(probe: Probe, candidate: RopeCandidate, head_dim: int) -> list[int]:
     if candidate.rope_type in WHOLE_HEAD:
         return [head_dim]

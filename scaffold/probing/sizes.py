@@ -59,6 +59,7 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
     if {"qk_head_dim", "qk_nope_head_dim", "qk_rope_head_dim"} <= config.keys():
         result["qk_head_dim"] = result["qk_nope_head_dim"] + result["qk_rope_head_dim"]
     _stretch(result, config, which)
+    _sections(result, config)
     rope = config.get("rope_parameters")
     if isinstance(rope, Mapping) and rope.get("llama_4_scaling_beta") is not None:
         result["rope_parameters"] = {**rope, "original_max_position_embeddings": (5, 3)[which]}
@@ -105,6 +106,18 @@ def _stretch(small: dict[str, Any], config: Mapping[str, Any], which: int) -> No
     small[length] = ORIGINAL_LENGTH[which] * config[length] // original
     if config.get("original_max_position_embeddings") is not None:
         small["original_max_position_embeddings"] = ORIGINAL_LENGTH[which]
+
+
+def _sections(small: dict[str, Any], config: Mapping[str, Any]) -> None:
+    """Keep that the sections of mrope (time, height, width) make up what turns of half a head."""
+    rope = small.get("rope_parameters")
+    sections = rope.get("mrope_section") if isinstance(rope, Mapping) else None
+    if not isinstance(sections, (list, tuple)) or len(sections) < 2 or not all(map(_is_number, sections)):
+        return
+    count = sum(sections) * _head_dim(small) // _head_dim(config)
+    others = [max(1, section * count // sum(sections)) for section in sections[1:]]
+    if count > sum(others):
+        small["rope_parameters"] = {**small["rope_parameters"], "mrope_section": [count - sum(others), *others]}
 
 
 def _head_dim(config: Mapping[str, Any]) -> int:

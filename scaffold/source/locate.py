@@ -47,8 +47,9 @@ def find(
 ) -> ModelingSource | None:
     """Find the source in the order: ``modeling`` as given, the checkpoint's ``auto_map``, ``transformers``.
 
-    A file of ``auto_map`` that was not downloaded is no error: what transformers has of the model type is taken, see
-    ``not_there``.
+    A model type that transformers does not know is that of its class of this name, as vLLM takes it (Kimi K2 is a
+    DeepSeek-V3). A file of ``auto_map`` that was not downloaded is no error: what transformers has of the model type is
+    taken, see ``not_there``.
 
     Args:
         architecture: class name from ``config.json``.
@@ -123,6 +124,9 @@ def _from_transformers(architecture: str, model_type: str, transformers: Path) -
     if not MODULE.fullmatch(folder) or not MODULE.fullmatch(architecture):
         return None
     own = transformers / "models" / folder / f"modeling_{folder}.py"
+    if not own.is_file() and auto_mapping.config_class(model_type, transformers) is None:
+        served_as = auto_mapping.model_type_of(architecture, transformers)
+        return None if served_as is None else _from_transformers(architecture, served_as, transformers)
     if not own.is_file():
         return None
     file = SourceFile.parse(own, f"transformers/models/{folder}/{own.name}")

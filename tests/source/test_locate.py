@@ -51,6 +51,13 @@ def test_an_architecture_that_is_not_there_is_the_model_types_usual_class(librar
     assert source.class_name == "NovaTextForCausalLM"
 
 
+def test_a_model_type_that_the_library_does_not_know_is_that_of_its_architecture(library: Path) -> None:
+    source = find("NovaTextForCausalLM", "kepler", {}, Path(), library)
+    assert source is not None
+    assert (source.class_name, source.config_class) == ("NovaTextForCausalLM", "NovaTextConfig")
+    assert find("KeplerForCausalLM", "kepler", {}, Path(), library) is None
+
+
 AUTO_MAP = {"AutoModelForCausalLM": "someone/nova--modeling_nova.NovaForCausalLM"}
 
 
@@ -90,6 +97,10 @@ def test_plain_pytorch_at_the_root_is_followed_and_nothing_else_there(library: P
     assert resolve(file, "...cache_utils.Cache") is None
     assert resolve(file, "transformers.modeling_rope_utils.ROPE_INIT_FUNCTIONS") is not None
     assert resolve(file, "os.path") is None
+    config = resolve(file, "..nova.NovaTextConfig")
+    assert config is not None
+    assert config[0].path.name == "configuration_nova.py"
+    assert resolve(file, "..nova.NovaTextForCausalLM") is None
     assert resolve(file, "....secrets.modeling_x.X") is None
 
 

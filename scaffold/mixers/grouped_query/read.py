@@ -124,7 +124,8 @@ def _with_late_sinks(core: Core, tracer: Tracer) -> Core:
 def _traced(tracer: Tracer, heads: Array, what: str, block: Event) -> Path:
     found = tracer.trace(heads)
     if found is None:
-        raise NotUnderstood(f"what happens to {what} between projection and attention", definition(block))
+        doubt = rotations.doubt(tracer.probe)
+        raise NotUnderstood(f"what happens to {what} between projection and attention{doubt}", definition(block))
     return found
 
 

@@ -151,7 +151,7 @@ def _rotated(
                 continue
             if all(_ascending(selection.columns) for selection in found if selection is not None):
                 return turn, (found[0], found[1])
-    raise NotUnderstood("what happens to the rotated part of q and k", where)
+    raise NotUnderstood(f"what happens to the rotated part of q and k{rotations.doubt(probe)}", where)
 
 
 def _ascending(columns: Array) -> bool:

@@ -7,15 +7,15 @@ from functools import partial
 from typing import Any
 
 from scaffold.source.python.attributes import METHODS as CONTAINER_METHODS
-from scaffold.source.python.attributes import container_attribute
+from scaffold.source.python.attributes import class_attribute, container_attribute
 from scaffold.source.python.builtins import get_attribute
 from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.python.library import Base, Kind
 from scaffold.source.python.objects import External, SourceClass
 from scaffold.source.torch.module import Module
 from scaffold.source.transformers import config_object
-from scaffold.source.transformers.auto import AutoClass, ConfigTable
-from scaffold.source.transformers.config_object import Config, PerLayerConfigs, is_config_class
+from scaffold.source.transformers.auto import AutoClass, ConfigTable, Part
+from scaffold.source.transformers.config_object import Config, ConfigInit, PerLayerConfigs, is_config_class
 from scaffold.source.transformers.protocol import Interpreter
 from scaffold.source.transformers.tables import ActivationTable, AttentionTable, ModelOutput
 
@@ -62,6 +62,25 @@ def _nothing(interpreter: Interpreter, module: Module, *_: Any, **__: Any) -> No
     return None
 
 
+def _class_attribute(interpreter: Interpreter, cls: SourceClass, name: str) -> Any:
+    """Return what a class has of ``PreTrainedModel`` and ``PreTrainedConfig``, else what its body says."""
+    if cls.method(name) is None:
+        if name in ("from_config", "_from_config") and any(one.name == "PreTrainedModel" for one in cls.ancestry):
+            return partial(_made, interpreter, cls)
+        if name == "__init__" and is_config_class(cls):
+            return ConfigInit(cls)
+    return class_attribute(interpreter, cls, name)
+
+
+def _made(interpreter: Interpreter, cls: SourceClass, config: Any, *_: Any, **__: Any) -> Any:
+    """Return the model of a config; a part that is no language model says so when it is used."""
+    if isinstance(config, Config):
+        part = get_attribute(interpreter, config, "base_config_key", "")
+        if part and part != "text_config":
+            return Part(str(config.look_up(interpreter, "model_type")))
+    return interpreter.instantiate(cls, [config], {})
+
+
 MODEL_METHODS: dict[str, Callable[..., Any]] = {
     "__init__": _init_model,
     "post_init": _nothing,
@@ -84,6 +103,7 @@ KINDS = (
         methods=config_object.METHODS,
     ),
     Kind(Module, methods=MODEL_METHODS),
+    Kind(SourceClass, attribute=_class_attribute),
     Kind(ModelOutput, attribute=_output_attribute, item=lambda _, output, key: output.field(key)),
     Kind(PerLayerConfigs, item=lambda _, configs, index: configs[index]),
     Kind(AttentionTable, attribute=_attention_attribute),

@@ -65,12 +65,20 @@ class AutoClass:
         if not isinstance(config, Config):
             raise NotUnderstood("from_config of something that is not a config")
         model_type, library = str(config.look_up(interpreter, "model_type")), _library(interpreter)
-        if auto_mapping.causal_lm_class(model_type, library) is None:
+        if auto_mapping.causal_lm_class(model_type, library) is None and not _is_text(interpreter, config):
             return Part(model_type)
         name = self.class_name(model_type, library)
         made = interpreter.instantiate(_defined(interpreter, self.file, model_type, "modeling", name), [config], {})
         assert isinstance(made, Module)
         return made
+
+
+def _is_text(interpreter: Interpreter, config: Config) -> bool:
+    """Return whether a config's class says that it is the language model's, which only models around it have."""
+    try:
+        return bool(config.look_up(interpreter, "base_config_key") == "text_config")
+    except Raised:
+        return False
 
 
 AUTO_CLASSES = {"AutoModel": auto_mapping.model_class, "AutoModelForCausalLM": auto_mapping.causal_lm_class}

@@ -39,6 +39,13 @@ def causal_lm_class(model_type: str, transformers: Path) -> str | None:
     return table(transformers, CAUSAL_LM).get(model_type)
 
 
+def model_type_of(architecture: str, transformers: Path) -> str | None:
+    """Return the model type whose class of causal language models has this name; None if there is not just one."""
+    found = [kind for kind, name in table(transformers, CAUSAL_LM).items() if name == architecture]
+    known = [kind for kind in found if (transformers / "models" / folder(kind, transformers)).is_dir()]
+    return known[0] if len(known) == 1 else None
+
+
 def table(transformers: Path, name: str) -> dict[str, str]:
     """Return one of the tables; empty where this version does not have it."""
     return dict(_tables(transformers).get(name, ()))

@@ -10,11 +10,13 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from scaffold.source.python.builtins import deep_copy
 from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.python.objects import Function, Instance, SourceClass
+from scaffold.source.torch.tensors import Dtype
 from scaffold.source.transformers import config_rope
 from scaffold.source.transformers.config_values import keyed
 from scaffold.source.transformers.protocol import Interpreter
@@ -58,6 +60,8 @@ BASE_FIELDS: dict[str, Any] = {
     "transformers_version": None,
 }
 """Fields of ``PreTrainedConfig`` itself."""
+DTYPE_KEYS = ("dtype", "torch_dtype")
+"""The second is the older spelling."""
 FLOATS = {"Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")}
 OLD_LAYER_TYPES = {
     "mamba": "linear_attention",
@@ -76,6 +80,25 @@ class PerLayerConfigs:
 
     def __getitem__(self, index: Any) -> Config:
         return self.config.for_layer(index)
+
+
+@dataclass(frozen=True)
+class ConfigInit:
+    """``SomeConfig.__init__``, which source asks for its parameters only."""
+
+    cls: SourceClass
+
+
+def signature(interpreter: Interpreter, init: Any) -> Any:
+    """Return ``inspect.signature`` of a config class's ``__init__``: its fields.
+
+    Raises:
+        NotUnderstood: it is asked of something else.
+    """
+    if not isinstance(init, ConfigInit):
+        raise NotUnderstood("the signature of what is no config class")
+    names = (*Config({}, init.cls)._fields(), *BASE_FIELDS)
+    return SimpleNamespace(parameters=dict.fromkeys(names))
 
 
 def is_config_class(cls: SourceClass) -> bool:
@@ -137,8 +160,11 @@ class Config(Instance):
                 kwargs = interpreter.call_function(convert, [], kwargs)
             else:
                 kwargs = self.convert_rope(interpreter, **kwargs)
-        for name in ("attn_implementation", "experts_implementation", "torch_dtype", "dtype"):
+        for name in ("attn_implementation", "experts_implementation"):
             kwargs.pop(name, None)
+        for name in DTYPE_KEYS:
+            if (stated := kwargs.pop(name, None)) and not self.attributes.get("dtype"):
+                self.attributes["dtype"] = stated
         overrides = kwargs.pop("per_layer_config", None)
         for name, value in kwargs.items():
             self.store(interpreter, name, value)
@@ -170,7 +196,7 @@ class Config(Instance):
         if name in self.per_layer:
             raise Raised(f"the config key {name!r} read for the whole model, which differs between layers")
         if name in self.attributes:
-            return self.attributes[name]
+            return self._stated(name)
         found = self.cls.method(name) if self.cls is not None else None
         if found is not None:
             return interpreter.bound(self, *found)
@@ -186,6 +212,12 @@ class Config(Instance):
         if name in BASE_DEFAULTS:
             return BASE_DEFAULTS[name]
         raise Raised(f"the config key {name!r}, which config.json does not have")
+
+    def _stated(self, name: str) -> Any:
+        """Return a value as transformers has it: of the word for a data type (``bfloat16``) it makes one."""
+        stated = self.attributes[name]
+        is_word = name == "dtype" and isinstance(stated, str)
+        return Dtype(stated.removeprefix("torch.")) if is_word else stated
 
     def store(self, interpreter: Interpreter, name: str, value: Any) -> None:
         """Set ``config.name``, under the name that the class's ``attribute_map`` gives it, or by its setter."""
@@ -226,6 +258,8 @@ class Config(Instance):
         return get
 
     def _renamed(self, interpreter: Interpreter, name: str) -> str:
+        if name in DTYPE_KEYS:
+            return "dtype"
         if self.cls is None or name == "attribute_map":
             return name
         renamed: Mapping[str, str] = self._class_constant(interpreter, "attribute_map") or {}
@@ -300,6 +334,11 @@ def _to_dict(interpreter: Interpreter, config: Config) -> dict[str, Any]:
     return dict(config.attributes)
 
 
+def _text_config(interpreter: Interpreter, config: Config, *_: Any, **__: Any) -> Config:
+    inner = config.attributes.get("text_config")
+    return inner if isinstance(inner, Config) else config
+
+
 def _nothing(interpreter: Interpreter, config: Config, *_: Any, **__: Any) -> None:
     return None
 
@@ -308,7 +347,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__init__": lambda interpreter, config, **kwargs: config.post_init(interpreter, **kwargs),
     "__post_init__": lambda interpreter, config, **kwargs: config.post_init(interpreter, **kwargs),
     "convert_rope_params_to_dict": lambda interpreter, config, **kwargs: config.convert_rope(interpreter, **kwargs),
-    "get_text_config": lambda interpreter, config, **_: config,
+    "get_text_config": _text_config,
     "standardize_rope_params": lambda interpreter, config: config.standardize_rope(interpreter),
     "nested_rope_parameter_keys": lambda interpreter, config, parameters: config_rope.nested_keys(
         parameters, config._getter(interpreter)

@@ -61,6 +61,9 @@ def _path(file: SourceFile, dotted: str, transformers: Path | None) -> Path | No
         base, module = transformers, module[1:]
     else:
         return None
+    name = dotted.rpartition(".")[2]
+    if level and len(module) == 1 and name.endswith("Config") and base.name == "models" and _is_root(base.parent):
+        module = [*module, f"configuration_{module[0]}"] if module[0] != "auto" else module  # of the package of a model
     is_library = module[-1:] and module[-1] in LIBRARY_FILES and _is_root(base / "/".join(module[:-1]))
     if not is_library and not (module and module[-1].startswith(("modeling_", "configuration_"))):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.library import Meaning, computes, inert, question
 from scaffold.source.transformers import masks
-from scaffold.source.transformers.config_object import remapped
+from scaffold.source.transformers.config_object import remapped, signature
 from scaffold.source.transformers.protocol import Interpreter
 from scaffold.source.transformers.tables import ActivationTable, AttentionTable
 
@@ -23,6 +23,7 @@ def _kept_positions(interpreter: Interpreter, hidden_states: Any, logits_to_keep
 
 
 NAMES: dict[str, Meaning] = {
+    "signature": computes(signature),
     **{name: computes(function) for name, function in masks.FUNCTIONS.items()},
     "AttentionInterface": computes(lambda interpreter: AttentionTable()),
     "get_activation": computes(lambda interpreter, name: ActivationTable().activation(interpreter, name)),

@@ -10,7 +10,8 @@ import pytest
 from scaffold.source.interpreter import Interpreter
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.syntax import SourceFile
-from scaffold.source.transformers.config_object import Config, make
+from scaffold.source.torch.tensors import Dtype
+from scaffold.source.transformers.config_object import Config, make, signature
 from scaffold.source.transformers.config_values import key_of
 from scaffold.source.transformers.imports import resolve
 
@@ -155,3 +156,29 @@ def test_a_number_that_json_has_no_word_for(tmp_path: Path, interpreter: Interpr
 def test_what_nobody_states_is_no_guess(tmp_path: Path, interpreter: Interpreter) -> None:
     with pytest.raises(NotUnderstood, match="config key 'multiplier'"):
         config(tmp_path, interpreter).look_up(interpreter, "multiplier")
+
+
+@pytest.mark.parametrize("key", ["dtype", "torch_dtype"])
+def test_a_word_for_a_data_type_is_one(tmp_path: Path, interpreter: Interpreter, key: str) -> None:
+    made = config(tmp_path, interpreter, **{key: "bfloat16"})
+    for name in ("dtype", "torch_dtype"):
+        found = interpreter.attribute(made, name)
+        assert isinstance(found, Dtype)
+        assert found.is_floating_point
+    assert interpreter.attribute(config(tmp_path, interpreter), "dtype") is None
+
+
+def test_the_parameters_of_a_config_class_are_its_fields(tmp_path: Path, interpreter: Interpreter) -> None:
+    made = config(tmp_path, interpreter)
+    init = interpreter.attribute(made.cls, "__init__")
+    assert {"hidden_size", "head_dim", "part", "dtype"} <= set(signature(interpreter, init).parameters)
+    with pytest.raises(NotUnderstood, match="signature"):
+        signature(interpreter, len)
+
+
+def test_the_text_config_is_the_one_inside(tmp_path: Path, interpreter: Interpreter) -> None:
+    made, inner = config(tmp_path, interpreter), config(tmp_path, interpreter)
+    get = interpreter.attribute(made, "get_text_config")
+    assert interpreter.call(get, [], {}, "") is made
+    made.attributes["text_config"] = inner
+    assert interpreter.call(get, [], {}, "") is inner
