@@ -102,7 +102,22 @@ def read(probe: Probe, event: Event, name: str) -> Block[LatentAttentionSpec]:
         num_kv_heads=size_value(probe, "num_heads", heads, where),
         source=where,
     )
+    _nothing_else(event, spec)
     return Block(spec, x, output_of(output), rotations.listed(spec.rope))
+
+
+def _nothing_else(event: Event, spec: LatentAttentionSpec) -> None:
+    """Check that the block has no weights but those read: an indexer chooses all of a probe's few tokens.
+
+    Raises:
+        NotUnderstood: it has; names the first.
+    """
+    norms_read = [norm[0] for norm in (spec.q_norm, spec.kv_norm) if norm is not None]
+    read = {*spec.q_names, *norms_read, spec.kv_a_name, spec.kv_b_name, spec.o_name}
+    names = [] if event.module is None else [name for name, _ in event.module.saved_tensors()]
+    others = [name for name in names if not any(name.startswith(f"{known}.") for known in read)]
+    if others:
+        raise NotUnderstood(f"latent attention with other weights in it ({others[0]})", definition(event))
 
 
 def _size(probe: Probe, role: str) -> int:
