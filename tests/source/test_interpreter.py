@@ -75,7 +75,8 @@ def test_source_cannot_take_time_or_memory_without_bound(tmp_path: Path, body: s
 
 def test_many_small_parameters_are_bounded_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "MAX_DRAWN", 1000)
-    body = "import torch\nfrom torch import nn\ndef f(n):\n    return [nn.Linear(9, 9)(torch.ones(1, 9)) for _ in range(n)]"
+    imports = "import torch\nfrom torch import nn\n"
+    body = f"{imports}def f(n):\n    return [nn.Linear(9, 9)(torch.ones(1, 9)) for _ in range(n)]"
     call(tmp_path, body, 10)
     with pytest.raises(NotUnderstood, match="more than 1,000 parameters"):
         call(tmp_path, body, 12)
