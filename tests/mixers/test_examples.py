@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,20 @@ def test_a_kind_that_is_in_no_table_is_a_hole(tmp_path: Path) -> None:
     spec = read_spec(checkpoint, source)
     assert spec.decoder is None
     assert spec.holes
+
+
+def test_latent_attention_that_chooses_tokens_is_not_read_as_plain(tmp_path: Path) -> None:
+    """An indexer takes all of the few tokens of a probe, so that only its weights tell that it is there."""
+    made = "        self.o_proj = nn.Linear("
+    choice = "        self.indexer = nn.Linear(config.hidden_size, self.heads, bias=False)\n"
+    added = "        scores = scores + 0.0 * self.indexer(hidden_states).sum()\n        out = F.softmax("
+    source = latent.EXAMPLE.source.replace(made, choice + made).replace("        out = F.softmax(", added)
+    directory = write_around(tmp_path, {"mixer": replace(latent.EXAMPLE, source=source)}, ["mixer"])
+    checkpoint = read_checkpoint(directory)
+    found = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), directory, None)
+    spec = read_spec(checkpoint, found)
+    assert spec.decoder is None
+    assert "latent attention with other weights in it (indexer.weight)" in spec.holes[0].what
 
 
 def test_the_table_is_as_before_once_an_extension_ends() -> None:
