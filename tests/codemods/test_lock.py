@@ -86,8 +86,11 @@ def test_a_run_that_does_not_end_is_waited_for_only_so_long(tree):
 
 def test_one_directory_under_two_names_is_locked_once(tree, tmp_path):
     (tmp_path / "link").symlink_to(tree)
-    with locked([tree, tree, tmp_path / "link"], wait=0):
+    twice = [tree, tree, tmp_path / "link"]
+    with locked(twice, wait=0), pytest.raises(Refusal, match="another run is writing"), locked([tree], wait=0):
         pass
+    with locked([tmp_path / "link"], wait=0):  # free again, under either name
+        assert tree.is_dir()
 
 
 @pytest.mark.parametrize(
