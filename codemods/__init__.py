@@ -8,15 +8,15 @@ All that is refused is a `Refusal`. A codemod's file, and libcst, is imported wh
 """
 
 from codemods.catalog import CODEMODS, find, find_codemod, target_file
-from codemods.change_set import Change, ChangeSet
+from codemods.changes.change_set import Change, ChangeSet
+from codemods.changes.journal import apply, generated_digest, undo
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.front_door import RunResult, edit, run
-from codemods.journal import apply, generated_digest, undo
-from codemods.module_file import module_file
 from codemods.recipe import Recipe, Step, TreeExample
 from codemods.recipes import RECIPES
 from codemods.refusal import NothingToUndo, Outdated, Refusal
-from codemods.tree_style import Style, style_of
+from codemods.text.module_file import module_file
+from codemods.text.tree_style import Style, style_of
 
 Refused = RefusedExample
 """The name of `RefusedExample` in earlier versions."""

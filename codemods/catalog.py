@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from codemods.recipe import Recipe
 
 FILES = {
-    "vllm-registry-entry": "codemods.vllm_registry_entry",
-    "vllm-test-registry-entry": "codemods.vllm_test_registry_entry",
-    "ascend-model-registration": "codemods.ascend_model_registration",
-    "ascend-worker-patch": "codemods.ascend_worker_patch",
-    "ascend-patch-import": "codemods.ascend_patch_import",
-    "ascend-patch-log": "codemods.ascend_patch_log",
-    "toctree-entry": "codemods.toctree_entry",
-    "mkdocs-nav-entry": "codemods.mkdocs_nav_entry",
-    "nav-title": "codemods.nav_title",
-    "accuracy-list": "codemods.accuracy_list",
+    "vllm-registry-entry": "codemods.vllm.registry_entry",
+    "vllm-test-registry-entry": "codemods.vllm.tests_registry_entry",
+    "ascend-model-registration": "codemods.vllm_ascend.model_registration",
+    "ascend-worker-patch": "codemods.vllm_ascend.worker_patch",
+    "ascend-patch-import": "codemods.vllm_ascend.patch_import",
+    "ascend-patch-log": "codemods.vllm_ascend.patch_log",
+    "toctree-entry": "codemods.docs.toctree_entry",
+    "mkdocs-nav-entry": "codemods.docs.mkdocs_nav_entry",
+    "nav-title": "codemods.docs.nav_title",
+    "accuracy-list": "codemods.vllm_ascend.accuracy_list",
 }
 """Name of a codemod → the module whose ``CODEMOD`` it is."""
 

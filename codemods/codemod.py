@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codemods.refusal import Refusal
-from codemods.tree_style import DEFAULTS, Style
+from codemods.text.tree_style import DEFAULTS, Style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codemods.catalog import find, find_codemod, target_file
-from codemods.change_set import ChangeSet
+from codemods.changes.change_set import ChangeSet
+from codemods.changes.journal import apply
 from codemods.codemod import Codemod
-from codemods.journal import apply
 from codemods.recipe import fed, is_taken
 from codemods.refusal import Outdated, Refusal
-from codemods.tree_style import DEFAULTS, style_of
+from codemods.text.tree_style import DEFAULTS, style_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ import libcst as cst
 from libcst.codemod import CodemodCommand, CodemodContext
 
 from codemods.catalog import FILES, find_codemod
-from codemods.tree_style import DEFAULTS, style_of
+from codemods.text.tree_style import DEFAULTS, style_of
 
 if TYPE_CHECKING:
     import argparse

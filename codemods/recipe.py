@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codemods.codemod import completed
-from codemods.module_file import module_file
 from codemods.refusal import Refusal
+from codemods.text.module_file import module_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from codemods.change_set import ChangeSet
+    from codemods.changes.change_set import ChangeSet
     from codemods.codemod import Parameter
 
 

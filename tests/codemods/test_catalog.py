@@ -39,12 +39,12 @@ IMPORTED = "import sys, codemods; {0}; print(*sorted(n for n in sys.modules if n
 
 
 def imported_by(statement: str) -> str:
-    names = ["libcst", "codemods.toctree_entry", "codemods.nav_title"]
+    names = ["libcst", "codemods.docs.toctree_entry", "codemods.docs.nav_title"]
     run = [sys.executable, "-c", IMPORTED.format(statement, names)]
     return subprocess.run(run, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def test_a_codemods_file_is_imported_when_it_is_asked_for_and_libcst_with_those_that_need_it():
     assert imported_by("codemods.RECIPES, len(codemods.CODEMODS)") == ""
-    assert imported_by("codemods.find('toctree-entry')") == "codemods.toctree_entry"
-    assert imported_by("codemods.find('nav-title')") == "codemods.nav_title libcst"
+    assert imported_by("codemods.find('toctree-entry')") == "codemods.docs.toctree_entry"
+    assert imported_by("codemods.find('nav-title')") == "codemods.docs.nav_title libcst"

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codemods import ChangeSet, NothingToUndo, Refusal, apply, generated_digest, undo
-from codemods.change_set import sha256
-from codemods.disk import Disk
-from codemods.journal_files import read_state
+from codemods.changes.change_set import sha256
+from codemods.changes.disk import Disk
+from codemods.changes.journal_files import read_state
 from tests.drawn import examples
 
 
@@ -355,7 +355,7 @@ KILLED = """
 import os, sys, signal
 from pathlib import Path
 from codemods import ChangeSet, apply
-from codemods.disk import Disk
+from codemods.changes.disk import Disk
 
 root, journal, last_step = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 

@@ -9,9 +9,9 @@ import libcst as cst
 import libcst.matchers as m
 from libcst.helpers import get_full_name_for_node
 
-from codemods.imports import Import
-from codemods.python_text import parse_module
 from codemods.refusal import Refusal
+from codemods.text.imports import Import
+from codemods.text.python_text import parse_module
 
 
 @dataclass(frozen=True)

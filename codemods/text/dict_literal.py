@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from codemods.python_text import parse_module
 from codemods.refusal import Refusal
-from codemods.sorted_place import sorted_place
+from codemods.text.python_text import parse_module
+from codemods.text.sorted_place import sorted_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codemods.change_set import content_on_disk, sha256
+from codemods.changes.change_set import content_on_disk, sha256
 from codemods.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from codemods.disk import Disk
+    from codemods.changes.disk import Disk
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 
 from codemods import ChangeSet, Outdated, Refusal, apply, run, undo
-from codemods.lock import locked, places_to_lock
+from codemods.changes.lock import locked, places_to_lock
 
 LIST = "tests/e2e/models/configs/accuracy.txt"
 

@@ -1,7 +1,7 @@
 """All creations and edits of one run, held in memory: shown as one diff, applied as a whole.
 
 Nothing here writes. Reading is limited to the files that are created or edited, so that edits
-stack on one another and on what is on disk. `codemods.journal.apply` puts a change set on disk.
+stack on one another and on what is on disk. `codemods.changes.journal.apply` puts a change set on disk.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ChangeSet:
         """Add a new file. The same bytes in its place already are no change.
 
         ``generated`` is the SHA-256 (hex) of what the tool itself wrote there last, see
-        `codemods.journal.generated_digest`: a file with exactly these bytes may be replaced.
+        `codemods.changes.journal.generated_digest`: a file with exactly these bytes may be replaced.
         Raises `Refusal` if other bytes are in its place.
         """
         path, after = self._real(path), text.encode()
@@ -100,7 +100,7 @@ class ChangeSet:
         with the label ``""`` as ``relative/path``, which applies inside of that directory.
         Without ``roots``, and for files under none, the path is relative to ``/``.
         """
-        from codemods.unified_diff import unified_diff
+        from codemods.changes.unified_diff import unified_diff
 
         labels = {label: root.resolve() for label, root in (roots or {}).items()}
         return "".join(

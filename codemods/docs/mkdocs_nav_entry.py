@@ -10,10 +10,10 @@ import re
 from pathlib import PurePosixPath
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.family_place import family_place
-from codemods.lines import insert_lines, split_lines
-from codemods.names import relative_path
+from codemods.docs.family_place import family_place
 from codemods.refusal import Refusal
+from codemods.text.lines import insert_lines, split_lines
+from codemods.text.names import relative_path
 
 WHERE = "mkdocs.yml"
 

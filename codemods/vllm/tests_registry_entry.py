@@ -1,7 +1,7 @@
 """The checkpoint that vLLM's own tests take for an architecture.
 
 Each registered architecture needs one: its tests of models go
-through the registry. The order of its dicts is the registry's own, see `codemods.vllm_registry_entry`.
+through the registry. The order of its dicts is the registry's own, see `codemods.vllm.registry_entry`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.dict_literal import find_dict, sources_of
-from codemods.names import hub_name, identifier
-from codemods.python_text import INDENT, bracketed
 from codemods.refusal import Refusal
-from codemods.tree_style import Style
-from codemods.vllm_registry_entry import sort_key
+from codemods.text.dict_literal import find_dict, sources_of
+from codemods.text.names import hub_name, identifier
+from codemods.text.python_text import INDENT, bracketed
+from codemods.text.tree_style import Style
+from codemods.vllm.registry_entry import sort_key
 
 WHERE = "tests/models/registry.py"
 

@@ -3,7 +3,7 @@
 The place: the registry's dicts are sorted by the architecture's name without its ending
 (``ForCausalLM``, ``Model`` …), ignoring case, so that a family stands together (Cohere, Cohere2,
 Cohere2Moe), with a few entries out of order. In vLLM 0.32.0 this order explains 96 of the 118
-text-generation entries, the plain alphabet 86. `codemods.sorted_place` says how
+text-generation entries, the plain alphabet 86. `codemods.text.sorted_place` says how
 entries out of order are kept from misleading. Where comments such as ``# [Decoder-only]`` divide a
 dict into sections, the entry goes to the first.
 """
@@ -13,11 +13,11 @@ from __future__ import annotations
 import re
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.dict_literal import find_dict, strings_of
-from codemods.names import dotted_name, identifier
-from codemods.python_text import INDENT, bracketed
 from codemods.refusal import Refusal
-from codemods.tree_style import Style
+from codemods.text.dict_literal import find_dict, strings_of
+from codemods.text.names import dotted_name, identifier
+from codemods.text.python_text import INDENT, bracketed
+from codemods.text.tree_style import Style
 
 WHERE = "vllm/model_executor/models/registry.py"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codemods import Refusal, Style, style_of
-from codemods.tree_style import DEFAULTS
+from codemods.text.tree_style import DEFAULTS
 
 DEFAULT = Style(77, (3, 9))
 RUFF = "[tool.ruff]\nline-length = 100\n"

@@ -6,9 +6,9 @@ import libcst as cst
 import libcst.matchers as m
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.names import identifier, one_of
-from codemods.python_text import parse_module
 from codemods.refusal import Refusal
+from codemods.text.names import identifier, one_of
+from codemods.text.python_text import parse_module
 
 KINDS = ("worker", "platform")
 WHERE = "vllm_ascend/patch/{kind}/__init__.py"

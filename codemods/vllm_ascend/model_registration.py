@@ -8,10 +8,10 @@ import libcst as cst
 import libcst.matchers as m
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.names import dotted_name, identifier
-from codemods.python_text import INDENT, bracketed, parse_module
 from codemods.refusal import Refusal
-from codemods.tree_style import Style
+from codemods.text.names import dotted_name, identifier
+from codemods.text.python_text import INDENT, bracketed, parse_module
+from codemods.text.tree_style import Style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

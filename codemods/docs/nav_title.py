@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.dict_literal import find_dict
-from codemods.names import relative_path, string_literal
-from codemods.python_text import INDENT, bracketed
 from codemods.refusal import Refusal
-from codemods.tree_style import Style
+from codemods.text.dict_literal import find_dict
+from codemods.text.names import relative_path, string_literal
+from codemods.text.python_text import INDENT, bracketed
+from codemods.text.tree_style import Style
 
 WHERE = "docs/hooks/nav_titles.py"
 

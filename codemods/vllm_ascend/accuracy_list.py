@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.lines import insert_lines, split_lines
-from codemods.names import file_name
+from codemods.text.lines import insert_lines, split_lines
+from codemods.text.names import file_name
 
 WHERE = "tests/e2e/models/configs/accuracy.txt"
 

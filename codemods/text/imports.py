@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from codemods.python_text import bracketed
-from codemods.standard_library import is_standard
+from codemods.text.python_text import bracketed
+from codemods.text.standard_library import is_standard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from codemods.tree_style import Style
+    from codemods.text.tree_style import Style
 
 
 @dataclass(frozen=True)

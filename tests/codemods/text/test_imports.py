@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from codemods.imports import Import, import_block
-from codemods.standard_library import is_standard
-from codemods.tree_style import Style
+from codemods.text.imports import Import, import_block
+from codemods.text.standard_library import is_standard
+from codemods.text.tree_style import Style
 
 IMPORTS = [
     Import("torch"),

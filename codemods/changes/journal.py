@@ -4,7 +4,7 @@ A write-ahead journal. Before the first file of a tree is touched, copies of all
 record of the run are on the disk (``fsync``), and ``state.json`` names the run. Each file is then
 replaced atomically. So after a crash at any point the trees are as before, as after, or `undo`
 makes them as before. A run that fails without a crash (a full disk, a file without permission,
-Ctrl-C) is taken back at once. What the journal directory holds: `codemods.journal_files`.
+Ctrl-C) is taken back at once. What the journal directory holds: `codemods.changes.journal_files`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codemods.change_set import Change, ChangeSet, content_on_disk, sha256
-from codemods.disk import Disk
-from codemods.journal_files import (
+from codemods.changes.change_set import Change, ChangeSet, content_on_disk, sha256
+from codemods.changes.disk import Disk
+from codemods.changes.journal_files import (
     File,
     Record,
     State,
@@ -28,7 +28,7 @@ from codemods.journal_files import (
     write_run,
     write_state,
 )
-from codemods.lock import locked, places_to_lock
+from codemods.changes.lock import locked, places_to_lock
 from codemods.refusal import NothingToUndo, Outdated, Refusal
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codemods.change_set import ChangeSet
+    from codemods.changes.change_set import ChangeSet
 
 
 def module_file(changes: ChangeSet, tree: Path | str, target: str) -> Path | None:

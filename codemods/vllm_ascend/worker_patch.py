@@ -7,12 +7,12 @@ file changes nothing until its author writes the difference.
 from __future__ import annotations
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.imports import import_block
-from codemods.names import dotted_name, identifier
-from codemods.python_text import INDENT, bracketed
 from codemods.refusal import Refusal
-from codemods.signature import Function, find_function
-from codemods.tree_style import Style
+from codemods.text.imports import import_block
+from codemods.text.names import dotted_name, identifier
+from codemods.text.python_text import INDENT, bracketed
+from codemods.text.signature import Function, find_function
+from codemods.text.tree_style import Style
 
 # How a function is taken from its class and put back: (decorator, read, write).
 _BINDINGS = {

@@ -11,11 +11,11 @@ import textwrap
 from dataclasses import dataclass
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.lines import insert_lines, split_lines
-from codemods.names import dotted_name, identifier, one_line, one_of
 from codemods.refusal import Refusal
-from codemods.sorted_place import sorted_place
-from codemods.tree_style import Style
+from codemods.text.lines import insert_lines, split_lines
+from codemods.text.names import dotted_name, identifier, one_line, one_of
+from codemods.text.sorted_place import sorted_place
+from codemods.text.tree_style import Style
 
 KINDS = ("worker", "platform")
 WHERE = "vllm_ascend/patch/__init__.py"

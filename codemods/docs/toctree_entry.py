@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.family_place import family_place
-from codemods.lines import insert_lines, split_lines
-from codemods.names import file_name
+from codemods.docs.family_place import family_place
 from codemods.refusal import Refusal
+from codemods.text.lines import insert_lines, split_lines
+from codemods.text.names import file_name
 
 WHERE = "docs/source/tutorials/models/index.md"
 

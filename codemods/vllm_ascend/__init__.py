@@ -1,0 +1,1 @@
+"""Codemods of vllm-ascend's package and its tests."""
