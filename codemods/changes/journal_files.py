@@ -9,7 +9,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cattrs import Converter, transform_error
+from cattrs.errors import BaseValidationError
+from cattrs.v import format_exception
 
 from codemods.changes.change_set import content_on_disk, sha256
 from codemods.refusal import Refusal
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from codemods.changes.disk import Disk
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -71,12 +78,12 @@ def read_state(journal_dir: Path) -> State:
         return State()
     try:
         values = json.loads(content)
-        if "run" in values:  # journals of version 0.1 knew one run only
-            run = values.pop("run")
-            values["undoable"] = [] if run is None else [run]
-        return State(**values)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise damaged(path, str(error)) from error
+    if isinstance(values, dict) and "run" in values:  # journals of version 0.1 knew one run only
+        run = values.pop("run")
+        values["undoable"] = [] if run is None else [run]
+    return _structured(values, State, path)
 
 
 def write_state(state: State, journal_dir: Path, disk: Disk) -> None:
@@ -92,9 +99,9 @@ def read_record(journal_dir: Path, number: int) -> Record:
     path = run_directory(journal_dir, number) / "record.json"
     try:
         values = json.loads(content_on_disk(path) or b"")
-        return Record(**{**values, "files": [File(**file) for file in values["files"]]})
-    except (ValueError, TypeError, KeyError) as error:
+    except ValueError as error:
         raise damaged(path, str(error)) from error
+    return _structured(values, Record, path)
 
 
 def write_run(record: Record, before: list[bytes | None], journal_dir: Path, number: int, disk: Disk) -> None:
@@ -129,6 +136,31 @@ def remove_other_runs(journal_dir: Path, kept: Collection[int], disk: Disk) -> N
             for file in run.iterdir():
                 disk.remove(file)
             disk.remove_directory(run)
+
+
+def _structured(values: Any, kind: type[T], path: Path) -> T:
+    """Make a value of what JSON holds. Raises `Refusal` if it has not the very fields and types."""
+    if not isinstance(values, dict):
+        raise damaged(path, "no object of JSON")
+    try:
+        return CONVERTER.structure(values, kind)
+    except BaseValidationError as error:
+        raise damaged(path, "; ".join(transform_error(error, path="$", format_exception=_shown))) from error
+
+
+def _shown(error: BaseException, kind: type | None) -> str:
+    return str(error) if isinstance(error, TypeError) else format_exception(error, kind)
+
+
+def _exact(value: Any, kind: type[T]) -> T:
+    if type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}, found {value!r}")
+    return value
+
+
+CONVERTER = Converter(forbid_extra_keys=True)
+for _kind in (str, int, bool):
+    CONVERTER.register_structure_hook(_kind, _exact)
 
 
 def damaged(path: Path, detail: str) -> Refusal:

@@ -21,7 +21,7 @@ from scaffold.rendering.formatting import tidy
 from scaffold.rendering.template import render
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.model import ModelSpec
-from scaffold.strategy.table import BY_NAME
+from scaffold.strategy.table import strategy_named
 from scaffold.vocabulary.lookup import value_of
 from scaffold_validators.stages.table import stage_named
 from scaffold_validators.verdict import Verdict
@@ -59,7 +59,7 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
         "architecture": delivery.spec.architecture,
         "kind": _kind(checkpoint, experts),
         "summary": _summary(delivery.spec),
-        "support": BY_NAME[delivery.strategy].support,
+        "support": strategy_named(delivery.strategy).support,
         "model_yaml": json.dumps(delivery.model_name),
         "test_type": json.dumps("vllm-vlm" if checkpoint.is_multimodal else "vllm"),
         "test_length": min(TEST_LENGTH, length or TEST_LENGTH),
@@ -165,7 +165,7 @@ def _serve_command(delivery: Delivery, size: int, experts: int, length: int) -> 
         lines.append("    --enable-expert-parallel \\")
     if delivery.trust_remote_code:
         lines.append("    --trust-remote-code \\")
-    model_impl = BY_NAME[delivery.strategy].model_impl
+    model_impl = strategy_named(delivery.strategy).model_impl
     if model_impl is not None:
         lines.append(f"    --model-impl {model_impl} \\")
     if length:

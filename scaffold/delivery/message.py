@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from scaffold.delivery.sign_off import NPU
-from scaffold.strategy.table import BY_NAME
+from scaffold.strategy.table import strategy_named
 from scaffold_validators.stages.table import stage_named
 from scaffold_validators.verdict import Verdict
 
@@ -21,7 +21,7 @@ def commit_message(
 ) -> str:
     """Return the message, without the sign-off line that git adds."""
     lines = [
-        BY_NAME[strategy].subject.format(name=name),
+        strategy_named(strategy).subject.format(name=name),
         "",
         f"Architecture: {architecture} (strategy: {strategy})",
         "",

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from scaffold.feed_forwards import table as feed_forwards
 from scaffold.idioms.frame import NEWEST, Target
-from scaffold.idioms.norm_rules import norm_rules
 from scaffold.mixers import table as mixers
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.layers import LayerSpec
 from scaffold.weights.disk import Disk, of_names
+from scaffold.weights.norm_rules import norm_rules
 from scaffold.weights.quantisation import Quantisation
 from scaffold.weights.rules import Rule, WeightMap
 from scaffold.weights.scope import Scope

@@ -8,10 +8,10 @@ from dataclasses import replace
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import ScaffoldError
 from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.reading.from_source import NO_SOURCE, read_decoder, read_from_source
 from scaffold.reading.plain.evidence import about_plain, plain_facts
 from scaffold.reading.plain.family import Family, completed, families, family_of, problems
 from scaffold.reading.plain.kinds import all_layers, one_of_each
-from scaffold.reading.read import NO_SOURCE, read_decoder, read_spec
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.decoder import DecoderSpec
@@ -28,7 +28,7 @@ def read_model(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSp
     Without source only the plain families are read, and only if the config has no key that they do not know and
     every tensor has the name and shape that the family gives it.
     """
-    spec = read_spec(checkpoint, source)
+    spec = read_from_source(checkpoint, source)
     if source is not None:
         return spec
     family = family_of(checkpoint)

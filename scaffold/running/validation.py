@@ -9,7 +9,8 @@ from pathlib import Path
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.evidence.gather import gather
 from scaffold.evidence.workspace import Workspace
-from scaffold.strategy.table import BY_NAME
+from scaffold.strategy.table import strategy_named
+from scaffold.vocabulary.lookup import value_of
 from scaffold_validators.engine import Engine, check_command, check_import_path
 from scaffold_validators.gates import run_stages
 from scaffold_validators.serve import ServePlan, check_port
@@ -95,11 +96,11 @@ def _serve_plan(
         tensor_parallel_size=options.tensor_parallel_sizes[0],
         enforce_eager=options.enforce_eager,
         trust_remote_code=options.trust_remote_code,
-        model_impl=BY_NAME[strategy].model_impl,
+        model_impl=strategy_named(strategy).model_impl,
         extra=options.extra,
     )
 
 
 def _vocab_size(checkpoint: Checkpoint) -> int:
-    value = checkpoint.text_config.get("vocab_size")
+    value = value_of("vocab_size", checkpoint.text_config)
     return value if isinstance(value, int) and value > 16 else 256

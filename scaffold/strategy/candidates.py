@@ -11,7 +11,7 @@ from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import ScaffoldError
-from scaffold.reading.read import parameters, read_decoder
+from scaffold.reading.from_source import parameters, read_decoder
 from scaffold.roots.vllm_tree import Registered
 from scaffold.source.locate import ModelingSource, find
 from scaffold.source.python.errors import NotUnderstood

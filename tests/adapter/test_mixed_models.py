@@ -18,7 +18,7 @@ from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.placement.plugin import PLUGIN
 from scaffold.planning.plan import Plan, make_plan
 from scaffold.planning.request import Request
-from scaffold.reading.read import read_spec
+from scaffold.reading.from_source import read_from_source
 from scaffold.source.locate import ModelingSource, find
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.prove import prove
@@ -31,7 +31,7 @@ EXPECTED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "mixed.yaml")
 def read(directory: Path) -> tuple[Checkpoint, ModelingSource | None, DecoderSpec]:
     checkpoint = read_checkpoint(directory)
     found = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), directory, None)
-    spec = read_spec(checkpoint, found)
+    spec = read_from_source(checkpoint, found)
     assert spec.decoder is not None, spec.holes
     return checkpoint, found, spec.decoder
 

@@ -18,7 +18,7 @@ from scaffold.checkpoint.about import about
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.common.errors import ScaffoldError
 from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
-from scaffold.reading.read import read_spec
+from scaffold.reading.from_source import read_from_source
 from scaffold.rendering.template import render
 from tests.drawn import examples
 from tests.verdicts import make_verdict
@@ -29,7 +29,7 @@ TUTORIAL = "docs/source/tutorials/models/nova.md"
 
 def documents(checkpoint: Path, layout: str = "myst", verdicts: Any = ()) -> dict[str, str]:
     read = read_checkpoint(checkpoint)
-    context = delivery_context(Delivery("nova", read, read_spec(read, None), "transformers", layout, False))
+    context = delivery_context(Delivery("nova", read, read_from_source(read, None), "transformers", layout, False))
     delivery = {**context, **verdict_context(verdicts)}
     return render({"model_name": "nova", "module": "nova", "adapter": False, "delivery": delivery})
 
@@ -102,7 +102,7 @@ def test_nothing_of_a_config_is_evaluated_or_breaks_out(nova: Path, key: str, va
 def test_the_tutorial_and_the_test_config_have_the_size_that_inspect_finds(nova: Path) -> None:
     read = read_checkpoint(nova)
     known = about(read)
-    spec = read_spec(read, None)
+    spec = read_from_source(read, None)
     row = plan(read.text_config, known.patterns, decoder=spec.decoder).smallest
     assert row is not None
     files = documents(nova)

@@ -14,7 +14,7 @@ import pytest
 
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
-from scaffold.reading.read import read_spec
+from scaffold.reading.from_source import read_from_source
 from scaffold.source.locate import find
 from scaffold.testing.arrays import read_arrays, to_bfloat16
 from scaffold.weights import WeightMap
@@ -81,7 +81,7 @@ def cases(loading: Shop, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 def rules_of(path: Path) -> WeightMap:
     read = read_checkpoint(path)
     source = find(read.architecture, read.model_type, {}, path, engine().transformers)
-    spec = read_spec(read, source)
+    spec = read_from_source(read, source)
     assert spec.decoder is not None, spec.holes
     return weight_map_of(spec.decoder, read, source)
 

@@ -13,7 +13,7 @@ from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.mixers import grouped_query, latent, table
 from scaffold.mixers.protocol import Mixer
-from scaffold.reading.read import read_spec
+from scaffold.reading.from_source import read_from_source
 from scaffold.source.locate import ModelingSource, find
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.prove import prove
@@ -26,7 +26,7 @@ MADE_UP = pytest.mark.parametrize("kind", [*table.kinds(), window_mean], ids=lam
 def read(directory: Path) -> tuple[Checkpoint, ModelingSource | None, DecoderSpec]:
     checkpoint = read_checkpoint(directory)
     source = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), directory, None)
-    spec = read_spec(checkpoint, source)
+    spec = read_from_source(checkpoint, source)
     assert spec.decoder is not None, spec.holes
     return checkpoint, source, spec.decoder
 
@@ -54,7 +54,7 @@ def test_a_kind_that_is_in_no_table_is_a_hole(tmp_path: Path) -> None:
     directory = write_around(tmp_path, {"mixer": window_mean.EXAMPLE}, ["mixer"])
     checkpoint = read_checkpoint(directory)
     source = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), directory, None)
-    spec = read_spec(checkpoint, source)
+    spec = read_from_source(checkpoint, source)
     assert spec.decoder is None
     assert spec.holes
 
@@ -68,7 +68,7 @@ def test_latent_attention_that_chooses_tokens_is_not_read_as_plain(tmp_path: Pat
     directory = write_around(tmp_path, {"mixer": replace(latent.EXAMPLE, source=source)}, ["mixer"])
     checkpoint = read_checkpoint(directory)
     found = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), directory, None)
-    spec = read_spec(checkpoint, found)
+    spec = read_from_source(checkpoint, found)
     assert spec.decoder is None
     assert "latent attention with other weights in it (indexer.weight)" in spec.holes[0].what
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scaffold.checkpoint.read import read_checkpoint
-from scaffold.reading.read import read_spec
+from scaffold.reading.from_source import read_from_source
 from scaffold.source.locate import find
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.model import ModelSpec
@@ -14,7 +14,7 @@ from scaffold.spec.model import ModelSpec
 def spec_of(checkpoint: Path) -> ModelSpec:
     read = read_checkpoint(checkpoint)
     source = find(read.architecture, read.model_type, dict(read.auto_map), checkpoint, None)
-    return read_spec(read, source)
+    return read_from_source(read, source)
 
 
 def decoder_of(checkpoint: Path) -> DecoderSpec:

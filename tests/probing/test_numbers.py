@@ -16,7 +16,7 @@ from scaffold.expressions.evaluate import evaluate
 from scaffold.expressions.tree import key
 from scaffold.probing.numbers import explain
 from scaffold.probing.sizes import FACTORS, FIXED_FLOATS, shrink
-from scaffold.reading.read import TWO_MEANINGS
+from scaffold.reading.from_source import TWO_MEANINGS
 from scaffold.spec.values import Value
 from scaffold.vocabulary.rows import rows
 from tests.models.build import write_checkpoint

@@ -11,7 +11,7 @@ from scaffold.checkpoint.read import read_checkpoint
 from scaffold.expressions.tree import HEAD_DIM, key
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec
-from scaffold.reading.read import TWO_MEANINGS, read_spec
+from scaffold.reading.from_source import TWO_MEANINGS, read_from_source
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.values import Value
 from tests.models.specs import decoder_of, edit, spec_of
@@ -128,7 +128,7 @@ def test_a_literal_that_a_probe_has_as_a_size_is_a_hole(nova: Path) -> None:
 
 def test_without_source_there_is_a_hole_and_no_guess(nova: Path) -> None:
     read = read_checkpoint(nova)
-    spec = read_spec(read, None)
+    spec = read_from_source(read, None)
     assert spec.decoder is None
     assert "no modeling source" in spec.holes[0].what
 

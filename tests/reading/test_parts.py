@@ -11,8 +11,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from scaffold.checkpoint.read import read_checkpoint
+from scaffold.reading.from_source import read_from_source
 from scaffold.reading.parts import NOT_READ, other_parts
-from scaffold.reading.read import read_spec
 from scaffold.spec.parts import DRAFT_HEAD, PROJECTOR, TOWER
 
 PLAIN = ["model.embed_tokens.weight", "model.layers.0.mlp.up_proj.weight", "lm_head.weight"]
@@ -53,7 +53,7 @@ def test_parts_are_found_by_the_names_of_their_tensors(
 
 
 def test_a_model_has_its_text_decoder_first(tmp_path: Path) -> None:
-    spec = read_spec(read_checkpoint(write(tmp_path, [*PLAIN, "mtp.fc.weight"])), None)
+    spec = read_from_source(read_checkpoint(write(tmp_path, [*PLAIN, "mtp.fc.weight"])), None)
     assert [part.kind for part in spec.parts] == ["text decoder", "draft head"]
     assert spec.decoder is None
     assert spec.holes == spec.text.holes != ()

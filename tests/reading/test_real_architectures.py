@@ -17,7 +17,7 @@ from scaffold.expressions.evaluate import evaluate
 from scaffold.expressions.tree import Expression
 from scaffold.mixers.latent.spec import LatentAttentionSpec
 from scaffold.probing.probe import TIED
-from scaffold.reading.read import NO_SOURCE, read_spec
+from scaffold.reading.from_source import NO_SOURCE, read_from_source
 from scaffold.source.locate import find
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.layers import LayerSpec
@@ -50,7 +50,7 @@ def spec_of(row: str) -> ModelSpec:
     read = checkpoint(row)
     source = find(read.architecture, read.model_type, dict(read.auto_map), read.path, engine().transformers)
     assert source is not None
-    return read_spec(read, source)
+    return read_from_source(read, source)
 
 
 def stated(words: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def test_what_is_not_understood_is_a_hole_that_names_it_and_no_guess(row: str) -
 @pytest.mark.parametrize("row", [*EXPECTED, *HOLES])
 def test_without_the_source_facts_become_holes_and_none_becomes_another(row: str) -> None:
     with_source = spec_of(row)
-    without = read_spec(checkpoint(row), None)
+    without = read_from_source(checkpoint(row), None)
     assert without.decoder is None
     assert NO_SOURCE in [hole.what for hole in without.holes]
     known = {fact.name: fact.value for fact in with_source.facts}

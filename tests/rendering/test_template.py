@@ -18,7 +18,7 @@ from scaffold.feed_forwards import mlp
 from scaffold.idioms.frame import NEWEST, Frame
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.mixers import grouped_query
-from scaffold.reading.read import read_spec
+from scaffold.reading.from_source import read_from_source
 from scaffold.rendering.formatting import format_python
 from scaffold.rendering.template import PLUGIN, render, template_directory
 from scaffold.source.locate import find
@@ -55,7 +55,7 @@ def test_cookiecutter_itself_can_use_it(tmp_path: Path) -> None:
 def test_the_stand_alone_defaults_have_all_that_the_generator_fills(nova: Path) -> None:
     checkpoint = read_checkpoint(nova)
     source = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), nova, None)
-    spec = read_spec(checkpoint, source).decoder
+    spec = read_from_source(checkpoint, source).decoder
     assert spec is not None
     rules = weight_map_of(spec, checkpoint, source)
     generated = adapter_context(checkpoint.architecture, "PretrainedConfig", spec, rules, checkpoint.tensors)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
-from scaffold.reading.read import read_decoder
+from scaffold.reading.from_source import read_decoder
 from scaffold.roots.vllm_tree import Registered, read_vllm_tree
 from scaffold.source.locate import ModelingSource, find
 from scaffold.strategy.candidates import Candidates

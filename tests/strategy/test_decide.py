@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from scaffold.checkpoint.read import read_checkpoint
-from scaffold.common.errors import CheckFailed
+from scaffold.common.errors import CheckFailed, UsageError
 from scaffold.reading.of_checkpoint import Reading, read_model_of
 from scaffold.roots.vllm_tree import BACKEND_DICT, TEXT_DICT, Registered
 from scaffold.spec.values import Hole
 from scaffold.strategy import decide as decide_module
 from scaffold.strategy.decide import Decision, decide
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
-from scaffold.strategy.table import BY_NAME, NAMES, STRATEGIES
+from scaffold.strategy.table import BY_NAME, NAMES, STRATEGIES, strategy_named
 
 NOVA = "NovaForCausalLM"
 OWN = Registered(NOVA, "nova_of_vllm", "NovaModel", TEXT_DICT)
@@ -101,6 +101,13 @@ def test_one_that_is_asked_for_is_taken_or_refused_for_its_own_reason(reading: R
 def test_those_before_the_one_asked_for_are_heard_too(reading: Reading) -> None:
     decision = decide(Question(reading, {NOVA: OWN}), "native")
     assert [line.partition(":")[0] for line in decision.why] == ["supported", "alias", "native"]
+
+
+def test_a_strategy_that_another_version_wrote_down_is_a_clear_error() -> None:
+    with pytest.raises(UsageError) as refused:
+        strategy_named("guessed")
+    assert (refused.value.found, refused.value.exit_code) == ("strategy 'guessed'", 2)
+    assert "scaffold new-model" in refused.value.remedy
 
 
 def test_a_decision_remembers_nothing(reading: Reading) -> None:

@@ -30,8 +30,8 @@ def rules(scope: Scope, spec: ExpertsSpec, hidden: int, disk: Disk) -> Iterator[
         shape = disk.vector(scope, source, count)
         flatten = (Flatten(),) if len(shape) > 1 else ()
         yield plain.whole(source, *shape, target=f"{gate}.e_score_correction_bias", transforms=flatten)
-    targets = [join(block, EXPERTS, "routed_experts", name) for name in ("w13_weight", "w2_weight")]
-    yield from weight_rules(scope, spec, disk, targets, count, size, hidden)
+    stacks = [join(block, EXPERTS, "routed_experts", name) for name in ("w13", "w2")]
+    yield from weight_rules(scope, spec, disk, stacks, count, size, hidden)
     if spec.shared is not None:
         shared = spec.shared
         path = shared.name if spec.shared_beside else join(spec.name, shared.name)
@@ -42,13 +42,16 @@ def rules(scope: Scope, spec: ExpertsSpec, hidden: int, disk: Disk) -> Iterator[
 
 
 def weight_rules(
-    scope: Scope, spec: ExpertsSpec, disk: Disk, targets: Sequence[str], count: int, size: int, hidden: int
+    scope: Scope, spec: ExpertsSpec, disk: Disk, stacks: Sequence[str], count: int, size: int, hidden: int
 ) -> Iterator[Rule]:
     """Yield the rules of the experts' weights, stacked or one by one.
+
+    ``stacks`` are what the parameters of gate with up, and of down, are called, without ``_weight`` or ``_bias``.
 
     Raises:
         NotUnderstood: they lie in a way that there is no rule for.
     """
+    targets = [f"{stack}_weight" for stack in stacks]
     path = join(spec.name, spec.experts_name)
     up, down = (join(path, name) for name in (spec.up_name, spec.down_name))
     if spec.is_listed:
@@ -59,7 +62,7 @@ def weight_rules(
         shapes = [(n, b, a) for n, a, b in shapes]
     ups, downs = (disk.written(scope.source + name, shape) for name, shape in zip((up, down), shapes))
     if len(ups) == len(downs) == 1 and (spec.alternating or spec.bias):
-        yield from _alternating(scope, spec, (up, down), targets, count, size, hidden)
+        yield from _alternating(scope, spec, (up, down), stacks, count, size, hidden)
     elif len(ups) == len(downs) == 1:
         swapped = [_swapped(found, spec.transposed) for found in (ups[0], downs[0])]
         names = [pattern_of(found.name).removeprefix(scope.source) for found in (ups[0], downs[0])]
@@ -76,7 +79,7 @@ def _alternating(
     scope: Scope,
     spec: ExpertsSpec,
     names: tuple[str, str],
-    targets: Sequence[str],
+    stacks: Sequence[str],
     count: int,
     size: int,
     hidden: int,
@@ -85,12 +88,11 @@ def _alternating(
     if not (spec.alternating and spec.bias and spec.transposed):
         raise NotUnderstood("no rule yet for experts that alternate or have biases, but not both", names[0])
     up, down = names
-    yield scope.alternating_gate_up(up, targets[0], count, size, hidden)
-    yield scope.stacked_down(down, targets[1], count, size, hidden, transposed=True)
+    yield scope.alternating_gate_up(up, f"{stacks[0]}_weight", count, size, hidden)
+    yield scope.stacked_down(down, f"{stacks[1]}_weight", count, size, hidden, transposed=True)
     plain = scope.unscaled()
-    biases = [target.replace("_weight", "_bias") for target in targets]
-    yield plain.alternating_gate_up(f"{up}_bias", biases[0], count, size)
-    yield plain.down_bias(f"{down}_bias", biases[1], count, hidden)
+    yield plain.alternating_gate_up(f"{up}_bias", f"{stacks[0]}_bias", count, size)
+    yield plain.down_bias(f"{down}_bias", f"{stacks[1]}_bias", count, hidden)
 
 
 def _swapped(found: DiskTensor, transposed: bool) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scaffold.feed_forwards.mlp.spec import MlpSpec
-from scaffold.idioms.norm_rules import norm_rules
 from scaffold.weights.disk import Disk
+from scaffold.weights.norm_rules import norm_rules
 from scaffold.weights.rules import Rule
 from scaffold.weights.scope import Scope
 from scaffold.weights.targets import DOWN, GATE_UP, UP, attribute, join

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scaffold.idioms.frame import Target
-from scaffold.idioms.norm_rules import norm_rules
 from scaffold.mixers.grouped_query.spec import AttentionSpec
+from scaffold.weights.norm_rules import norm_rules
 from scaffold.weights.rules import Rule
 from scaffold.weights.scope import Heads, Scope
 from scaffold.weights.targets import QKV, attribute, join

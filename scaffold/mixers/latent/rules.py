@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from scaffold.idioms.frame import Target
-from scaffold.idioms.norm_rules import norm_rules
 from scaffold.mixers.latent.spec import LatentAttentionSpec
+from scaffold.weights.norm_rules import norm_rules
 from scaffold.weights.rules import Rule
 from scaffold.weights.scope import Scope
 from scaffold.weights.targets import FUSED_LATENTS, attribute, join

@@ -1,4 +1,4 @@
-"""The plain decoders, written down from the papers: what read_spec runs where a checkpoint of them has no source.
+"""The plain decoders, written down from the papers: what is read where a checkpoint of them has no source.
 
 Nothing imports this file. It is read as any modeling source is, so that the same readers make the same spec of it. It
 holds one decoder and, below, what tells each family apart. Modules are named as checkpoints name their tensors.

@@ -274,6 +274,26 @@ def test_a_damaged_journal_is_a_refusal(tree, journal):
         generated_digest(journal, tree)
 
 
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ({"undoable": "1"}, "expected int, found '1' @ $.undoable[0]"),
+        ({"undoable": [True]}, "expected int, found True"),
+        ({"finished": 1}, "expected bool, found 1 @ $.finished"),
+        ({"generated": {"a": None}}, "expected str, found None"),
+        ({"undone": [1]}, "extra fields found"),
+        ([1], "no object"),
+    ],
+)
+def test_a_journal_of_other_types_names_the_field(journal, state, says):
+    journal.mkdir(parents=True, exist_ok=True)
+    (journal / "state.json").write_text(json.dumps(state))
+    with pytest.raises(Refusal) as refused:
+        undo(journal)
+    assert says in refused.value.found
+    assert refused.value.where == str(journal / "state.json")
+
+
 IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """Where waiting for the disk costs nothing: crashes here are of the process, not of the machine."""
 NAMES = st.sampled_from(["a", "b", "d/a", "d/b", "new/x", "new/deep/y", "new/deep/z"])

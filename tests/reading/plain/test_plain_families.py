@@ -15,8 +15,8 @@ from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.planning.plan import make_plan
 from scaffold.planning.request import Request
+from scaffold.reading.from_source import read_from_source
 from scaffold.reading.model import read_model
-from scaffold.reading.read import read_spec
 from scaffold.source.locate import find
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.layers import MixerSpec
@@ -63,7 +63,7 @@ def attentions(spec: DecoderSpec) -> list[MixerSpec]:
 
 def from_source(found: Checkpoint) -> DecoderSpec:
     source = find(found.architecture, found.model_type, {}, found.path, engine().transformers)
-    spec = read_spec(found, source)
+    spec = read_from_source(found, source)
     assert spec.decoder is not None, spec.holes
     return spec.decoder
 
@@ -230,4 +230,4 @@ def test_facts_say_that_they_come_from_names_shapes_and_config() -> None:
 def test_source_comes_first_where_there_is_any(nova: Path) -> None:
     found = read_checkpoint(nova)
     source = find(found.architecture, found.model_type, dict(found.auto_map), nova, None)
-    assert read_model(found, source) == read_spec(found, source)
+    assert read_model(found, source) == read_from_source(found, source)

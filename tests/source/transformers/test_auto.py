@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.reading.from_source import read_decoder
 from scaffold.reading.of_checkpoint import Reading
-from scaffold.reading.read import read_decoder
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.decoder import DecoderSpec

@@ -24,7 +24,7 @@ NO_SOURCE = "no modeling source: names and shapes alone do not tell how the mode
 TWO_MEANINGS = "a number that two probes explain in different ways, so that it is not known what it stands for"
 
 
-def read_spec(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSpec:
+def read_from_source(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSpec:
     """Read what the model is. What the evidence does not determine is a hole in the result, never a guess."""
     decoder, holes = None, []
     if source is None:
