@@ -12,6 +12,6 @@ from scaffold.cli.main import scaffold
 APART = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
 
 
-def invoke(words: Sequence[str]) -> Result:
-    """Run a command; an exception that is none of click's is in the result."""
-    return CliRunner(**APART).invoke(scaffold, words)
+def invoke(words: Sequence[str], given: str | None = None) -> Result:
+    """Run a command, with a text as its standard input; an exception that is none of click's is in the result."""
+    return CliRunner(**APART).invoke(scaffold, words, input=given)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from click.testing import CliRunner
-
-from scaffold.cli.main import scaffold
+from tests.runner import invoke
 
 FAILED = "ValueError: fp8 quantization is currently not supported in npu.\n"
 
@@ -16,7 +14,7 @@ def test_each_log_is_named_with_its_cause_and_the_worst_counts(tmp_path: Path) -
     bad, good = tmp_path / "bad.log", tmp_path / "good.log"
     bad.write_text(FAILED)
     good.write_bytes(b"INFO fine \xff\n")
-    result = CliRunner().invoke(scaffold, ["diagnose", str(bad), str(good), "--json"])
+    result = invoke(["diagnose", str(bad), str(good), "--json"])
     assert result.exit_code == 1
     first, second = json.loads(result.stdout)["logs"]
     assert (first["log"], first["cause"]["id"], first["cause"]["line_number"]) == (str(bad), "fp8-unsupported", 1)
@@ -26,11 +24,11 @@ def test_each_log_is_named_with_its_cause_and_the_worst_counts(tmp_path: Path) -
 
 
 def test_standard_input_is_a_log_too() -> None:
-    assert CliRunner().invoke(scaffold, ["diagnose", "-"], input="INFO fine\n").exit_code == 0
-    assert CliRunner().invoke(scaffold, ["diagnose", "-"], input=FAILED).exit_code == 1
+    assert invoke(["diagnose", "-"], "INFO fine\n").exit_code == 0
+    assert invoke(["diagnose", "-"], FAILED).exit_code == 1
 
 
 def test_a_log_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    result = CliRunner().invoke(scaffold, ["diagnose", str(tmp_path / "none.log")])
+    result = invoke(["diagnose", str(tmp_path / "none.log")])
     assert result.exit_code == 2
     assert "No such file or directory" in result.stderr
