@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -14,6 +15,13 @@ from tests.drawn import load_profile
 from tests.models.build import write_checkpoint
 
 load_profile()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of later garbage collections, and make these rarer: trees are large."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -9,11 +9,16 @@ from hypothesis import HealthCheck, settings
 NEW = int(os.environ.get("SCAFFOLD_EXAMPLES", "0"))
 """How many new examples to draw of each property, or 0 for those that are the same everywhere."""
 USUAL = 100
+"""What ``examples`` counts by: so many of a property for so many that `make bench-properties` is asked for."""
+SAME = 50
+"""How many the test command draws of a property that does not say it: the others are for `make bench-properties`."""
 
 
 def load_profile() -> None:
     """Set how all properties draw. None has a deadline: a busy machine is no failure."""
-    settings.register_profile("same", derandomize=True, database=None, deadline=None, print_blob=True)
+    settings.register_profile(
+        "same", max_examples=SAME, derandomize=True, database=None, deadline=None, print_blob=True
+    )
     settings.register_profile(
         "new",
         max_examples=NEW or USUAL,
@@ -26,7 +31,7 @@ def load_profile() -> None:
 
 
 def examples(count: int, *suppressed: HealthCheck) -> settings:
-    """Draw this many rather than the usual hundred; of new ones as many more or fewer."""
+    """Draw this many rather than the usual; of new ones as many more or fewer."""
     drawn = max(1, NEW * count // USUAL) if NEW else count
     both = (*settings.default.suppress_health_check, *suppressed) if settings.default else suppressed
     return settings(max_examples=drawn, suppress_health_check=both)

@@ -53,10 +53,14 @@ def places_to_lock(files: Iterable[Path], roots: Sequence[Path]) -> set[Path]:
     """
     places = set()
     for file in files:
-        tops = [parent for parent in file.parents if (parent / ".git").exists()]
-        tops += [root for root in roots if file.is_relative_to(root)]
-        places |= {_existing(file.parent), _existing(tops[0] if tops else file.parent)}
+        places |= {_existing(file.parent), _existing(_top(file, roots))}
     return places
+
+
+def _top(file: Path, roots: Sequence[Path]) -> Path:
+    """Return the top of a file's tree; its own directory where there is none."""
+    checkout = next((parent for parent in file.parents if (parent / ".git").exists()), None)
+    return checkout or next((root for root in roots if file.is_relative_to(root)), file.parent)
 
 
 def _existing(directory: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import signal
 import sys
@@ -23,6 +24,8 @@ COMMANDS = {
 }
 """Name and help line of each command; ``new-model`` is ``command`` in ``scaffold/cli/new_model.py``."""
 INTERRUPTED = 130
+RARELY = (100_000, 50, 50)
+"""When garbage is looked for: syntax trees are many small objects that stay, and looking takes a tenth of a command."""
 
 
 class Commands(click.Group):
@@ -56,6 +59,7 @@ def scaffold() -> None:
 def main() -> NoReturn:
     """Run the command line."""
     signal.signal(signal.SIGTERM, _interrupt)
+    gc.set_threshold(*RARELY)
     try:
         sys.exit(scaffold.main(standalone_mode=False))
     except click.exceptions.Abort:

@@ -105,7 +105,8 @@ def render_documents(name: str, values: Mapping[str, Any], verdicts: Sequence[Ve
         verdicts: what the gates showed so far.
     """
     delivery = {**values, **verdict_context(verdicts)}
-    files = render({"model_name": name, "module": "unused", "adapter": False, "delivery": delivery})
+    context = {"model_name": name, "module": "unused", "adapter": False, "delivery": delivery}
+    files = render(context, without=("vllm",))
     paths = (TEST_CONFIGS / f"{name}.yaml", TUTORIALS / f"{name}.md")
     return {path: tidy(files[path.as_posix()]) for path in paths}
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from codemods import ChangeSet, edit
 from scaffold.roots.vllm_tree import MODELS
 
-if TYPE_CHECKING:
-    import libcst as cst
-
 MODELS_PACKAGE = ".".join(MODELS.parts)
 ASCEND_MODELS = Path("vllm_ascend/models")
+DOTS = re.compile(rb"from[ \t]*\.(?:[ \t]*\.)*")
+"""How a relative import begins."""
+DOTS_AND_NAME = re.compile(DOTS.pattern + rb"[ \t]*[\w.]+")
 
 
 @dataclass(frozen=True)
@@ -63,21 +64,13 @@ def dotted(module: str, package: str) -> str:
 
 def absolute_imports(text: str, package: str = MODELS_PACKAGE) -> str:
     """Turn the relative imports of a module of ``package`` into absolute ones, for a life outside of it."""
-    import libcst as cst
-
-    class Absolute(cst.CSTTransformer):
-        def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> cst.ImportFrom:  # noqa: N802
-            level = len(updated_node.relative)
-            if level == 0:
-                return updated_node
-            parts = package.split(".")[: len(package.split(".")) - level + 1]
-            module = cst.parse_expression(".".join([*parts, *_parts(updated_node.module)]))
-            return updated_node.with_changes(relative=(), module=module)
-
-    return cst.parse_module(text).visit(Absolute()).code
-
-
-def _parts(module: cst.BaseExpression | None) -> list[str]:
-    from libcst.helpers import get_full_name_for_node
-
-    return [] if module is None else [get_full_name_for_node(module) or ""]
+    lines = text.encode().splitlines(keepends=True)  # positions in trees count bytes
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            parts = package.split(".")[: len(package.split(".")) - node.level + 1]
+            module = ".".join([*parts, *([node.module] if node.module else [])])
+            first, column = node.lineno - 1, node.col_offset
+            before, statement = lines[first][:column], lines[first][column:]
+            written = DOTS_AND_NAME if node.module else DOTS
+            lines[first] = before + written.sub(f"from {module}".encode(), statement, count=1)
+    return b"".join(lines).decode()

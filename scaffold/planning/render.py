@@ -39,7 +39,8 @@ def render(proved: Proved | None, subject: Subject) -> Code | None:
             "delivery": {},
             "processor_files": ", ".join(subject.reading.checkpoint.processor_files),
             **_adapter_context(proved, subject),
-        }
+        },
+        without=("docs", "tests"),
     )
     text = files[(MODELS / f"{module}.py").as_posix()]
     alone = format_python(absolute_imports(text), vllm, Path(f"{module}.py"))  # imports of no use go here

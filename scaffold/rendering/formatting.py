@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from scaffold.common.errors import EnvironmentLacks
@@ -36,7 +37,7 @@ def tidy(text: str) -> str:
 
 def _ruff(arguments: list[str], text: str, root: Path) -> str:
     result = subprocess.run(
-        [sys.executable, "-m", "ruff", *arguments],
+        [_binary(), *arguments],
         input=text,
         capture_output=True,
         text=True,
@@ -51,3 +52,23 @@ def _ruff(arguments: list[str], text: str, root: Path) -> str:
             remedy="install ruff in scaffold's environment; if it is there, this is a fault of scaffold's template",
         )
     return result.stdout
+
+
+@cache
+def _binary() -> str:
+    """Return the program itself: ``python -m ruff`` would start a Python each time only to find it.
+
+    Raises:
+        EnvironmentLacks: there is none.
+    """
+    try:
+        from ruff.__main__ import find_ruff_bin
+
+        return str(find_ruff_bin())
+    except (ImportError, FileNotFoundError) as error:
+        raise EnvironmentLacks(
+            f"no ruff ({error})",
+            where=sys.executable,
+            expected="ruff in the environment of scaffold",
+            remedy="pip install ruff",
+        ) from error

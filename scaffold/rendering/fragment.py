@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def fill(file: Path, **values: object) -> str:
@@ -11,14 +16,19 @@ def fill(file: Path, **values: object) -> str:
     Raises:
         jinja2.UndefinedError: the template names a value that is not there.
     """
+    return _environment(file.parent).get_template(file.name).render(values)
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    """Return the environment of a folder, which keeps what it has compiled until the file changes."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
-        loader=FileSystemLoader(file.parent),
+    return Environment(
+        loader=FileSystemLoader(folder),
         autoescape=False,  # noqa: S701 (Python is written, not HTML)
         keep_trailing_newline=True,
         lstrip_blocks=True,
         trim_blocks=True,
         undefined=StrictUndefined,
     )
-    return environment.get_template(file.name).render(values)

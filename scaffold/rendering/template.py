@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.common.errors import EnvironmentLacks
+from scaffold.rendering.compiled import compiled_templates
 
 JINJA = {"trim_blocks": True, "lstrip_blocks": True}
 COMPILED = "__pycache__"
@@ -35,8 +36,8 @@ def template_directory(name: str = MODEL) -> Path:
     )
 
 
-def render(context: Mapping[str, Any], template: str = MODEL) -> dict[str, str]:
-    """Render a whole template.
+def render(context: Mapping[str, Any], template: str = MODEL, without: tuple[str, ...] = ()) -> dict[str, str]:
+    """Render a template, the top folders ``without`` left out: compiling their files would take longer than all else.
 
     cookiecutter's own prompting is left out on purpose: it evaluates Jinja in context *values*, and some of
     these come from a checkpoint. ``generate_files`` takes the values as they are.
@@ -46,7 +47,8 @@ def render(context: Mapping[str, Any], template: str = MODEL) -> dict[str, str]:
     """
     from cookiecutter.generate import generate_files
 
-    finished = {"cookiecutter": {**context, "_jinja2_env_vars": JINJA}}
+    settings = {**JINJA, "bytecode_cache": compiled_templates()}
+    finished = {"cookiecutter": {**context, "_jinja2_env_vars": settings, "_copy_without_render": without}}
     with tempfile.TemporaryDirectory(prefix="scaffold-") as scratch:
         project = Path(
             generate_files(
@@ -57,7 +59,7 @@ def render(context: Mapping[str, Any], template: str = MODEL) -> dict[str, str]:
             )
         )
         return {
-            path.relative_to(project).as_posix(): path.read_text(encoding="utf-8")
-            for path in sorted(project.rglob("*"))
-            if path.is_file() and path.parent.name != COMPILED
+            name.as_posix(): (project / name).read_text(encoding="utf-8")
+            for name in (path.relative_to(project) for path in sorted(project.rglob("*")) if path.is_file())
+            if name.parent.name != COMPILED and name.parts[0] not in without
         }

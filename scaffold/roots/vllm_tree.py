@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from scaffold.common.errors import UsageError
@@ -50,9 +51,9 @@ class VllmTree:
         for place in LATENT_LISTS:
             path = self.root / place
             if path.is_file():
-                found = _strings_of(ast.parse(path.read_text(encoding="utf-8")), "is_deepseek_mla")
+                found = _strings_of(path.read_text(encoding="utf-8"), "is_deepseek_mla")
                 if found:
-                    return frozenset(found)
+                    return found
         return frozenset()
 
     def digest(self) -> str:
@@ -79,7 +80,7 @@ def read_vllm_tree(root: Path) -> VllmTree:
             remedy="pass the root of the checkout with --vllm (in the container: /vllm-workspace/vllm)",
         )
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        entries = _entries(path.read_text(encoding="utf-8"))
     except (SyntaxError, ValueError) as error:
         raise UsageError(
             f"a registry that does not parse ({error})",
@@ -87,23 +88,28 @@ def read_vllm_tree(root: Path) -> VllmTree:
             expected="vLLM's registry.py",
             remedy="restore the file with git",
         ) from error
-    return VllmTree(root, {entry.architecture: entry for entry in _entries(tree)})
+    return VllmTree(root, {entry.architecture: entry for entry in entries})
 
 
-def _strings_of(tree: ast.Module, function: str) -> set[str]:
-    """Return the strings in a function's body."""
-    return {
+@lru_cache(maxsize=8)
+def _strings_of(text: str, function: str) -> frozenset[str]:
+    """Return the strings in a function's body. By content, as ``_entries``."""
+    if function not in text:
+        return frozenset()
+    return frozenset(
         node.value
-        for definition in ast.walk(tree)
+        for definition in ast.walk(ast.parse(text))
         if isinstance(definition, ast.FunctionDef) and definition.name == function
         for node in ast.walk(definition)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    )
 
 
-def _entries(tree: ast.Module) -> list[Registered]:
+@lru_cache(maxsize=8)
+def _entries(text: str) -> tuple[Registered, ...]:
+    """Return the entries of a registry. A plan reads it several times: by its content it cannot go stale."""
     found = []
-    for statement in tree.body:
+    for statement in ast.parse(text).body:
         target = statement.targets[0] if isinstance(statement, ast.Assign) else None
         value = statement.value if isinstance(statement, ast.Assign) else None
         if not isinstance(target, ast.Name) or not isinstance(value, ast.Dict):
@@ -113,4 +119,4 @@ def _entries(tree: ast.Module) -> list[Registered]:
                 module, name = item.elts[:2]
                 if isinstance(module, ast.Constant) and isinstance(name, ast.Constant):
                     found.append(Registered(str(key.value), str(module.value), str(name.value), target.id))
-    return found
+    return tuple(found)

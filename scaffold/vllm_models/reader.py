@@ -208,7 +208,7 @@ class Reader:
         node = Node(name, value)
         found = None
         for item in self.mro(value):
-            init = next(functions(item.node, "__init__"), None)
+            init = next(iter(functions(item.node, "__init__")), None)
             if init is not None:
                 found = FunctionValue(item.file, init, node, {"__class__": item})
                 break

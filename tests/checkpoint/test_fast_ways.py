@@ -66,7 +66,7 @@ def careful(text: str, available: int) -> dict[str, Any] | None:
         return None
 
 
-@examples(400)
+@examples(100)
 @given(entries(), st.integers(0, 6))
 def test_headers(text: str, available: int) -> None:
     found = _fast(text.encode(), "s", available)

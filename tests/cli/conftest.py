@@ -50,6 +50,12 @@ class Desk:
 
 
 @pytest.fixture
+def empty_desk(tmp_path: Path) -> Desk:
+    """A desk without trees, for commands that need none."""
+    return Desk(tmp_path, tmp_path, tmp_path, tmp_path)
+
+
+@pytest.fixture
 def desk(registry_tree: Path, delivery_repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """A desk without an engine, and without settings from outside."""
     work = tmp_path / "work"

@@ -24,8 +24,8 @@ def test_the_list_has_codemods_and_recipes(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("name", [found.name for found in (*CODEMODS, *RECIPES)])
-def test_each_is_shown_with_its_arguments_and_examples(desk: Desk, name: str) -> None:
-    answer = desk.call("codemod", "show", name)
+def test_each_is_shown_with_its_arguments_and_examples(empty_desk: Desk, name: str) -> None:
+    answer = empty_desk.call("codemod", "show", name)
     assert answer.code == 0
     assert answer.stdout.startswith(f"{name}: ")
     assert "--- becomes" in answer.stdout

@@ -28,6 +28,7 @@ def test_holds_the_planned_files_only_and_is_signed_off(delivery_repo: Path) -> 
 
 def test_a_hook_that_says_no_leaves_the_index_as_it_was(delivery_repo: Path) -> None:
     hook = delivery_repo / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho 'lint: not like this' >&2\nexit 1\n")
     hook.chmod(0o755)
     (delivery_repo / "a.txt").write_text("a")

@@ -81,7 +81,7 @@ HOSTILE = (
 )
 
 
-@examples(60, HealthCheck.function_scoped_fixture)
+@examples(20, HealthCheck.function_scoped_fixture)
 @given(key=st.sampled_from(("model_type", "hidden_act", "architectures", "max_position_embeddings", "_name_or_path")),
        value=st.sampled_from(HOSTILE) | st.text(max_size=20))  # fmt: skip
 def test_nothing_of_a_config_is_evaluated_or_breaks_out(nova: Path, key: str, value: str) -> None:

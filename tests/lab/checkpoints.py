@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,16 @@ def make_checkpoints(names: Iterable[str]) -> None:
             (place.parent / STAMP).touch()
 
 
+@cache
+def _rows() -> dict[str, dict[str, Any]]:
+    return yaml.safe_load((HERE / "checkpoints.yaml").read_text())
+
+
 def _row(name: str) -> dict[str, Any]:
-    return yaml.safe_load((HERE / "checkpoints.yaml").read_text())[name]
+    return _rows()[name]
 
 
+@cache
 def _place(name: str) -> Path:
     """Return where the checkpoint lies: its row, its maker and the engine decide, so a change makes it anew."""
     asked = json.dumps([_row(name), engine().version], sort_keys=True)

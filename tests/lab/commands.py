@@ -66,6 +66,6 @@ def build_environment(scratch: Path, packages: Path | None = None) -> Path:
 def git_commit_all(directory: Path, message: str) -> None:
     """Make a directory a git repository with one commit of everything that its ``.gitignore`` leaves in."""
     identity = ("-c", "user.name=Tree Keeper", "-c", "user.email=trees@example.com")
-    run("git", "init", "-q", "-b", "main", cwd=directory)
+    run("git", "init", "-q", "-b", "main", "--template=", cwd=directory)  # no sample hooks
     run("git", "add", "-A", cwd=directory)
     run("git", *identity, "-c", "commit.gpgsign=false", "commit", "-qm", message, cwd=directory)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from scaffold.source.interpreter import Interpreter
+from scaffold.source.python import interpreter
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.torch import bounds
@@ -18,9 +19,9 @@ from scaffold.source.transformers.imports import resolve
 def call(tmp_path: Path, body: str, *args: object) -> object:
     path = tmp_path / "modeling_x.py"
     path.write_text(body)
-    interpreter = Interpreter(resolve)
+    run = Interpreter(resolve)
     file = SourceFile.parse(path)
-    return interpreter.call(interpreter.global_name(file, "f"), list(args), {}, "here")
+    return run.call(run.global_name(file, "f"), list(args), {}, "here")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,10 @@ def test_source_reaches_nothing_of_the_machine(tmp_path: Path, body: str, what: 
         "def f():\n    x = 3\n    for i in range(100):\n        x = x * x",
     ],
 )
-def test_source_cannot_take_time_or_memory_without_bound(tmp_path: Path, body: str) -> None:
+def test_source_cannot_take_time_or_memory_without_bound(
+    tmp_path: Path, body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreter, "MAX_STEPS", 50_000)
     with pytest.raises(NotUnderstood):
         call(tmp_path, body)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +78,13 @@ def test_the_class_that_the_source_is_needs_no_comparison_and_no_other_is_it(arc
     ] == [architecture]
     without = Candidates(engine().transformers, checkpoint, None)
     assert not without.is_own_class(known()[architecture])
+
+
+def test_source_that_changed_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "models" / "alder" / "modeling_alder.py"
+    file.parent.mkdir(parents=True)
+    checkpoint = read_checkpoint(lab_checkpoint("qwen3"))
+    for name in ("AlderForCausalLM", "Alder2ForCausalLM"):
+        file.write_text(f"import torch\n\nclass {name}(torch.nn.Module):\n    pass\n")
+        os.utime(file, ns=(0, len(name)))
+        assert Candidates(tmp_path, checkpoint, None)._folders == {name: "alder"}

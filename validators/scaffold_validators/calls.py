@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from scaffold_validators.imports import absolute_module, module_file
+from scaffold_validators.imports import absolute_module, module_file, parsed_file
 
 MOST_STEPS = 12
 """How many re-exports and base classes are followed in a row."""
@@ -122,8 +122,7 @@ def _definition(tree: Path, module: str, name: str, steps: int) -> _Definition |
 def _body(file: Path, changed: int) -> tuple[ast.stmt, ...]:
     """Return what defines or imports names in a module; ``changed`` is when the file last was."""
     kinds = ast.FunctionDef | ast.ClassDef | ast.ImportFrom
-    parsed = ast.parse(file.read_text(encoding="utf-8"))
-    return tuple(node for node in _statements(parsed.body) if isinstance(node, kinds))
+    return tuple(node for node in _statements(parsed_file(file, changed).body) if isinstance(node, kinds))
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

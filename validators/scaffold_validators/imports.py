@@ -92,13 +92,19 @@ def absolute_module(source: str, level: int, module: str, file: Path) -> str:
     return ".".join([*parts[: len(parts) - level + 1], *([source] if source else [])])
 
 
+@lru_cache(maxsize=64)
+def parsed_file(file: Path, changed: int) -> ast.Module:
+    """Parse a file of the tree. ``changed`` is when it last was, so that an edited file is read anew."""
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
 @lru_cache(maxsize=512)
 def _bound(file: Path, changed: int) -> tuple[frozenset[str], tuple[tuple[str, int], ...], frozenset[str]]:
     """Return the names that a module's top level binds, its star imports, and what its ``__getattr__`` may give.
 
     ``changed`` is when the file last was, so that an edited file is read anew.
     """
-    parsed = ast.parse(file.read_text(encoding="utf-8"))
+    parsed = parsed_file(file, changed)
     names: set[str] = set()
     starred: list[tuple[str, int]] = []
     for node in _top_level(parsed.body):

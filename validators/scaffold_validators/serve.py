@@ -49,6 +49,8 @@ class ServePlan:
     model_impl: str | None = None
     extra: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    grace_seconds: float = GRACE_SECONDS
+    """How long what was started may take to end when it is asked to; it is ended by force then."""
 
     def arguments(self) -> list[str]:
         """Return what follows ``vllm``."""
@@ -118,7 +120,7 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.survivors = self.tree.end(GRACE_SECONDS if self.broken_at is None else BROKEN_GRACE_SECONDS)
+        self.survivors = self.tree.end(self.plan.grace_seconds if self.broken_at is None else BROKEN_GRACE_SECONDS)
         self._file.close()
         self.log.write_text(redact(self.text()), encoding="utf-8")
 

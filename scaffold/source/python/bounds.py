@@ -36,6 +36,17 @@ LINEAR: tuple[type, ...] = (list, tuple, set, frozenset, dict, *VIEWS)
 MEASURED: tuple[type, ...] = (*COUNTED, *LINEAR)
 
 
+class _Measured(dict[type, bool]):
+    """Whether values of a type have parts: every argument of every call is asked."""
+
+    def __missing__(self, kind: type) -> bool:
+        self[kind] = issubclass(kind, MEASURED)
+        return self[kind]
+
+
+_IS_MEASURED = _Measured()
+
+
 def length(size: int) -> int:
     """Return the size of a sequence that may be made.
 
@@ -53,13 +64,13 @@ def walked(values: Iterable[Any]) -> int:
     Raises:
         NotUnderstood: there are too many, or they are nested too deeply.
     """
-    level: list[Any] = [value for value in values if isinstance(value, MEASURED)]
+    level: list[Any] = [value for value in values if _IS_MEASURED[type(value)]]
     count = 0
     for _ in range(MAX_NESTING):
         if not level:
             return count
         count = length(count + sum(map(len, level)))
-        level = [part for value in level for part in _parts(value) if isinstance(part, MEASURED)]
+        level = [part for value in level for part in _parts(value) if _IS_MEASURED[type(part)]]
     raise NotUnderstood("lists nested too deeply")
 
 
@@ -86,6 +97,16 @@ def binary(op: ast.operator, left: Any, right: Any) -> int:
     if isinstance(op, ast.Mod) and isinstance(left, TEXT):
         return _percent(left, right)
     return walked((left, right))
+
+
+def comparison(op: ast.cmpop, left: Any, right: Any) -> int:
+    """Return how many parts a comparison walks through; the key that is sought in a table is found by its hash.
+
+    Raises:
+        NotUnderstood: there are too many.
+    """
+    is_look_up = isinstance(op, (ast.In, ast.NotIn)) and isinstance(right, (dict, set, frozenset))
+    return walked((left,) if is_look_up else (left, right))
 
 
 def _whole_numbers(op: ast.operator, left: int, right: int) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T", bound=Hashable)
 
@@ -39,18 +41,43 @@ def resolution_order(
     return tuple(found)
 
 
-def functions(node: ast.ClassDef, name: str) -> Iterator[ast.FunctionDef]:
+@dataclass(frozen=True)
+class Body:
+    """What a class body defines, by name."""
+
+    functions: dict[str, list[ast.FunctionDef]]
+    assigned: dict[str, ast.expr]
+    """The expression that is assigned first."""
+
+
+_BODIES: WeakKeyDictionary[ast.ClassDef, Body] = WeakKeyDictionary()
+"""Bodies that were looked through: a class is asked for each attribute of each object."""
+
+
+def functions(node: ast.ClassDef, name: str) -> Sequence[ast.FunctionDef]:
     """Return the functions of a name that a class body defines: a property's getter stands before its setter."""
-    for statement in node.body:
-        if isinstance(statement, ast.FunctionDef) and statement.name == name:
-            yield statement
+    return _body(node).functions.get(name, ())
 
 
 def assigned(node: ast.ClassDef, name: str) -> ast.expr | None:
     """Return the expression that a class body assigns to a name, None where it assigns none."""
+    return _body(node).assigned.get(name)
+
+
+def _body(node: ast.ClassDef) -> Body:
+    found = _BODIES.get(node)
+    if found is None:
+        found = _BODIES[node] = _read(node)
+    return found
+
+
+def _read(node: ast.ClassDef) -> Body:
+    body = Body({}, {})
     for statement in node.body:
-        if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-                return statement.value
-    return None
+        if isinstance(statement, ast.FunctionDef):
+            body.functions.setdefault(statement.name, []).append(statement)
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
+            for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+                if isinstance(target, ast.Name):
+                    body.assigned.setdefault(target.id, statement.value)
+    return body

@@ -219,7 +219,7 @@ class Interpreter:
     def bound(self, receiver: Any, owner: SourceClass, node: ast.FunctionDef) -> Any:
         """Return a method bound to its receiver, or the value of a property."""
         function = self._function(owner.file, node, owner)
-        names = {ast.unparse(d).rpartition(".")[2] for d in node.decorator_list}
+        names = {_last_name(decorator) for decorator in node.decorator_list}
         if "staticmethod" not in names:
             function.receiver = owner if "classmethod" in names else receiver
         if names & {"property", "cached_property"}:
@@ -302,3 +302,8 @@ class Interpreter:
         if found is not None:
             self.call_function(Function(found[0].file, found[1], {}, instance, found[0]), args, kwargs)
         return instance
+
+
+def _last_name(decorator: ast.expr) -> str:
+    """Return the last part of a decorator's dotted name, empty for what is no name."""
+    return getattr(decorator, "attr", "") or getattr(decorator, "id", "")

@@ -95,7 +95,7 @@ class Scope:
         result: Any = True
         for op, comparator in zip(node.ops, node.comparators):
             right = self.value(comparator)
-            self.interpreter.spend(bounds.walked((left, right)))
+            self.interpreter.spend(bounds.comparison(op, left, right))
             result = COMPARISON[type(op)](left, right)
             if len(node.ops) > 1 and not result:
                 return result

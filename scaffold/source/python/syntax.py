@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from scaffold.common.errors import CheckpointError
 
 MAX_SOURCE_BYTES = 4_000_000
 """Far above any modeling file (transformers' longest has 300 kB); bounds what a checkpoint can cost us."""
+KEPT = 32
+"""Trees that are kept: more than one model's source imports, and some 100 MB at most of transformers' files."""
 
 
 class UnreadableError(ValueError):
@@ -22,7 +24,7 @@ class UnreadableError(ValueError):
 
 
 def read_tree(path: Path) -> ast.Module:
-    """Parse a file.
+    """Parse a file. Of the same text the same tree is returned, which nobody changes.
 
     Raises:
         UnreadableError: it is too large, no UTF-8, or no Python.
@@ -32,9 +34,15 @@ def read_tree(path: Path) -> ast.Module:
     if size > MAX_SOURCE_BYTES:
         raise UnreadableError(f"a source file of {size:,} bytes", f"at most {MAX_SOURCE_BYTES:,} bytes")
     try:
-        return ast.parse(path.read_text(encoding="utf-8"))
+        return _parsed(path.read_text(encoding="utf-8"))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UnreadableError(f"source that does not parse ({error})", "Python source in UTF-8") from error
+
+
+@lru_cache(maxsize=KEPT)
+def _parsed(text: str) -> ast.Module:
+    """Parse a text: by its content, so that what is kept cannot go stale."""
+    return ast.parse(text)
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class SourceFile:
         """
         shown = shown or path.name
         try:
-            return cls(path, shown, read_tree(path))
+            return _kept(path, shown, read_tree(path))
         except UnreadableError as error:
             raise CheckpointError(
                 str(error),
@@ -97,6 +105,12 @@ class SourceFile:
         first = getattr(node, "lineno", 0)
         last = getattr(node, "end_lineno", first)
         return f"{self.shown}:{first}" + (f"-{last}" if last != first else "")
+
+
+@lru_cache(maxsize=KEPT)
+def _kept(path: Path, shown: str, tree: ast.Module) -> SourceFile:
+    """Return the file with this tree: what was found in it once is found for all."""
+    return SourceFile(path, shown, tree)
 
 
 def imported_names(statement: ast.Import | ast.ImportFrom) -> dict[str, str]:

@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -318,9 +319,10 @@ def make_changes(root: Path, edits: dict[str, str]) -> ChangeSet:
     return changes
 
 
-@examples(60)
-@given(FILES, EDITS, EDITS, st.sampled_from(["before", "within", "after"]))
-def test_whatever_is_changed_and_wherever_it_crashes_undo_restores_every_byte(files, earlier, edits, part):
+@examples(30)
+@given(FILES, EDITS, EDITS, st.sampled_from(["before", "within", "after"]), st.integers(0, 5), st.integers(5, 9))
+def test_whatever_is_changed_and_wherever_it_crashes_undo_restores_every_byte(files, earlier, edits, part, first, by):
+    """It crashes at every so many-th step, which meet all steps in turn from example to example."""
     with TemporaryDirectory(dir=IN_MEMORY) as directory:
         root, journal = Path(directory, "tree"), Path(directory, "journal")
         root.mkdir()
@@ -330,13 +332,13 @@ def test_whatever_is_changed_and_wherever_it_crashes_undo_restores_every_byte(fi
         had_earlier_run = snapshot(root) != oldest
         before = snapshot(root)
         changes = make_changes(root, edits)
-        for step in itertools.count():
+        for step in itertools.count(first, by):
             try:
                 apply(changes, journal, disk=CrashingDisk(step, part=part))
             except Crash:
                 if snapshot(root) == before and not has_begun(journal):
                     continue  # the run never started: undo would take back the run before it
-                undo_with_crashes(journal, part)
+                undo_with_crashes(journal, part, itertools.count(step % by, by))
                 assert snapshot(root) == before
             else:
                 break
@@ -361,10 +363,10 @@ def has_begun(journal: Path) -> bool:
     raise AssertionError
 
 
-def undo_with_crashes(journal: Path, part: str) -> None:
-    """Crash at each step of undo in turn, until one gets through or the run is taken back."""
+def undo_with_crashes(journal: Path, part: str, steps: Iterator[int]) -> None:
+    """Crash at these steps of undo in turn, until one gets through or the run is taken back."""
     runs = read_state(journal).undoable
-    for step in itertools.count():
+    for step in steps:
         with suppress(Crash):
             undo(journal, disk=CrashingDisk(step, part=part))
         if read_state(journal).undoable != runs:

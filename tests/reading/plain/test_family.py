@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scaffold.checkpoint.config_types import check_config
 from scaffold.common.errors import CheckpointError
 from scaffold.reading.plain.family import Family, completed, families, problems
 from scaffold.reading.plain.kinds import kinds, one_of_each
+from tests.drawn import examples
 
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 ROPE = {"rope_type": "default", "rope_theta": 5e5}
 STATED: dict[str, Any] = {
     "vocab_size": 96, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4,
@@ -52,6 +51,7 @@ def test_what_is_stated_has_no_problem_and_each_thing_left_out_has(family: Famil
 
 
 @pytest.mark.parametrize("family", EVERY)
+@examples(25)
 @given(key=st.text(min_size=1), value=st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()))
 def test_any_key_that_the_family_has_not_is_a_hole_that_names_it(family: Family, key: str, value: Any) -> None:
     if key not in family.known:
@@ -68,6 +68,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("family", EVERY)
+@examples(25)
 @given(changed=st.dictionaries(st.sampled_from(KEYS), JSON, max_size=4))
 def test_no_value_ends_in_a_traceback(family: Family, changed: dict[str, Any]) -> None:
     values = config(family, **changed)

@@ -174,6 +174,7 @@ def test_nothing_grows_beyond_its_bound(tmp_path: Path, name: str) -> None:
         ("round(2.567, 2), round(1234, -2)", (2.57, 1200)),
         ("'a-b'.replace('-', '+').split('+')", ["a", "b"]),
         ("isinstance(3, int | str)", True),
+        ("(lambda table: sum([i in table for i in range(2000)]))({i: i for i in range(2000)})", 2000),
     ],
 )
 def test_what_models_do_is_within_the_bounds(tmp_path: Path, expression: str, expected: object) -> None:
