@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from scaffold.checkpoint import custom_code, length, modalities, prediction, tokenizer
 from scaffold.checkpoint.ascend_paths import Answer, ascend_paths
-from scaffold.checkpoint.disagreements import disagreements
 from scaffold.checkpoint.facts import Evidence, Fact
 from scaffold.checkpoint.patterns import Pattern, patterns
 from scaffold.checkpoint.quantization import Quantization, read_quantization
@@ -24,7 +23,6 @@ class About:
     patterns: tuple[Pattern, ...]
     quantization: Quantization | None
     paths: tuple[Answer, ...]
-    disagreements: tuple[str, ...]
 
 
 def about(checkpoint: Checkpoint) -> About:
@@ -36,8 +34,7 @@ def about(checkpoint: Checkpoint) -> About:
     found = patterns(checkpoint.weights.forms)
     quantization = read_quantization(checkpoint.path, checkpoint.config, checkpoint.text_config, found)
     paths = ascend_paths(quantization.kind, quantization.methods, checkpoint.model_type) if quantization else ()
-    differences = (*disagreements(checkpoint.text_config, found), *(quantization.disagreements if quantization else ()))
-    return About(tuple(_facts(checkpoint, found, quantization, paths)), found, quantization, paths, differences)
+    return About(tuple(_facts(checkpoint, found, quantization, paths)), found, quantization, paths)
 
 
 def _facts(
@@ -49,7 +46,7 @@ def _facts(
     size = f"{len(checkpoint.weights.forms):,} in {len(shards):,} file{'s' if len(shards) > 1 else ''}, "
     yield Fact("tensors", size + f"{checkpoint.weight_bytes / 2**30:.2f} GiB", (Evidence("file", shards[0]),))
     yield from _quantization(quantization, paths)
-    yield from prediction.facts(text, found)
+    yield from prediction.facts(text, found, checkpoint.weights.forms)
     yield from modalities.facts(path, checkpoint.config, found)
     yield from tokenizer.facts(path)
     yield from length.facts(path, text, checkpoint.model_type)

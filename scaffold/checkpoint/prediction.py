@@ -4,15 +4,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from scaffold.checkpoint.facts import Evidence, Fact
+from scaffold.checkpoint.headers import Form
 from scaffold.checkpoint.patterns import Pattern
-from scaffold.vocabulary.lookup import at, spellings
+from scaffold.vocabulary.lookup import at, key_of, spellings
 
 MODULES = ("mtp", "mtp_layers", "nextn", "eh_proj", "enorm", "hnorm", "mtp_block")
 """What modules of such layers are called."""
 _TENSORS = re.compile(rf"(^|\.)({'|'.join(MODULES)})(\.|$)")
+_LAYER = re.compile(r"^(?:[^.\s]+\.)*?(?:layers|h|blocks|layer)\.(\d{1,6})\.", re.MULTILINE)
+QUANTISED = ("F8_E4M3", "F8_E5M2", "I8", "U8", "I32")
+
+
+class State(Enum):
+    """What config and tensors say of such layers together."""
+
+    NONE = "none"
+    THERE = "there"
+    ABSENT = "promised, and not there"
+    UNPROMISED = "there, and not promised"
+    UNKNOWN = "promised, and there under names that are not known"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of such layers.
+
+    Attributes:
+        key: the config's key that promises them; None without one.
+        promised: their number.
+        names: patterns of their tensors.
+        plain: they are not quantised, and the layers of the model are.
+    """
+
+    state: State
+    key: str | None
+    promised: int
+    names: tuple[str, ...] = ()
+    plain: bool = False
 
 
 def promise(text_config: Mapping[str, Any]) -> tuple[str | None, int]:
@@ -21,18 +54,50 @@ def promise(text_config: Mapping[str, Any]) -> tuple[str | None, int]:
     return key, at(text_config, key) if key else 0
 
 
-def facts(text_config: Mapping[str, Any], patterns: Sequence[Pattern]) -> Iterator[Fact]:
-    """Yield one fact, with a disagreement in it where config and tensors do not say the same."""
+def found(text_config: Mapping[str, Any], patterns: Sequence[Pattern], forms: Mapping[str, Form]) -> Found:
+    """Return what config and tensors say.
+
+    Args:
+        text_config: the language model's.
+        patterns: of all tensors.
+        forms: all tensors by name; a layer beyond the last one is found by its number.
+    """
     key, promised = promise(text_config)
-    found = [p for p in patterns if _TENSORS.search(p.name)]
-    evidence = [Evidence("config", key, str(promised))] if key else []
-    evidence += [Evidence("tensor", p.name, f"{p.count} of them") for p in found[:2]]
-    if promised and found:
-        value = f"{promised} layer{'s' if promised > 1 else ''}, its tensors are there"
-    elif promised:
-        value = f"{promised} by the config, and no tensor of it"
-    elif found:
-        value = "tensors of it, and the config does not promise any layer"
-    else:
-        value = "none"
+    named = [p for p in patterns if _TENSORS.search(p.name)]
+    beyond = _beyond(text_config, forms) if promised or named else ()
+    quantised = any(p.dtype in QUANTISED and len(p.shape) > 1 for p in patterns)
+    own = {forms[name].dtype for name in beyond} | {p.dtype for p in named}
+    plain = quantised and bool(own) and not own & set(QUANTISED)
+    if named:
+        state = State.THERE if promised else State.UNPROMISED
+        return Found(state, key, promised, tuple(p.name for p in named), plain)
+    if promised:
+        return Found(State.UNKNOWN if beyond else State.ABSENT, key, promised, beyond, plain)
+    return Found(State.NONE, key, 0)
+
+
+def _beyond(text_config: Mapping[str, Any], forms: Mapping[str, Form]) -> tuple[str, ...]:
+    """Return the tensors of layers whose numbers are those after the model's own."""
+    layers_key = key_of("num_layers", text_config)
+    count = at(text_config, layers_key) if layers_key else None
+    if type(count) is not int:
+        return ()
+    return tuple(name for name in forms if (layer := _LAYER.match(name)) and int(layer[1]) >= count)
+
+
+def facts(text_config: Mapping[str, Any], patterns: Sequence[Pattern], forms: Mapping[str, Form]) -> Iterator[Fact]:
+    """Yield one fact."""
+    layers = found(text_config, patterns, forms)
+    evidence = [Evidence("config", layers.key, str(layers.promised))] if layers.key else []
+    counts = {p.name: p.count for p in patterns}
+    evidence += [Evidence("tensor", name, f"{counts.get(name, 1)} of them") for name in layers.names[:2]]
+    number = f"{layers.promised} layer{'s' if layers.promised > 1 else ''}"
+    form = ", plain in a quantised checkpoint" if layers.plain else ""
+    value = {
+        State.NONE: "none",
+        State.THERE: f"{number}, its tensors are there{form}",
+        State.ABSENT: f"{layers.promised} by the config, and no tensor of it",
+        State.UNPROMISED: f"tensors of it, and the config does not promise any layer{form}",
+        State.UNKNOWN: f"{number} by the config, and tensors under names that are not known{form}",
+    }[layers.state]
     yield Fact("multi-token prediction", value, tuple(evidence))

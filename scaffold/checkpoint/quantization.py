@@ -20,6 +20,8 @@ from scaffold.checkpoint.text import printable
 MODELSLIM_FILE = "quant_model_description.json"
 """vllm-ascend: MODELSLIM_CONFIG_FILENAME in vllm_ascend/quantization/modelslim_config.py."""
 FP8 = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
+UNNAMED = "not named"
+"""The kind where the config describes a quantisation without its method, and no tensor shows one."""
 UNQUANTISED = ("F64", "F32", "F16", "BF16")
 
 
@@ -88,7 +90,7 @@ class Quantization:
         parts: what is quantised.
         plain: number of tensors in a float format that are not.
         evidence: what shows all this.
-        disagreements: where config and tensors say different things.
+        disagreements: where they differ, what the config says and what the tensors say.
     """
 
     kind: str
@@ -96,7 +98,7 @@ class Quantization:
     parts: tuple[Part, ...]
     plain: int
     evidence: tuple[Evidence, ...]
-    disagreements: tuple[str, ...]
+    disagreements: tuple[tuple[str, str], ...]
     methods: tuple[str, ...] = ()
 
 
@@ -114,7 +116,8 @@ def read_quantization(
     if described is None and not found and slim is None:
         return None
     method = str(described.get("quant_method", "")) if described is not None else ""
-    kind = "modelslim" if slim is not None else METHODS.get(method, printable(method)[:80]) or found[0][0].kind
+    kind = "modelslim" if slim is not None else METHODS.get(method, printable(method)[:80])
+    kind = kind or (found[0][0].kind if found else UNNAMED)
     if kind == "gptq" and not method:
         kind = _packed_kind(found[0][1], patterns)
     parts = tuple(part for trace, part in found)
@@ -258,11 +261,15 @@ def _arguments(value: Any) -> str:
     return printable(" ".join(map(str, words)))[:80]
 
 
-def _disagreements(method: str, kind: str, quantised: int, found: Sequence[tuple[Trace, Part]]) -> Iterator[str]:
-    if method and not quantised and kind != "modelslim":
-        yield f"the config says {printable(method)[:60]!r}, and no tensor is quantised in a way that is known"
+def _disagreements(
+    method: str, kind: str, quantised: int, found: Sequence[tuple[Trace, Part]]
+) -> Iterator[tuple[str, str]]:
+    """Yield what the config says, and what the tensors say instead."""
+    if (method or kind == UNNAMED) and not quantised and kind != "modelslim":
+        says = f"the config says {printable(method)[:60]!r}" if method else "the config describes a quantisation"
+        yield says, "no tensor is quantised in a way that is known"
     traces = {trace.kind for trace, _ in found}
     if kind == "fp8" and traces and not traces & {"fp8", "mxfp"}:
-        yield f"the config says 'fp8', the tensors are those of {', '.join(sorted(traces))}"
+        yield "the config says 'fp8'", f"the tensors are those of {', '.join(sorted(traces))}"
     if not method and kind != "modelslim" and quantised:
-        yield "the tensors are quantised, and the config does not say how"
+        yield "the config does not say how the weights are quantised", "the tensors are quantised"

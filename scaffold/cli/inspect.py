@@ -57,6 +57,7 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     from scaffold.checkpoint.ascend_paths import dequantised
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.cli.inspection import Inspection
+    from scaffold.disagreements.table import disagreements
 
     read = read_checkpoint(path)
     engine = settings.engine()
@@ -66,7 +67,8 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     by_map = _bytes_per_rank(reading)
     capacity = plan(read.text_config, known.patterns, dequantise, by_map, reading.spec.decoder, device)
     registry = _registry(settings, read, known.patterns, engine)
-    return Inspection(read, reading.spec, known, capacity, registry, source_notes=reading.notes)
+    differences = disagreements(read, reading.spec.decoder)
+    return Inspection(read, reading.spec, known, capacity, registry, differences, source_notes=reading.notes)
 
 
 def _bytes_per_rank(reading: Reading) -> Mapping[int, int] | None:

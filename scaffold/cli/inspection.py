@@ -13,7 +13,9 @@ from scaffold.checkpoint.about import About
 from scaffold.checkpoint.facts import Fact
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.verify.run import Verification
+from scaffold.cli.disagreements import disagreements_document, show_disagreements
 from scaffold.cli.output import Output
+from scaffold.disagreements.finding import Disagreement
 from scaffold.roots.nearest import Near
 from scaffold.roots.registered import RegistryFacts
 from scaffold.spec.holes import holes_document
@@ -40,6 +42,7 @@ class Inspection:
     about: About
     capacity: CapacityPlan
     registry: Registry | None
+    disagreements: tuple[Disagreement, ...] = ()
     verification: Verification | None = None
     source_notes: tuple[str, ...] = ()
 
@@ -52,10 +55,6 @@ class Inspection:
         named = {fact.name for fact in self.spec.facts}
         yield from self.spec.facts
         yield from (fact for fact in self.about.facts if fact.name not in named)
-
-    def disagreements(self) -> list[str]:
-        """Return where sources say different things."""
-        return [*self.about.disagreements]
 
 
 def document(found: Inspection) -> dict[str, Any]:
@@ -75,7 +74,8 @@ def document(found: Inspection) -> dict[str, Any]:
             }
             for fact in found.facts()
         ],
-        "disagreements": found.disagreements(),
+        "disagreements": [str(one) for one in found.disagreements],
+        "disagreement_details": disagreements_document(found.disagreements),
         "holes": holes_document(spec.holes),
         "parts": [
             {
@@ -199,8 +199,7 @@ def show(output: Output, found: Inspection) -> None:
         output.table(title, ("fact", "value"), [row[:2] for row in rows])
     if found.spec.holes:
         output.table("Holes", ("what", "where"), [(hole.what, hole.evidence) for hole in found.spec.holes])
-    for text in found.disagreements():
-        output.line(f"disagreement: {text}")
+    show_disagreements(output, found.disagreements)
     for note in found.notes():
         output.line(f"note: {note}")
     _show_capacity(output, found.capacity)

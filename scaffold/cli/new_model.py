@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from scaffold.cli.destination import Destination, find_destination
+from scaffold.cli.disagreements import show_disagreements
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import (
     plan_document,
@@ -18,7 +19,16 @@ from scaffold.cli.present import (
     show_verdicts,
     verdicts_document,
 )
-from scaffold.cli.roots import Settings, name_option, python_option, required, serve_options, tree_options, work_option
+from scaffold.cli.roots import (
+    Settings,
+    believe_option,
+    name_option,
+    python_option,
+    required,
+    serve_options,
+    tree_options,
+    work_option,
+)
 from scaffold.cli.serving import serve_settings
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
@@ -54,6 +64,7 @@ GATES = ", ".join(stage.name for stage in gates())
 @tree_options
 @work_option
 @click.option("--modeling", type=click.Path(path_type=Path), help="The model's Python source, if it is elsewhere.")
+@believe_option
 @python_option
 @click.option("--patch", "patches", multiple=True, help="Add a vllm-ascend worker patch of this dotted name.")
 @click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
@@ -88,6 +99,7 @@ def command(
     try:
         plan = make_plan(request)
     except NotPlanned as refusal:
+        show_disagreements(output, refusal.subject.settled.found)
         show_holes(output, refusal.spec.holes)
         output.document({**refusal_document(refusal, request.strategy, destination.placement), "dry_run": dry_run})
         raise
@@ -183,6 +195,7 @@ def _request(
         strategy=settings.get("strategy") or AUTO,
         modeling=settings.path("modeling"),
         transformers=engine.transformers if engine else None,
+        believe=settings.get("believe"),
         patches=tuple(settings.get("patches") or ()),
         trust_remote_code=settings.switch("trust_remote_code"),
         generated=workspace.generated,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.cli.disagreements import disagreements_document, show_disagreements
 from scaffold.cli.output import Output
 from scaffold.planning.plan import Plan
 from scaffold.planning.refusal import NotPlanned
@@ -25,6 +26,7 @@ def refusal_document(refusal: NotPlanned, strategy: str, placement: str) -> dict
         "placement": placement,
         "files": [],
         "holes": holes_document(refusal.spec.holes),
+        "disagreements": disagreements_document(refusal.subject.settled.found),
         "weights": _weights(refusal.subject.reading.checkpoint, refusal.proof),
     }
 
@@ -49,6 +51,7 @@ def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
             for change in plan.changes.changes
         ],
         "holes": holes_document(plan.spec.holes),
+        "disagreements": disagreements_document(plan.subject.settled.found),
         "weights": _weights(plan.checkpoint, plan.proved.proof if plan.proved else None),
         "notes": list(plan.notes),
         "diff": plan.changes.diff(plan.subject.site.roots),
@@ -60,6 +63,7 @@ def show_plan(output: Output, plan: Plan) -> None:
     output.line(f"{plan.name}: {plan.spec.architecture}, strategy {plan.decision.strategy.name}")
     for reason in plan.decision.why:
         output.line(f"  {reason}")
+    show_disagreements(output, plan.subject.settled.found)
     show_holes(output, plan.spec.holes)
     for note in plan.notes:
         output.line(f"  {note}")

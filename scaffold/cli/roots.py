@@ -11,6 +11,7 @@ import click
 
 from scaffold.cli.settings import container_root, defaults
 from scaffold.common.errors import EnvironmentLacks, UsageError
+from scaffold.disagreements.finding import SIDES
 from scaffold.evidence.workspace import Workspace
 from scaffold_validators.engine import HOW_TO_GET, Engine, probe
 
@@ -33,6 +34,9 @@ work_option = click.option("--work", type=DIRECTORY, help="Where `vllm serve` is
 name_option = click.option("--name", help="The model's name (default: the checkpoint's folder).")
 python_option = click.option(
     "--python", type=DIRECTORY, help="The environment that serves (default: where `vllm` is found)."
+)
+believe_option = click.option(
+    "--believe", type=click.Choice(SIDES), help="Which is right where config and tensors disagree on what is served."
 )
 tree_options = options(
     click.option("--vllm", type=DIRECTORY, help="The vLLM source tree."),

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scaffold.cli.adapter_check import show_adapter
+from scaffold.cli.disagreements import disagreements_document, show_disagreements
 from scaffold.cli.output import Output, reporting
-from scaffold.cli.reading import read_asked
-from scaffold.cli.roots import Settings, python_option
+from scaffold.cli.roots import Settings, believe_option, python_option
 
 if TYPE_CHECKING:
     from scaffold.checkpoint.read import Checkpoint
+    from scaffold.disagreements.finding import Disagreement
+    from scaffold.planning.settle import Settled
+    from scaffold.reading.of_checkpoint import Reading
     from scaffold.weights.findings import Proof
     from scaffold.weights.rules import WeightMap
 
@@ -28,6 +31,7 @@ USUAL_SIZES = (1, 2, 4, 8, 16)
 @click.option("--emit", type=click.Path(path_type=Path), help="Write rules and their tests to this Python file.")
 @click.option("--adapter", type=click.Path(path_type=Path), help="Check an existing vLLM model file instead.")
 @click.option("--vllm", type=click.Path(path_type=Path), help="For --adapter: the tree (default: that of the file).")
+@believe_option
 @python_option
 @reporting
 def command(
@@ -47,11 +51,20 @@ def command(
     read = read_checkpoint(checkpoint)
     if adapter is not None:
         return show_adapter(output, settings, read, adapter)
-    weight_map = _from_file(rules, read) if rules else _derived(settings, read)
+    found: tuple[Disagreement, ...] = ()
+    if rules:
+        weight_map = _from_file(rules, read)
+    else:
+        settled = _settled(settings, read)
+        read, found = settled.reading.checkpoint, settled.found
+        show_disagreements(output, found)
+        for note in settled.notes:
+            output.line(f"  {note}")
+        weight_map = _derived(settled.reading)
     sizes = asked or fitting_sizes(weight_map, USUAL_SIZES)
     proof = prove(weight_map, read.tensors, sizes)
     _show(output, read, weight_map, proof)
-    output.document(_document(weight_map, proof))
+    output.document({**_document(weight_map, proof), "disagreements": disagreements_document(found)})
     if emit is not None:
         _emit(output, emit, read, weight_map)
     return 0 if proof.holds else 1
@@ -68,7 +81,15 @@ def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap) -
     output.line(f"written: {path}; run it with: SCAFFOLD_CHECKPOINT={read.path} pytest {path}")
 
 
-def _derived(settings: Settings, read: Checkpoint) -> WeightMap:
+def _settled(settings: Settings, read: Checkpoint) -> Settled:
+    from scaffold.planning.settle import settle
+
+    engine = settings.engine()
+    transformers = engine.transformers if engine else None
+    return settle(read, transformers, settings.path("modeling"), settings.get("believe"))
+
+
+def _derived(reading: Reading) -> WeightMap:
     """Return the rules that follow from what the model is.
 
     Raises:
@@ -78,7 +99,7 @@ def _derived(settings: Settings, read: Checkpoint) -> WeightMap:
     from scaffold.mapping.of_checkpoint import weight_map_of
     from scaffold.spec.holes import listed
 
-    reading = read_asked(settings, read, settings.engine())
+    read = reading.checkpoint
     if reading.spec.decoder is None:
         raise CheckFailed(
             listed(reading.spec.holes),

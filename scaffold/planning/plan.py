@@ -22,6 +22,7 @@ from scaffold.planning.read import Subject, read
 from scaffold.planning.refusal import refused_after
 from scaffold.planning.render import check_calls, render
 from scaffold.planning.request import Request
+from scaffold.planning.settle import check_settled
 from scaffold.spec.model import ModelSpec
 from scaffold.strategy.decide import Decision, decide
 from scaffold.strategy.protocol import Question
@@ -90,6 +91,7 @@ def make_plan(request: Request) -> Plan:
     """
     subject = read(request)
     with refused_after(subject):
+        check_settled(subject.settled, request.believe)
         decision = decide(Question(subject.reading, subject.registry), request.strategy)
         proved = prove(decision, subject)
     with refused_after(subject, proved):
@@ -107,5 +109,5 @@ def make_plan(request: Request) -> Plan:
         implementation=placed.implementation,
         documents=documents,
         changes=add_patches(documented, request.patches, subject.site),
-        notes=placed.notes,
+        notes=(*subject.settled.notes, *placed.notes),
     )

@@ -16,7 +16,8 @@ from scaffold.placement.plugin import distribution
 from scaffold.placement.protocol import Site
 from scaffold.placement.table import PLACEMENTS
 from scaffold.planning.request import Request
-from scaffold.reading.of_checkpoint import Reading, read_model_of
+from scaffold.planning.settle import Settled, settle
+from scaffold.reading.of_checkpoint import Reading
 from scaffold.roots.vllm_tree import Registered, VllmTree, read_vllm_tree
 
 
@@ -30,6 +31,7 @@ class Subject:
         registry: the tree's, without what an earlier run of this tool registered.
         layout: of the delivery repo; None where nothing is delivered.
         site: where things go.
+        settled: where config and tensors disagree, and which side counts.
     """
 
     reading: Reading
@@ -37,6 +39,7 @@ class Subject:
     registry: Mapping[str, Registered]
     layout: Layout | None
     site: Site
+    settled: Settled
 
 
 def read(request: Request) -> Subject:
@@ -64,9 +67,9 @@ def read(request: Request) -> Subject:
         licence_header=tree.licence_header() or LICENCE_HEADER,
         generated=request.generated,
     )
-    reading = read_model_of(checkpoint, request.transformers, request.modeling)
-    _check_source(reading, registry)
-    return Subject(reading, tree, registry, layout, site)
+    settled = settle(checkpoint, request.transformers, request.modeling, request.believe)
+    _check_source(settled.reading, registry)
+    return Subject(settled.reading, tree, registry, layout, site, settled)
 
 
 def _plugin_folder(asked: Path | None, module: str) -> Path:

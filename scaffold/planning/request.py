@@ -22,6 +22,7 @@ class Request:
         output: where a plugin's package goes: None for a folder of its name in the current directory.
         strategy: ``auto``, or a row of ``STRATEGIES``.
         transformers: the package directory of the target environment.
+        believe: which side is right where config and tensors disagree, ``config`` or ``tensors``; None: not said.
         generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
         registered_by_us: architectures that an earlier run of this tool registered: they do not count as known.
         verdicts: what was shown of the model so far, for the tutorial.
@@ -36,6 +37,7 @@ class Request:
     strategy: str = AUTO
     modeling: Path | None = None
     transformers: Path | None = None
+    believe: str | None = None
     patches: Sequence[str] = ()
     trust_remote_code: bool = False
     generated: Callable[[Path], str | None] = lambda path: None

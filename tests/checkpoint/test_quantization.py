@@ -102,7 +102,9 @@ def test_tensors_alone_tell_the_kind(tmp_path: Path, tensors: Tensors, kind: str
     found = read(checkpoint(tmp_path / "c", tensors)).quantization
     assert found is not None
     assert found.kind == kind
-    assert found.disagreements == ("the tensors are quantised, and the config does not say how",)
+    assert found.disagreements == (
+        ("the config does not say how the weights are quantised", "the tensors are quantised"),
+    )
 
 
 def test_what_is_quantised_is_counted(tmp_path: Path) -> None:
@@ -123,7 +125,7 @@ def test_no_quantisation_is_none(tmp_path: Path) -> None:
 def test_a_config_that_promises_what_the_tensors_do_not_hold(tmp_path: Path) -> None:
     found = read(checkpoint(tmp_path / "c", BF16, quantization_config={"quant_method": "fp8"})).quantization
     assert found is not None
-    assert "no tensor is quantised" in found.disagreements[0]
+    assert "no tensor is quantised" in found.disagreements[0][1]
 
 
 def test_minimax_and_deepseek_v4_have_paths_of_their_own() -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from scaffold.capacity.sizes import ROLES, sizes_of
 from scaffold.checkpoint.config_types import TYPES, check_config, config_table
-from scaffold.checkpoint.disagreements import disagreements
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.checkpoint.prediction import promise
 from scaffold.common.errors import CheckpointError
+from scaffold.disagreements.subject import Subject
+from scaffold.disagreements.table import found_in
 from scaffold.probing.sizes import shrink as probe
 from scaffold.reading.plain.family import families
 from scaffold.vocabulary.lookup import at
@@ -96,8 +97,8 @@ def test_a_promise_of_layers_for_prediction_is_seen(key: str) -> None:
 @pytest.mark.parametrize(("row", "key"), [case for case in SPELLINGS if case.values[0].role == "hidden_size"])
 def test_a_width_that_the_tensors_contradict_is_seen(row: Row, key: str) -> None:
     embedding = Pattern("model.embed_tokens.weight", "BF16", (96, 64), 1, 2 * 96 * 64)
-    (said,) = disagreements({key: 128}, [embedding])
-    assert said.startswith(f"{key} is 128")
+    (said,) = found_in(Subject({key: 128}, {key: 128}, "", [embedding]))
+    assert str(said).startswith(f"{key} is 128")
 
 
 @pytest.mark.parametrize("family", families().values(), ids=lambda family: family.name)

@@ -1,0 +1,64 @@
+"""Which side of a disagreement counts: what the user says, and what the files show where the config is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.common.errors import CheckFailed
+from scaffold.disagreements.finding import CONFIG, TENSORS, Disagreement, joined, shown
+
+
+def deciding(found: Sequence[Disagreement]) -> list[Disagreement]:
+    """Return those that decide what is served, and that the config speaks of."""
+    return [one for one in found if one.decides and not one.silent]
+
+
+def check(found: Sequence[Disagreement], believe: str | None) -> None:
+    """Check that the user has said which side is right, wherever that decides what is served.
+
+    Raises:
+        CheckFailed: they have not, or what they believe cannot be served.
+    """
+    for one in deciding(found):
+        if believe in one.answers:
+            continue
+        raise CheckFailed(
+            f"config and tensors disagree ({one.kind}): {one}",
+            where=f"{one.config.where}; {one.tensors.where}",
+            expected="one answer of both: no strategy holds without it",
+            remedy=_remedy(one, believe),
+        )
+
+
+def _remedy(one: Disagreement, believe: str | None) -> str:
+    ways = {
+        CONFIG: f"--believe {CONFIG} leaves out what it does not have",
+        TENSORS: f"--believe {TENSORS} counts on {shown(one.overrides)}",
+    }
+    answers = [ways[side] for side in one.answers]
+    refused = f"--believe {believe} gives nothing that can be served here" if believe is not None else ""
+    return "; ".join(text for text in (one.remedy, *answers, refused) if text)
+
+
+def believed(
+    checkpoint: Checkpoint, found: Sequence[Disagreement], believe: str | None
+) -> tuple[Checkpoint, list[str]]:
+    """Return the checkpoint as it counts, and what there is to say of that.
+
+    Where the config is silent, the tensors count; where it speaks, they do if the user believes them. vLLM reads
+    ``config.json`` as it is, so that the server has to be told.
+    """
+    chosen = [one for one in found if one.overrides and (one.silent or (one.decides and believe == TENSORS))]
+    notes = [f"{one.kind}: {one}" for one in chosen if one.silent]
+    kept = [one for one in deciding(found) if believe == CONFIG]
+    notes += [f"{one.kind}: the config is believed: {one}" for one in kept]
+    if not chosen:
+        return checkpoint, notes
+    overrides = joined([one.overrides for one in chosen])
+    config = joined([checkpoint.config, overrides])
+    text = config[checkpoint.text_key] if checkpoint.text_key else config
+    keys = ", ".join(one.config.where for one in chosen)
+    notes.append(f"the tensors are believed ({keys}): correct config.json, or pass {shown(overrides)} to vllm serve")
+    return replace(checkpoint, config=config, text_config=text), notes

@@ -1,0 +1,193 @@
+"""Layers that the quantisation config leaves out, and what the data types of their tensors say.
+
+vLLM chooses each layer's kernel by this list: a layer that it leaves out gets a plain weight, which no quantised tensor
+fits, and the reverse. How entries are matched: vllm/model_executor/layers/quantization/utils/quant_utils.py
+(``is_layer_skipped``), compressed_tensors/utils.py (``should_ignore_layer``), awq.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from scaffold.checkpoint.patterns import Pattern, pattern_of
+from scaffold.checkpoint.quantization import TRACES, UNQUANTISED
+from scaffold.checkpoint.text import printable
+from scaffold.disagreements.finding import Disagreement, Said
+from scaffold.disagreements.subject import Subject
+
+KIND = "layers left out of quantisation"
+KEYS = ("ignore", "ignored_layers", "modules_to_not_convert", "exclude_modules")
+SECTIONS = ("quantization_config", "compression_config")
+REGEX = "re:"
+LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""Linear layers that every method quantises unless it is told not to."""
+TOGETHER = {"q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj", "gate_proj": "gate_up_proj",
+            "up_proj": "gate_up_proj"}  # fmt: skip
+"""Layers that vLLM has as one; a list may name that."""
+ENDINGS = tuple(sorted({trace.weight for trace in TRACES} | {"weight_packed"}))
+MAX_ENTRIES = 20_000
+MAX_REPEATS = 3
+"""In a regular expression of a config, which is untrusted: more of them can take for ever."""
+_UNSAFE = re.compile(r"\)[*+?{]|\(\?|\\[1-9]")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The list: where it is, and its entries."""
+
+    section: str
+    key: str
+    entries: tuple[str, ...]
+
+
+def find(subject: Subject) -> Iterator[Disagreement]:
+    """Yield entries whose layers are quantised, and layers that are not quantised and that no entry names."""
+    listed = _listed(subject.config)
+    if listed is None or subject.quantization is None or not subject.quantization.parts:
+        return
+    quantised = _quantised(subject, {part.pattern for part in subject.quantization.parts})
+    plain = _plain(subject)
+    for entry, hit in _hits(listed.entries, quantised):
+        yield _kept(subject, listed, entry, hit, any(names(entry, module) for module in plain))
+    missed = _not_named(plain, listed.entries)
+    if missed:
+        yield _missed(subject, listed, missed)
+
+
+def _listed(config: Mapping[str, Any]) -> Listed | None:
+    for section in SECTIONS:
+        described = config.get(section)
+        for key in KEYS if isinstance(described, Mapping) else ():
+            found = described.get(key) if isinstance(described, Mapping) else None
+            if isinstance(found, list) and len(found) <= MAX_ENTRIES and all(isinstance(e, str) for e in found):
+                return Listed(section, key, tuple(found))
+    return None
+
+
+def names(entry: str, module: str) -> bool:
+    """Return whether an entry certainly names a module: as a regular expression, by its whole name, or by ``*``."""
+    if entry.startswith(REGEX):
+        expression = _expression(entry.removeprefix(REGEX))
+        return expression is not None and expression.match(module) is not None
+    return entry == module or ("*" in entry and fnmatchcase(module, entry))
+
+
+def _names_any(entry: str, module: str) -> bool:
+    """Return whether an entry may name a module, in any of the ways in which methods read their lists."""
+    parent, _, name = module.rpartition(".")
+    ours = [module, f"{parent}.{TOGETHER[name]}"] if name in TOGETHER else [module]
+    if entry.startswith(REGEX):
+        return _expression(entry.removeprefix(REGEX)) is None or any(names(entry, one) for one in ours)
+    plain = entry.strip("*.")
+    return any(names(entry, one) or plain in one or one.endswith(f".{plain}") for one in ours)
+
+
+def _expression(text: str) -> re.Pattern[str] | None:
+    """Return a regular expression of a config, or None for one that could take too long."""
+    if len(text) > 300 or len(re.findall(r"(?<!\\)[*+{]", text)) > MAX_REPEATS or _UNSAFE.search(text):
+        return None
+    try:
+        return re.compile(text)
+    except (re.error, RecursionError, OverflowError):
+        return None
+
+
+def _hits(entries: Sequence[str], modules: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield entries that name modules, with these. Whole names are looked up; what is a rule is held against kinds."""
+    known = set(modules)
+    kinds = list({_kind(module): module for module in modules}.values())
+    for entry in entries:
+        is_rule = entry.startswith(REGEX) or "*" in entry
+        numbered = is_rule and any(c.isdigit() for c in entry)
+        among = (modules if numbered else kinds) if is_rule else [entry] if entry in known else []
+        hit = [module for module in among if names(entry, module)]
+        if hit:
+            yield entry, hit
+
+
+def _not_named(modules: Sequence[str], entries: Sequence[str]) -> list[str]:
+    """Return modules that no entry may name."""
+    whole, rest = set(entries), [entry for entry in entries if entry.rpartition(".")[2] not in LINEAR or "*" in entry]
+    rest += [entry for entry in entries if "." not in entry.strip("*.")]
+    by_kind: dict[str, bool] = {}
+    found = []
+    for module in modules:
+        kind = _kind(module)
+        if any(c.isdigit() for entry in rest for c in entry) or kind not in by_kind:
+            by_kind[kind] = any(_names_any(entry, module) for entry in rest)
+        together = f"{module.rpartition('.')[0]}.{TOGETHER.get(module.rpartition('.')[2], '')}"
+        if not by_kind[kind] and module not in whole and together not in whole:
+            found.append(module)
+    return found
+
+
+def _kind(module: str) -> str:
+    return re.sub(r"(?<=\.)\d+(?=\.|$)", "*", module)
+
+
+def _quantised(subject: Subject, patterns: set[str]) -> list[str]:
+    """Return modules of the language model whose weights are of these patterns, and not plain."""
+    wanted = patterns & subject.names
+    return [stem for stem, _, dtype in _own(subject, wanted) if dtype not in UNQUANTISED]
+
+
+def _plain(subject: Subject) -> list[str]:
+    """Return linear layers of the language model whose weight is not quantised."""
+    wanted = {
+        p.name
+        for p in subject.own
+        if p.dtype in UNQUANTISED and len(p.shape) == 2 and p.name.endswith(tuple(f".{n}.weight" for n in LINEAR))
+    }
+    return [stem for stem, _, dtype in _own(subject, wanted) if dtype in UNQUANTISED]
+
+
+def _own(subject: Subject, wanted: set[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield module, pattern and data type of the tensors of these patterns."""
+    endings = tuple({f".{pattern.rpartition('.')[2]}" for pattern in wanted})
+    for name, form in subject.forms.items() if wanted else ():
+        if name.endswith(endings) and (pattern := pattern_of(name)) in wanted:
+            yield name.rpartition(".")[0], pattern, form.dtype
+
+
+def _where(listed: Listed) -> str:
+    return f"config.json, {listed.section}.{listed.key}"
+
+
+def _override(listed: Listed, entries: Sequence[str]) -> dict[str, Any]:
+    return {listed.section: {listed.key: list(entries)}} if len(entries) <= 64 else {}
+
+
+def _kept(subject: Subject, listed: Listed, entry: str, hit: Sequence[str], plain: bool) -> Disagreement:
+    rest = [other for other in listed.entries if other != entry]
+    dtype = next(p.dtype for p in subject.own if _is_weight_of(p, hit[0]))
+    return Disagreement(
+        KIND,
+        Said(_where(listed), f"{listed.section}.{listed.key} has {printable(entry)[:80]!r}"),
+        Said(", ".join(hit[:2]), f"{hit[0]} is {dtype} with a scale"),
+        serves="vLLM makes a plain weight for a layer of this list, which the quantised one does not fit",
+        remedy="take the entry out of the list, or take the weights that it was written for",
+        decides=True,
+        overrides={} if plain else _override(listed, rest),
+    )
+
+
+def _is_weight_of(pattern: Pattern, module: str) -> bool:
+    stem, _, ending = pattern.name.rpartition(".")
+    return ending in ENDINGS and stem == _kind(module) and pattern.dtype not in UNQUANTISED
+
+
+def _missed(subject: Subject, listed: Listed, missed: Sequence[str]) -> Disagreement:
+    more = f" and {len(missed) - 1} more" if len(missed) > 1 else ""
+    return Disagreement(
+        KIND,
+        Said(_where(listed), f"{listed.section}.{listed.key} does not name {missed[0]}{more}"),
+        Said(f"{missed[0]}.weight", f"{missed[0]}.weight is not quantised"),
+        serves="vLLM makes a quantised weight for every linear layer that is not in this list",
+        remedy="add the layers to the list, or take the weights that it was written for",
+        decides=True,
+        overrides=_override(listed, [*listed.entries, *missed]),
+    )

@@ -1,0 +1,36 @@
+"""The number of layers, and how often the tensors that each layer has are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scaffold.checkpoint.prediction import promise
+from scaffold.disagreements.finding import Disagreement, Said
+from scaffold.disagreements.subject import LAYER, Subject, number
+from scaffold.vocabulary.lookup import at
+
+KIND = "layers"
+
+
+def find(subject: Subject) -> Iterator[Disagreement]:
+    """Yield where there are more or fewer layers than the config says; those for multi-token prediction may be more."""
+    key = subject.key("num_layers")
+    counts: dict[str, int] = {}
+    for pattern in subject.own:
+        if LAYER.match(pattern.name):
+            counts[pattern.name] = counts.get(pattern.name, 0) + pattern.count
+    if key is None or not counts:
+        return
+    name = max(counts, key=lambda n: counts[n])
+    layers, found = at(subject.text, key), counts[name]
+    if found in (layers, layers + promise(subject.text)[1]):
+        return
+    yield Disagreement(
+        KIND,
+        subject.said(key),
+        Said(name, f"there are {number(found)} of {name}"),
+        serves="vLLM makes the config's layers: those that are more have no parameter, those that are fewer no weights",
+        remedy="check whether config.json and the weights are of the same model, and whether all shards are there",
+        decides=True,
+        overrides=subject.override(key, found) if found < layers or not promise(subject.text)[1] else {},
+    )

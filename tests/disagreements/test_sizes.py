@@ -1,0 +1,105 @@
+"""Sizes that the config states and the tensors do not have: said with both, and what would make them agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.disagreements.llama import HIDDEN, INNER, LAYERS, Tensors, found, tensors
+
+CASES: tuple[tuple[dict[str, Any], str, str, dict[str, Any]], ...] = (
+    ({"vocab_size": 500}, "vocabulary",
+     "vocab_size is 500, and model.embed_tokens.weight has 512 rows and lm_head.weight has 512 rows: "
+     "vLLM makes 500 rows, and its loader takes no tensor of another number", {"vocab_size": 512}),
+    ({"head_dim": 64}, "heads",
+     "head_dim is 64, and model.layers.*.self_attn.q_proj.weight [128, 128] and model.layers.*.self_attn.k_proj.weight "
+     "[64, 128] and model.layers.*.self_attn.v_proj.weight [64, 128] and model.layers.*.self_attn.o_proj.weight "
+     "[128, 128] ask for head_dim 32: "
+     "vLLM makes q, k and v of the config's sizes, and its loaders take no tensor of another", {"head_dim": 32}),
+    ({"num_key_value_heads": 4}, "heads",
+     "num_key_value_heads is 4, and model.layers.*.self_attn.k_proj.weight [64, 128] and "
+     "model.layers.*.self_attn.v_proj.weight [64, 128] ask for num_key_value_heads 2: "
+     "vLLM makes q, k and v of the config's sizes, and its loaders take no tensor of another",
+     {"num_key_value_heads": 2}),
+    ({"num_attention_heads": 8, "hidden_size": HIDDEN}, "heads",
+     "num_attention_heads is 8, and model.layers.*.self_attn.q_proj.weight [128, 128] and "
+     "model.layers.*.self_attn.o_proj.weight [128, 128] ask for num_attention_heads 4: "
+     "vLLM makes q, k and v of the config's sizes, and its loaders take no tensor of another",
+     {"num_attention_heads": 4}),
+    ({"intermediate_size": 256}, "inner size",
+     "intermediate_size is 256, and model.layers.*.mlp.gate_proj.weight [320, 128] has an inner size of 320: "
+     "vLLM makes parameters of the config's size, and its loaders take no tensor of another",
+     {"intermediate_size": INNER}),
+    ({"num_hidden_layers": 3}, "layers",
+     "num_hidden_layers is 3, and there are 2 of model.layers.*.input_layernorm.weight: "
+     "vLLM makes the config's layers: those that are more have no parameter, those that are fewer no weights",
+     {"num_hidden_layers": LAYERS}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("changed", "kind", "sentence", "overrides"), CASES, ids=[str(case[0]) for case in CASES])
+def test_a_size_that_the_tensors_contradict(
+    changed: dict[str, Any], kind: str, sentence: str, overrides: dict[str, Any], tmp_path: Path
+) -> None:
+    one = next(one for one in found(tmp_path, **changed) if one.kind == kind)
+    assert (str(one), one.decides, one.config_fits, one.overrides) == (sentence, True, False, overrides)
+    assert found(tmp_path / "mended", **{**changed, **overrides}) == []
+
+
+def test_a_llama_is_clean(tmp_path: Path) -> None:
+    assert found(tmp_path) == []
+
+
+def test_a_head_size_that_the_config_leaves_to_the_hidden_size(tmp_path: Path) -> None:
+    assert found(tmp_path, head_dim=None) == []
+
+
+def test_heads_of_two_kinds_of_layers(tmp_path: Path) -> None:
+    held = tensors()
+    held["model.layers.1.self_attn.k_proj.weight"] = held["model.layers.1.self_attn.v_proj.weight"] = (
+        "BF16", (HIDDEN, HIDDEN))  # fmt: skip
+    assert [one.kind for one in found(tmp_path, held)] == ["heads"]
+    assert found(tmp_path / "told", held, swa_num_key_value_heads=4) == []
+
+
+def test_embeddings_with_more_rows_than_the_head_may_be_the_models_form(tmp_path: Path) -> None:
+    held = {**tensors(), "model.embed_tokens.weight": ("BF16", (520, HIDDEN))}
+    (one,) = found(tmp_path, held)
+    assert (one.kind, one.decides) == ("vocabulary", False)
+
+
+def experts(held: int) -> Tensors:
+    """Return a Llama with experts in place of its MLPs."""
+    found = {name: form for name, form in tensors().items() if ".mlp." not in name}
+    for layer in range(LAYERS):
+        for expert in range(held):
+            path = f"model.layers.{layer}.mlp.experts.{expert}."
+            found |= {f"{path}{name}.weight": ("BF16", (64, HIDDEN)) for name in ("gate_proj", "up_proj")}
+            found[f"{path}down_proj.weight"] = ("BF16", (HIDDEN, 64))
+    return found
+
+
+def test_another_number_of_experts(tmp_path: Path) -> None:
+    config = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 64}
+    assert found(tmp_path / "same", experts(8), **config) == []
+    (one,) = found(tmp_path, experts(6), **config)
+    assert str(one).startswith("num_experts is 8, and there are 6 experts in model.layers.*.mlp.experts.*.")
+    assert (one.decides, one.overrides) == (True, {"num_experts": 6})
+
+
+def test_another_number_of_stacked_experts(tmp_path: Path) -> None:
+    held = {name: form for name, form in tensors().items() if ".mlp." not in name}
+    held |= {f"model.layers.{n}.mlp.experts.gate_up_proj": ("BF16", (8, HIDDEN, 128)) for n in range(LAYERS)}
+    (one,) = found(tmp_path, held, num_local_experts=4)
+    assert (one.kind, one.overrides) == ("experts", {"num_local_experts": 8})
+
+
+def test_what_a_text_config_says_is_overridden_there(tmp_path: Path) -> None:
+    text = {"hidden_size": 128, "num_hidden_layers": 2, "vocab_size": 500}
+    (one,) = [one for one in found(tmp_path, text_config=text) if one.kind == "vocabulary"]
+    assert (one.config.where, one.overrides) == (
+        "config.json, text_config.vocab_size",
+        {"text_config": {"vocab_size": 512}},
+    )
