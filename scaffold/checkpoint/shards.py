@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -63,12 +65,14 @@ def read_weights(directory: Path) -> Weights:
     but the ``consolidated*`` ones, which hold the same weights in another layout.
 
     Raises:
-        CheckpointError: a shard is missing, damaged, or outside of the directory; index and shards disagree; a
-            tensor is in two shards; there are no safetensors files.
+        CheckpointError: a shard is missing, damaged, or outside of the directory; the index names a tensor that is not
+            where it says, or is one of other files; a tensor is in two shards; there are no safetensors files.
     """
     with without_collection():
         index = _read_index(directory) if has_file(directory, INDEX) else None
         names = _files(directory) if index is None else _shards_of(index)
+        if index is not None:
+            _check_stale(directory, names, index)
         forms: dict[str, Any] = dict.fromkeys(index or ())
         expected = "a safetensors file" if index is None else f"all shards that {INDEX} names"
         digest = hashlib.sha256()
@@ -79,14 +83,16 @@ def read_weights(directory: Path) -> Weights:
             digest.update(shard.raw)
             forms.update(shard.forms)
             count += len(shard.forms)
-        # The forms now lie in the order of the index
-        if count != len(forms) or (index is not None and [f and f[3] for f in forms.values()] != list(index.values())):
+        # The forms now lie in the order of the index; those that it does not name come last
+        named = islice(forms.values(), len(index or ()))
+        if count != len(forms) or (index is not None and [f and f[3] for f in named] != list(index.values())):
             _disagree(directory, names, index)
     if not forms:
         raise CheckpointError(
             "no tensors", where=", ".join(names), expected="the weights of a model", remedy="download the shards again"
         )
-    return Weights(forms, tuple(names), tuple(_notes(directory, set(names))), digest.hexdigest())
+    notes = (*_unnamed(forms, index), *_notes(directory, set(names)))
+    return Weights(forms, tuple(names), notes, digest.hexdigest())
 
 
 @contextmanager
@@ -195,12 +201,54 @@ def _names(directory: Path, pattern: str) -> list[str]:
     return sorted(path.name for path in directory.glob(pattern))
 
 
+def _check_stale(directory: Path, names: list[str], index: dict[str, str]) -> None:
+    """Say of an index whose shards are not there whether other files hold all that it names.
+
+    Raises:
+        CheckpointError: they do: it is an index of other files.
+    """
+    missing = [name for name in names if not os.path.lexists(directory / name)]
+    others = [name for name in _names(directory, "*.safetensors") if name not in names and _is_shard_name(name)]
+    others = [name for name in others if not name.startswith("consolidated")]
+    if not missing or not others:
+        return
+    held = {name for other in others for name in read_shard(directory / other).forms}
+    there = {name for name, shard in index.items() if shard not in missing}
+    if index.keys() <= held | there:
+        raise CheckpointError(
+            f"no file {missing[0]}, nor {len(missing) - 1} others, and all their tensors in other files, "
+            f"such as {shown(others[0])}",
+            where=INDEX,
+            expected="the index of the files that are there: this one is stale",
+            remedy=f"remove {INDEX}, or download that of these files: without one, all shards are read",
+        )
+
+
+def _unnamed(forms: Forms, index: dict[str, str] | None) -> Iterator[str]:
+    """Say which tensors no entry of the index names: vLLM loads all of a file that the index names."""
+    extra = list(islice(forms, len(index), None)) if index is not None else []
+    if extra:
+        more = f"{len(extra)} tensors" if len(extra) > 1 else "one tensor"
+        yield (
+            f"{more} in the shards that the index does not name, such as {shown(extra[0])}: vLLM loads them with their "
+            "file all the same"
+        )
+
+
 def _notes(directory: Path, used: set[str]) -> Iterator[str]:
     """Say which weight files lie beside the ones that are read."""
     others = [name for name in _names(directory, "*.safetensors") if name not in used]
     consolidated = [name for name in others if name.startswith("consolidated")]
     if consolidated:
-        yield f"{len(consolidated)} consolidated*.safetensors left out: the same weights in the layout of the publisher"
+        yield (
+            f"{len(consolidated)} consolidated*.safetensors left out: the same weights in the layout of the publisher; "
+            "pass --load-format safetensors to vllm serve, as with auto vLLM loads these where they are there"
+        )
+    elif any(name.startswith("consolidated") for name in used):
+        yield (
+            "only consolidated*.safetensors: the layout of the publisher, which vLLM loads with --load-format mistral "
+            "--config-format mistral --tokenizer-mode mistral; for this config.json, convert the weights"
+        )
     rest = len(others) - len(consolidated)
     if rest:
         example = next(name for name in others if name not in consolidated)
@@ -227,16 +275,6 @@ def _disagree(directory: Path, names: list[str], index: dict[str, str] | None) -
                     remedy="remove the shards that do not belong to this checkpoint",
                 )
             found[name] = shard
-    for name, shard in (index or {}).items():
-        if found.get(name) != shard:
-            where = f"in {found[name]}" if name in found else "in no shard"
-            raise CheckpointError(
-                f"the tensor {shown(name)} {where}", where=INDEX, expected=f"it in {shard}", remedy=REMEDY
-            )
-    extra = sorted(found.keys() - (index or {}).keys())
-    raise CheckpointError(
-        f"{len(extra)} tensors in the shards that the index does not name, such as {shown(extra[0])}",
-        where=INDEX,
-        expected="every tensor of the shards",
-        remedy=REMEDY,
-    )
+    name, shard = next((name, shard) for name, shard in (index or {}).items() if found.get(name) != shard)
+    where = f"in {found[name]}" if name in found else "in no shard"
+    raise CheckpointError(f"the tensor {shown(name)} {where}", where=INDEX, expected=f"it in {shard}", remedy=REMEDY)

@@ -17,6 +17,7 @@ from scaffold.disagreements import (
     ignored,
     inner_sizes,
     layer_count,
+    layout,
     prediction,
     quantisation,
     ties,
@@ -27,6 +28,7 @@ from scaffold.disagreements.subject import Subject, of
 from scaffold.spec.decoder import DecoderSpec
 
 KINDS: tuple[ModuleType, ...] = (
+    layout,
     vocabulary_rows,
     hidden_size,
     layer_count,

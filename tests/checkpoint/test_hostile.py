@@ -126,7 +126,6 @@ def index(path: Path, weight_map: Any) -> Path:
 MAPS: tuple[tuple[Any, str], ...] = (
     ({}, "no weight_map"),
     ([], "no weight_map"),
-    ({"lm_head.weight": "model.safetensors"}, "tensors in the shards that the index does not name"),
     (dict.fromkeys([*PLAIN, "x"], "model.safetensors"), "the tensor 'x' in no shard"),
     ({**dict.fromkeys(PLAIN, "model.safetensors"), "lm_head.weight": "b.safetensors"}, "'lm_head.weight' in model"),
     (dict.fromkeys(PLAIN, "../model.safetensors"), "the shard name '../model.safetensors'"),
@@ -135,7 +134,7 @@ MAPS: tuple[tuple[Any, str], ...] = (
     (dict.fromkeys(PLAIN, "a\n\x1b[31m.safetensors"), r"the shard name 'a\n\x1b[31m.safetensors'"),
     ({**dict.fromkeys(PLAIN, "model.safetensors"), "x": 7}, "the shard name 7 of 'x'"),
     ({**dict.fromkeys(PLAIN, "model.safetensors"), "x": ["model.safetensors"]}, "of 'x'"),
-    (dict.fromkeys(PLAIN, "not-there.safetensors"), "no file not-there.safetensors"),
+    ({**dict.fromkeys(PLAIN, "not-there.safetensors"), "x": "not-there.safetensors"}, "no file not-there.safetensors"),
 )
 
 
@@ -144,6 +143,39 @@ def test_index_and_shards_that_disagree(tmp_path: Path, weight_map: Any, says: s
     path = checkpoint(tmp_path / "c", PLAIN)
     shard(path / "b.safetensors", {"other": ("BF16", (2,))})
     assert says in refused(index(path, weight_map)).found
+
+
+def test_tensors_that_the_index_does_not_name_are_read_and_told(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path / "c", PLAIN)
+    read = read_checkpoint(index(path, {"lm_head.weight": "model.safetensors"}))
+    assert set(read.tensors) == set(PLAIN)
+    (note,) = read.weights.notes
+    assert note == (
+        "one tensor in the shards that the index does not name, "
+        "such as 'model.embed_tokens.weight': vLLM loads them with their file all the same"
+    )
+
+
+def test_an_index_of_other_files_than_those_that_are_there(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path / "c", PLAIN)
+    shard(path / "second.safetensors", {"other": ("BF16", (2,))})
+    old = {name: f"model-{n:05d}-of-00030.safetensors" for n, name in enumerate([*PLAIN, "other"], 1)}
+    error = refused(index(path, old))
+    assert error.found == (
+        f"no file model-00001-of-00030.safetensors, nor {len(PLAIN)} others, and all their tensors in other files, "
+        "such as 'model.safetensors'"
+    )
+    assert (error.where, error.expected) == (INDEX, "the index of the files that are there: this one is stale")
+    (path / INDEX).unlink()
+    (path / "model.safetensors").rename(path / "first.safetensors")
+    assert set(read_checkpoint(path).tensors) == {*PLAIN, "other"}
+
+
+def test_an_index_of_files_that_are_not_there_is_no_stale_one_where_tensors_lack(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path / "c", PLAIN)
+    assert refused(index(path, {**dict.fromkeys(PLAIN, "a.safetensors"), "x": "b.safetensors"})).found.startswith(
+        "no file a"
+    )
 
 
 def test_an_index_with_a_key_twice(tmp_path: Path) -> None:
