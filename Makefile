@@ -8,7 +8,7 @@ STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0:
 FAST := -m "not engine"
 FURTHER := found
 
-.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz clean bench-twin bench-throughput bench-variants bench-identity
+.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -69,6 +69,10 @@ bench-verify: $(VENV)/.complete ## How fast tensor data is verified (GIB=20)
 
 fuzz: $(VENV)/.complete ## Mutated checkpoints by the thousand (COUNT=10000 SEED=0)
 	@$(PY) -m tests.fuzz --count $(or $(COUNT),10000) --seed $(or $(SEED),0)
+
+fuzz-source: $(VENV)/.complete ## Coverage-guided fuzzing of the interpreter of modeling source (MINUTES=20 TRANSFORMERS=dir)
+	@$(PY) -m pip --disable-pip-version-check --quiet install --editable '.[fuzz]'
+	@$(PY) -m tests.fuzz.source --minutes $(or $(MINUTES),20) $(if $(TRANSFORMERS),--transformers $(TRANSFORMERS))
 
 bench-properties: $(VENV)/.complete ## New examples of every property (EXAMPLES=10000 SEED=0 SEEDS=1 ONLY=wiring)
 	@$(PY) -m tests.bench.properties --examples $(or $(EXAMPLES),10000) --seed $(or $(SEED),0) --seeds $(or $(SEEDS),1) --only "$(ONLY)"

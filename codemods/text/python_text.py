@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from functools import lru_cache
 
 import libcst as cst
@@ -9,10 +10,14 @@ import libcst as cst
 from codemods.refusal import Refusal
 
 INDENT = "    "
+MAX_DEPTH = 80
+"""Levels of a syntax tree: vLLM and vllm-ascend have up to 48, an ``elif`` being one. libcst visits each with several
+calls, and its parser ends the process on brackets nested by the thousand: Python's own refuses these with an error."""
 
 
 def parse_module(text: str, where: str) -> cst.Module:
-    """Parse a whole file. Raises `Refusal` if it is not valid Python."""
+    """Parse a whole file. Raises `Refusal` if it is not valid Python, or nested too deeply."""
+    _check_depth(text, where)
     try:
         return _parsed(text)
     except cst.ParserSyntaxError as error:
@@ -28,6 +33,43 @@ def parse_module(text: str, where: str) -> cst.Module:
 def _parsed(text: str) -> cst.Module:
     """Parse a text: vLLM's registry takes a third of a second. Modules are values, which nobody changes."""
     return cst.parse_module(text)
+
+
+def _check_depth(text: str, where: str) -> None:
+    try:
+        depth = _depth(text)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise Refusal(
+            f"{'text that' if line is None else f'line {line}'} is not valid Python ({getattr(error, 'msg', error)})",
+            where=where,
+            expected="a Python file",
+            remedy="repair the file first",
+        ) from error
+    except (RecursionError, MemoryError) as error:
+        raise _too_deep(where) from error
+    if depth > MAX_DEPTH:
+        raise _too_deep(where)
+
+
+@lru_cache(maxsize=8)
+def _depth(text: str) -> int:
+    """Return the levels of a text's syntax tree, by Python's own parser."""
+    level: list[ast.AST] = [ast.parse(text)]
+    depth = 0
+    while level:
+        depth += 1
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return depth
+
+
+def _too_deep(where: str) -> Refusal:
+    return Refusal(
+        "source that is nested too deeply",
+        where=where,
+        expected=f"at most {MAX_DEPTH} levels of syntax",
+        remedy="take the statement apart",
+    )
 
 
 def bracketed(before: str, items: list[str], after: str, *, width: int, indent: str = "", hug: bool = False) -> str:

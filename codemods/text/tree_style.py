@@ -159,7 +159,7 @@ def _setup_keyword(path: Path, name: str) -> str | None:
         return None
     try:
         tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # in a style of its own: it says nothing that can be read
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == name and isinstance(node.value, ast.Constant):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from scaffold.checkpoint import custom_code, length, modalities, prediction, tokenizer
 from scaffold.checkpoint.ascend_paths import Answer, ascend_paths
 from scaffold.checkpoint.facts import Evidence, Fact
-from scaffold.checkpoint.patterns import Pattern, patterns
+from scaffold.checkpoint.patterns import Pattern
 from scaffold.checkpoint.quantization import Quantization, read_quantization
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.text import printable
@@ -31,7 +31,7 @@ def about(checkpoint: Checkpoint) -> About:
     Raises:
         CheckpointError: one of the small files beside the weights is damaged.
     """
-    found = patterns(checkpoint.weights.forms)
+    found = checkpoint.weights.patterns
     quantization = read_quantization(checkpoint.path, checkpoint.config, checkpoint.text_config, found)
     paths = ascend_paths(quantization.kind, quantization.methods, checkpoint.model_type) if quantization else ()
     return About(tuple(_facts(checkpoint, found, quantization, paths)), found, quantization, paths)

@@ -80,7 +80,7 @@ def _beyond(text_config: Mapping[str, Any], forms: Mapping[str, Form]) -> tuple[
     """Return the tensors of layers whose numbers are those after the model's own."""
     layers_key = key_of("num_layers", text_config)
     count = at(text_config, layers_key) if layers_key else None
-    if type(count) is not int:
+    if type(count) is not int or max(map(int, set(_LAYER.findall("\n".join(forms)))), default=-1) < count:
         return ()
     return tuple(name for name in forms if (layer := _LAYER.match(name)) and int(layer[1]) >= count)
 

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from scaffold.checkpoint.files import has_file, read_bytes
 from scaffold.checkpoint.headers import Forms, TensorHeader, header, read_shard
 from scaffold.checkpoint.jsonfile import decoded, no_such_number, parse_object
+from scaffold.checkpoint.patterns import Pattern, patterns
 from scaffold.checkpoint.text import shown
 from scaffold.common.errors import CheckpointError
 
@@ -41,6 +42,11 @@ class Weights:
     """What lies beside the shards and was left out."""
     digest: str
     """SHA-256 over each shard's name, size, time of change and header."""
+
+    @cached_property
+    def patterns(self) -> tuple[Pattern, ...]:
+        """All tensors as patterns of names."""
+        return patterns(self.forms)
 
     @cached_property
     def tensors(self) -> dict[str, TensorHeader]:

@@ -30,6 +30,8 @@ TOGETHER = {"q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj", "g
 """Layers that vLLM has as one; a list may name that."""
 ENDINGS = tuple(sorted({trace.weight for trace in TRACES} | {"weight_packed"}))
 MAX_ENTRIES = 20_000
+MAX_PAIRS = 1_000_000
+"""Of entries with modules, each held against the other."""
 MAX_REPEATS = 3
 """In a regular expression of a config, which is untrusted: more of them can take for ever."""
 _UNSAFE = re.compile(r"\)[*+?{]|\(\?|\\[1-9]")
@@ -83,6 +85,8 @@ def _names_any(entry: str, module: str) -> bool:
     if entry.startswith(REGEX):
         return _expression(entry.removeprefix(REGEX)) is None or any(names(entry, one) for one in ours)
     plain = entry.strip("*.")
+    if "*" in plain:
+        return any(fnmatchcase(one, f"*{plain}*") for one in ours)
     return any(names(entry, one) or plain in one or one.endswith(f".{plain}") for one in ours)
 
 
@@ -99,7 +103,7 @@ def _expression(text: str) -> re.Pattern[str] | None:
 def _hits(entries: Sequence[str], modules: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield entries that name modules, with these. Whole names are looked up; what is a rule is held against kinds."""
     known = set(modules)
-    kinds = list({_kind(module): module for module in modules}.values())
+    kinds = list({_kind(module): module for module in reversed(modules)}.values())
     for entry in entries:
         is_rule = entry.startswith(REGEX) or "*" in entry
         numbered = is_rule and any(c.isdigit() for c in entry)
@@ -110,17 +114,20 @@ def _hits(entries: Sequence[str], modules: Sequence[str]) -> Iterator[tuple[str,
 
 
 def _not_named(modules: Sequence[str], entries: Sequence[str]) -> list[str]:
-    """Return modules that no entry may name."""
-    whole, rest = set(entries), [entry for entry in entries if entry.rpartition(".")[2] not in LINEAR or "*" in entry]
-    rest += [entry for entry in entries if "." not in entry.strip("*.")]
+    """Return modules that no entry may name; none where it would take too long to tell."""
+    known = set(modules)
+    whole = known & set(entries)
+    rest = [entry for entry in entries if entry not in known]
+    numbered = any(c.isdigit() for entry in rest for c in entry)
+    if numbered and len(rest) * len(modules) > MAX_PAIRS:
+        return []
     by_kind: dict[str, bool] = {}
     found = []
     for module in modules:
-        kind = _kind(module)
-        if any(c.isdigit() for entry in rest for c in entry) or kind not in by_kind:
+        kind = module if numbered else _kind(module)
+        if kind not in by_kind:
             by_kind[kind] = any(_names_any(entry, module) for entry in rest)
-        together = f"{module.rpartition('.')[0]}.{TOGETHER.get(module.rpartition('.')[2], '')}"
-        if not by_kind[kind] and module not in whole and together not in whole:
+        if not by_kind[kind] and module not in whole:
             found.append(module)
     return found
 

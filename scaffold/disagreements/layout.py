@@ -27,8 +27,8 @@ def find(subject: Subject) -> Iterator[Disagreement]:
         Said("config.json, architectures", f"config.json asks for {_architecture(subject)}"),
         Said(", ".join(held), f"{shards[0]} has the publisher's layout, such as {held[0]}"),
         serves="vLLM's implementation of this architecture takes no such names",
-        remedy="serve it with --load-format mistral --config-format mistral --tokenizer-mode mistral, if params.json is "
-        "there, or convert it with transformers (convert_*_weights_to_hf.py of the model's folder)",
+        remedy="serve it with --load-format mistral --config-format mistral --tokenizer-mode mistral, if params.json "
+        "is there, or convert it with transformers (convert_*_weights_to_hf.py of the model's folder)",
         decides=True,
     )
 

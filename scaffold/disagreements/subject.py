@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from scaffold.checkpoint.modalities import MODALITIES
-from scaffold.checkpoint.patterns import Pattern, patterns
+from scaffold.checkpoint.patterns import Pattern
 from scaffold.checkpoint.prediction import MODULES
 from scaffold.checkpoint.quantization import FP8, UNQUANTISED
 from scaffold.disagreements.finding import Said
@@ -100,7 +100,7 @@ class Subject:
 
 def of(checkpoint: Checkpoint, decoder: DecoderSpec | None, quantization: Quantization | None) -> Subject:
     """Return the subject of a checkpoint."""
-    found = patterns(checkpoint.weights.forms)
+    found = checkpoint.weights.patterns
     return Subject(
         checkpoint.config, checkpoint.text_config, checkpoint.text_key, found, decoder, quantization, checkpoint
     )

@@ -55,8 +55,8 @@ def disagreements(checkpoint: Checkpoint, decoder: DecoderSpec | None = None) ->
     Raises:
         CheckpointError: ModelSlim's description is damaged.
     """
-    subject = of(checkpoint, decoder, None)
-    quantization = read_quantization(checkpoint.path, checkpoint.config, checkpoint.text_config, subject.patterns)
+    found = checkpoint.weights.patterns
+    quantization = read_quantization(checkpoint.path, checkpoint.config, checkpoint.text_config, found)
     return tuple(found_in(of(checkpoint, decoder, quantization)))
 
 

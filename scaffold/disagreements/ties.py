@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from scaffold.disagreements.finding import Disagreement, Said
 from scaffold.disagreements.rows import Comparison, compared
 from scaffold.disagreements.subject import LAYER, Subject
-from scaffold.disagreements.vocabulary_rows import embedding_of, head_of
+from scaffold.disagreements.vocabulary_rows import embedding_of, head_of, may_have_head
 
 KIND = "tied embeddings"
 KEY = "tie_word_embeddings"
@@ -34,7 +34,7 @@ def find(subject: Subject) -> Iterator[Disagreement]:
         said = Said(said.where, f"{said.says}, so that the class's default, {str(tied).lower()}, counts")
     if tied is True and head is not None:
         yield from _with_head(subject, said, embedding.name, head.name, silent)
-    elif tied is False and head is None:
+    elif tied is False and not may_have_head(subject):
         yield Disagreement(
             KIND,
             said,

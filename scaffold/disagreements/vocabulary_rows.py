@@ -11,6 +11,8 @@ from scaffold.disagreements.subject import WHOLE, Subject, number, sizes
 KIND = "vocabulary"
 EMBEDDINGS = ("embed_tokens", "word_embeddings", "wte", "embed_in", "tok_embeddings")
 HEADS = ("lm_head", "embed_out", "output")
+PERHAPS = ("head", "output_layer")
+"""Modules that are the head in some models, and another one in others."""
 
 MORE_ROWS = "the head has the config's: some models have more embeddings, of special tokens"
 """Mllama has eight rows more (transformers/models/mllama/modeling_mllama.py)."""
@@ -26,6 +28,11 @@ def embedding_of(subject: Subject) -> Pattern | None:
 def head_of(subject: Subject) -> Pattern | None:
     """Return the head."""
     return _first(subject, HEADS)
+
+
+def may_have_head(subject: Subject) -> bool:
+    """Return whether there is a head, or what may be one."""
+    return head_of(subject) is not None or any(p.name.split(".")[-2:-1] in [[n] for n in PERHAPS] for p in subject.own)
 
 
 def _first(subject: Subject, modules: tuple[str, ...]) -> Pattern | None:

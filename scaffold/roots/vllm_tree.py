@@ -81,7 +81,7 @@ def read_vllm_tree(root: Path) -> VllmTree:
         )
     try:
         entries = _entries(path.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UsageError(
             f"a registry that does not parse ({error})",
             where=str(path),

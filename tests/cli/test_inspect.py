@@ -14,8 +14,8 @@ from tests.cli.conftest import Desk
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
 
 KEYS = {
-    "schema", "path", "architecture", "model_type", "modalities", "digest", "facts", "disagreements", "disagreement_details", "holes", "notes",
-    "parts",
+    "schema", "path", "architecture", "model_type", "modalities", "digest", "facts", "disagreements",
+    "disagreement_details", "holes", "notes", "parts",
     "tensors", "quantization", "capacity", "registry", "verification",
 }  # fmt: skip
 
