@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scaffold.checkpoint import custom_code, length, modalities, prediction, tokenizer
+from scaffold.checkpoint import blocks, custom_code, length, modalities, prediction, tokenizer
 from scaffold.checkpoint.ascend_paths import Answer, ascend_paths
 from scaffold.checkpoint.facts import Evidence, Fact
 from scaffold.checkpoint.patterns import Pattern
@@ -46,6 +46,7 @@ def _facts(
     size = f"{len(checkpoint.weights.forms):,} in {len(shards):,} file{'s' if len(shards) > 1 else ''}, "
     yield Fact("tensors", size + f"{checkpoint.weight_bytes / 2**30:.2f} GiB", (Evidence("file", shards[0]),))
     yield from _quantization(quantization, paths)
+    yield from blocks.facts(checkpoint.config, found)
     yield from prediction.facts(text, found, checkpoint.weights.forms)
     yield from modalities.facts(path, checkpoint.config, found)
     yield from tokenizer.facts(path)

@@ -41,7 +41,8 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
     """Return the config at the sizes of a probe, the first or the second. All that is no size stays, layers too.
 
     Relations that source relies on are kept: hidden = heads × head size where it held, one KV head or as many as
-    heads where it was so, experts a multiple of groups, one group where there was one.
+    heads where it was so, experts a multiple of groups, one group where there was one. A size or count of 0 stays 0: it
+    switches a part off.
     """
     keys = {row.role: key for row in rows().values() if row.probe and (key := key_of(row.role, config)) is not None}
     small = {keys[role]: value for role, value in _sizes(config, keys, which).items()}
@@ -76,7 +77,7 @@ def _sizes(config: Mapping[str, Any], keys: Mapping[str, str], which: int) -> di
     """
     real = {role: at(config, key) for role, key in keys.items()}
     real = {role: value for role, value in real.items() if _is_number(value)}
-    small = {role: probe_value(role, which) for role in real}
+    small = {role: probe_value(role, which) if value else value for role, value in real.items()}
     heads, kv_heads, head_dim = (real.get(role) for role in ("num_heads", "num_kv_heads", "head_dim"))
     has_own_head_dim = "head_dim" in keys and not (heads and head_dim and heads * head_dim == real.get("hidden_size"))
     if "hidden_size" in real and "num_heads" in keys and not has_own_head_dim:

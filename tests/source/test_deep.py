@@ -24,6 +24,9 @@ LITERALS = {
 }  # fmt: skip
 
 
+CLEAN = {"read", NotUnderstood.__name__, "Raised", CheckpointError.__name__}
+
+
 @pytest.fixture(scope="module")
 def at(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return desk(tmp_path_factory.mktemp("desk"))
@@ -73,4 +76,19 @@ def test_a_file_that_is_too_deep_names_it(tmp_path: Path) -> None:
     assert (error.value.where, error.value.expected) == ("modeling_deep.py", "Python source in UTF-8")
 
 
-CLEAN = {"read", NotUnderstood.__name__, "Raised", CheckpointError.__name__}
+INIT = "        super().__init__()\n"
+FOUND = {
+    "a base that cannot be computed": ("class NovaForCausalLM(nn.Module):", "class NovaForCausalLM(max([])):"),
+    "a name of the file that cannot be computed": ("import math\n", "import math\nLIMIT = max([])\n"),
+    "a module that holds itself": (INIT, f"{INIT}        self.me = self\n"),
+    "modules that hold each other": (INIT, f"{INIT}        self.a = nn.Module()\n        self.a.b = self\n"),
+}
+"""What the fuzzer found, made small."""
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_found_is_a_clean_error(name: str, at: Desk) -> None:
+    before, after = FOUND[name]
+    text = SMALL.replace(before, after).replace("math.sqrt(2)", "LIMIT" if "LIMIT" in after else "math.sqrt(2)")
+    assert text != SMALL
+    assert judge(at, text.encode()) in CLEAN

@@ -29,6 +29,16 @@ class Continued(Exception):  # noqa: N818 - control flow
     """A ``continue`` on its way out."""
 
 
+def clean(error: Exception, where: str) -> NotUnderstood:
+    """Return what the interpreter says of an exception that code of the host raised on values of the source."""
+    if isinstance(error, NotUnderstood):
+        return error.at(where)
+    if isinstance(error, RecursionError):
+        return NotUnderstood("code nested too deeply", where)
+    kind = Raised if isinstance(error, (KeyError, IndexError, AttributeError)) else NotUnderstood
+    return kind(f"{type(error).__name__}: {error}", where)
+
+
 class Frame(Scope):
     """A scope whose statements are carried out."""
 
@@ -41,17 +51,10 @@ class Frame(Scope):
                 raise NotUnderstood(f"the statement {type(statement).__name__}", self.file.lines(statement))
             try:
                 method(statement)
-            except NotUnderstood as error:
-                raise error.at(self.file.lines(statement)) from error
             except (Returned, Broke, Continued):
                 raise
-            except RecursionError as error:
-                raise NotUnderstood("code nested too deeply", self.file.lines(statement)) from error
-            except (KeyError, IndexError, AttributeError) as error:
-                raise Raised(f"{type(error).__name__}: {error}", self.file.lines(statement)) from error
-            except Exception as error:  # whatever else the arithmetic of an odd source raises
-                what = f"{type(error).__name__}: {error}"
-                raise NotUnderstood(what, self.file.lines(statement)) from error
+            except Exception as error:  # whatever the arithmetic of an odd source raises
+                raise clean(error, self.file.lines(statement)) from error
 
     def do_Expr(self, node: ast.Expr) -> None:  # noqa: N802
         if not isinstance(node.value, ast.Constant):

@@ -16,7 +16,7 @@ from scaffold.source.python import bounds
 from scaffold.source.python.attributes import kind_of
 from scaffold.source.python.binding import bind
 from scaffold.source.python.errors import NotUnderstood, Raised
-from scaffold.source.python.frame import Frame, Returned
+from scaffold.source.python.frame import Frame, Returned, clean
 from scaffold.source.python.library import Library
 from scaffold.source.python.names import outside
 from scaffold.source.python.objects import External, Function, Instance, SourceClass
@@ -84,6 +84,8 @@ class Interpreter:
             self._defining.add(key)
             try:
                 self._globals[key] = self._define(file, name)
+            except Exception as error:  # of expressions outside of any statement: bases, values of names
+                raise clean(error, file.shown) from error
             finally:
                 self._defining.discard(key)
         return self._globals[key]

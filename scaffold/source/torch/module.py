@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.objects import Instance, SourceClass
 from scaffold.source.torch.tensors import Tensor
 
@@ -22,11 +23,21 @@ class Module(Instance):
             if isinstance(value, Module):
                 yield name, value
 
-    def modules(self, path: str = "") -> Iterator[tuple[str, Module]]:
-        """Return this module and all below it with their dotted paths."""
+    def modules(self, path: str = "", around: tuple[Module, ...] = ()) -> Iterator[tuple[str, Module]]:
+        """Return this module and all below it with their dotted paths.
+
+        Args:
+            path: its own.
+            around: the modules that hold it.
+
+        Raises:
+            NotUnderstood: a module holds itself, so that its tensors have no end of names.
+        """
+        if self in around:
+            raise NotUnderstood(f"the module {path}, which holds itself")
         yield path, self
         for name, child in self.children():
-            yield from child.modules(f"{path}.{name}" if path else name)
+            yield from child.modules(f"{path}.{name}" if path else name, (*around, self))
 
     def saved_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Return the parameters and saved buffers below, with the names of a state dict."""

@@ -1,0 +1,32 @@
+"""The method that the config names, and what the weights show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.disagreements.llama import found, tensors
+from tests.disagreements.test_ignored import COMPRESSED, quantised
+
+
+def test_plain_weights_under_a_config_that_names_a_method(tmp_path: Path) -> None:
+    (one,) = found(tmp_path, quantization_config=COMPRESSED)
+    assert str(one).startswith("the config says 'compressed-tensors', and no tensor is quantised")
+    assert (one.decides, one.answers, one.overrides) == (True, ("tensors",), {"quantization_config": None})
+
+
+@pytest.mark.parametrize("described", [{"quant_method": "somebodys"}, {"bits": 4}])
+def test_a_method_that_is_not_known_decides_nothing(described: dict[str, object], tmp_path: Path) -> None:
+    (one,) = found(tmp_path, quantization_config=described)
+    assert not one.decides
+
+
+def test_quantised_weights_of_which_the_config_says_nothing(tmp_path: Path) -> None:
+    (one,) = found(tmp_path, quantised())
+    assert str(one).startswith("the config does not say how the weights are quantised, and the tensors are quantised")
+
+
+def test_what_config_and_tensors_agree_on(tmp_path: Path) -> None:
+    assert found(tmp_path, quantised(), quantization_config=COMPRESSED | {"ignore": ["lm_head"]}) == []
+    assert found(tmp_path / "plain", tensors()) == []
