@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.common.errors import ScaffoldError
-from scaffold.reading.read import read_decoder
+from scaffold.reading.from_source import read_decoder
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
 from tests.checkpoint.made import checkpoint as write_checkpoint
