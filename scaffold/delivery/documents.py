@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class Delivery:
     strategy: str
     layout: str
     trust_remote_code: bool
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """What the server has to be told of the config."""
 
 
 def delivery_context(delivery: Delivery) -> dict[str, Any]:
@@ -166,6 +168,8 @@ def _serve_command(delivery: Delivery, size: int, experts: int, length: int) -> 
         lines.append("    --enable-expert-parallel \\")
     if delivery.trust_remote_code:
         lines.append("    --trust-remote-code \\")
+    if delivery.overrides:
+        lines.append(f"    --hf-overrides {shlex.quote(json.dumps(delivery.overrides))} \\")
     model_impl = strategy_named(delivery.strategy).model_impl
     if model_impl is not None:
         lines.append(f"    --model-impl {model_impl} \\")

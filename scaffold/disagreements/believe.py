@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import CheckFailed
@@ -42,23 +43,35 @@ def _remedy(one: Disagreement, believe: str | None) -> str:
     return "; ".join(text for text in (one.remedy, *answers, refused) if text)
 
 
-def believed(
-    checkpoint: Checkpoint, found: Sequence[Disagreement], believe: str | None
-) -> tuple[Checkpoint, list[str]]:
-    """Return the checkpoint as it counts, and what there is to say of that.
+@dataclass(frozen=True)
+class Believed:
+    """What counts.
 
-    Where the config is silent, the tensors count; where it speaks, they do if the user believes them. vLLM reads
-    ``config.json`` as it is, so that the server has to be told.
+    Attributes:
+        checkpoint: with the config that counts; the very same one where that is its own.
+        overrides: what the server has to be told, as vLLM reads ``config.json`` as it is.
+        notes: what there is to say of it.
+    """
+
+    checkpoint: Checkpoint
+    overrides: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+
+def believed(checkpoint: Checkpoint, found: Sequence[Disagreement], believe: str | None) -> Believed:
+    """Return what counts.
+
+    Where the config is silent, the tensors count; where it speaks, they do if the user believes them.
     """
     chosen = [one for one in found if one.overrides and (one.silent or (one.decides and believe == TENSORS))]
     notes = [f"{one.kind}: {one}" for one in chosen if one.silent]
     kept = [one for one in deciding(found) if believe == CONFIG]
     notes += [f"{one.kind}: the config is believed: {one}" for one in kept]
     if not chosen:
-        return checkpoint, notes
+        return Believed(checkpoint, {}, tuple(notes))
     overrides = joined([one.overrides for one in chosen])
     config = joined([checkpoint.config, overrides])
     text = config[checkpoint.text_key] if checkpoint.text_key else config
     keys = ", ".join(one.config.where for one in chosen)
     notes.append(f"the tensors are believed ({keys}): correct config.json, or pass {shown(overrides)} to vllm serve")
-    return replace(checkpoint, config=config, text_config=text), notes
+    return Believed(replace(checkpoint, config=config, text_config=text), overrides, tuple(notes))

@@ -18,9 +18,16 @@ def document_values(decision: Decision, subject: Subject, trust_remote_code: boo
     """Return what test config and tutorial are filled from, but for the verdicts."""
     layout = subject.layout.name if subject.layout else "none"
     reading = subject.reading
-    return delivery_context(
-        Delivery(subject.site.name, reading.checkpoint, reading.spec, decision.strategy.name, layout, trust_remote_code)
+    delivery = Delivery(
+        model_name=subject.site.name,
+        checkpoint=reading.checkpoint,
+        spec=reading.spec,
+        strategy=decision.strategy.name,
+        layout=layout,
+        trust_remote_code=trust_remote_code,
+        overrides=subject.settled.overrides,
     )
+    return delivery_context(delivery)
 
 
 def document(changes: ChangeSet, values: Mapping[str, Any], subject: Subject, verdicts: Sequence[Verdict]) -> ChangeSet:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.disagreements.believe import believed, check
@@ -20,12 +22,14 @@ class Settled:
         found: all disagreements of the checkpoint as it is.
         left: those of the side that counts: the same where nothing was chosen.
         notes: what was chosen, and what the server has to be told.
+        overrides: the same, as ``--hf-overrides`` takes it.
     """
 
     reading: Reading
     found: tuple[Disagreement, ...]
     left: tuple[Disagreement, ...]
     notes: tuple[str, ...]
+    overrides: Mapping[str, Any]
 
 
 def settle(
@@ -38,11 +42,12 @@ def settle(
     """
     reading = read_model_of(checkpoint, transformers, modeling)
     found = disagreements(checkpoint, reading.spec.decoder)
-    counts, notes = believed(checkpoint, found, believe)
-    if counts is checkpoint:
-        return Settled(reading, found, found, tuple(notes))
-    again = read_model_of(counts, transformers, modeling)
-    return Settled(again, found, disagreements(counts, again.spec.decoder), tuple(notes))
+    counts = believed(checkpoint, found, believe)
+    if counts.checkpoint is checkpoint:
+        return Settled(reading, found, found, counts.notes, {})
+    again = read_model_of(counts.checkpoint, transformers, modeling)
+    left = disagreements(counts.checkpoint, again.spec.decoder)
+    return Settled(again, found, left, counts.notes, counts.overrides)
 
 
 def check_settled(settled: Settled, believe: str | None) -> None:

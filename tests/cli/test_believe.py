@@ -32,6 +32,7 @@ def test_believed_tensors_count_and_the_server_has_to_be_told(desk: Desk, wrong_
     answer = desk.new_model(wrong_head_size, "--dry-run", "--believe", "tensors", "--json")
     assert answer.code == 0, answer.stderr
     assert answer.document["strategy"] == "supported"
+    assert """+    --hf-overrides '{"head_dim": 32}' """ in answer.document["diff"]
     assert any("""pass --hf-overrides '{"head_dim": 32}' to vllm serve""" in note for note in answer.document["notes"])
 
 
