@@ -66,7 +66,7 @@ class Disagreement:
             "tensors": {"where": self.tensors.where, "says": self.tensors.says},
             "serves": self.serves,
             "remedy": self.remedy,
-            "decides": self.decides,
+            "decides": self.decides and not self.silent,
             "believe": list(self.answers),
             "overrides": dict(self.overrides),
         }
