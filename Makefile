@@ -8,7 +8,7 @@ STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0:
 FAST := -m "not engine"
 FURTHER := found
 
-.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity
+.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -88,6 +88,9 @@ bench-twin: $(VENV)/.complete ## The twin: right for adapters as generated, wron
 
 bench-identity: $(VENV)/.complete ## Adapters byte for byte as an earlier commit made them (BASE=55ddea5 ONLY=gemma2)
 	@$(PY) -m tests.bench.identity --base $(BASE) --only "$(ONLY)" $(if $(EXTRA),--extra)
+
+bench-field: $(VENV)/.complete ## What is said of published configs, and how fast (CONFIGS=dir WORK=dir ONLY="Qwen*")
+	@$(PY) -m tests.bench.field --configs "$(CONFIGS)" $(if $(WORK),--work "$(WORK)") --only "$(ONLY)"
 
 bench-throughput: $(VENV)/.complete ## Tokens per second: adapter, vLLM's own model, Transformers backend (ONLY=qwen3)
 	@$(PY) -m tests.bench.throughput --only "$(ONLY)" --rounds $(or $(ROUNDS),3)

@@ -22,8 +22,14 @@ def tables(spec: DecoderSpec, weight_map: WeightMap, names: Any) -> Loading:
     Raises:
         NotUnderstood: no table leads all names to where their rules do.
     """
-    prefix = (f"{spec.base_name}." if spec.base_name else "", f"{base_attribute(spec)}.")
-    return loading(weight_map.rules, names, prefix)
+    return loading(weight_map.rules, names, (_beginning(spec, weight_map), f"{base_attribute(spec)}."))
+
+
+def _beginning(spec: DecoderSpec, weight_map: WeightMap) -> str:
+    """Return how the decoder's names begin on disk, by the rule of its embedding; else as in the source."""
+    own, target = f"{spec.embedding.name}.weight", f"{base_attribute(spec)}.{attribute(spec.embedding.name)}.weight"
+    found = (rule.source for rule in weight_map.rules if rule.target == target and rule.source.endswith(own))
+    return next((source.removesuffix(own) for source in found), f"{spec.base_name}." if spec.base_name else "")
 
 
 def loading_context(spec: DecoderSpec, found: Loading, names: Any, sorting: Sorting | None) -> Context:

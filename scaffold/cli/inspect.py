@@ -72,19 +72,28 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
 
 
 def _bytes_per_rank(reading: Reading) -> Mapping[int, int] | None:
-    """Return the bytes per rank by the weight map, if one can be derived and proved for the sizes of a node."""
+    """Return the bytes per rank by the weight map, if one can be derived and proved for the sizes of a node.
+
+    Parts around the decoder are counted by their names and shapes.
+    """
     if reading.spec.decoder is None:
         return None
     from scaffold.capacity.plan import RANKS
+    from scaffold.capacity.sizes import sizes_of
+    from scaffold.capacity.weights import per_rank, weight_bytes
     from scaffold.common.errors import ScaffoldError
     from scaffold.mapping.proved import prove_weights
     from scaffold.source.python.errors import NotUnderstood
 
     try:
-        proved = prove_weights(reading.spec.decoder, reading.checkpoint, reading.source)
+        proof = prove_weights(reading.spec.decoder, reading.checkpoint, reading.source, RANKS).proof
     except (ScaffoldError, NotUnderstood):
         return None
-    return proved.at(reading.checkpoint, RANKS).proof.bytes_per_rank if proved.proof.holds else None
+    if any(finding.ranks in (None, 1) for finding in proof.findings):
+        return None
+    tensors = [pattern for part in reading.spec.others for pattern in part.tensors]
+    around, sizes = weight_bytes(tensors, dequantise=False, tied=False), sizes_of(reading.checkpoint.text_config)
+    return {tp: size + per_rank(around, sizes, tp).tensor_parallel for tp, size in proof.bytes_per_rank.items()}
 
 
 def _registry(settings: Settings, read: Checkpoint, patterns: Any, engine: Engine | None) -> Registry | None:

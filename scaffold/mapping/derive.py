@@ -34,7 +34,8 @@ def derive(
         disk: from the source's parameters to the tensors of a checkpoint.
         target: the vLLM that the parameters are for.
     """
-    disk = disk or of_names(names)
+    base = f"{spec.base_name}." if spec.base_name else ""
+    disk = (disk or of_names(names)).of_decoder(base, f"{spec.embedding.name}.weight", spec.layers_name)
     rules = _rules(spec, names, quantisation, disk, target)
     return WeightMap(tuple(disk.rewrite(rule) for rule in rules))
 
@@ -43,7 +44,7 @@ def _rules(
     spec: DecoderSpec, names: Collection[str], quantisation: Quantisation | None, disk: Disk, target: Target
 ) -> Iterator[Rule]:
     base = f"{spec.base_name}." if spec.base_name else ""
-    yield from _outside_of_layers(spec, names, base)
+    yield from _outside_of_layers(spec, names, base, disk)
     scale = (quantisation.scale_ending, quantisation.block) if quantisation else None
     found: list[tuple[Rule, list[int]]] = []
     kinds = dict.fromkeys(spec.layers)
@@ -65,10 +66,11 @@ def _rules(
         for layer_range in runs(sorted(numbers)):
             yield replace(rule, ranges={**rule.ranges, "layer": layer_range})
     tables = {join(layer.mixer.name, name) for layer in kinds for name in mixers.kind_of(layer.mixer).COMPUTED}
-    yield from _computed(names, f"{base}{spec.layers_name}.", range(len(spec.layers)), tables)
+    layers = f"{base}{spec.layers_name}."
+    yield from _computed(names, layers, disk.named(layers), range(len(spec.layers)), tables)
 
 
-def _outside_of_layers(spec: DecoderSpec, names: Collection[str], base: str) -> Iterator[Rule]:
+def _outside_of_layers(spec: DecoderSpec, names: Collection[str], base: str, disk: Disk) -> Iterator[Rule]:
     """Yield the rules of embedding, final norm and head."""
     hidden, vocab = int(spec.hidden_size.value), int(spec.vocab_size.value)
     model = Scope(base, f"{base_attribute(spec)}.")
@@ -84,17 +86,19 @@ def _outside_of_layers(spec: DecoderSpec, names: Collection[str], base: str) -> 
     top = Scope()
     if not spec.tied.value:
         yield top.vocabulary(head, vocab, hidden, target=f"{attribute(spec.head_name)}.weight")
-    elif head in names:
+    elif disk.named(head) in names:
         yield top.tied(head, base + embed, vocab, hidden)
     if spec.head_bias:
         yield top.vocabulary(f"{spec.head_name}.bias", vocab, target=f"{attribute(spec.head_name)}.bias")
 
 
-def _computed(names: Collection[str], layers: str, numbers: range, tables: Collection[str]) -> Iterator[Rule]:
+def _computed(
+    names: Collection[str], layers: str, place: str, numbers: range, tables: Collection[str]
+) -> Iterator[Rule]:
     """Yield the rules that leave out what older checkpoints keep and vLLM computes itself."""
     scope = Scope(f"{layers}{{layer}}.", ranges={"layer": numbers})
     for tail in sorted(tables):
-        if any(f"{layers}{number}.{tail}" in names for number in numbers):
+        if any(f"{place}{number}.{tail}" in names for number in numbers):
             yield scope.ignored(tail, "a table that vLLM computes itself", is_computed=True)
 
 

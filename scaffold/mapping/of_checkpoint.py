@@ -5,6 +5,7 @@ from __future__ import annotations
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.idioms.frame import NEWEST, Target
 from scaffold.mapping.derive import derive
+from scaffold.mapping.parts import other_parts, part_rules
 from scaffold.source.locate import ModelingSource
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.disk import disk_of
@@ -29,4 +30,5 @@ def weight_map_of(
     """
     shapes = {name: header.shape for name, header in checkpoint.tensors.items()}
     quantisation = quantisation_of(checkpoint.config, checkpoint.tensors)
-    return derive(spec, checkpoint.tensors, quantisation, disk_of(shapes, checkpoint.model_type, source), target)
+    text = derive(spec, checkpoint.tensors, quantisation, disk_of(shapes, checkpoint.model_type, source), target)
+    return WeightMap((*text.rules, *part_rules(other_parts(checkpoint))))

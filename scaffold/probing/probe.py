@@ -62,7 +62,8 @@ class Probe(Made):
     """Which of the two tables of sizes it has."""
     literals_first: bool = True
     """Whether a round number is a literal sooner than an expression of two config keys."""
-    _switched: dict[str, Module] = field(default_factory=dict)
+    switches: dict[str, Module] = field(default_factory=dict, compare=False)
+    """Models as they are made with a switch the other way round, by its key; probes may share them."""
 
     @cached_property
     def paths(self) -> dict[int, str]:
@@ -98,8 +99,11 @@ class Probe(Made):
         return key if key in self.completed else None
 
     def switched(self, key: str) -> Module:
-        """Return the model as it is made with a switch of the config the other way round; it is not run."""
-        if key not in self._switched:
+        """Return the model as it is made with a switch of the config the other way round; it is not run.
+
+        Its sizes may be those of another probe.
+        """
+        if key not in self.switches:
             interpreter = _interpreter(self.source)
             values = {**shrink(self.completed, self.sizes), key: not self.completed[key]}
             try:
@@ -107,8 +111,8 @@ class Probe(Made):
                 made = interpreter.instantiate(_model_class(self.source, interpreter), [config], {})
             except NotUnderstood:
                 made = Module()
-            self._switched[key] = made
-        return self._switched[key]
+            self.switches[key] = made
+        return self.switches[key]
 
 
 def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: Outer | None) -> Made:

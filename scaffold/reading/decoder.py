@@ -12,7 +12,7 @@ from scaffold.probing.probe import NUM_TOKENS, TIED, Probe
 from scaffold.probing.values import size_value
 from scaffold.reading import embeddings, layer
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.source.torch.alike import signature
+from scaffold.source.torch.alike import returned_by, signature
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Linear
 from scaffold.source.torch.tensors import Array, Tensor
@@ -41,10 +41,11 @@ def read(probe: Probe) -> DecoderSpec:
     known: dict[str, LayerSpec] = {}
     alike: dict[Event, str] = {}
     specs: list[LayerSpec] = []
+    returned = returned_by(events)
     for event in events:
         event = event.stands_for or event
         if event not in alike:
-            alike[event] = signature(event)
+            alike[event] = signature(event, returned)
         if alike[event] not in known:
             known[alike[event]] = layer.read(probe, event)
         specs.append(_at(probe, known[alike[event]], len(specs)))

@@ -11,7 +11,7 @@ from scaffold.expressions.python import shown
 from scaffold.expressions.tree import Expression
 from scaffold.probing import probe
 from scaffold.reading import decoder as decoders
-from scaffold.reading.parts import other_parts
+from scaffold.mapping.parts import other_parts
 from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
@@ -56,6 +56,7 @@ def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
         NotUnderstood: part of it is of no known form, or the probes differ.
     """
     probes = [probe.run(source, checkpoint.text_config, sizes, _outer(checkpoint)) for sizes in (0, 1)]
+    probes[1] = replace(probes[1], switches=probes[0].switches)  # a switch does the same at all sizes
     where = ""
     for literals_first in (True, False):
         first, second = (_read(replace(one, literals_first=literals_first)) for one in probes)

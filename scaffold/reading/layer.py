@@ -107,9 +107,32 @@ def _add_feed_forward(found: _Parts, probe: Probe, call: Call) -> None:
     kind = next((kind for kind in feed_forwards.kinds() if kind.reads(probe, call)), None)
     if kind is None:
         raise NotUnderstood("a block that is of no known kind", definition(call.event))
-    block = kind.read(probe, call)
+    try:
+        block = kind.read(probe, call)
+    except NotUnderstood as error:
+        if not call.parts and _mixes_tokens(probe, call.event):
+            what = f"a block that mixes tokens, and not by softmax attention: {call.name} ({call.event.name})"
+            raise NotUnderstood(what, definition(call.event)) from error
+        raise
     found.feed_forwards.append(block.spec)
     found.flows.append(wiring.Flow(call.name, block.taken, block.given))
+
+
+def _mixes_tokens(probe: Probe, event: Event) -> bool:
+    """Return whether what a block gives for the last token changes with the first one: it is called once more."""
+    first = event.tensors()[0]
+    other = Tensor(first.a.copy())
+    other.a.reshape(NUM_TOKENS, -1)[0] *= -0.5
+    args = [other if one is first else one for one in event.args]
+    kwargs = {name: other if one is first else one for name, one in event.kwargs.items()}
+    try:
+        output = probe.interpreter.call(event.module, args, kwargs, event.where)
+    except (NotUnderstood, ValueError, TypeError, IndexError, KeyError):
+        return False
+    given = next(iter(output), None) if isinstance(output, (tuple, list)) else output
+    if not isinstance(given, Tensor) or given.shape != event.result().shape:
+        return False
+    return not same(_flat(given.a)[1:], _flat(event.result().a)[1:])
 
 
 def _joined(found: _Parts) -> _Parts:

@@ -192,6 +192,8 @@ def _renames(rules: Sequence[Rule], prefix: tuple[str, str], before: int) -> Ren
         if rule.is_ignored:
             if rule.is_computed:
                 found["." + _tail(rule.source)] = None
+            elif _beginning(rule):
+                found[_beginning(rule)] = None
             continue
         target = _expert_target(rule) if _of_experts(rule) else rule.target
         source, target = rule.source, target.replace(prefix[1], prefix[0], 1)
@@ -207,6 +209,12 @@ def _renames(rules: Sequence[Rule], prefix: tuple[str, str], before: int) -> Ren
                 clashing.append((source_parts, target_parts))
         pairs = clashing
     return tuple(sorted(found.items(), key=lambda row: -len(row[0])))
+
+
+def _beginning(rule: Rule) -> str:
+    """Return how all names begin that a rule leaves out as a whole, empty for a rule of another form."""
+    beginning = rule.source.removesuffix(f"{{{REST}}}")
+    return beginning if rule.is_ignored and rule.captures == (REST,) and beginning != rule.source else ""
 
 
 def _tail(source: str) -> str:
@@ -277,6 +285,10 @@ def _packed(rules: Sequence[Rule]) -> str:
 
 
 def _check(found: Loading, rules: Sequence[Rule], names: set[str]) -> None:
+    left_out = tuple(filter(None, map(_beginning, rules)))
+    for name in names:
+        if name.startswith(left_out) and found.map_name(name) is not None:
+            raise NotUnderstood(f"{name} would be loaded, though it is a part that is left out")
     for rule in rules:
         for values in rule.instances() if REST not in rule.captures else ():
             name = rule.source.format_map(values)

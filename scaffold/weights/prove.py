@@ -44,6 +44,7 @@ class _Proof:
             if header.name in self.headers:
                 self.twice.append(header.name)
             self.headers[header.name] = header
+        self.names = [list(rule.names()) for rule in self.rules]
         self.owner: dict[str, Rule] = {}
         self.scales: set[str] = set()
         self.bytes: dict[int, int] = {}
@@ -82,14 +83,10 @@ class _Proof:
 
     def _owners(self) -> Iterator[Finding]:
         """Find out which rule takes which name, and which names are missing."""
-        for rule in self.rules:
-            missing, ambiguous = [], []
-            for name in rule.names():
-                if name in self.owner:
-                    ambiguous.append(name)
-                self.owner[name] = rule
-                if name not in self.headers and rule.required:
-                    missing.append(name)
+        for rule, names in zip(self.rules, self.names):
+            ambiguous = [] if self.owner.keys().isdisjoint(names) else [name for name in names if name in self.owner]
+            missing = [name for name in names if name not in self.headers] if rule.required else []
+            self.owner.update(dict.fromkeys(names, rule))
             if ambiguous:
                 says = f"the rules {self._others(rule, ambiguous[0])} and {rule.source} both take these tensors"
                 yield Finding("ambiguous", says, "narrow one of the rules", tuple(ambiguous), rule.source)
@@ -105,7 +102,7 @@ class _Proof:
     def _unlimited(self) -> Iterator[Finding]:
         """Let rules without a limit take what is left."""
         for index, rule in enumerate(self.rules):
-            if next(rule.names(), None) is not None:
+            if self.names[index]:
                 continue
             ambiguous = []
             for name in self.headers:
@@ -123,7 +120,7 @@ class _Proof:
     def _shapes(self) -> Iterator[Finding]:
         for index, rule in enumerate(self.rules):
             wrong, total = [], 0
-            for name in rule.names():
+            for name in self.names[index]:
                 header = self.headers.get(name)
                 if header is None:
                     continue
@@ -146,10 +143,10 @@ class _Proof:
     def _scales_of_rule(self, index: int, rule: Rule) -> Iterator[Finding]:
         expected: Shape = rule.scale.shape(rule.shape or ()) if rule.scale else ()
         wrong: dict[str, list[str]] = {"no-scale": [], "no-weight": [], "scale-shape": []}
-        for values in rule.instances():
-            header = self.headers.get(rule.source.format_map(values))
+        weights = self.names[index]
+        for weight, name in zip(weights, rule.expanded(rule.scale.name) if rule.scale else weights):
+            header = self.headers.get(weight)
             quantised = header is not None and header.dtype in QUANTISED
-            name = rule.scale.name.format_map(values) if rule.scale else rule.source.format_map(values)
             scale = self.headers.get(name) if rule.scale else None
             if scale is not None:
                 self.scales.add(name)

@@ -141,10 +141,15 @@ class Rule:
 
     def names(self) -> Iterator[str]:
         """Yield all names that the rule takes; nothing if it has no limit."""
-        if REST in self.captures:
-            return
-        for values in self.instances():
-            yield self.source.format_map(values)
+        return self.expanded(self.source)
+
+    def expanded(self, pattern: str) -> Iterator[str]:
+        """Yield a pattern with the values of its captures, which are the rule's; nothing if it has no limit."""
+        pieces = _CAPTURE.split(pattern)
+        if REST in pieces[1::2]:
+            return iter(())
+        template = "%s".join(piece.replace("%", "%%") for piece in pieces[::2])
+        return map(template.__mod__, product(*(self.ranges[name] for name in pieces[1::2])))
 
     def transform_text(self) -> str:
         """Return what happens to the tensor, in words."""

@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 """No ``vllm`` command on the path: what is measured is reading, not the start of an engine's Python."""
 
@@ -38,7 +38,7 @@ def peak(*words: str) -> int:
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, env={**os.environ, **ENVIRONMENT}) as child:
         while child.poll() is None:
             try:
-                found = _PEAK.search(Path(f"/proc/{child.pid}/status").read_text())
+                found = PEAK.search(Path(f"/proc/{child.pid}/status").read_text())
             except OSError:
                 break
             most = int(found.group(1)) if found else most

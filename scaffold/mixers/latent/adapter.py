@@ -13,6 +13,7 @@ from scaffold.idioms.layers import present, same
 from scaffold.idioms.norms import norm_call
 from scaffold.idioms.per_layer import PerLayer
 from scaffold.idioms.rope import IMPORT, get_rope, rope_of
+from scaffold.idioms.window import SEES_ALL, SEES_ALL_IMPORT, takes_the_configs
 from scaffold.idioms.written import Written
 from scaffold.mixers.latent.spec import LatentAttentionSpec
 from scaffold.rendering.fragment import fill
@@ -77,7 +78,9 @@ def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: 
         o_name=attribute(spec.o_name),
         q_scale="" if spec.q_scale.value == 1 else spec.q_scale.code,
         kv_scale="" if spec.kv_scale.value == 1 else spec.kv_scale.code,
+        sees_all=SEES_ALL.splitlines() if takes_the_configs(frame.config) else [],
         rotary_emb=get_rope(rope, "self.qk_rope_head_dim", NAMES).splitlines(),
     )
-    imports = (*IMPORTS, *(CACHED_IMPORTS if cached else PLAIN_IMPORTS), *imports_of(spec.scale.tree))
+    own = CACHED_IMPORTS if cached else (*PLAIN_IMPORTS, SEES_ALL_IMPORT)
+    imports = (*IMPORTS, *own, *imports_of(spec.scale.tree))
     return Written(text, construct_mixer(attribute(spec.name), class_name), imports)

@@ -2,14 +2,14 @@
 
 A hundred layers take a minute to run, the two that differ take a second. A layer is as another one if all that its
 source may look at is the same: classes, sizes and switches of every module in it, buffers that are not saved, and what
-it is called with, but for the hidden states. What stands in returns random numbers of the same shape, so that the next
+it is called with, but for the values of the hidden states and of all else that an earlier layer returned. What stands in returns random numbers of the same shape, so that the next
 layer and what reads the run see values of their own.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from scaffold.source.python.objects import Instance
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.module import Module
+from scaffold.source.torch.operations import tensors_in
 from scaffold.source.torch.tensors import Tensor
 
 NUMBER = "layer_i"
@@ -24,13 +25,17 @@ NUMBER = "layer_i"
 SCALARS = (bool, int, float, str)
 
 
-def signature(event: Event) -> str:
+def signature(event: Event, returned: Collection[int] = ()) -> str:
     """Return a digest of all that decides what a layer's call computes, but for the values of its weights.
 
     Layers with one signature have one spec.
+
+    Args:
+        event: the call.
+        returned: ``id`` of tensors that layers returned.
     """
     digest = hashlib.sha256()
-    for part in _parts(event):
+    for part in _parts(event, returned):
         digest.update(repr(part).encode())
     return digest.hexdigest()
 
@@ -46,12 +51,13 @@ class StandIns:
         self._layers = {id(module) for module in layers}
         self._first: dict[str, Event] = {}
         self._begun: dict[int, str] = {}
+        self._returned: set[int] = set()
 
     def first_of(self, event: Event) -> Event | None:
         """Return the call that this one, which has not been carried out yet, would be as; None if it has to be."""
         if id(event.module) not in self._layers or not event.tensors():
             return None
-        begun = signature(event)
+        begun = signature(event, self._returned)
         self._begun[id(event)] = begun
         first = self._first.get(begun)
         return first if first is not None and first.tensors()[0].shape == event.tensors()[0].shape else None
@@ -59,15 +65,26 @@ class StandIns:
     def carried_out(self, event: Event) -> None:
         """Note a call that was carried out: others may stand in for it unless it used its number or left a trace."""
         begun = self._begun.pop(id(event), None)
-        if begun is not None and not event.numbered and _plain(event.output) and signature(event) == begun:
+        again = None if begun is None else signature(event, self._returned)
+        if begun is not None and not event.numbered and _plain(event.output) and again == begun:
             self._first.setdefault(begun, event)
+
+    def ended(self, event: Event) -> None:
+        """Note what a call returned, whether it was carried out or not."""
+        if id(event.module) in self._layers:
+            self._returned |= returned_by([event])
+
+
+def returned_by(events: Iterable[Event]) -> set[int]:
+    """Return ``id`` of the tensors that calls returned."""
+    return {id(tensor) for event in events for tensor in tensors_in(event.output)}
 
 
 def output_as(first: Event, rng: np.random.Generator) -> Any:
-    """Return other values in the form of what a call returned."""
+    """Return other values in the form of what a call returned; numbers that count or choose stay what they are."""
 
     def other(value: Any) -> Any:
-        if not isinstance(value, Tensor):
+        if not isinstance(value, Tensor) or value.a.dtype.kind != "f":
             return value
         return Tensor(rng.normal(0, float(np.std(value.a)) or 1.0, value.shape))
 
@@ -75,17 +92,14 @@ def output_as(first: Event, rng: np.random.Generator) -> Any:
 
 
 def _plain(output: Any) -> bool:
-    """Return whether a layer returned tensors of floating numbers, hidden states first, and nothing else."""
+    """Return whether a layer returned tensors, hidden states first, and nothing else."""
     values = output if type(output) in (tuple, list) else (output,)
-    tensors = [value for value in values if value is not None]
-    return bool(values) and values[0] is not None and all(map(_is_floating, tensors))
+    first = values[0] if values else None
+    others = all(isinstance(value, (Tensor, type(None))) for value in values)
+    return isinstance(first, Tensor) and first.a.dtype.kind == "f" and others
 
 
-def _is_floating(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.a.dtype.kind == "f"
-
-
-def _parts(event: Event) -> Iterator[Any]:
+def _parts(event: Event, returned: Collection[int]) -> Iterator[Any]:
     assert event.module is not None
     for path, module in event.module.modules():
         yield path, module.kind
@@ -100,7 +114,7 @@ def _parts(event: Event) -> Iterator[Any]:
                 yield name
                 yield from _values([value])
     yield from _configs(event.module)
-    yield from _values([*event.args[1:], event.kwargs])
+    yield from _values([*event.args[1:], event.kwargs], returned)
 
 
 def _configs(module: Module) -> Iterator[Any]:
@@ -115,15 +129,17 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, Instance) and not isinstance(value, Module)
 
 
-def _values(values: Iterable[Any]) -> Iterator[Any]:
+def _values(values: Iterable[Any], returned: Collection[int] = ()) -> Iterator[Any]:
     for value in values:
-        if isinstance(value, Tensor):
+        if isinstance(value, Tensor) and id(value) in returned:
+            yield value.shape
+        elif isinstance(value, Tensor):
             yield hashlib.sha256(value.a.tobytes()).hexdigest()
         elif isinstance(value, dict):
             yield tuple(map(str, value))
-            yield from _values(value.values())
+            yield from _values(value.values(), returned)
         elif isinstance(value, (tuple, list)):
             yield len(value)
-            yield from _values(value)
+            yield from _values(value, returned)
         else:
             yield value if value is None or isinstance(value, SCALARS) else type(value).__name__

@@ -109,6 +109,7 @@ def call_module(interpreter: Interpreter, module: Module, args: list[Any], kwarg
             interpreter.recorder.stand_ins.carried_out(event)
         else:
             event.stands_for, event.output = first, output_as(first, interpreter.rng)
+        interpreter.recorder.stand_ins.ended(event)
     return event.output
 
 

@@ -167,6 +167,22 @@ class RMSNorm(Layer):
         return self.op("rms_norm", x, None, self.attributes["weight"], self.attributes["eps"])
 
 
+class Unmade(Layer):
+    """A layer of PyTorch that is not known: parts that text does not run through may have it, and it is not called."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    @property
+    def kind(self) -> str:
+        """Return what a message calls it."""
+        return f"the PyTorch layer {self.name!r}"
+
+    def forward(self, *_: Any, **__: Any) -> Any:
+        raise NotUnderstood(self.kind)
+
+
 class ModuleList(Layer):
     """Submodules by number."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from scaffold.source.python.library import Library
 from scaffold.source.python.objects import External
 from scaffold.source.torch import attributes, special, torch_ops
-from scaffold.source.torch.layers import LAYERS, Embedding, LayerNorm, Linear, ModuleList
+from scaffold.source.torch.layers import LAYERS, Embedding, LayerNorm, Linear, ModuleList, Unmade
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.protocol import Interpreter
 from scaffold.source.torch.tensors import Dtype, Tensor
@@ -17,6 +18,8 @@ DTYPES = (
     "float", "float64", "double", "float32", "float16", "half", "bfloat16", "float8_e4m3fn", "float8_e5m2",
     "int", "int64", "long", "int32", "int16", "short", "int8", "uint8", "bool", "complex64", "complex128", "cfloat",
 )  # fmt: skip
+_LAYER = re.compile(r"torch\.nn\.(modules\.\w+\.)?[A-Z]\w*")
+"""How layers are called: a class of ``torch.nn``."""
 CONSTANTS = {f"torch.{name}": getattr(math, name) for name in ("inf", "pi", "e", "nan")}
 
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -37,6 +40,8 @@ def _call(interpreter: Interpreter, name: External, args: list[Any], kwargs: dic
     """Make a layer or a tensor, or carry out an operation."""
     if name.dotted.startswith("torch.nn.") and name.name in LAYERS:
         return LAYERS[name.name](interpreter.rng, *args, **kwargs)
+    if _LAYER.fullmatch(name.dotted):
+        return Unmade(name.name)
     create = torch_ops.creation(name.name)
     return create(*args, **kwargs) if create else torch_ops.apply(name.name, *args, **kwargs)
 

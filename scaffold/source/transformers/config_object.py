@@ -117,6 +117,8 @@ class Config(Instance):
         }  # what a config in the config is made of has its keys there
         self.per_layer: frozenset[str] = frozenset()
         """Keys that ``per_layer_config`` sets for some layers: there is no value of the whole model."""
+        self._renames: dict[str, str] | None = None
+        """The class's ``attribute_map``, once it was asked for."""
 
     @property
     def kind(self) -> str:
@@ -262,8 +264,9 @@ class Config(Instance):
             return "dtype"
         if self.cls is None or name == "attribute_map":
             return name
-        renamed: Mapping[str, str] = self._class_constant(interpreter, "attribute_map") or {}
-        return renamed.get(name, name)
+        if self._renames is None:
+            self._renames = dict(self._class_constant(interpreter, "attribute_map") or {})
+        return self._renames.get(name, name)
 
     def _class_constant(self, interpreter: Interpreter, name: str) -> Any:
         if self.cls is None:

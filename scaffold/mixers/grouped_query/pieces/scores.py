@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scaffold.expressions.python import write
 from scaffold.expressions.tree import NONE, TRUE
+from scaffold.idioms.window import SEES_ALL, SEES_ALL_IMPORT, takes_the_configs
 from scaffold.idioms.written import Piece
 from scaffold.mixers.grouped_query.pieces.layers import NAMES, Layers
 from scaffold.source.python.errors import NotUnderstood
@@ -37,11 +38,14 @@ def soft_cap(layers: Layers) -> Piece | None:
 
 
 def window(layers: Layers) -> Piece | None:
-    """Return the sliding window."""
+    """Return the sliding window, and that layers without one see all tokens where vLLM would not know it."""
     size = layers.value(lambda a: a.window)
-    if size == NONE:
-        return None
-    return Piece({"score_arguments": f"per_layer_sliding_window={write(size, names=NAMES)},"}, uses=(size,))
+    sees_all = any(layer.window is None for layer in layers.used) and takes_the_configs(layers.frame.config)
+    code = {"scores": SEES_ALL} if sees_all else {}
+    if size != NONE:
+        code["score_arguments"] = f"per_layer_sliding_window={write(size, names=NAMES)},"
+    imports = (SEES_ALL_IMPORT,) if sees_all else ()
+    return Piece(code, imports, uses=() if size == NONE else (size,)) if code else None
 
 
 def sinks(layers: Layers) -> Piece | None:

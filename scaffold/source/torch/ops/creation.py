@@ -21,8 +21,11 @@ def plain_tree(value: Any) -> Any:
 
 
 def _filled(fill: float) -> Op:
+    """Return the function that makes a tensor of one number; memory of zeros is only taken where it is used."""
+
     def create(*shape: Any, size: Any = None, dtype: Any = None, **_: Any) -> Tensor:
-        return Tensor(np.full(sizes(shape if size is None else (size,)), fill, dtype=kind(dtype, np.float64)))
+        wanted, form = sizes(shape if size is None else (size,)), kind(dtype, np.float64)
+        return Tensor(np.full(wanted, fill, dtype=form) if fill else np.zeros(wanted, dtype=form))
 
     return create
 

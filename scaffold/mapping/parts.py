@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from scaffold.checkpoint.headers import Form
 from scaffold.checkpoint.modalities import MODALITIES, PROJECTORS
@@ -11,6 +11,8 @@ from scaffold.checkpoint.patterns import patterns
 from scaffold.checkpoint.prediction import MODULES
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.spec.parts import DRAFT_HEAD, PROJECTOR, TOWER, Part
+from scaffold.weights.rules import REST, Rule
+from scaffold.weights.scope import Scope
 
 NOT_READ = "no reader for this kind of part yet"
 TOWERS = tuple(word for modality in MODALITIES for word in modality.words)
@@ -27,6 +29,13 @@ def other_parts(checkpoint: Checkpoint) -> tuple[Part, ...]:
     if _WORD.search(".".join(forms)) is None:
         return ()
     return tuple(_parts(forms))
+
+
+def part_rules(parts: Iterable[Part]) -> Iterator[Rule]:
+    """Yield the rules that leave the tensors of parts out of a text decoder's weights, each by the part's name."""
+    for part in parts:
+        if not any(mark in part.name for mark in "{}"):  # as in no name that a model has; rules have captures there
+            yield Scope(f"{part.name}.").ignored(f"{{{REST}}}", f"the {part.kind} {part.name}: {part.left_out}")
 
 
 def _parts(forms: Mapping[str, Form]) -> Iterator[Part]:

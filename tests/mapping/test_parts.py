@@ -11,8 +11,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from scaffold.checkpoint.read import read_checkpoint
+from scaffold.mapping.parts import NOT_READ, other_parts
 from scaffold.reading.from_source import read_from_source
-from scaffold.reading.parts import NOT_READ, other_parts
 from scaffold.spec.parts import DRAFT_HEAD, PROJECTOR, TOWER
 
 PLAIN = ["model.embed_tokens.weight", "model.layers.0.mlp.up_proj.weight", "lm_head.weight"]
