@@ -43,6 +43,7 @@ def command(
     empty. The file is read, not run.
     """
     from scaffold.checkpoint.read import read_checkpoint
+    from scaffold.mapping.of_checkpoint import tensors_of
     from scaffold.weights.prove import prove
     from scaffold.weights.ranks import fitting_sizes
 
@@ -62,7 +63,7 @@ def command(
             output.line(f"  {note}")
         weight_map = _derived(settled.reading)
     sizes = asked or fitting_sizes(weight_map, USUAL_SIZES)
-    proof = prove(weight_map, read.tensors, sizes)
+    proof = prove(weight_map, read.tensors if rules else tensors_of(read), sizes)
     _show(output, read, weight_map, proof)
     output.document({**_document(weight_map, proof), "disagreements": disagreements_document(found)})
     if emit is not None:

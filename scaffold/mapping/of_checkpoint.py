@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from scaffold.checkpoint.headers import TensorHeader
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.idioms.frame import NEWEST, Target
 from scaffold.mapping.derive import derive
@@ -9,8 +12,9 @@ from scaffold.mapping.parts import other_parts, part_rules
 from scaffold.source.locate import ModelingSource
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.disk import disk_of
-from scaffold.weights.quantisation import quantisation_of
-from scaffold.weights.rules import WeightMap
+from scaffold.weights.packed import unpacked
+from scaffold.weights.quantisation import INPUT_ENDINGS, is_dequantised, quantisation_of
+from scaffold.weights.rules import Rule, WeightMap
 
 
 def weight_map_of(
@@ -28,7 +32,28 @@ def weight_map_of(
         NotUnderstood: its experts lie in a way that there is no rule for.
         CheckpointError: it is quantised in a way that is not known.
     """
-    shapes = {name: header.shape for name, header in checkpoint.tensors.items()}
-    quantisation = quantisation_of(checkpoint.config, checkpoint.tensors)
-    text = derive(spec, checkpoint.tensors, quantisation, disk_of(shapes, checkpoint.model_type, source), target)
-    return WeightMap((*text.rules, *part_rules(other_parts(checkpoint))))
+    tensors = tensors_of(checkpoint)
+    shapes = {name: header.shape for name, header in tensors.items()}
+    known = is_dequantised(checkpoint.config)
+    quantisation = quantisation_of(checkpoint.config, checkpoint.tensors) if known else None
+    text = derive(spec, tensors, quantisation, disk_of(shapes, checkpoint.model_type, source), target)
+    inputs = _input_scales(text.rules, tensors)
+    return WeightMap((*text.rules, *inputs, *part_rules(other_parts(checkpoint))))
+
+
+def tensors_of(checkpoint: Checkpoint) -> Mapping[str, TensorHeader]:
+    """Return the tensors that the rules of a checkpoint are about.
+
+    Those of a quantisation whose weights are not dequantised while they are loaded count as the weights that they hold.
+    """
+    return checkpoint.tensors if is_dequantised(checkpoint.config) else unpacked(checkpoint.tensors)
+
+
+def _input_scales(rules: Iterable[Rule], names: Collection[str]) -> Iterator[Rule]:
+    """Yield the rules that leave out the fixed scales of inputs, which are not quantised where weights are not."""
+    for rule in rules:
+        for ending in INPUT_ENDINGS if rule.scale is not None else ():
+            source = rule.source.removesuffix("weight") + ending
+            if any(name in names for name in rule.expanded(source)):
+                reason = "the scale of a quantised input: weights are dequantised, and inputs stay as they are"
+                yield Rule(source, "", None, ranges=rule.ranges, reason=reason, required=False, is_computed=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.idioms.frame import NEWEST, Target
-from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.mapping.of_checkpoint import tensors_of, weight_map_of
 from scaffold.source.locate import ModelingSource
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.findings import Proof
@@ -24,7 +24,7 @@ class Proved:
 
     def at(self, checkpoint: Checkpoint, ranks: Sequence[int]) -> Proved:
         """Return the same rules, proved for other tensor-parallel sizes."""
-        return Proved(self.weight_map, prove(self.weight_map, checkpoint.tensors, ranks))
+        return Proved(self.weight_map, prove(self.weight_map, tensors_of(checkpoint), ranks))
 
 
 def prove_weights(
@@ -41,4 +41,4 @@ def prove_weights(
         CheckpointError: the checkpoint is quantised in a way that is not known.
     """
     weight_map = weight_map_of(decoder, checkpoint, source, target)
-    return Proved(weight_map, prove(weight_map, checkpoint.tensors, ranks))
+    return Proved(weight_map, prove(weight_map, tensors_of(checkpoint), ranks))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from scaffold.source.torch.tensors import Tensor
 from scaffold.source.transformers.config_object import Config
 from scaffold.source.transformers.config_object import make as make_config
 from scaffold.vocabulary.lookup import at, key_of, spellings
+from scaffold.vocabulary.rows import rows
 
 NUM_TOKENS = 11
 """Longer than the probe's sliding window, and a prime, so that no other size equals it."""
@@ -85,9 +86,8 @@ class Probe(Made):
         return next((events for events in found.values() if len(events) == count), [])
 
     def num_layers(self) -> int:
-        """Return the number of layers that the config states, 0 if it states none."""
-        key = self.key("num_layers")
-        return int(self.completed[key]) if key else 0
+        """Return the number of layers that the config states, or its class computes; 0 if neither does."""
+        return _count(self)
 
     def probe_value(self, role: str) -> int:
         """Return a size as the probe has it."""
@@ -137,7 +137,13 @@ def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: O
     return Made(source, interpreter, outer, _plain(completed.attributes), small, bool(tied), model)
 
 
-def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0, outer: Outer | None = None) -> Probe:
+def run(
+    source: ModelingSource,
+    config: Mapping[str, Any],
+    sizes: int = 0,
+    outer: Outer | None = None,
+    check: Callable[[Probe, Event], object] | None = None,
+) -> Probe:
     """Run the source's model on a few tokens, at the sizes of a probe and with all its layers.
 
     Args:
@@ -145,15 +151,22 @@ def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0, outer
         config: the checkpoint's text config.
         sizes: which of the two tables of sizes it takes.
         outer: the config around the text config, which the model is then made of if its config class has such a part.
+        check: is given the probe so far and a layer that no other can stand in for, where there is one: a model of which
+            that layer is not understood is not run to its end.
 
     Raises:
-        NotUnderstood: the source does something that the interpreter does not.
+        NotUnderstood: the source does something that the interpreter does not, or ``check`` raises it.
     """
     made = make(source, config, sizes, outer)
     interpreter = made.interpreter
     with np.errstate(all="ignore"):
         tokens = Tensor(interpreter.rng.integers(3, 100, (1, NUM_TOKENS)))
-        interpreter.recorder.stand_ins = StandIns(_listed(made))
+
+        def first(event: Event) -> None:
+            if check is not None:
+                check(Probe(**vars(made), root=interpreter.watched[0], sizes=sizes), event)
+
+        interpreter.recorder.stand_ins = StandIns(_listed(made), first)
         try:
             interpreter.call(made.model, [], {"input_ids": tokens, "use_cache": False}, source.file.shown)
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
@@ -163,10 +176,21 @@ def run(source: ModelingSource, config: Mapping[str, Any], sizes: int = 0, outer
 
 def _listed(made: Made) -> list[Module]:
     """Return the modules of lists that are as long as the config says there are layers."""
-    key = key_of("num_layers", made.completed)
-    count = at(made.completed, key) if key else None
+    count = _count(made)
     lists = [one for _, one in made.model.modules() if isinstance(one.builtin or one, ModuleList)]
     return [module for one in lists if len(list(one.children())) == count for _, module in one.children()]
+
+
+def _count(made: Made) -> int:
+    key = key_of("num_layers", made.completed)
+    if key:
+        return int(at(made.completed, key))
+    for name in spellings("num_layers"):
+        try:
+            return int(made.small.look_up(made.interpreter, name))
+        except (NotUnderstood, TypeError):
+            continue
+    return 0
 
 
 def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,4 +220,21 @@ def _configs(
             return whole, inner
     config = make_config(interpreter, cls, text)
     inner = config.attributes.get(TEXT_CONFIG)  # of keys that lie flat in config.json, as those of Qwen2-VL
-    return config, inner if isinstance(inner, Config) else config
+    if not isinstance(inner, Config):
+        return config, config
+    _same_as_flat(text, inner.attributes)
+    return config, inner
+
+
+def _same_as_flat(flat: Mapping[str, Any], inner: Mapping[str, Any]) -> None:
+    """Check that a text config, which config.json does not have as an object, is made of the keys that it has.
+
+    Raises:
+        NotUnderstood: a number of it is another; the class has its own default there.
+    """
+    for role in rows():
+        key = key_of(role, flat)
+        said, made = flat.get(key) if key else None, inner.get(key) if key else None
+        if all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (said, made)) and said != made:
+            what = f"{key} {said} beside other keys, and {made} in the text config that the config class makes"
+            raise NotUnderstood(what, "config.json")

@@ -11,6 +11,7 @@ from scaffold.expressions.python import shown
 from scaffold.expressions.tree import Expression
 from scaffold.probing import probe
 from scaffold.reading import decoder as decoders
+from scaffold.reading import layer as layers
 from scaffold.mapping.parts import other_parts
 from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.source.locate import ModelingSource
@@ -55,7 +56,8 @@ def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
     Raises:
         NotUnderstood: part of it is of no known form, or the probes differ.
     """
-    probes = [probe.run(source, checkpoint.text_config, sizes, _outer(checkpoint)) for sizes in (0, 1)]
+    config, outer = checkpoint.text_config, _outer(checkpoint)
+    probes = [probe.run(source, config, sizes, outer, None if sizes else layers.read) for sizes in (0, 1)]
     probes[1] = replace(probes[1], switches=probes[0].switches)  # a switch does the same at all sizes
     where = ""
     for literals_first in (True, False):

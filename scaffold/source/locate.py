@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.common.errors import CheckpointError
@@ -26,6 +26,8 @@ class ModelingSource:
     """Directory of the ``transformers`` package that the file belongs to; None for a checkpoint's own file."""
     transformers: Path | None = None
     """Directory of the target's ``transformers``, which the file may import from."""
+    model_type: str | None = None
+    """The model type that transformers has it under, where that is another than the config's."""
 
     def resolve(self, file: SourceFile, dotted: str) -> tuple[SourceFile, str] | None:
         """Return where an imported name is defined, None for outside."""
@@ -126,7 +128,8 @@ def _from_transformers(architecture: str, model_type: str, transformers: Path) -
     own = transformers / "models" / folder / f"modeling_{folder}.py"
     if not own.is_file() and auto_mapping.config_class(model_type, transformers) is None:
         served_as = auto_mapping.model_type_of(architecture, transformers)
-        return None if served_as is None else _from_transformers(architecture, served_as, transformers)
+        found = None if served_as is None else _from_transformers(architecture, served_as, transformers)
+        return None if found is None else replace(found, model_type=served_as)
     if not own.is_file():
         return None
     file = SourceFile.parse(own, f"transformers/models/{folder}/{own.name}")
@@ -134,6 +137,7 @@ def _from_transformers(architecture: str, model_type: str, transformers: Path) -
     if architecture not in file.class_names:
         usual = [auto_mapping.causal_lm_class(model_type, transformers)]
         usual += [n for n in file.class_names if n.endswith(("ForCausalLM", "LMHeadModel"))]
+        usual += [auto_mapping.image_text_class(model_type, transformers)]
         class_name = next((n for n in usual if n in file.class_names), "") or ""
         if not class_name:
             return None

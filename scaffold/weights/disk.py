@@ -106,12 +106,12 @@ def disk_of(shapes: Mapping[str, Shape], model_type: str, source: ModelingSource
 
     Args:
         shapes: the checkpoint's tensors.
-        model_type: the config's.
+        model_type: the config's; the source's own where it is known under another.
         source: the modeling source; only transformers' own files have a table.
     """
     if source is None or source.library is None:
         return Disk((), shapes)
-    return Disk(conversions(model_type, (source.class_name,), source.library), shapes)
+    return Disk(conversions(source.model_type or model_type, (source.class_name,), source.library), shapes)
 
 
 def of_names(names: Collection[str]) -> Disk:

@@ -9,8 +9,12 @@ from typing import Any
 from scaffold.common.errors import CheckpointError
 
 KEY = "quantization_config"
+METHOD = "fp8"
+"""The quantisation that adapters dequantise while they load."""
 SCALE_ENDINGS = ("weight_scale_inv", "weight_scale")
 """What stands in place of ``weight`` in the name of its scale: DeepSeek-V3's kin; compressed-tensors and others."""
+INPUT_ENDINGS = ("activation_scale", "input_scale")
+"""What stands there in the name of the fixed scale of a linear's input."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,8 @@ def quantisation_of(config: Mapping[str, Any], names: Collection[str]) -> Quanti
     if described is None:
         return None
     method = described.get("quant_method") if isinstance(described, dict) else None
-    if method != "fp8":
-        raise _unknown(f"the method {method!r}", "fp8")
+    if method != METHOD:
+        raise _unknown(f"the method {method!r}", METHOD)
     ending = next((e for e in SCALE_ENDINGS if any(name.endswith(f".{e}") for name in names)), None)
     if ending is None:
         raise _unknown("no tensor that ends with " + " or ".join(SCALE_ENDINGS), "the scales of fp8 weights")
@@ -47,6 +51,12 @@ def quantisation_of(config: Mapping[str, Any], names: Collection[str]) -> Quanti
     if not (isinstance(block, list) and len(block) == 2 and all(type(n) is int and n > 0 for n in block)):
         raise _unknown(f"the block size {str(block)[:80]}", "two whole numbers")
     return Quantisation(ending, (block[0], block[1]))
+
+
+def is_dequantised(config: Mapping[str, Any]) -> bool:
+    """Return whether a checkpoint's weights are of the kind that `quantisation_of` knows, or not quantised at all."""
+    described = config.get(KEY)
+    return described is None or (isinstance(described, dict) and described.get("quant_method") == METHOD)
 
 
 def _unknown(found: str, expected: str) -> CheckpointError:

@@ -80,7 +80,7 @@ def read_mlp(
     """
     layers = linears(event) if parts is None else list(parts)
     if not layers:
-        raise NotUnderstood("a feed-forward block without linear layers", definition(event))
+        raise NotUnderstood(f"a feed-forward block without linear layers: {name} ({event.name})", definition(event))
     x = input_of(layers[0])
     inner = [e for e in layers if same(input_of(e), x)]
     for down in layers:
@@ -111,7 +111,8 @@ def read_mlp(
                 x,
                 output_of(down),
             )
-    raise NotUnderstood("a feed-forward block that is neither act(gate(x)) * up(x) nor act(up(x))", definition(event))
+    what = f"a feed-forward block that is neither act(gate(x)) * up(x) nor act(up(x)): {name} ({event.name})"
+    raise NotUnderstood(what, definition(event))
 
 
 def _before_norm(probe: Probe, event: Event, given: Array) -> Iterator[tuple[Array, tuple[str, NormSpec] | None]]:

@@ -9,7 +9,7 @@ layer and what reads the run see values of their own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -45,9 +45,12 @@ class StandIns:
 
     Args:
         layers: the modules of the list that is called one after the other.
+        check: is given the first call that no other may stand in for, so that many have to be carried out; what it
+            raises ends the run.
     """
 
-    def __init__(self, layers: Iterable[Module] = ()) -> None:
+    def __init__(self, layers: Iterable[Module] = (), check: Callable[[Event], object] | None = None) -> None:
+        self._check = check
         self._layers = {id(module) for module in layers}
         self._first: dict[str, Event] = {}
         self._begun: dict[int, str] = {}
@@ -68,6 +71,9 @@ class StandIns:
         again = None if begun is None else signature(event, self._returned)
         if begun is not None and not event.numbered and _plain(event.output) and again == begun:
             self._first.setdefault(begun, event)
+        elif begun is not None and self._check is not None:
+            check, self._check = self._check, None
+            check(event)
 
     def ended(self, event: Event) -> None:
         """Note what a call returned, whether it was carried out or not."""

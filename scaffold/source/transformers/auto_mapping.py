@@ -16,6 +16,7 @@ FOLDERS = "SPECIAL_MODEL_TYPE_TO_MODULE_NAME"
 CONFIGS = "CONFIG_MAPPING_NAMES"
 MODELS = "MODEL_MAPPING_NAMES"
 CAUSAL_LM = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
+IMAGE_TEXT = "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES"
 
 
 def folder(model_type: str, transformers: Path) -> str:
@@ -37,6 +38,11 @@ def model_class(model_type: str, transformers: Path) -> str | None:
 def causal_lm_class(model_type: str, transformers: Path) -> str | None:
     """Return the name of the class of causal language models, or None."""
     return table(transformers, CAUSAL_LM).get(model_type)
+
+
+def image_text_class(model_type: str, transformers: Path) -> str | None:
+    """Return the name of the class of models that take images and text, or None."""
+    return table(transformers, IMAGE_TEXT).get(model_type)
 
 
 def model_type_of(architecture: str, transformers: Path) -> str | None:

@@ -61,7 +61,9 @@ def main() -> int:
 
 def report(rows: list[tuple[dict[str, Any], Measured]]) -> int:
     """Print the tables."""
-    print("\n| kind of decoder, by transformers | configs | proved | hole | other |\n| --- | ---: | ---: | ---: | ---: |")
+    print(
+        "\n| kind of decoder, by transformers | configs | proved | hole | other |\n| --- | ---: | ---: | ---: | ---: |"
+    )
     for kind in sorted({about["kind"] for about, _ in rows}, key=lambda one: (one not in DECODERS, one)):
         outcomes = Counter(found.outcome for about, found in rows if about["kind"] == kind)
         other = outcomes.total() - outcomes["proved"] - outcomes["hole"]
@@ -79,7 +81,9 @@ def report(rows: list[tuple[dict[str, Any], Measured]]) -> int:
     memory = max(found.inspect.memory for _, found in rows)
     print(f"\ninspect: {sum(seconds):.0f} s of processor in all, {max(seconds):.1f} s the longest, {memory} MB at most")
     for about, found in sorted(rows, key=lambda row: -row[1].inspect.seconds)[:5]:
-        print(f"  {found.inspect.seconds:.1f} s, {found.inspect.memory} MB: {about['name']}, {about['tensors']:,} tensors")
+        print(
+            f"  {found.inspect.seconds:.1f} s, {found.inspect.memory} MB: {about['name']}, {about['tensors']:,} tensors"
+        )
     crashed = [about["name"] for about, found in rows if found.outcome == "crash"]
     print(f"crashed: {', '.join(crashed) or 'none'}")
     return int(bool(crashed) or share < WANTED)

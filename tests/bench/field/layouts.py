@@ -51,7 +51,9 @@ def quantised(out: dict, raw: dict) -> dict | None:
         return _mxfp4(out)
     if stacked or raw.get("model_type") == "deepseek_v4":
         return None
-    skip = [p for key in ("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules") for p in q.get(key) or ()]
+    skip = [
+        p for key in ("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules") for p in q.get(key) or ()
+    ]
     linear = [k for k, v in out.items() if k.endswith(".weight") and len(v[1]) == 2]
     linear = [k for k in linear if not PLAIN.search(k) and not _excluded(k.rpartition(".")[0], skip)]
     new = dict(out)

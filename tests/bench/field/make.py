@@ -82,7 +82,10 @@ def tensors_of(model) -> dict:
     unsaved = getattr(model, "_keys_to_ignore_on_save", None) or ()
     state = model.state_dict().items()
     state = {k: v for k, v in state if k not in drop and not any(re.search(i, k) for i in unsaved)}
-    wide = {*(getattr(model, "_keep_in_fp32_modules_strict", None) or ()), *(getattr(model, "_keep_in_fp32_modules", None) or ())}
+    wide = {
+        *(getattr(model, "_keep_in_fp32_modules_strict", None) or ()),
+        *(getattr(model, "_keep_in_fp32_modules", None) or ()),
+    }
     out = {}
     for name, value in revert_weight_conversion(model, state).items():
         tensor = value[0] if isinstance(value, (list, tuple)) else value
@@ -152,7 +155,9 @@ def main() -> None:
             line = make(path, work)
         except Exception as error:  # what transformers does with an odd config is not this program's matter
             line = {"name": path.stem, "kind": NOT_MADE, "notes": [f"{type(error).__name__}: {error}"[:300]]}
-            write(work / path.stem, json.loads(path.read_text()), {"model.embed_tokens.weight": ("BF16", (32000, 1024))})
+            write(
+                work / path.stem, json.loads(path.read_text()), {"model.embed_tokens.weight": ("BF16", (32000, 1024))}
+            )
         finally:
             signal.alarm(0)
         print(json.dumps(line), flush=True)
