@@ -1,8 +1,8 @@
 """What keeps layers that see all tokens from the window that a config names.
 
 Where vLLM's ``Attention`` is given no window of its own it takes ``cache_config.sliding_window``
-(vllm/model_executor/layers/attention/attention.py). That is the config's ``sliding_window``, unless ``layer_types`` says
-that layers differ (vllm/engine/arg_utils.py, ``create_engine_config``). vLLM's MiMo-V2 and Laguna do the same as here.
+(vllm/model_executor/layers/attention/attention.py). That is the config's ``sliding_window``, unless its ``layer_types``
+say that layers differ (vllm/engine/arg_utils.py, ``create_engine_config``). vLLM's MiMo-V2 and Laguna do the same.
 """
 
 from __future__ import annotations

@@ -151,8 +151,8 @@ def run(
         config: the checkpoint's text config.
         sizes: which of the two tables of sizes it takes.
         outer: the config around the text config, which the model is then made of if its config class has such a part.
-        check: is given the probe so far and a layer that no other can stand in for, where there is one: a model of which
-            that layer is not understood is not run to its end.
+        check: is given the probe so far and the first layer that no other can stand in for, where there is one: a
+            model of which that layer is not understood is not run to its end.
 
     Raises:
         NotUnderstood: the source does something that the interpreter does not, or ``check`` raises it.

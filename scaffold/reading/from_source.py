@@ -9,10 +9,10 @@ import numpy as np
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.expressions.python import shown
 from scaffold.expressions.tree import Expression
+from scaffold.mapping.parts import other_parts
 from scaffold.probing import probe
 from scaffold.reading import decoder as decoders
 from scaffold.reading import layer as layers
-from scaffold.mapping.parts import other_parts
 from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood

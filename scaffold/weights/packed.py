@@ -1,9 +1,9 @@
-"""Quantised weights as the weights that they stand for: what lies in several tensors, packed, is one weight of a linear.
+"""Quantised weights as the weights that they stand for: what is packed into several tensors is one weight of a linear.
 
 vLLM's quantised layers make the same tensors as the checkpoint has and load them under their own names
-(vllm/model_executor/layers/quantization/); where a weight goes is a matter of its linear, whatever its bits. So rules and
-proof work on a checkpoint's tensors as they would be without the quantisation. A tensor whose companions are not all there,
-or not of the shapes that belong together, stays what it is, and no rule takes it.
+(vllm/model_executor/layers/quantization/); where a weight goes is a matter of its linear, whatever its bits. So rules
+and proof work on a checkpoint's tensors as they would be without the quantisation. A tensor whose companions are not
+all there, or not of the shapes that belong together, stays what it is, and no rule takes it.
 """
 
 from __future__ import annotations

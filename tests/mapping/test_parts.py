@@ -11,9 +11,11 @@ import pytest
 from safetensors.numpy import save_file
 
 from scaffold.checkpoint.read import read_checkpoint
-from scaffold.mapping.parts import NOT_READ, other_parts
+from scaffold.mapping.parts import NOT_READ, other_parts, part_rules
 from scaffold.reading.from_source import read_from_source
 from scaffold.spec.parts import DRAFT_HEAD, PROJECTOR, TOWER
+from scaffold.weights import Scope, WeightMap
+from scaffold.weights.emit import loading
 
 PLAIN = ["model.embed_tokens.weight", "model.layers.0.mlp.up_proj.weight", "lm_head.weight"]
 
@@ -58,3 +60,23 @@ def test_a_model_has_its_text_decoder_first(tmp_path: Path) -> None:
     assert spec.decoder is None
     assert spec.holes == spec.text.holes != ()
     assert [fact.name for fact in spec.facts] == ["architecture", "model type"]
+
+
+def test_tensors_of_a_part_are_left_out_under_its_name(tmp_path: Path) -> None:
+    names = ["model.layers.1.eh_proj.weight", "model.layers.1.mlp.up_proj.weight"]
+    rules = WeightMap(tuple(part_rules(other_parts(read_checkpoint(write(tmp_path, [*PLAIN, *names]))))))
+    for name in names:
+        (route,) = rules.routes(name)
+        assert route.target == ""
+        assert route.rule.reason == f"the draft head model.layers.1: {NOT_READ}"
+    assert rules.routes("model.layers.0.mlp.up_proj.weight") == rules.routes("model.layers.10.norm.weight") == ()
+
+
+def test_an_adapter_does_not_load_a_part(tmp_path: Path) -> None:
+    names = [*PLAIN, "model.layers.1.eh_proj.weight", "model.layers.1.mlp.up_proj.weight"]
+    parts = part_rules(other_parts(read_checkpoint(write(tmp_path, names))))
+    layer = Scope("model.layers.{layer}.", ranges={"layer": range(1)})
+    rules = [layer.column("mlp.up_proj.weight", 2, 3), Scope().vocabulary("model.embed_tokens.weight", 2, 3), *parts]
+    found = loading(rules, names, ("model.", "model."))
+    assert found.map_name("model.layers.1.mlp.up_proj.weight") is None
+    assert found.map_name("model.layers.0.mlp.up_proj.weight") == ("model.layers.0.mlp.up_proj.weight", None)

@@ -114,3 +114,22 @@ def test_layers_with_two_kinds_have_a_class_for_each(tmp_path: Path, name: str) 
         ("", f"self.{last} = {classes[1]}("),
     ]
     assert context["layer"]["pick"]["lines"] == [f"mixer = self.{first} if self.has_{first} else self.{last}"]
+
+
+@pytest.mark.parametrize("kind", table.kinds(), ids=lambda kind: kind.NAME)
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({}, False),
+        ({"sliding_window": 16}, True),
+        ({"sliding_window": None}, False),
+        ({"sliding_window": 16, "layer_types": ["full_attention", "full_attention"]}, True),
+        ({"sliding_window": 16, "layer_types": ["full_attention", "sliding_attention"]}, False),
+    ],
+)
+def test_layers_that_see_all_tokens_do_not_take_the_window_of_the_config(
+    tmp_path: Path, kind: Mixer, config: dict[str, object], told: bool
+) -> None:
+    read_as = read(write_around(tmp_path, {"mixer": kind.EXAMPLE}, ["mixer", "mixer"], **config))
+    (text,) = classes_of(*read_as).values()
+    assert ("cache_config.sliding_window = None" in text) is told

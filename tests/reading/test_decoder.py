@@ -11,7 +11,9 @@ from scaffold.checkpoint.read import read_checkpoint
 from scaffold.expressions.tree import HEAD_DIM, key
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec
+from scaffold.probing.probe import _same_as_flat
 from scaffold.reading.from_source import TWO_MEANINGS, read_from_source
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.values import Value
 from tests.models.specs import decoder_of, edit, spec_of
@@ -137,3 +139,27 @@ def test_every_fact_names_its_evidence(nova: Path) -> None:
     facts = spec_of(nova).facts
     assert {"attention", "rope", "norm", "MLP"} <= {fact.name for fact in facts}
     assert all(fact.evidence and all(e.where for e in fact.evidence) for fact in facts)
+
+
+def test_a_block_that_mixes_tokens_otherwise_than_by_attention_is_named(nova: Path) -> None:
+    edit(nova, "return self.down_proj(up * self.act(gate))", "return self.down_proj((up * self.act(gate)).cumsum(1))")
+    (hole,) = spec_of(nova).holes
+    assert hole.what == "a block that mixes tokens, and not by softmax attention: ffn (NovaGatedBlock)"
+    edit(nova, ".cumsum(1))", ".cumsum(2))")  # each token by itself
+    (hole,) = spec_of(nova).holes
+    assert hole.what.startswith("a feed-forward block that is neither")
+
+
+def test_a_layer_of_pytorch_that_text_does_not_reach_need_not_be_known(nova: Path) -> None:
+    edit(nova, "self.norm = NovaNorm(", "self.pool = nn.AvgPool2d(kernel_size=2)\n        self.norm = NovaNorm(")
+    assert spec_of(nova).decoder is not None
+    edit(nova, "last_hidden_state=self.norm(", "last_hidden_state=self.pool(")
+    (hole,) = spec_of(nova).holes
+    assert hole.what == "the PyTorch layer 'AvgPool2d'"
+
+
+def test_a_text_config_that_a_class_makes_of_its_defaults_is_a_hole() -> None:
+    flat = {"hidden_size": 64, "rms_norm_eps": 1e-5, "mm_tower": "tower"}
+    _same_as_flat(flat, {"hidden_size": 64, "rms_norm_eps": 1e-5, "num_attention_heads": 32})
+    with pytest.raises(NotUnderstood, match="rms_norm_eps 1e-05 beside other keys, and 1e-06 in the text config"):
+        _same_as_flat(flat, {"hidden_size": 64, "rms_norm_eps": 1e-6})

@@ -132,3 +132,28 @@ def test_experts_that_are_saved_in_a_way_without_a_rule_are_not_understood() -> 
 def test_a_vector_may_lie_as_a_matrix_of_one_row(stored: tuple[int, ...], expected: tuple[int, ...]) -> None:
     disk = Disk((), {"model.layers.1.mlp.gate.bias": stored})
     assert disk.vector(SCOPE, "mlp.gate.bias", COUNT) == expected
+
+
+LAYOUTS = {
+    "as in the source": ("model.language_model.", "lm_head.weight"),
+    "as on the hub": ("language_model.model.", "language_model.lm_head.weight"),
+    "without a beginning": ("", "lm_head.weight"),
+}
+
+
+@pytest.mark.parametrize(("place", "head"), LAYOUTS.values(), ids=LAYOUTS)
+def test_a_decoder_is_found_where_its_files_have_it(place: str, head: str) -> None:
+    names = [f"{place}embed_tokens.weight", f"{place}layers.0.mlp.up_proj.weight", head, "vision.layers.0.q.weight"]
+    disk = Disk((), dict.fromkeys(names, (8, 4))).of_decoder("model.language_model.", "embed_tokens.weight", "layers")
+    layer = Scope("model.language_model.layers.{layer}.", ranges={"layer": range(1)}, scale=("weight_scale", None))
+    rule = disk.rewrite(layer.column("mlp.up_proj.weight", 8, 4))
+    assert rule.source == f"{place}layers.{{layer}}.mlp.up_proj.weight"
+    assert rule.scale is not None
+    assert rule.scale.name == f"{place}layers.{{layer}}.mlp.up_proj.weight_scale"
+    assert disk.rewrite(Scope().vocabulary("lm_head.weight", 8, 4)).source == head
+
+
+def test_of_two_decoders_neither_is_taken_for_the_one_that_is_looked_for() -> None:
+    names = [f"{p}.{tail}" for p in ("a", "b") for tail in ("embed_tokens.weight", "layers.0.q.weight")]
+    disk = Disk((), dict.fromkeys(names, (8, 4))).of_decoder("model.", "embed_tokens.weight", "layers")
+    assert disk.named("model.layers.0.q.weight") == "model.layers.0.q.weight"

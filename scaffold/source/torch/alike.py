@@ -2,8 +2,8 @@
 
 A hundred layers take a minute to run, the two that differ take a second. A layer is as another one if all that its
 source may look at is the same: classes, sizes and switches of every module in it, buffers that are not saved, and what
-it is called with, but for the values of the hidden states and of all else that an earlier layer returned. What stands in returns random numbers of the same shape, so that the next
-layer and what reads the run see values of their own.
+it is called with, but for the values of the hidden states and of all else that an earlier layer returned. What stands
+in returns random numbers of the same shape, so that the next layer and what reads the run see values of their own.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def kind_of(model, config) -> str:
 
 
 def decoder_layers(model, text) -> list:
-    """Return the modules of the list that is as long as the text config says there are layers, the deepest named one."""
+    """Return the modules of the first list that is as long as the text config says there are layers."""
     import torch
 
     count = next((getattr(text, n) for n in ("num_hidden_layers", "n_layer", "n_layers") if getattr(text, n, None)), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,18 @@ import pytest
 from scaffold.probing import probe
 from scaffold.reading import decoder
 from scaffold.source.locate import find
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.drawn import Drawn
+from scaffold.source.torch.events import Event
 from tests.models.build import CONFIG, write_checkpoint
 
 
-def probed(folder: Path, *changes: tuple[str, str], **config: Any) -> probe.Probe:
+def probed(
+    folder: Path,
+    *changes: tuple[str, str],
+    check: Callable[[probe.Probe, Event], object] | None = None,
+    **config: Any,
+) -> probe.Probe:
     """Return the probe of the made-up model with lines of its source replaced."""
     checkpoint = write_checkpoint(folder / "nova", **config)
     file = checkpoint / "modeling_nova.py"
@@ -28,7 +36,7 @@ def probed(folder: Path, *changes: tuple[str, str], **config: Any) -> probe.Prob
     file.write_text(text)
     source = find("NovaForCausalLM", "nova", CONFIG["auto_map"], checkpoint, None)
     assert source is not None
-    return probe.run(source, json.loads((checkpoint / "config.json").read_text()))
+    return probe.run(source, json.loads((checkpoint / "config.json").read_text()), check=check)
 
 
 def carried_out(found: probe.Probe) -> list[int]:
@@ -73,3 +81,36 @@ def test_a_layer_that_uses_its_number_or_differs_runs(tmp_path: Path, change: tu
     )
     loop = ("for layer in self.layers:", "for i, layer in enumerate(self.layers):")
     assert carried_out(probed(tmp_path, number, loop, change, num_hidden_layers=4)) == ran
+
+
+CALL = "layer(hidden_states, (angles.cos(), angles.sin()), mask"
+SUM = "hidden_states + self.ffn(self.norm_out(hidden_states))"
+LAST = f"return {SUM}"
+
+
+def test_what_a_layer_hands_on_to_the_next_is_as_its_hidden_states(tmp_path: Path) -> None:
+    found = probed(
+        tmp_path,
+        ("position_embeddings, attention_mask=None):\n        hidden_states =",
+         "position_embeddings, attention_mask=None, chosen=None):\n        hidden_states ="),
+        (LAST, f"hidden_states = {SUM}\n        return hidden_states, hidden_states.argmax(-1)"),
+        ("for layer in self.layers:", "chosen = None\n        for layer in self.layers:"),
+        (f"hidden_states = {CALL}", f"hidden_states, chosen = {CALL}, chosen"),
+        num_hidden_layers=6,
+    )  # fmt: skip
+    assert carried_out(found) == [0, 1]
+    assert len(set(decoder.read(found).layers)) == 1
+
+
+def test_the_first_layer_that_no_other_stands_in_for_is_checked_before_the_rest_runs(tmp_path: Path) -> None:
+    checked: list[tuple[str, int]] = []
+
+    def check(so_far: probe.Probe, event: Event) -> None:
+        checked.append((so_far.path(event.module), len(so_far.root.inside)))
+        raise NotUnderstood("an odd layer", event.where)
+
+    numbered = (LAST, f"{LAST} * (1 + self.layer_idx)")
+    kept = ("self.norm_out = ", "self.layer_idx = layer_idx\n        self.norm_out = ")
+    with pytest.raises(NotUnderstood, match="an odd layer"):
+        probed(tmp_path, numbered, kept, check=check, num_hidden_layers=9)
+    assert [path for path, _ in checked] == ["model.layers.0"]
