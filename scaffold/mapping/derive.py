@@ -66,8 +66,8 @@ def _rules(
         for layer_range in runs(sorted(numbers)):
             yield replace(rule, ranges={**rule.ranges, "layer": layer_range})
     tables = {join(layer.mixer.name, name) for layer in kinds for name in mixers.kind_of(layer.mixer).COMPUTED}
-    layers = f"{base}{spec.layers_name}."
-    yield from _computed(names, layers, disk.named(layers), range(len(spec.layers)), tables)
+    listed = f"{base}{spec.layers_name}."
+    yield from _computed(names, listed, disk.named(listed), range(len(spec.layers)), tables)
 
 
 def _outside_of_layers(spec: DecoderSpec, names: Collection[str], base: str, disk: Disk) -> Iterator[Rule]:
