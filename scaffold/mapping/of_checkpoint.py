@@ -51,8 +51,9 @@ def tensors_of(checkpoint: Checkpoint) -> Mapping[str, TensorHeader]:
 
 def _input_scales(rules: Iterable[Rule], names: Collection[str]) -> Iterator[Rule]:
     """Yield the rules that leave out the fixed scales of inputs, which are not quantised where weights are not."""
-    for rule in rules:
-        for ending in INPUT_ENDINGS if rule.scale is not None else ():
+    endings = [one for one in INPUT_ENDINGS if any(name.endswith(f".{one}") for name in names)]
+    for rule in rules if endings else ():
+        for ending in endings if rule.scale is not None else ():
             source = rule.source.removesuffix("weight") + ending
             if any(name in names for name in rule.expanded(source)):
                 reason = "the scale of a quantised input: weights are dequantised, and inputs stay as they are"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from scaffold.checkpoint.headers import Form
 from scaffold.checkpoint.modalities import MODALITIES, PROJECTORS
@@ -20,15 +19,19 @@ KINDS = {**dict.fromkeys(TOWERS, TOWER), **dict.fromkeys(PROJECTORS, PROJECTOR),
 """A module's name → the kind of part that it is, or belongs to."""
 INSIDE = ("eh_proj", "enorm", "hnorm")
 """Modules that lie side by side in a draft head, which has no name of its own but a number."""
-_WORD = re.compile(rf"(?:^|(?<=\.))(?:{'|'.join(map(re.escape, KINDS))})(?=\.|$)")
 
 
 def other_parts(checkpoint: Checkpoint) -> tuple[Part, ...]:
     """Return towers, projectors and draft heads, in the order of their first tensors."""
     forms = checkpoint.weights.forms
-    if _WORD.search(".".join(forms)) is None:
-        return ()
-    return tuple(_parts(forms))
+    places = _places(forms)
+    beginnings = tuple(f"{place}." for place in places)
+    own: dict[str, dict[str, Form]] = {place: {} for place in places}
+    for name in [name for name in forms if name.startswith(beginnings)]:
+        own[next(place for place in places if name.startswith(f"{place}."))][name] = forms[name]
+    return tuple(
+        Part(kind, place, patterns(own[place]), left_out=NOT_READ) for place, kind in places.items() if own[place]
+    )
 
 
 def part_rules(parts: Iterable[Part]) -> Iterator[Rule]:
@@ -38,23 +41,20 @@ def part_rules(parts: Iterable[Part]) -> Iterator[Rule]:
             yield Scope(f"{part.name}.").ignored(f"{{{REST}}}", f"the {part.kind} {part.name}: {part.left_out}")
 
 
-def _parts(forms: Mapping[str, Form]) -> Iterator[Part]:
-    places = {place: kind for name in forms for place, kind in _place(name)}
-    own: dict[str, dict[str, Form]] = {place: {} for place in places}
-    for name, form in forms.items():
-        pieces = name.split(".")
-        beginnings = (".".join(pieces[:n]) for n in range(1, len(pieces)))
-        place = next((beginning for beginning in beginnings if beginning in places), None)
-        if place is not None:
-            own[place][name] = form
-    for place, kind in places.items():
-        if own[place]:
-            yield Part(kind, place, patterns(own[place]), left_out=NOT_READ)
+def _places(names: Iterable[str]) -> dict[str, str]:
+    """Return the modules that are parts, each with its kind; none lies in another.
 
-
-def _place(name: str) -> Iterator[tuple[str, str]]:
-    """Yield the module that is the part which a tensor says it belongs to, with its kind."""
-    found = _WORD.search(name)
-    if found is not None:
-        end = found.start() - 1 if found[0] in INSIDE else found.end()
-        yield name[:end], KINDS[found[0]]
+    All names are searched at once: of the hundred thousand that a model of experts has, a thousand are of a part.
+    """
+    text = "\n".join(names)
+    found: dict[str, tuple[int, str]] = {}
+    for word, kind in KINDS.items():
+        at = text.find(word)
+        while at >= 0:
+            end, begin = at + len(word), text.rfind("\n", 0, at) + 1
+            if text[at - 1 : at] in ("", ".", "\n") and text[end : end + 1] in ("", ".", "\n"):
+                place = text[begin : at - 1 if word in INSIDE else end]
+                found[place] = min(found.get(place, (at, kind)), (at, kind))
+            at = text.find(word, end)
+    outermost = [place for place in found if not any(place.startswith(f"{other}.") for other in found)]
+    return {place: found[place][1] for place in sorted(outermost, key=lambda place: found[place][0])}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.text import printable
 from scaffold.reading.model import read_model
 from scaffold.source.locate import ModelingSource, find, not_there
+from scaffold.source.transformers import auto_mapping
 from scaffold.spec.model import ModelSpec
 
 
@@ -50,7 +51,26 @@ def read_model_of(checkpoint: Checkpoint, transformers: Path | None = None, mode
     )
     missing = None if modeling is not None else not_there(checkpoint.auto_map, checkpoint.path)
     notes = () if missing is None else (_instead_of(missing, source),)
+    headed = _with_head(source, checkpoint)
+    if headed is not None and source is not None:
+        notes = (*notes, f"{source.class_name} has no head, and the files have one: read as {headed.class_name}")
+        source = headed
     return Reading(checkpoint, source, read_model(checkpoint, source), transformers, notes)
+
+
+def _with_head(source: ModelingSource | None, checkpoint: Checkpoint) -> ModelingSource | None:
+    """Return transformers' causal language model in the place of the model without a head, if the files have a head."""
+    if source is None or source.library is None:
+        return None
+    kind = source.model_type or checkpoint.model_type
+    headless, headed = (
+        auto_mapping.model_class(kind, source.library),
+        auto_mapping.causal_lm_class(kind, source.library),
+    )
+    has_head = any(f".{name}".endswith(".lm_head.weight") for name in checkpoint.weights.forms)
+    if source.class_name != headless or headed not in source.file.class_names or not has_head:
+        return None
+    return replace(source, class_name=str(headed))
 
 
 def _instead_of(missing: str, source: ModelingSource | None) -> str:

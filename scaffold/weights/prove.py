@@ -105,8 +105,9 @@ class _Proof:
             if self.names[index]:
                 continue
             ambiguous = []
+            beginning = rule.source.partition("{")[0]
             for name in self.headers:
-                if rule.match(name) is None:
+                if not name.startswith(beginning) or rule.match(name) is None:
                     continue
                 if name in self.owner or name in self.scales:
                     ambiguous.append(name)

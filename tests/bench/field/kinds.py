@@ -16,6 +16,24 @@ DENSE, WITH_EXPERTS, LATENT = "dense", "experts", "latent"
 DECODERS = (DENSE, WITH_EXPERTS, LATENT)
 """The kinds that are attention decoders of the ordinary sort."""
 NOT_MADE = "not in transformers"
+OTHER_MADE = "transformers makes another model of it"
+SIZES = (
+    "hidden_size",
+    "vocab_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "max_position_embeddings",
+    "rms_norm_eps",
+)
+
+
+def other_than_published(raw: dict, config) -> str:
+    """Return a key of a flat config that the text config does not have, which a class then makes of its defaults."""
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    if text is config or any(isinstance(value, dict) and key.endswith("_config") for key, value in raw.items()):
+        return ""
+    differ = [key for key in SIZES if raw.get(key) is not None and getattr(text, key, raw[key]) != raw[key]]
+    return f"{differ[0]} is {raw[differ[0]]} in the file and {getattr(text, differ[0])} in the model" if differ else ""
 
 
 def kind_of(model, config) -> str:

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import torch
 import transformers
 from cache import bytes_per_token
-from kinds import NOT_MADE, kind_of
+from kinds import NOT_MADE, OTHER_MADE, kind_of, other_than_published
 from layouts import ALIASES, quantised, with_draft_head
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.models.auto import modeling_auto as auto
@@ -132,7 +132,9 @@ def make(path: Path, work: Path) -> dict:
         out = {"model.embed_tokens.weight": ("BF16", (rows or 32000, columns or 1024))}
     else:
         model, config = made
-        kind, cache = kind_of(model, config), bytes_per_token(raw, config)
+        other = other_than_published(raw, config)
+        kind, cache = (OTHER_MADE, None) if other else (kind_of(model, config), bytes_per_token(raw, config))
+        notes += [other] if other else []
         out = with_draft_head(tensors_of(model), raw)
         layout = quantised(out, raw)
         notes += [] if layout is not None else ["its quantisation's layout is not known here: weights as without it"]
