@@ -97,7 +97,9 @@ LAYOUTS = (
 def unpacked(tensors: Mapping[str, TensorHeader]) -> Mapping[str, TensorHeader]:
     """Return a checkpoint's tensors with each quantised weight as one, under the name that it has unquantised."""
     new = dict(tensors)
-    for header in tensors.values():
+    dtypes = {dtype for layout in LAYOUTS for dtype in layout.dtypes}
+    endings = tuple({layout.ending for layout in LAYOUTS})
+    for header in [one for one in tensors.values() if one.dtype in dtypes and one.name.endswith(endings)]:
         found = next(_unpacked(header, tensors), None)
         if found is not None:
             weight, parts = found

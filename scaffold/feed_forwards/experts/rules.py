@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from scaffold.feed_forwards.experts.spec import ExpertsSpec
 from scaffold.feed_forwards.mlp.rules import rules_at
@@ -69,8 +70,10 @@ def weight_rules(
         yield scope.stacked_gate_up(names[0], targets[0], count, size, hidden, transposed=swapped[0])
         yield scope.stacked_down(names[1], targets[1], count, size, hidden, transposed=swapped[1])
     elif len(ups) == 2 * count and len(downs) == count:
-        parts = [_of_first(found, scope) for found in (ups[0], ups[count], downs[0])]
-        yield from scope.experts(parts, targets, count, size, hidden)
+        names = [pattern_of(found.name) for found in (ups[0], ups[count], downs[0])]
+        if not all(name.startswith(scope.source) for name in names):  # the list of layers has another name on disk
+            scope = replace(scope, source="", target=scope.source if scope.target is None else scope.target)
+        yield from scope.experts([_of_first(name, scope) for name in names], targets, count, size, hidden)
     else:
         raise NotUnderstood(f"experts that are saved as {len(ups)} and {len(downs)} tensors", ups[0].name)
 
@@ -102,6 +105,5 @@ def _swapped(found: DiskTensor, transposed: bool) -> bool:
     return transposed ^ (len(kinds) % 2 == 1)
 
 
-def _of_first(found: DiskTensor, scope: Scope) -> str:
-    name = pattern_of(found.name).removeprefix(scope.source)
-    return re.sub(r"\.0\.", ".{expert}.", name, count=1)
+def _of_first(name: str, scope: Scope) -> str:
+    return re.sub(r"\.0\.", ".{expert}.", name.removeprefix(scope.source), count=1)
