@@ -52,7 +52,8 @@ class Disk:
             return self
         written = on_disk(base + embedding, (), self.table)[0].name
         saved = written.removesuffix(embedding) if written.endswith(embedding) else base
-        there = [name.removesuffix(embedding) for name in self.shapes if f".{name}".endswith(f".{embedding}")]
+        tail = f".{embedding}"
+        there = [name.removesuffix(embedding) for name in self.shapes if name.endswith(tail) or name == embedding]
         found = [one for one in there if any(name.startswith(f"{one}{layers}.0.") for name in self.shapes)]
         known = [one for one in (saved, base) if one in found]
         place = known[0] if known else found[0] if len(found) == 1 else saved
