@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec
 from scaffold.probing.probe import _same_as_flat
 from scaffold.reading.from_source import TWO_MEANINGS, read_from_source
+from scaffold.reading.of_checkpoint import _with_head
+from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.values import Value
@@ -163,3 +166,24 @@ def test_a_text_config_that_a_class_makes_of_its_defaults_is_a_hole() -> None:
     _same_as_flat(flat, {"hidden_size": 64, "rms_norm_eps": 1e-5, "num_attention_heads": 32})
     with pytest.raises(NotUnderstood, match="rms_norm_eps 1e-05 beside other keys, and 1e-06 in the text config"):
         _same_as_flat(flat, {"hidden_size": 64, "rms_norm_eps": 1e-6})
+
+
+def test_a_model_without_a_head_is_read_with_one_where_the_files_have_it(nova: Path) -> None:
+    auto_map = {"AutoModelForCausalLM": "modeling_nova.NovaModel"}
+    library = nova / "transformers"
+    (library / "models/auto").mkdir(parents=True)
+    (library / "models/auto/modeling_auto.py").write_text(
+        'MODEL_MAPPING_NAMES = OrderedDict([("nova", "NovaModel")])\n'
+        'MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = OrderedDict([("nova", "NovaForCausalLM")])\n'
+    )
+    read = read_checkpoint(nova)
+    source = find(
+        "NovaModel", "nova", {**config["auto_map"], "AutoModelForCausalLM": "modeling_nova.NovaModel"}, nova, None
+    )
+    assert source is not None
+    of_library = replace(source, library=library)
+    headed = _with_head(of_library, read)
+    assert headed is not None
+    assert headed.class_name == "NovaForCausalLM"
+    assert _with_head(source, read) is None
+    assert _with_head(replace(of_library, class_name="NovaForCausalLM"), read) is None

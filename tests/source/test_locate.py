@@ -55,7 +55,18 @@ def test_a_model_type_that_the_library_does_not_know_is_that_of_its_architecture
     source = find("NovaTextForCausalLM", "kepler", {}, Path(), library)
     assert source is not None
     assert (source.class_name, source.config_class) == ("NovaTextForCausalLM", "NovaTextConfig")
+    assert source.model_type == "nova_text"  # under which the library has its conversions of saved tensors
     assert find("KeplerForCausalLM", "kepler", {}, Path(), library) is None
+
+
+def test_a_model_of_images_and_text_is_found_by_its_model_type_too(library: Path) -> None:
+    modeling = library / "models/nova/modeling_nova.py"
+    modeling.write_text("class NovaModel:\n    pass\nclass NovaForConditionalGeneration:\n    pass\n")
+    table = 'MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES = OrderedDict([("nova", "NovaForConditionalGeneration")])\n'
+    (library / "models/auto/configuration_auto.py").write_text(AUTO + table)
+    source = find("Nova2ForConditionalGeneration", "nova", {}, Path(), library)
+    assert source is not None
+    assert source.class_name == "NovaForConditionalGeneration"
 
 
 AUTO_MAP = {"AutoModelForCausalLM": "someone/nova--modeling_nova.NovaForCausalLM"}
