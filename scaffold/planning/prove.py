@@ -9,6 +9,7 @@ from scaffold.planning.read import Subject
 from scaffold.roots.vllm_api import vllm_api
 from scaffold.strategy.decide import Decision
 from scaffold.strategy.protocol import Adds
+from scaffold.weights.quantisation import quantisation_of
 
 
 def prove(decision: Decision, subject: Subject) -> Proved | None:
@@ -21,6 +22,7 @@ def prove(decision: Decision, subject: Subject) -> Proved | None:
     reading = subject.reading
     if decision.strategy.adds is not Adds.MODULE or reading.spec.decoder is None:
         return None
+    quantisation_of(reading.checkpoint.config, reading.checkpoint.tensors)  # rules of others hold, adapters do not
     return prove_weights(reading.spec.decoder, reading.checkpoint, reading.source, target=target_of(subject))
 
 

@@ -20,6 +20,7 @@ from scaffold.spec.parts import TextDecoder
 from scaffold.spec.values import Hole
 from scaffold.weights.findings import Finding
 from scaffold.weights.prove import prove
+from scaffold.weights.quantisation import quantisation_of
 
 
 def read_model(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSpec:
@@ -52,6 +53,7 @@ def _read(family: Family, checkpoint: Checkpoint) -> DecoderSpec | tuple[Hole, .
         config = completed(family, checkpoint.config)
         small = read_decoder(family.source(), replace(checkpoint, text_config=one_of_each(config)))
         decoder = all_layers(small, config)
+        quantisation_of(checkpoint.config, checkpoint.tensors)  # an unknown one is a hole
         proof = prove(weight_map_of(decoder, checkpoint, None), checkpoint.tensors)
     except NotUnderstood as error:
         return (

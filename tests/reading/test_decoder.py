@@ -177,9 +177,7 @@ def test_a_model_without_a_head_is_read_with_one_where_the_files_have_it(nova: P
         'MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = OrderedDict([("nova", "NovaForCausalLM")])\n'
     )
     read = read_checkpoint(nova)
-    source = find(
-        "NovaModel", "nova", {**config["auto_map"], "AutoModelForCausalLM": "modeling_nova.NovaModel"}, nova, None
-    )
+    source = find("NovaModel", "nova", auto_map, nova, None)
     assert source is not None
     of_library = replace(source, library=library)
     headed = _with_head(of_library, read)
