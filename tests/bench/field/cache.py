@@ -33,7 +33,7 @@ def bytes_per_token(raw: dict, config) -> int | None:
     hidden = of("hidden_size", "n_embd", "d_model")
     size = of("head_dim", "attention_head_dim") or (hidden // heads if hidden and isinstance(heads, int) else None)
     model_type = str(getattr(text, "model_type", ""))
-    if model_type.startswith("deepseek_v4") or any(getattr(text, n, None) for n in ("per_layer_config",)):
+    if model_type.startswith("deepseek_v4"):
         return None
     if model_type.startswith("gemma4") and kinds:  # layers that share keep nothing; full ones have their own heads
         own = kinds[: layers - (said.get("num_kv_shared_layers") or 0)]
