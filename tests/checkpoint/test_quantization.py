@@ -137,13 +137,3 @@ def test_each_row_names_files_of_vllm_ascend_that_exist(ascend_source: Path) -> 
     for row in ROWS:
         first = row.source.partition(",")[0]
         assert (ascend_source / first).exists(), row.source
-
-
-@pytest.mark.parametrize(
-    ("described", "kind"),
-    [({"quant_algo": "FP8", "producer": {"name": "modelopt"}}, "modelopt"), ({"bits": 8}, "of no named method")],
-)
-def test_a_quantisation_need_not_name_its_method(tmp_path: Path, described: dict[str, Any], kind: str) -> None:
-    found = about(read_checkpoint(checkpoint(tmp_path, BF16, quantization_config=described)))
-    assert found.quantization is not None
-    assert found.quantization.kind == kind

@@ -7,8 +7,8 @@ import re
 
 ATTENDING = {"full_attention", "sliding_attention", "attention", "global", "local"}
 """Words of ``layer_types`` for softmax attention over all tokens or a window."""
-OTHER_MIXERS = re.compile(r"mamba|delta|shortconv|linearattention|recurrent|lightning|rwkv|ssm|hyena", re.IGNORECASE)
-INDEXED = re.compile(r"indexer|compress", re.IGNORECASE)
+OTHER_MIXERS = re.compile(r"mamba|delta|shortconv|linearattention|recurrent|lightning|rwkv|hyena", re.IGNORECASE)
+INDEXED = re.compile(r"index(er|ed)|compress", re.IGNORECASE)
 CROSS = re.compile(r"cross_?att", re.IGNORECASE)
 EXPERTS = re.compile(r"experts|sparsemoe|moeblock|moemlp|\bmoe\b", re.IGNORECASE)
 
