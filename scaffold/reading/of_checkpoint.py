@@ -60,8 +60,8 @@ def read_model_of(checkpoint: Checkpoint, transformers: Path | None = None, mode
 
 def _with_head(source: ModelingSource | None, checkpoint: Checkpoint) -> ModelingSource | None:
     """Return transformers' causal language model in the place of the model without a head, if the files have a head."""
-    if source is None or source.library is None:
-        return None
+    if source is None or source.library is None or not source.class_name.endswith("Model"):
+        return None  # the table of models without a head has some with one, such as Llama 4's
     kind = source.model_type or checkpoint.model_type
     headless, headed = (
         auto_mapping.model_class(kind, source.library),

@@ -17,6 +17,7 @@ from scaffold.reading.from_source import TWO_MEANINGS, read_from_source
 from scaffold.reading.of_checkpoint import _with_head
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.transformers import auto_mapping
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.values import Value
 from tests.models.specs import decoder_of, edit, spec_of
@@ -185,3 +186,7 @@ def test_a_model_without_a_head_is_read_with_one_where_the_files_have_it(nova: P
     assert headed.class_name == "NovaForCausalLM"
     assert _with_head(source, read) is None
     assert _with_head(replace(of_library, class_name="NovaForCausalLM"), read) is None
+    table = library / "models/auto/modeling_auto.py"  # of Llama 4's kind: it has a head, and is in both tables
+    table.write_text(table.read_text().replace('"NovaModel"', '"NovaForConditionalGeneration"'))
+    auto_mapping._tables.cache_clear()
+    assert _with_head(replace(of_library, class_name="NovaForConditionalGeneration"), read) is None
