@@ -5,16 +5,22 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from scaffold.adapter.context import adapter_context
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.mixers import grouped_query, latent, table
+from scaffold.mixers.grouped_query.read import window
 from scaffold.mixers.protocol import Mixer
+from scaffold.probing.probe import NUM_TOKENS
 from scaffold.reading.from_source import read_from_source
 from scaffold.source.locate import ModelingSource, find
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.prove import prove
 from tests.models import window_mean
@@ -133,3 +139,11 @@ def test_layers_that_see_all_tokens_do_not_take_the_window_of_the_config(
     read_as = read(write_around(tmp_path, {"mixer": kind.EXAMPLE}, ["mixer", "mixer"], **config))
     (text,) = classes_of(*read_as).values()
     assert ("cache_config.sliding_window = None" in text) is told
+
+
+def test_chunked_attention_is_a_hole_that_says_so() -> None:
+    index = np.arange(NUM_TOKENS)
+    behind, chunk = index[:, None] >= index[None, :], index // 4
+    core = SimpleNamespace(visible=behind & (chunk[:, None] == chunk[None, :]), where="here")
+    with pytest.raises(NotUnderstood, match=r"chunked attention: .* \(4 in a probe\)"):
+        window(cast(Any, None), cast(Any, core))

@@ -191,6 +191,9 @@ def window(probe: Probe, core: Core) -> Value | None:
     size = int(core.visible.sum(axis=1).max())
     if np.array_equal(core.visible, (distance >= 0) & (distance < size)):
         return size_value(probe, "sliding_window", size, core.where)
+    for size in range(2, NUM_TOKENS):
+        if np.array_equal(core.visible, (distance >= 0) & (index[:, None] // size == index[None, :] // size)):
+            raise NotUnderstood(f"chunked attention: a token sees those of its chunk ({size} in a probe)", core.where)
     raise NotUnderstood("a mask that is neither causal nor a sliding window", core.where)
 
 
