@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from scaffold.spec.holes import listed
+from scaffold.strategy.gate import prove_files
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
 
 PARTS = "the decoder inside of {} was read, and an adapter of the parts around it is not generated yet"
 
 
 def holds(question: Question) -> Answer:
-    """Return whether the spec has no hole and no parts around the decoder."""
+    """Return whether the spec has no hole, no parts around the decoder, and rules that fit the tensors."""
     spec = question.reading.spec
     if spec.decoder is None or spec.holes:
         return Answer(False, listed(spec.holes))
     if spec.decoder.text_key:
         return Answer(False, PARTS.format(spec.decoder.text_key))
-    return Answer(True, "every block was recognised")
+    weights = question.weights
+    if isinstance(weights, str):
+        return Answer(False, weights)
+    if not weights.proof.holds:
+        told = prove_files(question).against or tuple(map(str, weights.proof.findings))
+        return Answer(False, "; ".join(told), proved=weights)
+    return Answer(True, "every block was recognised", proved=weights)
 
 
 NATIVE = Strategy(
