@@ -160,12 +160,13 @@ class Walk:
 
     def _fill(self, node: Node, leaf: str, path: str, tensor: Tensor, shard: Any) -> Outcome:
         parameter = node.parameters.get(leaf)
+        parts = tuple(shard) if isinstance(shard, list | tuple) else (shard,)
         if node.quantised and leaf != "bias":
-            self.filled[id(node), "weight"].add(shard)
+            self.filled[id(node), "weight"].update(parts)
             if parameter is None or tensor.form.dtype not in KEEPS_SHAPE:
                 return Took(path, node.quantised)
-        self.filled[id(node), leaf].add(shard)
-        asked = parameter.asks(shard) if parameter is not None else None
+        self.filled[id(node), leaf].update(parts)
+        asked = parameter.asks(shard) if parameter is not None and len(parts) == 1 else None
         verdict = fits(asked, tensor.form.shape)
         if verdict is False:
             assert asked is not None

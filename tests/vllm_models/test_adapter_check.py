@@ -260,3 +260,20 @@ def test_shapes_are_those_that_the_layers_ask_for(
     }  # fmt: skip
     assert result.fits is (outcome in ("fits", "shape unknown"))
     assert (not any(found.values())) if outcome == "fits" else found[outcome]
+
+
+def test_a_tensor_may_fill_several_parts_of_a_parameter(tmp_path: Path) -> None:
+    """Such as ``in_proj_qkv`` of Qwen3.5, which is three of the four parts of ``in_proj_qkvz``."""
+    file = tmp_path / "own.py"
+    layer = "MergedColumnParallelLinear(8, [2, 2, 2, 3], bias=False)"
+    mapper = "WeightsMapper(orig_to_new_stacked={'qkv': ('one', (0, 1, 2)), 'z': ('one', 3)})"
+    load = f"return AutoWeightsLoader(self).load_weights(weights, mapper={mapper})"
+    text = CODE.replace("RowParallelLinear(1, 1, bias=False)", layer).replace("{statement}", "pass")
+    file.write_text(text.replace("{load}", load))
+    read = read_checkpoint(checkpoint("qwen3"))
+    shapes = {"qkv.weight": (6, 8), "z.weight": (3, 8)}
+    result = check_adapter(
+        file, with_forms(read, {n: Form(8, "BF16", s, "", has_bits=True) for n, s in shapes.items()})
+    )
+    assert result.fits
+    assert result.taken == 2
