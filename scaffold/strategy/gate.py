@@ -52,17 +52,25 @@ def prove_class(question: Question, entry: Registered) -> Gate:
         )
     except UsageError as error:
         return Gate(notes=(f"{entry.class_name} could not be read ({error.found}, {error.where})",))
-    by_rules = question.weights
+    by_rules = _of_whole_model(question)
     against = tuple(_against_class(check, question)) or tuple(_against_files(by_rules, check.unsure))
     return Gate(against, tuple(_notes(check, by_rules)), check)
 
 
 def prove_files(question: Question) -> Gate:
     """Prove that the checkpoint is what the modeling source says, for an implementation that runs that source."""
-    by_rules = question.weights
+    by_rules = _of_whole_model(question)
     if isinstance(by_rules, str):
         return Gate(notes=(f"whether the tensors are those of the source was not proved: {by_rules}",))
     return Gate(tuple(_against_files(by_rules, by_rules.proof.unrouted)))
+
+
+def _of_whole_model(question: Question) -> Proved | str:
+    """Return the rules with their proof, if they are those of all parts of the model; else why they prove nothing."""
+    decoder = question.reading.spec.decoder
+    if decoder is not None and decoder.text_key:
+        return f"the decoder inside of {decoder.text_key} was read, and not the parts around it"
+    return question.weights
 
 
 def _against_class(check: AdapterCheck, question: Question) -> Iterator[str]:

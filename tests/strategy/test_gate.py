@@ -13,7 +13,9 @@ from scaffold.checkpoint.read import read_checkpoint
 from scaffold.reading.of_checkpoint import read_model_of
 from scaffold.strategy import supported
 from scaffold.strategy.decide import NoStrategy, decide
+from scaffold.strategy.gate import prove_files
 from scaffold.strategy.protocol import Question
+from tests.lab.checkpoints import checkpoint as lab_checkpoint
 from tests.lab.engine import engine
 from tests.models.families import CONFIGS, SIZES, Shapes, config_of, shapes_of, write
 from tests.strategy.trusted import asked, tree
@@ -222,3 +224,12 @@ def test_a_registered_name_over_another_model_is_not_supported(tmp_path: Path) -
         answer = supported.holds(Question(reading, tree().registry, tree()))
         assert answer.holds is (name == "same"), answer.reason
         assert ("computes something else" in answer.reason) is (name == "other")
+
+
+def test_parts_around_a_decoder_that_was_read_are_left_open_and_not_refused() -> None:
+    """The names of a tower are none that the decoder's rules could know."""
+    reading = read_model_of(read_checkpoint(lab_checkpoint("llava")), engine().transformers)
+    assert reading.spec.decoder is not None
+    gate = prove_files(Question(reading, tree().registry, tree()))
+    assert gate.holds
+    assert "not the parts around it" in gate.notes[0]
