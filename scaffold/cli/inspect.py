@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from scaffold.checkpoint.verify.run import Verification
     from scaffold.cli.inspection import Inspection, Registry
     from scaffold.reading.of_checkpoint import Reading
-    from scaffold_validators.engine import Engine
 
 
 @click.command("inspect")
@@ -66,7 +65,7 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     dequantise = dequantised(known.paths, device.generation)
     by_map = _bytes_per_rank(reading)
     capacity = plan(read.text_config, known.patterns, dequantise, by_map, reading.spec.decoder, device)
-    registry = _registry(settings, read, known.patterns, engine)
+    registry = _registry(settings, reading)
     differences = disagreements(read, reading.spec.decoder)
     return Inspection(read, reading.spec, known, capacity, registry, differences, source_notes=reading.notes)
 
@@ -96,19 +95,18 @@ def _bytes_per_rank(reading: Reading) -> Mapping[int, int] | None:
     return {tp: size + per_rank(around, sizes, tp).tensor_parallel for tp, size in proof.bytes_per_rank.items()}
 
 
-def _registry(settings: Settings, read: Checkpoint, patterns: Any, engine: Engine | None) -> Registry | None:
+def _registry(settings: Settings, reading: Reading) -> Registry | None:
     from scaffold.cli.inspection import Registry
     from scaffold.cli.settings import container_root
-    from scaffold.roots.nearest import nearest
     from scaffold.roots.registered import registry_facts
     from scaffold.roots.vllm_tree import read_vllm_tree
+    from scaffold.strategy.differences import nearest_models
 
     root = settings.path("vllm") or container_root("vllm")
     if root is None:
         return None
     tree = read_vllm_tree(root)
-    near = nearest(patterns, tree.registry, engine.transformers) if engine and engine.transformers else ()
-    return Registry(root, registry_facts(tree, read.architecture), near)
+    return Registry(root, registry_facts(tree, reading.checkpoint.architecture), nearest_models(reading, tree))
 
 
 def _verify(output: Output, read: Checkpoint, sums: bool) -> Verification:

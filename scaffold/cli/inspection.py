@@ -14,12 +14,13 @@ from scaffold.checkpoint.facts import Fact
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.verify.run import Verification
 from scaffold.cli.disagreements import disagreements_document, show_disagreements
+from scaffold.cli.nearest import differences_document
 from scaffold.cli.output import Output
 from scaffold.disagreements.finding import Disagreement
-from scaffold.roots.nearest import Near
 from scaffold.roots.registered import RegistryFacts
 from scaffold.spec.holes import holes_document
 from scaffold.spec.model import ModelSpec
+from scaffold.strategy.differences import Differences
 
 SHOWN_NAMES = 8
 
@@ -30,7 +31,7 @@ class Registry:
 
     root: Path
     facts: RegistryFacts
-    near: tuple[Near, ...]
+    near: tuple[Differences, ...]
 
 
 @dataclass(frozen=True)
@@ -154,15 +155,7 @@ def _registry(registry: Registry | None) -> dict[str, Any] | None:
         "form": facts.form,
         "version": facts.version,
         "where": facts.where,
-        "nearest": [
-            {
-                "architecture": near.entry.architecture,
-                "likeness": near.likeness,
-                "only_here": list(near.only_here),
-                "only_there": list(near.only_there),
-            }
-            for near in registry.near
-        ],
+        "nearest": [differences_document(one) for one in registry.near],
     }
 
 
@@ -254,12 +247,15 @@ def _show_registry(output: Output, registry: Registry) -> None:
     version = f" {facts.version}" if facts.version else ""
     form = f", as {facts.form}" if facts.form else ""
     output.line(f"vLLM{version} in {registry.root}: {facts.how}{form}")
+    near = [one.near for one in registry.near]
     rows = [
-        (near.entry.architecture, f"{near.likeness:.0%}", _names(near.only_here), _names(near.only_there))
-        for near in registry.near
+        (one.entry.architecture, f"{one.likeness:.0%}", _names(one.only_here), _names(one.only_there)) for one in near
     ]
     if rows:
         output.table("Nearest by tensor names", ("architecture", "alike", "only here", "only there"), rows)
+    for differences in registry.near:
+        for line in differences.lines():
+            output.line(line)
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -66,6 +66,7 @@ GATES = ", ".join(stage.name for stage in gates())
 @click.option("--modeling", type=click.Path(path_type=Path), help="The model's Python source, if it is elsewhere.")
 @believe_option
 @python_option
+@click.option("--same-as", metavar="ARCHITECTURE", help="Say that an unknown model type computes what this one does.")
 @click.option("--patch", "patches", multiple=True, help="Add a vllm-ascend worker patch of this dotted name.")
 @click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
 @click.option("--twin", "with_twin", is_flag=True, help="Prove it on a small random copy; write it if right.")
@@ -193,6 +194,7 @@ def _request(
         output=destination.output,
         name=name,
         strategy=settings.get("strategy") or AUTO,
+        same_as=settings.get("same_as"),
         modeling=settings.path("modeling"),
         transformers=engine.transformers if engine else None,
         believe=settings.get("believe"),

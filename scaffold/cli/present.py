@@ -7,6 +7,7 @@ from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.cli.disagreements import disagreements_document, show_disagreements
+from scaffold.cli.nearest import differences_document
 from scaffold.cli.output import Output
 from scaffold.planning.plan import Plan
 from scaffold.planning.refusal import NotPlanned
@@ -54,6 +55,7 @@ def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
         "disagreements": disagreements_document(plan.subject.settled.found),
         "weights": _weights(plan.checkpoint, plan.proved.proof if plan.proved else None),
         "notes": list(plan.notes),
+        "nearest": [differences_document(one) for one in plan.near],
         "diff": plan.changes.diff(plan.subject.site.roots),
     }
 
@@ -67,6 +69,9 @@ def show_plan(output: Output, plan: Plan) -> None:
     show_holes(output, plan.spec.holes)
     for note in plan.notes:
         output.line(f"  {note}")
+    for one in plan.near:
+        for line in one.lines():
+            output.line(f"  {line}")
     if plan.proved is not None:
         proof = plan.proved.proof
         counts = f"{proof.routed} routed, {proof.ignored} left out with a reason"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,17 @@ from scaffold.placement.protocol import Implementation
 from scaffold.placement.table import PLACEMENTS
 from scaffold.planning.document import add_patches, document, document_values
 from scaffold.planning.place import place
-from scaffold.planning.prove import check_proof, prove
+from scaffold.planning.prove import prove
 from scaffold.planning.read import Subject, read
 from scaffold.planning.refusal import refused_after
 from scaffold.planning.render import check_calls, render
+from scaffold.planning.render_mapper import render_mapper
 from scaffold.planning.request import Request
 from scaffold.planning.settle import check_settled
 from scaffold.spec.model import ModelSpec
 from scaffold.strategy.decide import Decision, decide
-from scaffold.strategy.protocol import Question
+from scaffold.strategy.differences import Differences, nearest_models
+from scaffold.strategy.protocol import Adds, Question
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,12 @@ class Plan:
     documents: Mapping[str, Any]
     changes: ChangeSet
     notes: tuple[str, ...]
+
+    @cached_property
+    def near(self) -> tuple[Differences, ...]:
+        """Return the nearest registered models, where the target does not serve this one as it is."""
+        adds_nothing = self.decision.strategy.adds is Adds.NOTHING
+        return () if adds_nothing else nearest_models(self.subject.reading, self.subject.tree)
 
     @property
     def name(self) -> str:
@@ -92,11 +101,11 @@ def make_plan(request: Request) -> Plan:
     subject = read(request)
     with refused_after(subject):
         check_settled(subject.settled, request.believe)
-        decision = decide(Question(subject.reading, subject.registry), request.strategy)
-        proved = prove(decision, subject)
+        question = Question(subject.reading, subject.registry, subject.tree, request.same_as)
+        decision = decide(question, request.strategy)
+        proved = prove(decision)
     with refused_after(subject, proved):
-        check_proof(proved, subject.site.name)
-        code = render(proved, subject)
+        code = render(proved, subject, question.target) or render_mapper(decision, subject)
         check_calls(code, subject.tree)
     placed = place(code, decision, subject, PLACEMENTS[request.placement])
     documents = document_values(decision, subject, request.trust_remote_code)
@@ -109,5 +118,5 @@ def make_plan(request: Request) -> Plan:
         implementation=placed.implementation,
         documents=documents,
         changes=add_patches(documented, request.patches, subject.site),
-        notes=(*subject.settled.notes, *placed.notes),
+        notes=(*subject.settled.notes, *placed.notes, *decision.notes),
     )

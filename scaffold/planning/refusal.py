@@ -11,6 +11,7 @@ from scaffold.planning.read import Subject
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.model import ModelSpec
 from scaffold.spec.values import Hole
+from scaffold.strategy.decide import NoStrategy
 from scaffold.weights.findings import Proof
 
 
@@ -41,6 +42,8 @@ def refused_after(subject: Subject, proved: Proved | None = None) -> Iterator[No
         hole = Hole("adapter", error.what, error.where)
         holed = spec.with_holes(hole)
         raise NotPlanned(_no_idiom(hole), subject, holed, proof) from error
+    except NoStrategy as error:
+        raise NotPlanned(error, subject, spec, error.proof) from error
     except CheckFailed as error:
         raise NotPlanned(error, subject, spec, proof) from error
 

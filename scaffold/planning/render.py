@@ -8,10 +8,10 @@ from typing import Any
 
 from scaffold.adapter.context import adapter_context
 from scaffold.common.errors import CheckFailed
+from scaffold.idioms.frame import Target
 from scaffold.mapping.proved import Proved
 from scaffold.placement.protocol import Code
 from scaffold.placement.registration import absolute_imports
-from scaffold.planning.prove import target_of
 from scaffold.planning.read import Subject
 from scaffold.reading.of_checkpoint import Reading
 from scaffold.rendering.formatting import format_python
@@ -22,7 +22,7 @@ from scaffold_validators.calls import misfit_calls
 from scaffold_validators.imports import unresolved_imports
 
 
-def render(proved: Proved | None, subject: Subject) -> Code | None:
+def render(proved: Proved | None, subject: Subject, target: Target) -> Code | None:
     """Return the module whose weights were proved; None where there is none.
 
     Raises:
@@ -38,7 +38,7 @@ def render(proved: Proved | None, subject: Subject) -> Code | None:
             "adapter": True,
             "delivery": {},
             "processor_files": ", ".join(subject.reading.checkpoint.processor_files),
-            **_adapter_context(proved, subject),
+            **_adapter_context(proved, subject, target),
         },
         without=("docs", "tests"),
     )
@@ -67,7 +67,7 @@ def check_calls(code: Code | None, tree: VllmTree) -> None:
         )
 
 
-def _adapter_context(proved: Proved, subject: Subject) -> Mapping[str, Any]:
+def _adapter_context(proved: Proved, subject: Subject, target: Target) -> Mapping[str, Any]:
     reading = subject.reading
     decoder, checkpoint = reading.spec.decoder, reading.checkpoint
     assert decoder is not None
@@ -79,7 +79,7 @@ def _adapter_context(proved: Proved, subject: Subject) -> Mapping[str, Any]:
         checkpoint.tensors,
         subject.tree.licence_header(),
         quantisation_of(checkpoint.config, checkpoint.tensors),
-        target_of(subject),
+        target,
     )
 
 

@@ -21,6 +21,7 @@ class Request:
         placement: a row of ``PLACEMENTS``.
         output: where a plugin's package goes: None for a folder of its name in the current directory.
         strategy: ``auto``, or a row of ``STRATEGIES``.
+        same_as: a registered architecture that a model of an unknown type is the same as, as the user says.
         transformers: the package directory of the target environment.
         believe: which side is right where config and tensors disagree, ``config`` or ``tensors``; None: not said.
         generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
@@ -35,6 +36,7 @@ class Request:
     output: Path | None = None
     name: str | None = None
     strategy: str = AUTO
+    same_as: str | None = None
     modeling: Path | None = None
     transformers: Path | None = None
     believe: str | None = None

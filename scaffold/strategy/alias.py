@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from scaffold.strategy import unknown_name
+from scaffold.strategy.gate import prove_class, prove_files
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
 
 
@@ -10,17 +12,28 @@ def holds(question: Question) -> Answer:
     from scaffold.strategy.candidates import Candidates
 
     reading = question.reading
+    if unknown_name.is_unknown(question):
+        return unknown_name.holds(question)
     if reading.spec.decoder is None:
         return Answer(False, "the spec has holes, so it cannot be compared")
-    tried = 0
+    files = prove_files(question)
+    if not files.holds:
+        return Answer(False, "; ".join(files.against))
+    tried, against = 0, ""
     if reading.transformers is not None:
         candidates = Candidates(reading.transformers, reading.checkpoint, reading.source)
         for entry in candidates.order(question.registry):
+            if entry.architecture == reading.spec.architecture:
+                continue  # that is `supported`
             same = candidates.is_own_class(entry) or candidates.has_spec(entry, reading.spec.decoder)
-            if same:
-                return Answer(True, f"spec and tensor names are those of {entry.architecture}", entry)
             tried += same is not None
-    return Answer(False, f"none of {tried} registered architectures with such tensor names has this spec")
+            if not same:
+                continue
+            gate = prove_class(question, entry)
+            if gate.holds:
+                return Answer(True, f"spec and tensor names are those of {entry.architecture}", entry, gate.notes)
+            against = against or f"the spec is that of {entry.architecture}, but {'; '.join(gate.against)}"
+    return Answer(False, against or f"none of {tried} registered architectures with such tensor names has this spec")
 
 
 ALIAS = Strategy(

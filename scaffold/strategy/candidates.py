@@ -101,8 +101,19 @@ class Candidates:
         found = _try(read_decoder, source, self.checkpoint)
         return None if found is None else found == spec
 
+    def spec_of(self, entry: Registered) -> DecoderSpec | None:
+        """Return what a registered architecture is at this checkpoint's config; None if that cannot be read."""
+        source = self._source(entry)
+        return None if source is None else _try(read_decoder, source, self.checkpoint)
+
+    def folder(self, entry: Registered) -> str | None:
+        """Return the folder of transformers' models that has an architecture."""
+        return self._folders.get(entry.architecture)
+
     def _source(self, entry: Registered) -> ModelingSource | None:
-        folder = self._folders[entry.architecture]
+        folder = self._folders.get(entry.architecture)
+        if folder is None:
+            return None
         try:
             source = find(entry.architecture, folder, {}, self.checkpoint.path, self.transformers)
         except ScaffoldError:

@@ -10,6 +10,7 @@ from scaffold.strategy.protocol import Answer, Question, Strategy
 from scaffold.strategy.table import STRATEGIES
 
 AUTO = "auto"
+REMEDY = "check whether config.json, the files and the modeling source are of the same model"
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,14 @@ class Decision:
         return self.answers[-1][1].entry
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what could not be decided about the strategy that was chosen."""
+        return self.answers[-1][1].notes
+
+    @property
     def why(self) -> tuple[str, ...]:
-        """Return one line for each strategy that was asked."""
-        return tuple(_line(strategy, answer) for strategy, answer in self.answers)
+        """Return one line for each strategy that was asked; those with one reason share a line."""
+        return _lines(self.answers)
 
 
 def decide(question: Question, asked: str = AUTO) -> Decision:
@@ -38,7 +44,7 @@ def decide(question: Question, asked: str = AUTO) -> Decision:
         asked: ``auto`` or a strategy's name.
 
     Raises:
-        CheckFailed: the strategy asked for does not hold.
+        NoStrategy: the strategy asked for does not hold, or none does.
     """
     answers: list[tuple[Strategy, Answer]] = []
     for strategy in STRATEGIES:
@@ -48,12 +54,31 @@ def decide(question: Question, asked: str = AUTO) -> Decision:
             return Decision(strategy, tuple(answers))
         if asked == strategy.name:
             break
-    raise CheckFailed(
-        _line(*answers[-1]),
-        where=f"--strategy {asked}",
-        expected=f"a model that {asked} fits",
-        remedy=f"leave the choice to --strategy {AUTO}",
-    )
+    raise NoStrategy(asked, tuple(answers))
+
+
+class NoStrategy(CheckFailed):
+    """No strategy holds, or the one asked for does not; ``proof`` is that of the weights, if it came so far."""
+
+    def __init__(self, asked: str, answers: tuple[tuple[Strategy, Answer], ...]) -> None:
+        lines = _lines(answers)
+        is_auto = asked == AUTO
+        super().__init__(
+            "; ".join(lines) if is_auto else _line(*answers[-1]),
+            where=f"--strategy {asked}",
+            expected="a strategy that holds" if is_auto else f"a model that {asked} fits",
+            remedy=REMEDY if is_auto else f"leave the choice to --strategy {AUTO}",
+        )
+        proved = answers[-1][1].proved or next((a.proved for _, a in answers if is_auto and a.proved), None)
+        self.why = lines
+        self.proof = None if proved is None else proved.proof
+
+
+def _lines(answers: tuple[tuple[Strategy, Answer], ...]) -> tuple[str, ...]:
+    names: dict[str, list[str]] = {}
+    for strategy, answer in answers:
+        names.setdefault(answer.reason, []).append(strategy.name)
+    return tuple(f"{', '.join(of)}: {reason}" for reason, of in names.items())
 
 
 def _line(strategy: Strategy, answer: Answer) -> str:

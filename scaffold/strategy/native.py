@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from scaffold.common.errors import CheckpointError
 from scaffold.spec.holes import listed
+from scaffold.strategy.gate import prove_files
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
+from scaffold.weights.quantisation import quantisation_of
 
 PARTS = "the decoder inside of {} was read, and an adapter of the parts around it is not generated yet"
 
 
 def holds(question: Question) -> Answer:
-    """Return whether the spec has no hole and no parts around the decoder."""
+    """Return whether the spec has no hole, no parts around the decoder, and rules that fit the tensors."""
     spec = question.reading.spec
     if spec.decoder is None or spec.holes:
         return Answer(False, listed(spec.holes))
     if spec.decoder.text_key:
         return Answer(False, PARTS.format(spec.decoder.text_key))
-    return Answer(True, "every block was recognised")
+    try:  # rules of other quantisations are proved, and adapters do not dequantise them
+        quantisation_of(question.reading.checkpoint.config, question.reading.checkpoint.tensors)
+    except CheckpointError as error:
+        return Answer(False, f"{error.found}; adapters dequantise {error.expected} alone")
+    weights = question.weights
+    if isinstance(weights, str):
+        return Answer(False, weights)
+    if not weights.proof.holds:
+        told = prove_files(question).against or tuple(map(str, weights.proof.findings))
+        return Answer(False, "; ".join(told), proved=weights)
+    return Answer(True, "every block was recognised", proved=weights)
 
 
 NATIVE = Strategy(

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from scaffold.common.errors import CheckpointError
+from scaffold.idioms.frame import NEWEST, Target
+from scaffold.mapping.proved import Proved, prove_weights
+from scaffold.roots.vllm_api import vllm_api
+from scaffold.source.python.errors import NotUnderstood
 
 if TYPE_CHECKING:
     from scaffold.reading.of_checkpoint import Reading
-    from scaffold.roots.vllm_tree import Registered
+    from scaffold.roots.vllm_tree import Registered, VllmTree
 
 
 @dataclass(frozen=True)
@@ -18,10 +25,35 @@ class Question:
 
     Attributes:
         registry: the target's registered architectures by name, without those that an earlier run of this tool added.
+        tree: the target's vLLM; without one, no class of it can be read.
+        same_as: a registered architecture that computes the same, as the user says.
     """
 
     reading: Reading
     registry: Mapping[str, Registered]
+    tree: VllmTree | None = None
+    same_as: str | None = None
+
+    @cached_property
+    def target(self) -> Target:
+        """Return what the target's vLLM offers to a model of this type."""
+        if self.tree is None:
+            return NEWEST
+        cached = self.reading.checkpoint.model_type in self.tree.latent_model_types()
+        return Target(cached_latents=cached, **vllm_api(self.tree.root))
+
+    @cached_property
+    def weights(self) -> Proved | str:
+        """Return the rules of the checkpoint's tensors by the spec, with their proof; or why there are none."""
+        spec, reading = self.reading.spec, self.reading
+        if spec.decoder is None:
+            return "the spec has holes"
+        try:
+            return prove_weights(spec.decoder, reading.checkpoint, reading.source, target=self.target)
+        except NotUnderstood as error:
+            return f"{error.what} ({error.where})"
+        except CheckpointError as error:
+            return error.found
 
 
 @dataclass(frozen=True)
@@ -30,11 +62,17 @@ class Answer:
 
     Attributes:
         entry: the registered implementation that serves the model, if it is one that exists.
+        notes: what could not be decided without running it, and so is left to the twin.
+        proved: the weight rules and their proof, where the strategy was asked for them.
+        renames: beginnings of the tensors' names → what ``entry`` calls them.
     """
 
     holds: bool
     reason: str
     entry: Registered | None = None
+    notes: tuple[str, ...] = ()
+    proved: Proved | None = None
+    renames: tuple[tuple[str, str], ...] = ()
 
 
 class Adds(Enum):
@@ -43,6 +81,8 @@ class Adds(Enum):
     NOTHING = auto()
     REGISTRATION = auto()
     """A line that names ``Answer.entry`` for the architecture."""
+    MAPPER = auto()
+    """A generated subclass of ``Answer.entry`` that renames tensors first, and its registration."""
     MODULE = auto()
     """A generated module and its registration."""
 

@@ -1,20 +1,29 @@
-"""``supported``: the target's registry has the architecture, so no code is needed."""
+"""``supported``: the target's registry has the architecture, and its class fits: no code is needed."""
 
 from __future__ import annotations
 
+from scaffold.roots.registered import BACKEND_MODULE
 from scaffold.roots.vllm_tree import BACKEND_DICT
+from scaffold.strategy.computes import same_spec
+from scaffold.strategy.gate import Gate, prove_class, prove_files
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
 
 
 def holds(question: Question) -> Answer:
-    """Return whether vLLM has an implementation of its own for this architecture."""
+    """Return whether vLLM has an implementation of its own for this architecture that fits the checkpoint."""
     architecture = question.reading.spec.architecture
     entry = question.registry.get(architecture)
     if entry is None:
         return Answer(False, f"{architecture} is not in the registry")
     if entry.table == BACKEND_DICT:
         return Answer(False, f"{architecture} is registered for the Transformers backend only")
-    return Answer(True, f"{architecture} is registered ({entry.module}.{entry.class_name})", entry)
+    gate = prove_files(question) if entry.module == BACKEND_MODULE else prove_class(question, entry)
+    computes = same_spec(question, entry) if gate.holds and entry.module != BACKEND_MODULE else Gate()
+    gate = Gate((*gate.against, *computes.against), (*gate.notes, *computes.notes))
+    registered = f"{architecture} is registered ({entry.module}.{entry.class_name})"
+    if not gate.holds:
+        return Answer(False, f"{registered}, but {'; '.join(gate.against)}", None, gate.notes)
+    return Answer(True, registered, entry, gate.notes)
 
 
 SUPPORTED = Strategy(

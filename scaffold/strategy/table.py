@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from scaffold.common.errors import UsageError
 from scaffold.strategy.alias import ALIAS
+from scaffold.strategy.mapped import MAPPED
 from scaffold.strategy.native import NATIVE
 from scaffold.strategy.protocol import Strategy
 from scaffold.strategy.supported import SUPPORTED
 from scaffold.strategy.transformers_backend import TRANSFORMERS
 
-STRATEGIES: tuple[Strategy, ...] = (SUPPORTED, ALIAS, NATIVE, TRANSFORMERS)
+STRATEGIES: tuple[Strategy, ...] = (SUPPORTED, ALIAS, MAPPED, NATIVE, TRANSFORMERS)
 BY_NAME = {strategy.name: strategy for strategy in STRATEGIES}
 NAMES = tuple(BY_NAME)
 

@@ -1,16 +1,25 @@
-"""``transformers``: vLLM's Transformers modeling backend, which is always left.
+"""``transformers``: vLLM's Transformers modeling backend, which runs the modeling source.
 
 vLLM: docs/models/supported_models.md, "Transformers".
 """
 
 from __future__ import annotations
 
+from scaffold.strategy.gate import prove_files
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
+
+NO_SOURCE = "neither the folder nor transformers has the model's source, which the backend would run"
 
 
 def holds(question: Question) -> Answer:
-    """Return that it holds: whether the backend can take the model is for the twin and the gates to show."""
-    return Answer(True, "vLLM's Transformers backend is what is left")
+    """Return whether the files are those of the model that transformers makes; the rest the twin and the gates show."""
+    reading = question.reading
+    if reading.transformers is not None and reading.source is None and not reading.checkpoint.auto_map:
+        return Answer(False, NO_SOURCE)
+    gate = prove_files(question)
+    if not gate.holds:
+        return Answer(False, "; ".join(gate.against), None, gate.notes)
+    return Answer(True, "vLLM's Transformers backend is what is left", None, gate.notes)
 
 
 TRANSFORMERS = Strategy(

@@ -11,19 +11,24 @@ from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import UsageError
-from scaffold.roots.vllm_tree import Registered, read_vllm_tree
+from scaffold.roots.vllm_tree import Registered, VllmTree, read_vllm_tree
 from scaffold.vllm_models.check import AdapterCheck, check
 from scaffold.vllm_models.files import MODELS, Files
 from scaffold.vllm_models.known import KNOWN
 from scaffold.vllm_models.model_file import ModelFile
-from scaffold.vllm_models.reader import Reader, around
+from scaffold.vllm_models.reader import Reader
 from scaffold.vllm_models.values import ClassValue, Node, Record
 
+_METHOD = re.compile(r"^    def (\w+)\(self", re.MULTILINE)
 _CLASS = re.compile(r"^class (\w+)\(([^)]*)\):", re.MULTILINE)
 
 
 def check_adapter(
-    path: Path, checkpoint: Checkpoint, vllm: Path | None = None, transformers: Path | None = None
+    path: Path,
+    checkpoint: Checkpoint,
+    vllm: Path | None = None,
+    transformers: Path | None = None,
+    completed: Mapping[str, Any] | None = None,
 ) -> AdapterCheck:
     """Tell which tensors a model file would not take, and which of its parameters would stay empty. Nothing is run.
 
@@ -32,26 +37,87 @@ def check_adapter(
         checkpoint: its names and its config count.
         vllm: the source tree into which imports are followed; by default the one that the file lies in.
         transformers: the package in which config classes and inner architectures are looked up.
+        completed: the text config as its class completes it, where that is known.
 
     Raises:
         UsageError: the file cannot be read, or has no class for the architecture.
     """
     root = vllm or tree_of(path)
     files = Files(root)
-    registry = read_vllm_tree(root).registry if root is not None else {}
-    file = files.open(path)
-    reader = Reader(
+    tree = None if root is None else read_vllm_tree(root)
+    value = _class(files.open(path), checkpoint.architecture, {} if tree is None else tree.registry)
+    return _check(_reader(files, tree, transformers), value, checkpoint, transformers, completed)
+
+
+def check_registered(
+    tree: VllmTree,
+    entry: Registered,
+    checkpoint: Checkpoint,
+    transformers: Path | None = None,
+    completed: Mapping[str, Any] | None = None,
+) -> AdapterCheck:
+    """Do the same with the class that a tree's registry names.
+
+    Raises:
+        UsageError: its file is not in the tree, or does not have it.
+    """
+    files = Files(tree.root)
+    reader = _reader(files, tree, transformers)
+    file = files.find(_module(entry))
+    value = None if file is None else reader.global_value(file, entry.class_name)
+    if not isinstance(value, ClassValue):
+        raise UsageError(
+            f"no class {entry.class_name} in {_module(entry)}",
+            where=str(tree.root),
+            expected="the class that its registry.py names",
+            remedy="check the tree",
+        )
+    return _check(reader, value, checkpoint, transformers, completed)
+
+
+def _reader(files: Files, tree: VllmTree | None, transformers: Path | None) -> Reader:
+    registry = {} if tree is None else tree.registry
+    return Reader(
         files,
         {name: (_module(entry), entry.class_name) for name, entry in registry.items()},
         lambda model_type: _causal_lm(transformers, model_type),
         lambda model_type: _config_classes(transformers, model_type),
         KNOWN,
+        frozenset() if tree is None else tree.latent_model_types(),
     )
-    value = _class(file, checkpoint.architecture, registry)
-    config = Record(_with_aliases(checkpoint.config, transformers))
-    node = reader.build(value, [], {"vllm_config": around(config), "prefix": ""})
-    assert isinstance(node, Node)
-    return check(reader, node, checkpoint.tensors)
+
+
+def _check(
+    reader: Reader,
+    value: ClassValue,
+    checkpoint: Checkpoint,
+    transformers: Path | None,
+    completed: Mapping[str, Any] | None,
+) -> AdapterCheck:
+    config = _config(checkpoint, completed, transformers)
+    try:
+        node = reader.build(value, [], {"vllm_config": reader.around(config), "prefix": ""})
+        assert isinstance(node, Node)
+        return check(reader, node, checkpoint.weights.forms)
+    except RecursionError:
+        raise UsageError(
+            "its classes go on without an end when they are followed",
+            where=str(value.file.path),
+            expected="a model file",
+            remedy="let the twin show what it computes",
+        ) from None
+
+
+def _config(checkpoint: Checkpoint, completed: Mapping[str, Any] | None, transformers: Path | None) -> Record:
+    """Return the config as the model file sees it."""
+    given = _with_aliases(checkpoint.config, transformers)
+    if completed is None:
+        return Record(given)
+    text = _with_aliases({**checkpoint.text_config, **completed}, transformers)
+    computed = frozenset(_METHOD.findall(_config_source(transformers, str(text.get("model_type", "")))[1]))
+    if not checkpoint.text_key:
+        return Record({**given, **text}, computed=computed)
+    return Record({**given, checkpoint.text_key: Record(text, checkpoint.text_key, computed)})
 
 
 def tree_of(path: Path) -> Path | None:

@@ -1,39 +1,33 @@
-"""A checkpoint's names against an existing model file: what it would not take, and what would stay empty."""
+"""A checkpoint against an existing model file: what it would not take, in which shape, and what would stay empty."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from scaffold.vllm_models.loaders import ROTARY, Loader, loader_of
+from scaffold.checkpoint.headers import Form
 from scaffold.vllm_models.reader import Reader
-from scaffold.vllm_models.values import Choice, Node
+from scaffold.vllm_models.values import Node
+from scaffold.vllm_models.walk import LeftOut, Misshapen, NotTaken, Outcome, Tensor, Took, Walk
 
-
-@dataclass(frozen=True)
-class NotTaken:
-    """A tensor that the model would not take."""
-
-    name: str
-    at: str
-    """The first part of its name, as the loader sees it, that no module or parameter has."""
-    seen: str
-    """Its name as the loader sees it there."""
+EXPERTS = ".experts."
 
 
 @dataclass(frozen=True)
 class AdapterCheck:
-    """What became of all names.
+    """What became of all tensors.
 
     Attributes:
         class_name: of the model.
         taken: how many tensors a parameter takes.
         left_out: how many the loader leaves out on purpose.
         refused: what it would not take.
+        misshapen: what has another shape than its parameter.
+        dropped: what the loader leaves out without a word, as the model has no such parameter.
         empty: parameters that no tensor fills.
         unsure: tensor → why it cannot be told statically.
+        shapes_unsure: what of the shapes of tensors that are taken cannot be told → how many.
         suggestion: a mapper entry that would place refused tensors on empty parameters; empty if there is none.
     """
 
@@ -41,121 +35,101 @@ class AdapterCheck:
     taken: int
     left_out: int
     refused: tuple[NotTaken, ...]
+    misshapen: tuple[Misshapen, ...]
+    dropped: tuple[str, ...]
     empty: tuple[str, ...]
     unsure: Mapping[str, str]
+    shapes_unsure: Mapping[str, int]
     suggestion: str = ""
 
     @property
     def fits(self) -> bool:
-        """Return whether nothing is refused and nothing stays empty."""
-        return not self.refused and not self.empty
+        """Return whether nothing is refused or misshapen and nothing stays empty."""
+        return not self.refused and not self.misshapen and not self.empty
 
 
-@dataclass
-class _Walk:
-    """What became of the names so far."""
-
-    reader: Reader
-    filled: dict[str, set[Any]]
-    left_out: int = 0
-    loaders: dict[int, Loader | None] | None = None
-
-    def loader(self, node: Node) -> Loader | None:
-        """Return a module's loader, read once."""
-        self.loaders = {} if self.loaders is None else self.loaders
-        if id(node) not in self.loaders:
-            self.loaders[id(node)] = loader_of(self.reader, node)
-        return self.loaders[id(node)]
-
-
-def check(reader: Reader, root: Node, names: Iterable[str]) -> AdapterCheck:
+def check(reader: Reader, root: Node, forms: Mapping[str, Form]) -> AdapterCheck:
     """Follow every name through the loaders and modules below ``root``."""
-    walk = _Walk(reader, defaultdict(set))
-    refused, unsure, taken = [], {}, 0
-    for name in names:
-        outcome = _load(walk, root, "", name, None)
+    walk = Walk(reader)
+    refused: list[NotTaken] = []
+    misshapen: list[Misshapen] = []
+    dropped: list[str] = []
+    unsure: dict[str, str] = {}
+    shapes: Counter[str] = Counter()
+    taken = left_out = 0
+    for names, outcome in _outcomes(walk, root, forms):
         if isinstance(outcome, NotTaken):
-            refused.append(NotTaken(name, outcome.at, outcome.seen))
-        elif isinstance(outcome, str) and outcome:
-            unsure[name] = outcome
-        elif outcome is True:
-            taken += 1
-    empty = tuple(_empty(root, "", walk.filled))
+            refused += [NotTaken(name, outcome.at, outcome.seen) for name in names]
+        elif isinstance(outcome, Misshapen):
+            misshapen += [Misshapen(name, outcome.parameter, outcome.found, outcome.asked) for name in names]
+        elif isinstance(outcome, str):
+            unsure |= dict.fromkeys(names, outcome)
+        elif isinstance(outcome, Took):
+            taken += len(names)
+            shapes.update({outcome.unsure: len(names)} if outcome.unsure else {})
+        else:
+            left_out += len(names)
+            dropped += names if outcome.dropped else []
+    empty = tuple(_empty(root, "", walk))
     return AdapterCheck(
-        root.class_name, taken, walk.left_out, tuple(refused), empty, unsure, _suggestion(refused, empty)
-    )
+        root.class_name, taken, left_out, tuple(refused), tuple(misshapen), tuple(dropped), empty, unsure,
+        dict(shapes), _suggestion(refused, empty),
+    )  # fmt: skip
 
 
-Outcome = NotTaken | str | bool
-"""Not taken; why it is unsure; True for taken, False for left out."""
+def _outcomes(walk: Walk, root: Node, forms: Mapping[str, Form]) -> Iterator[tuple[Sequence[str], Outcome]]:
+    """Yield what became of the tensors; those of experts that differ in their number alone go together."""
+    together: dict[tuple[str, str, Form], list[int]] = defaultdict(list)
+    for name, form in forms.items():
+        before, mark, after = name.rpartition(EXPERTS)
+        number, _, rest = after.partition(".")
+        if mark and rest and number.isdecimal() and str(int(number)) == number:
+            together[before, rest, form].append(int(number))
+        else:
+            yield [name], walk.load(root, "", name, Tensor(form))
+    for (before, rest, form), numbers in together.items():
+        names = [f"{before}{EXPERTS}{number}.{rest}" for number in numbers]
+        outcome = walk.load(root, "", names[0], Tensor(form, numbers))
+        alike = outcome.together if isinstance(outcome, Took) else isinstance(outcome, LeftOut | str)
+        if alike or len(names) == 1:
+            yield names, outcome
+        else:
+            yield from (([name], walk.load(root, "", name, Tensor(form))) for name in names)
 
 
-def _load(walk: _Walk, node: Node, prefix: str, name: str, shard: Any) -> Outcome:
-    """Hand a name to a module that has a loader of its own, or whose parent goes on."""
-    loader = walk.loader(node) if not node.unread else None
-    if loader is None:
-        return _descend(walk, node, prefix, name, shard)
-    if any(part in name for part in ROTARY) or any(name.startswith(begin) for begin in loader.skips):
-        walk.left_out += 1
-        return False
-    mapped = loader.mapper.map(name)
-    if mapped is None:
-        walk.left_out += 1
-        return False
-    outcome = _descend(walk, node, prefix, mapped[0], shard if mapped[1] is None else mapped[1])
-    return loader.own_code if isinstance(outcome, NotTaken) and loader.own_code else outcome
-
-
-def _descend(walk: _Walk, node: Node, prefix: str, name: str, shard: Any) -> Outcome:
-    if node.unread:
-        return node.unread
-    if node.tied:
-        walk.left_out += 1
-        return False
-    first, _, rest = name.partition(".")
-    path = f"{prefix}.{first}" if prefix and first else prefix or first
-    if not rest and first in node.parameters:
-        walk.filled[path].add(shard)
-        return True
-    child = node.children().get(first) if first else None
-    if isinstance(child, Choice):
-        return _choose(walk, child, path, rest, shard)
-    if child is not None:
-        return _load(walk, child, path, rest, shard)
-    if name == "bias" and prefix:
-        walk.left_out += 1  # AutoWeightsLoader ignores a bias that the module does not have
-        return False
-    return NotTaken("", path, f"{prefix}.{name}" if prefix else name)
-
-
-def _choose(walk: _Walk, choice: Choice, path: str, rest: str, shard: Any) -> Outcome:
-    """Ask each module that it may be; what some take and others do not is unsure."""
-    outcomes = [_load(walk, node, path, rest, shard) for node in choice.nodes]
-    if all(isinstance(outcome, NotTaken) for outcome in outcomes) and len(outcomes) == len(choice.options):
-        return outcomes[0]
-    if len(outcomes) == len(choice.options) and all(outcome is True for outcome in outcomes):
-        return True
-    return f"{path} is one of several modules, which one is not known"
-
-
-def _empty(node: Node, prefix: str, filled: Mapping[str, set[Any]]) -> Iterator[str]:
+def _empty(node: Node, prefix: str, walk: Walk) -> Iterator[str]:
     """Yield the parameters that must be filled and are not, or not in all parts."""
-    if node.unread or node.tied:
+    if node.unread or node.tied or prefix in walk.own_code:
         return
-    for name, required in node.parameters.items():
-        path = f"{prefix}.{name}" if name else prefix
-        found = filled.get(path, set())
-        lacking = [shard for shard in node.shards if shard not in found]
-        if required and not found:
+    for name, parameter in node.parameters.items():
+        path = f"{prefix}.{name}" if name and prefix else name or prefix
+        found = walk.filled.get((id(node), name), set())
+        lacking = [shard for shard in parameter.shards if shard not in found]
+        if parameter.required and not found:
             yield path
-        elif required and lacking and found != {None}:
+        elif parameter.required and lacking and None not in found:
             yield f"{path} ({', '.join(map(str, lacking))})"
+    if node.experts is not None:
+        yield from _empty_experts(node, prefix, walk.of_experts.get(id(node), set()))
     for name, child in node.children().items():
         if isinstance(child, Node):
-            yield from _empty(child, f"{prefix}.{name}" if prefix else name, filled)
+            yield from _empty(child, f"{prefix}.{name}" if prefix else name, walk)
 
 
-def _suggestion(refused: list[NotTaken], empty: tuple[str, ...]) -> str:
+def _empty_experts(node: Node, path: str, found: set[tuple[int, str]]) -> Iterator[str]:
+    """Yield the experts that lack a matrix, a line for each matrix."""
+    assert node.experts is not None
+    count = node.experts.count
+    if count is None or not found:
+        yield from () if found else (path,)
+        return
+    for shard in node.experts.required():
+        lacking = [number for number in range(count) if (number, shard) not in found]
+        if (-1, shard) not in found and lacking:
+            yield f"{path} ({shard} of {len(lacking)} of {count} experts, {lacking[0]} first)"
+
+
+def _suggestion(refused: Iterable[NotTaken], empty: tuple[str, ...]) -> str:
     """Return the replacement of a beginning that puts most of the refused names on empty parameters."""
     pairs: Counter[tuple[str, str]] = Counter()
     for item in refused:

@@ -16,6 +16,7 @@ from scaffold.vllm_models.values import (
     ClassValue,
     FunctionValue,
     Node,
+    Parameter,
     Record,
     Unknown,
     join,
@@ -130,6 +131,10 @@ class Evaluator:
             right = self.value(item)
             if isinstance(left, OPAQUE) or isinstance(right, OPAQUE):
                 return Unknown(f"{self.file.where(node)}: a comparison")
+            if isinstance(left, ClassValue) and isinstance(right, ClassValue) and isinstance(sign, ast.Is | ast.IsNot):
+                if (left == right) is isinstance(sign, ast.IsNot):
+                    return False
+                continue
             try:
                 bounds.walked((left, right))
                 if not COMPARISON[type(sign)](left, right):
@@ -221,12 +226,24 @@ class Evaluator:
 
     _generatorexp = _listcomp
 
+    def loosen(self, target: ast.expr) -> bool:
+        """Note that a parameter is made another one than its layer makes: its shape is no longer known."""
+        if not isinstance(target, ast.Attribute):
+            return False
+        owner = self.value(target.value)
+        if not isinstance(owner, Node) or target.attr not in owner.parameters:
+            return False
+        owner.parameters[target.attr] = Parameter(owner.parameters[target.attr].required)
+        return True
+
     def assign(self, target: ast.expr, value: Any) -> bool:
         """Give a name, an attribute or a tuple of them a value; return False where that is not possible."""
         if isinstance(target, ast.Name):
             self.variables[target.id] = value
         elif isinstance(target, ast.Attribute):
             owner = self.value(target.value)
+            if self.loosen(target.value):
+                return True
             if not isinstance(owner, Node):
                 return False
             owner.attributes[target.attr] = value

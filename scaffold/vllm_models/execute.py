@@ -9,7 +9,7 @@ from typing import Any
 
 from scaffold.source.python.syntax import imported_names
 from scaffold.vllm_models.evaluate import MAX_ITEMS, Evaluator
-from scaffold.vllm_models.values import Node, Unknown, join, truth
+from scaffold.vllm_models.values import FunctionValue, Node, Unknown, join, truth
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ def _effect(statement: ast.stmt, scope: Evaluator) -> None:
         scope.value(statement.value)
     elif isinstance(statement, ast.Import | ast.ImportFrom):
         _import(statement, scope)
+    elif isinstance(statement, ast.FunctionDef):
+        scope.variables[statement.name] = FunctionValue(scope.file, statement, None, scope.variables)
 
 
 def _loaded(target: ast.expr) -> ast.expr:

@@ -10,7 +10,8 @@ from scaffold.source.python.syntax import UnreadableError, read_tree
 from scaffold.vllm_models.model_file import ModelFile
 
 MODELS = "vllm.model_executor.models"
-"""Only modules below this package are followed; all else of vLLM is known by name, or not at all."""
+FOLLOWED = (MODELS, "vllm.models", "vllm.model_executor.layers")
+"""Only modules below these packages are followed; all else of vLLM is known by name, or not at all."""
 
 
 class Files:
@@ -51,7 +52,7 @@ class Files:
 
     def find(self, module: str) -> ModelFile | None:
         """Return the file of a module among the tree's models, None if it is not among them."""
-        if self.root is None or not f"{module}.".startswith(f"{MODELS}."):
+        if self.root is None or not f"{module}.".startswith(tuple(f"{package}." for package in FOLLOWED)):
             return None
         base = self.root.joinpath(*module.split("."))
         for path in (base.with_suffix(".py"), base / "__init__.py"):
@@ -68,7 +69,8 @@ class Files:
             beside = file.path.parent / f"{module}.py"
             if len(parent) == 1 and beside.is_file():
                 return self.open(beside), name
-            module = ".".join([*parent[: len(parent) - level], module]).strip(".")
+            up = level - 1 if file.path.name == "__init__.py" else level
+            module = ".".join([*parent[: len(parent) - up], module]).strip(".")
         target = self.find(module)
         if target is not None and (name in target.definitions or name in target.imports):
             return target, name

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from scaffold.source.python.objects import External
+from scaffold.vllm_models.experts import Experts
+from scaffold.vllm_models.layers import Arguments
 from scaffold.vllm_models.mappers import mapper_of
-from scaffold.vllm_models.reader import Known, Reader, around
-from scaffold.vllm_models.values import FunctionValue, Node, Record, Unknown
+from scaffold.vllm_models.reader import Known, Reader
+from scaffold.vllm_models.values import ClassValue, FunctionValue, Node, Parameter, Partial, Record, Unknown
 
 TYPES = {"int": int, "str": str, "float": float, "bool": bool, "list": list, "tuple": tuple, "dict": dict}
 CONFIG_ROOTS = frozenset({"PretrainedConfig", "PreTrainedConfig"})
@@ -50,14 +52,34 @@ def _module_dict(reader: Reader, positional: list[Any], named: dict[str, Any], w
 
 
 def _parameter(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
-    return Node("Parameter", parameters={"": True})
+    return Node("Parameter", parameters={"": Parameter()})
+
+
+def _experts(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
+    """``FusedMoE`` and the functions that make one."""
+    given = Arguments(dict(zip(("num_experts", "top_k", "hidden_size", "intermediate_size"), positional)) | named)
+    names = given.values.get("ckpt_names")
+    is_named = isinstance(names, tuple | list) and len(names) == 3 and all(isinstance(n, str | None) for n in names)
+    activation = given.values.get("activation", "silu")
+    experts = Experts(
+        count=given.size("num_experts"),
+        hidden=given.size("hidden_size"),
+        inner=given.size("intermediate_size"),
+        names=tuple(names) if is_named else Experts.names,  # type: ignore[arg-type]
+        has_bias=given.switch("has_bias", False),
+        is_transposed=given.switch("is_fused_checkpoint_transposed", False),
+        is_gated=not (isinstance(activation, str) and activation.endswith("_no_mul")),
+        quantised=f"{where}: experts with a quantisation" if given.values.get("quant_config") is not None else "",
+    )
+    return Node("FusedMoE", experts=experts)
 
 
 def _inner_model(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
     """``init_vllm_registered_model``: the class that the registry has for the inner config."""
     config = named.get("hf_config")
-    if config is None and positional and isinstance(positional[0], Record):
-        model = positional[0].get("model_config")
+    around_it = positional[0] if positional else named.get("vllm_config")
+    if config is None and isinstance(around_it, Record):
+        model = around_it.get("model_config")
         config = model.get("hf_config") if isinstance(model, Record) else None
     unread = Node("?", unread=f"{where}: the inner model")
     if not isinstance(config, Record):
@@ -73,13 +95,26 @@ def _inner_model(reader: Reader, positional: list[Any], named: dict[str, Any], w
     if file is None or file.class_node(class_name) is None:
         return Node(class_name, unread=f"{where}: {class_name} of {module}")
     value = reader.global_value(file, class_name)
-    return reader.build(value, [], {"vllm_config": around(config), "prefix": named.get("prefix", "")})
+    return reader.build(value, [], {"vllm_config": reader.around(config), "prefix": named.get("prefix", "")})
+
+
+def _initialize_model(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
+    """``initialize_model``: the class that it is given, or the one of the config."""
+    made = named.get("model_class")
+    config = positional[0] if positional else named.get("vllm_config")
+    if isinstance(made, ClassValue):
+        return reader.build(made, [], {"vllm_config": config, "prefix": named.get("prefix", "")})
+    return _inner_model(reader, positional, named, where)
+
+
+def _partial(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
+    return Partial(positional[0], tuple(positional[1:]), named) if positional else Unknown(where)
 
 
 def _getattr(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
     owner, name = positional[0], positional[1]
     if isinstance(owner, Record) and isinstance(name, str):
-        return owner.get(name)
+        return positional[2] if owner.lacks(name) and len(positional) > 2 else owner.get(name)
     if isinstance(owner, Node) and isinstance(name, str) and name in owner.attributes:
         return owner.attributes[name]
     return Unknown(f"{where}: getattr")
@@ -87,7 +122,9 @@ def _getattr(reader: Reader, positional: list[Any], named: dict[str, Any], where
 
 def _hasattr(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
     owner, name = positional[0], positional[1]
-    return True if isinstance(owner, Record) and name in owner.values else Unknown(f"{where}: hasattr")
+    if isinstance(owner, Record) and (name in owner.values or owner.lacks(name)):
+        return name in owner.values
+    return Unknown(f"{where}: hasattr")
 
 
 def _isinstance(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
@@ -143,6 +180,11 @@ KNOWN: dict[str, Known] = {
     "ModuleDict": _module_dict,
     "Parameter": _parameter,
     "init_vllm_registered_model": _inner_model,
+    "initialize_model": _initialize_model,
+    "partial": _partial,
+    "FusedMoE": _experts,
+    "FusedMoEFactory": _experts,
+    "SharedFusedMoE": _experts,
     "getattr": _getattr,
     "hasattr": _hasattr,
     "isinstance": _isinstance,
@@ -150,9 +192,11 @@ KNOWN: dict[str, Known] = {
     "get_tensor_model_parallel_world_size": _one,
     "get_tensor_model_parallel_rank": _zero,
     "is_vit_use_data_parallel": _no,
+    "is_fusion_moe_shared_experts_enabled": _no,
+    **dict.fromkeys(("is_cuda", "is_cuda_alike", "is_rocm", "is_tpu", "is_xpu", "is_cpu"), _no),
     "get_pp_group": _stage,
     "WeightsMapper": _mapper,
     "make_empty_intermediate_tensors_factory": _no_module,
     "cast": lambda reader, positional, named, where: positional[-1],
 }
-"""Functions of vLLM, torch and Python whose outcome is known without looking into them."""
+"""By the last part of their names. An NPU is none of the platforms that are asked for."""

@@ -11,31 +11,33 @@ from scaffold.source.python.binding import bind
 from scaffold.source.python.classes import assigned, functions, resolution_order
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.objects import External
+from scaffold.vllm_models import methods
 from scaffold.vllm_models.evaluate import Evaluator
 from scaffold.vllm_models.execute import Returned, execute
 from scaffold.vllm_models.files import Files
 from scaffold.vllm_models.layers import BARE, LAYERS
 from scaffold.vllm_models.mappers import mapper_of
 from scaffold.vllm_models.model_file import ModelFile
-from scaffold.vllm_models.values import ClassValue, FunctionValue, Node, Record, Unknown, truth
+from scaffold.vllm_models.values import ClassValue, FunctionValue, Node, Parameter, Partial, Record, Unknown, truth
 
 MAX_DEPTH = 40
+VLLM_LAYERS = "vllm.model_executor.layers"
+ONE_RANK = {
+    "tensor_parallel_size": 1, "pipeline_parallel_size": 1, "decode_context_parallel_size": 1, "data_parallel_size": 1,
+    "prefill_context_parallel_size": 1, "enable_expert_parallel": False, "use_sequence_parallel_moe": False,
+    "enable_eplb": False, "dcp_q_replicate": False, "eplb_config": {"num_redundant_experts": 0},
+}  # fmt: skip
+"""``parallel_config`` where nothing is asked for (vLLM: config/parallel.py)."""
+TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config")
 PLAIN: dict[str, Callable[..., Any]] = {
     "int": int, "str": str, "bool": bool, "len": len, "list": list, "tuple": tuple, "max": max, "min": min,
     "range": range, "enumerate": lambda items: list(enumerate(items)), "zip": lambda *items: list(zip(*items)),
-    "abs": abs, "sum": sum,
+    "abs": abs, "sum": sum, "all": all, "any": any, "sorted": sorted, "reversed": lambda items: list(reversed(items)),
 }  # fmt: skip
 
 
 Known = Callable[["Reader", list[Any], dict[str, Any], str], Any]
 """Takes the reader, the positional and the named arguments, and file and line of the call."""
-
-
-def around(config: Record) -> Record:
-    """Return vLLM's config around a model's config."""
-    quant = Unknown("quant_config") if "quantization_config" in config.values else None
-    inner = Record({"hf_config": config, "hf_text_config": config.values.get("text_config", config)}, "model_config")
-    return Record({"model_config": inner, "quant_config": quant}, "vllm_config")
 
 
 class Reader:
@@ -47,6 +49,7 @@ class Reader:
         causal_lm: model type → architecture, for inner models whose config names none.
         config_class: model type → its config class in transformers and that one's bases; empty if not known.
         known: functions whose outcome is known without looking into them.
+        latent: model types for which vLLM keeps latents in the cache.
     """
 
     def __init__(
@@ -56,17 +59,35 @@ class Reader:
         causal_lm: Callable[[str], str | None],
         config_class: Callable[[str], tuple[str, ...]],
         known: Mapping[str, Known],
+        latent: frozenset[str] = frozenset(),
     ) -> None:
         self.files, self.registered = files, registered
         self.causal_lm, self.config_class = causal_lm, config_class
-        self.known = known
+        self.known, self.latent = known, latent
         self._depth = 0
+
+    def around(self, config: Record) -> Record:
+        """Return vLLM's config around a model's config."""
+        quant = Unknown("quant_config") if "quantization_config" in config.values else None
+        text = next((config.get(key) for key in TEXT_KEYS if key in config.values), config)
+        latent = isinstance(text, Record) and text.values.get("model_type") in self.latent
+        inner = {"hf_config": config, "hf_text_config": text, "use_mla": latent}
+        return Record(
+            {
+                "model_config": Record(inner, "model_config"),
+                "quant_config": quant,
+                "parallel_config": Record(ONE_RANK, "parallel_config"),
+            },
+            "vllm_config",
+        )
 
     # Names
 
     def global_value(self, file: ModelFile, name: str) -> Any:
         """Return what a global name of a file is."""
         statement = file.definitions.get(name)
+        if statement is not None and file.module.startswith(f"{VLLM_LAYERS}.") and self._is_known(name):
+            return External(name)
         if isinstance(statement, ast.ClassDef):
             return ClassValue(file, statement)
         if isinstance(statement, ast.FunctionDef):
@@ -78,8 +99,14 @@ class Reader:
             return self._deeper(lambda: Evaluator(self, file, {}).value(value))
         return self.imported(file, file.imports[name]) if name in file.imports else External(name)
 
+    def _is_known(self, name: str) -> bool:
+        return name in LAYERS or name in BARE or name in self.known
+
     def imported(self, file: ModelFile, dotted: str) -> Any:
         """Return what an import brings."""
+        name = dotted.rpartition(".")[2]
+        if self._is_known(name):
+            return External(name)
         found = self.files.imported(file, dotted)
         return self.global_value(*found) if isinstance(found, tuple) else found
 
@@ -119,14 +146,16 @@ class Reader:
         if special is not None:
             return special[0]
         function = scope.value(node.func)
-        positional: list[Any] = []
-        for argument in node.args:
-            value = scope.value(argument.value if isinstance(argument, ast.Starred) else argument)
-            if isinstance(argument, ast.Starred) and not isinstance(value, list | tuple):
-                return Unknown(f"{scope.file.where(node)}: arguments", made=True)
-            positional += value if isinstance(argument, ast.Starred) else [value]
-        named = {keyword.arg: scope.value(keyword.value) for keyword in node.keywords if keyword.arg}
-        where = scope.file.where(node)
+        given = _arguments(scope, node)
+        if given is None:
+            return Unknown(f"{scope.file.where(node)}: arguments", made=True)
+        return self.apply(function, *given, scope.file.where(node), ast.unparse(node.func))
+
+    def apply(self, function: Any, positional: list[Any], named: dict[str, Any], where: str, shown: str) -> Any:
+        """Return what a function or class gives with these arguments."""
+        if isinstance(function, Partial):
+            joined = [*function.positional, *positional], {**function.named, **named}
+            return self.apply(function.function, *joined, where, shown)
         if isinstance(function, ClassValue):
             return self.build(function, positional, named)
         if isinstance(function, FunctionValue):
@@ -135,13 +164,16 @@ class Reader:
             return self.inline(function, positional, named, where)
         if isinstance(function, External):
             return self._external(function, positional, named, where)
-        return Unknown(f"{where}: {ast.unparse(node.func)}()", made=True)
+        return Unknown(f"{where}: {shown}()", made=True)
 
     def _of_an_object(self, scope: Evaluator, node: ast.Call) -> tuple[Any] | None:
         """Return the outcome of calls that are known by form, such as ``super().__init__`` or ``tie_weights``."""
         target = node.func
         if isinstance(target, ast.Name) and target.id == "super":
             return (Unknown("super()"),)
+        if isinstance(target, ast.Name) and target.id == "set_weight_attrs" and node.args:
+            scope.loosen(node.args[0])
+            return (None,)
         if not isinstance(target, ast.Attribute):
             return None
         if (
@@ -152,9 +184,12 @@ class Reader:
             self._super_init(scope, node)
             return (None,)
         owner = scope.value(target.value)
-        if isinstance(owner, list) and target.attr == "append" and len(node.args) == 1:
-            owner.append(scope.value(node.args[0]))
-            return (None,)
+        if isinstance(owner, str | list | dict):
+            return methods.call(owner, target.attr, [scope.value(item) for item in node.args], {
+                keyword.arg: scope.value(keyword.value) for keyword in node.keywords if keyword.arg
+            })  # fmt: skip
+        if isinstance(owner, Node) and target.attr == "to":
+            return (owner,)
         if isinstance(owner, Node) and target.attr == "tie_weights":
             return (Node(owner.class_name, tied=True),)
         if isinstance(owner, Node) and target.attr in ("register_buffer", "register_parameter"):
@@ -168,7 +203,7 @@ class Reader:
         if isinstance(node.func, ast.Attribute) and node.func.attr == "get_text_config":
             return owner.get("text_config") if "text_config" in owner.values else owner
         inner = scope.value(node.args[0]) if node.args else Unknown("a config")
-        return around(inner) if isinstance(inner, Record) else Unknown("a config")
+        return self.around(inner) if isinstance(inner, Record) else Unknown("a config")
 
     def _register(self, scope: Evaluator, owner: Node, node: ast.Call) -> None:
         """Note a buffer or a parameter; a loader may fill a persistent buffer, but need not."""
@@ -180,9 +215,9 @@ class Reader:
         elif node.func.attr == "register_parameter":
             value = scope.value(node.args[1]) if len(node.args) > 1 else named.get("param")
             if truth(value) is not False:
-                owner.parameters[name] = True
+                owner.parameters[name] = Parameter()
         elif truth(named.get("persistent", True)) is not False:
-            owner.parameters[name] = False
+            owner.parameters[name] = Parameter(required=False)
 
     def _super_init(self, scope: Evaluator, node: ast.Call) -> None:
         """Follow the ``__init__`` of the bases of the class whose ``__init__`` this is."""
@@ -190,13 +225,34 @@ class Reader:
         around = scope.variables.get("__class__")
         if not isinstance(owner, Node) or not isinstance(around, ClassValue):
             return
+        given = _arguments(scope, node)
+        if given is None:
+            owner.unread = f"{scope.file.where(node)}: arguments"
+            return
+        positional, named = given
         for base in self.mro(around)[1:]:
             for init in functions(base.node, "__init__"):
-                positional = [scope.value(a) for a in node.args]
-                named = {k.arg: scope.value(k.value) for k in node.keywords if k.arg}
                 function = FunctionValue(base.file, init, owner, {"__class__": base})
                 self.inline(function, positional, named, scope.file.where(node))
                 return
+        self._as_layer(owner, around, positional, named, scope.file.where(node))
+
+    def _as_layer(
+        self, node: Node, value: ClassValue, positional: Sequence[Any], named: Mapping[str, Any], where: str
+    ) -> bool:
+        """Give a module the parameters of the layer of vLLM that its class descends from, if it does."""
+        for item in self.mro(value):
+            for base in item.node.bases:
+                known = Evaluator(self, item.file, {}).value(base)
+                if isinstance(known, External) and known.name in LAYERS:
+                    made = LAYERS[known.name].node(known.name, positional, named)
+                    node.parameters |= made.parameters
+                    if named.get("quant_config") is not None:
+                        node.quantised = f"{where}: {known.name} with a quantisation, which makes its own parameters"
+                    return True
+                if isinstance(known, External) and known.name in BARE:
+                    return True
+        return False
 
     def build(self, value: ClassValue, positional: Sequence[Any], named: Mapping[str, Any]) -> Any:
         """Return the module that a class makes of these arguments."""
@@ -212,6 +268,8 @@ class Reader:
             if init is not None:
                 found = FunctionValue(item.file, init, node, {"__class__": item})
                 break
+        if found is None and self._as_layer(node, value, positional, named, value.file.where(value.node)):
+            return node
         if found is None:
             node.unread = f"{name}: no __init__ in the model files"
         else:
@@ -263,10 +321,10 @@ class Reader:
         if name in BARE:
             return Node(name)
         if name in LAYERS:
-            quantised = named.get("quant_config")
-            if quantised is not None:
-                return Node(name, unread=f"{where}: {name} with a quantisation, which makes its own parameters")
-            return LAYERS[name].node(name, positional, named)
+            node = LAYERS[name].node(name, positional, named)
+            if named.get("quant_config") is not None:
+                node.quantised = f"{where}: {name} with a quantisation, which makes its own parameters"
+            return node
         known = all(isinstance(item, int | str | float | list | tuple | range | dict) for item in positional)
         if name in PLAIN and function.dotted == name and not named and known:
             try:
@@ -275,3 +333,23 @@ class Reader:
             except (NotUnderstood, TypeError, ValueError, OverflowError):
                 pass
         return Unknown(f"{where}: {name}()", made=True)
+
+
+def _arguments(scope: Evaluator, node: ast.Call) -> tuple[list[Any], dict[str, Any]] | None:
+    """Return the arguments of a call, None where it is not known how many there are or what they are called."""
+    positional: list[Any] = []
+    for argument in node.args:
+        value = scope.value(argument.value if isinstance(argument, ast.Starred) else argument)
+        if isinstance(argument, ast.Starred) and not isinstance(value, list | tuple):
+            return None
+        positional += value if isinstance(argument, ast.Starred) else [value]
+    named: dict[str, Any] = {}
+    for keyword in node.keywords:
+        value = scope.value(keyword.value)
+        if keyword.arg:
+            named[keyword.arg] = value
+        elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
+            named |= value
+        else:
+            return None
+    return positional, named

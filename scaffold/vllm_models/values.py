@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scaffold.source.python.objects import External
+from scaffold.vllm_models.experts import Experts
 from scaffold.vllm_models.model_file import ModelFile
 
 
@@ -25,6 +26,13 @@ class Record:
 
     values: Mapping[str, Any]
     what: str = "config.json"
+    computed: frozenset[str] | None = None
+    """Where a config is as its class completes it, so that what it lacks is not there: what the class computes when it
+    is asked. None where its class may complete it in ways that are not known."""
+
+    def lacks(self, name: str) -> bool:
+        """Return whether it is known that there is no such attribute."""
+        return self.computed is not None and name not in self.values and name not in self.computed
 
     def get(self, name: str) -> Any:
         """Return an attribute; what ``config.json`` leaves out may have a default of the class, so it is unknown."""
@@ -52,6 +60,52 @@ class FunctionValue:
     around: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Partial:
+    """``functools.partial``: a function with some of its arguments."""
+
+    function: Any
+    positional: tuple[Any, ...]
+    named: Mapping[str, Any]
+
+
+Shape = tuple[int | None, ...]
+"""Sizes of a parameter; None is a size that is not known."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter, as a loader fills it.
+
+    Attributes:
+        required: whether a loader must fill it.
+        shape: of the whole, on one rank; None if it is not known.
+        shards: the parts in which it is filled, such as ``q``, ``k``, ``v``, with the shape of each.
+    """
+
+    required: bool = True
+    shape: Shape | None = None
+    shards: Mapping[Any, Shape | None] = field(default_factory=dict)
+
+    def asks(self, shard: Any) -> Shape | None:
+        """Return the shape that a tensor must have that fills a shard, or the whole; None if it is not known."""
+        return self.shards.get(shard) if self.shards and shard is not None else self.shape
+
+
+def fits(asked: Shape | None, found: tuple[int, ...]) -> bool | None:
+    """Return whether a shape is the one that is asked for; None if that cannot be told.
+
+    A single number fills a parameter of one element (vLLM: ``default_weight_loader``).
+    """
+    if asked is None:
+        return None
+    if asked and set(asked) == {1} and set(found) <= {1}:
+        return True
+    if len(asked) != len(found) or any(a not in (None, b) for a, b in zip(asked, found)):
+        return False
+    return None if None in asked else True
+
+
 @dataclass(eq=False)
 class Node:
     """A module: its attributes, of which other nodes are its children.
@@ -60,8 +114,9 @@ class Node:
         class_name: for messages.
         definition: its class, where that is of a model file.
         attributes: name → value.
-        parameters: name → whether a loader must fill it.
-        shards: parameters that are filled in these parts, such as ``q``, ``k``, ``v``.
+        parameters: by name.
+        experts: of a layer of experts, which takes names of its own.
+        quantised: where it gets a quantisation, which makes its own parameters; empty if it gets none.
         unread: why it could not be read: then it may take any name.
         tied: it shares the weight of another module, and a loader skips it.
     """
@@ -69,8 +124,9 @@ class Node:
     class_name: str
     definition: ClassValue | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
-    parameters: dict[str, bool] = field(default_factory=dict)
-    shards: tuple[Any, ...] = ()
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    experts: Experts | None = None
+    quantised: str = ""
     unread: str = ""
     tied: bool = False
 
@@ -107,7 +163,7 @@ def truth(value: Any) -> bool | None:
     """Return whether a value counts as true; None if that cannot be told."""
     if isinstance(value, Unknown | Choice):
         return None
-    if isinstance(value, Node | Record | External | ClassValue | FunctionValue):
+    if isinstance(value, Node | Record | External | ClassValue | FunctionValue | Partial):
         return True
     return bool(value)
 

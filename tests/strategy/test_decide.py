@@ -22,6 +22,7 @@ NOVA = "NovaForCausalLM"
 OWN = Registered(NOVA, "nova_of_vllm", "NovaModel", TEXT_DICT)
 BACKEND = Registered(NOVA, "transformers", "TransformersForCausalLM", BACKEND_DICT)
 NO_LIKES = "alias: none of 0 registered architectures with such tensor names has this spec"
+RIGHT_NAMES = "mapped: the tensors have the names that the source gives them"
 ABSENT = f"supported: {NOVA} is not in the registry"
 
 
@@ -46,19 +47,20 @@ def inside_of_more(reading: Reading) -> Reading:
     ("changed", "registered", "chosen", "why"),
     [
         (None, [OWN], "supported", [f"supported: {NOVA} is registered (nova_of_vllm.NovaModel)"]),
-        (None, [], "native", [ABSENT, NO_LIKES, "native: every block was recognised"]),
+        (None, [], "native", [ABSENT, NO_LIKES, RIGHT_NAMES, "native: every block was recognised"]),
         (
             None,
             [BACKEND],
             "native",
             [f"supported: {NOVA} is registered for the Transformers backend only", NO_LIKES,
-             "native: every block was recognised"],
+             RIGHT_NAMES, "native: every block was recognised"],
         ),
         (
             with_hole,
             [],
             "transformers",
             [ABSENT, "alias: the spec has holes, so it cannot be compared",
+             "mapped: the spec has holes, so it cannot be told what its tensors should be called",
              "native: a norm of no known form (nova.py:7)",
              "transformers: vLLM's Transformers backend is what is left"],
         ),
@@ -66,7 +68,7 @@ def inside_of_more(reading: Reading) -> Reading:
             inside_of_more,
             [],
             "transformers",
-            [ABSENT, NO_LIKES,
+            [ABSENT, NO_LIKES, RIGHT_NAMES,
              "native: the decoder inside of text_config was read, and an adapter of the parts around it is not "
              "generated yet",
              "transformers: vLLM's Transformers backend is what is left"],
@@ -100,7 +102,7 @@ def test_one_that_is_asked_for_is_taken_or_refused_for_its_own_reason(reading: R
 
 def test_those_before_the_one_asked_for_are_heard_too(reading: Reading) -> None:
     decision = decide(Question(reading, {NOVA: OWN}), "native")
-    assert [line.partition(":")[0] for line in decision.why] == ["supported", "alias", "native"]
+    assert [line.partition(":")[0] for line in decision.why] == ["supported", "alias", "mapped", "native"]
 
 
 def test_a_strategy_that_another_version_wrote_down_is_a_clear_error() -> None:

@@ -1,0 +1,130 @@
+"""The gate that an implementation that exists has to pass: it takes every tensor, fills every parameter, fits the spec.
+
+Nothing is run. What speaks against an implementation is a reason; what cannot be told is a note, and left to the twin.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from scaffold.checkpoint.patterns import pattern_of
+from scaffold.common.errors import UsageError
+from scaffold.mapping.proved import Proved
+from scaffold.roots.vllm_tree import Registered
+from scaffold.strategy.protocol import Question
+from scaffold.vllm_models.adapter import check_registered
+from scaffold.vllm_models.check import AdapterCheck
+
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a static proof says of an implementation.
+
+    Attributes:
+        against: why it does not hold; empty if nothing speaks against it.
+        notes: what could not be decided.
+        check: what the class was found to take; None where it could not be read.
+    """
+
+    against: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    check: AdapterCheck | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Return whether nothing speaks against it."""
+        return not self.against
+
+
+def prove_class(question: Question, entry: Registered) -> Gate:
+    """Prove that a registered class takes the checkpoint's tensors in the shapes that they have."""
+    if question.tree is None:
+        return Gate(notes=("no tree of vLLM was given: which tensors its class takes was not looked at",))
+    reading = question.reading
+    decoder = reading.spec.decoder
+    try:
+        check = check_registered(
+            question.tree, entry, reading.checkpoint, reading.transformers, decoder.config if decoder else None
+        )
+    except UsageError as error:
+        return Gate(notes=(f"{entry.class_name} could not be read ({error.found}, {error.where})",))
+    by_rules = _of_whole_model(question)
+    against = tuple(_against_class(check, question)) or tuple(_against_files(by_rules, check.unsure))
+    return Gate(against, tuple(_notes(check, by_rules)), check)
+
+
+def prove_files(question: Question) -> Gate:
+    """Prove that the checkpoint is what the modeling source says, for an implementation that runs that source."""
+    by_rules = _of_whole_model(question)
+    if isinstance(by_rules, str):
+        return Gate(notes=(f"whether the tensors are those of the source was not proved: {by_rules}",))
+    return Gate(tuple(_against_files(by_rules, by_rules.proof.unrouted)))
+
+
+def _of_whole_model(question: Question) -> Proved | str:
+    """Return the rules with their proof, if they are those of all parts of the model; else why they prove nothing."""
+    decoder = question.reading.spec.decoder
+    if decoder is not None and decoder.text_key:
+        return f"the decoder inside of {decoder.text_key} was read, and not the parts around it"
+    return question.weights
+
+
+def _against_class(check: AdapterCheck, question: Question) -> Iterator[str]:
+    name = check.class_name
+    if check.refused:
+        told = _some(item.name for item in check.refused)
+        mends = f"; {check.suggestion}" if check.suggestion else ""
+        yield f"{name} has no parameter for {told}{mends}"
+    for item in {pattern_of(item.name): item for item in reversed(check.misshapen)}.values():
+        asked = [size if size is not None else "?" for size in item.asked]
+        yield f"{name} asks {item.parameter} to be {asked}, and {item.name} is {list(item.found)}"
+    is_quantised = question.reading.checkpoint.config.get("quantization_config") is not None
+    if check.dropped and not is_quantised:
+        yield f"{name} leaves out without a word, as it has no parameter for them: {_some(check.dropped)}"
+    if check.empty:
+        yield f"nothing fills {_some(check.empty)} of {name}"
+
+
+def _against_files(by_rules: Proved | str, undecided: Collection[str]) -> Iterator[str]:
+    """Yield where files and spec disagree; names that the spec does not have count where the class is undecided."""
+    if isinstance(by_rules, str):
+        return
+    findings = by_rules.proof.findings
+    missing = [name for finding in findings if finding.kind == "missing" for name in finding.tensors]
+    if missing:
+        yield f"the files lack {_some(missing)} of the model that was read"
+    for finding in findings:
+        if finding.kind in ("shape", "duplicate"):
+            yield f"{finding.says}: {_some(finding.tensors)}"
+    unknown = set(undecided)
+    extra = [name for finding in findings if finding.kind == "unrouted" for name in finding.tensors if name in unknown]
+    if extra:
+        yield f"no part of the model that was read has {_some(extra)}"
+
+
+def _notes(check: AdapterCheck, by_rules: Proved | str) -> Iterator[str]:
+    for why, count in Counter(check.unsure.values()).most_common(SHOWN):
+        yield f"whether {check.class_name} takes {count} tensors is not known: {why}"
+    more = len(set(check.unsure.values())) - SHOWN
+    if more > 0:
+        yield f"… and {more} more places of {check.class_name} where the reading ends"
+    if not isinstance(by_rules, str) and by_rules.proof.holds:
+        return
+    shapes = Counter(check.shapes_unsure)
+    if shapes:
+        why, _ = shapes.most_common(1)[0]
+        yield f"the shapes of {shapes.total()} tensors could not be compared with {check.class_name}'s: {why}"
+    if isinstance(by_rules, str):
+        yield f"the tensors were not compared with the model's source: {by_rules}"
+
+
+def _some(names: Iterable[str]) -> str:
+    listed: Sequence[str] = list(names)
+    kinds = list(dict.fromkeys(pattern_of(name) for name in listed))
+    more = f" and {len(kinds) - SHOWN} more kinds" if len(kinds) > SHOWN else ""
+    count = f" ({len(listed)} tensors)" if len(listed) > len(kinds) else ""
+    return f"{', '.join(kinds[:SHOWN])}{more}{count}"

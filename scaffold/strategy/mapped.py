@@ -1,0 +1,71 @@
+"""``mapped``: a registered implementation fits once the beginnings of the tensors' names are replaced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.roots.registered import BACKEND_MODULE
+from scaffold.strategy import alias, supported
+from scaffold.strategy.gate import prove_files
+from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
+from scaffold.strategy.renaming import Renames, apply, renames
+
+REASON = "with {renames} in front, it is proved as {architecture}: only the beginnings of names differ"
+NOTHING = "the tensors have the names that the source gives them"
+QUANTISED = "the quantisation names modules, too, which a mapper in front does not reach"
+
+
+def holds(question: Question) -> Answer:
+    """Return whether there is one way to rename the tensors with which a registered class takes them all."""
+    spec, checkpoint = question.reading.spec, question.reading.checkpoint
+    if spec.decoder is None:
+        return Answer(False, "the spec has holes, so it cannot be told what its tensors should be called")
+    if "quantization_config" in checkpoint.config:
+        return Answer(False, QUANTISED)
+    if not isinstance(question.weights, str) and question.weights.proof.holds:
+        return Answer(False, NOTHING)
+    found: dict[Renames, Answer] = {}
+    for one in renames(checkpoint.weights.forms, spec.decoder):
+        moved = renamed(checkpoint, one)
+        if moved is None:
+            continue
+        answer = _registered(replace(question, reading=replace(question.reading, checkpoint=moved)))
+        if answer is not None:
+            found[one] = answer
+    if len(found) != 1:
+        why = "several ways to rename the tensors fit" if found else "no other beginnings of names make the tensors fit"
+        return Answer(False, why)
+    ((one, answer),) = found.items()
+    assert answer.entry is not None
+    shown = ", ".join(f'"{old}" → "{new}"' for old, new in one)
+    reason = REASON.format(renames=shown, architecture=answer.entry.architecture)
+    return Answer(True, reason, answer.entry, answer.notes, renames=one)
+
+
+def _registered(question: Question) -> Answer | None:
+    """Return the answer of the first strategy that needs no code, if the renamed checkpoint fits it in all parts."""
+    if not prove_files(question).holds:
+        return None
+    for holds_for in (supported.holds, alias.holds):
+        answer = holds_for(question)
+        if answer.holds and answer.entry is not None and answer.entry.module != BACKEND_MODULE:
+            return answer
+    return None
+
+
+def renamed(checkpoint: Checkpoint, renames: Renames) -> Checkpoint | None:
+    """Return the checkpoint as if its tensors had other names, None if two of them had the same."""
+    forms = {apply(renames, name): form for name, form in checkpoint.weights.forms.items()}
+    if len(forms) != len(checkpoint.weights.forms):
+        return None
+    return replace(checkpoint, weights=replace(checkpoint.weights, forms=forms))
+
+
+MAPPED = Strategy(
+    name="mapped",
+    holds=holds,
+    adds=Adds.MAPPER,
+    subject="[Model] Add {name}, served by an implementation that vLLM has, with other names of tensors",
+    support="vLLM serves it by an implementation that it has, behind a mapper for the names of its tensors.",
+)

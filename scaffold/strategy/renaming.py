@@ -1,0 +1,64 @@
+"""Beginnings of names that a checkpoint has in place of those that its model's source has.
+
+Only whole modules move: what stands behind the beginning is as the source names it, so that a name never changes what
+it means. A layout in which modules themselves are called otherwise (``attention.wq`` of Meta's and Mistral's files,
+whose rows are in another order, too) is none of these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from itertools import product
+
+from scaffold.spec.decoder import DecoderSpec
+
+Renames = tuple[tuple[str, str], ...]
+"""Beginning on disk → as the source names it; applied in turn, as ``orig_to_new_prefix`` of a ``WeightsMapper`` is."""
+MOST = 8
+"""Places where the layers of a decoder may be: each is tried."""
+
+
+def renames(names: Collection[str], spec: DecoderSpec) -> Iterator[Renames]:
+    """Yield the ways in which a decoder's modules may have moved; whether one fits is to be proved."""
+    base = f"{spec.base_name}." if spec.base_name else ""
+    anchors = (f"{spec.layers_name}.0.", f"{spec.embedding.name}.", f"{spec.norm_name}.")
+    places = [_beginnings(names, anchor) for anchor in anchors]
+    head = f"{spec.head_name}."
+    heads = [place for place in _beginnings(names, head) if place + head] or [""]
+    for layers, embedding, norm, top in product(*places, heads):
+        moved = {
+            f"{layers}{spec.layers_name}.": f"{base}{spec.layers_name}.",
+            f"{embedding}{spec.embedding.name}.": f"{base}{spec.embedding.name}.",
+            f"{norm}{spec.norm_name}.": f"{base}{spec.norm_name}.",
+            f"{top}{head}": head,
+        }
+        moved = {old: new for old, new in moved.items() if old != new}
+        if not moved:
+            continue
+        one = _as_one(moved, names, layers, base) if layers == embedding == norm else None
+        yield one or tuple(moved.items())
+
+
+def _as_one(moved: Mapping[str, str], names: Collection[str], place: str, base: str) -> Renames | None:
+    """Return the same as a replacement of one beginning, with the head's before it."""
+    if not place:
+        return None
+    whole = {old: new for old, new in moved.items() if new != base + old.removeprefix(place)} | {place: base}
+    found = tuple(whole.items())
+    return found if all(apply(found, name) == apply(tuple(moved.items()), name) for name in names) else None
+
+
+def _beginnings(names: Collection[str], anchor: str) -> list[str]:
+    """Return what stands before a module's name, in the names that have it."""
+    pattern = re.compile(rf"(?:^|(?<=\.)){re.escape(anchor)}")
+    found = dict.fromkeys(name[: match.start()] for name in names for match in pattern.finditer(name))
+    return sorted(found, key=len)[:MOST]
+
+
+def apply(renames: Renames, name: str) -> str:
+    """Return a name as the model has it (vLLM: ``WeightsMapper`` in model_executor/models/utils.py)."""
+    for old, new in renames:
+        if name.startswith(old):
+            name = new + name.removeprefix(old)
+    return name

@@ -1,0 +1,63 @@
+"""Tensors under other beginnings of names: the class is proved with a mapper in front."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scaffold.strategy.decide import NoStrategy, decide
+from scaffold.strategy.renaming import apply
+from tests.models.families import shapes_of
+from tests.strategy.trusted import asked
+
+
+@pytest.mark.parametrize(
+    ("family", "old", "new", "expected"),
+    [
+        (
+            "llama", r"^model\.", "",
+            (("layers.", "model.layers."), ("embed_tokens.", "model.embed_tokens."), ("norm.", "model.norm.")),
+        ),
+        ("qwen3", r"^model\.", "model.language_model.", (("model.language_model.", "model."),)),
+        (
+            "qwen3", r"^(model\.)?", "model.language_model.",
+            (("model.language_model.lm_head.", "lm_head."), ("model.language_model.", "model.")),
+        ),
+        ("qwen3", r"^", "language_model.", (("language_model.lm_head.", "lm_head."),
+                                            ("language_model.model.", "model."))),
+        ("mixtral", r"^model\.", "transformer.", (("transformer.", "model."),)),
+    ],
+)  # fmt: skip
+def test_moved_modules_are_found_and_the_class_is_proved(
+    tmp_path: Path, family: str, old: str, new: str, expected: tuple[tuple[str, str], ...]
+) -> None:
+    published = shapes_of(family)
+    shapes = {re.sub(old, new, name, count=1): shape for name, shape in published.items()}
+    decision = decide(asked(tmp_path, family, shapes=shapes))
+    assert decision.strategy.name == "mapped"
+    answer = decision.answers[-1][1]
+    assert answer.renames == expected
+    assert [apply(answer.renames, name) for name in shapes] == list(published)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"mlp\.gate_proj", "mlp.up"),  # what is gate and what is up cannot be told from shapes
+        (r"^model\.layers\.1\.", "model.blocks.1."),
+        (r"self_attn\.q_proj", "self_attn.query"),
+    ],
+)
+def test_names_of_modules_themselves_are_not_guessed(tmp_path: Path, old: str, new: str) -> None:
+    shapes = {re.sub(old, new, name): shape for name, shape in shapes_of("llama").items()}
+    with pytest.raises(NoStrategy, match="no other beginnings of names make the tensors fit"):
+        decide(asked(tmp_path, "llama", shapes=shapes))
+
+
+def test_a_fault_is_not_hidden_by_a_mapper(tmp_path: Path) -> None:
+    shapes = {name.removeprefix("model."): shape for name, shape in shapes_of("llama").items()}
+    shapes["layers.1.mlp.up_proj.weight"] = (255, 128)
+    with pytest.raises(NoStrategy):
+        decide(asked(tmp_path, "llama", shapes=shapes))
