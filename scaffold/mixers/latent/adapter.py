@@ -77,7 +77,7 @@ def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: 
         o_name=attribute(spec.o_name),
         q_scale="" if spec.q_scale.value == 1 else spec.q_scale.code,
         kv_scale="" if spec.kv_scale.value == 1 else spec.kv_scale.code,
-        rotary_emb=get_rope(rope, "self.qk_rope_head_dim", NAMES).splitlines(),
+        rotary_emb=get_rope(rope, "self.qk_rope_head_dim", NAMES, frame.max_position).splitlines(),
     )
     imports = (*IMPORTS, *(CACHED_IMPORTS if cached else PLAIN_IMPORTS), *imports_of(spec.scale.tree))
     return Written(text, construct_mixer(attribute(spec.name), class_name), imports)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scaffold.expressions.python import write
 from scaffold.expressions.tree import NONE, TRUE
 from scaffold.idioms.written import Piece
-from scaffold.mixers.grouped_query.pieces.layers import NAMES, Layers
+from scaffold.mixers.grouped_query.pieces.layers import Layers
 from scaffold.source.python.errors import NotUnderstood
 
 
@@ -33,7 +33,7 @@ def soft_cap(layers: Layers) -> Piece | None:
     cap = layers.value(lambda a: a.soft_cap)
     if cap == NONE:
         return None
-    return Piece({"score_arguments": f"logits_soft_cap={write(cap, names=NAMES)},"}, uses=(cap,))
+    return Piece({"score_arguments": f"logits_soft_cap={write(cap, names=layers.names)},"}, uses=(cap,))
 
 
 def window(layers: Layers) -> Piece | None:
@@ -41,7 +41,7 @@ def window(layers: Layers) -> Piece | None:
     size = layers.value(lambda a: a.window)
     if size == NONE:
         return None
-    return Piece({"score_arguments": f"per_layer_sliding_window={write(size, names=NAMES)},"}, uses=(size,))
+    return Piece({"score_arguments": f"per_layer_sliding_window={write(size, names=layers.names)},"}, uses=(size,))
 
 
 def sinks(layers: Layers) -> Piece | None:
