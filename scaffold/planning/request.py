@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scaffold.placement.vllm import VLLM
@@ -21,6 +21,7 @@ class Request:
         placement: a row of ``PLACEMENTS``.
         output: where a plugin's package goes: None for a folder of its name in the current directory.
         strategy: ``auto``, or a row of ``STRATEGIES``.
+        refuted: strategies that were shown to be wrong, which ``auto`` passes over: name → what showed it.
         transformers: the package directory of the target environment.
         believe: which side is right where config and tensors disagree, ``config`` or ``tensors``; None: not said.
         generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
@@ -35,6 +36,7 @@ class Request:
     output: Path | None = None
     name: str | None = None
     strategy: str = AUTO
+    refuted: Mapping[str, str] = field(default_factory=dict)
     modeling: Path | None = None
     transformers: Path | None = None
     believe: str | None = None
