@@ -33,10 +33,7 @@ IMPORTS = (
     "from vllm.model_executor.layers.quantization import QuantizationConfig",
     IMPORT,
 )
-CACHED_IMPORTS = (
-    "from vllm.model_executor.layers.mla import MLAModules, MultiHeadLatentAttentionWrapper",
-    "from vllm.platforms import current_platform",
-)
+CACHED_IMPORTS = ("from vllm.model_executor.layers.mla import MLAModules, MultiHeadLatentAttentionWrapper",)
 PLAIN_IMPORTS = ("import torch.nn.functional as F", "from vllm.model_executor.layers.attention import Attention")
 
 
@@ -79,7 +76,7 @@ def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: 
         q_scale="" if spec.q_scale.value == 1 else spec.q_scale.code,
         kv_scale="" if spec.kv_scale.value == 1 else spec.kv_scale.code,
         sees_all=SEES_ALL.splitlines() if takes_the_configs(frame.config) else [],
-        rotary_emb=get_rope(rope, "self.qk_rope_head_dim", NAMES).splitlines(),
+        rotary_emb=get_rope(rope, "self.qk_rope_head_dim", NAMES, frame.max_position).splitlines(),
     )
     own = CACHED_IMPORTS if cached else (*PLAIN_IMPORTS, SEES_ALL_IMPORT)
     imports = (*IMPORTS, *own, *imports_of(spec.scale.tree))
