@@ -79,6 +79,7 @@ def prove_plan(plan: Plan, engine: Engine, log: Path, scratch: Path) -> Verdict:
         plan.decision.strategy.model_impl or "auto",
         is_vllms=plan.implementation is None or plan.implementation.code is None,
         overrides=plan.subject.settled.overrides,
+        renames=plan.decision.renames,
     )
     return _run(plan.checkpoint, engine, subject, scratch, log, plan.request.trust_remote_code)
 
@@ -92,6 +93,7 @@ class Served:
         text: of the adapter, for the verdict's digest.
         is_vllms: whether it is vLLM's own code.
         overrides: what counts instead of something that the checkpoint's config says, as tensors were believed.
+        renames: beginnings of names that the checkpoint has in place of those that its source has.
     """
 
     adapter: Adapter | None
@@ -99,6 +101,7 @@ class Served:
     model_impl: str = "auto"
     is_vllms: bool = False
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    renames: tuple[tuple[str, str], ...] = ()
 
 
 def _adapter_in(scratch: Path, implementation: Implementation) -> tuple[Adapter, str]:
@@ -152,6 +155,7 @@ def _run(
             model_impl=served.model_impl,
             is_vllms=served.is_vllms,
             overrides=served.overrides,
+            renames=served.renames,
             vocabulary=as_value(),
             tensors=tuple(checkpoint.tensors),
             scratch=scratch,

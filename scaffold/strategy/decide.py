@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scaffold.common.errors import CheckFailed
 from scaffold.roots.vllm_tree import Registered
 from scaffold.strategy.protocol import Answer, Question, Strategy
+from scaffold.strategy.renaming import Renames
 from scaffold.strategy.table import STRATEGIES
 
 AUTO = "auto"
@@ -25,6 +26,11 @@ class Decision:
     def entry(self) -> Registered | None:
         """Return the registered implementation that serves the model, if it is one that exists."""
         return self.answers[-1][1].entry
+
+    @property
+    def renames(self) -> Renames:
+        """Return how names of the checkpoint begin that its source has otherwise, as far as a strategy found it."""
+        return next((answer.renames for _, answer in self.answers if answer.renames), ())
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -51,7 +57,9 @@ def decide(question: Question, asked: str = AUTO, refuted: Mapping[str, str] = {
     answers: list[tuple[Strategy, Answer]] = []
     for strategy in STRATEGIES:
         shown = refuted.get(strategy.name)
-        answer = strategy.holds(question) if shown is None else Answer(False, shown)
+        answer = strategy.holds(question)
+        if shown is not None:
+            answer = replace(answer, holds=False, reason=shown)
         answers.append((strategy, answer))
         if answer.holds and asked in (AUTO, strategy.name):
             return Decision(strategy, tuple(answers))

@@ -23,10 +23,11 @@ def holds(question: Question) -> Answer:
         return Answer(False, "the spec has holes, so it cannot be told what its tensors should be called")
     if "quantization_config" in checkpoint.config:
         return Answer(False, QUANTISED)
-    if not isinstance(question.weights, str) and question.weights.proof.holds:
+    ways = tuple(renames(checkpoint.weights.forms, spec.decoder))
+    if not ways:
         return Answer(False, NOTHING)
     found: dict[Renames, Answer] = {}
-    for one in renames(checkpoint.weights.forms, spec.decoder):
+    for one in ways:
         moved = renamed(checkpoint, one)
         if moved is None:
             continue

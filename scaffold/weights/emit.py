@@ -7,9 +7,10 @@ its rule does is an error here, not on a cluster.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import product
 
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.weights.rules import REST, Rule
@@ -25,6 +26,8 @@ FUSED_NAMES = {
     "w2_bias": "down_proj_bias",
 }
 """A parameter of vLLM's ``RoutedExperts`` → the name of a tensor of all experts that it loads into it."""
+Prefixes = tuple[tuple[str, str], ...]
+"""Old → new beginning of names, applied in turn."""
 USUAL_EXPERT_NAMES = ("gate_proj", "down_proj", "up_proj")
 _NUMBER = re.compile(r"\{\w+\}")
 
@@ -53,7 +56,7 @@ class Loading:
         flattened: endings of names of vectors that lie as matrices with one row.
     """
 
-    prefixes: tuple[tuple[str, str], ...]
+    prefixes: Prefixes
     renames: tuple[tuple[str, str | None], ...]
     stacked: tuple[StackedRow, ...]
     packed_modules: dict[str, list[str]]
@@ -92,22 +95,25 @@ def loading(rules: Iterable[Rule], names: Iterable[str], prefix: tuple[str, str]
         NotUnderstood: no table leads all names to where their rules do.
     """
     rules, names = tuple(rules), tuple(names)
+    ways = list(_prefixes(rules, prefix))
     try:
-        return _loading(rules, names, prefix, before=0)
+        return _loading(rules, names, prefix, ways[0], before=0)
     except NotUnderstood:
-        with suppress(NotUnderstood):
-            return _loading(rules, names, prefix, before=1)
+        for before, prefixes in [(1, ways[0]), *product((0, 1), ways[1:])]:
+            with suppress(NotUnderstood):
+                return _loading(rules, names, prefix, prefixes, before)
         raise
 
 
-def _loading(rules: tuple[Rule, ...], names: Iterable[str], prefix: tuple[str, str], before: int) -> Loading:
+def _loading(
+    rules: tuple[Rule, ...], names: Iterable[str], prefix: tuple[str, str], prefixes: Prefixes, before: int
+) -> Loading:
     """Return the tables whose renames have so many names before what they change; see ``loading``."""
     scales = {r.scale.name.format_map(values) for r in rules if r.scale for values in r.instances()}
     names = set(names) - scales
-    moved = prefix[0] != prefix[1]
     renames = _renames(rules, prefix, before)
     found = Loading(
-        prefixes=(prefix,) if moved else (),
+        prefixes=prefixes,
         renames=renames,
         stacked=_stacked_rows(rules, {_renamed(name, renames) for name in names}, prefix, renames),
         packed_modules=packed_modules(rules),
@@ -118,6 +124,15 @@ def _loading(rules: tuple[Rule, ...], names: Iterable[str], prefix: tuple[str, s
     )
     _check(found, rules, names)
     return found
+
+
+def _prefixes(rules: Sequence[Rule], prefix: tuple[str, str]) -> Iterator[Prefixes]:
+    """Yield the ways to replace beginnings of names: one row, or one for each module where the head has none either."""
+    old, new = prefix
+    yield (prefix,) if old != new else ()
+    if not old and new:
+        targets = [rule.target.removeprefix(new) for rule in rules if rule.target and rule.target.startswith(new)]
+        yield tuple((f"{one}.", f"{new}{one}.") for one in dict.fromkeys(target.split(".")[0] for target in targets))
 
 
 def packed_modules(rules: Iterable[Rule]) -> dict[str, list[str]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 from tests.bench.coverage.environment import environment
 from tests.bench.coverage.rows import make_rows, rows
 from tests.bench.faults import call
+from tests.lab.checkpoints import checkpoint
 from tests.lab.engine import engine
 
 pytestmark = pytest.mark.engine
@@ -18,8 +22,30 @@ pytestmark = pytest.mark.engine
 def auto(name: str, folder: Path) -> dict[str, Any]:
     """Plan a row by ``auto``, proved on the twin; nothing is written."""
     make_rows([rows()[name]])
+    return plan(rows()[name].checkpoint, folder)
+
+
+def plan(path: Path, folder: Path) -> dict[str, Any]:
+    """Plan a checkpoint by ``auto``, proved on the twin; nothing is written."""
     words = ("--twin", "--dry-run", "--placement", "plugin", "--output", str(folder / "plugin"), "--work", str(folder))
-    return call("new-model", str(rows()[name].checkpoint), *words, "--python", str(environment().python))
+    return call("new-model", str(path), *words, "--python", str(environment().python))
+
+
+def renamed_copy(source: Path, destination: Path, new: Callable[[str], str]) -> None:
+    """Copy a checkpoint, its tensors under other names."""
+    shutil.copytree(source, destination)
+    for path in destination.glob("*.safetensors"):
+        content = path.read_bytes()
+        end = 8 + int.from_bytes(content[:8], "little")
+        header = {
+            name if name == "__metadata__" else new(name): value for name, value in json.loads(content[8:end]).items()
+        }
+        described = json.dumps(header).encode()
+        path.write_bytes(len(described).to_bytes(8, "little") + described + content[end:])
+    for path in destination.glob("*.safetensors.index.json"):
+        index = json.loads(path.read_text())
+        index["weight_map"] = {new(name): file for name, file in index["weight_map"].items()}
+        path.write_text(json.dumps(index))
 
 
 def test_an_own_implementation_that_is_wrong_is_passed_over_with_its_reason(tmp_path: Path) -> None:
@@ -42,6 +68,16 @@ def test_a_kernel_that_was_stood_in_for_is_said_with_a_right_answer(tmp_path: Pa
     assert document["strategy"] == document["twins"][0]["strategy"] == "supported"
     assert [shim["name"] for shim in document["twin"]["numbers"]["shims"]] == ["cpu-router"]
     assert "passes over a correction bias" in document["twin"]["reason"]
+
+
+def test_names_that_begin_otherwise_are_mapped_and_served(tmp_path: Path) -> None:
+    """A decoder that was saved without its head's ``model.``: the registered class serves it with a mapper in front."""
+    plain = tmp_path / "plain"
+    renamed_copy(checkpoint("qwen3"), plain, lambda name: name.removeprefix("model."))
+    document = plan(plain, tmp_path)
+    assert document["code"] == 0, document["said"]
+    assert (document["strategy"], document["twin"]["kind"]) == ("mapped", "passed")
+    assert document["twin"]["numbers"]["tensors_the_twin_lacks"] == []
 
 
 def test_a_survey_says_which_of_the_trees_own_are_right(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """Makes the twin and runs it through transformers. Run by the *target's* Python, never imported.
 
-Reads ``{"checkpoint", "overrides", "destination", "trust_remote_code", "new_tokens", "vocabulary"}`` as JSON; writes
-the twin's checkpoint to ``destination``, and beside it ``reference.pt``: what flows out of each layer and block;
-prints the answer. ``vocabulary`` says which keys of configs are which, see ``shrink.py``.
+Reads ``{"checkpoint", "overrides", "destination", "trust_remote_code", "new_tokens", "vocabulary", "renames"}`` as
+JSON; writes the twin's checkpoint to ``destination``, and beside it ``reference.pt``: what flows out of each layer and
+block; prints the answer. ``vocabulary`` says which keys of configs are which, see ``shrink.py``; ``renames``, which
+beginnings the names of the checkpoint's tensors have in place of those that transformers writes.
 """
 
 import json
@@ -15,6 +16,7 @@ import torch
 from blocks import Catcher, layer_names
 from randomise import randomise
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from shrink import Vocabulary, first, overridden, prompt_tokens, shrink
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -77,7 +79,6 @@ def run(destination: Path, trust: bool, new_tokens: int, vocabulary: Vocabulary)
         "logprobs": logprobs,
         "greedy": tokens[length:],
         "layers": names,
-        "tensors": saved_names(destination),
     }
 
 
@@ -90,13 +91,44 @@ def saved_names(destination: Path) -> list[str]:
     return names
 
 
+def rename(destination: Path, renames: list[list[str]]) -> None:
+    """Give the twin's tensors the names that the checkpoint's have."""
+    if not renames:
+        return
+    for path in sorted(destination.glob("*.safetensors")):
+        save_file(
+            {as_on_disk(name, renames): tensor for name, tensor in load_file(path).items()}, path, {"format": "pt"}
+        )
+    for path in destination.glob("*.safetensors.index.json"):
+        index = json.loads(path.read_text())
+        index["weight_map"] = {as_on_disk(name, renames): file for name, file in index["weight_map"].items()}
+        path.write_text(json.dumps(index))
+
+
+def as_on_disk(name: str, renames: list[list[str]]) -> str:
+    """Return the name that ``renames`` (beginning on disk, what replaces it; applied in turn) turns into this one."""
+    starts = [(old, new) for old, new in reversed(renames) if name.startswith(new)]
+    candidates = (old + name[len(new) :] for old, new in starts)
+    return next((found for found in candidates if as_named(found, renames) == name), name)
+
+
+def as_named(name: str, renames: list[list[str]]) -> str:
+    """Return a name on disk as transformers writes it."""
+    for old, new in renames:
+        if name.startswith(old):
+            name = new + name[len(old) :]
+    return name
+
+
 def main() -> None:
     """Answer the request on standard input."""
     asked = json.load(sys.stdin)
     destination, trust = Path(asked["destination"]), asked["trust_remote_code"]
     vocabulary = asked["vocabulary"]
     make(Path(asked["checkpoint"]), destination, trust, vocabulary, asked["overrides"])
-    print("\n" + json.dumps(run(destination, trust, asked["new_tokens"], vocabulary)))
+    reference = run(destination, trust, asked["new_tokens"], vocabulary)
+    rename(destination, asked["renames"])
+    print("\n" + json.dumps({**reference, "tensors": saved_names(destination)}))
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ class TwinRequest:
         tensors: the checkpoint's tensor names, to see whether the twin has every kind of them.
         digests: of what the verdict holds for.
         overrides: what counts instead of something that the checkpoint's config says.
+        renames: beginnings of the checkpoint's names, and of those that transformers writes instead; applied in turn.
     """
 
     engine: Engine
@@ -94,6 +95,7 @@ class TwinRequest:
     trust_remote_code: bool = False
     is_vllms: bool = False
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    renames: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,7 @@ def _make(request: TwinRequest) -> Reference:
         "trust_remote_code": request.trust_remote_code,
         "new_tokens": NEW_TOKENS,
         "vocabulary": request.vocabulary,
+        "renames": request.renames,
     }
     ended = run(
         [str(request.engine.python), str(MAKE)],
