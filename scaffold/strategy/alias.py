@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scaffold.roots.registered import BACKEND_MODULE
 from scaffold.strategy import unknown_name
 from scaffold.strategy.gate import prove_class, prove_files
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
@@ -23,8 +24,8 @@ def holds(question: Question) -> Answer:
     if reading.transformers is not None:
         candidates = Candidates(reading.transformers, reading.checkpoint, reading.source)
         for entry in candidates.order(question.registry):
-            if entry.architecture == reading.spec.architecture:
-                continue  # that is `supported`
+            if entry.architecture == reading.spec.architecture or entry.module == BACKEND_MODULE:
+                continue  # that is `supported`, that is `transformers`
             same = candidates.is_own_class(entry) or candidates.has_spec(entry, reading.spec.decoder)
             tried += same is not None
             if not same:

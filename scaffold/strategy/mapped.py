@@ -13,6 +13,7 @@ from scaffold.strategy.renaming import Renames, apply, renames
 
 REASON = "with {renames} in front, it is proved as {architecture}: only the beginnings of names differ"
 NOTHING = "the tensors have the names that the source gives them"
+NO_WAY = "no other beginnings of names make the tensors fit"
 QUANTISED = "the quantisation names modules, too, which a mapper in front does not reach"
 
 
@@ -25,7 +26,8 @@ def holds(question: Question) -> Answer:
         return Answer(False, QUANTISED)
     ways = tuple(renames(checkpoint.weights.forms, spec.decoder))
     if not ways:
-        return Answer(False, NOTHING)
+        fits = not isinstance(question.weights, str) and question.weights.proof.holds
+        return Answer(False, NOTHING if fits else NO_WAY)
     found: dict[Renames, Answer] = {}
     for one in ways:
         moved = renamed(checkpoint, one)
@@ -35,7 +37,7 @@ def holds(question: Question) -> Answer:
         if answer is not None:
             found[one] = answer
     if len(found) != 1:
-        why = "several ways to rename the tensors fit" if found else "no other beginnings of names make the tensors fit"
+        why = "several ways to rename the tensors fit" if found else NO_WAY
         return Answer(False, why)
     ((one, answer),) = found.items()
     assert answer.entry is not None
