@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 FILES = {
     "vllm-registry-entry": "codemods.vllm.registry_entry",
     "vllm-test-registry-entry": "codemods.vllm.tests_registry_entry",
+    "vllm-config-type": "codemods.vllm.config_type",
+    "vllm-config-class": "codemods.vllm.config_class",
     "ascend-model-registration": "codemods.vllm_ascend.model_registration",
+    "ascend-config-registration": "codemods.vllm_ascend.config_registration",
     "ascend-worker-patch": "codemods.vllm_ascend.worker_patch",
     "ascend-patch-import": "codemods.vllm_ascend.patch_import",
     "ascend-patch-log": "codemods.vllm_ascend.patch_log",

@@ -28,7 +28,7 @@ def model_registration(text: str, *, architecture: str, module: str, class_name:
     identifier(architecture, "architecture")
     value = f"{dotted_name(module, 'module')}:{identifier(class_name, 'class_name')}"
     tree = parse_module(text, WHERE)
-    function = _register_model(tree)
+    function = register_model(tree)
     registered = dict(_registrations(function))
     if registered.get(architecture) == value:
         return text
@@ -44,18 +44,19 @@ def model_registration(text: str, *, architecture: str, module: str, class_name:
     # The block's indentation is added to every line of a statement in it.
     statement = cst.parse_statement(call.replace(f"\n{INDENT}", "\n"), tree.config_for_parsing)
     body = list(function.body.body)
-    body.insert(_last_call(body) + 1, statement)
+    body.insert(last_call(body) + 1, statement)
     changed = function.with_changes(body=function.body.with_changes(body=body))
     return cst.ensure_type(tree.deep_replace(function, changed), cst.Module).code
 
 
-def _register_model(tree: cst.Module) -> cst.FunctionDef:
+def register_model(tree: cst.Module) -> cst.FunctionDef:
+    """Return the function that registers models. Raises `Refusal` if there is none that does."""
     for statement in tree.body:
         if (
             isinstance(statement, cst.FunctionDef)
             and statement.name.value == "register_model"
             and isinstance(statement.body, cst.IndentedBlock)
-            and _last_call(statement.body.body) >= 0
+            and last_call(statement.body.body) >= 0
         ):
             return statement
     raise Refusal(
@@ -66,7 +67,7 @@ def _register_model(tree: cst.Module) -> cst.FunctionDef:
     )
 
 
-def _last_call(body: Sequence[cst.CSTNode]) -> int:
+def last_call(body: Sequence[cst.CSTNode]) -> int:
     """Return the index of the last unconditional registration in a function's body, or -1."""
     simple = m.SimpleStatementLine(body=[m.Expr(value=_call())])
     return max((i for i, line in enumerate(body) if m.matches(line, simple)), default=-1)
