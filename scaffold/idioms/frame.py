@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scaffold.vocabulary.lookup import key_of
 from scaffold.weights.emit import Loading
 from scaffold.weights.rules import WeightMap
 
@@ -27,6 +28,7 @@ class Target:
     expert_names: bool = True
 
 
+LENGTH = "max_position_embeddings"
 NEWEST = Target()
 """All that the newest release offers, and no latents in the cache."""
 
@@ -52,3 +54,9 @@ class Frame:
     target: Target
     rules: WeightMap
     loading: Loading
+
+    @property
+    def max_position(self) -> str:
+        """Return the expression of the longest sequence, by the key that the config has."""
+        key = key_of(LENGTH, self.config) or LENGTH
+        return f"config.{key if '.' not in key else LENGTH}"

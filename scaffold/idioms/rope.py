@@ -44,11 +44,18 @@ def rope_of(per_layer: PerLayer, ropes: Sequence[RopeSpec | None]) -> Rope | Non
     return Rope(turned[0].style == "neox", parameters, per_layer.condition([rope is not None for rope in ropes]))
 
 
-def get_rope(rope: Rope, size: str, names: Mapping[str, str]) -> str:
-    """Return the call that makes it; ``size`` is the expression of the entries that are given to it."""
+def get_rope(rope: Rope, size: str, names: Mapping[str, str], max_position: str) -> str:
+    """Return the call that makes it.
+
+    Args:
+        rope: what it is called with.
+        size: the expression of the entries of a head that are given to it.
+        names: what the class calls its numbers.
+        max_position: the expression of the longest sequence.
+    """
     style = "" if rope.is_neox_style else "    is_neox_style=False,\n"
     return (
-        f"self.rotary_emb = get_rope(\n    {size},\n    max_position=config.max_position_embeddings,\n"
+        f"self.rotary_emb = get_rope(\n    {size},\n    max_position={max_position},\n"
         f"    rope_parameters={write(rope.parameters, names=names)},\n{style})"
     )
 

@@ -13,7 +13,7 @@ from scaffold.idioms.construct import construct_mixer
 from scaffold.idioms.frame import Frame
 from scaffold.idioms.per_layer import HINTS, PerLayer
 from scaffold.idioms.written import Sorting, Written, slots
-from scaffold.mixers.grouped_query.pieces.layers import NAMES, SLOTS, Layers
+from scaffold.mixers.grouped_query.pieces.layers import SLOTS, Layers
 from scaffold.mixers.grouped_query.pieces.table import pieces_of
 from scaffold.mixers.grouped_query.spec import AttentionSpec, values_differ
 from scaffold.rendering.fragment import fill
@@ -22,8 +22,6 @@ from scaffold.weights.targets import QKV, attribute
 
 TEMPLATE = Path(__file__).parent / "attention.py.jinja"
 PARTS = "qkv"
-LOADER_NAMES = {"num_heads": "num_heads", "hidden_size": "self.config.hidden_size"}
-"""What the loader calls its numbers."""
 IMPORTS = (
     "import torch",
     "from torch import nn",
@@ -62,7 +60,7 @@ def write(layers: Sequence[AttentionSpec | None], class_name: str, frame: Frame)
         TEMPLATE,
         class_name=class_name,
         frame=frame,
-        numbers={name: write_expression(number, names=NAMES) for name, number in numbers.items()},
+        numbers={name: write_expression(number, names=own.names) for name, number in numbers.items()},
         qkv_name=attribute(projection.names[0]) if projection.packed else QKV,
         o_name=attribute(own.same("their output", lambda a: a.o_name)),
         width=width,
@@ -75,11 +73,11 @@ def write(layers: Sequence[AttentionSpec | None], class_name: str, frame: Frame)
         construct_mixer(attribute(name), class_name),
         (*IMPORTS, *imports_of(numbers["scale"]), *(line for piece in pieces for line in piece.imports)),
         frozenset[str]().union(*(piece.helpers for piece in pieces)),
-        sorting=_sorting(used) if frame.loading.packed else None,
+        sorting=_sorting(used, frame.hidden_size) if frame.loading.packed else None,
     )
 
 
-def _sorting(layers: Sequence[AttentionSpec]) -> Sorting | None:
+def _sorting(layers: Sequence[AttentionSpec], hidden_size: str) -> Sorting | None:
     """Return how a packed projection is sorted."""
     packed = [layer for layer in layers if layer.projection.packed]
     if not packed:
@@ -91,7 +89,8 @@ def _sorting(layers: Sequence[AttentionSpec]) -> Sorting | None:
     same = attention.num_heads.tree == attention.num_kv_heads.tree
     numbers = [("num_heads", attention.num_heads), *(() if same else (("num_kv_heads", attention.num_kv_heads),))]
     numbers.append(("head_dim", attention.head_dim))
-    lines = [f"{name} = {write_expression(value.tree, 'self.config', LOADER_NAMES)}" for name, value in numbers]
+    names = {"num_heads": "num_heads", "hidden_size": f"self.config.{hidden_size}"}  # what the loader calls them
+    lines = [f"{name} = {write_expression(value.tree, 'self.config', names)}" for name, value in numbers]
     kv = "num_heads" if same else "num_kv_heads"
     lines.append(f"groups = {kv if projection.groups == 'num_kv_heads' else projection.groups}")
     counts = [f"{count} // groups" for count in ("num_heads", kv, kv)]

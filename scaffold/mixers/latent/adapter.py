@@ -79,7 +79,7 @@ def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: 
         q_scale="" if spec.q_scale.value == 1 else spec.q_scale.code,
         kv_scale="" if spec.kv_scale.value == 1 else spec.kv_scale.code,
         sees_all=SEES_ALL.splitlines() if takes_the_configs(frame.config) else [],
-        rotary_emb=get_rope(rope, "self.qk_rope_head_dim", NAMES).splitlines(),
+        rotary_emb=get_rope(rope, "self.qk_rope_head_dim", NAMES, frame.max_position).splitlines(),
     )
     own = CACHED_IMPORTS if cached else (*PLAIN_IMPORTS, SEES_ALL_IMPORT)
     imports = (*IMPORTS, *own, *imports_of(spec.scale.tree))

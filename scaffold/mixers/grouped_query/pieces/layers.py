@@ -13,8 +13,8 @@ from scaffold.idioms.per_layer import PerLayer
 from scaffold.mixers.grouped_query.spec import AttentionSpec
 from scaffold.spec.values import Value
 
-NAMES = {"head_dim": "self.head_dim", "num_heads": "self.total_num_heads", "hidden_size": "config.hidden_size"}
-"""What a class of grouped-query attention calls its numbers."""
+NAMES = {"head_dim": "self.head_dim", "num_heads": "self.total_num_heads"}
+"""What a class of grouped-query attention calls its numbers, the hidden size aside: see ``Layers.names``."""
 SLOTS = {
     "sizes": "`__init__`, after the size of a head",
     "qkv_arguments": "`__init__`, arguments of QKVParallelLinear",
@@ -51,6 +51,11 @@ class Layers:
     per_layer: PerLayer
     frame: Frame
     width: str
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Return what the class calls its numbers; the hidden size by the key that the config has."""
+        return {**NAMES, "hidden_size": f"config.{self.frame.hidden_size}"}
 
     def same(self, what: str, get: Callable[[AttentionSpec], Any]) -> Any:
         """Return what all layers have in common; see `scaffold.idioms.layers.same`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scaffold.expressions.python import write
 from scaffold.idioms.norms import norm_call
 from scaffold.idioms.written import NORM_OVER_RANKS, Piece
-from scaffold.mixers.grouped_query.pieces.layers import NAMES, Layers
+from scaffold.mixers.grouped_query.pieces.layers import Layers
 from scaffold.mixers.grouped_query.spec import values_differ
 from scaffold.weights.targets import attribute
 
@@ -17,7 +17,7 @@ def value_size(layers: Layers) -> Piece | None:
     size = layers.value(lambda a: a.v_head_dim)
     return Piece(
         {
-            "sizes": f"self.v_head_dim = {write(size, names=NAMES)}",
+            "sizes": f"self.v_head_dim = {write(size, names=layers.names)}",
             "qkv_arguments": "v_head_size=self.v_head_dim,",
             "split": "q, k, v = qkv.split(\n"
             "    [self.q_size, self.kv_size, self.num_kv_heads * self.v_head_dim], dim=-1\n)",
@@ -40,7 +40,7 @@ def gate(layers: Layers) -> Piece | None:
 self.{name} = ColumnParallelLinear(
     config.{layers.frame.hidden_size},
     {"self.total_num_heads" if spec.per_head else layers.width},
-    bias={write(spec.bias.tree, names=NAMES)},
+    bias={write(spec.bias.tree, names=layers.names)},
     quant_config=quant_config,
     prefix=f"{{prefix}}.{name}",
 )

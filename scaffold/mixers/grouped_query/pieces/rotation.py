@@ -10,7 +10,7 @@ from scaffold.idioms.layers import same
 from scaffold.idioms.norms import norm_call
 from scaffold.idioms.rope import IMPORT, get_rope, rope_of
 from scaffold.idioms.written import NORM_OVER_RANKS, Piece
-from scaffold.mixers.grouped_query.pieces.layers import NAMES, Layers
+from scaffold.mixers.grouped_query.pieces.layers import Layers
 from scaffold.mixers.grouped_query.spec import AttentionSpec, QkNormSpec
 from scaffold.weights.targets import attribute
 
@@ -20,7 +20,10 @@ def rotation(layers: Layers) -> Piece | None:
     rope = rope_of(layers.per_layer, [layer.rope for layer in layers.specs])
     if rope is None:
         return None
-    made, turned = get_rope(rope, "self.head_dim", NAMES), "q, k = self.rotary_emb(positions, q, k)"
+    made, turned = (
+        get_rope(rope, "self.head_dim", layers.names, layers.frame.max_position),
+        "q, k = self.rotary_emb(positions, q, k)",
+    )
     if rope.condition != TRUE:
         made, turned = f"self.use_rope = {write(rope.condition)}\n{made}", f"if self.use_rope:\n    {turned}"
     return Piece({"scores": made, "rotation": turned}, (IMPORT,), uses=(rope.parameters, rope.condition))

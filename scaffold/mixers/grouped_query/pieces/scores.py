@@ -6,7 +6,7 @@ from scaffold.expressions.python import write
 from scaffold.expressions.tree import NONE, TRUE
 from scaffold.idioms.window import SEES_ALL, SEES_ALL_IMPORT, takes_the_configs
 from scaffold.idioms.written import Piece
-from scaffold.mixers.grouped_query.pieces.layers import NAMES, Layers
+from scaffold.mixers.grouped_query.pieces.layers import Layers
 from scaffold.source.python.errors import NotUnderstood
 
 
@@ -34,7 +34,7 @@ def soft_cap(layers: Layers) -> Piece | None:
     cap = layers.value(lambda a: a.soft_cap)
     if cap == NONE:
         return None
-    return Piece({"score_arguments": f"logits_soft_cap={write(cap, names=NAMES)},"}, uses=(cap,))
+    return Piece({"score_arguments": f"logits_soft_cap={write(cap, names=layers.names)},"}, uses=(cap,))
 
 
 def window(layers: Layers) -> Piece | None:
@@ -43,7 +43,7 @@ def window(layers: Layers) -> Piece | None:
     sees_all = any(layer.window is None for layer in layers.used) and takes_the_configs(layers.frame.config)
     code = {"scores": SEES_ALL} if sees_all else {}
     if size != NONE:
-        code["score_arguments"] = f"per_layer_sliding_window={write(size, names=NAMES)},"
+        code["score_arguments"] = f"per_layer_sliding_window={write(size, names=layers.names)},"
     imports = (SEES_ALL_IMPORT,) if sees_all else ()
     return Piece(code, imports, uses=() if size == NONE else (size,)) if code else None
 
