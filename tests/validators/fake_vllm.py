@@ -2,8 +2,9 @@
 
 The behaviours are what ``--served-model-name`` says, joined by ``+``: ``good``, ``dies-at-start``, ``dies-on-request``
 (false-ready), ``engine-dies-on-request`` (answers 500, stays up), ``silent`` (never ready, idle), ``empty-answer``,
-``refuses-request`` (answers 400), ``errs-in-log`` (answers, and logs a traceback), ``loads-nothing``, ``stubborn`` (its
-child ignores SIGTERM and leaves the process group), ``chatty`` (logs secrets).
+``refuses-request`` (answers 400), ``errs-in-log`` (answers, and logs a traceback), ``loads-nothing``, ``shimmed``
+(something stands in for a kernel), ``stubborn`` (its child ignores SIGTERM and leaves the process group), ``chatty``
+(logs secrets).
 """
 
 import json
@@ -65,6 +66,8 @@ if "dies-at-start" in asked:
     sys.exit(1)
 if "silent" in asked:
     time.sleep(600)
+if "shimmed" in asked:
+    log("scaffold shim in use: cpu-router")
 if "chatty" in asked:
     log("args: {'api_key': 'sk-abcdefghijklmnop', 'hf_token': 'hf_abcdefghijklmnop'}")
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))

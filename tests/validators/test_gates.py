@@ -17,6 +17,7 @@ from scaffold_validators.gates import run_stages
 from scaffold_validators.problem import Problem
 from scaffold_validators.processes import ProcessTree
 from scaffold_validators.serve import Patience, ServePlan, Server
+from scaffold_validators.shims.engine import ON_PATH
 from scaffold_validators.stages.stage import Gate
 from scaffold_validators.stages.table import with_needs
 from scaffold_validators.verdict import Verdict
@@ -99,6 +100,14 @@ def test_a_server_that_neither_speaks_nor_works_is_given_up(gate: Gate) -> None:
     assert processes_of(gate) == []
 
 
+def test_what_stood_in_for_a_kernel_is_on_record(gate: Gate) -> None:
+    verdict = run_stage(behaving(gate, "shimmed"), "real")
+    assert verdict.passed
+    assert [row["name"] for row in verdict.numbers["shims"]] == ["cpu-router"]
+    assert verdict.reason.endswith("knows no sigmoid scores, and passes over a correction bias")
+    assert "shims" not in run_stage(gate, "real").numbers
+
+
 def test_dummy_needs_no_loaded_weights(gate: Gate) -> None:
     verdict = run_stage(behaving(gate, "loads-nothing"), "dummy")
     assert (verdict.stage, verdict.outcome.value) == ("dummy", "passed")
@@ -177,7 +186,7 @@ def test_the_command_of_a_plan_is_what_a_person_would_type(gate: Gate) -> None:
         gate.plan, env={}, model=Path("/models/a b"), dtype="float32", max_model_len=512, enforce_eager=True, port=8000
     )
     assert plan.shell() == (
-        "VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_NO_USAGE_STATS=1 "
+        f"VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind PYTHONPATH={ON_PATH} VLLM_NO_USAGE_STATS=1 "
         "vllm serve '/models/a b' --served-model-name good --host 127.0.0.1 --port 8000 --dtype float32 "
         "--max-model-len 512 --max-num-seqs 16 --tensor-parallel-size 1 --load-format auto --enforce-eager"
     )

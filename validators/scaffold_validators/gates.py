@@ -17,6 +17,7 @@ from scaffold_validators.log_scan import scan
 from scaffold_validators.openai_api import Client
 from scaffold_validators.outcome import Conclusion
 from scaffold_validators.serve import HOST, Server
+from scaffold_validators.shims.engine import described, named_in, remark
 from scaffold_validators.stages.stage import Answers, Ask, Gate, Judge, Served, Stage
 from scaffold_validators.stages.table import gates
 from scaffold_validators.verdict import Verdict
@@ -100,8 +101,17 @@ def _serve(gate: Gate, parts: Sequence[Part]) -> list[Verdict]:
     for part in parts:
         conclusion = _conclude(part, served, visit, verdicts)
         verdict = _verdict(gate, part.stage, conclusion, visit, log)
+        verdict = _with_shims(verdict, named_in(text))
         verdicts[part.stage.name] = replace(verdict, findings=served.findings) if part is parts[0] else verdict
     return list(verdicts.values())
+
+
+def _with_shims(verdict: Verdict, names: Sequence[str]) -> Verdict:
+    """Return a verdict with what stood in for kernels of the engine, if anything did."""
+    if not names:
+        return verdict
+    numbers = {**verdict.numbers, "shims": described(names)}
+    return replace(verdict, reason=verdict.reason + remark(names), numbers=numbers)
 
 
 def _unused(folder: Path, name: str) -> Path:

@@ -16,6 +16,7 @@ from scaffold_validators.outcome import Conclusion, Outcome
 from scaffold_validators.problem import Problem
 from scaffold_validators.processes import GRACE_SECONDS, ProcessTree
 from scaffold_validators.redact import redact
+from scaffold_validators.shims.engine import shim_variables
 
 HOST = "127.0.0.1"
 DEVICE_ENVIRONMENT = {
@@ -81,7 +82,8 @@ class ServePlan:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that are set for it."""
-        return {**DEVICE_ENVIRONMENT[self.engine.device], "VLLM_NO_USAGE_STATS": "1", **self.env}
+        device = self.engine.device
+        return {**DEVICE_ENVIRONMENT[device], **shim_variables(device), "VLLM_NO_USAGE_STATS": "1", **self.env}
 
     def shell(self) -> str:
         """Return the command as a person would type it, secrets taken out."""

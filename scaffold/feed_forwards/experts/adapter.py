@@ -42,7 +42,6 @@ class Router:
     scoring: str
     function: str
     correction_bias: str
-    grouped: bool
     num_groups: str
     topk_group: str
     top_k: str
@@ -119,16 +118,14 @@ def _experts(spec: ExpertsSpec, frame: Frame) -> Experts:
 
 def _router(router: RouterSpec) -> Router:
     special = router.scoring == SPARSE_MIXER
-    plain = special or (router.scoring == "softmax" and not router.correction_bias)
     return Router(
         name=attribute(router.name.split(".")[0]),
         bias=router.bias,
         scoring="" if special else router.scoring,
         function="phimoe_routing_function" if special else "",
         correction_bias="e_score_correction_bias" if router.correction_bias else "",
-        grouped=router.num_groups is not None or not plain,  # one group is none; that kernel scores in all ways
-        num_groups=router.num_groups.code if router.num_groups else "1",
-        topk_group=router.topk_group.code if router.topk_group else "1",
+        num_groups=router.num_groups.code if router.num_groups else "",
+        topk_group=router.topk_group.code if router.topk_group else "",
         top_k=router.top_k.code,
         renormalize=router.renormalize.code,
         scaling="" if router.scaling == ONE else router.scaling.code,

@@ -30,7 +30,7 @@ def _router(router: RouterSpec) -> Iterator[str]:
     yield router.scoring
     if router.correction_bias:
         yield "correction bias"
-    if router.num_groups and router.topk_group:
+    if router.num_groups and router.topk_group and router.num_groups.value > 1:
         yield f"{router.topk_group.value} of {router.num_groups.value} groups"
     yield "renormalised" if router.renormalize.value else "not renormalised"
     yield f"scaled by {router.scaling.value:g}"

@@ -7,6 +7,7 @@ chooses; groups, the best of which may be chosen from; weights from the scores, 
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -122,12 +123,26 @@ def identify(probe: Probe, logits: Array, correction: Array | None, dense: Array
 
 
 def _groups(probe: Probe) -> Iterator[tuple[int, int, Value | None, Value | None]]:
-    groups, topk_group = probe.key("num_groups"), probe.key("topk_group")
-    if groups and topk_group and int(probe.small.attributes[groups]) > 1:
-        small = probe.small.attributes
-        values = Value(probe.completed[groups], groups), Value(probe.completed[topk_group], topk_group)
-        yield int(small[groups]), int(small[topk_group]), *values
+    """Yield the groups that the config has; then none, unless it has one that the source asks for.
+
+    One group is as good as none, but the router of such a source has groups, and other checkpoints of it have more.
+    """
+    keys = tuple(probe.key(role) for role in ("num_groups", "topk_group"))
+    counts = [probe.small.attributes[key] for key in keys if key is not None]
+    if len(counts) < len(keys) or not all(isinstance(count, int) and count > 0 for count in counts):
+        yield 1, 1, None, None
+        return
+    values = [Value(probe.completed[key], key) for key in keys if key is not None]
+    if counts[0] > 1 or _names(probe.source.file.tree) >= {key for key in keys if key is not None}:
+        yield counts[0], counts[1], values[0], values[1]
     yield 1, 1, None, None
+
+
+def _names(tree: ast.Module) -> set[str]:
+    """Return the attributes that modeling source names, as ``config.n_group`` or ``getattr(config, "n_group")``."""
+    nodes = [*ast.walk(tree)]
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return attributes | {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def _switch(probe: Probe, renormalize: bool) -> Value:

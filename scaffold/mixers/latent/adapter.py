@@ -33,10 +33,7 @@ IMPORTS = (
     "from vllm.model_executor.layers.quantization import QuantizationConfig",
     IMPORT,
 )
-CACHED_IMPORTS = (
-    "from vllm.model_executor.layers.mla import MLAModules, MultiHeadLatentAttentionWrapper",
-    "from vllm.platforms import current_platform",
-)
+CACHED_IMPORTS = ("from vllm.model_executor.layers.mla import MLAModules, MultiHeadLatentAttentionWrapper",)
 PLAIN_IMPORTS = ("import torch.nn.functional as F", "from vllm.model_executor.layers.attention import Attention")
 
 

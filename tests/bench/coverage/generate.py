@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,11 @@ class Generated:
         """Return the plugin's import package."""
         names = (path.name for path in (self.plugin / "src").iterdir()) if self.plugin else ()
         return next((name for name in names if name.isidentifier()), None)  # its metadata may lie beside it
+
+    @property
+    def names_platform(self) -> bool:
+        """Return whether the plugin's code names a platform: what is delivered is to say what the model is."""
+        return any(re.search(r"platform|is_cpu|forward_native", path.read_text()) for path in self.files)
 
     @property
     def files(self) -> list[Path]:

@@ -31,8 +31,12 @@ class Result:
 
     @property
     def right(self) -> bool:
-        """Return whether the generated adapter needs no hand: no hole, all tensors routed and proved, right."""
-        return not self.generated.holes and self.generated.proved and self.own.right
+        """Return whether the generated adapter needs no hand: no hole, all tensors routed and proved, right.
+
+        What names a platform is not right, whatever it answers.
+        """
+        proved = not self.generated.holes and self.generated.proved and not self.generated.names_platform
+        return proved and self.own.right
 
     @property
     def wrong(self) -> bool:

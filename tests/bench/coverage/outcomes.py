@@ -14,13 +14,19 @@ TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Outcome:
-    """``difference`` is the largest of a log probability over the prompt; None if nothing was answered."""
+    """What came back.
+
+    Attributes:
+        difference: the largest of a log probability over the prompt; None if nothing was answered.
+        shims: what stood in for kernels of the engine that answer wrongly.
+    """
 
     difference: float | None
     greedy: int
     asked: int
     error: str
     seconds: float
+    shims: tuple[str, ...] = ()
 
     @property
     def loaded(self) -> bool:
@@ -57,7 +63,7 @@ def compare(reference: Mapping[str, Any], answer: Mapping[str, Any]) -> Outcome:
     difference = max((abs(a - b) for a, b in pairs), default=0.0)
     if difference != difference:  # NaN compares as nothing at all
         difference = float("inf")
-    return Outcome(difference, same, asked, "", answer["seconds"])
+    return Outcome(difference, same, asked, "", answer["seconds"], tuple(answer.get("shims", ())))
 
 
 def _why(answer: Mapping[str, Any]) -> str:

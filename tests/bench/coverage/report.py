@@ -13,9 +13,13 @@ Written by `make bench-coverage`. For each architecture a small checkpoint is ma
 router corrections), an adapter is generated with `scaffold new-model --strategy native --placement plugin`, and
 served in float32, eager, on the CPU; so are vLLM's own native model, where its registry has one, and its
 Transformers backend, in the same run. *Right* means: log probabilities of all prompt tokens within {tolerance:g}
-of transformers', and all greedy tokens the same. For the adapter it also means: no hole, every tensor routed, and
-the weight proof holds at tensor-parallel 1, 2 and 4. A *hole* is something that the evidence does not determine: it is
-reported with file and lines, and no adapter is written over it.
+of transformers', and all greedy tokens the same. For the adapter it also means: no hole, every tensor routed, the
+weight proof holds at tensor-parallel 1, 2 and 4, and no platform is named. A *hole* is something that the evidence does
+not determine: it is reported with file and lines, and no adapter is written over it.
+
+Adapters are served with what stands in for kernels of the CPU engine that answer wrongly ([twin.md](twin.md)), vLLM's
+own ways as they are shipped. Of the list it stands in for adapters of axk1, deepseek_v2, deepseek_v3, ernie4_5_moe,
+glm4_moe_lite, hy_v3 and minimax_m2: on this engine, and without it, these would be wrong or fail.
 
 vLLM {vllm}, transformers {transformers}.
 """

@@ -3,7 +3,9 @@
 vLLM is imported once; each job is a fork with a time limit, so that one that crashes or hangs is an outcome and not
 the end. A job is ``{"name", "checkpoint", "prompt", "new_tokens", "model_impl", "plugin": [SRC, PACKAGE] | null}``,
 with ``"options"`` of ``LLM`` and ``"lora"``, an adapter's folder, if wanted; its outcome is one JSON line: the log
-probability of every prompt token but the first, and the greedy tokens, or an error.
+probability of every prompt token but the first, the greedy tokens, and what stood in for kernels of the engine, or an
+error. A plugin is served with the stand-ins of ``scaffold_validators/shims``, vLLM's own ways as they are shipped,
+unless ``"shims"`` says otherwise.
 """
 
 import contextlib
@@ -15,6 +17,7 @@ import time
 import traceback
 from pathlib import Path
 
+SHIMS = Path(__file__).parents[3] / "validators" / "scaffold_validators" / "shims" / "on_path"
 LIMIT = 120
 """Seconds that a job may take."""
 ENVIRONMENT = {
@@ -36,11 +39,17 @@ def serve(job: dict) -> dict:
 
     # Importing a model in a process of its own protects a server; here the fork does, and saves ten seconds.
     registry._run_in_subprocess = lambda function: function()
+    plugins = []
     if job["plugin"]:
         source, package = job["plugin"]
         sys.path.insert(0, source)
-        os.environ["VLLM_PLUGINS"] = package  # worker processes find it by the entry point, if its metadata is there
-        __import__(package).register()
+        plugins.append(package)
+    if job.get("shims", bool(job["plugin"])):
+        sys.path.append(str(SHIMS))
+        plugins.append("scaffold_shims")
+    os.environ["VLLM_PLUGINS"] = ",".join(plugins)  # worker processes find them by entry points, with metadata there
+    for plugin in plugins:
+        __import__(plugin).register()
     options = {
         "model": job["checkpoint"],
         "model_impl": job["model_impl"],
@@ -70,6 +79,7 @@ def serve(job: dict) -> dict:
     return {
         "logprobs": [rows[i][prompt[i]].logprob for i in range(1, len(prompt))],
         "greedy": list(answer.outputs[0].token_ids),
+        "shims": sys.modules["scaffold_shims"].in_use if "scaffold_shims" in plugins else [],
     }
 
 

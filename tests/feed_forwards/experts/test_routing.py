@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from types import SimpleNamespace
 from typing import Any
@@ -56,14 +57,15 @@ def test_weights_are_those_of_the_plain_loop(options: Routing, corrected: bool, 
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def probe(**config: Any) -> Any:
-    """Return what is asked of a probe: its sizes and its config, which are equal here."""
+def probe(source: str = "", **config: Any) -> Any:
+    """Return what is asked of a probe: its sizes and its config, which are equal here, and its source."""
     roles = {"num_groups": "n_group", "topk_group": "topk_group"}
     return SimpleNamespace(
         completed=config,
         small=SimpleNamespace(attributes=config),
         key=lambda role: roles[role] if roles[role] in config else None,
         literals_first=True,
+        source=SimpleNamespace(file=SimpleNamespace(tree=ast.parse(source))),
     )
 
 
@@ -102,6 +104,24 @@ def test_a_router_with_another_rule_is_none_of_them(options: Routing) -> None:
     varying = dense.copy()
     varying[0, varying[0].argmax()] = 0.0
     assert identify(probe(**config), logits, None, varying) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        ("groups = config.n_group, config.topk_group", "n_group"),
+        ('groups = getattr(config, "n_group", 1), config.topk_group', "n_group"),
+        ("groups = config.n_group", None),
+        ("", None),
+    ],
+)
+def test_one_group_is_the_configs_where_the_source_asks_for_it(source: str, key: str | None) -> None:
+    """Other checkpoints of such a model have more groups, and one that the source passes over is none."""
+    logits = np.random.default_rng(3).normal(size=(TOKENS, EXPERTS))
+    found = identify(probe(source, n_group=1, topk_group=1), logits, None, OPTIONS[0].weights(logits, None))
+    assert found is not None
+    assert (None if found.num_groups is None else found.num_groups.key) == key
+    assert found.routing.num_groups == 1
 
 
 def test_a_factor_that_nothing_gives_is_none_of_them() -> None:

@@ -1,0 +1,1 @@
+"""What stands in for kernels of an engine that answer wrongly while something is proved on it: outside, on record."""
