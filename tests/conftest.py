@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy comes: matrices are small, and tests share the cores
-from scaffold.roots.vllm_tree import MODELS, PROCESSORS, REGISTRY
+from scaffold.roots.vllm_tree import CONFIG_CLASSES, CONFIGS, MODELS, PROCESSORS, REGISTRY
 from tests.drawn import load_profile
 from tests.models.build import write_checkpoint
 
@@ -63,7 +63,7 @@ def ascend_source() -> Path:
 def registry_tree(vllm_source: Path, tmp_path: Path) -> Path:
     """A tree with vLLM's real registry and settings that may be edited; what adapters import are links."""
     root = tmp_path / "vllm-root"
-    for folder in (Path("vllm"), MODELS.parent, MODELS, PROCESSORS.parent):
+    for folder in (Path("vllm"), MODELS.parent, MODELS, CONFIG_CLASSES):
         (root / folder).mkdir(parents=True, exist_ok=True)
     (root / PROCESSORS).mkdir()
     linked = [MODELS / "utils.py", MODELS / "interfaces.py"]
@@ -72,7 +72,8 @@ def registry_tree(vllm_source: Path, tmp_path: Path) -> Path:
     for path in linked:
         if not (root / path).exists() and path != Path("vllm/__init__.py"):
             (root / path).symlink_to(vllm_source / path)
-    for path in (REGISTRY, MODELS / "__init__.py", Path("vllm/__init__.py"), Path("pyproject.toml")):
+    edited = (REGISTRY, CONFIGS, CONFIG_CLASSES / "__init__.py")
+    for path in (*edited, MODELS / "__init__.py", Path("vllm/__init__.py"), Path("pyproject.toml")):
         shutil.copy(vllm_source / path, root / path)
     return root
 

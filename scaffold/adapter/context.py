@@ -31,6 +31,7 @@ LICENCE_HEADER = (
 )
 """Used where the target tree's own header cannot be read (vLLM: tools/pre_commit/check_spdx_header.py)."""
 
+TIED = "tie_word_embeddings"
 Context = dict[str, Any]
 
 
@@ -54,6 +55,7 @@ def adapter_context(
     licence_header: str = LICENCE_HEADER,
     quantisation: Quantisation | None = None,
     target: Target = NEWEST,
+    may_lack_tied: bool = False,
 ) -> Context:
     """Return the context of the adapter template.
 
@@ -66,6 +68,8 @@ def adapter_context(
         licence_header: the target tree's own, as comment lines.
         quantisation: of weights that are dequantised while they are loaded.
         target: the vLLM that the adapter is for.
+        may_lack_tied: whether config objects may come without ``tie_word_embeddings``, as older classes leave it to
+            transformers, which no longer sets it.
 
     Raises:
         NotUnderstood: a form that there is no idiom for yet.
@@ -91,6 +95,10 @@ def adapter_context(
         "embedding": _embedding(spec.embedding, f"config.{hidden}", prefix),
         "norm": _final_norm(spec, f"config.{hidden}", prefix),
         "head": _head(spec),
+        "tied": {
+            name: f'getattr({config}, "{TIED}", {bool(spec.tied.value)})' if may_lack_tied else f"{config}.{TIED}"
+            for name, config in (("config", "config"), ("own_config", "self.config"))
+        },
         "api": {"stacked_mapper": target.stacked_mapper},
         "mixer": _blocks(mixers),
         "feed_forward": _blocks(feed_forwards),

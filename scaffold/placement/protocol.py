@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codemods import ChangeSet
-from scaffold.placement.registration import Registration
+from scaffold.placement.registration import ConfigModule, Registration
 from scaffold.rendering.formatting import format_python
 
 
@@ -20,12 +20,14 @@ class Code:
         in_tree: its text as a part of ``vllm.model_executor.models``, with relative imports, not laid out yet.
         stand_alone: its text outside of any tree, with absolute imports.
         processor: the text of its processor's stub; empty for a text-only model.
+        config: the class of its config; None where transformers or the target has it.
     """
 
     module: str
     in_tree: str
     stand_alone: str
     processor: str = ""
+    config: ConfigModule | None = None
 
 
 @dataclass(frozen=True)

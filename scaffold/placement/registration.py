@@ -28,6 +28,23 @@ class Registration:
     """The dict of vLLM's registry that it belongs to."""
 
 
+@dataclass(frozen=True)
+class ConfigModule:
+    """A module with the class of a config that vLLM could load by remote code only.
+
+    Attributes:
+        module: its name.
+        class_name: the class in it.
+        model_type: of the configs that it is for.
+        text: the module's, not laid out yet.
+    """
+
+    module: str
+    class_name: str
+    model_type: str
+    text: str
+
+
 def register_in_vllm(changes: ChangeSet, tree: Path, registration: Registration) -> ChangeSet:
     """Add the line to the tree's ``registry.py``."""
     return edit(
@@ -54,6 +71,32 @@ def register_in_ascend(changes: ChangeSet, tree: Path, registration: Registratio
         architecture=registration.architecture,
         module=dotted(registration.module, package),
         class_name=registration.class_name,
+    )
+
+
+def register_config_in_vllm(changes: ChangeSet, tree: Path, config: ConfigModule) -> ChangeSet:
+    """Add a config's class to the tree's own, and its model type to the table of them.
+
+    Raises:
+        Refusal: the tree has another class for this model type, or no such tables.
+    """
+    changes = edit(changes, "vllm-config-class", tree, class_name=config.class_name, module=config.module)
+    return edit(changes, "vllm-config-type", tree, model_type=config.model_type, class_name=config.class_name)
+
+
+def register_config_in_ascend(changes: ChangeSet, tree: Path, config: ConfigModule, package: str) -> ChangeSet:
+    """Add the registration of a config's class to ``register_model`` of ``vllm_ascend/models``.
+
+    Raises:
+        Refusal: the model type has another class there.
+    """
+    return edit(
+        changes,
+        "ascend-config-registration",
+        tree,
+        model_type=config.model_type,
+        module=f"{package}.{config.module}",
+        class_name=config.class_name,
     )
 
 

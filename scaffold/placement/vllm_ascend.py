@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from codemods import ChangeSet
 from scaffold.placement.protocol import Implementation, Placement, Site
-from scaffold.placement.registration import ASCEND_MODELS, MODELS_PACKAGE, register_in_ascend
+from scaffold.placement.registration import ASCEND_MODELS, MODELS_PACKAGE, register_config_in_ascend, register_in_ascend
 
 
 def place(changes: ChangeSet, implementation: Implementation, site: Site) -> ChangeSet:
-    """Add module and registration.
+    """Add module and registration, and the config's class where there is none.
 
     Raises:
         Refusal: this vllm-ascend has no models of its own.
@@ -19,7 +19,12 @@ def place(changes: ChangeSet, implementation: Implementation, site: Site) -> Cha
         package = ".".join(ASCEND_MODELS.parts)
         path = ASCEND_MODELS / f"{code.module}.py"
         changes = site.create_python(changes, tree, path, code.stand_alone, settings=tree)
-    return register_in_ascend(changes, tree, implementation.registration, package)
+    changes = register_in_ascend(changes, tree, implementation.registration, package)
+    if code is not None and code.config is not None:
+        path = ASCEND_MODELS / f"{code.config.module}.py"
+        changes = site.create_python(changes, tree, path, code.config.text, settings=tree)
+        changes = register_config_in_ascend(changes, tree, code.config, package)
+    return changes
 
 
 VLLM_ASCEND = Placement("vllm-ascend", place)

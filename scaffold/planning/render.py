@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scaffold.adapter.context import adapter_context
+from scaffold.adapter.config_object import config_object, write
+from scaffold.adapter.context import LICENCE_HEADER, TIED, adapter_context, class_prefix
 from scaffold.common.errors import CheckFailed
 from scaffold.idioms.frame import Target
 from scaffold.mapping.proved import Proved
 from scaffold.placement.protocol import Code
-from scaffold.placement.registration import absolute_imports
+from scaffold.placement.registration import ConfigModule, absolute_imports
 from scaffold.planning.read import Subject
 from scaffold.reading.of_checkpoint import Reading
 from scaffold.rendering.formatting import format_python
 from scaffold.rendering.template import render as render_template
 from scaffold.roots.vllm_tree import MODELS, PROCESSORS, VllmTree
+from scaffold.source.transformers.auto_mapping import config_class
 from scaffold.weights.quantisation import quantisation_of
 from scaffold_validators.calls import misfit_calls
 from scaffold_validators.imports import unresolved_imports
@@ -45,7 +47,7 @@ def render(proved: Proved | None, subject: Subject, target: Target) -> Code | No
     text = files[(MODELS / f"{module}.py").as_posix()]
     alone = format_python(absolute_imports(text), vllm, Path(f"{module}.py"))  # imports of no use go here
     stub = files[(PROCESSORS / f"{module}.py").as_posix()] if subject.reading.checkpoint.is_multimodal else ""
-    return Code(module, in_tree=text, stand_alone=alone, processor=stub)
+    return Code(module, in_tree=text, stand_alone=alone, processor=stub, config=_config_module(subject, alone))
 
 
 def check_calls(code: Code | None, tree: VllmTree) -> None:
@@ -80,7 +82,32 @@ def _adapter_context(proved: Proved, subject: Subject, target: Target) -> Mappin
         subject.tree.licence_header(),
         quantisation_of(checkpoint.config, checkpoint.tensors),
         target,
+        may_lack_tied=_may_lack_tied(reading),
     )
+
+
+def _config_module(subject: Subject, adapter: str) -> ConfigModule | None:
+    """Return the config's class where neither the target's transformers nor its vLLM has one."""
+    reading, checkpoint = subject.reading, subject.reading.checkpoint
+    model_type, library = checkpoint.model_type, reading.transformers
+    if library is None:
+        known = "AutoConfig" not in checkpoint.auto_map  # as far as can be known
+    else:
+        known = config_class(model_type, library) is not None
+    decoder, header = reading.spec.decoder, subject.tree.licence_header() or LICENCE_HEADER
+    if known or decoder is None or decoder.text_key or model_type in subject.tree.config_types():
+        return None
+    prefix = class_prefix(reading.spec.architecture)
+    found = config_object(f"{prefix}Config", model_type, checkpoint.config, decoder.config, adapter)
+    return ConfigModule(
+        f"configuration_{subject.site.module}", found.class_name, model_type, write(found, prefix, header)
+    )
+
+
+def _may_lack_tied(reading: Reading) -> bool:
+    """Return whether the config's own class may leave ``tie_word_embeddings`` unset, and ``config.json`` too."""
+    is_own = reading.source is not None and reading.source.library is None
+    return is_own and TIED not in reading.checkpoint.text_config
 
 
 def _config_class(reading: Reading) -> str:

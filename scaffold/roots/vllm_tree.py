@@ -13,6 +13,9 @@ from scaffold.common.errors import UsageError
 REGISTRY = Path("vllm/model_executor/models/registry.py")
 MODELS = REGISTRY.parent
 PROCESSORS = Path("vllm/transformers_utils/processors")
+CONFIGS = Path("vllm/transformers_utils/config.py")
+CONFIG_CLASSES = Path("vllm/transformers_utils/configs")
+CONFIG_TABLE = "_CONFIG_REGISTRY"
 TEXT_DICT = "_TEXT_GENERATION_MODELS"
 MULTIMODAL_DICT = "_MULTIMODAL_MODELS"
 BACKEND_DICT = "_TRANSFORMERS_BACKEND_MODELS"
@@ -56,6 +59,13 @@ class VllmTree:
                     return found
         return frozenset()
 
+    def config_types(self) -> frozenset[str]:
+        """Return the model types for which this vLLM has a config class of its own."""
+        path = self.root / CONFIGS
+        if not path.is_file():
+            return frozenset()
+        return _config_types(path.read_text(encoding="utf-8"))
+
     def digest(self) -> str:
         """Return a SHA-256 over the path and content of every Python file of the package."""
         digest = hashlib.sha256()
@@ -89,6 +99,23 @@ def read_vllm_tree(root: Path) -> VllmTree:
             remedy="restore the file with git",
         ) from error
     return VllmTree(root, {entry.architecture: entry for entry in entries})
+
+
+@lru_cache(maxsize=8)
+def _config_types(text: str) -> frozenset[str]:
+    """Return the keys of the table of config classes. By content, as ``_entries``."""
+    assigned = [statement for statement in ast.parse(text).body if isinstance(statement, ast.AnnAssign)]
+    tables = [statement.value for statement in assigned if ast.unparse(statement.target) == CONFIG_TABLE]
+    calls = [table for table in tables if isinstance(table, ast.Call)]
+    return frozenset(name for call in calls for keyword in call.keywords for name in _keywords(keyword))
+
+
+def _keywords(keyword: ast.keyword) -> list[str]:
+    """Return the names of ``a=…`` and of ``**{"a": …}``."""
+    if keyword.arg is not None:
+        return [keyword.arg]
+    keys = keyword.value.keys if isinstance(keyword.value, ast.Dict) else []
+    return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
 
 
 @lru_cache(maxsize=8)

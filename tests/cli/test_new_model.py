@@ -22,7 +22,18 @@ def test_dry_run_shows_everything_and_writes_nothing(desk: Desk, nova: Path) -> 
     assert answer.code == 0, answer.stderr
     document = answer.document
     assert (document["strategy"], document["placement"], document["dry_run"]) == ("native", "vllm", True)
-    assert [file["action"] for file in document["files"]] == ["create", "edit", "create", "create", "edit"]
+    actions = {Path(file["path"]).relative_to(desk.root).as_posix(): file["action"] for file in document["files"]}
+    configs = "vllm-root/vllm/transformers_utils"
+    assert actions == {
+        f"vllm-root/{ADAPTER}": "create",
+        f"vllm-root/{REGISTRY}": "edit",
+        f"{configs}/configs/configuration_nova.py": "create",  # no remote code is needed for it
+        f"{configs}/configs/__init__.py": "edit",
+        f"{configs}/config.py": "edit",
+        "vllm-ascend/tests/e2e/models/configs/nova.yaml": "create",
+        "vllm-ascend/docs/source/tutorials/models/nova.md": "create",
+        "vllm-ascend/docs/source/tutorials/models/index.md": "edit",
+    }
     for file in document["files"]:
         assert Path(file["path"]).name in document["diff"]
     assert document["weights"] == {"tensors": 39, "routed": 39, "ignored": 0, "unrouted": []}

@@ -25,6 +25,16 @@ class ModelRegistry:
     def register_model(architecture, target):
         print(architecture, target)
 """
+TRANSFORMERS = """
+class PretrainedConfig:
+    pass
+
+
+class AutoConfig:
+    @staticmethod
+    def register(model_type, config, exist_ok):
+        print(model_type, config.model_type, config.__module__)
+"""
 
 
 @pytest.fixture
@@ -42,18 +52,22 @@ def plugin_words(desk: Desk) -> tuple[str | Path, ...]:
 def test_a_plugin_is_a_package_with_an_entry_point_that_registers(desk: Desk, plugin: Path) -> None:
     names = {str(path.relative_to(plugin)) for path in plugin.rglob("*") if path.is_file()}
     package = "src/vllm_nova"
-    assert names == {"pyproject.toml", "README.md", f"{package}/__init__.py", f"{package}/nova.py"}
+    modules = {f"{package}/{name}.py" for name in ("__init__", "nova", "configuration_nova")}
+    assert names == {"pyproject.toml", "README.md", *modules}
     project = tomllib.loads((plugin / "pyproject.toml").read_text())["project"]
     ((name, target),) = project["entry-points"]["vllm.general_plugins"].items()
     assert (project["name"], name, target) == ("vllm-nova", "vllm_nova", "vllm_nova:register")
     fake = desk.root / "fake" / "vllm"
     fake.mkdir(parents=True)
     (fake / "__init__.py").write_text(VLLM)
+    (fake.parent / "transformers.py").write_text(TRANSFORMERS)
     code = (
         f"import sys; sys.path[:0] = {[str(plugin / 'src'), str(fake.parent)]}; import vllm_nova; vllm_nova.register()"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said == "NovaForCausalLM vllm_nova.nova:NovaForCausalLM\n"
+    config, model = said.splitlines()
+    assert config == "nova nova vllm_nova.configuration_nova"
+    assert model == "NovaForCausalLM vllm_nova.nova:NovaForCausalLM"
 
 
 def test_a_plugin_imports_nothing_relative(plugin: Path) -> None:
@@ -170,7 +184,12 @@ def test_vllm_ascend_gets_the_adapter_and_a_registration(desk: Desk, nova: Path,
     assert snapshot(desk.vllm) == before
     after = (models / "__init__.py").read_text().splitlines()
     added = [line for line in after if line not in listed]
-    assert added == ['    ModelRegistry.register_model("NovaForCausalLM", "vllm_ascend.models.nova:NovaForCausalLM")']
+    assert added == [
+        '    ModelRegistry.register_model("NovaForCausalLM", "vllm_ascend.models.nova:NovaForCausalLM")',
+        "    from transformers import AutoConfig",
+        "    from vllm_ascend.models.configuration_nova import NovaConfig",
+        '    AutoConfig.register("nova", NovaConfig, exist_ok=True)',
+    ]
     assert not [n for n in ast.walk(ast.parse((models / "nova.py").read_text())) if getattr(n, "level", 0)]
 
 

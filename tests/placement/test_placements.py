@@ -10,9 +10,9 @@ import pytest
 
 from codemods import ChangeSet
 from scaffold.placement.protocol import Code, Implementation, Placement, Site
-from scaffold.placement.registration import Registration
+from scaffold.placement.registration import ConfigModule, Registration
 from scaffold.placement.table import PLACEMENTS
-from scaffold.roots.vllm_tree import MODELS, PROCESSORS, REGISTRY, TEXT_DICT
+from scaffold.roots.vllm_tree import CONFIG_CLASSES, MODELS, PROCESSORS, REGISTRY, TEXT_DICT
 
 EXISTING = Implementation(Registration("NovaForCausalLM", "llama", "LlamaForCausalLM", TEXT_DICT))
 OURS = Implementation(
@@ -63,6 +63,36 @@ def test_what_goes_where(
         relative = name == "vllm"
         assert ("from .utils" in texts["nova.py"]) is relative
         assert ("from vllm.model_executor.models.utils" in texts["nova.py"]) is not relative
+
+
+CONFIG = ConfigModule("configuration_nova", "NovaConfig", "nova", "class NovaConfig:\n    pass\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "registers"),
+    [
+        ("vllm", f"vllm-root/{CONFIG_CLASSES}/configuration_nova.py",
+         {"vllm-root/vllm/transformers_utils/config.py": '    nova="NovaConfig",\n',
+          f"vllm-root/{CONFIG_CLASSES}/__init__.py":
+          '    "NovaConfig": "vllm.transformers_utils.configs.configuration_nova",\n'}),
+        ("vllm-ascend", f"vllm-ascend/{ASCEND}/configuration_nova.py",
+         {f"vllm-ascend/{ASCEND}/__init__.py": '    AutoConfig.register("nova", NovaConfig, exist_ok=True)\n'}),
+        ("plugin", "plugin/src/vllm_nova/configuration_nova.py",
+         {"plugin/src/vllm_nova/__init__.py": '    AutoConfig.register("nova", NovaConfig, exist_ok=True)\n'}),
+    ],
+)  # fmt: skip
+def test_a_config_of_remote_code_goes_with_its_model(
+    site: Site, name: str, module: str, registers: dict[str, str]
+) -> None:
+    assert OURS.code is not None
+    changes, paths = placed(PLACEMENTS[name], replace(OURS, code=replace(OURS.code, config=CONFIG)), site)
+    assert module in paths
+    top = site.vllm.parent
+    for file, line in registers.items():
+        text = changes.read(top / file)
+        assert text is not None
+        assert line in text
+        compile(text, file, "exec")
 
 
 @pytest.mark.parametrize("name", PLACEMENTS)

@@ -71,11 +71,14 @@ def test_what_pip_compiles_in_an_installed_template_is_not_rendered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = json.loads((template_directory(PLUGIN) / "cookiecutter.json").read_text())
-    before = render(context, PLUGIN)
     installed = shutil.copytree(template_directory(PLUGIN), tmp_path / PLUGIN)
+    (package,) = (path.parent for path in installed.rglob("__init__.py"))
+    (package / "names.py").write_text('NAME = "{{ cookiecutter.package }}"\n')  # which Python can parse
+    monkeypatch.setattr("scaffold.rendering.template.template_directory", lambda name: installed)
+    before = render(context, PLUGIN)
+    assert 'NAME = "vllm_nova"\n' in before.values()
     compileall.compile_dir(installed, quiet=2)
     assert list(installed.rglob("*.pyc"))
-    monkeypatch.setattr("scaffold.rendering.template.template_directory", lambda name: installed)
     assert render(context, PLUGIN) == before
 
 

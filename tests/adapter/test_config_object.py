@@ -1,0 +1,119 @@
+"""The config object of a model that transformers does not know: what it keeps, and whom it is written for."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold.adapter.config_object import ConfigObject, config_object, write
+from scaffold.placement.plugin import PLUGIN
+from scaffold.placement.registration import ConfigModule
+from scaffold.planning.plan import Plan, make_plan
+from scaffold.planning.request import Request
+from tests.models.build import write_checkpoint
+from tests.models.mixed import write_mixed
+
+ADAPTER = "size = config.n_embd // config.n_head\nself.eps = self.config.epsilon\nif config.is_odd: pass\n"
+
+
+def test_what_is_left_out_and_asked_for_is_as_the_class_has_it() -> None:
+    written = {"n_embd": 128, "n_head": 4}
+    completed = {**written, "n_layer": 2, "epsilon": 1e-5, "unused": 7, "is_odd": math.inf, "vocab_size": 512}
+    found = config_object("OddConfig", "odd", written, completed, ADAPTER)
+    assert found.defaults == {
+        "epsilon": 1e-5,
+        "n_layer": 2,
+        "vocab_size": 512,
+    }  # Python has no word for infinity
+    assert found.attribute_map == {
+        "hidden_size": "n_embd",
+        "num_hidden_layers": "n_layer",
+        "num_attention_heads": "n_head",
+    }
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        ConfigObject("OddConfig", "odd", {"hidden_size": "n_embd"}, {"layers": ["a\"'b", None, {"x": [1, 2.5, True]}]}),
+        ConfigObject("OddConfig", "odd", {}, {}),
+    ],
+)
+def test_the_class_is_python_that_says_so(config: ConfigObject) -> None:
+    text = write(config, "Odd", "# licence")
+    space: dict[str, Any] = {}
+    stand_in = "class PretrainedConfig:\n    def __init__(self, **kwargs): vars(self).update(kwargs)\n"
+    exec(stand_in + text.replace("from transformers import PretrainedConfig", ""), space)  # text of ours
+    made = space["OddConfig"](given=1)
+    assert vars(made) == {**config.defaults, "given": 1}
+    assert made.model_type == "odd"
+    assert getattr(made, "attribute_map", {}) == config.attribute_map
+
+
+def planned(checkpoint: Path, vllm: Path, transformers: Path, **more: Any) -> Plan:
+    return make_plan(
+        Request(
+            checkpoint=checkpoint,
+            vllm=vllm,
+            delivery=None,
+            placement=PLUGIN.name,
+            output=checkpoint.parent / "plugin",
+            strategy="native",
+            transformers=transformers,
+            **more,
+        )
+    )
+
+
+def config_of(plan: Plan) -> ConfigModule | None:
+    assert plan.implementation is not None
+    assert plan.implementation.code is not None
+    return plan.implementation.code.config
+
+
+def texts(plan: Plan) -> dict[str, str]:
+    return {path.name: plan.changes.read(path) or "" for path in plan.changes.paths}
+
+
+def test_a_plugin_registers_the_config_with_the_model(nova: Path, vllm_source: Path, transformers_source: Path) -> None:
+    found = texts(planned(nova, vllm_source, transformers_source))
+    assert "class NovaConfig(PretrainedConfig):" in found["configuration_nova.py"]
+    assert 'AutoConfig.register("nova", NovaConfig, exist_ok=True)' in found["__init__.py"]
+
+
+def test_a_type_that_transformers_or_the_target_knows_has_no_need_of_one(
+    tmp_path: Path, vllm_source: Path, transformers_source: Path
+) -> None:
+    known = {"qwen3": "transformers", "RefinedWeb": "vLLM's table"}
+    for model_type in known:
+        checkpoint = write_checkpoint(tmp_path / model_type, model_type=model_type)
+        plan = planned(checkpoint, vllm_source, transformers_source)
+        assert config_of(plan) is None
+        assert "AutoConfig" not in texts(plan)["__init__.py"]
+
+
+@pytest.mark.parametrize("left_out", [True, False])
+def test_tied_embeddings_that_an_older_class_leaves_unset_have_a_default(
+    tmp_path: Path, vllm_source: Path, transformers_source: Path, left_out: bool
+) -> None:
+    checkpoint = write_checkpoint(tmp_path / "nova")
+    if left_out:
+        config = checkpoint / "config.json"
+        config.write_text(config.read_text().replace(', "tie_word_embeddings": false', ""))
+    text = texts(planned(checkpoint, vllm_source, transformers_source))["nova.py"]
+    assert ('getattr(config, "tie_word_embeddings", False)' in text) is left_out
+    assert ("config.tie_word_embeddings" in text) is not left_out
+
+
+def test_sizes_are_read_by_the_keys_that_the_config_has(
+    tmp_path: Path, vllm_source: Path, transformers_source: Path
+) -> None:
+    shutil.rmtree(tmp_path / "vega", ignore_errors=True)
+    text = texts(planned(write_mixed("vega", tmp_path / "vega"), vllm_source, transformers_source))["vega.py"]
+    assert "config.n_embd" in text
+    assert "config.hidden_size" not in text
+    assert "config.max_position_embeddings" not in text
