@@ -106,10 +106,10 @@ def command(
         raise
     show_plan(output, plan)
     output.document(plan_document(plan, dry_run))
-    if with_twin and not _twin_agrees(output, plan, required(engine), workspace):
-        return 1
-    if dry_run:
-        return 0
+    right = _right_plan(output, plan, required(engine), workspace, dry_run) if with_twin else plan
+    if right is None or dry_run:
+        return 1 if right is None else 0
+    plan = right
     apply_plan(plan, workspace)
     output.progress(f"{len(plan.changes.paths)} file(s) written" if plan.changes.paths else "nothing to change")
     _keep_weights_test(output, plan, workspace)
@@ -126,18 +126,25 @@ def command(
     return 0
 
 
-def _twin_agrees(output: Output, plan: Plan, engine: Engine, workspace: Workspace) -> bool:
-    """Show what the twin says of the plan, and return whether it may be written."""
-    from scaffold.running.twin import prove_plan
+def _right_plan(output: Output, plan: Plan, engine: Engine, workspace: Workspace, dry_run: bool) -> Plan | None:
+    """Show what the twin says of the plan, and of the next ones where ``auto`` goes on; return one that is right."""
+    from scaffold.running.twin import prove_in_turn
 
     output.progress("making the twin, serving it, comparing with transformers")
-    log = workspace.logs(plan.name) / "twin.log"
-    verdict = prove_plan(plan, engine, log, plan.request.trust_remote_code)
-    show_verdicts(output, [verdict])
-    output.document({"twin": verdicts_document([verdict])["verdicts"][0]})
-    if not verdict.passed:
-        output.line("the adapter is wrong, so nothing was written")
-    return verdict.passed
+    tried: list[dict[str, Any]] = []
+    for way, verdict in prove_in_turn(plan, engine, workspace.logs(plan.name)):
+        if way is not plan:
+            show_plan(output, way)
+            output.document(plan_document(way, dry_run))
+        show_verdicts(output, [verdict])
+        (shown,) = verdicts_document([verdict])["verdicts"]
+        tried.append({"strategy": way.decision.strategy.name, **shown})
+        output.document({"twin": shown, "twins": tried})
+        if verdict.passed:
+            return way
+        output.progress(f"{way.decision.strategy.name} is not right")
+    output.line("nothing that was tried is right, so nothing was written")
+    return None
 
 
 def _check_call(destination: Destination, dry_run: bool, goes_on: bool) -> None:

@@ -6,7 +6,7 @@ Each step is a function of what comes before it, in a file of its own; none reme
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -98,13 +98,26 @@ def make_plan(request: Request) -> Plan:
         ScaffoldError: the checkpoint, a root or the call is wrong.
         Refusal: a codemod or the change set refuses an edit.
     """
-    subject = read(request)
+    return _plan(request, read(request))
+
+
+def plan_again(plan: Plan, refuted: Mapping[str, str]) -> Plan:
+    """Plan the same without strategies that were shown to be wrong: name → what showed it.
+
+    Raises:
+        NotPlanned: nothing is left, or what is left cannot be planned.
+        Refusal: a codemod or the change set refuses an edit.
+    """
+    return _plan(replace(plan.request, refuted=refuted), plan.subject)
+
+
+def _plan(request: Request, subject: Subject) -> Plan:
     with refused_after(subject):
         check_settled(subject.settled, request.believe)
         question = Question(subject.reading, subject.registry, subject.tree, request.same_as)
-        decision = decide(question, request.strategy)
+        decision = decide(question, request.strategy, request.refuted)
         proved = prove(decision)
-    with refused_after(subject, proved):
+    with refused_after(subject, proved, decision.strategy.name):
         code = render(proved, subject, question.target) or render_mapper(decision, subject)
         check_calls(code, subject.tree)
     placed = place(code, decision, subject, PLACEMENTS[request.placement])

@@ -16,18 +16,23 @@ from scaffold.weights.findings import Proof
 
 
 class NotPlanned(CheckFailed):
-    """The model was read, and cannot be adapted as asked: ``subject``, ``spec`` and ``proof`` say how far it got."""
+    """The model was read, and cannot be adapted as asked: ``subject``, ``spec`` and ``proof`` say how far it got.
+
+    ``strategy`` is the one that was planned; empty where none holds.
+    """
 
     kind = "Refused"
     """What the JSON document calls it: a refusal like any other."""
 
-    def __init__(self, cause: CheckFailed, subject: Subject, spec: ModelSpec, proof: Proof | None) -> None:
+    def __init__(
+        self, cause: CheckFailed, subject: Subject, spec: ModelSpec, proof: Proof | None, strategy: str = ""
+    ) -> None:
         super().__init__(cause.found, where=cause.where, expected=cause.expected, remedy=cause.remedy)
-        self.subject, self.spec, self.proof = subject, spec, proof
+        self.subject, self.spec, self.proof, self.strategy = subject, spec, proof, strategy
 
 
 @contextmanager
-def refused_after(subject: Subject, proved: Proved | None = None) -> Iterator[None]:
+def refused_after(subject: Subject, proved: Proved | None = None, strategy: str = "") -> Iterator[None]:
     """Turn a step's refusal into `NotPlanned`, with what was known before it.
 
     What an adapter has no form for is a hole like those that were found when the model was read.
@@ -41,11 +46,11 @@ def refused_after(subject: Subject, proved: Proved | None = None) -> Iterator[No
     except NotUnderstood as error:
         hole = Hole("adapter", error.what, error.where)
         holed = spec.with_holes(hole)
-        raise NotPlanned(_no_idiom(hole), subject, holed, proof) from error
+        raise NotPlanned(_no_idiom(hole), subject, holed, proof, strategy) from error
     except NoStrategy as error:
         raise NotPlanned(error, subject, spec, error.proof) from error
     except CheckFailed as error:
-        raise NotPlanned(error, subject, spec, proof) from error
+        raise NotPlanned(error, subject, spec, proof, strategy) from error
 
 
 def _no_idiom(hole: Hole) -> CheckFailed:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scaffold.placement.vllm import VLLM
@@ -22,6 +22,7 @@ class Request:
         output: where a plugin's package goes: None for a folder of its name in the current directory.
         strategy: ``auto``, or a row of ``STRATEGIES``.
         same_as: a registered architecture that a model of an unknown type is the same as, as the user says.
+        refuted: strategies that were shown to be wrong, which ``auto`` passes over: name → what showed it.
         transformers: the package directory of the target environment.
         believe: which side is right where config and tensors disagree, ``config`` or ``tensors``; None: not said.
         generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
@@ -37,6 +38,7 @@ class Request:
     name: str | None = None
     strategy: str = AUTO
     same_as: str | None = None
+    refuted: Mapping[str, str] = field(default_factory=dict)
     modeling: Path | None = None
     transformers: Path | None = None
     believe: str | None = None

@@ -1,10 +1,12 @@
-"""Proves a planned adapter on the model's twin, before anything is written."""
+"""Proves what a plan would serve the model by on the model's twin, before anything is written."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
@@ -12,25 +14,87 @@ from scaffold.common.errors import UsageError
 from scaffold.placement.plugin import plugin_package
 from scaffold.placement.protocol import Implementation
 from scaffold.placement.registration import MODELS_PACKAGE, dotted
-from scaffold.planning.plan import Plan
+from scaffold.planning.plan import Plan, plan_again
+from scaffold.planning.refusal import NotPlanned
+from scaffold.strategy.decide import AUTO
 from scaffold.vocabulary.rows import as_value
 from scaffold_validators.engine import Engine
 from scaffold_validators.twin.run import Adapter, TwinRequest, run_twin
 from scaffold_validators.verdict import Verdict
 
 
-def prove_plan(plan: Plan, engine: Engine, log: Path, trust_remote_code: bool) -> Verdict:
-    """Serve the twin through what the plan would write: the adapter's text, from a directory that is removed again.
+def prove_in_turn(plan: Plan, engine: Engine, logs: Path) -> Iterator[tuple[Plan, Verdict]]:
+    """Prove a plan; where ``auto`` chose its strategy and that is wrong, the next ones too, until one is right.
+
+    Args:
+        plan: nothing of it need be written.
+        engine: the target's environment.
+        logs: the folder of the logs, one for each strategy.
+
+    Yields:
+        Each plan that was tried, with what its twin showed.
+
+    Raises:
+        Problem: the target's transformers cannot make the twin.
+        Refusal: the target cannot take the next plan.
+    """
+    with tempfile.TemporaryDirectory(prefix="scaffold-twin-") as scratch:
+        following: Plan | None = plan
+        while following is not None:
+            strategy = following.decision.strategy.name
+            verdict = prove_plan(following, engine, logs / f"twin-{strategy}.log", Path(scratch))
+            yield following, verdict
+            goes_on = not verdict.passed and plan.request.strategy == AUTO
+            following = _next(following, {strategy: f"the twin showed it {verdict.reason}"}) if goes_on else None
+
+
+def _next(plan: Plan, shown: Mapping[str, str]) -> Plan | None:
+    """Return the plan of the next strategy that can be planned; None where nothing is left."""
+    refuted = {**plan.request.refuted, **shown}
+    try:
+        return plan_again(plan, refuted)
+    except NotPlanned as refusal:
+        return _next(plan, {**shown, refusal.strategy: refusal.found}) if refusal.strategy else None
+
+
+def prove_plan(plan: Plan, engine: Engine, log: Path, scratch: Path) -> Verdict:
+    """Serve the twin as the plan would: by the module that it adds, an implementation of the target's, or the backend.
+
+    Args:
+        plan: any strategy's; nothing of it need be written.
+        engine: the target's environment.
+        log: where what the engine says is kept.
+        scratch: a directory for the twin, which the plans for one checkpoint share: it is made once.
 
     Raises:
         Problem: the target's transformers cannot make the twin.
     """
-    with tempfile.TemporaryDirectory(prefix="scaffold-twin-") as scratch:
-        adapter, text = None, ""
-        if plan.implementation is not None:
-            adapter, text = _adapter_in(Path(scratch), plan.implementation)
-        model_impl = plan.decision.strategy.model_impl or "auto"
-        return _run(plan.checkpoint, engine, adapter, text, model_impl, Path(scratch), log, trust_remote_code)
+    adapter, text = None, ""
+    if plan.implementation is not None:
+        adapter, text = _adapter_in(scratch / plan.decision.strategy.name, plan.implementation)
+    subject = Served(
+        adapter,
+        text,
+        plan.decision.strategy.model_impl or "auto",
+        is_vllms=plan.implementation is None or plan.implementation.code is None,
+    )
+    return _run(plan.checkpoint, engine, subject, scratch, log, plan.request.trust_remote_code)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What serves a twin.
+
+    Attributes:
+        adapter: None for what the target's registry has.
+        text: of the adapter, for the verdict's digest.
+        is_vllms: whether it is vLLM's own code.
+    """
+
+    adapter: Adapter | None
+    text: str
+    model_impl: str = "auto"
+    is_vllms: bool = False
 
 
 def _adapter_in(scratch: Path, implementation: Implementation) -> tuple[Adapter, str]:
@@ -44,7 +108,14 @@ def _adapter_in(scratch: Path, implementation: Implementation) -> tuple[Adapter,
     (source / package).mkdir(parents=True)
     (source / package / "__init__.py").write_text("", encoding="utf-8")
     (source / package / f"{code.module}.py").write_text(code.stand_alone, encoding="utf-8")
-    return Adapter(source, architecture, f"{package}.{code.module}:{class_name}"), code.stand_alone
+    adapter = Adapter(source, architecture, f"{package}.{code.module}:{class_name}")
+    config = code.config
+    if config is not None:
+        (source / package / f"{config.module}.py").write_text(config.text, encoding="utf-8")
+        adapter = replace(
+            adapter, config=f"{package}.{config.module}:{config.class_name}", model_type=config.model_type
+        )
+    return adapter, code.stand_alone
 
 
 def prove_plugin(checkpoint: Checkpoint, plugin: Path, engine: Engine, log: Path, trust_remote_code: bool) -> Verdict:
@@ -57,26 +128,25 @@ def prove_plugin(checkpoint: Checkpoint, plugin: Path, engine: Engine, log: Path
     adapter = _adapter_of(plugin, checkpoint.architecture)
     text = "".join(path.read_text(encoding="utf-8") for path in sorted(adapter.source.rglob("*.py")))
     with tempfile.TemporaryDirectory(prefix="scaffold-twin-") as scratch:
-        return _run(checkpoint, engine, adapter, text, "auto", Path(scratch), log, trust_remote_code)
+        return _run(checkpoint, engine, Served(adapter, text), Path(scratch), log, trust_remote_code)
 
 
 def _run(
     checkpoint: Checkpoint,
     engine: Engine,
-    adapter: Adapter | None,
-    text: str,
-    model_impl: str,
+    served: Served,
     scratch: Path,
     log: Path,
     trust_remote_code: bool,
 ) -> Verdict:
-    digests = {"adapter": hashlib.sha256(text.encode()).hexdigest(), "checkpoint": checkpoint.digest}
+    digests = {"adapter": hashlib.sha256(served.text.encode()).hexdigest(), "checkpoint": checkpoint.digest}
     return run_twin(
         TwinRequest(
             engine=engine,
             checkpoint=checkpoint.path,
-            adapter=adapter,
-            model_impl=model_impl,
+            adapter=served.adapter,
+            model_impl=served.model_impl,
+            is_vllms=served.is_vllms,
             vocabulary=as_value(),
             tensors=tuple(checkpoint.tensors),
             scratch=scratch,
@@ -90,15 +160,32 @@ def _run(
 def _adapter_of(plugin: Path, architecture: str) -> Adapter:
     """Read what a plugin registers for an architecture, from its text."""
     for path in sorted((plugin / "src").glob("*/__init__.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) == 2):
-                continue
-            words = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
-            if node.func.attr == "register_model" and len(words) == 2 and words[0] == architecture:
-                return Adapter((plugin / "src").resolve(), architecture, str(words[1]))
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for target in (
+            ast.literal_eval(second) for first, second in _calls(tree, "register_model") if first == architecture
+        ):
+            adapter = Adapter((plugin / "src").resolve(), architecture, str(target))
+            for model_type, name in _calls(tree, "register"):
+                adapter = replace(adapter, config=_imported(tree, ast.unparse(name)), model_type=model_type)
+            return adapter
     raise UsageError(
         f"no plugin that registers {architecture}",
         where=str(plugin),
         expected="a folder that scaffold new-model --placement plugin has made for this model",
         remedy="name that folder, or make it first",
     )
+
+
+def _calls(tree: ast.Module, function: str) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the word and the other argument of each ``….function("word", other)``."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or len(node.args) != 2 or not isinstance(node.args[0], ast.Constant):
+            continue
+        if isinstance(node.func, ast.Attribute) and node.func.attr == function:
+            yield str(node.args[0].value), node.args[1]
+
+
+def _imported(tree: ast.Module, name: str) -> str:
+    """Return ``module:name`` of a name that a module imports; empty if it does not."""
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return next((f"{node.module}:{name}" for node in froms if name in {alias.name for alias in node.names}), "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scaffold.common.errors import CheckFailed
@@ -36,19 +37,21 @@ class Decision:
         return _lines(self.answers)
 
 
-def decide(question: Question, asked: str = AUTO) -> Decision:
+def decide(question: Question, asked: str = AUTO, refuted: Mapping[str, str] = {}) -> Decision:
     """Choose the first strategy that holds, or check the one asked for.
 
     Args:
         question: the model, and what the target has.
         asked: ``auto`` or a strategy's name.
+        refuted: strategies that hold as far as can be read, and were shown to be wrong: name → what showed it.
 
     Raises:
         NoStrategy: the strategy asked for does not hold, or none does.
     """
     answers: list[tuple[Strategy, Answer]] = []
     for strategy in STRATEGIES:
-        answer = strategy.holds(question)
+        shown = refuted.get(strategy.name)
+        answer = strategy.holds(question) if shown is None else Answer(False, shown)
         answers.append((strategy, answer))
         if answer.holds and asked in (AUTO, strategy.name):
             return Decision(strategy, tuple(answers))

@@ -112,6 +112,15 @@ def test_a_strategy_that_another_version_wrote_down_is_a_clear_error() -> None:
     assert "scaffold new-model" in refused.value.remedy
 
 
+def test_one_that_was_shown_to_be_wrong_is_passed_over_and_says_what_showed_it(reading: Reading) -> None:
+    question = Question(reading, {NOVA: OWN})
+    decision = decide(question, refuted={"supported": "the twin showed it"})
+    assert (decision.strategy.name, decision.entry) == ("native", None)
+    assert decision.why[0] == "supported: the twin showed it"
+    with pytest.raises(CheckFailed):
+        decide(question, refuted=dict.fromkeys(NAMES, "wrong"))
+
+
 def test_a_decision_remembers_nothing(reading: Reading) -> None:
     question = Question(reading, {})
     first = decide(question)

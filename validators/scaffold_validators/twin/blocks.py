@@ -31,10 +31,11 @@ class Catcher:
         self.caught: dict[str, Tensor] = {}
 
     def watch(self, model: Module, names: list[str]) -> None:
-        """Hook the layers of these names, and what they consist of."""
+        """Hook the layers of these names, and what they consist of; the model may call its layers something else."""
         modules = dict(model.named_modules())
-        for index, name in enumerate(names):
-            layer = modules.get(name)
+        own = names if any(name in modules for name in names) else layer_names(model, len(names)) or names
+        for index, (name, called) in enumerate(zip(names, own)):
+            layer = modules.get(called)
             if layer is None:
                 continue
             if index == 0:

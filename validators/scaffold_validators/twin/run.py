@@ -20,14 +20,20 @@ from scaffold_validators.parity import or_none
 from scaffold_validators.problem import Problem
 from scaffold_validators.processes import ProcessTree, run
 from scaffold_validators.records import last_line, unstructure
+from scaffold_validators.shims.engine import described, remark
 from scaffold_validators.stages.table import TWIN_STAGE
 from scaffold_validators.verdict import Verdict
 
 HERE = Path(__file__).parent
 MAKE, SERVE = HERE / "make_twin.py", HERE / "serve_twin.py"
+REFERENCE = "reference.json"
 NEW_TOKENS = 12
 TOLERANCE = 1e-3
 """Largest difference of a log probability in float32, in nats; right adapters are within some 1e-5."""
+KERNEL = (
+    "; it agrees where vLLM's layers take their PyTorch path, so a kernel of this engine is wrong, which need not hold "
+    "on another device"
+)
 LIMIT = 240
 """Seconds for each of the two processes; an adapter that hangs is wrong, too."""
 SCALE = re.compile(r"(_scale|_scale_inv|_zero_point|_qweight|_qzeros|_g_idx)$|\.(scales|qzeros|g_idx)$")
@@ -44,11 +50,21 @@ SERVING = {
 
 @dataclass(frozen=True)
 class Adapter:
-    """A module outside of vLLM: ``target`` is ``module:Class``, importable from ``source``."""
+    """A module outside of vLLM.
+
+    Attributes:
+        source: the folder that it can be imported from.
+        architecture: what it serves.
+        target: ``module:Class``.
+        config: the config's class likewise, with which no remote code is needed to load it; empty without one.
+        model_type: of the configs that it is for.
+    """
 
     source: Path
     architecture: str
     target: str
+    config: str = ""
+    model_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,8 +73,9 @@ class TwinRequest:
 
     Attributes:
         adapter: what serves the twin, or None for what the target's registry has.
+        is_vllms: whether vLLM's own code serves it: where that is wrong, its kernels on this engine may be at fault.
         model_impl: vLLM's option: ``vllm``, ``transformers`` or ``auto``.
-        scratch: an empty directory for the twin.
+        scratch: a directory for the twin. One that is there already, served in another way before, serves again.
         vocabulary: which keys of configs are which, and how the twin sizes them; see ``shrink.py``.
         tensors: the checkpoint's tensor names, to see whether the twin has every kind of them.
         digests: of what the verdict holds for.
@@ -74,6 +91,7 @@ class TwinRequest:
     log: Path
     digests: Mapping[str, str]
     trust_remote_code: bool = False
+    is_vllms: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,11 +116,12 @@ class Parts:
 
 @dataclass(frozen=True)
 class Answer:
-    """What ``serve_twin.py`` says."""
+    """What ``serve_twin.py`` says; ``shims`` stood in for kernels of the engine that answer wrongly."""
 
     logprobs: tuple[float, ...]
     greedy: tuple[int, ...]
     parts: Parts
+    shims: tuple[str, ...] = ()
 
 
 def run_twin(request: TwinRequest) -> Verdict:
@@ -113,13 +132,19 @@ def run_twin(request: TwinRequest) -> Verdict:
     """
     started = time.monotonic()
     request.log.parent.mkdir(parents=True, exist_ok=True)
-    with _server(request) as (server, printed):
-        reference = _make(request)
+    with _server(request, request.log) as (server, printed):
+        reference = _made_before(request) or _make(request)
         made = time.monotonic()
         answer = _ask(request, server, printed, reference)
-    seconds = {"twin": time.monotonic() - started, "making": made - started}
     conclusion, numbers = _conclude(reference, answer)
     reason = conclusion.reason
+    if conclusion.outcome is Outcome.WRONG_OUTPUT and request.is_vllms and _agrees_without_kernels(request, reference):
+        numbers["agrees_without_kernels"] = True
+        reason += KERNEL
+    if isinstance(answer, Answer) and answer.shims:
+        numbers["shims"] = described(answer.shims)
+        reason += remark(answer.shims)
+    seconds = {"twin": time.monotonic() - started, "making": made - started}
     lacks = sorted(_kinds(request.tensors) - _kinds(reference.tensors))
     if lacks:
         reason += f"; the twin has no tensors like {', '.join(lacks[:3])}, so it says nothing about these"
@@ -137,9 +162,22 @@ def run_twin(request: TwinRequest) -> Verdict:
     )
 
 
+def _agrees_without_kernels(request: TwinRequest, reference: Reference) -> bool:
+    """Return whether the same code agrees where vLLM's layers take their PyTorch path, without kernels."""
+    with _server(request, request.log.with_suffix(".native.log")) as (server, printed):
+        answer = _ask(request, server, printed, reference, native_layers=True)
+    return _conclude(reference, answer)[0].outcome is Outcome.PASSED
+
+
 def _kinds(names: Iterable[str]) -> set[str]:
     """Return names without their numbers, scales of quantised weights left out: a twin has none."""
     return {re.sub(r"\.\d+(?=\.|$)", ".*", name) for name in names if not SCALE.search(name)}
+
+
+def _made_before(request: TwinRequest) -> Reference | None:
+    """Return the reference of a twin that is there already."""
+    kept = request.scratch / REFERENCE
+    return last_line(kept.read_text(encoding="utf-8"), Reference, "reference") if kept.is_file() else None
 
 
 def _make(request: TwinRequest) -> Reference:
@@ -162,7 +200,9 @@ def _make(request: TwinRequest) -> Reference:
     if ended.returncode != 0:
         raise _no_twin(request, ended.errors.strip()[-600:])
     try:
-        return last_line(ended.output, Reference, "reference")
+        reference = last_line(ended.output, Reference, "reference")
+        (request.scratch / REFERENCE).write_text(json.dumps(unstructure(reference)), encoding="utf-8")
+        return reference
     except ValueError as error:
         raise _no_twin(request, f"the process that makes it answered something else: {error}") from error
 
@@ -180,25 +220,32 @@ def _no_twin(request: TwinRequest, found: str) -> Problem:
 
 
 @contextmanager
-def _server(request: TwinRequest) -> Iterator[tuple[ProcessTree, IO[bytes]]]:
+def _server(request: TwinRequest, log: Path) -> Iterator[tuple[ProcessTree, IO[bytes]]]:
     """Start the serving process, which imports vLLM while the twin is made; yield it and what it prints."""
     command = [str(request.engine.python), str(SERVE)]
     with (
-        request.log.open("wb") as log,
+        log.open("wb") as file,
         tempfile.TemporaryFile() as printed,
-        ProcessTree(command, request.scratch, SERVING, printed, log, asked=True) as process,
+        ProcessTree(command, request.scratch, SERVING, printed, file, asked=True) as process,
     ):
         yield process, printed
 
 
-def _ask(request: TwinRequest, server: ProcessTree, printed: IO[bytes], reference: Reference) -> Answer | Conclusion:
-    """Return what the twin answers, or why it does not."""
+def _ask(
+    request: TwinRequest,
+    server: ProcessTree,
+    printed: IO[bytes],
+    reference: Reference,
+    native_layers: bool = False,
+) -> Answer | Conclusion:
+    """Return what the twin answers, or why it does not; ``native_layers`` go through PyTorch, not through kernels."""
     asked = {
         "twin": str(request.scratch / "twin"),
         "reference": unstructure(reference),
         "plugin": request.adapter and {**unstructure(request.adapter), "source": str(request.adapter.source)},
         "model_impl": request.model_impl,
         "dtype": "float32",
+        "native_layers": native_layers,
         "trust_remote_code": request.trust_remote_code,
     }
     if not server.ask(json.dumps(asked) + "\n", LIMIT):

@@ -1,7 +1,8 @@
 """Runs the twin through vLLM and says where it parts from transformers. Run by the *target's* Python, never imported.
 
 vLLM is imported while the twin is still being made; then ``{"twin", "reference", "plugin", "model_impl", "dtype",
-"trust_remote_code"}`` is read as one line of JSON, and one line with the outcome is the last that is printed.
+"native_layers", "trust_remote_code"}`` is read as one line of JSON, and one line with the outcome is the last that is
+printed. What stands in for kernels of the engine that answer wrongly is told.
 """
 
 import importlib
@@ -12,9 +13,11 @@ from typing import Any
 
 sys.path.pop(0)  # this folder: none of its names may stand before a package's
 import torch
+from transformers import AutoConfig
 from vllm import LLM, ModelRegistry, SamplingParams
 
-sys.path.append(str(Path(__file__).parent))
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "shims" / "on_path")]
+import scaffold_shims
 from blocks import START, Catcher
 
 Caught = dict[str, torch.Tensor]
@@ -25,8 +28,15 @@ PARTED = 2e-4
 def register(plugin: dict[str, str]) -> None:
     """Register the adapter: its class itself, so that vLLM need not import it in a process of its own first."""
     sys.path.insert(0, plugin["source"])
-    module, name = plugin["target"].split(":")
-    ModelRegistry.register_model(plugin["architecture"], getattr(importlib.import_module(module), name))
+    ModelRegistry.register_model(plugin["architecture"], named(plugin["target"]))
+    if plugin["config"]:
+        AutoConfig.register(plugin["model_type"], named(plugin["config"]), exist_ok=True)
+
+
+def named(target: str) -> Any:
+    """Return the class that ``module:Class`` names."""
+    module, name = target.split(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def off(expected: torch.Tensor, found: torch.Tensor) -> float:
@@ -62,6 +72,7 @@ def main() -> None:
     """Answer the request on standard input."""
     asked = json.loads(sys.stdin.readline())
     reference = asked["reference"]
+    scaffold_shims.register()
     if asked["plugin"]:
         register(asked["plugin"])
     prompt = reference["prompt"]
@@ -75,8 +86,9 @@ def main() -> None:
         max_num_seqs=2,
         enable_prefix_caching=False,
         generation_config="vllm",
-        trust_remote_code=asked["trust_remote_code"],
+        trust_remote_code=asked["trust_remote_code"] and not (asked["plugin"] or {}).get("config"),
         seed=0,
+        **({"compilation_config": {"custom_ops": ["none"]}} if asked["native_layers"] else {}),
     )
     catcher = Catcher(len(prompt))
     llm.apply_model(lambda model: catcher.watch(model, reference["layers"]))
@@ -95,6 +107,7 @@ def main() -> None:
         "logprobs": logprobs,
         "greedy": list(answer.outputs[0].token_ids),
         "parts": where_it_parts(expected, catcher.caught, reference["layers"]),
+        "shims": scaffold_shims.in_use,
     }), flush=True)  # fmt: skip
 
 
