@@ -16,6 +16,7 @@ COMMANDS = {
     "weights": "Where each tensor goes, proved from the headers for each number of ranks.",
     "new-model": "The main job: plan, generate, patch; on request also serve and commit.",
     "twin": "A plugin proved on a twin, a small random copy of the model.",
+    "survey": "Which of a vLLM tree's own text decoders compute what transformers computes.",
     "validate": "Serve a planned model and let it answer real requests.",
     "diagnose": "Failures in serve logs: the cause, what followed, what to do.",
     "commit": "One signed-off commit of the planned files, if the evidence suffices.",

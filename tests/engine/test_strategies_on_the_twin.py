@@ -1,0 +1,57 @@
+"""Every strategy is proved on the twin: vLLM's own implementation, the backend, and what ``auto`` goes on to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bench.coverage.environment import environment
+from tests.bench.coverage.rows import make_rows, rows
+from tests.bench.faults import call
+from tests.lab.engine import engine
+
+pytestmark = pytest.mark.engine
+
+
+def auto(name: str, folder: Path) -> dict[str, Any]:
+    """Plan a row by ``auto``, proved on the twin; nothing is written."""
+    make_rows([rows()[name]])
+    words = ("--twin", "--dry-run", "--placement", "plugin", "--output", str(folder / "plugin"), "--work", str(folder))
+    return call("new-model", str(rows()[name].checkpoint), *words, "--python", str(environment().python))
+
+
+def test_an_own_implementation_that_is_wrong_is_passed_over_with_its_reason(tmp_path: Path) -> None:
+    """vLLM 0.32's Ernie 4.5 leaves out the bias of the attention's output."""
+    document = auto("ernie4_5", tmp_path)
+    assert document["code"] == 0, document["said"]
+    own, *_, last = document["twins"]
+    assert (own["strategy"], own["kind"]) == ("supported", "wrong-output")
+    assert "parts from transformers at model.layers.0" in own["reason"]
+    assert own["numbers"].get("agrees_without_kernels") is None
+    assert last["kind"] == "passed"
+    assert document["strategy"] == last["strategy"] != "supported"
+    assert any("the twin showed it" in line for line in document["why"])
+
+
+def test_a_kernel_that_was_stood_in_for_is_said_with_a_right_answer(tmp_path: Path) -> None:
+    """The CPU's router passes over the correction bias of Ernie 4.5's experts."""
+    document = auto("ernie4_5_moe", tmp_path)
+    assert document["code"] == 0, document["said"]
+    assert document["strategy"] == document["twins"][0]["strategy"] == "supported"
+    assert [shim["name"] for shim in document["twin"]["numbers"]["shims"]] == ["cpu-router"]
+    assert "passes over a correction bias" in document["twin"]["reason"]
+
+
+def test_a_survey_says_which_of_the_trees_own_are_right(tmp_path: Path) -> None:
+    words = ("survey", "--vllm", str(engine().pristine), "--python", str(environment().python), "--work", str(tmp_path))
+    table = tmp_path / "table.md"
+    document = call(*words, "--only", "qwen3", "--output", str(table))
+    assert document["code"] == 0, document["said"]
+    (row,) = document["survey"]
+    assert (row["architecture"], row["outcome"]) == ("Qwen3ForCausalLM", "right")
+    assert "| Qwen3ForCausalLM | qwen3 | right |" in table.read_text()
+    again = call(*words, "--only", "qwen3")
+    assert again["survey"] == document["survey"]
+    assert "1 of 1" not in again["said"]
