@@ -6,8 +6,9 @@ import ast
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import UsageError
@@ -77,6 +78,7 @@ def prove_plan(plan: Plan, engine: Engine, log: Path, scratch: Path) -> Verdict:
         text,
         plan.decision.strategy.model_impl or "auto",
         is_vllms=plan.implementation is None or plan.implementation.code is None,
+        overrides=plan.subject.settled.overrides,
     )
     return _run(plan.checkpoint, engine, subject, scratch, log, plan.request.trust_remote_code)
 
@@ -89,12 +91,14 @@ class Served:
         adapter: None for what the target's registry has.
         text: of the adapter, for the verdict's digest.
         is_vllms: whether it is vLLM's own code.
+        overrides: what counts instead of something that the checkpoint's config says, as tensors were believed.
     """
 
     adapter: Adapter | None
     text: str
     model_impl: str = "auto"
     is_vllms: bool = False
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _adapter_in(scratch: Path, implementation: Implementation) -> tuple[Adapter, str]:
@@ -147,6 +151,7 @@ def _run(
             adapter=served.adapter,
             model_impl=served.model_impl,
             is_vllms=served.is_vllms,
+            overrides=served.overrides,
             vocabulary=as_value(),
             tensors=tuple(checkpoint.tensors),
             scratch=scratch,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scaffold.vocabulary.rows import as_value
 from scaffold_validators.twin import shrink as rules
-from scaffold_validators.twin.shrink import prompt_tokens
+from scaffold_validators.twin.shrink import overridden, prompt_tokens
 
 VOCABULARY = as_value()
 
@@ -146,3 +146,11 @@ def test_a_number_of_tokens_to_sample_from_is_no_number_of_experts() -> None:
 def test_the_vocabulary_and_the_script_have_the_same_rules() -> None:
     named = {row["twin"] for row in VOCABULARY.values() if isinstance(row["twin"], str)}
     assert named == set(rules.RULES)
+
+
+def test_what_counts_instead_goes_over_the_config_object_by_object() -> None:
+    config = {"vocab_size": 500, "text_config": {"head_dim": 64, "num_heads": 4}, "rope": None}
+    over = {"vocab_size": 512, "text_config": {"head_dim": 32}, "rope": {"theta": 1.0}}
+    expected = {"vocab_size": 512, "text_config": {"head_dim": 32, "num_heads": 4}, "rope": {"theta": 1.0}}
+    assert overridden(config, over) == expected
+    assert config["vocab_size"] == 500

@@ -1,8 +1,8 @@
 """Makes the twin and runs it through transformers. Run by the *target's* Python, never imported.
 
-Reads ``{"checkpoint", "destination", "trust_remote_code", "new_tokens", "vocabulary"}`` as JSON; writes the twin's
-checkpoint to ``destination``, and beside it ``reference.pt``: what flows out of each layer and block; prints the
-answer. ``vocabulary`` says which keys of configs are which, see ``shrink.py``.
+Reads ``{"checkpoint", "overrides", "destination", "trust_remote_code", "new_tokens", "vocabulary"}`` as JSON; writes
+the twin's checkpoint to ``destination``, and beside it ``reference.pt``: what flows out of each layer and block;
+prints the answer. ``vocabulary`` says which keys of configs are which, see ``shrink.py``.
 """
 
 import json
@@ -15,13 +15,13 @@ import torch
 from blocks import Catcher, layer_names
 from randomise import randomise
 from safetensors import safe_open
-from shrink import Vocabulary, first, prompt_tokens, shrink
+from shrink import Vocabulary, first, overridden, prompt_tokens, shrink
 from transformers import AutoConfig, AutoModelForCausalLM
 
 
-def make(checkpoint: Path, destination: Path, trust: bool, vocabulary: Vocabulary) -> None:
-    """Write the twin's checkpoint as transformers saves one."""
-    complete = AutoConfig.from_pretrained(checkpoint, trust_remote_code=trust).to_dict()
+def make(checkpoint: Path, destination: Path, trust: bool, vocabulary: Vocabulary, overrides: dict[str, Any]) -> None:
+    """Write the twin's checkpoint as transformers saves one; ``overrides`` go over the checkpoint's own config."""
+    complete = overridden(AutoConfig.from_pretrained(checkpoint, trust_remote_code=trust).to_dict(), overrides)
     asked = json.loads((checkpoint / "config.json").read_text())
     small = {**shrink(complete, vocabulary), "dtype": "float32"}
     small.pop("torch_dtype", None)
@@ -95,7 +95,7 @@ def main() -> None:
     asked = json.load(sys.stdin)
     destination, trust = Path(asked["destination"]), asked["trust_remote_code"]
     vocabulary = asked["vocabulary"]
-    make(Path(asked["checkpoint"]), destination, trust, vocabulary)
+    make(Path(asked["checkpoint"]), destination, trust, vocabulary, asked["overrides"])
     print("\n" + json.dumps(run(destination, trust, asked["new_tokens"], vocabulary)))
 
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -79,6 +79,7 @@ class TwinRequest:
         vocabulary: which keys of configs are which, and how the twin sizes them; see ``shrink.py``.
         tensors: the checkpoint's tensor names, to see whether the twin has every kind of them.
         digests: of what the verdict holds for.
+        overrides: what counts instead of something that the checkpoint's config says.
     """
 
     engine: Engine
@@ -92,6 +93,7 @@ class TwinRequest:
     digests: Mapping[str, str]
     trust_remote_code: bool = False
     is_vllms: bool = False
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,7 @@ def _made_before(request: TwinRequest) -> Reference | None:
 def _make(request: TwinRequest) -> Reference:
     asked = {
         "checkpoint": str(request.checkpoint.resolve()),
+        "overrides": dict(request.overrides),
         "destination": str(request.scratch / "twin"),
         "trust_remote_code": request.trust_remote_code,
         "new_tokens": NEW_TOKENS,

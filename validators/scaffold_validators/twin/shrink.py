@@ -48,6 +48,16 @@ def shrink(config: Mapping[str, Any], vocabulary: Vocabulary) -> Config:
     return small
 
 
+def overridden(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
+    """Return a config as ``vllm serve --hf-overrides`` would have it: what is an object on both sides is joined."""
+    joined = dict(config)
+    for key, value in overrides.items():
+        own = joined.get(key)
+        both = isinstance(own, Mapping) and isinstance(value, Mapping)
+        joined[key] = overridden(own, value) if both else value  # type: ignore[arg-type]
+    return joined
+
+
 def prompt_tokens(config: Mapping[str, Any], vocabulary: Vocabulary) -> int:
     """Return how long a prompt has to be to leave the windows and the first chunk of attention behind."""
     return PROMPT_TOKENS + (first(config, _keys(vocabulary, "attention_chunk_size")) or 0)
