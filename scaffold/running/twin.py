@@ -18,6 +18,7 @@ from scaffold.placement.registration import MODELS_PACKAGE, dotted
 from scaffold.planning.plan import Plan, plan_again
 from scaffold.planning.refusal import NotPlanned
 from scaffold.strategy.decide import AUTO
+from scaffold.strategy.protocol import Adds
 from scaffold.vocabulary.rows import as_value
 from scaffold_validators.engine import Engine
 from scaffold_validators.twin.run import Adapter, TwinRequest, run_twin
@@ -77,8 +78,9 @@ def prove_plan(plan: Plan, engine: Engine, log: Path, scratch: Path) -> Verdict:
         adapter,
         text,
         plan.decision.strategy.model_impl or "auto",
-        is_vllms=plan.implementation is None or plan.implementation.code is None,
+        is_vllms=plan.decision.strategy.adds is not Adds.MODULE,
         overrides=plan.subject.settled.overrides,
+        renames=plan.decision.answers[-1][1].renames,
     )
     return _run(plan.checkpoint, engine, subject, scratch, log, plan.request.trust_remote_code)
 
@@ -92,6 +94,7 @@ class Served:
         text: of the adapter, for the verdict's digest.
         is_vllms: whether it is vLLM's own code.
         overrides: what counts instead of something that the checkpoint's config says, as tensors were believed.
+        renames: beginnings of the checkpoint's names → what the implementation calls them.
     """
 
     adapter: Adapter | None
@@ -99,6 +102,7 @@ class Served:
     model_impl: str = "auto"
     is_vllms: bool = False
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    renames: tuple[tuple[str, str], ...] = ()
 
 
 def _adapter_in(scratch: Path, implementation: Implementation) -> tuple[Adapter, str]:
@@ -152,6 +156,7 @@ def _run(
             model_impl=served.model_impl,
             is_vllms=served.is_vllms,
             overrides=served.overrides,
+            renames=served.renames,
             vocabulary=as_value(),
             tensors=tuple(checkpoint.tensors),
             scratch=scratch,

@@ -6,9 +6,10 @@ import json
 import math
 import re
 import shlex
+import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,6 +81,8 @@ class TwinRequest:
         tensors: the checkpoint's tensor names, to see whether the twin has every kind of them.
         digests: of what the verdict holds for.
         overrides: what counts instead of something that the checkpoint's config says.
+        renames: beginnings of names as the checkpoint has them → as transformers has them, applied in turn: the twin
+            that is served has the checkpoint's.
     """
 
     engine: Engine
@@ -94,6 +97,7 @@ class TwinRequest:
     trust_remote_code: bool = False
     is_vllms: bool = False
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    renames: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,8 @@ def run_twin(request: TwinRequest) -> Verdict:
         numbers["shims"] = described(answer.shims)
         reason += remark(answer.shims)
     seconds = {"twin": time.monotonic() - started, "making": made - started}
-    lacks = sorted(_kinds(request.tensors) - _kinds(reference.tensors))
+    has = (on_disk(name, request.renames) for name in reference.tensors)
+    lacks = sorted(_kinds(request.tensors) - _kinds(has))
     if lacks:
         reason += f"; the twin has no tensors like {', '.join(lacks[:3])}, so it says nothing about these"
     return Verdict(
@@ -169,6 +174,28 @@ def _agrees_without_kernels(request: TwinRequest, reference: Reference) -> bool:
     with _server(request, request.log.with_suffix(".native.log")) as (server, printed):
         answer = _ask(request, server, printed, reference, native_layers=True)
     return _conclude(reference, answer)[0].outcome is Outcome.PASSED
+
+
+def on_disk(name: str, renames: Sequence[tuple[str, str]]) -> str:
+    """Return what the checkpoint calls a tensor of transformers' name: the renames backwards."""
+    for old, new in reversed(renames):
+        if name.startswith(new):
+            name = old + name.removeprefix(new)
+    return name
+
+
+def _served_twin(request: TwinRequest) -> Path:
+    """Return the twin's directory: where tensors have other names in the checkpoint, a copy with these."""
+    twin = request.scratch / "twin"
+    if not request.renames:
+        return twin
+    from safetensors.numpy import load_file, save_file
+
+    copied = Path(shutil.copytree(twin, request.scratch / "renamed", dirs_exist_ok=True))
+    for path in copied.glob("*.safetensors"):
+        tensors = {on_disk(name, request.renames): tensor for name, tensor in load_file(path).items()}
+        save_file(tensors, path, metadata={"format": "pt"})
+    return copied
 
 
 def _kinds(names: Iterable[str]) -> set[str]:
@@ -243,7 +270,7 @@ def _ask(
 ) -> Answer | Conclusion:
     """Return what the twin answers, or why it does not; ``native_layers`` go through PyTorch, not through kernels."""
     asked = {
-        "twin": str(request.scratch / "twin"),
+        "twin": str(_served_twin(request)),
         "reference": unstructure(reference),
         "plugin": request.adapter and {**unstructure(request.adapter), "source": str(request.adapter.source)},
         "model_impl": request.model_impl,
