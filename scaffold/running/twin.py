@@ -18,6 +18,7 @@ from scaffold.placement.registration import MODELS_PACKAGE, dotted
 from scaffold.planning.plan import Plan, plan_again
 from scaffold.planning.refusal import NotPlanned
 from scaffold.strategy.decide import AUTO
+from scaffold.strategy.protocol import Adds
 from scaffold.vocabulary.rows import as_value
 from scaffold_validators.engine import Engine
 from scaffold_validators.twin.run import Adapter, TwinRequest, run_twin
@@ -77,7 +78,7 @@ def prove_plan(plan: Plan, engine: Engine, log: Path, scratch: Path) -> Verdict:
         adapter,
         text,
         plan.decision.strategy.model_impl or "auto",
-        is_vllms=plan.implementation is None or plan.implementation.code is None,
+        is_vllms=plan.decision.strategy.adds is not Adds.MODULE,
         overrides=plan.subject.settled.overrides,
         renames=plan.decision.renames,
     )

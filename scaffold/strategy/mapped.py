@@ -14,6 +14,7 @@ from scaffold.strategy.renaming import Renames, apply, renames
 REASON = "with {renames} in front, it is proved as {architecture}: only the beginnings of names differ"
 NOTHING = "the tensors have the names that the source gives them"
 NO_WAY = "no other beginnings of names make the tensors fit"
+NO_CLASS = "with {renames} the names are those of the source, and no registered class serves that"
 QUANTISED = "the quantisation names modules, too, which a mapper in front does not reach"
 
 
@@ -28,33 +29,40 @@ def holds(question: Question) -> Answer:
     if not ways:
         fits = not isinstance(question.weights, str) and question.weights.proof.holds
         return Answer(False, NOTHING if fits else NO_WAY)
-    found: dict[Renames, Answer] = {}
+    fitting, found = [], {}
     for one in ways:
         moved = renamed(checkpoint, one)
         if moved is None:
             continue
-        answer = _registered(replace(question, reading=replace(question.reading, checkpoint=moved)))
+        asked = replace(question, reading=replace(question.reading, checkpoint=moved))
+        if not prove_files(asked).holds:
+            continue
+        fitting.append(one)
+        answer = _registered(asked)
         if answer is not None:
             found[one] = answer
+    if not found and len(fitting) == 1:
+        return Answer(False, NO_CLASS.format(renames=_shown(fitting[0])), renames=fitting[0])
     if len(found) != 1:
         why = "several ways to rename the tensors fit" if found else NO_WAY
         return Answer(False, why)
     ((one, answer),) = found.items()
     assert answer.entry is not None
-    shown = ", ".join(f'"{old}" → "{new}"' for old, new in one)
-    reason = REASON.format(renames=shown, architecture=answer.entry.architecture)
+    reason = REASON.format(renames=_shown(one), architecture=answer.entry.architecture)
     return Answer(True, reason, answer.entry, answer.notes, renames=one)
 
 
 def _registered(question: Question) -> Answer | None:
-    """Return the answer of the first strategy that needs no code, if the renamed checkpoint fits it in all parts."""
-    if not prove_files(question).holds:
-        return None
+    """Return the answer of the first strategy that needs no code for the renamed checkpoint."""
     for holds_for in (supported.holds, alias.holds):
         answer = holds_for(question)
         if answer.holds and answer.entry is not None and answer.entry.module != BACKEND_MODULE:
             return answer
     return None
+
+
+def _shown(renames: Renames) -> str:
+    return ", ".join(f'"{old}" → "{new}"' for old, new in renames)
 
 
 def renamed(checkpoint: Checkpoint, renames: Renames) -> Checkpoint | None:

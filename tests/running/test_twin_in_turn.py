@@ -12,7 +12,9 @@ from scaffold.planning.plan import Plan, make_plan, plan_again
 from scaffold.planning.refusal import NotPlanned
 from scaffold.planning.request import Request
 from scaffold.running.twin import _adapter_of, _next
+from scaffold.strategy.renaming import apply
 from scaffold.strategy.table import NAMES
+from scaffold_validators.twin.names import as_on_disk
 from tests.models.build import write_checkpoint
 
 
@@ -52,3 +54,16 @@ def test_a_plugin_on_disk_is_read_for_model_and_config(plan: Plan, tmp_path: Pat
     found = _adapter_of(tmp_path / "plugin", "NovaForCausalLM")
     assert (found.target, found.config) == ("vllm_nova.nova:NovaForCausalLM", "vllm_nova.configuration_nova:NovaConfig")
     assert (found.model_type, found.source) == ("nova", (tmp_path / "plugin" / "src").resolve())
+
+
+RENAMES = (
+    (("model.language_model.", "model."),),
+    (("layers.", "model.layers."), ("embed_tokens.", "model.embed_tokens.")),
+)
+
+
+@pytest.mark.parametrize("renames", RENAMES, ids=str)
+@pytest.mark.parametrize("name", ["model.layers.0.mlp.up_proj.weight", "model.embed_tokens.weight", "lm_head.weight"])
+def test_a_twin_is_served_under_the_checkpoints_own_names(renames: tuple[tuple[str, str], ...], name: str) -> None:
+    assert apply(renames, as_on_disk(name, renames)) == name
+    assert name == "lm_head.weight" or as_on_disk(name, renames) != name

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from blocks import Catcher, layer_names
+from names import as_on_disk
 from randomise import randomise
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -103,21 +104,6 @@ def rename(destination: Path, renames: list[list[str]]) -> None:
         index = json.loads(path.read_text())
         index["weight_map"] = {as_on_disk(name, renames): file for name, file in index["weight_map"].items()}
         path.write_text(json.dumps(index))
-
-
-def as_on_disk(name: str, renames: list[list[str]]) -> str:
-    """Return the name that ``renames`` (beginning on disk, what replaces it; applied in turn) turns into this one."""
-    starts = [(old, new) for old, new in reversed(renames) if name.startswith(new)]
-    candidates = (old + name[len(new) :] for old, new in starts)
-    return next((found for found in candidates if as_named(found, renames) == name), name)
-
-
-def as_named(name: str, renames: list[list[str]]) -> str:
-    """Return a name on disk as transformers writes it."""
-    for old, new in renames:
-        if name.startswith(old):
-            name = new + name[len(old) :]
-    return name
 
 
 def main() -> None:
