@@ -8,8 +8,8 @@ model's own class completes it, which was read and not run; where vLLM asks by a
 
 from __future__ import annotations
 
+import ast
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,6 @@ from scaffold.vocabulary.lookup import key_of, spellings
 TEMPLATE = Path(__file__).with_suffix(".py.jinja")
 ROLES = ("hidden_size", "num_layers", "num_heads", "num_kv_heads", "head_dim", "vocab_size")
 """What vLLM asks of every config, by the most usual spelling (transformers_utils/model_arch_config_convertor.py)."""
-_READ = re.compile(r"\bconfig\.([A-Za-z_]\w*)")
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def config_object(
     """
     keys = {spellings(role)[0]: key_of(role, completed) for role in ROLES}
     elsewhere = {name: key for name, key in keys.items() if key is not None and key != name and "." not in key}
-    read = {*_READ.findall(adapter), *(key for key in keys.values() if key is not None)}
+    read = {*_read_by(adapter), *(key for key in keys.values() if key is not None)}
     defaults = {key: completed[key] for key in sorted(read) if key in completed and key not in written}
     literal = {key: value for key, value in defaults.items() if _is_literal(value)}
     return ConfigObject(class_name, model_type, elsewhere, literal)
@@ -63,6 +62,17 @@ def config_object(
 def write(config: ConfigObject, title: str, licence_header: str) -> str:
     """Return the text of a module with the class, not laid out yet."""
     return fill(TEMPLATE, config=config, title=title, licence_header=licence_header, repr=repr)
+
+
+def _read_by(adapter: str) -> set[str]:
+    """Return the keys that an adapter reads of its config: ``config.key``, ``self.config.key``."""
+    found = (node for node in ast.walk(ast.parse(adapter)) if isinstance(node, ast.Attribute))
+    return {
+        node.attr
+        for node in found
+        if (isinstance(node.value, ast.Name) and node.value.id == "config")
+        or (isinstance(node.value, ast.Attribute) and node.value.attr == "config")
+    }
 
 
 def _is_literal(value: Any) -> bool:
