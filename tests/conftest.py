@@ -18,9 +18,7 @@ load_profile()
 
 
 def pytest_collection_finish() -> None:
-    """Leave what was imported and collected out of later garbage collections, and make these rarer: trees are large."""
-    gc.collect()
-    gc.freeze()
+    """Make garbage collections rarer: trees are large, and stay. Freezing them hides Hypothesis' own random from it."""
     gc.set_threshold(50_000, 20, 20)
 
 
