@@ -49,16 +49,25 @@ def renamed_copy(source: Path, destination: Path, new: Callable[[str], str]) -> 
 
 
 def test_an_own_implementation_that_is_wrong_is_passed_over_with_its_reason(tmp_path: Path) -> None:
-    """vLLM 0.32's Ernie 4.5 leaves out the bias of the attention's output."""
-    document = auto("ernie4_5", tmp_path)
+    """vLLM 0.32's Apertus takes the weights, and answers otherwise than transformers from the first MLP on."""
+    document = auto("apertus", tmp_path)
     assert document["code"] == 0, document["said"]
     own, *_, last = document["twins"]
     assert (own["strategy"], own["kind"]) == ("supported", "wrong-output")
     assert "parts from transformers at model.layers.0" in own["reason"]
+    assert "mlp" in own["reason"]
     assert own["numbers"].get("agrees_without_kernels") is None
     assert last["kind"] == "passed"
     assert document["strategy"] == last["strategy"] != "supported"
     assert any("the twin showed it" in line for line in document["why"])
+
+
+def test_biases_that_an_own_implementation_drops_are_found_before_anything_is_served(tmp_path: Path) -> None:
+    """vLLM 0.32's Ernie 4.5 has no biases; with ``use_bias`` the model has them."""
+    document = auto("ernie4_5", tmp_path)
+    assert document["code"] == 0, document["said"]
+    assert "down_proj.bias" in document["why"][0]
+    assert [(twin["strategy"], twin["kind"]) for twin in document["twins"]] == [("native", "passed")]
 
 
 def test_a_kernel_that_was_stood_in_for_is_said_with_a_right_answer(tmp_path: Path) -> None:
