@@ -107,7 +107,7 @@ def adapter_context(
         "layer": _layer(spec, f"config.{hidden}", prefix, mixers, feed_forwards),
         "own_norms": {"texts": own_classes(spec, prefix)},
         "norm_over_ranks": any(NORM_OVER_RANKS in one.helpers for one in written),
-        "loading": loading_context(spec, found, names, sorting),
+        "loading": loading_context(spec, found, names, sorting, target),
         "dequantize": _dequantize(quantisation),
     }
 

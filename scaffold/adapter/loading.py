@@ -6,6 +6,7 @@ from typing import Any
 
 from scaffold.expressions.python import write
 from scaffold.expressions.tree import Literal
+from scaffold.idioms.frame import NEWEST, Target
 from scaffold.idioms.written import Sorting
 from scaffold.mapping.derive import base_attribute
 from scaffold.spec.decoder import DecoderSpec
@@ -32,7 +33,9 @@ def _beginning(spec: DecoderSpec, weight_map: WeightMap) -> str:
     return next((source.removesuffix(own) for source in found), f"{spec.base_name}." if spec.base_name else "")
 
 
-def loading_context(spec: DecoderSpec, found: Loading, names: Any, sorting: Sorting | None) -> Context:
+def loading_context(
+    spec: DecoderSpec, found: Loading, names: Any, sorting: Sorting | None, target: Target = NEWEST
+) -> Context:
     """Return the context of the loader; ``sorting`` is that of a packed projection, if there is one."""
     head = attribute(spec.head_name)
     on_disk = f"{spec.head_name}.weight" in set(names)
@@ -48,7 +51,7 @@ def loading_context(spec: DecoderSpec, found: Loading, names: Any, sorting: Sort
         "transposed": {"endings": list(found.transposed)} if found.transposed else {},
         "packed": {"name": found.packed, "order": sorted_by.order} if sorted_by else {},
         "setup": {"lines": list(sorted_by.setup) if sorted_by else []},
-        "skip_head": f"{head}." if on_disk and spec.tied.value else "",
+        "skip_head": f"{head}." if on_disk and spec.tied.value and not target.tied_skipped else "",
     }
 
 

@@ -10,6 +10,7 @@ from scaffold.disagreements.subject import Subject
 
 KIND = "quantisation"
 KEY = "quantization_config"
+INTEGERS = frozenset({"I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64"})
 
 
 def find(subject: Subject) -> Iterator[Disagreement]:
@@ -19,6 +20,8 @@ def find(subject: Subject) -> Iterator[Disagreement]:
     plain weights do not fill.
     """
     found = subject.quantization
+    if found is None:
+        yield from _integers(subject)
     for config, tensors in found.disagreements if found is not None else ():
         assert found is not None
         is_plain = not found.parts and all(p.dtype in UNQUANTISED for p in subject.patterns)
@@ -31,4 +34,19 @@ def find(subject: Subject) -> Iterator[Disagreement]:
             remedy="take config.json from the repository that the weights are from",
             decides=plain,
             overrides={KEY: None} if plain else {},
+        )
+
+
+def _integers(subject: Subject) -> Iterator[Disagreement]:
+    """Yield that matrices are whole numbers and nothing says how weights come of them."""
+    matrices = [p for p in subject.own if p.dtype in INTEGERS and len(p.shape) > 1 and p.name.endswith(".weight")]
+    if matrices:
+        kinds = ", ".join(sorted({pattern.dtype for pattern in matrices}))
+        yield Disagreement(
+            KIND,
+            Said("config.json", f"the config has no {KEY}"),
+            Said(", ".join(pattern.name for pattern in matrices[:3]), f"weights are whole numbers ({kinds})"),
+            serves="vLLM converts them to its own type as if they were the weights",
+            remedy="take config.json from the repository that the weights are from",
+            decides=True,
         )

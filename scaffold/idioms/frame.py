@@ -20,12 +20,14 @@ class Target:
         moe_factory: the experts' layer is made by ``FusedMoEFactory``.
         stacked_mapper: ``WeightsMapper`` leads names to shards of stacked parameters.
         expert_names: the experts' layer finds the names of experts in the checkpoint itself.
+        tied_skipped: ``AutoWeightsLoader`` passes over the second name of a tied parameter itself.
     """
 
     cached_latents: bool = False
     moe_factory: bool = True
     stacked_mapper: bool = True
     expert_names: bool = True
+    tied_skipped: bool = True
 
 
 LENGTH = "max_position_embeddings"

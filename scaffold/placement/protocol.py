@@ -83,10 +83,12 @@ class Placement:
         name: what ``--placement`` calls it.
         place: adds an implementation to a change set.
         edits_trees: whether it edits source trees, and has documents, gates and a commit; else it is a package.
+        edits_registry: whether an entry that vLLM has of its own would have to be replaced.
         has_processors: whether the stub of a processor goes with it.
     """
 
     name: str
     place: Callable[[ChangeSet, Implementation, Site], ChangeSet]
     edits_trees: bool = True
+    edits_registry: bool = False
     has_processors: bool = False

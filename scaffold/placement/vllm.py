@@ -28,4 +28,4 @@ def place(changes: ChangeSet, implementation: Implementation, site: Site) -> Cha
     return changes
 
 
-VLLM = Placement("vllm", place, has_processors=True)
+VLLM = Placement("vllm", place, edits_registry=True, has_processors=True)

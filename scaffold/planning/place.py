@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codemods import ChangeSet
+from scaffold.common.errors import CheckFailed
 from scaffold.placement.protocol import Code, Implementation, Placement
 from scaffold.placement.registration import Registration
 from scaffold.planning.read import Subject
@@ -26,14 +27,35 @@ def place(code: Code | None, decision: Decision, subject: Subject, placement: Pl
     """Add what serves the model to an empty change set.
 
     Raises:
+        CheckFailed: the tree's own registry has the architecture, and the placement edits that.
         Refusal: the tree cannot take it, or a file that this tool did not write is in its place.
         UsageError: the model type gives no name that a distribution may have.
     """
     changes = ChangeSet(roots=tuple(subject.site.roots.values()))
     implementation = _implementation(code, decision, subject)
     if implementation is not None:
+        _check_vacant(implementation, placement, decision, subject)
         changes = placement.place(changes, implementation, subject.site)
     return Placed(changes, implementation, _notes(implementation, placement, decision, subject))
+
+
+def _check_vacant(implementation: Implementation, placement: Placement, decision: Decision, subject: Subject) -> None:
+    """Check that the tree's own registry leaves the architecture to what is added.
+
+    Raises:
+        CheckFailed: it has an implementation of its own, which does not fit; an edit would have to replace that.
+    """
+    architecture = implementation.registration.architecture
+    entry = subject.registry.get(architecture)
+    if entry is None or not placement.edits_registry:
+        return
+    raise CheckFailed(
+        f"{'; '.join(decision.why)}; vLLM's tree has {entry.module}.{entry.class_name} of its own for {architecture}, "
+        "which stays as it is",
+        where=f"--placement {placement.name}",
+        expected="a placement that adds an implementation without editing the one that is there",
+        remedy="pass --placement plugin, a package that registers it instead of vLLM's own",
+    )
 
 
 def _implementation(code: Code | None, decision: Decision, subject: Subject) -> Implementation | None:

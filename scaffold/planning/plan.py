@@ -120,7 +120,7 @@ def _plan(request: Request, subject: Subject) -> Plan:
     with refused_after(subject, proved, decision.strategy.name):
         code = render(proved, subject, question.target) or render_mapper(decision, subject)
         check_calls(code, subject.tree)
-    placed = place(code, decision, subject, PLACEMENTS[request.placement])
+        placed = place(code, decision, subject, PLACEMENTS[request.placement])
     documents = document_values(decision, subject, request.trust_remote_code)
     documented = document(placed.changes, documents, subject, request.verdicts)
     return Plan(

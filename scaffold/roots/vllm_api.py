@@ -56,6 +56,12 @@ DIFFERENCES = (
         "0.24",
         "the experts' layer is told which checkpoint name is which of its shards",
     ),
+    Difference(
+        "tied_skipped",
+        lambda tree: not _argument(UTILS, "AutoWeightsLoader", "skip_prefixes")(tree),
+        "0.30",
+        "the loader is told to skip a tied head that the files have",
+    ),
 )
 """Where releases from 0.23 to 0.33 differ in what adapters use. An API that is missing without a row here is no
 guess: the checks of imports and calls in `scaffold_validators` find it in the finished adapter, and refuse it."""

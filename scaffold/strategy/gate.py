@@ -14,6 +14,7 @@ from scaffold.common.errors import UsageError
 from scaffold.mapping.proved import Proved
 from scaffold.roots.vllm_tree import Registered
 from scaffold.strategy.protocol import Question
+from scaffold.strategy.renaming import moved
 from scaffold.vllm_models.adapter import check_registered
 from scaffold.vllm_models.check import AdapterCheck
 
@@ -54,7 +55,15 @@ def prove_class(question: Question, entry: Registered) -> Gate:
         return Gate(notes=(f"{entry.class_name} could not be read ({error.found}, {error.where})",))
     by_rules = _of_whole_model(question)
     against = tuple(_against_class(check, question)) or tuple(_against_files(by_rules, check.unsure))
+    if check.unsure and not against:
+        against = tuple(_against_names(question))
     return Gate(against, tuple(_notes(check, by_rules)), check)
+
+
+def prove_source(question: Question) -> Gate:
+    """Prove that transformers, which runs the source, finds the checkpoint's tensors in it."""
+    gate = prove_files(question)
+    return Gate((*gate.against, *_against_names(question)), gate.notes)
 
 
 def prove_files(question: Question) -> Gate:
@@ -71,6 +80,15 @@ def _of_whole_model(question: Question) -> Proved | str:
     if decoder is not None and decoder.text_key:
         return f"the decoder inside of {decoder.text_key} was read, and not the parts around it"
     return question.weights
+
+
+def _against_names(question: Question) -> Iterator[str]:
+    """Yield that names begin otherwise than the source's, where a loader is not known to expect that."""
+    decoder = question.reading.spec.decoder
+    if decoder is None or decoder.text_key:
+        return
+    for old, new in moved(question.reading.checkpoint.weights.forms, decoder)[:1]:
+        yield f'names begin with "{old}" where those of the source begin with "{new}"'
 
 
 def _against_class(check: AdapterCheck, question: Question) -> Iterator[str]:
@@ -107,8 +125,9 @@ def _against_files(by_rules: Proved | str, undecided: Collection[str]) -> Iterat
 
 
 def _notes(check: AdapterCheck, by_rules: Proved | str) -> Iterator[str]:
-    for why, count in Counter(check.unsure.values()).most_common(SHOWN):
-        yield f"whether {check.class_name} takes {count} tensors is not known: {why}"
+    for why, _ in Counter(check.unsure.values()).most_common(SHOWN):
+        names = [name for name, reason in check.unsure.items() if reason == why]
+        yield f"whether {check.class_name} takes {_some(names)} is not known: {why}"
     more = len(set(check.unsure.values())) - SHOWN
     if more > 0:
         yield f"… and {more} more places of {check.class_name} where the reading ends"

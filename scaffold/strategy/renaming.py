@@ -40,6 +40,20 @@ def renames(names: Collection[str], spec: DecoderSpec) -> Iterator[Renames]:
         yield one or tuple(moved.items())
 
 
+def moved(names: Collection[str], spec: DecoderSpec) -> Renames:
+    """Return how names begin otherwise than the source has them; empty where transformers itself finds them.
+
+    It finds those that its source has, and those of the decoder alone, without the beginning that the head's model
+    gives them (transformers: ``base_model_prefix``).
+    """
+    base = f"{spec.base_name}." if spec.base_name else ""
+    if any(name.startswith(f"{base}{spec.layers_name}.") for name in names):
+        return ()
+    ways = list(renames(names, spec))
+    bare = any(all(new == base + old for old, new in way) for way in ways)
+    return () if bare or not ways else ways[0]
+
+
 def _as_one(moved: Mapping[str, str], names: Collection[str], place: str, base: str) -> Renames | None:
     """Return the same as a replacement of one beginning, with the head's before it."""
     if not place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scaffold.roots.registered import BACKEND_MODULE
 from scaffold.roots.vllm_tree import BACKEND_DICT
 from scaffold.strategy.computes import same_spec
-from scaffold.strategy.gate import Gate, prove_class, prove_files
+from scaffold.strategy.gate import Gate, prove_class, prove_source
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
 
 
@@ -17,7 +17,7 @@ def holds(question: Question) -> Answer:
         return Answer(False, f"{architecture} is not in the registry")
     if entry.table == BACKEND_DICT:
         return Answer(False, f"{architecture} is registered for the Transformers backend only")
-    gate = prove_files(question) if entry.module == BACKEND_MODULE else prove_class(question, entry)
+    gate = prove_source(question) if entry.module == BACKEND_MODULE else prove_class(question, entry)
     computes = same_spec(question, entry) if gate.holds and entry.module != BACKEND_MODULE else Gate()
     gate = Gate((*gate.against, *computes.against), (*gate.notes, *computes.notes))
     registered = f"{architecture} is registered ({entry.module}.{entry.class_name})"

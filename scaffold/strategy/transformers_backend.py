@@ -5,7 +5,7 @@ vLLM: docs/models/supported_models.md, "Transformers".
 
 from __future__ import annotations
 
-from scaffold.strategy.gate import prove_files
+from scaffold.strategy.gate import prove_source
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
 
 NO_SOURCE = "neither the folder nor transformers has the model's source, which the backend would run"
@@ -16,7 +16,7 @@ def holds(question: Question) -> Answer:
     reading = question.reading
     if reading.transformers is not None and reading.source is None and not reading.checkpoint.auto_map:
         return Answer(False, NO_SOURCE)
-    gate = prove_files(question)
+    gate = prove_source(question)
     if not gate.holds:
         return Answer(False, "; ".join(gate.against), None, gate.notes)
     return Answer(True, "vLLM's Transformers backend is what is left", None, gate.notes)

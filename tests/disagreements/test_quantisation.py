@@ -27,6 +27,13 @@ def test_quantised_weights_of_which_the_config_says_nothing(tmp_path: Path) -> N
     assert str(one).startswith("the config does not say how the weights are quantised, and the tensors are quantised")
 
 
+def test_whole_numbers_of_which_nothing_says_how_they_are_weights(tmp_path: Path) -> None:
+    whole = {n: ("U8" if n.endswith("q_proj.weight") else dtype, shape) for n, (dtype, shape) in tensors().items()}
+    (one,) = found(tmp_path, whole)
+    assert str(one).startswith("the config has no quantization_config, and weights are whole numbers (U8)")
+    assert (one.decides, one.answers) == (True, ())
+
+
 def test_what_config_and_tensors_agree_on(tmp_path: Path) -> None:
     assert found(tmp_path, quantised(), quantization_config=COMPRESSED | {"ignore": ["lm_head"]}) == []
     assert found(tmp_path / "plain", tensors()) == []

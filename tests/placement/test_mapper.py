@@ -10,7 +10,9 @@ import pytest
 
 from scaffold.adapter.mapper import mapper_module
 from scaffold.placement.plugin import PLUGIN
+from scaffold.placement.vllm import VLLM
 from scaffold.planning.plan import make_plan
+from scaffold.planning.refusal import NotPlanned
 from scaffold.planning.request import Request
 from scaffold_validators.calls import misfit_calls
 from scaffold_validators.imports import unresolved_imports
@@ -42,6 +44,15 @@ def test_a_plugin_has_a_subclass_and_registers_it(moved: Path, tmp_path: Path) -
     written = {path.name: change.after.decode() for change in plan.changes.changes if (path := change.path)}
     assert written["qwen3_renamed.py"] == plan.adapter
     assert "vllm_qwen3.qwen3_renamed:Qwen3ForCausalLM" in written["__init__.py"]
+
+
+def test_an_entry_that_vllm_has_is_never_asked_to_be_removed(moved: Path, delivery_repo: Path) -> None:
+    with pytest.raises(NotPlanned) as refused:
+        make_plan(Request(moved, engine().pristine, delivery_repo, VLLM.name, transformers=engine().transformers))
+    assert refused.value.exit_code == 1
+    assert refused.value.where == "--placement vllm"
+    assert "has no parameter for model.language_model" in refused.value.found
+    assert "--placement plugin" in refused.value.remedy
 
 
 @pytest.mark.parametrize(

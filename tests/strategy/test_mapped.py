@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.strategy import transformers_backend
 from scaffold.strategy.decide import NoStrategy, decide
 from scaffold.strategy.renaming import apply
 from tests.models.families import shapes_of
@@ -61,3 +62,11 @@ def test_a_fault_is_not_hidden_by_a_mapper(tmp_path: Path) -> None:
     shapes["layers.1.mlp.up_proj.weight"] = (255, 128)
     with pytest.raises(NoStrategy):
         decide(asked(tmp_path, "llama", shapes=shapes))
+
+
+@pytest.mark.parametrize(("new", "holds"), [("model.", True), ("", True), ("module.model.", False), ("base.", False)])
+def test_the_backend_finds_the_sources_own_names_and_the_decoders_alone(tmp_path: Path, new: str, holds: bool) -> None:
+    shapes = {re.sub(r"^model\.", new, name): shape for name, shape in shapes_of("llama").items()}
+    answer = transformers_backend.holds(asked(tmp_path, "llama", shapes=shapes))
+    assert answer.holds is holds
+    assert holds or 'names begin with "' in answer.reason
