@@ -13,6 +13,7 @@ from typing import Any
 
 from codemods import ChangeSet
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.disagreements.finding import CONFIG
 from scaffold.mapping.proved import Proved
 from scaffold.placement.protocol import Implementation
 from scaffold.placement.table import PLACEMENTS
@@ -114,7 +115,8 @@ def plan_again(plan: Plan, refuted: Mapping[str, str]) -> Plan:
 def _plan(request: Request, subject: Subject) -> Plan:
     with refused_after(subject):
         check_settled(subject.settled, request.believe)
-        question = Question(subject.reading, subject.registry, subject.tree, request.same_as)
+        believes_config = request.believe == CONFIG
+        question = Question(subject.reading, subject.registry, subject.tree, request.same_as, believes_config)
         decision = decide(question, request.strategy, request.refuted)
         proved = prove(decision)
     with refused_after(subject, proved, decision.strategy.name):

@@ -57,7 +57,10 @@ def prove_class(question: Question, entry: Registered) -> Gate:
     against = tuple(_against_class(check, question)) or tuple(_against_files(by_rules, check.unsure))
     if check.unsure and not against:
         against = tuple(_against_names(question))
-    return Gate(against, tuple(_notes(check, by_rules)), check)
+    notes = list(_notes(check, by_rules))
+    if check.dropped and question.config_counts:
+        notes.append(f"left out, as the config is believed: {_some(check.dropped)}")
+    return Gate(against, tuple(notes), check)
 
 
 def prove_source(question: Question) -> Gate:
@@ -101,7 +104,7 @@ def _against_class(check: AdapterCheck, question: Question) -> Iterator[str]:
         asked = [size if size is not None else "?" for size in item.asked]
         yield f"{name} asks {item.parameter} to be {asked}, and {item.name} is {list(item.found)}"
     is_quantised = question.reading.checkpoint.config.get("quantization_config") is not None
-    if check.dropped and not is_quantised:
+    if check.dropped and not is_quantised and not question.config_counts:
         yield f"{name} leaves out without a word, as it has no parameter for them: {_some(check.dropped)}"
     if check.empty:
         yield f"nothing fills {_some(check.empty)} of {name}"

@@ -27,12 +27,14 @@ class Question:
         registry: the target's registered architectures by name, without those that an earlier run of this tool added.
         tree: the target's vLLM; without one, no class of it can be read.
         same_as: a registered architecture that computes the same, as the user says.
+        config_counts: the user believes the config where tensors have more, so that these may be left out.
     """
 
     reading: Reading
     registry: Mapping[str, Registered]
     tree: VllmTree | None = None
     same_as: str | None = None
+    config_counts: bool = False
 
     @cached_property
     def target(self) -> Target:
