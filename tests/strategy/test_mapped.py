@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from scaffold.strategy import transformers_backend
+from scaffold.strategy import mapped, supported, transformers_backend
 from scaffold.strategy.decide import NoStrategy, decide
 from scaffold.strategy.renaming import apply
 from tests.models.families import shapes_of
@@ -70,3 +71,22 @@ def test_the_backend_finds_the_sources_own_names_and_the_decoders_alone(tmp_path
     answer = transformers_backend.holds(asked(tmp_path, "llama", shapes=shapes))
     assert answer.holds is holds
     assert holds or 'names begin with "' in answer.reason
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_names_are_told_where_no_class_is_registered_too_if_all_else_fits(tmp_path: Path, found: bool) -> None:
+    """The twin is served under these names; what has a fault besides is not told to be a matter of names."""
+    shapes = {name.replace("model.", "base.", 1): shape for name, shape in shapes_of("llama").items()}
+    right = shapes["base.layers.1.mlp.up_proj.weight"]
+    shapes["base.layers.1.mlp.up_proj.weight"] = right if found else (right[0] - 1, right[1])
+    answer = mapped.holds(replace(asked(tmp_path, "llama", shapes=shapes), registry={}))
+    assert not answer.holds
+    assert answer.renames == ((("base.", "model."),) if found else ())
+
+
+def test_a_parameter_that_no_tensor_fills_is_named_as_the_class_has_it(tmp_path: Path) -> None:
+    shapes = {name: shape for name, shape in shapes_of("llama").items() if name != "model.norm.weight"}
+    assert (
+        "nothing fills model.norm.weight of LlamaForCausalLM"
+        in supported.holds(asked(tmp_path, "llama", shapes=shapes)).reason
+    )
