@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from codemods import ChangeSet
 from scaffold.common.errors import CheckFailed
-from scaffold.placement.protocol import Code, Implementation, Placement
+from scaffold.placement.protocol import Code, Implementation, Placement, Site
 from scaffold.placement.registration import Registration
 from scaffold.planning.read import Subject
-from scaffold.roots.vllm_tree import MULTIMODAL_DICT, PROCESSORS, TEXT_DICT
+from scaffold.roots.vllm_tree import MODELS, MULTIMODAL_DICT, PROCESSORS, TEXT_DICT, Registered
 from scaffold.strategy.decide import Decision
 from scaffold.strategy.protocol import Adds
 
@@ -47,7 +47,7 @@ def _check_vacant(implementation: Implementation, placement: Placement, decision
     """
     architecture = implementation.registration.architecture
     entry = subject.registry.get(architecture)
-    if entry is None or not placement.edits_registry:
+    if entry is None or not placement.edits_registry or _is_generated(entry, subject.site):
         return
     raise CheckFailed(
         f"{'; '.join(decision.why)}; vLLM's tree has {entry.module}.{entry.class_name} of its own for {architecture}, "
@@ -56,6 +56,11 @@ def _check_vacant(implementation: Implementation, placement: Placement, decision
         expected="a placement that adds an implementation without editing the one that is there",
         remedy="pass --placement plugin, a package that registers it instead of vLLM's own",
     )
+
+
+def _is_generated(entry: Registered, site: Site) -> bool:
+    """Return whether this tool wrote an entry's module, for this checkpoint or another: it may bring it up to date."""
+    return site.generated(site.vllm / MODELS / f"{entry.module}.py") is not None
 
 
 def _implementation(code: Code | None, decision: Decision, subject: Subject) -> Implementation | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +99,15 @@ def test_a_second_run_changes_nothing(desk: Desk, nova: Path) -> None:
     answer = desk.new_model(nova, "--json")
     assert (answer.code, answer.document["strategy"], answer.document["files"]) == (0, "native", [])
     assert snapshot(desk.vllm, desk.delivery) == before
+
+
+def test_the_adapter_is_generated_anew_for_another_checkpoint_of_the_architecture(desk: Desk, nova: Path) -> None:
+    desk.new_model(nova)
+    before = snapshot(desk.vllm)
+    sibling = Path(shutil.copytree(nova, nova.with_name("nova-instruct")))
+    answer = desk.new_model(sibling, "--strategy", "native")
+    assert answer.code == 0, answer.stderr
+    assert snapshot(desk.vllm) == before
 
 
 def test_a_file_that_a_person_edited_is_not_overwritten(desk: Desk, nova: Path) -> None:
