@@ -1,11 +1,11 @@
 """One more entry in a module-level dict literal that is written one entry per line.
 
-libcst keeps every byte that is not touched. Position metadata is not used: on vLLM's registry it
-costs three times as much as parsing does.
+Python's own parser finds the statement, libcst reads and changes that alone: every byte that is not touched stays.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from codemods.refusal import Refusal
-from codemods.text.python_text import parse_module
+from codemods.text.python_text import Cut, cut, parse_module, parse_tree
 from codemods.text.sorted_place import sorted_place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # A comment that heads a section of entries, rather than belonging to the entry below it.
 _SECTION = re.compile(r"# \[.+\]|# .+ models")
@@ -25,11 +25,13 @@ _SECTION = re.compile(r"# \[.+\]|# .+ models")
 
 @dataclass(frozen=True)
 class DictLiteral:
-    """A dict in a parsed module; ``gaps[i]`` is the white space before entry ``i``.
+    """A dict in a parsed statement; ``gaps[i]`` is the white space before entry ``i``.
 
-    ``keys`` are None for ``**other`` and for keys that are no plain string.
+    ``keys`` are None for ``**other`` and for keys that are no plain string. ``tree`` is the whole file's.
     """
 
+    tree: ast.Module
+    place: Cut
     module: cst.Module
     node: cst.Dict
     keys: tuple[str | None, ...]
@@ -92,7 +94,7 @@ class DictLiteral:
             rbrace=self.node.rbrace.with_changes(whitespace_before=cst.SimpleWhitespace("")),
         )
         body = [_replaced(line, self.node, node) for line in self.module.body]
-        return self.module.with_changes(body=body).code
+        return self.place.with_lines(self.module.with_changes(body=body).code)
 
 
 def _replaced(line: cst.CSTNode, old: cst.Dict, new: cst.Dict) -> cst.CSTNode:
@@ -115,15 +117,18 @@ def find_dict(text: str, name: str, where: str) -> DictLiteral:
     Raises `Refusal` if there is none or if it is not written one entry per line, each
     with a comma after it.
     """
-    module = parse_module(text, where)
-    node = dicts(module).get(name)
-    if node is None:
+    tree = parse_tree(text, where)
+    statement = _statements(tree).get(name)
+    if statement is None:
         raise Refusal(
             f"there is no dict {name}",
             where=where,
-            expected=f"`{name} = {{…}}` at the top level; dicts there: {', '.join(dicts(module))}",
+            expected=f"`{name} = {{…}}` at the top level; dicts there: {', '.join(_statements(tree))}",
             remedy="name a dict that the file has",
         )
+    place = cut(text, tree, statement)
+    module = parse_module(place.lines, where)
+    node = _dict(module, name)
     keys = tuple(_string(element) for element in node.elements)
     gaps = [node.lbrace.whitespace_after, *map(_after, node.elements)]
     if isinstance(gaps[-1], cst.SimpleWhitespace):  # libcst may give the last gap to the brace
@@ -137,47 +142,53 @@ def find_dict(text: str, name: str, where: str) -> DictLiteral:
             expected="each entry on lines of its own, with a comma after it",
             remedy="format the file with ruff or add the entry by hand",
         )
-    return DictLiteral(module, node, keys, lines)
+    return DictLiteral(tree, place, module, node, keys, lines)
 
 
-def dicts(module: cst.Module) -> dict[str, cst.Dict]:
-    """Return the dict literals that a module assigns to names at its top level."""
-    found = {}
-    for line in module.body:
-        for statement in line.body if isinstance(line, cst.SimpleStatementLine) else ():
-            if not isinstance(statement, cst.Assign | cst.AnnAssign):
-                continue
-            target = statement.target if isinstance(statement, cst.AnnAssign) else statement.targets[0].target
-            if isinstance(target, cst.Name) and isinstance(statement.value, cst.Dict):
-                found[target.value] = statement.value
+def sources_of(text: str, tree: ast.Module, key: str) -> list[tuple[str, str]]:
+    """Return each dict, by name, that has an entry ``key``, and the source of its value in the file's text."""
+    return [(name, ast.get_source_segment(text, value) or "") for name, value in _values(tree, key)]
+
+
+def strings_of(tree: ast.Module, key: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Return each dict, by name, that maps ``key`` to a tuple of plain strings, and the tuple."""
+    found = []
+    for name, value in _values(tree, key):
+        parts = value.elts if isinstance(value, ast.Tuple) else ()
+        strings = tuple(p.value for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str))
+        if strings:
+            found.append((name, strings))
     return found
 
 
-def sources_of(module: cst.Module, key: str) -> list[tuple[str, str]]:
-    """Return each dict, by name, that has an entry ``key``, and the source of its value."""
-    return [
-        (name, module.code_for_node(element.value))
-        for name, node in dicts(module).items()
-        for element in node.elements
-        if _string(element) == key
-    ]
+def _values(tree: ast.Module, key: str) -> Iterator[tuple[str, ast.expr]]:
+    for name, statement in _statements(tree).items():
+        assert isinstance(statement.value, ast.Dict)
+        for known, value in zip(statement.value.keys, statement.value.values, strict=True):
+            if isinstance(known, ast.Constant) and known.value == key:
+                yield name, value
 
 
-def strings_of(module: cst.Module, key: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Return each dict, by name, that maps ``key`` to a tuple of plain strings, and the tuple."""
-    return [
-        (name, strings)
-        for name, node in dicts(module).items()
-        for element in node.elements
-        if _string(element) == key and (strings := _strings(element.value))
-    ]
+def _statements(tree: ast.Module) -> dict[str, ast.Assign | ast.AnnAssign]:
+    """Return the statements that assign dict literals to names at the top level."""
+    found: dict[str, ast.Assign | ast.AnnAssign] = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Dict):
+            target = statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
+            if isinstance(target, ast.Name):
+                found[target.id] = statement
+    return found
 
 
-def _strings(node: cst.BaseExpression) -> tuple[str, ...]:
-    if not isinstance(node, cst.Tuple):
-        return ()
-    parts = [part.value for part in node.elements]
-    return tuple(str(p.evaluated_value) for p in parts if isinstance(p, cst.SimpleString))
+def _dict(module: cst.Module, name: str) -> cst.Dict:
+    """Return the dict that a statement's lines assign to a name."""
+    for line in module.body:
+        for statement in line.body if isinstance(line, cst.SimpleStatementLine) else ():
+            if isinstance(statement, cst.Assign | cst.AnnAssign) and isinstance(statement.value, cst.Dict):
+                target = statement.target if isinstance(statement, cst.AnnAssign) else statement.targets[0].target
+                if isinstance(target, cst.Name) and target.value == name:
+                    return statement.value
+    raise AssertionError(f"no dict {name} in the lines that have it")
 
 
 def _string(element: cst.BaseDictElement) -> str | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+
 import libcst as cst
+import libcst.matchers as m
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.refusal import Refusal
 from codemods.text.dict_literal import find_dict
 from codemods.text.names import dotted_name, identifier
-from codemods.text.python_text import parse_module
+from codemods.text.python_text import cut, parse_module, parse_tree
 
 WHERE = "vllm/transformers_utils/configs/__init__.py"
 PACKAGE = "vllm.transformers_utils.configs"
@@ -36,22 +39,26 @@ def config_class(text: str, *, class_name: str, module: str) -> str:
 
 def _exported(text: str, class_name: str) -> str:
     """Add a name at the end of ``__all__``, where the file has one and lacks it."""
-    module = parse_module(text, WHERE)
-    for line in module.body:
-        for statement in line.body if isinstance(line, cst.SimpleStatementLine) else ():
-            if not isinstance(statement, cst.Assign) or not isinstance(statement.value, cst.List):
-                continue
-            target, names = statement.targets[0].target, statement.value
-            if not isinstance(target, cst.Name) or target.value != "__all__" or not names.elements:
-                continue
-            word = f'"{class_name}"'
-            if word in [module.code_for_node(element.value) for element in names.elements]:
-                return text
-            *before, last = names.elements
-            between = cst.Comma(whitespace_after=names.lbracket.whitespace_after)
-            elements = [*before, last.with_changes(comma=between), last.with_changes(value=cst.SimpleString(word))]
-            return cst.ensure_type(module.deep_replace(names, names.with_changes(elements=elements)), cst.Module).code
+    tree = parse_tree(text, WHERE)
+    for statement in tree.body:
+        value = statement.value if isinstance(statement, ast.Assign) else None
+        if isinstance(value, ast.List) and value.elts and ast.unparse(statement).startswith("__all__ ="):
+            place = cut(text, tree, statement)
+            return place.with_lines(_longer(place.lines, f'"{class_name}"'))
     return text
+
+
+def _longer(lines: str, word: str) -> str:
+    """Add a string at the end of the list that the lines of one statement assign, where it lacks it."""
+    module = parse_module(lines, WHERE)
+    names = next(iter(m.findall(module, m.List())))
+    assert isinstance(names, cst.List)
+    if word in [module.code_for_node(element.value) for element in names.elements]:
+        return lines
+    *before, last = names.elements
+    between = cst.Comma(whitespace_after=names.lbracket.whitespace_after)
+    elements = [*before, last.with_changes(comma=between), last.with_changes(value=cst.SimpleString(word))]
+    return cst.ensure_type(module.deep_replace(names, names.with_changes(elements=elements)), cst.Module).code
 
 
 _BEFORE = """\

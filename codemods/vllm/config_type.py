@@ -5,12 +5,14 @@ The table is a call of keywords, in no strict order; the entry goes last.
 
 from __future__ import annotations
 
+import ast
+
 import libcst as cst
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.refusal import Refusal
 from codemods.text.names import hub_name, identifier
-from codemods.text.python_text import parse_module
+from codemods.text.python_text import Cut, cut, parse_module, parse_tree
 
 WHERE = "vllm/transformers_utils/config.py"
 TABLE = "_CONFIG_REGISTRY"
@@ -23,7 +25,8 @@ def config_type(text: str, *, model_type: str, class_name: str) -> str:
     """
     hub_name(model_type, "model_type")
     identifier(class_name, "class_name")
-    module = parse_module(text, WHERE)
+    place = _place(text)
+    module = parse_module(place.lines, WHERE)
     call = _table(module)
     known = dict(pair for argument in call.args for pair in _pairs(argument))
     if known.get(model_type) == class_name:
@@ -40,7 +43,16 @@ def config_type(text: str, *, model_type: str, class_name: str) -> str:
     entry = f'{model_type}="{class_name}"' if model_type.isidentifier() else f'**{{"{model_type}": "{class_name}"}}'
     (new,) = cst.ensure_type(cst.parse_expression(f"f({entry})", module.config_for_parsing), cst.Call).args
     changed = call.with_changes(args=[*before, new.with_changes(comma=last.comma)])
-    return cst.ensure_type(module.deep_replace(call, changed), cst.Module).code
+    return place.with_lines(cst.ensure_type(module.deep_replace(call, changed), cst.Module).code)
+
+
+def _place(text: str) -> Cut:
+    """Find the table's statement; without one, the cut is empty."""
+    tree = parse_tree(text, WHERE)
+    for statement in tree.body:
+        if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == TABLE:
+            return cut(text, tree, statement)
+    return Cut(text, "", "")
 
 
 def _table(module: cst.Module) -> cst.Call:

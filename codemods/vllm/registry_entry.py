@@ -41,7 +41,7 @@ def registry_entry(
     identifier(architecture, "architecture")
     value = (dotted_name(module, "module"), identifier(class_name, "class_name"))
     entries = find_dict(text, identifier(registry, "registry"), WHERE)
-    for name, known in strings_of(entries.module, architecture):
+    for name, known in strings_of(entries.tree, architecture):
         if known == value and name == registry:
             return text
         if known != value:

@@ -35,7 +35,7 @@ def example_entry(
     identifier(architecture, "architecture")
     argument = f'"{hub_name(checkpoint, "checkpoint")}"'
     entries = find_dict(text, identifier(registry, "registry"), WHERE)
-    for name, known in sources_of(entries.module, architecture):
+    for name, known in sources_of(text, entries.tree, architecture):
         if re.match(rf"_HfExamplesInfo\(\s*{re.escape(argument)}", known):
             return text
         raise Refusal(
