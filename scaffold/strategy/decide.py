@@ -17,7 +17,7 @@ REMEDY = "check whether config.json, the files and the modeling source are of th
 
 @dataclass(frozen=True)
 class Decision:
-    """The strategy that was chosen, and what each strategy up to it answered."""
+    """The strategy that was chosen, and what each one answered that was asked before it."""
 
     strategy: Strategy
     answers: tuple[tuple[Strategy, Answer], ...]
@@ -46,6 +46,8 @@ class Decision:
 def decide(question: Question, asked: str = AUTO, refuted: Mapping[str, str] = {}) -> Decision:
     """Choose the first strategy that holds, or check the one asked for.
 
+    Where that is a later one, those between it and the first that holds are not asked: they say nothing about either.
+
     Args:
         question: the model, and what the target has.
         asked: ``auto`` or a strategy's name.
@@ -56,6 +58,8 @@ def decide(question: Question, asked: str = AUTO, refuted: Mapping[str, str] = {
     """
     answers: list[tuple[Strategy, Answer]] = []
     for strategy in STRATEGIES:
+        if strategy.name != asked and any(answer.holds for _, answer in answers):
+            continue
         shown = refuted.get(strategy.name)
         answer = strategy.holds(question)
         if shown is not None:

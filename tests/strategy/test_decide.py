@@ -100,9 +100,14 @@ def test_one_that_is_asked_for_is_taken_or_refused_for_its_own_reason(reading: R
     assert refused.value.where == f"--strategy {asked}"
 
 
-def test_those_before_the_one_asked_for_are_heard_too(reading: Reading) -> None:
-    decision = decide(Question(reading, {NOVA: OWN}), "native")
-    assert [line.partition(":")[0] for line in decision.why] == ["supported", "alias", "mapped", "native"]
+@pytest.mark.parametrize("registry", [{}, {NOVA: OWN}], ids=["unknown", "known"])
+def test_those_before_the_one_asked_for_are_heard_up_to_the_first_that_holds(
+    reading: Reading, registry: dict[str, Registered]
+) -> None:
+    decision = decide(Question(reading, registry), "native")
+    heard = [strategy.name for strategy, _ in decision.answers]
+    assert heard == (["supported", "native"] if registry else ["supported", "alias", "mapped", "native"])
+    assert decision.answers[0][1].holds == bool(registry)
 
 
 def test_a_strategy_that_another_version_wrote_down_is_a_clear_error() -> None:

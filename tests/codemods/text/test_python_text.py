@@ -9,7 +9,12 @@ import pytest
 from codemods.text.dict_literal import find_dict
 from codemods.text.python_text import cut
 
-STATEMENTS = ("import os  # the first\n", 'A = {\n    "one": 1,\n}  # a dict\n', "B = '''\n\n'''; C = (\n); D = 4\n", "E = 5")
+STATEMENTS = (
+    "import os  # the first\n",
+    'A = {\n    "one": 1,\n}  # a dict\n',
+    "B = '''\n\n'''; C = (\n); D = 4\n",
+    "E = 5",
+)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
