@@ -5,6 +5,9 @@ PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0: $$((SECONDS - start)) s"'
 
+# What is compiled is kept, whatever the machine's settings are: each run compiles 700 files anew otherwise.
+unexport PYTHONDONTWRITEBYTECODE
+
 FAST := -m "not engine"
 FURTHER := found
 

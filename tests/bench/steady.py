@@ -1,6 +1,7 @@
 """``make test-steady``: the fast tests many times over, each time in another order, on a machine that is busy.
 
-Beside the tests, one process per core does nothing but count. The seed of each order is printed:
+Beside the tests, one process per core does nothing but count. The seed of each order is printed, with how busy the
+machine was at its end (the mean number of processes that wanted a core in the last minute):
 ``pytest --random-order-seed=SEED`` repeats it.
 """
 
@@ -29,11 +30,14 @@ def main() -> int:
     red = []
     with busy(0 if given.idle else os.cpu_count() or 1):
         for seed in range(given.seed, given.seed + given.times):
-            started = time.monotonic()
+            started, before = time.monotonic(), os.times()
             command = [sys.executable, "-m", "pytest", *FAST, *ORDER, f"--random-order-seed={seed}", *words]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             outcome = "green" if done.returncode == 0 else "RED"
-            print(f"seed {seed}: {outcome}, {time.monotonic() - started:.0f} s", flush=True)
+            after = os.times()
+            used = after.children_user + after.children_system - before.children_user - before.children_system
+            elapsed, load = time.monotonic() - started, os.getloadavg()[0]
+            print(f"seed {seed}: {outcome}, {elapsed:.0f} s, {used:.0f} s of processor, load {load:.1f}", flush=True)
             if done.returncode != 0:
                 red.append(seed)
                 print(done.stdout[-20_000:], done.stderr[-2000:], flush=True)
