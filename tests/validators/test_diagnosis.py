@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scaffold_validators.diagnosis import LINES_TO_READ, diagnose
+from scaffold_validators.diagnosis import diagnose
+from scaffold_validators.diagnosis.diagnose import LINES_TO_READ
 
 DEAD = "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above)"
 

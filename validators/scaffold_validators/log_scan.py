@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from scaffold_validators.diagnosis.finding import UNKNOWN, Finding
 from scaffold_validators.signatures import signatures
 
-UNKNOWN = "unknown"
 _UNKNOWN = re.compile(r"Traceback \(most recent call last\)|^\S*\s*ERROR\b|\] ERROR\b|\bERROR \d\d-\d\d")
 _LOADED = re.compile(r"Loading weights took [\d.]+ seconds")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A failure in a log: its first line, and what is known of it."""
-
-    id: str
-    line_number: int
-    line: str
-    meaning: str
-    remedy: str
-    engine_died: bool = False
 
 
 def findings(log: str) -> tuple[Finding, ...]:
