@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FAST := -m "not engine"
 FURTHER := found
 
-.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies
+.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -97,6 +97,9 @@ bench-identity: $(VENV)/.complete ## Adapters byte for byte as an earlier commit
 
 bench-field: $(VENV)/.complete ## What is said of published configs, and how fast (CONFIGS=dir WORK=dir ONLY="Qwen*")
 	@$(PY) -m tests.bench.field --configs "$(CONFIGS)" $(if $(WORK),--work "$(WORK)") --only "$(ONLY)"
+
+bench-diagnosis: $(VENV)/.complete ## How fast a million lines of logs are diagnosed (LINES=1000000)
+	@$(PY) -m tests.bench.diagnosis --lines $(or $(LINES),1000000)
 
 bench-throughput: $(VENV)/.complete ## Tokens per second: adapter, vLLM's own model, Transformers backend (ONLY=qwen3)
 	@$(PY) -m tests.bench.throughput --only "$(ONLY)" --rounds $(or $(ROUNDS),3)

@@ -1,4 +1,4 @@
-"""``scaffold diagnose``: what serve logs say of a failure, and what to do."""
+"""``scaffold diagnose``: what logs of one run say of a failure, and what to do."""
 
 from __future__ import annotations
 
@@ -10,58 +10,87 @@ import click
 
 from scaffold.cli.output import Output, reporting
 from scaffold.common.errors import UsageError
-from scaffold_validators.diagnosis import Diagnosis, diagnose
+from scaffold_validators.diagnosis import UNKNOWN, Diagnosis, Finding, diagnose_logs
+from scaffold_validators.diagnosis.files import Log, logs_of
+from scaffold_validators.diagnosis.signatures import signatures
 
 STANDARD_INPUT = "-"
+CASCADE_LINES = 8
 
 
 @click.command("diagnose")
 @click.argument("logs", metavar="LOG...", nargs=-1, required=True)
+@click.option("--allow", metavar="ID", multiple=True, help="A signature that is no failure here; may be given again.")
+@click.option("--each", is_flag=True, help="Each LOG is a run of its own, not a part of one run.")
 @reporting
-def command(output: Output, logs: tuple[str, ...]) -> int:
-    """Name the cause of a failure in each LOG, a file or - for standard input, and say what to do.
+def command(output: Output, logs: tuple[str, ...], allow: tuple[str, ...], each: bool) -> int:
+    """Name the cause of a failure in the LOGs of one run, and say what to do.
 
-    Ends with 1 if there is a failure in one of them.
+    A LOG is a file, a folder of logs (such as CANN's plog, ascend/log/debug/plog), or - for standard input. Several are
+    put in the order of time. Ends with 1 if there is a failure.
     """
-    found = {log: diagnose(_read(log)) for log in logs}
-    for log, diagnosis in found.items():
-        _show(output, log, diagnosis)
-    output.document({"logs": [_document(log, diagnosis) for log, diagnosis in found.items()]})
+    _check(allow)
+    runs = [(log, [log]) for log in logs] if each or len(logs) == 1 else [(f"{len(logs)} logs", list(logs))]
+    found = {name: diagnose_logs([part for log in parts for part in _logs(log)], allow=allow) for name, parts in runs}
+    for name, diagnosis in found.items():
+        _show(output, name, diagnosis)
+    output.document({"logs": [_document(name, diagnosis) for name, diagnosis in found.items()], "allow": list(allow)})
     return 1 if any(diagnosis.cause is not None for diagnosis in found.values()) else 0
 
 
-def _read(log: str) -> str:
-    """Return the text of a log.
+def _check(allow: tuple[str, ...]) -> None:
+    known = {row.id for row in signatures()} | {UNKNOWN}
+    for id_ in allow:
+        if id_ not in known:
+            raise UsageError(id_, where="--allow", expected="the id of a signature", remedy="see docs/signatures.md")
+
+
+def _logs(log: str) -> list[Log]:
+    """Return the logs that a word of the command line names.
 
     Raises:
-        UsageError: it is no file that can be read.
+        UsageError: it is nothing that can be read.
     """
+    if log == STANDARD_INPUT:
+        return [Log("standard input", (line.decode("utf-8", "replace") for line in sys.stdin.buffer))]
     try:
-        data = sys.stdin.buffer.read() if log == STANDARD_INPUT else Path(log).read_bytes()
+        return list(logs_of(Path(log)))
     except OSError as error:
-        remedy = "name a file, or - for standard input"
+        remedy = "name a file, a folder of logs, or - for standard input"
         raise UsageError(error.strerror or str(error), where=log, expected="a log", remedy=remedy) from error
-    return data.decode("utf-8", "replace")
 
 
-def _show(output: Output, log: str, diagnosis: Diagnosis) -> None:
+def _show(output: Output, name: str, diagnosis: Diagnosis) -> None:
     cause = diagnosis.cause
     if cause is None:
-        output.line(f"{log}: no failure")
+        output.line(f"{name}: no failure")
         return
-    output.line(f"{log}, line {cause.line_number}: {cause.id}: {cause.meaning}")
+    output.line(f"{cause.place}: {cause.id} ({cause.kind}): {cause.meaning}")
     output.line(f"  {cause.line}")
+    for what, value in (("process", cause.process), ("exception", cause.exception), ("at", cause.frame)):
+        if value:
+            output.line(f"  {what}: {value}")
     output.line(f"  to do: {cause.remedy}")
     for line in diagnosis.read:
         output.line(f"  | {line}")
-    for finding in diagnosis.cascade:
-        output.line(f"  then line {finding.line_number}: {finding.id}: {finding.meaning}")
+    _list(output, "then", diagnosis.cascade)
+    _list(output, "before, survived", diagnosis.survived)
 
 
-def _document(log: str, diagnosis: Diagnosis) -> dict[str, object]:
+def _list(output: Output, word: str, findings: tuple[Finding, ...]) -> None:
+    for finding in findings[:CASCADE_LINES]:
+        what = finding.line[:120] if finding.id == UNKNOWN else finding.meaning
+        output.line(f"  {word} {finding.place}: {finding.id}: {what}")
+    if len(findings) > CASCADE_LINES:
+        output.line(f"  {word} {len(findings) - CASCADE_LINES} more (--json has them)")
+
+
+def _document(name: str, diagnosis: Diagnosis) -> dict[str, object]:
     return {
-        "log": log,
+        "log": name,
         "cause": None if diagnosis.cause is None else asdict(diagnosis.cause),
         "cascade": [asdict(finding) for finding in diagnosis.cascade],
+        "survived": [asdict(finding) for finding in diagnosis.survived],
         "read": list(diagnosis.read),
+        "harmless": list(diagnosis.harmless),
     }

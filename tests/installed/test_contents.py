@@ -25,7 +25,7 @@ def test_the_wheel_carries_template_and_data(wheel: list[str]) -> None:
         for path in template.rglob("*"):
             if path.is_file() and path.suffix != ".pyc":
                 assert f"scaffold/{template.name}/{path.relative_to(template).as_posix()}" in wheel
-    assert "scaffold_validators/signatures.yaml" in wheel
+    assert "scaffold_validators/diagnosis/signatures/weights.yaml" in wheel
     assert "codemods/catalog.py" in wheel
 
 

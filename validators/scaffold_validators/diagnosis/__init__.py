@@ -4,7 +4,7 @@
 them. Both are pure functions of what the logs say; ``allow`` names rows of the signatures that are no failure here.
 """
 
-from scaffold_validators.diagnosis.diagnose import diagnose, diagnose_files
+from scaffold_validators.diagnosis.diagnose import diagnose, diagnose_files, diagnose_logs
 from scaffold_validators.diagnosis.finding import UNKNOWN, Diagnosis, Finding
 
-__all__ = ["UNKNOWN", "Diagnosis", "Finding", "diagnose", "diagnose_files"]
+__all__ = ["UNKNOWN", "Diagnosis", "Finding", "diagnose", "diagnose_files", "diagnose_logs"]

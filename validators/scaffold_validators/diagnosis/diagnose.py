@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scaffold_validators.diagnosis.finding import UNKNOWN, Diagnosis
-from scaffold_validators.log_scan import findings
+from scaffold_validators.diagnosis.failures import Failure, Reader
+from scaffold_validators.diagnosis.files import Log, logs_of
+from scaffold_validators.diagnosis.finding import Diagnosis
+from scaffold_validators.diagnosis.judged import Judged, Weight, judge
+from scaffold_validators.diagnosis.signatures import ending_lines, known_lines, quiet_lines
 
-LINES_TO_READ = 12
+ANSWERS_AFTER = 3
+"""A server that answers this many requests after a failure has survived it; fewer may have been under way."""
+_KEPT = 1_000
+"""Different failures of a log that are kept; of further ones only the first of each row of the signatures is."""
+_CHANGING = re.compile(r"0x[0-9a-fA-F]+|\d+")
 
 
 def diagnose(log: str | Iterable[str], *, allow: Collection[str] = ()) -> Diagnosis:
@@ -18,23 +27,96 @@ def diagnose(log: str | Iterable[str], *, allow: Collection[str] = ()) -> Diagno
         log: its text, or its lines.
         allow: ids of signatures that are no failure here.
     """
-    text = log if isinstance(log, str) else "\n".join(line.rstrip("\n") for line in log)
-    found = tuple(finding for finding in findings(text) if finding.id not in allow)
-    causes = [finding for finding in found if not finding.engine_died]
-    cause = next((finding for finding in causes if finding.id != UNKNOWN), next(iter(causes), None))
-    if cause is None:
-        return Diagnosis(next(iter(found), None), found[1:])
-    cascade = tuple(finding for finding in found if finding is not cause and finding.id != UNKNOWN)
-    if cause.id != UNKNOWN:
-        return Diagnosis(cause, cascade)
-    start = cause.line_number - 1
-    return Diagnosis(cause, cascade, read=tuple(text.splitlines()[start : start + LINES_TO_READ]))
+    return diagnose_logs([Log("", log.splitlines() if isinstance(log, str) else log)], allow=allow)
 
 
 def diagnose_files(paths: Sequence[Path], *, allow: Collection[str] = ()) -> Diagnosis:
-    """Return what the logs of one run say of a failure: files, and folders with ``plog-*.log`` or ``*.log``.
+    """Return what the logs of one run say of a failure: files, and folders of logs, such as CANN's plog.
 
     Raises:
-        OSError: one of them cannot be read.
+        OSError: one of them cannot be read, or a folder has no log.
     """
-    return diagnose("\n".join(path.read_text(encoding="utf-8", errors="replace") for path in paths), allow=allow)
+    return diagnose_logs([log for path in paths for log in logs_of(path)], allow=allow)
+
+
+def diagnose_logs(logs: Iterable[Log], *, allow: Collection[str] = ()) -> Diagnosis:
+    """Return what several logs of one run say, each read once, with what they say in the order of time."""
+    judged: list[tuple[int, Judged]] = []
+    harmless: dict[str, None] = {}
+    number = 0
+    for number, log in enumerate(logs, 1):
+        one = _Log(log.name, allow)
+        judged += [(number, failure) for failure in one.read(log.lines)]
+        harmless.update(one.harmless)
+    if number > 1 and all(failure.time for _, failure in judged):
+        judged.sort(key=lambda pair: (pair[1].time, pair[0], pair[1].finding.line_number))
+    return replace(_concluded([failure for _, failure in judged]), harmless=tuple(harmless))
+
+
+@dataclass
+class _Log:
+    """One log: its failures, each kind once for each process, in the order in which they begin."""
+
+    name: str
+    allow: Collection[str]
+    harmless: dict[str, None] = field(default_factory=dict)
+    _seen: set[tuple[str, str]] = field(default_factory=set)
+    _ids: set[str] = field(default_factory=set)
+
+    def read(self, lines: Iterable[str]) -> list[Judged]:
+        """Return what is told, with what the server survived marked."""
+        reader = Reader(quiet_lines(), known_lines(), ending_lines())
+        found = [judged for failure in reader.read(lines) if (judged := self._judged(failure)) is not None]
+        found.sort(key=lambda judged: judged.finding.line_number)
+        return list(_with_survivors(found, reader.answered))
+
+    def _judged(self, failure: Failure) -> Judged | None:
+        shape = _CHANGING.sub("#", "\n".join(failure.texts[:3] + failure.texts[-3:]))[:2_000]
+        if (failure.process, shape) in self._seen:
+            return None
+        full = len(self._seen) >= _KEPT
+        if not full:
+            self._seen.add((failure.process, shape))
+        judged = judge(failure, self.name, self.allow)
+        if isinstance(judged, str):
+            self.harmless[judged] = None
+            return None
+        if full and judged.finding.id in self._ids:
+            return None
+        self._ids.add(judged.finding.id)
+        return judged
+
+
+def _with_survivors(found: Sequence[Judged], answered: int) -> Iterable[Judged]:
+    """Mark the failures after which the server went on to answer."""
+    until = answered
+    marked = []
+    for judged in reversed(found):
+        if judged.weight is Weight.FOLLOWED:
+            until = judged.answered
+        elif judged.weight < Weight.SURVIVED and until - judged.answered >= ANSWERS_AFTER:
+            judged = replace(judged, weight=Weight.SURVIVED)
+        marked.append(judged)
+    return reversed(marked)
+
+
+def _concluded(found: Sequence[Judged]) -> Diagnosis:
+    if not found:
+        return Diagnosis(None)
+    weights = [_weight(judged, found[:index], found) for index, judged in enumerate(found)]
+    cause_at = min(range(len(found)), key=lambda index: (weights[index], index))
+    cause = found[cause_at]
+    survived = [found[i].finding for i in range(cause_at) if weights[i] is Weight.SURVIVED]
+    others = [found[i].finding for i in range(len(found)) if i != cause_at and found[i].finding not in survived]
+    cascade = [finding for finding in others if finding.id != cause.finding.id]
+    unique = {(finding.id, finding.exception, finding.message): finding for finding in reversed(cascade)}
+    ordered = sorted(unique.values(), key=others.index)
+    return Diagnosis(cause.finding, tuple(ordered), tuple(survived), cause.read)
+
+
+def _weight(judged: Judged, before: Sequence[Judged], found: Sequence[Judged]) -> Weight:
+    """Return what a failure weighs among the others: one that waited is the cause only where no other can be."""
+    if judged.weight is not Weight.WAITED:
+        unknown = judged.weight is Weight.CAUSE and judged.read
+        return Weight.UNCLEAR if unknown and any(other.weight is Weight.WAITED for other in before) else judged.weight
+    return judged.weight

@@ -1,0 +1,271 @@
+"""The cause is the first error of the process that died first; that an engine has died never stands for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from scaffold_validators.diagnosis import Diagnosis, diagnose
+
+DEAD = "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above)"
+
+
+def _prefixed(prefix: str, text: str) -> str:
+    return "".join(f"{prefix}{line}\n" for line in text.strip("\n").splitlines())
+
+
+def _ids(found: Diagnosis) -> tuple[str, list[str]]:
+    assert found.cause is not None
+    return found.cause.id, [finding.id for finding in found.cascade]
+
+
+def test_a_known_cause_stands_before_what_followed_from_it() -> None:
+    log = f"INFO up\nTraceback (most recent call last):\nRuntimeError: NPU out of memory. Tried 1 GiB\n{DEAD}\n"
+    found = diagnose(log)
+    assert found.cause is not None
+    assert (found.cause.id, found.cause.line_number, found.cause.kind) == ("npu-out-of-memory", 3, "capacity")
+    assert (found.known, found.read) == (True, ())
+
+
+TWO_WORKERS = (
+    _prefixed(
+        "(Worker_TP1 pid=12) ERROR 04-17 03:55:34 [multiproc_executor.py:852] ",
+        """
+WorkerProc failed to start.
+Traceback (most recent call last):
+  File "/work/vllm/vllm/v1/executor/multiproc_executor.py", line 837, in worker_main
+    worker = WorkerProc(*args, **kwargs)
+  File "/work/plugin/nova/model.py", line 88, in forward
+    return self.mix(states)
+  File "/opt/python3/lib/python3.11/site-packages/torch/nn/modules/module.py", line 1775, in _wrapped_call_impl
+    return self._call_impl(*args, **kwargs)
+nova.errors.OddError: the first line,
+  and the second one
+""",
+    )
+    + _prefixed(
+        "(Worker_TP0 pid=11) ERROR 04-17 03:55:35 [multiproc_executor.py:852] ",
+        """
+WorkerProc hit an exception.
+Traceback (most recent call last):
+  File "/work/vllm/vllm/v1/executor/multiproc_executor.py", line 900, in worker_busy_loop
+    output = func(*args, **kwargs)
+zmq.error.ContextTerminated: Context was terminated
+""",
+    )
+    + _prefixed(
+        "(EngineCore pid=5) ERROR 04-17 03:55:36 [core.py:1099] ",
+        """
+EngineCore failed to start.
+Traceback (most recent call last):
+  File "/work/vllm/vllm/v1/engine/core.py", line 1, in run_engine_core
+    engine_core = EngineCoreProc(*args, **kwargs)
+Exception: WorkerProc initialization failed due to an exception in a background process. See stack trace for root cause.
+""",
+    )
+    + "(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above.\n"
+)
+
+
+def test_the_root_cause_is_the_first_error_with_its_class_message_and_frame() -> None:
+    found = diagnose(TWO_WORKERS)
+    assert found.cause is not None
+    assert (found.cause.id, found.cause.process) == ("unknown", "Worker_TP1 pid=12")
+    assert (found.cause.exception, found.cause.line_number) == ("OddError", 9)
+    assert found.cause.message == "the first line,\n  and the second one"
+    assert found.cause.frame == "/work/plugin/nova/model.py:88 in forward"
+    assert {finding.engine_died for finding in found.cascade} == {True}
+    assert found.read[0].startswith("1: (Worker_TP1 pid=12) ERROR")
+    assert any(line.startswith("9: ") for line in found.read)
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "\x1b[1;36m(EngineCore_DP0 pid=568)\x1b[0;0m ERROR 07-02 20:39:50 [core.py:1099] ",
+        "(EngineCore_DP0 pid=5) (Worker_TP3_EP3 pid=9) ERROR 07-02 20:39:50 [v1/executor/multiproc_executor.py:1] ",
+        "ERROR 07-02 20:39:50 core.py:1099] ",
+        "ERROR [core.py:1099] ",
+        "(VllmWorker rank=0 pid=114020) ERROR 07-01 08:38:50 [multiproc_executor.py:492] ",
+        "(RayWorkerWrapper pid=9, ip=10.0.0.2) ERROR 06-09 06:57:48 worker_base.py:581] ",
+        "[rank4]: ",
+        "[default3]:",
+        "2026-07-02T20:39:50.123456Z stderr F (EngineCore pid=5) ERROR 07-02 20:39:50 [core.py:1] ",
+        "vllm-1  | (EngineCore pid=5) ERROR 07-02 20:39:50 [core.py:1] ",
+        "Jul 02 20:39:50 node7 vllm[4711]: ERROR 07-02 20:39:50 [core.py:1] ",
+        "[RAW SERVER] (Worker_TP2 pid=1456) ERROR 09-17 05:36:01 [multiproc_executor.py:654] ",
+        "2024-10-21 10:42:00,218 - nova - ERROR - ",
+    ],
+)
+def test_prefixes_of_loggers_and_launchers_are_read(prefix: str) -> None:
+    text = """
+Traceback (most recent call last):
+  File "/work/vllm-ascend/vllm_ascend/worker/worker.py", line 7, in load_model
+    self.model_runner.load_model()
+OddError: what
+"""
+    found = diagnose(_prefixed(prefix, text))
+    assert found.cause is not None
+    assert (found.cause.exception, found.cause.message, found.cause.line_number) == ("OddError", "what", 4)
+    assert found.cause.frame == "/work/vllm-ascend/vllm_ascend/worker/worker.py:7 in load_model"
+
+
+def test_of_chained_exceptions_the_first_is_the_cause() -> None:
+    log = """
+Traceback (most recent call last):
+  File "/work/nova/model.py", line 3, in forward
+    x = table[key]
+OddError: the first
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/work/nova/model.py", line 5, in forward
+    raise RuntimeError("the second") from error
+RuntimeError: the second
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/work/vllm/vllm/v1/engine/core.py", line 9, in run
+    raise
+ValueError: the third
+"""
+    found = diagnose(log)
+    assert found.cause is not None
+    assert (found.cause.exception, found.cause.message.splitlines()[0]) == ("OddError", "the first")
+    assert found.cascade == ()
+
+
+def test_what_a_lookup_raised_does_not_hide_the_failure_that_is_known() -> None:
+    log = """
+Traceback (most recent call last):
+  File "/opt/lib/python3.11/site-packages/transformers/models/auto/configuration_auto.py", line 1, in from_pretrained
+    config_class = CONFIG_MAPPING[config_dict["model_type"]]
+KeyError: 'nova'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/opt/lib/python3.11/site-packages/transformers/models/auto/configuration_auto.py", line 2, in from_pretrained
+    raise ValueError(
+ValueError: The checkpoint you are trying to load has model type `nova` but Transformers does not recognize this one.
+"""
+    assert _ids(diagnose(log)) == ("model-type-unknown", [])
+
+
+def test_a_rank_that_waited_is_not_the_cause_where_another_one_failed() -> None:
+    log = (
+        "[rank1]: EI0006: [PID: 9] Getting socket times out. Reason: the remote rank did not send the data in time.\n"
+        "[rank0]: RuntimeError: NPU out of memory. Tried to allocate 2.00 GiB (NPU 0; 60.97 GiB total capacity)\n"
+    )
+    assert _ids(diagnose(log)) == ("npu-out-of-memory", ["hccl-timeout"])
+
+
+def test_a_rank_that_waited_is_the_cause_where_nothing_else_is_known() -> None:
+    log = "[rank1]: EI0006: [PID: 9] Getting socket times out.\n[rank0]: OddError: what followed\n"
+    assert _ids(diagnose(log)) == ("hccl-timeout", ["unknown"])
+
+
+ANSWERED = '(APIServer pid=1) INFO:     127.0.0.1:5 - "POST /v1/completions HTTP/1.1" 200 OK\n'
+
+
+def test_what_the_server_survived_is_not_why_it_died() -> None:
+    refused = "(APIServer pid=1) ERROR 07-02 20:39:50 [serving.py:1] OddError: one request\n"
+    died = "(EngineCore pid=5) ERROR 07-02 21:39:50 [core.py:1] RuntimeError: NPU out of memory. Tried 1 GiB\n"
+    found = diagnose(refused + ANSWERED * 5 + died)
+    assert _ids(found) == ("npu-out-of-memory", [])
+    assert [finding.exception for finding in found.survived] == ["OddError"]
+
+
+def test_answers_that_were_under_way_are_no_survival() -> None:
+    died = "(EngineCore pid=5) ERROR 07-02 21:39:50 [core.py:1] OddError: the end\n"
+    found = diagnose(died + ANSWERED * 5 + f"(APIServer pid=1) {DEAD}\n")
+    assert _ids(found)[0] == "unknown"
+    found = diagnose(died + ANSWERED + f"(APIServer pid=1) {DEAD}\n" + ANSWERED * 5)
+    assert _ids(found) == ("unknown", ["engine-dead"])
+
+
+def test_a_request_that_was_refused_does_not_hide_a_failure() -> None:
+    log = (
+        "(APIServer pid=1) ERROR 07-02 20:39:50 [serving.py:1] ValueError: This model's maximum context length is 9\n"
+        "(EngineCore pid=5) ERROR 07-02 21:39:50 [core.py:1] OddError: the end\n"
+    )
+    assert _ids(diagnose(log)) == ("unknown", [])
+
+
+ENDED = (
+    "(EngineCore pid=7842) INFO 11-27 01:37:07 [core.py:1454] [shutdown] EngineCore: trigger received signal=SIGTERM\n"
+)
+
+
+def test_errors_of_a_server_that_is_being_ended_are_none() -> None:
+    aftermath = f"(APIServer pid=1) ERROR 11-27 01:37:07 [async_llm.py:906] {DEAD}\nOddError: in a destructor\n"
+    found = diagnose(ENDED + aftermath)
+    assert (found.cause, found.harmless) == (None, ("ended-from-outside",))
+    known = (
+        "(EngineCore pid=7842) ERROR 11-27 01:37:08 [core.py:1] TimeoutError: RPC call to sample_tokens timed out.\n"
+    )
+    assert _ids(diagnose(ENDED + known))[0] == "worker-call-timeout"
+
+
+def test_an_unknown_cause_is_not_hidden_by_the_death_of_the_engine() -> None:
+    log = "INFO up\nTraceback (most recent call last):\n  File ...\nOddError: what\n" + f"{DEAD}\n" * 20
+    found = diagnose(log)
+    assert found.cause is not None
+    assert (found.cause.id, found.cause.line, found.known) == ("unknown", "OddError: what", False)
+    assert found.read[0] == "2: Traceback (most recent call last):"
+
+
+def test_a_log_that_tells_of_a_dead_engine_alone_says_that() -> None:
+    assert _ids(diagnose(f"{DEAD}\n")) == ("engine-dead", [])
+
+
+@pytest.mark.parametrize(
+    ("line", "id_"),
+    [
+        ("start.sh: line 3:    71 Killed                  vllm serve nova", "killed-by-system"),
+        ("Segmentation fault (core dumped)", "segmentation-fault"),
+        ("!!!!!!! Segfault encountered !!!!!!!", "segmentation-fault"),
+        ("Bus error (core dumped)", "bus-error"),
+        (
+            "[ERROR] RUNTIME(9,python3):2026-04-17-09:16:39.9 [a.cc:1]9 Setup:[SqCqManage]Alloc sq cq fail",
+            "streams-exhausted",
+        ),
+        ("EZ9999: Inner Error!", "inner-error"),
+        (
+            "ERROR 07-02 20:39:50 [core.py:1] Worker proc VllmWorker-0 died unexpectedly, exit code: -9",
+            "killed-by-system",
+        ),
+    ],
+)
+def test_logs_without_a_traceback_are_understood(line: str, id_: str) -> None:
+    assert _ids(diagnose(f"INFO up\n{line}\n")) == (id_, [])
+
+
+def test_a_line_of_level_error_weighs_less_than_an_exception() -> None:
+    log = "ERROR 07-02 20:39:50 [x.py:1] something odd\n(Worker pid=3) ValueError: the reason\n"
+    found = diagnose(log)
+    assert found.cause is not None
+    assert found.cause.message == "the reason"
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "INFO:     Application startup complete.\n",
+        "WARNING [x.py:2] Model has no errors='strict' setting\n",
+        "INFO 07-02 20:39:50 [logger.py:41] Received request cmpl-1: prompt: 'RuntimeError: NPU out of memory'\n",
+        "WARNING 07-02 [a.py:1] Traceback (most recent call last):\nWARNING 07-02 [a.py:1] OddError: caught\n",
+        'INFO:     127.0.0.1:1 - "GET /health HTTP/1.1" 200 OK\n',
+        "INFO 07-02 20:39:50 [worker.py:1] Available KV cache memory: 12.50 GiB\n",
+        "",
+    ],
+)
+def test_a_healthy_log_has_no_cause(log: str) -> None:
+    assert diagnose(log).findings == ()
+
+
+def test_what_is_allowed_is_no_failure() -> None:
+    log = "RuntimeError: NPU out of memory. Tried 1 GiB\n"
+    assert diagnose(log, allow=["npu-out-of-memory"]) == Diagnosis(None, harmless=("npu-out-of-memory",))
