@@ -75,6 +75,9 @@ def judge(failure: Failure, file: str, allow: Collection[str]) -> Judged | str:
     weight = Weight.WAITED if row.waits else weight
     link = _link(raised, chosen.line)
     shown = link.index if link is not None and chosen.line < link.index else chosen.line
+    origin = _origin(raised, link)
+    if origin is not link and origin is not None:
+        link, shown = origin, origin.index
     finding = _finding(failure, file, shown, link, row.id)
     finding = _said(finding, row.meaning, row.remedy, row.kind.value, row.kind is Kind.FOLLOWS)
     return Judged(finding, weight, (), failure.answered, failure.time)
@@ -95,6 +98,14 @@ def _chosen(found: Sequence[Match], raised: Sequence[Raised]) -> Match | None:
 def _link(raised: Sequence[Raised], line: int) -> Raised | None:
     """Return the exception that a line belongs to: with its frames, its class, or its message."""
     return next((link for link in raised if line <= link.last), raised[-1] if raised else None)
+
+
+def _origin(raised: Sequence[Raised], link: Raised | None) -> Raised | None:
+    """Return the exception that another one was raised from, through as many steps as there are."""
+    at = next((index for index, other in enumerate(raised) if other is link), 0)
+    while at > 0 and raised[at].direct:
+        at -= 1
+    return raised[at] if raised else link
 
 
 def _unknown(failure: Failure, file: str, raised: Sequence[Raised]) -> Judged:

@@ -10,7 +10,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+ANSI = re.compile(r"(?:\x1b|#033|\\(?:x1b|033|u001b)|\^\[)\[[0-9;?]*[ -/]*[@-~]|\[(?:\d{1,3};)*\d{1,3}m|#015$")
+"""Colours, also as syslog, JSON and terminals write them, and without their first byte."""
+_COLOURED = ("\x1b", "#0", "\\x1b", "\\033", "\\u001b", "^[", "m(", "0m")
 _LEVELS = "DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL"
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d+)?"
 _WRAPPERS = re.compile(
@@ -27,7 +29,7 @@ _TAG = re.compile(
 _RECORDS = (
     # vLLM, today and before: the brackets and the time may be missing
     re.compile(
-        rf"(?P<level>{_LEVELS}) (?:(?P<date>\d\d-\d\d) )?(?:(?P<clock>{_CLOCK}) )?\[?(?P<source>[\w./-]+\.\w+:\d+)\] ?"
+        rf"(?P<level>{_LEVELS}) (?:(?:\d{{4}}-)?(?P<date>\d\d-\d\d) )?(?:(?P<clock>{_CLOCK}) )?\[?(?P<source>[\w./-]+\.\w+:\d+)\] ?"
     ),
     # logging with a date before the level
     re.compile(
@@ -80,7 +82,7 @@ class Line:
 
 def parse_line(raw: str) -> Line:
     """Return what a line of a log says."""
-    text = ANSI.sub("", raw).rstrip() if "\x1b" in raw else raw.rstrip()
+    text = (ANSI.sub("", raw) if any(mark in raw for mark in _COLOURED) else raw).rstrip()
     wrapper = _WRAPPERS.match(text)
     if wrapper:
         text = text[wrapper.end() :]
