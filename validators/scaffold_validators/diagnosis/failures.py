@@ -30,6 +30,9 @@ _DEATH = re.compile(
 _LOUD = frozenset({"ERROR", "CRITICAL", "FATAL"})
 _QUIET = frozenset({"DEBUG", "INFO", "WARNING", "WARN", "EVENT"})
 _PROGRESS = re.compile(r'"POST /v1/\S+ HTTP/1\.1" 200')
+_RECORD = re.compile(
+    r"(?:\([A-Za-z_][^()]* pid=\d+[^()]*\) ?)*(?:ERROR|WARNING|INFO) (?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d"
+)
 _BLOCK_LINES = 400
 _IDLE_LINES = 500
 _LINE_LENGTH = 20_000
@@ -111,7 +114,8 @@ class Reader:
             if not self._ending and ("hut" in raw or "SIG" in raw) and self.ends.search(raw):
                 self._ending = True
             if self._open or any(mark in raw for mark in MARKS):
-                yield from self._take(number, raw[:_LINE_LENGTH])
+                for part in _parts(raw[:_LINE_LENGTH]):
+                    yield from self._take(number, part)
         yield from self._closed(list(self._open))
 
     def _take(self, number: int, raw: str) -> Iterator[Failure]:
@@ -138,6 +142,15 @@ class Reader:
     def _closed(self, processes: Iterable[str]) -> Iterator[Failure]:
         for process in processes:
             yield self._open.pop(process)
+
+
+def _parts(raw: str) -> list[str]:
+    """Return the records of a line: several where a log lost its line ends, as when it was pasted somewhere."""
+    if raw.count("ERROR ") < 2 or parse_line(raw).level in _QUIET:
+        return [raw]
+    starts = sorted({0, *(record.start() for record in _RECORD.finditer(raw))})
+    parts = [raw[start:end] for start, end in zip(starts, [*starts[1:], len(raw)])]
+    return [part for part in parts if part.strip("> ")]
 
 
 def _is_sign(text: str) -> bool:

@@ -18,6 +18,7 @@ _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d+)?"
 _WRAPPERS = re.compile(
     r"(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)\s+(?:(?:stdout|stderr) [FP] )?"  # containers, Kubernetes
     r"|[\w.-]+\s+\| "  # docker compose
+    r"|> "  # quoted
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [\w.-]+\[\d+\]: "  # journald
     r"|\[[A-Z][A-Z ]+\] (?=\())"  # a launcher's own word before the process
 )
@@ -29,7 +30,8 @@ _TAG = re.compile(
 _RECORDS = (
     # vLLM, today and before: the brackets and the time may be missing
     re.compile(
-        rf"(?P<level>{_LEVELS}) (?:(?:\d{{4}}-)?(?P<date>\d\d-\d\d) )?(?:(?P<clock>{_CLOCK}) )?\[?(?P<source>[\w./-]+\.\w+:\d+)\] ?"
+        rf"(?P<level>{_LEVELS}) (?:(?:\d{{4}}-)?(?P<date>\d\d-\d\d) )?(?:(?P<clock>{_CLOCK}) )?"
+        r"\[?(?P<source>[\w./-]+\.\w+:\d+)\] ?"
     ),
     # logging with a date before the level
     re.compile(
