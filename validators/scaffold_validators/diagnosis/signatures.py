@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache, lru_cache
 from pathlib import Path
@@ -76,6 +76,8 @@ class Signature:
     waits: bool = False
     quiet: bool = False
     ends: bool = False
+    area: str = ""
+    """The name of its file."""
 
     def line_of(self, text: str) -> int | None:
         """Return the index of the first line of a failure's text that shows it, None where none does."""
@@ -111,7 +113,8 @@ def signatures() -> tuple[Signature, ...]:
 
     rows: list[Signature] = []
     for path in sorted(FOLDER.glob("*.yaml")):
-        rows += structure(yaml.safe_load(path.read_text(encoding="utf-8")), tuple[Signature, ...], path.name)
+        read = structure(yaml.safe_load(path.read_text(encoding="utf-8")), tuple[Signature, ...], path.name)
+        rows += [replace(row, area=path.stem) for row in read]
     return checked(rows)
 
 
