@@ -84,7 +84,7 @@ def main() -> int:
             folder = Path(path)
             write(folder, count)
             size = sum(file.stat().st_size for file in folder.iterdir()) / 2**20
-            command = (str(Path(sys.executable).with_name("scaffold")), "diagnose", "--json", path)
+            command = (str(Path(sys.executable).with_name("scaffold")), "diagnose", path)
             seconds, _ = fastest(1, *command, codes=(0, 1))
             print(f"| {name} | {size:.0f} | {seconds:.1f} | {peak(*command)} |", flush=True)
     return 0

@@ -11,7 +11,9 @@ PAGE = Path(__file__).parents[3] / "docs" / "signatures.md"
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "python -m scaffold_validators.diagnosis.document > docs/signatures.md"
+    assert PAGE.read_text(encoding="utf-8") == page(), (
+        "python -m scaffold_validators.diagnosis.document > docs/signatures.md"
+    )
 
 
 def test_each_row_is_on_the_page() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,13 +10,12 @@ from scaffold_validators.diagnosis.failures import Failure, Reader
 from scaffold_validators.diagnosis.files import Log, logs_of
 from scaffold_validators.diagnosis.finding import Diagnosis
 from scaffold_validators.diagnosis.judged import Judged, Weight, judge
-from scaffold_validators.diagnosis.signatures import ending_lines, known_lines, quiet_lines
+from scaffold_validators.diagnosis.signatures import ending_lines, known_lines, quiet_lines, shape_of
 
 ANSWERS_AFTER = 3
 """A server that answers this many requests after a failure has survived it; fewer may have been under way."""
 _KEPT = 1_000
 """Different failures of a log that are kept; of further ones only the first of each row of the signatures is."""
-_CHANGING = re.compile(r"0x[0-9a-fA-F]+|\d+")
 
 
 def diagnose(log: str | Iterable[str], *, allow: Collection[str] = ()) -> Diagnosis:
@@ -55,12 +53,12 @@ def diagnose_logs(logs: Iterable[Log], *, allow: Collection[str] = ()) -> Diagno
 
 @dataclass
 class _Log:
-    """One log: its failures, each kind once for each process, in the order in which they begin."""
+    """One log: its failures, each once, in the order in which they begin."""
 
     name: str
     allow: Collection[str]
     harmless: dict[str, None] = field(default_factory=dict)
-    _seen: set[tuple[str, str]] = field(default_factory=set)
+    _seen: set[str] = field(default_factory=set)
     _ids: set[str] = field(default_factory=set)
 
     def read(self, lines: Iterable[str]) -> list[Judged]:
@@ -71,12 +69,12 @@ class _Log:
         return list(_with_survivors(found, reader.answered))
 
     def _judged(self, failure: Failure) -> Judged | None:
-        shape = _CHANGING.sub("#", "\n".join(failure.texts[:3] + failure.texts[-3:]))[:2_000]
-        if (failure.process, shape) in self._seen:
+        shape = shape_of("\n".join(failure.texts[:3] + failure.texts[-3:]))
+        if shape in self._seen:
             return None
         full = len(self._seen) >= _KEPT
         if not full:
-            self._seen.add((failure.process, shape))
+            self._seen.add(shape)
         judged = judge(failure, self.name, self.allow)
         if isinstance(judged, str):
             self.harmless[judged] = None

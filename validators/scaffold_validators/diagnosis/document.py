@@ -19,7 +19,13 @@ def page() -> str:
     """Return the page."""
     parts = [HEAD]
     for area, rows in groupby(signatures(), key=attrgetter("area")):
-        parts += ["", f"## {area.capitalize()}", "", "| id | kind | meaning | what to do |", "| --- | --- | --- | --- |"]
+        parts += [
+            "",
+            f"## {area.capitalize()}",
+            "",
+            "| id | kind | meaning | what to do |",
+            "| --- | --- | --- | --- |",
+        ]
         parts += [f"| {_name(row)} | {row.kind.value} | {_cell(row.meaning)} | {_cell(row.remedy)} |" for row in rows]
     return "\n".join(parts) + "\n"
 

@@ -16,7 +16,7 @@ _COLOURED = ("\x1b", "#0", "\\x1b", "\\033", "\\u001b", "^[", "m(", "0m")
 _LEVELS = "DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL"
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d+)?"
 _WRAPPERS = re.compile(
-    r"(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)\s+(?:(?:stdout|stderr) [FP] )?"  # containers, Kubernetes
+    r"(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d) (?:(?:stdout|stderr) [FP] )?"  # containers, Kubernetes
     r"|[\w.-]+\s+\| "  # docker compose
     r"|> "  # quoted
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [\w.-]+\[\d+\]: "  # journald
