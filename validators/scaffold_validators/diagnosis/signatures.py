@@ -157,7 +157,7 @@ def matches(lines: Sequence[str]) -> tuple[Match, ...]:
         first.setdefault(shape_of(line), index)
     places = list(first.values())
     text = "\n".join(lines[place] for place in places)
-    found = [Match(row, places[line]) for row in signatures() if (line := row.line_of(text)) is not None]
+    found = [Match(row, places[at]) for row in signatures() if (at := row.line_of(text)) is not None]
     hidden = {id_ for match in found for id_ in match.signature.before}
     found = [match for match in found if match.signature.id not in hidden]
     special = [match for match in found if not match.signature.general and match.signature.kind not in _WEAK]
