@@ -16,7 +16,9 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 def timed(*words: str, codes: tuple[int, ...] = (0,)) -> tuple[float, float]:
     """Return the seconds of a command that ends with one of these exit codes, and its processor seconds."""
     started = time.perf_counter()
-    child = subprocess.Popen(words, stdout=subprocess.DEVNULL, env={**os.environ, **ENVIRONMENT})
+    child = subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **ENVIRONMENT}
+    )
     _, status, usage = os.wait4(child.pid, 0)
     assert os.waitstatus_to_exitcode(status) in codes, words
     return time.perf_counter() - started, usage.ru_utime + usage.ru_stime
@@ -35,7 +37,9 @@ def peak(*words: str) -> int:
     process that started it.
     """
     most = 0
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, env={**os.environ, **ENVIRONMENT}) as child:
+    with subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **ENVIRONMENT}
+    ) as child:
         while child.poll() is None:
             try:
                 found = PEAK.search(Path(f"/proc/{child.pid}/status").read_text())

@@ -10,9 +10,9 @@ from scaffold_validators.diagnosis.signatures import Signature, signatures
 HEAD = """# Failure signatures
 
 What `scaffold diagnose` and the gates know, by area, made from the files of
-`validators/scaffold_validators/diagnosis/signatures/`
-(`python -m scaffold_validators.diagnosis.document`). How they are used: [diagnosis.md](diagnosis.md). *Family* marks rows
-that are meant only where no other row is, *waits* those of a process that waited for another one.
+`validators/scaffold_validators/diagnosis/signatures/` (`python -m scaffold_validators.diagnosis.document`).
+How they are used: [diagnosis.md](diagnosis.md). *Family* marks rows that are meant only where no other row is, *waits*
+those of a process that waited for another one.
 """
 
 
