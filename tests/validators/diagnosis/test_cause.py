@@ -32,9 +32,9 @@ TWO_WORKERS = (
         """
 WorkerProc failed to start.
 Traceback (most recent call last):
-  File "/work/vllm/vllm/v1/executor/multiproc_executor.py", line 837, in worker_main
+  File "/opt/vllm/vllm/v1/executor/multiproc_executor.py", line 837, in worker_main
     worker = WorkerProc(*args, **kwargs)
-  File "/work/plugin/nova/model.py", line 88, in forward
+  File "/opt/plugin/nova/model.py", line 88, in forward
     return self.mix(states)
   File "/opt/python3/lib/python3.11/site-packages/torch/nn/modules/module.py", line 1775, in _wrapped_call_impl
     return self._call_impl(*args, **kwargs)
@@ -47,7 +47,7 @@ nova.errors.OddError: the first line,
         """
 WorkerProc hit an exception.
 Traceback (most recent call last):
-  File "/work/vllm/vllm/v1/executor/multiproc_executor.py", line 900, in worker_busy_loop
+  File "/opt/vllm/vllm/v1/executor/multiproc_executor.py", line 900, in worker_busy_loop
     output = func(*args, **kwargs)
 zmq.error.ContextTerminated: Context was terminated
 """,
@@ -57,7 +57,7 @@ zmq.error.ContextTerminated: Context was terminated
         """
 EngineCore failed to start.
 Traceback (most recent call last):
-  File "/work/vllm/vllm/v1/engine/core.py", line 1, in run_engine_core
+  File "/opt/vllm/vllm/v1/engine/core.py", line 1, in run_engine_core
     engine_core = EngineCoreProc(*args, **kwargs)
 Exception: WorkerProc initialization failed due to an exception in a background process. See stack trace for root cause.
 """,
@@ -72,7 +72,7 @@ def test_the_root_cause_is_the_first_error_with_its_class_message_and_frame() ->
     assert (found.cause.id, found.cause.process) == ("unknown", "Worker_TP1 pid=12")
     assert (found.cause.exception, found.cause.line_number) == ("OddError", 9)
     assert found.cause.message == "the first line,\n  and the second one"
-    assert found.cause.frame == "/work/plugin/nova/model.py:88 in forward"
+    assert found.cause.frame == "/opt/plugin/nova/model.py:88 in forward"
     assert {finding.engine_died for finding in found.cascade} == {True}
     assert found.read[0].startswith("1: (Worker_TP1 pid=12) ERROR")
     assert any(line.startswith("9: ") for line in found.read)
@@ -100,34 +100,34 @@ def test_the_root_cause_is_the_first_error_with_its_class_message_and_frame() ->
 def test_prefixes_of_loggers_and_launchers_are_read(prefix: str) -> None:
     text = """
 Traceback (most recent call last):
-  File "/work/vllm-ascend/vllm_ascend/worker/worker.py", line 7, in load_model
+  File "/opt/vllm-ascend/vllm_ascend/worker/worker.py", line 7, in load_model
     self.model_runner.load_model()
 OddError: what
 """
     found = diagnose(_prefixed(prefix, text))
     assert found.cause is not None
     assert (found.cause.exception, found.cause.message, found.cause.line_number) == ("OddError", "what", 4)
-    assert found.cause.frame == "/work/vllm-ascend/vllm_ascend/worker/worker.py:7 in load_model"
+    assert found.cause.frame == "/opt/vllm-ascend/vllm_ascend/worker/worker.py:7 in load_model"
 
 
 def test_of_chained_exceptions_the_first_is_the_cause() -> None:
     log = """
 Traceback (most recent call last):
-  File "/work/nova/model.py", line 3, in forward
+  File "/opt/nova/model.py", line 3, in forward
     x = table[key]
 OddError: the first
 
 The above exception was the direct cause of the following exception:
 
 Traceback (most recent call last):
-  File "/work/nova/model.py", line 5, in forward
+  File "/opt/nova/model.py", line 5, in forward
     raise RuntimeError("the second") from error
 RuntimeError: the second
 
 During handling of the above exception, another exception occurred:
 
 Traceback (most recent call last):
-  File "/work/vllm/vllm/v1/engine/core.py", line 9, in run
+  File "/opt/vllm/vllm/v1/engine/core.py", line 9, in run
     raise
 ValueError: the third
 """

@@ -47,7 +47,7 @@ def test_each_kind_of_error_is_told_once_and_a_long_log_stays_short() -> None:
 
 PIECES = [line for row in signatures() for line in row.example.splitlines()] + [
     "Traceback (most recent call last):",
-    '  File "/work/nova.py", line 3, in forward',
+    '  File "/opt/nova.py", line 3, in forward',
     "During handling of the above exception, another exception occurred:",
     "(Worker pid=1) ERROR 07-02 10:00:01 [m.py:1] Traceback (most recent call last):",
     '(APIServer pid=1) INFO:     1.1.1.1:1 - "POST /v1/completions HTTP/1.1" 200 OK',
