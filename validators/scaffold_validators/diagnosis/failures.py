@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from scaffold_validators.diagnosis.lines import Line, parse_line
-from scaffold_validators.diagnosis.tracebacks import DIRECT, FRAME, HANDLING, HEADER, RAISED
+from scaffold_validators.diagnosis.tracebacks import DIRECT, FRAME, HANDLING, HEADER, RAISED, ungrouped
 
 MARKS = (
     *("rror", "ERR", "raceback", "xception", "ail", "ill", 'File "', "annot", "ault", "signal", "abort", "KV cache"),
@@ -69,7 +69,7 @@ class Failure:
     @property
     def texts(self) -> list[str]:
         """Return what its lines say, without prefixes."""
-        return [line.line.text for line in self.lines]
+        return [ungrouped(line.line.text) for line in self.lines]
 
     def takes(self, line: Line) -> bool:
         """Return whether a further line of the same process belongs to it."""
@@ -78,6 +78,8 @@ class Failure:
         first, previous = self.lines[0].line, self.lines[-1].line
         if line.level in _QUIET or (line.level and not line.native and line.source != first.source):
             return False
+        if HEADER in line.text and ungrouped(line.text) != line.text and "Group" not in line.text:
+            return True
         if HEADER in line.text and not _is_heading(self.lines):
             return any(sign in text for text in self.texts[-3:] for sign in (DIRECT, HANDLING))
         if first.level and not first.native and not line.level and not line.native:

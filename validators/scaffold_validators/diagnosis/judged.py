@@ -109,7 +109,7 @@ def _origin(raised: Sequence[Raised], link: Raised | None) -> Raised | None:
 
 
 def _unknown(failure: Failure, file: str, raised: Sequence[Raised]) -> Judged:
-    link = raised[0] if raised else None
+    link = next((link for link in raised if not link.is_group), raised[0] if raised else None)
     shown = link.index if link is not None else _loudest(failure)
     finding = _finding(failure, file, shown, link, UNKNOWN)
     meaning, remedy = "a failure that is not in the list", "read the lines named below, from the first on"
@@ -141,7 +141,7 @@ def _finding(failure: Failure, file: str, shown: int, link: Raised | None, id_: 
     return Finding(
         id=id_,
         line_number=line.number,
-        line=line.line.text.strip()[:LINE_LENGTH],
+        line=failure.texts[shown].strip()[:LINE_LENGTH],
         meaning="",
         remedy="",
         file=file,

@@ -61,6 +61,11 @@ class Raised:
     last: int = field(default=0)
 
     @property
+    def is_group(self) -> bool:
+        """Return whether it only stands for the exceptions that are written after it."""
+        return self.type.endswith("ExceptionGroup")
+
+    @property
     def text(self) -> str:
         """Return its class and message, as Python writes them."""
         return "\n".join([f"{self.type}: {self.message[0]}", *self.message[1:]])
@@ -86,13 +91,18 @@ def _is_own(path: str) -> bool:
     return not (_INSTALLED.search(path) or _VLLM.search(path) or path.endswith(("/bin/vllm", "/vllm")))
 
 
+def ungrouped(line: str) -> str:
+    """Return a line without what the traceback of an exception group draws before it."""
+    return _GROUP.sub("", line) if line.lstrip()[:1] in ("|", "+") else line
+
+
 def exceptions(lines: Sequence[str]) -> tuple[Raised, ...]:
     """Return the exceptions in the lines of one failure, in the order in which they are written."""
     found: list[Raised] = []
     frames: list[Frame] = []
     open_frames, direct = False, False
     for index, raw in enumerate(lines):
-        line = _GROUP.sub("", raw) if raw.lstrip()[:1] in ("|", "+") else raw
+        line = ungrouped(raw)
         if HEADER in line or DIRECT in line or HANDLING in line:
             direct = DIRECT in line or (direct and HEADER in line)
             frames, open_frames = [], HEADER in line
