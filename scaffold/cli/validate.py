@@ -10,8 +10,16 @@ import click
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import show_verdicts, verdicts_document
-from scaffold.cli.roots import Settings, name_option, python_option, required, serve_options, work_option
-from scaffold.cli.serving import serve_settings
+from scaffold.cli.roots import (
+    Settings,
+    name_option,
+    parity_options,
+    python_option,
+    required,
+    serve_options,
+    work_option,
+)
+from scaffold.cli.serving import parity_settings, serve_settings
 from scaffold.common.names import model_name
 from scaffold.running.validation import validate
 from scaffold_validators.stages.table import gates, with_needs
@@ -27,6 +35,7 @@ GATES = tuple(stage.name for stage in gates())
 @python_option
 @work_option
 @serve_options
+@parity_options
 @reporting
 def command(output: Output, checkpoint: Path, stage: str, **given: Any) -> int:
     """Start `vllm serve` for CHECKPOINT and let it answer real requests."""
@@ -37,7 +46,8 @@ def command(output: Output, checkpoint: Path, stage: str, **given: Any) -> int:
     read = read_checkpoint(checkpoint)
     workspace.record(name)
     engine = required(settings.engine())
-    verdicts = validate(workspace, name, read, engine, serve_settings(settings), stages, output.progress)
+    serving, parity = serve_settings(settings), parity_settings(settings)
+    verdicts = validate(workspace, name, read, engine, serving, stages, output.progress, parity)
     show_verdicts(output, verdicts)
     output.document(verdicts_document(verdicts))
     return 0 if all(verdict.passed for verdict in verdicts) else 1
