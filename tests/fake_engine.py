@@ -39,7 +39,8 @@ def write_fake_engine(directory: Path, vllm_file: Path, reference: str = "") -> 
     binaries = directory / "bin"
     binaries.mkdir(parents=True)
     scripts = {
-        "python": f"#!{sys.executable}\nimport sys\nif {bool(reference)} and {REFERS}:\n    exec({reference!r})\n    sys.exit()\n"
+        "python": f"#!{sys.executable}\nimport sys\n"
+        f"if {bool(reference)} and {REFERS}:\n    exec({reference!r})\n    sys.exit()\n"
         f"print({json.dumps(json.dumps(found))})\n",
         "vllm": f"#!{sys.executable}\n{SERVER.read_text()}",
     }

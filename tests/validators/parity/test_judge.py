@@ -29,7 +29,7 @@ SURE = 3.0
 
 def noisy(scale: float, seed: int) -> tuple[float, ...]:
     """Return the true numbers with the noise of a dtype on them."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     return tuple(value + rng.gauss(0.0, scale) for value in TRUE)
 
 
