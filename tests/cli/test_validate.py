@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
+from scaffold.evidence.gather import gather
+from scaffold.evidence.workspace import Workspace
+from scaffold.running.adaptation import keep_twin
+from scaffold.slicing.cost import Means
 from scaffold_validators.stages.table import gates
 from tests.cli.conftest import Answer, Desk
 from tests.lab.ports import free_port
 from tests.snapshots import snapshot
+from tests.verdicts import make_verdict
 
 NAME = "good"
 """The model's name tells the stand-in how to behave."""
@@ -115,3 +120,42 @@ def test_a_reference_that_answers_something_else_is_no_reference(planned: Desk, 
     assert (real["kind"], parity["kind"]) == ("passed", "no-reference")
     assert "the reference answered something else" in parity["reason"]
     assert len(kept(planned)) == 2
+
+
+def test_twin_and_slice_together_are_enough(desk: Desk, nova: Path, referred_engine: Path) -> None:
+    assert desk.new_model(nova, "--name", NAME, "--python", referred_engine).code == 0
+    keep_twin(NAME, Workspace(desk.work), make_verdict("twin", digests={"adapter": "a1"}))
+    assert validate(desk, nova, referred_engine, "--stage", "real").code == 0
+    refused = commit(desk, nova)
+    assert refused.code == 1
+    answer = validate(desk, nova, referred_engine, "--stage", "slice", "--slice", "2")
+    assert answer.code == 0, answer.stderr
+    (verdict,) = answer.document["verdicts"]
+    assert verdict["reason"].startswith("the first 2 of 3 layers: bfloat16 log probabilities of ")
+    assert f"vllm serve {desk.work.resolve()}/.scaffold/{NAME}/slice" in verdict["command"]
+    made = commit(desk, nova)
+    assert made.code == 0, made.stderr
+    message = message_of(desk, made)
+    assert "- stage twin, tensor-parallel 1, npu: passed, why" in message
+    assert "- stage S (parity of the first layers), tensor-parallel 1, cpu: passed, the first 2 of 3" in message
+
+
+def test_what_the_twin_showed_does_not_hold_for_an_adapter_that_was_edited_since(desk: Desk, nova: Path) -> None:
+    assert desk.new_model(nova, "--name", NAME).code == 0
+    workspace = Workspace(desk.work)
+    keep_twin(NAME, workspace, make_verdict("twin", digests={"adapter": "a1"}))
+    assert [verdict.stage for verdict in gather(workspace, NAME).current] == ["twin"]
+    (adapter,) = (desk.vllm / "vllm/model_executor/models").glob("nova.py")
+    adapter.write_text(adapter.read_text() + "# edited\n")
+    assert gather(workspace, NAME).current == ()
+
+
+def test_a_slice_that_does_not_fit_is_no_failure_and_says_what_it_takes(
+    planned: Desk, nova: Path, fake_engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scaffold.running.validation.present_means", lambda seconds: Means(10, 1, seconds))
+    answer = validate(planned, nova, fake_engine, "--stage", "slice")
+    assert answer.code == 1
+    (verdict,) = answer.document["verdicts"]
+    assert verdict["kind"] == "no-reference"
+    assert "the reference of the first 1 layers takes about" in verdict["reason"]

@@ -9,15 +9,22 @@ import time
 from scaffold_validators.parity.judge import Comparison
 from tests.bench.coverage.environment import environment
 from tests.bench.coverage.server import Server
-from tests.bench.parity.measure import FOLDER, Case, faults, measure, right_cases
+from tests.bench.parity.measure import FOLDER, Case, faults, measure, right_cases, sliced
 
 
 def main() -> int:
     """Run the benchmark; 0 if all right servers pass."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.parity")
-    parser.add_argument("--only", default="", help="names of cases, or parts of them, by commas")
-    wanted = [word for word in parser.parse_args().only.split(",") if word]
-    chosen = [case for case in (*right_cases(), *faults()) if not wanted or any(word in case.name for word in wanted)]
+    parser.add_argument("--only", default="", help="names of cases or rows, by commas")
+    parser.add_argument("--slices", action="store_true", help="deep checkpoints alone, whole and sliced")
+    asked = parser.parse_args()
+    wanted = [word for word in asked.only.split(",") if word]
+    every = [*right_cases(), *faults()]
+    chosen = [
+        case
+        for case in (sliced(every) if asked.slices else every)
+        if not wanted or any(word in (case.name, case.row) for word in wanted)
+    ]
     failures = 0
     results: list[dict[str, object]] = []
     with Server(environment(), FOLDER / "logs") as server:
@@ -27,7 +34,7 @@ def main() -> int:
             results.append({"case": case.name, "row": case.row, "fault": bool(case.fault), **_numbers(found)})
             print(_line(case, found), f"{time.monotonic() - started:6.0f} s", flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "results.json").write_text(json.dumps(results, indent=1))
+    (FOLDER / ("slices.json" if asked.slices else "results.json")).write_text(json.dumps(results, indent=1))
     return 1 if failures else 0
 
 

@@ -6,13 +6,17 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.slicing.layers import layers_of
+from scaffold.slicing.value import slice_of
+from scaffold.slicing.write import write_slice
 from scaffold_validators.parity.judge import EXACT, Answered, Comparison, Referred, compare
 from scaffold_validators.parity.prompts import NEW_TOKENS, make_prompts
 from scaffold_validators.records import structure
@@ -25,6 +29,8 @@ HERE = Path(__file__).parent
 FOLDER = Path(".bench/parity")
 DTYPE = "bfloat16"
 MAX_MODEL_LEN = 512
+SLICE = 6
+"""Layers of the slices of checkpoints with twelve."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,19 @@ class Case:
     name: str
     row: str
     fault: Mapping[str, Any] = field(default_factory=dict)
+    layers: int | None = None
+    """How many of its first layers are served and compared; None for all."""
+
+    @property
+    def served(self) -> Path:
+        """Return the checkpoint that is served, made if it is a slice."""
+        if self.layers is None:
+            return self.folder
+        cut = self.folder.with_name(f"{self.folder.name}-first-{self.layers}")
+        if not cut.exists():
+            whole = read_checkpoint(self.folder)
+            write_slice(whole, slice_of(whole, layers_of(whole, None), self.layers), cut)
+        return cut
 
     @property
     def folder(self) -> Path:
@@ -57,6 +76,12 @@ def faults() -> list[Case]:
     return [Case(n, f["row"], {k: v for k, v in f.items() if k != "row"}) for n, f in _table()["faults"].items()]
 
 
+def sliced(cases: Sequence[Case]) -> list[Case]:
+    """Return the cases of deep rows, whole and as slices of `SLICE` layers, side by side."""
+    deep = [case for case in cases if case.row.endswith("@deep")]
+    return [one for case in deep for one in (case, replace(case, name=f"{case.name}, sliced", layers=SLICE))]
+
+
 def row_of(name: str) -> Row:
     """Return the row of the coverage benchmark that a case is made of."""
     how = _table()["rows"][name]
@@ -73,16 +98,24 @@ def measure(cases: Sequence[Case], server: Server) -> Iterator[tuple[Case, Compa
         right = Case(name, name)
         _make([right, *of_row])
         served = [(case, _serve(case, server)) for case in of_row]
-        answered = {case.name: found for case, found in served if not isinstance(found, str)}
-        referred = _refer(right, [said for found in answered.values() for said in found]) if answered else {}
-        position = 0
-        for case, found in served:
-            if isinstance(found, str):
-                yield case, found
-                continue
-            part = slice(position, position + len(found))
-            position = part.stop
-            yield case, compare(found, referred[EXACT][part], referred[DTYPE][part], DTYPE)
+        for layers in dict.fromkeys(case.layers for case in of_row):
+            yield from _compared(replace(right, layers=layers), [one for one in served if one[0].layers == layers])
+
+
+def _compared(
+    right: Case, served: Sequence[tuple[Case, list[Answered] | str]]
+) -> Iterator[tuple[Case, Comparison | str]]:
+    """Compare the cases of one right checkpoint with one run of its reference."""
+    answered = [said for _, found in served if not isinstance(found, str) for said in found]
+    referred = _refer(right, answered) if answered else {}
+    position = 0
+    for case, found in served:
+        if isinstance(found, str):
+            yield case, found
+            continue
+        part = slice(position, position + len(found))
+        position = part.stop
+        yield case, compare(found, referred[EXACT][part], referred[DTYPE][part], DTYPE)
 
 
 def _make(cases: Sequence[Case]) -> None:
@@ -98,7 +131,7 @@ def _make(cases: Sequence[Case]) -> None:
 def _serve(case: Case, server: Server) -> list[Answered] | str:
     job: dict[str, Any] = {
         "name": case.name.replace(" ", "-").replace("'", ""),
-        "checkpoint": str(case.folder),
+        "checkpoint": str(case.served),
         "model_impl": "vllm",
         "plugin": None,
         "shims": True,
@@ -113,5 +146,5 @@ def _serve(case: Case, server: Server) -> list[Answered] | str:
 
 
 def _refer(right: Case, answered: Sequence[Answered]) -> dict[str, tuple[Referred, ...]]:
-    reference = Reference(engine().python, right.folder, seconds=900)
+    reference = Reference(engine().python, right.served, seconds=900)
     return run_reference(reference, [said.tokens for said in answered], (DTYPE,))
