@@ -98,8 +98,16 @@ def test_another_greedy_token_counts_only_where_the_reference_is_sure() -> None:
     assert not judged(TRUE, other).holds
     unsure = judged(TRUE, other, margin=FLOORS["p95"])
     assert (unsure.counted, unsure.holds) == (0, True)
-    assert judged(noisy(0.1, seed=2), other, own=ROUNDED, margin=0.1).holds
-    assert not judged(noisy(0.1, seed=2), other, own=ROUNDED, margin=2.0).holds
+    unsure = judged(noisy(0.1, seed=2), (99,) * len(GENERATED), own=ROUNDED, margin=0.1)
+    assert (unsure.counted, unsure.holds) == (0, True)
+
+
+def test_one_of_twenty_sure_greedy_tokens_may_be_another_in_bfloat16_and_none_in_float32() -> None:
+    one = (*GENERATED[:5], 99, *GENERATED[6:])
+    two = (98, *one[1:])
+    server = noisy(0.1, seed=2)
+    assert [judged(server, said, own=ROUNDED).holds for said in (GENERATED, one, two)] == [True, True, False]
+    assert [judged(TRUE, said).holds for said in (GENERATED, one)] == [True, False]
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])

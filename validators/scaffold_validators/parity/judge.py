@@ -13,13 +13,16 @@ from typing import Any
 
 from scaffold_validators.outcome import Conclusion, Outcome
 
-FACTOR = 2.0
-"""How many times as far off as the reference in its own dtype a server may be."""
+FACTOR = 1.5
+"""How many times as far off as the reference in its own dtype a server may be; right ones are 0.8 to 1.1 times as far."""
 QUANTILES = {"median": 0.5, "p95": 0.95}
 """Of the differences of log probabilities. Maxima are no measure: they jump where a router chooses another expert."""
 FLOORS = {"median": 1e-4, "p95": 1e-3}
 """In nats, where the reference in its own dtype is off by less, as in float32: right servers differ by some 1e-5."""
 EXACT = "float32"
+SURE = 0.95
+"""Of the greedy tokens that count, so many agree: another expert for one token is rounding's doing, too. In float32,
+all of them."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ class Comparison:
     def holds(self) -> bool:
         """Return whether the server is as close to float32 as its dtype lets it be."""
         within = all(self.server[name] <= most for name, most in self.limits.items())  # a NaN is not
-        return within and self.agreeing == self.counted and self.positions > 0
+        wanted = self.counted if self.dtype == EXACT else SURE * self.counted
+        return within and self.agreeing >= wanted and self.positions > 0
 
     @property
     def conclusion(self) -> Conclusion:
