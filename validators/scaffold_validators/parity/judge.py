@@ -14,7 +14,7 @@ from typing import Any
 from scaffold_validators.outcome import Conclusion, Outcome
 
 FACTOR = 1.5
-"""How many times as far off as the reference in its own dtype a server may be; right ones are 0.8 to 1.1 times as far."""
+"""How many times as far off as the reference in its own dtype a server may be: right ones are 0.8 to 1.3 times."""
 QUANTILES = {"median": 0.5, "p95": 0.95}
 """Of the differences of log probabilities. Maxima are no measure: they jump where a router chooses another expert."""
 FLOORS = {"median": 1e-4, "p95": 1e-3}
