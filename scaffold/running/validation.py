@@ -10,12 +10,13 @@ from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import CheckFailed
 from scaffold.evidence.gather import gather
 from scaffold.evidence.workspace import Workspace
+from scaffold.running.parity import settings_of
 from scaffold.running.slice import fits_whole, make_slice, of_slice, present_means, without_slice
 from scaffold.strategy.table import strategy_named
-from scaffold.vocabulary.lookup import key_of, value_of
+from scaffold.vocabulary.lookup import value_of
 from scaffold_validators.engine import Engine, check_command, check_import_path
 from scaffold_validators.gates import run_stages
-from scaffold_validators.parity.settings import LIMIT_SECONDS, ParitySettings
+from scaffold_validators.parity.settings import LIMIT_SECONDS
 from scaffold_validators.serve import ServePlan, check_port
 from scaffold_validators.stages.stage import Gate, Stage
 from scaffold_validators.stages.table import PARITY_STAGE, SLICE_STAGE
@@ -77,7 +78,7 @@ def validate(
         logs=workspace.logs(name),
         report=report,
         vocab_size=_vocab_size(checkpoint),
-        parity=_parity_settings(checkpoint, parity),
+        parity=settings_of(checkpoint, parity.reference_seconds),
     )
     chosen = one_comparison(stages, checkpoint, parity)
     verdicts = []
@@ -156,20 +157,6 @@ def _serve_plan(
         trust_remote_code=options.trust_remote_code,
         model_impl=strategy_named(strategy).model_impl,
         extra=options.extra,
-    )
-
-
-def _parity_settings(checkpoint: Checkpoint, parity: ParityOptions) -> ParitySettings:
-    window = value_of("sliding_window", checkpoint.text_config) or value_of(
-        "attention_chunk_size", checkpoint.text_config
-    )
-    key = key_of("quantization", checkpoint.config)
-    quantised = checkpoint.config[key] if key else {}
-    method = quantised.get("quant_method") if isinstance(quantised, dict) else None
-    return ParitySettings(
-        window=window if type(window) is int else 0,
-        quant_method=str(method or "unnamed quantised") if key else "",
-        seconds=parity.reference_seconds,
     )
 
 

@@ -27,14 +27,14 @@ def main() -> int:
     ]
     failures = 0
     results: list[dict[str, object]] = []
+    FOLDER.mkdir(parents=True, exist_ok=True)
     with Server(environment(), FOLDER / "logs") as server:
         started = time.monotonic()
         for case, found in measure(chosen, server):
             failures += not case.fault and not (isinstance(found, Comparison) and found.holds)
             results.append({"case": case.name, "row": case.row, "fault": bool(case.fault), **_numbers(found)})
             print(_line(case, found), f"{time.monotonic() - started:6.0f} s", flush=True)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / ("slices.json" if asked.slices else "results.json")).write_text(json.dumps(results, indent=1))
+            (FOLDER / ("slices.json" if asked.slices else "results.json")).write_text(json.dumps(results, indent=1))
     return 1 if failures else 0
 
 
