@@ -21,6 +21,8 @@ TOKENS = 1300
 RUNS = 2
 WEIGHTS_PER_CORE_SECOND = 2e9
 """Multiplications of a weight with a token's value: what one core does in a second in bfloat16 without help of AMX."""
+HELD_TWICE = frozenset({"F8_E4M3", "F8_E5M2"})
+"""Data types of weights that are dequantised one and all before the model takes them."""
 PACKED = {"U8": 2, "I32": 8}
 """Data type → weights of four bits that one number of it holds: see ``weights/packed.py``."""
 BYTES_PER_SECOND = 2e8
@@ -54,7 +56,7 @@ def cost_of(checkpoint: Checkpoint, cores: int) -> Cost:
     elements = touched = 0.0
     for name, form in checkpoint.weights.forms.items():
         own = _elements(form)
-        elements += own
+        elements += own * (2 if form.dtype in HELD_TWICE else 1)
         touched += own * (routed if ".experts." in name else 1.0)
     size = sum(form.num_bytes for form in checkpoint.weights.forms.values())
     seconds = RUNS * (size / BYTES_PER_SECOND + touched * TOKENS / (WEIGHTS_PER_CORE_SECOND * cores))

@@ -1,10 +1,8 @@
-"""Which quantised checkpoints transformers can load as what their weights stand for: a table."""
+"""Which quantised checkpoints have a reference: those that can be loaded as what their weights stand for. A table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -13,20 +11,19 @@ class Dequantisation:
 
     Attributes:
         method: ``quant_method`` of the checkpoint's quantisation config.
-        transformers_class: the class of transformers' quantisation config that loads the weights dequantised.
-        options: its arguments.
-        source: the file of transformers that says so.
+        how: what ``script.py`` does: ``blocks``, a weight times the scale of its block (``weight_scale_inv``), or the
+            name of the class of transformers' quantisation config that does it with ``dequantize=True``.
+        source: the file that says so.
     """
 
     method: str
-    transformers_class: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    source: str = ""
+    how: str
+    source: str
 
 
 ROWS = (
-    Dequantisation("fp8", "FineGrainedFP8Config", {"dequantize": True}, "quantizers/quantizer_finegrained_fp8.py"),
-    Dequantisation("mxfp4", "Mxfp4Config", {"dequantize": True}, "quantizers/quantizer_mxfp4.py"),
+    Dequantisation("fp8", "blocks", "vllm: model_executor/layers/quantization/fp8.py (weight_block_size)"),
+    Dequantisation("mxfp4", "Mxfp4Config", "transformers: quantizers/quantizer_mxfp4.py"),
 )
 
 

@@ -58,7 +58,7 @@ def run_reference(reference: Reference, sequences: Sequence[Sequence[int]], dtyp
         "model": str(reference.model),
         "sequences": [list(tokens) for tokens in sequences],
         "dtypes": wanted,
-        "dequantise": None if how is None else [how.transformers_class, dict(how.options)],
+        "dequantise": None if how is None else how.how,
         "trust_remote_code": reference.trust_remote_code,
     }
     ended = run(
