@@ -12,6 +12,7 @@ FAST := -m "not engine"
 FURTHER := found
 
 .PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis
+.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-parity
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -88,6 +89,9 @@ bench-variants: $(VENV)/.complete ## Two odd variants of each listed architectur
 
 bench-twin: $(VENV)/.complete ## The twin: right for adapters as generated, wrong for twelve planted faults (EVERY=1: each listed architecture)
 	@$(PY) -m tests.bench.faults $(if $(EVERY),--every)
+
+bench-parity: $(VENV)/.complete ## Right servers and planted faults in bfloat16, against the reference: docs/parity.md (ONLY=gemma2; SLICES=1)
+	@$(PY) -m tests.bench.parity --only "$(ONLY)" $(if $(SLICES),--slices)
 
 bench-strategies: $(VENV)/.complete ## What auto ends in with --twin, for 61 architectures, and whether that is right (ONLY=ernie4_5)
 	@$(PY) -m tests.bench.strategies --only "$(ONLY)"

@@ -23,13 +23,15 @@ from scaffold.cli.roots import (
     Settings,
     believe_option,
     name_option,
+    parity_options,
     python_option,
     required,
     serve_options,
     tree_options,
+    without_parity_option,
     work_option,
 )
-from scaffold.cli.serving import serve_settings
+from scaffold.cli.serving import parity_settings, serve_settings
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.evidence.gather import gather
@@ -39,7 +41,7 @@ from scaffold.planning.plan import Plan, make_plan
 from scaffold.planning.refusal import NotPlanned
 from scaffold.planning.request import Request
 from scaffold.roots.vllm_tree import REGISTRY
-from scaffold.running.adaptation import apply_plan, commit_plan
+from scaffold.running.adaptation import apply_plan, commit_plan, keep_twin
 from scaffold.running.validation import preflight, validate
 from scaffold.strategy.decide import AUTO
 from scaffold.strategy.table import NAMES
@@ -73,7 +75,9 @@ GATES = ", ".join(stage.name for stage in gates())
 @click.option("--validate", "with_gates", is_flag=True, help=f"Go on to the gates: {GATES}.")
 @click.option("--commit", "with_commit", is_flag=True, help="Go on to the commit, if the gates passed.")
 @click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
+@without_parity_option
 @serve_options
+@parity_options
 @reporting
 def command(
     output: Output,
@@ -106,28 +110,49 @@ def command(
         raise
     show_plan(output, plan)
     output.document(plan_document(plan, dry_run))
-    right = _right_plan(output, plan, required(engine), workspace, dry_run) if with_twin else plan
-    if right is None or dry_run:
-        return 1 if right is None else 0
-    plan = right
+    proved = None
+    if with_twin:
+        proved = _right_plan(output, plan, required(engine), workspace, dry_run)
+        if proved is None:
+            return 1
+        plan = proved[0]
+    if dry_run:
+        return 0
     apply_plan(plan, workspace)
+    if proved is not None and plan.request.delivery is not None:
+        keep_twin(plan.name, workspace, proved[1])
     output.progress(f"{len(plan.changes.paths)} file(s) written" if plan.changes.paths else "nothing to change")
     _keep_weights_test(output, plan, workspace)
+    if not (with_gates or with_commit):
+        _say_next(output, plan)
+    return _go_on(output, plan, settings, with_gates, with_commit)
+
+
+def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, with_commit: bool) -> int:
+    """Run the gates and make the commit, as far as it is asked for; return the exit code."""
+    workspace, shown = settings.workspace(), True
     if with_gates:
-        verdicts = validate(workspace, plan.name, plan.checkpoint, required(engine), serving, gates(), output.progress)
+        engine, serving = required(settings.engine()), serve_settings(settings)
+        verdicts = validate(
+            *(workspace, plan.name, plan.checkpoint, engine, serving, gates(), output.progress),
+            parity=parity_settings(settings),
+        )
         show_verdicts(output, verdicts)
         output.document(verdicts_document(verdicts))
-        if not all(verdict.passed for verdict in verdicts):
+        shown = all(verdict.passed for verdict in verdicts)
+        if any(verdict.failed for verdict in verdicts):
             return 1
-    if with_commit:
-        show_commit(output, commit_plan(plan.name, workspace, settings.get("accept_device") or "npu"))
-    elif not with_gates:
-        _say_next(output, plan)
+    if not with_commit:
+        return 0 if shown else 1
+    reason = settings.get("without_parity") or ""
+    show_commit(output, commit_plan(plan.name, workspace, settings.get("accept_device") or "npu", reason), reason)
     return 0
 
 
-def _right_plan(output: Output, plan: Plan, engine: Engine, workspace: Workspace, dry_run: bool) -> Plan | None:
-    """Show what the twin says of the plan, and of the next ones where ``auto`` goes on; return one that is right."""
+def _right_plan(
+    output: Output, plan: Plan, engine: Engine, workspace: Workspace, dry_run: bool
+) -> tuple[Plan, Verdict] | None:
+    """Show what the twin says of the plan, and of the next ones where ``auto`` goes on; return the first right one."""
     from scaffold.running.twin import prove_in_turn
 
     output.progress("making the twin, serving it, comparing with transformers")
@@ -141,7 +166,7 @@ def _right_plan(output: Output, plan: Plan, engine: Engine, workspace: Workspace
         tried.append({"strategy": way.decision.strategy.name, **shown})
         output.document({"twin": shown, "twins": tried})
         if verdict.passed:
-            return way
+            return way, verdict
         output.progress(f"{way.decision.strategy.name} is not right")
     output.line("nothing that was tried is right, so nothing was written")
     return None

@@ -127,10 +127,12 @@ def verdicts_document(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     }
 
 
-def show_commit(output: Output, commit: str) -> None:
-    """Show the commit that was made."""
-    output.document({"commit": commit})
+def show_commit(output: Output, commit: str, without_parity: str = "") -> None:
+    """Show the commit that was made, and the reason that was given for parity that was not shown."""
+    output.document({"commit": commit, **({"without_parity": without_parity} if without_parity else {})})
     output.line(f"commit {commit}")
+    if without_parity:
+        output.line(f"  without parity: {without_parity}")
 
 
 def _weights(checkpoint: Checkpoint, proof: Proof | None) -> dict[str, Any]:

@@ -43,6 +43,21 @@ tree_options = options(
     click.option("--vllm-ascend", type=DIRECTORY, help="The vllm-ascend source tree."),
     click.option("--delivery", type=DIRECTORY, help="The repo that is committed to (default: --vllm-ascend)."),
 )
+parity_options = options(
+    click.option(
+        "--slice",
+        "slice_layers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Stage slice takes the first N layers (default: as many as the reference has memory and time for).",
+    ),
+    click.option(
+        "--reference-seconds", type=click.IntRange(min=1), help="Time limit of the reference (default: 1800)."
+    ),
+)
+without_parity_option = click.option(
+    "--without-parity", metavar="REASON", help="Commit without parity shown; commit and tutorial give the reason."
+)
 serve_options = options(
     click.option("--port", type=click.IntRange(1, 65535), help="Port of the server (default: 8000)."),
     click.option("--tp", help="Tensor-parallel sizes, such as 1,2 (default: 1)."),

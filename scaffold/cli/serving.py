@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from scaffold.cli.roots import Settings
-from scaffold.running.validation import ServeOptions
+from scaffold.running.validation import ParityOptions, ServeOptions
+from scaffold_validators.parity.settings import LIMIT_SECONDS
 
 DEFAULT_PORT = 8000
 
@@ -22,3 +23,13 @@ def serve_settings(settings: Settings) -> ServeOptions:
         enforce_eager=settings.switch("enforce_eager"),
         trust_remote_code=settings.switch("trust_remote_code"),
     )
+
+
+def parity_settings(settings: Settings) -> ParityOptions:
+    """Return how the server is compared with the reference.
+
+    Raises:
+        UsageError: one of the numbers is none.
+    """
+    seconds = settings.number("reference_seconds")
+    return ParityOptions(settings.number("slice_layers"), float(seconds or LIMIT_SECONDS))

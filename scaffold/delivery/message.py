@@ -18,8 +18,9 @@ def commit_message(
     files: Sequence[PurePath],
     vllm_files: Sequence[PurePath],
     verdicts: Sequence[Verdict],
+    without_parity: str = "",
 ) -> str:
-    """Return the message, without the sign-off line that git adds."""
+    """Return the message, without the sign-off line that git adds; it says why parity was not shown, if so."""
     lines = [
         strategy_named(strategy).subject.format(name=name),
         "",
@@ -42,4 +43,6 @@ def commit_message(
     devices = sorted({verdict.device for verdict in verdicts})
     if NPU not in devices:
         lines += ["", f"No NPU was used: the evidence is of the device {', '.join(devices)}, accepted explicitly."]
+    if without_parity:
+        lines += ["", f"Parity with the reference was not shown: {without_parity}"]
     return "\n".join(lines) + "\n"

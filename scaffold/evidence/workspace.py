@@ -39,6 +39,10 @@ class Workspace:
         """Return the folder of a model's serve logs."""
         return self.folder / name / "logs"
 
+    def slice(self, name: str) -> Path:
+        """Return the folder of a model's slice."""
+        return self.folder / name / "slice"
+
     def save_weights_test(self, name: str, module: str, text: str) -> tuple[Path, bool]:
         """Keep the test file of a model's weight rules; one that is there already is left as it is, edits and all.
 

@@ -38,10 +38,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def do_GET(self):
-        self.answer(200, {"data": [{"id": behaviour}]})
+        self.answer(200, {"data": [{"id": behaviour, "max_model_len": 512}]})
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if "dies-on-request" in asked:
             log("RuntimeError: Unsupported CPU attention configuration: head_dim=16")
             os._exit(1)
@@ -54,8 +54,20 @@ class Handler(BaseHTTPRequestHandler):
             return
         if "errs-in-log" in asked:
             log("Traceback (most recent call last):\nOddError: what")
+        if "prompt_logprobs" in body:
+            self.answer(200, {"choices": [log_probabilities(body["prompt"], body["max_tokens"])]})
+            return
         text = "" if "empty-answer" in asked else "hello"
         self.answer(200, {"choices": [{"text": text, "message": {"content": text}}]})
+
+
+def log_probabilities(prompt, new_tokens):
+    """Each token is as likely as any other, and the next one is always 9: see REFERENCE of fake_engine.py."""
+    return {
+        "prompt_logprobs": [None, *({str(token): {"logprob": -1.0}} for token in prompt[1:])],
+        "token_ids": [9] * new_tokens,
+        "logprobs": {"token_logprobs": [-1.0] * new_tokens},
+    }
 
 
 if "stubborn" in asked:
@@ -70,6 +82,7 @@ if "shimmed" in asked:
     log("scaffold shim in use: cpu-router")
 if "chatty" in asked:
     log("args: {'api_key': 'sk-abcdefghijklmnop', 'hf_token': 'hf_abcdefghijklmnop'}")
+log("INFO Initializing a V1 LLM engine (v0.32.0) with config: model='/m', dtype=torch.bfloat16, seed=0")
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 if "loads-nothing" not in asked:
     log("INFO Loading weights took 0.02 seconds")

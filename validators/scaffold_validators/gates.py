@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scaffold_validators.log_scan import scan
 from scaffold_validators.openai_api import Client
-from scaffold_validators.outcome import Conclusion
+from scaffold_validators.outcome import Conclusion, Outcome
 from scaffold_validators.serve import HOST, Server
 from scaffold_validators.shims.engine import described, named_in, remark
 from scaffold_validators.stages.stage import Answers, Ask, Gate, Judge, Served, Stage
@@ -55,7 +55,7 @@ class Visit:
 
 
 def run_stages(gate: Gate, stages: Sequence[Stage], sizes: Sequence[int] = (1,)) -> Iterator[Verdict]:
-    """Run stages in the order given, and yield each verdict; nothing is started after one that has not passed.
+    """Run stages in the order given, and yield each verdict; nothing is started after one that failed.
 
     Args:
         gate: what they share.
@@ -70,14 +70,19 @@ def run_stages(gate: Gate, stages: Sequence[Stage], sizes: Sequence[int] = (1,))
         parts = [Part(stage, how.prepare(gate), how.judge) for stage, how in asking]
         for size in sizes if start.every_size else sizes[:1]:
             plan = replace(gate.plan, tensor_parallel_size=size, load_format=start.load_format or gate.plan.load_format)
-            verdicts = _serve(replace(gate, plan=plan), parts)
-            yield from verdicts
-            if not all(verdict.passed for verdict in verdicts):
+            failed = False
+            for verdict in _serve(replace(gate, plan=plan), parts):
+                yield verdict
+                failed = failed or verdict.failed
+            if failed:
                 return
 
 
-def _serve(gate: Gate, parts: Sequence[Part]) -> list[Verdict]:
-    """Start one server for all parts, and return their verdicts: the first bears its start and the findings."""
+def _serve(gate: Gate, parts: Sequence[Part]) -> Iterator[Verdict]:
+    """Start one server for all parts, and yield their verdicts, each as soon as it is known.
+
+    The first bears the server's start and the findings.
+    """
     first = parts[0].stage.name
     log = _unused(gate.logs, f"{first}-tp{gate.plan.tensor_parallel_size}")
     visit = Visit()
@@ -103,7 +108,7 @@ def _serve(gate: Gate, parts: Sequence[Part]) -> list[Verdict]:
         verdict = _verdict(gate, part.stage, conclusion, visit, log)
         verdict = _with_shims(verdict, named_in(text))
         verdicts[part.stage.name] = replace(verdict, findings=served.findings) if part is parts[0] else verdict
-    return list(verdicts.values())
+        yield verdicts[part.stage.name]
 
 
 def _with_shims(verdict: Verdict, names: Sequence[str]) -> Verdict:
@@ -137,7 +142,11 @@ def _conclude(part: Part, served: Served, visit: Visit, verdicts: Mapping[str, V
     for need in part.stage.needs:
         if need in verdicts and not verdicts[need].passed:
             return Conclusion(verdicts[need].outcome, f"not concluded, as stage {need} has not passed")
-    return part.judge(served, visit.answers.get(part.stage.name, Answers()))
+    answers = visit.answers.get(part.stage.name, Answers())
+    if answers.afterwards is not None and part.judge(served, answers).outcome is Outcome.PASSED:
+        with visit.timed(part.stage.name, "afterwards"):
+            answers = visit.answers[part.stage.name] = answers.afterwards(served)
+    return part.judge(served, answers)
 
 
 def _verdict(gate: Gate, stage: Stage, conclusion: Conclusion, visit: Visit, log: Path) -> Verdict:

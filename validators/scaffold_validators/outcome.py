@@ -22,11 +22,19 @@ class Outcome(Enum):
     TIMED_OUT = "timed-out"
     ENVIRONMENT = "environment"
     """The machine is at fault, not the model."""
+    NO_REFERENCE = "no-reference"
+    """There was nothing to compare with, or not in time: it says nothing of the server, and proves nothing."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Return whether something is wrong: what was not shown is neither passed nor failed."""
+        return self not in (Outcome.PASSED, Outcome.NO_REFERENCE)
 
     @property
     def word(self) -> str:
-        """Return the word that documents of schema 1 have for it: ``passed``, ``false-ready`` or ``failed``."""
-        return self.value if self in (Outcome.PASSED, Outcome.FALSE_READY) else "failed"
+        """Return the word of documents of schema 1: ``passed``, ``false-ready``, ``no-reference`` or ``failed``."""
+        own = (Outcome.PASSED, Outcome.FALSE_READY, Outcome.NO_REFERENCE)
+        return self.value if self in own else "failed"
 
 
 @dataclass(frozen=True)

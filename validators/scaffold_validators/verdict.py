@@ -37,6 +37,11 @@ class Verdict:
         """Return whether the stage passed."""
         return self.outcome is Outcome.PASSED
 
+    @property
+    def failed(self) -> bool:
+        """Return whether the stage failed; one without a reference has done neither."""
+        return self.outcome.is_failure
+
     def redacted(self) -> Verdict:
         """Return the verdict with secrets taken out."""
         return structure(redact_all(unstructure(self)), Verdict, "verdict")

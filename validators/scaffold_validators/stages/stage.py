@@ -11,6 +11,7 @@ from typing import Any
 from scaffold_validators.log_scan import Finding
 from scaffold_validators.openai_api import Client, Exchange
 from scaffold_validators.outcome import Conclusion
+from scaffold_validators.parity.settings import ParitySettings
 from scaffold_validators.serve import Patience, Report, ServePlan
 
 
@@ -24,6 +25,7 @@ class Gate:
         digests: of what verdicts hold for.
         logs: the folder of the serve logs.
         report: what tells a person who waits.
+        parity: what prompts and reference of stage parity depend on.
     """
 
     plan: ServePlan
@@ -34,6 +36,7 @@ class Gate:
     report: Report
     vocab_size: int = 256
     patience: Patience = field(default_factory=Patience)
+    parity: ParitySettings = field(default_factory=ParitySettings)
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,14 @@ class Answers:
             say goes to ``numbers`` and ``conclusion``.
         numbers: what was measured, for the verdict.
         conclusion: what the stage makes of them by itself; None where the common rules suffice.
+        afterwards: what else the stage does with them, once the server has ended and left the machine free; what it
+            returns stands in their place. None where that is all.
     """
 
     exchanges: tuple[Exchange, ...] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
     conclusion: Conclusion | None = None
+    afterwards: Callable[[Served], Answers] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from scaffold_validators.stages.stage import Asking, Counts, Stage, Start
 TWIN = Start("a shrunken model, through transformers and the engine", weights="random")
 DUMMY_SERVER = Start("vllm serve with random weights", weights="random", load_format="dummy")
 REAL_SERVER = Start("vllm serve with the checkpoint's weights", weights="real", every_size=True)
+SLICE_SERVER = Start("vllm serve with the checkpoint's first layers", weights="real", every_size=True)
 
 TWIN_STAGE = Stage(
     name="twin",
@@ -19,6 +20,24 @@ TWIN_STAGE = Stage(
     needs=(),
     proves="the adapter's code computes what transformers computes",
     counts=Counts.IF_RUN,
+)
+PARITY_STAGE = Stage(
+    name="parity",
+    title="P (parity with transformers)",
+    starts=REAL_SERVER,
+    needs=("real",),
+    proves="the same tokens get the log probabilities that transformers gives them, within the dtype's rounding",
+    counts=Counts.IF_RUN,
+    asking=Asking(parity.prepare, conclude.judge),
+)
+SLICE_STAGE = Stage(
+    name="slice",
+    title="S (parity of the first layers)",
+    starts=SLICE_SERVER,
+    needs=(),
+    proves="as parity, on the checkpoint's first layers, every kind of them: for models whose reference does not fit",
+    counts=Counts.IF_RUN,
+    asking=Asking(parity.prepare, real.judge),
 )
 STAGES = (
     TWIN_STAGE,
@@ -40,16 +59,13 @@ STAGES = (
         counts=Counts.REQUIRED,
         asking=Asking(requests.prepare, real.judge),
     ),
-    Stage(
-        name="parity",
-        title="P (parity with transformers)",
-        starts=REAL_SERVER,
-        needs=("real",),
-        proves="the same tokens get the same log probabilities as from transformers",
-        counts=Counts.IF_RUN,
-        asking=Asking(parity.prepare, conclude.judge),
-    ),
+    PARITY_STAGE,
+    SLICE_STAGE,
 )
+
+PARITY_PROOFS = ((PARITY_STAGE,), (TWIN_STAGE, SLICE_STAGE))
+"""Each shows that a model's code and its weights are right: the whole at once, or the code on the twin's random weights
+and the weights on the slice. A commit needs one of them, or has to say why it has none."""
 
 
 def gates(stages: Sequence[Stage] = STAGES) -> tuple[Stage, ...]:

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from scaffold_validators.engine import Engine
 from scaffold_validators.outcome import Conclusion, Outcome
-from scaffold_validators.parity import or_none
+from scaffold_validators.parity.judge import or_none
 from scaffold_validators.problem import Problem
 from scaffold_validators.processes import ProcessTree, run
 from scaffold_validators.records import last_line, unstructure
