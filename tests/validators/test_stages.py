@@ -19,7 +19,7 @@ from scaffold_validators.problem import Problem
 from scaffold_validators.serve import Patience, ServePlan
 from scaffold_validators.stages import conclude
 from scaffold_validators.stages.stage import Answers, Ask, Asking, Counts, Gate, Stage
-from scaffold_validators.stages.table import STAGES, gates, position, stage_named, with_needs
+from scaffold_validators.stages.table import STAGES, default_gates, gates, position, stage_named, with_needs
 from tests.fake_engine import REFERENCE, write_fake_engine
 from tests.lab.ports import free_port
 from tests.verdicts import make_verdict
@@ -41,11 +41,12 @@ def test_stages_with_one_start_stand_side_by_side_to_share_it() -> None:
 
 def test_what_a_stage_needs_comes_with_it_in_the_order_of_the_table() -> None:
     assert [stage.name for stage in with_needs(["parity"])] == ["real", "parity"]
-    assert [stage.name for stage in with_needs(["parity", "dummy"])] == ["dummy", "real", "parity"]
+    assert [stage.name for stage in with_needs(["parity", "dummy"])] == ["dummy", "real", "parity", "slice"]
 
 
-def test_what_is_validated_is_each_stage_that_asks_a_server() -> None:
-    assert [stage.name for stage in gates()] == [stage.name for stage in STAGES if stage.name != "twin"]
+def test_what_is_validated_is_each_stage_that_asks_or_starts_a_server() -> None:
+    assert [stage.name for stage in gates()] == ["dummy", "real", "parity", "slice", "features", "capacity"]
+    assert [stage.name for stage in default_gates()] == ["dummy", "real", "parity", "slice"]
 
 
 def test_a_stage_that_nobody_knows_is_a_problem_that_says_which_there_are() -> None:

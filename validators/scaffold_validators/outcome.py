@@ -39,7 +39,16 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Conclusion:
-    """How a stage ended, and why, as a sentence."""
+    """How a stage ended, and why, as a sentence.
+
+    Attributes:
+        cause: the root cause: the line, or exception, that came first; empty where the log is not asked for it.
+        signature: the row that names it, ``unknown`` where none does.
+        next_step: what to do.
+    """
 
     outcome: Outcome
     reason: str
+    cause: str = ""
+    signature: str = ""
+    next_step: str = ""

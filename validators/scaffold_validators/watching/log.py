@@ -1,0 +1,109 @@
+"""A server's log: read from a pipe as it is written, secrets taken out, kept in a file and handed on line by line.
+
+No secret reaches the disk, a full disk is noticed and ends nothing, and whoever waits sees each line at once.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from scaffold_validators.redact import redact
+
+CHUNK = 65536
+KEPT_LINES = 20_000
+"""In memory, where the disk is full."""
+LAST_SECONDS = 2.0
+"""For what is still in the pipe when all writers have gone."""
+
+
+class ServerLog:
+    """Reads what comes through `writer` until its last holder has closed it.
+
+    Args:
+        path: the file; its folder is made.
+        hear: gets each line without its end, in a thread of its own.
+
+    Attributes:
+        writer: the descriptor for the command's output.
+        failure: why lines could not be written to the file; None while all were.
+        lines: how many there were so far.
+    """
+
+    def __init__(self, path: Path, hear: Callable[[str], None] = lambda line: None) -> None:
+        self.path, self._hear = path, hear
+        self.failure: str | None = None
+        self.lines = 0
+        self._kept: deque[str] = deque(maxlen=KEPT_LINES)
+        self._lock = threading.Lock()
+        self._file: IO[bytes] | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("wb", buffering=0)
+        except OSError as error:
+            self.failure = str(error)
+        reader, self.writer = os.pipe()
+        self._thread = threading.Thread(target=self._read, args=(reader,), daemon=True)
+        self._thread.start()
+
+    def started(self) -> None:
+        """Close our side of the pipe: the command has its own."""
+        os.close(self.writer)
+
+    def note(self, line: str) -> None:
+        """Add a line of our own."""
+        self._write([line])
+
+    def close(self) -> None:
+        """Take in what was written last; survivors that hold the pipe are not waited for."""
+        self._thread.join(LAST_SECONDS)
+
+    def text(self) -> str:
+        """Return the log so far: from memory, its last lines, where the file has not all of it."""
+        if self.failure is None and self.path.is_file():
+            return self.path.read_text(encoding="utf-8", errors="replace")
+        return "".join(line + "\n" for line in self._kept.copy())
+
+    def last_line(self) -> str:
+        """Return the last line that says something, empty before there is one."""
+        return next((line for line in reversed(self._kept.copy()) if line.strip()), "")
+
+    def _read(self, reader: int) -> None:
+        rest = b""
+        with os.fdopen(reader, "rb", buffering=0) as pipe:
+            while data := pipe.read(CHUNK):
+                *whole, rest = (rest + data).replace(b"\r", b"\n").split(b"\n")
+                if len(rest) > CHUNK:
+                    whole, rest = [*whole, rest], b""
+                self._take(whole)
+        self._take([rest] if rest else [])
+        if self._file is not None:
+            with self._lock, self._noting():
+                self._file.close()
+
+    def _take(self, lines: list[bytes]) -> None:
+        shown = [redact(line.decode("utf-8", "replace")) for line in lines]
+        self._write(shown)
+        for line in shown:
+            self._hear(line)
+
+    def _write(self, lines: list[str]) -> None:
+        with self._lock:
+            self._kept.extend(lines)
+            self.lines += len(lines)
+            if self._file is not None and self.failure is None and not self._file.closed:
+                with self._noting():
+                    self._file.write("".join(line + "\n" for line in lines).encode())
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Note that something could not be written, the first time."""
+        try:
+            yield
+        except OSError as error:
+            self.failure = self.failure or str(error)
