@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from scaffold.cli.destination import Destination, find_destination
 from scaffold.cli.disagreements import show_disagreements
+from scaffold.cli.live import live
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import (
     plan_document,
@@ -22,6 +24,7 @@ from scaffold.cli.present import (
 from scaffold.cli.roots import (
     Settings,
     believe_option,
+    gate_options,
     name_option,
     parity_options,
     python_option,
@@ -31,7 +34,8 @@ from scaffold.cli.roots import (
     without_parity_option,
     work_option,
 )
-from scaffold.cli.serving import parity_settings, serve_settings
+from scaffold.cli.serving import gate_settings, parity_settings, serve_settings
+from scaffold.cli.stages import chosen_stages, stage_option
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.evidence.gather import gather
@@ -47,10 +51,7 @@ from scaffold.strategy.decide import AUTO
 from scaffold.strategy.table import NAMES
 from scaffold.weights.written import test_file
 from scaffold_validators.engine import Engine, check_import_path
-from scaffold_validators.stages.table import gates
 from scaffold_validators.verdict import Verdict
-
-GATES = ", ".join(stage.name for stage in gates())
 
 
 @click.command("new-model")
@@ -72,11 +73,13 @@ GATES = ", ".join(stage.name for stage in gates())
 @click.option("--patch", "patches", multiple=True, help="Add a vllm-ascend worker patch of this dotted name.")
 @click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
 @click.option("--twin", "with_twin", is_flag=True, help="Prove it on a small random copy; write it if right.")
-@click.option("--validate", "with_gates", is_flag=True, help=f"Go on to the gates: {GATES}.")
+@click.option("--validate", "with_gates", is_flag=True, help="Go on to the gates, those of --stage.")
+@stage_option
 @click.option("--commit", "with_commit", is_flag=True, help="Go on to the commit, if the gates passed.")
 @click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
 @without_parity_option
 @serve_options
+@gate_options
 @parity_options
 @reporting
 def command(
@@ -133,10 +136,13 @@ def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, wit
     workspace, shown = settings.workspace(), True
     if with_gates:
         engine, serving = required(settings.engine()), serve_settings(settings)
-        verdicts = validate(
-            *(workspace, plan.name, plan.checkpoint, engine, serving, gates(), output.progress),
-            parity=parity_settings(settings),
-        )
+        stages = chosen_stages(settings.given["stage"])
+        with live(output) as view:
+            verdicts = validate(
+                *(workspace, plan.name, plan.checkpoint, engine, serving, stages, view.report),
+                parity=parity_settings(settings),
+                gates=replace(gate_settings(settings), hear=view.hear),
+            )
         show_verdicts(output, verdicts)
         output.document(verdicts_document(verdicts))
         shown = all(verdict.passed for verdict in verdicts)

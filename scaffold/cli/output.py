@@ -36,6 +36,10 @@ class Output:
         if not self.quiet:
             click.echo(text, err=self.as_json)
 
+    def failure(self, text: str) -> None:
+        """Say what is wrong, with ``--quiet`` too."""
+        click.echo(text, err=self.as_json or self.quiet)
+
     def diff(self, text: str) -> None:
         """Show a diff, in colours on a terminal."""
         colours = {"+": "green", "-": "red", "@": "cyan"}

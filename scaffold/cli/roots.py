@@ -13,6 +13,7 @@ from scaffold.cli.settings import container_root, defaults
 from scaffold.common.errors import EnvironmentLacks, UsageError
 from scaffold.disagreements.finding import SIDES
 from scaffold.evidence.workspace import Workspace
+from scaffold_validators.device import CPU, NPU
 from scaffold_validators.engine import HOW_TO_GET, Engine, probe
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,6 +66,20 @@ serve_options = options(
     click.option("--max-model-len", type=click.IntRange(min=1), help="vllm serve --max-model-len."),
     click.option("--enforce-eager", is_flag=True, help="vllm serve --enforce-eager."),
     click.option("--trust-remote-code", is_flag=True, help="Let vLLM and transformers run the checkpoint's code."),
+)
+gate_options = options(
+    click.option("--max-num-seqs", type=click.IntRange(min=1), help="vllm serve --max-num-seqs (default: 16)."),
+    click.option("--device", type=click.Choice((NPU, CPU)), help="The device (default: what npu-smi shows, else cpu)."),
+    click.option("--start-seconds", type=click.IntRange(min=1), help="Limit of a start (default: 3600)."),
+    click.option(
+        "--idle-seconds", type=click.IntRange(min=1), help="Limit of a start without log and CPU time (default: 120)."
+    ),
+    click.option("--request-seconds", type=click.IntRange(min=1), help="Limit of a request (default: 600)."),
+    click.option(
+        "--allow", multiple=True, metavar="ID", help="Take a finding for harmless; the verdict says so. Repeatable."
+    ),
+    click.option("--no-ladder", is_flag=True, help="Where a server fails, do not try eager mode and the like."),
+    click.option("--search", is_flag=True, help="Stage capacity looks for the largest length that serves."),
 )
 
 

@@ -34,7 +34,9 @@ def commit_message(
     for verdict in verdicts:
         title = stage_named(verdict.stage).title
         stage = f"{title}, tensor-parallel {verdict.tensor_parallel_size}, {verdict.device}"
-        lines.append(f"- stage {stage}: {verdict.outcome.word}, {verdict.reason}")
+        lines.append(
+            f"- stage {stage}: {verdict.outcome.word}, {verdict.reason} (record sha256 {verdict.evidence[:16]})"
+        )
     if verdicts:
         first = verdicts[0]
         versions = ", ".join(f"{name} {version}" for name, version in sorted(first.versions.items()))

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import CheckFailed
 from scaffold.evidence.gather import gather
 from scaffold.evidence.workspace import Workspace
+from scaffold.running.model_facts import model_facts
 from scaffold.running.parity import settings_of
 from scaffold.running.slice import fits_whole, make_slice, of_slice, present_means, without_slice
 from scaffold.strategy.table import strategy_named
 from scaffold.vocabulary.lookup import value_of
+from scaffold_validators.device import find_device
 from scaffold_validators.engine import Engine, check_command, check_import_path
 from scaffold_validators.gates import run_stages
 from scaffold_validators.parity.settings import LIMIT_SECONDS
-from scaffold_validators.serve import ServePlan, check_port
+from scaffold_validators.serve import Patience, ServePlan, check_port
 from scaffold_validators.stages.stage import Gate, Stage
 from scaffold_validators.stages.table import PARITY_STAGE, SLICE_STAGE
 from scaffold_validators.verdict import Verdict
@@ -35,6 +37,27 @@ class ServeOptions:
     enforce_eager: bool = False
     trust_remote_code: bool = False
     extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GateOptions:
+    """How the gates are run.
+
+    Attributes:
+        device: ``npu`` or ``cpu`` where the user says which; None for what is found.
+        patience: how long is waited.
+        allow: ids of findings that are taken for harmless, on record.
+        climbs: whether the ladder is climbed where a server fails.
+        search: whether stage capacity looks for the largest length that serves.
+        hear: gets each line of a server's log, in another thread.
+    """
+
+    device: str | None = None
+    patience: Patience = field(default_factory=Patience)
+    allow: tuple[str, ...] = ()
+    climbs: bool = False
+    search: bool = False
+    hear: Callable[[str], None] = lambda line: None
 
 
 @dataclass(frozen=True)
@@ -59,6 +82,7 @@ def validate(
     stages: Sequence[Stage],
     report: Callable[[str], None],
     parity: ParityOptions = ParityOptions(),
+    gates: GateOptions = GateOptions(),
 ) -> list[Verdict]:
     """Run stages and keep their verdicts, until one failed.
 
@@ -66,10 +90,12 @@ def validate(
 
     Raises:
         UsageError: nothing was planned for the model, or its slice cannot be as it is asked for.
-        Problem: the environment runs another tree, or the port is taken.
+        Problem: the environment runs another tree, the port is taken, there is no such device, or another gate runs.
     """
     evidence = gather(workspace, name, checkpoint)
     preflight(engine, Path(evidence.record.vllm), options.port)
+    device = find_device(engine, gates.device)
+    engine = replace(engine, device=device.kind, versions={**engine.versions, **device.versions()})
     gate = Gate(
         plan=_serve_plan(workspace, name, checkpoint, engine, options, evidence.record.strategy),
         has_chat_template=checkpoint.has_chat_template,
@@ -79,12 +105,19 @@ def validate(
         report=report,
         vocab_size=_vocab_size(checkpoint),
         parity=settings_of(checkpoint, parity.reference_seconds),
+        patience=gates.patience,
+        hear=gates.hear,
+        allow=gates.allow,
+        facts=model_facts(checkpoint),
+        search=gates.search,
+        climbs=gates.climbs,
     )
     chosen = one_comparison(stages, checkpoint, parity)
     verdicts = []
-    for verdict in _run(gate, chosen, checkpoint, options, parity, workspace.slice(name)):
-        workspace.save_verdict(name, verdict)
-        verdicts.append(verdict)
+    with workspace.gates_lock():
+        for verdict in _run(gate, chosen, checkpoint, options, parity, workspace.slice(name)):
+            workspace.save_verdict(name, verdict)
+            verdicts.append(verdict)
     return verdicts
 
 

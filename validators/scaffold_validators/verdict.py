@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,8 @@ class Verdict:
         features: of stage features, one row each.
         steps: of stage ladder, what was tried in which order, and how each ended.
         capacity: of stage capacity.
+        log_sha256: of the evidence file, when the verdict was reached; empty without one.
+        previous: the SHA-256 of the record that was kept before it; empty for the first.
     """
 
     stage: str
@@ -60,6 +63,8 @@ class Verdict:
     features: tuple[FeatureResult, ...] = ()
     steps: tuple[LadderStep, ...] = ()
     capacity: CapacityResult | None = None
+    log_sha256: str = ""
+    previous: str = ""
 
     @property
     def passed(self) -> bool:
@@ -70,6 +75,11 @@ class Verdict:
     def failed(self) -> bool:
         """Return whether the stage failed; one without a reference has done neither."""
         return self.outcome.is_failure
+
+    @property
+    def evidence(self) -> str:
+        """Return the digest of its record: of all that is known, its log's digest among it."""
+        return str(json.loads(self.to_json())["sha256"])
 
     def redacted(self) -> Verdict:
         """Return the verdict with secrets taken out."""

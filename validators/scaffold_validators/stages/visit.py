@@ -14,6 +14,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from scaffold_validators.diagnosis import diagnose
+from scaffold_validators.digest import sha256_of
 from scaffold_validators.openai_api import Client
 from scaffold_validators.outcome import Conclusion, Outcome
 from scaffold_validators.problem import Problem
@@ -194,6 +195,7 @@ def _verdict(gate: Gate, stage: Stage, conclusion: Conclusion, seen: Visit, log:
         digests=gate.digests,
         seconds=seen.seconds.get(stage.name, {}),
         log=str(log),
+        log_sha256=sha256_of(log),
         tensor_parallel_size=gate.plan.tensor_parallel_size,
         exchanges=answers.exchanges,
         numbers=answers.numbers,
