@@ -136,8 +136,9 @@ class Workspace:
         for path in self._verdict_files(name):
             verdict = load(VERDICT, path)
             if verdict.previous != before:
+                given, is_there = verdict.previous[:16] or "nothing", before[:16] or "none"
                 raise _not_the_evidence(
-                    f"previous {verdict.previous[:16] or 'nothing'}, and the record before it has {before[:16] or 'none'}",
+                    f"previous {given}, and the record before it has {is_there}",
                     f"{path}, field content.previous",
                     "the record that follows on the one before it: one was changed, removed, or brought from elsewhere",
                 )

@@ -53,7 +53,9 @@ def test_a_stage_that_passed_is_what_the_commit_rests_on(planned: Desk, nova: Pa
     assert answer.code == 0, answer.stderr
     (verdict,) = answer.document["verdicts"]
     assert (verdict["stage"], verdict["outcome"], verdict["kind"]) == ("real", "passed", "passed")
-    assert verdict["numbers"] == {"tensor_parallel_size": 1}
+    assert verdict["numbers"]["tensor_parallel_size"] == 1
+    assert (verdict["numbers"]["requests"], verdict["numbers"]["at_once"]["requests"]) == (1, 8)
+    assert verdict["numbers"]["at_once"]["finish_reasons"] == ["stop"] * 8
     refused = commit(planned, nova)
     assert refused.code == 1
     assert refused.document["error"]["found"] == "parity with the reference was not shown"
@@ -62,7 +64,9 @@ def test_a_stage_that_passed_is_what_the_commit_rests_on(planned: Desk, nova: Pa
     assert made.code == 0, made.stderr
     assert made.document["without_parity"] == reason
     message = message_of(planned, made)
-    assert "- stage B (real), tensor-parallel 1, cpu: passed, 1 request(s) answered, log clean" in message
+    assert (
+        "- stage B (real), tensor-parallel 1, cpu: passed, 1 request(s) answered, log clean (record sha256 " in message
+    )
     assert "Parity with the reference was not shown: the reference takes 1.3 TB of memory\n" in message
     tutorial = (planned.delivery / "docs/source/tutorials/models" / f"{NAME}.md").read_text()
     assert "| parity | – | – | not shown: the reference takes 1.3 TB of memory |" in tutorial
@@ -83,6 +87,7 @@ def test_parity_that_was_shown_needs_no_reason_and_has_none(desk: Desk, nova: Pa
 def test_the_help_says_what_each_stage_proves(desk: Desk) -> None:
     said = " ".join(desk.call("validate", "--help").stdout.split())
     assert f"--stage [static|{'|'.join(stage.name for stage in gates())}|all]" in said
+    assert "[-- EXTRA...]" in said
     assert [stage.name for stage in gates() if f"Stage {stage.name}: {stage.proves}." not in said] == []
 
 
@@ -159,3 +164,45 @@ def test_a_slice_that_does_not_fit_is_no_failure_and_says_what_it_takes(
     (verdict,) = answer.document["verdicts"]
     assert verdict["kind"] == "no-reference"
     assert "the reference of the first 1 layers takes about" in verdict["reason"]
+
+
+def test_what_follows_two_dashes_goes_to_the_server_as_it_is(planned: Desk, nova: Path, fake_engine: Path) -> None:
+    answer = validate(planned, nova, fake_engine, "--stage", "dummy", "--", "--block-size", "32")
+    assert answer.code == 0, answer.stderr
+    (verdict,) = answer.document["verdicts"]
+    assert verdict["command"].endswith("--load-format dummy --block-size 32")
+    refused = planned.call("validate", nova, nova, "--work", planned.work, "--json")
+    assert refused.code == 2
+    assert "arguments of vllm serve after --" in refused.document["error"]["expected"]
+
+
+def test_a_failure_is_told_with_its_cause_and_what_to_do_with_quiet_too(
+    planned: Desk, nova: Path, fake_engine: Path
+) -> None:
+    roots = ("--work", planned.work, "--python", fake_engine, "--name", NAME, "--port", str(free_port()))
+    words = ("--stage", "dummy", "--no-ladder", "--quiet", "--request-seconds", "20", "--", "--refuse", "1")
+    answer = planned.call("validate", nova, *roots, *words)
+    assert answer.code == 1
+    assert "dummy: request-failed" in answer.stderr
+    assert "HTTP 400: the prompt is too long" in answer.stderr
+    assert "next step" in answer.stderr
+    assert answer.stdout == ""
+
+
+def test_gates_do_not_start_beside_others_of_the_same_work_directory(
+    planned: Desk, nova: Path, fake_engine: Path
+) -> None:
+    with Workspace(planned.work).gates_lock():
+        answer = validate(planned, nova, fake_engine, "--stage", "dummy")
+    assert answer.code == 2
+    assert "gates that run already" in answer.document["error"]["found"]
+
+
+def test_evidence_of_another_machine_signs_nothing(
+    planned: Desk, nova: Path, fake_engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert validate(planned, nova, fake_engine, "--stage", "real").code == 0
+    monkeypatch.setattr("scaffold.evidence.digests.machine_digest", lambda: "another")
+    refused = commit(planned, nova)
+    assert refused.code == 1
+    assert "passed on another state of tree or checkpoint" in refused.document["error"]["found"]

@@ -116,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(600)
         if "hangs-on-request" in asked:
             time.sleep(600)
-        if "refuses-request" in asked or ("one-of-many-fails" in asked and answered[0] == 5):
+        if "refuses-request" in asked or "--refuse" in options or ("one-of-many-fails" in asked and answered[0] == 5):
             self.answer(400, {"error": {"message": "the prompt is too long"}})
             return
         if "errs-in-log" in asked:
@@ -178,4 +178,5 @@ if "skips-weights" in asked:
     log("WARNING Parameter layers.0.gate.bias not found in params_dict, skip loading")
 log("INFO GPU KV cache size: 16,000 tokens")
 log("INFO:     Application startup complete.")
+ThreadingHTTPServer.request_queue_size = 128
 ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()

@@ -126,8 +126,8 @@ def test_a_change_of_the_content_is_found_though_every_type_is_right() -> None:
     ("path", "value", "says"),
     [
         (("record",), "plan", "field record: 'plan'; expected 'verdict'"),
-        (("version",), 99, "field version: 99, of a newer version of this tool; expected 2"),
-        (("version",), 1, "field version: 1, of an older version of this tool; expected 2"),
+        (("version",), 99, "field version: 99, of a newer version of this tool; expected 3"),
+        (("version",), 1, "field version: 1, of an older version of this tool; expected 3"),
         (("version",), True, "field version: True; expected a whole number"),
         (("content", "outcome"), "excellent", "'excellent' is not a valid Outcome @ content.outcome"),
         (("content", "reason"), 7, "found 7, expected str @ content.reason"),
