@@ -12,7 +12,7 @@ FAST := -m "not engine"
 FURTHER := found
 
 .PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis
-.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-parity
+.PHONY: bench-gates bench-gates-ends examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -107,6 +107,12 @@ bench-diagnosis: $(VENV)/.complete ## How fast a million lines of logs are diagn
 
 bench-throughput: $(VENV)/.complete ## Tokens per second: adapter, vLLM's own model, Transformers backend (ONLY=qwen3)
 	@$(PY) -m tests.bench.throughput --only "$(ONLY)" --rounds $(or $(ROUNDS),3)
+
+bench-gates: $(VENV)/.complete ## Each fault on a real server, and what the gates say of it (ONLY=worker)
+	@$(PY) -m tests.bench.gates --only "$(ONLY)"
+
+bench-gates-ends: $(VENV)/.complete ## A tool ended at random moments leaves nothing behind (MOMENTS=50 SEED=0)
+	@$(PY) -m tests.bench.gates.moments --moments $(or $(MOMENTS),50) --seed $(or $(SEED),0)
 
 clean: ## Remove the tool's environment (caches stay)
 	rm -rf $(VENV) .nox

@@ -195,13 +195,14 @@ with Server(plan, Path(folder) / "log") as server:
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda number: number.name
 )
 def test_however_the_tool_ends_nothing_is_left(plan: ServePlan, number: signal.Signals) -> None:
+    (plan.cwd / "tmp").mkdir()
     words = [str(plan.engine.python), str(plan.port), str(plan.cwd), plan.env["SCAFFOLD_TEST"]]
     tool = subprocess.Popen(
         [sys.executable, "-c", TOOL, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(PACKAGES)},
+        env={**os.environ, "PYTHONPATH": str(PACKAGES), "TMPDIR": str(plan.cwd / "tmp")},
     )
     assert tool.stdout is not None
     assert tool.stdout.readline() == "starts\n"
@@ -213,3 +214,4 @@ def test_however_the_tool_ends_nothing_is_left(plan: ServePlan, number: signal.S
     tool.stdout.close()
     until(lambda: ours(plan) == [])
     until(lambda: segments(pid) == [])
+    until(lambda: list((plan.cwd / "tmp").iterdir()) == [])

@@ -25,6 +25,7 @@ from scaffold_validators.redact import redact
 from scaffold_validators.shims.engine import shim_variables
 from scaffold_validators.watching.doing import ProcessState, ask_for_stacks, doing
 from scaffold_validators.watching.family import GRACE_SECONDS
+from scaffold_validators.watching.guardian import GUARDIAN
 from scaffold_validators.watching.log import ServerLog
 from scaffold_validators.watching.movement import Movement
 from scaffold_validators.watching.progress import milestone
@@ -164,6 +165,7 @@ class Server:
             raise
         finally:
             self._log.started()
+        GUARDIAN.removes(self.tree.family.mark, self._sockets)
         self._workers = Workers(self.tree.family)
         return self
 

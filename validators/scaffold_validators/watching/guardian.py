@@ -1,9 +1,10 @@
 """Ends what a tool has started when the tool itself is gone, by SIGKILL too: a process of its own that outlives it.
 
-It reads its standard input, whose other end the tool holds: ``+ MARK SESSION`` for what is started, ``- MARK`` for what
-was ended. However the tool ends, the kernel closes that end, and what is still open then is ended. (The kernel's own
-signal to a child at its parent's death, PR_SET_PDEATHSIG, is of the *thread* that started the child, and reaches
-no grandchildren: it would end servers too early, and their workers not at all.)
+It reads its standard input, whose other end the tool holds: ``+ MARK SESSION`` for what is started, ``d MARK FOLDER``
+for a folder that goes with it, ``- MARK`` for what was ended. However the tool ends, the kernel closes that end, and
+what is still open then is ended. (The kernel's own signal to a child at its parent's death, PR_SET_PDEATHSIG, is of the
+*thread* that started the child, and reaches no grandchildren: it would end servers too early, and their workers not at
+all.)
 
 Run as ``python -m scaffold_validators.watching.guardian``; it leaves the tool's session, and so misses its signals.
 """
@@ -11,6 +12,7 @@ Run as ``python -m scaffold_validators.watching.guardian``; it leaves the tool's
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -38,6 +40,10 @@ class Guardian:
     def leads(self, mark: str, session: int) -> None:
         """Say which session it leads."""
         self._say(f"+ {mark} {session}")
+
+    def removes(self, mark: str, folder: Path) -> None:
+        """Say which folder has to go with it."""
+        self._say(f"d {mark} {folder}")
 
     def ended(self, mark: str) -> None:
         """Say that it has been ended."""
@@ -73,12 +79,16 @@ def _start() -> subprocess.Popen[bytes]:
 def main() -> None:
     """Read until the tool is gone, and end what it has left."""
     left: dict[str, int | None] = {}
+    folders: dict[str, str] = {}
     for line in sys.stdin:
-        sign, mark, *session = line.split()
+        sign, mark, *rest = line.rstrip("\n").split(" ", 2)
         if sign == "-":
             left.pop(mark, None)
+            folders.pop(mark, None)
+        elif sign == "d":
+            folders[mark] = rest[0]
         else:
-            left[mark] = int(session[0]) if session else None
+            left[mark] = int(rest[0]) if rest else None
     if not left:
         return
     from scaffold_validators.watching.family import Family
@@ -91,6 +101,8 @@ def main() -> None:
                 family.end(GRACE_SECONDS)
                 quiet_since = time.monotonic()
         time.sleep(0.05)
+    for folder in folders.values():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
