@@ -38,6 +38,7 @@ POLL_SECONDS = 0.1
 STACKS_SECONDS = 1.0
 ENDED_HERE = "--- the gate ends the server here: what follows is no evidence ---"
 """The line of a log that parts what the server did from how it was ended."""
+GIVEN_UP = "--- the gate gives the server up here: stacks that it was asked for may follow ---"
 SOCKETS = "VLLM_RPC_BASE_PATH"
 """Where vLLM's processes keep the sockets between them: a folder of the gate's own, as they leave them behind."""
 Report = Callable[[str], None]
@@ -182,8 +183,8 @@ class Server:
             shutil.rmtree(self._sockets, ignore_errors=True)
 
     def text(self) -> str:
-        """Return the log so far."""
-        return self._log.text()
+        """Return the log so far: what the server said by itself, before it was given up or ended."""
+        return self._log.text().partition(GIVEN_UP)[0].partition(ENDED_HERE)[0]
 
     def last_line(self) -> str:
         """Return the log's last line."""
@@ -236,6 +237,7 @@ class Server:
         members = self.tree.members()
         self.states = doing(members)
         self.tree.family.note_segments()
+        self._log.note(GIVEN_UP)
         if ask_for_stacks(members):
             time.sleep(STACKS_SECONDS)
         self.is_broken()

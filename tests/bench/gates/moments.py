@@ -45,6 +45,8 @@ except KeyboardInterrupt:
     sys.exit(130)
 """
 LIMIT_SECONDS = 30.0
+SEGMENTS = "psm_"
+"""How names of segments begin that the stand-in or vLLM make: other engines of the machine must not start meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def marked(mark: bytes) -> list[int]:
 
 def shared() -> set[str]:
     """Return the names of segments that the stand-in or vLLM's queues make."""
-    return {path.name for path in Path("/dev/shm").iterdir() if path.name.startswith("psm_")}
+    return {path.name for path in Path("/dev/shm").iterdir() if path.name.startswith(SEGMENTS)}
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +88,6 @@ class Family:
         Returns:
             The ids of those that could not be ended; empty unless the system is in trouble.
         """
-        self.note_segments()
         if self._signal(psutil.Process.terminate, grace):
             self._signal(psutil.Process.kill, CLEANER_SECONDS, spare=is_cleaner)
             self._signal(psutil.Process.kill, GRACE_SECONDS)
@@ -105,15 +104,25 @@ class Family:
         deadline = time.monotonic() + seconds
         signalled: set[psutil.Process] = set()
         while members := self.members():
-            for process in set(members) - signalled:
-                with suppress(psutil.Error):
-                    if not spare(process):
-                        signal(process)
+            self._signal_each([member for member in members if member not in signalled and not spare(member)], signal)
             signalled |= set(members)
             if time.monotonic() >= deadline:
                 return True
             time.sleep(STEP_SECONDS)
         return False
+
+    def _signal_each(self, members: Sequence[psutil.Process], signal: Callable[[psutil.Process], None]) -> None:
+        """Signal members, all of which stand still meanwhile: none makes a segment between the look and its end."""
+        _each(psutil.Process.suspend, members)
+        self._segments |= mapped_by(members)
+        _each(signal, members)
+        _each(psutil.Process.resume, members)
+
+
+def _each(do: Callable[[psutil.Process], None], processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.Error):
+            do(process)
 
 
 def is_cleaner(process: psutil.Process) -> bool:

@@ -6,7 +6,7 @@ shared with other containers, whose processes cannot be seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,14 +24,23 @@ def names() -> frozenset[str]:
 
 
 def mapped_by(processes: Iterable[psutil.Process]) -> set[Path]:
-    """Return the segments that processes have mapped and that still have a name."""
+    """Return the segments that processes have mapped, or open as a file, and that still have a name."""
     found: set[Path] = set()
     for process in processes:
+        with suppress(OSError), Path(f"/proc/{process.pid}/maps").open(encoding="utf-8", errors="replace") as maps:
+            found |= {Path(FOLDER + line.rstrip("\n").partition(FOLDER)[2]) for line in maps if FOLDER in line}
         with suppress(OSError):
-            with Path(f"/proc/{process.pid}/maps").open(encoding="utf-8", errors="replace") as maps:
-                lines = [line for line in maps if FOLDER in line]
-            found |= {Path(FOLDER + line.rstrip("\n").partition(FOLDER)[2]) for line in lines if DELETED not in line}
-    return found
+            found |= set(_open_files(Path(f"/proc/{process.pid}/fd")))
+    return {path for path in found if not path.name.endswith(DELETED)}
+
+
+def _open_files(folder: Path) -> Iterator[Path]:
+    """Yield the segments among the open files of a process."""
+    for entry in folder.iterdir():
+        with suppress(OSError):
+            path = entry.readlink()
+            if str(path).startswith(FOLDER):
+                yield path
 
 
 def remove(segments: Iterable[Path]) -> None:
