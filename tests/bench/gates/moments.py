@@ -45,8 +45,8 @@ except KeyboardInterrupt:
     sys.exit(130)
 """
 LIMIT_SECONDS = 30.0
-SEGMENTS = "psm_"
-"""How names of segments begin that the stand-in or vLLM make: other engines of the machine must not start meanwhile."""
+SEGMENTS = {"spawns": "psm_fake_", "qwen3": "psm_"}
+"""How the names of segments begin that the stand-in and vLLM make; of vLLM's, no other engine may start meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Tried:
 def end_at(python: Path, model: Path, name: str, number: signal.Signals, after: float, scratch: Path) -> Tried:
     """Start a tool with a server, end it at a moment, and look at what is left until nothing is."""
     scratch.mkdir()
-    port, before = free_port(), shared()
+    port, before = free_port(), shared(name)
     words = [str(python), str(model), name, str(port), str(scratch), str(scratch)]
     tool = subprocess.Popen(
         [sys.executable, "-c", TOOL, *words],
@@ -77,15 +77,15 @@ def end_at(python: Path, model: Path, name: str, number: signal.Signals, after: 
     ended = time.monotonic()
     tool.wait()
     tool.stdout.close()
-    left = what_is_left(str(scratch), port, before)
+    left = what_is_left(str(scratch), port, shared(name) - before)
     while left and time.monotonic() - ended < LIMIT_SECONDS:
         time.sleep(0.05)
-        left = what_is_left(str(scratch), port, before)
+        left = what_is_left(str(scratch), port, shared(name) - before)
     return Tried(number, after, left, time.monotonic() - ended)
 
 
-def what_is_left(mark: str, port: int, before: set[str]) -> tuple[str, ...]:
-    """Return processes with the mark, the port, and shared memory that was not there before."""
+def what_is_left(mark: str, port: int, segments: set[str]) -> tuple[str, ...]:
+    """Return processes with the mark, the port, and shared memory that was not there before, in words."""
     found = [f"process {pid}" for pid in marked(f"{MARK}={mark}".encode())]
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -93,7 +93,7 @@ def what_is_left(mark: str, port: int, before: set[str]) -> tuple[str, ...]:
             probe.bind(("127.0.0.1", port))
         except OSError:
             found.append(f"port {port}")
-    return (*found, *(f"segment {name}" for name in shared() - before))
+    return (*found, *(f"segment {name}" for name in segments))
 
 
 def marked(mark: bytes) -> list[int]:
@@ -109,9 +109,9 @@ def marked(mark: bytes) -> list[int]:
     return found
 
 
-def shared() -> set[str]:
-    """Return the names of segments that the stand-in or vLLM's queues make."""
-    return {path.name for path in Path("/dev/shm").iterdir() if path.name.startswith(SEGMENTS)}
+def shared(name: str) -> set[str]:
+    """Return the names of segments that the stand-in or vLLM's queues make, by the name of the model."""
+    return {path.name for path in Path("/dev/shm").iterdir() if path.name.startswith(SEGMENTS[name])}
 
 
 def main() -> int:
