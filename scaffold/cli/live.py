@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scaffold.checkpoint.text import printable
 from scaffold.cli.output import Output
@@ -60,7 +60,8 @@ class View:
 
         clock = f"{time.monotonic() - self.since:5.0f} s"
         rows = [Text(f"{clock}  {printable(self.stage)}", style="bold", no_wrap=True, overflow="ellipsis")]
-        rows += [Text(f"         {drawn(one)}") for one in list(self.bars.values())[-2:]]
+        bars = [f"         {drawn(one)}" for one in list(self.bars.values())[-2:]]
+        rows += [Text(shown, no_wrap=True, overflow="ellipsis") for shown in bars]
         if self.last:
             rows.append(Text(f"         {printable(self.last)}", style="dim", no_wrap=True, overflow="ellipsis"))
         return Group(*rows)
@@ -80,10 +81,11 @@ def live(output: Output) -> Iterator[View]:
         return
     from rich.console import Console
     from rich.live import Live
+    from rich.text import Text
 
-    view = View(output.progress)
-    options: dict[str, Any] = {"refresh_per_second": TICKS, "transient": True, "redirect_stdout": False}
-    with Live(view, console=Console(file=sys.stderr), **options):
+    console = Console(file=sys.stderr)
+    view = View(lambda text: console.print(Text(printable(output.stamped(text)))))  # above what is drawn anew
+    with Live(view, console=console, refresh_per_second=TICKS, transient=True, redirect_stdout=False):
         yield view
 
 

@@ -78,3 +78,22 @@ def test_text_of_a_log_moves_no_cursor() -> None:
     view.hear("INFO \x1b[2Jcleared [bold]not markup[/bold]")
     assert "\x1b" not in shown(view)
     assert "[bold]not markup[/bold]" in shown(view)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_reports_stay_above_what_is_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with live(Output(as_json=False, quiet=False, verbose=False)) as view:
+        view.report("stage real: starting vllm serve")
+        view.hear("INFO 11-27 06:14:09 [model.py:733] Resolved architecture: Nova")
+        time.sleep(0.4)
+    drawn_text = terminal.getvalue()
+    assert " s] stage real: starting vllm serve\n" in drawn_text
+    assert "Resolved architecture: Nova" in drawn_text
+    assert drawn_text.count("stage real: starting vllm serve") >= 2
