@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FAST := -m "not engine"
 FURTHER := found
 
-.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-ends bench-parity
+.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-parity
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -109,6 +109,9 @@ bench-throughput: $(VENV)/.complete ## Tokens per second: adapter, vLLM's own mo
 
 bench-gates: $(VENV)/.complete ## Each fault on a real server, and what the gates say of it (ONLY=worker)
 	@$(PY) -m tests.bench.gates --only "$(ONLY)"
+
+bench-gates-delay: $(VENV)/.complete ## From a worker's death to the verdict, and what a gate adds to a server that is fine
+	@$(PY) -m tests.bench.gates.delay
 
 bench-gates-ends: $(VENV)/.complete ## A tool ended at random moments leaves nothing behind (MOMENTS=50 SEED=0)
 	@$(PY) -m tests.bench.gates.moments --moments $(or $(MOMENTS),50) --seed $(or $(SEED),0)

@@ -215,3 +215,12 @@ def test_however_the_tool_ends_nothing_is_left(plan: ServePlan, number: signal.S
     until(lambda: ours(plan) == [])
     until(lambda: segments(pid) == [])
     until(lambda: list((plan.cwd / "tmp").iterdir()) == [])
+
+
+def test_the_text_of_a_log_has_all_that_was_written_before_it_was_asked_for(tmp_path: Path) -> None:
+    log = ServerLog(tmp_path / "serve.log", lambda line: time.sleep(0.002))
+    for number in range(50):
+        os.write(log.writer, b"line %d\n" % number)
+    assert log.text().splitlines()[-1] == "line 49"
+    log.started()
+    log.close()

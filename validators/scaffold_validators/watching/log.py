@@ -6,7 +6,9 @@ No secret reaches the disk, a full disk is noticed and ends nothing, and whoever
 from __future__ import annotations
 
 import os
+import select
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,8 +49,9 @@ class ServerLog:
             self._file = path.open("wb", buffering=0)
         except OSError as error:
             self.failure = str(error)
-        reader, self.writer = os.pipe()
-        self._thread = threading.Thread(target=self._read, args=(reader,), daemon=True)
+        self._reader, self.writer = os.pipe()
+        self._busy = False
+        self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def started(self) -> None:
@@ -64,7 +67,13 @@ class ServerLog:
         self._thread.join(LAST_SECONDS)
 
     def text(self) -> str:
-        """Return the log so far: from memory, its last lines, where the file has not all of it."""
+        """Return the log so far: from memory, its last lines, where the file has not all of it.
+
+        What has been written is waited for, though not for long: on a busy machine it is read a moment later.
+        """
+        deadline = time.monotonic() + LAST_SECONDS
+        while self._is_behind() and time.monotonic() < deadline:
+            time.sleep(0.005)
         if self.failure is None and self.path.is_file():
             return self.path.read_text(encoding="utf-8", errors="replace")
         return "".join(line + "\n" for line in self._kept.copy())
@@ -73,15 +82,31 @@ class ServerLog:
         """Return the last line that says something, empty before there is one."""
         return next((line for line in reversed(self._kept.copy()) if line.strip()), "")
 
-    def _read(self, reader: int) -> None:
+    def _is_behind(self) -> bool:
+        """Return whether something has been written that was not taken in yet."""
+        if not self._thread.is_alive():
+            return False
+        try:
+            return bool(select.select([self._reader], [], [], 0)[0]) or self._busy
+        except (OSError, ValueError):
+            return False  # the reader has just been closed
+
+    def _read(self) -> None:
         rest = b""
-        with os.fdopen(reader, "rb", buffering=0) as pipe:
-            while data := pipe.read(CHUNK):
+        with os.fdopen(self._reader, "rb", buffering=0) as pipe:
+            while True:
+                select.select([pipe], [], [])
+                self._busy = True  # before the pipe is empty: whoever looks sees one of the two
+                data = pipe.read(CHUNK)
+                if not data:
+                    break
                 *whole, rest = (rest + data).replace(b"\r", b"\n").split(b"\n")
                 if len(rest) > CHUNK:
                     whole, rest = [*whole, rest], b""
                 self._take(whole)
+                self._busy = False
         self._take([rest] if rest else [])
+        self._busy = False
         if self._file is not None:
             with self._lock, self._noting():
                 self._file.close()
