@@ -50,6 +50,8 @@ class ServerLog:
         except OSError as error:
             self.failure = str(error)
         self._reader, self.writer = os.pipe()
+        self._pipe = select.poll()
+        self._pipe.register(self._reader, select.POLLIN)
         self._busy = False
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -87,7 +89,7 @@ class ServerLog:
         if not self._thread.is_alive():
             return False
         try:
-            return bool(select.select([self._reader], [], [], 0)[0]) or self._busy
+            return bool(self._pipe.poll(0)) or self._busy
         except (OSError, ValueError):
             return False  # the reader has just been closed
 
@@ -95,7 +97,7 @@ class ServerLog:
         rest = b""
         with os.fdopen(self._reader, "rb", buffering=0) as pipe:
             while True:
-                select.select([pipe], [], [])
+                self._pipe.poll()
                 self._busy = True  # before the pipe is empty: whoever looks sees one of the two
                 data = pipe.read(CHUNK)
                 if not data:
