@@ -103,3 +103,40 @@ def test_what_a_text_config_says_is_overridden_there(tmp_path: Path) -> None:
         "config.json, text_config.vocab_size",
         {"text_config": {"vocab_size": 512}},
     )
+
+
+def shared(inner: int) -> Tensors:
+    """Return a Llama with experts, and a shared expert of some size."""
+    found = experts(4)
+    for layer in range(LAYERS):
+        path = f"model.layers.{layer}.mlp.shared_experts."
+        found |= {f"{path}{name}.weight": ("BF16", (inner, HIDDEN)) for name in ("gate_proj", "up_proj")}
+        found[f"{path}down_proj.weight"] = ("BF16", (HIDDEN, inner))
+    return found
+
+
+MOE = {"n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64}
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "overrides"),
+    [
+        ({"n_shared_experts": 1}, "n_shared_experts", {"n_shared_experts": 2}),
+        ({"shared_expert_intermediate_size": 96}, "shared_expert_intermediate_size",
+         {"shared_expert_intermediate_size": 128}),
+    ],
+)  # fmt: skip
+def test_the_size_of_a_shared_expert_is_told_by_its_own_key(
+    config: dict[str, Any], key: str, overrides: dict[str, Any], tmp_path: Path
+) -> None:
+    (one,) = found(tmp_path, shared(128), **MOE, **config)
+    assert (one.kind, one.config.where, one.overrides) == ("inner size", f"config.json, {key}", overrides)
+    assert found(tmp_path / "mended", shared(128), **{**MOE, **config, **overrides}) == []
+
+
+def test_a_size_that_one_matrix_alone_asks_for_is_no_answer(tmp_path: Path) -> None:
+    held = tensors()
+    for layer in range(LAYERS):
+        held[f"model.layers.{layer}.mlp.down_proj.weight"] = ("BF16", (INNER, HIDDEN))
+    (one,) = [one for one in found(tmp_path, held) if one.kind == "inner size"]
+    assert one.answers == ()
