@@ -12,7 +12,6 @@ from scaffold.ascend.tables import (
     ASCEND_OPERATOR,
     CONFIG_GETTERS,
     JIT_PACKAGES,
-    LEAVES,
     MODULE_METHODS,
     OWN_NAMESPACES,
 )
@@ -383,7 +382,7 @@ def _known(walker: Walker, function: Function, given: list[Values]) -> Values | 
         return join(names.member(walker, *text.rsplit(".", 1)) for text in strings if "." in text) or UNKNOWN
     if function.name in CONFIG_GETTERS:
         return frozenset({EngineConfig()})
-    return UNKNOWN if any(module == leaf or module.startswith(f"{leaf}.") for leaf in LEAVES) else None
+    return UNKNOWN if walker.is_leaf(module) else None
 
 
 def _bind(

@@ -93,7 +93,7 @@ def _conditional(walker: Walker, node: ast.IfExp, frame: Frame) -> Values:
     if held is not None:
         statements.skip(walker, frame, node.test, [node.orelse if held else node.body])
         return evaluate(walker, node.body if held else node.orelse, frame)
-    with walker.under((ast.unparse(node.test)[:120], frame.module.site(node))):
+    with walker.under((walker.text(node.test), frame.module.site(node))):
         return evaluate(walker, node.body, frame) | evaluate(walker, node.orelse, frame)
 
 
@@ -102,7 +102,7 @@ def _either(walker: Walker, node: ast.BoolOp, frame: Frame) -> Values:
     seen: Values = frozenset()
     for number, operand in enumerate(node.values):
         unsure = bool(seen)
-        with walker.under((ast.unparse(node)[:120], frame.module.site(node)) if unsure else None):
+        with walker.under((walker.text(node), frame.module.site(node)) if unsure else None):
             found = evaluate(walker, operand, frame)
         held = truth(found)
         if held is stops:

@@ -12,6 +12,7 @@ from scaffold.ascend.tables import (
     AITER,
     ASSUMED,
     GROUPS,
+    JIT_DECORATORS,
     JIT_PACKAGES,
     PROBES,
     WRAPPERS,
@@ -179,7 +180,7 @@ def decorated(walker: Walker, function: Function, frame: Frame) -> Value:
     decorators = [] if isinstance(function.node, ast.Lambda) else function.node.decorator_list
     for decorator in decorators:
         callee = decorator.func if isinstance(decorator, ast.Call) else decorator
-        if not ast.unparse(callee).endswith(("jit", "kernel", "autotune", "heuristics", "prim_func")):
+        if (getattr(callee, "id", "") or getattr(callee, "attr", "")) not in JIT_DECORATORS:
             continue
         for value in expressions.evaluate(walker, callee, frame):
             package = value.name.split(".")[0] if isinstance(value, External) else ""
@@ -354,10 +355,10 @@ def _kind(function: Function) -> str:
     if isinstance(function.node, ast.Lambda):
         return ""
     for decorator in function.node.decorator_list:
-        text = ast.unparse(decorator)
-        if text in ("staticmethod", "classmethod"):
-            return text
-        if text.endswith("property"):
+        name = getattr(decorator, "id", "") or getattr(decorator, "attr", "")
+        if name in ("staticmethod", "classmethod"):
+            return str(name)
+        if name.endswith("property"):
             return "property"
     return ""
 

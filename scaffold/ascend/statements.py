@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scaffold.ascend import expressions, names
 from scaffold.ascend.frames import Frame, Skipped
-from scaffold.ascend.tables import REFUSAL
+from scaffold.ascend.tables import BATCH, DRAFTED, REFUSAL
 from scaffold.ascend.trees import Site
 from scaffold.ascend.values import (
     NONE,
@@ -115,23 +115,29 @@ def _branch(walker: Walker, node: ast.If, frame: Frame) -> bool:
     if held is not None:
         skip(walker, frame, node.test, node.orelse if held else node.body)
         return run(walker, node.body if held else node.orelse, frame)
-    condition = (ast.unparse(node.test)[:120], frame.module.site(node))
+    of_batch, text, site = _is_over_batch(node.test), walker.text(node.test), frame.module.site(node)
     before = _state(walker, frame)
     after = []
     for part, prefix in ((node.body, ""), (node.orelse, "not: ")):
         _restore(walker, frame, before)
-        with walker.under((prefix + condition[0], condition[1])):
+        with walker.under(None if of_batch else (prefix + text, site)):
             if not run(walker, part, frame):
                 after.append(_state(walker, frame))
     _restore(walker, frame, _joined(after) if after else before)
     return not after
 
 
+def _is_over_batch(test: ast.expr) -> bool:
+    """Return whether a condition asks for the requests at hand, so that both its branches come up."""
+    names_in = {getattr(node, "id", "") or getattr(node, "attr", "") for node in ast.walk(test)}
+    return not names_in.isdisjoint(BATCH) and not any(name.startswith(DRAFTED) for name in names_in)
+
+
 def skip(walker: Walker, frame: Frame, test: ast.expr, left_out: list[ast.stmt] | list[ast.expr]) -> None:
     """Note lines that are not followed, as the condition over them is decided."""
     if left_out:
         first, last = left_out[0].lineno, getattr(left_out[-1], "end_lineno", None) or left_out[-1].lineno
-        text = ast.unparse(test)[:120]
+        text = walker.text(test)
         walker.found.skipped.add(Skipped(text, frame.module.site(test), first, last))
 
 

@@ -23,6 +23,7 @@ CUDA_PACKAGES = (
 """Packages whose functions are kernels for CUDA."""
 LANGUAGES = ("cutlass", "quack", "cuda", "tilelang", "helion")
 """Those in which kernels are written; all calls of a file count as one kernel."""
+JIT_DECORATORS = ("jit", "kernel", "autotune", "heuristics", "prim_func")
 JIT_PACKAGES = {"triton": TRITON, "cutlass": "cutlass", "tilelang": "tilelang", "helion": "helion"}
 """Packages whose decorators compile a function for the device."""
 
@@ -35,7 +36,7 @@ WRAPPERS = {
     "vllm.third_party.triton_kernels": TRITON,
 }
 """Modules that import a package when they are asked for a name of it."""
-PROBES = ("has_", "is_", "can_", "should_", "supports_", "support_", "are_", "use_")
+PROBES = ("has_", "is_", "can_", "should_", "supports_", "support_", "are_", "use_", "fa_version_")
 """How functions of `WRAPPERS` and `AITER` begin that only ask whether there is something."""
 AITER = "vllm._aiter_ops"
 """The module of ROCm's kernels, which answers no to every question on other platforms."""
@@ -73,6 +74,15 @@ ASSUMED = {
 """What is taken for granted of how the engine is started: one pipeline stage, no LoRA."""
 GROUPS = {"vllm.distributed.get_pp_group": "pp_group", "vllm.distributed.parallel_state.get_pp_group": "pp_group"}
 CONFIG_GETTERS = ("get_current_vllm_config", "get_current_vllm_config_or_none")
+
+BATCH = (
+    *("attn_metadata", "attn_metadata_raw", "has_prefill", "has_decode", "num_prefills", "num_decodes"),
+    *("num_prefill_tokens", "num_decode_tokens", "num_actual_tokens", "prefill_metadata", "decode_metadata"),
+    *("is_prefill", "is_decode", "attn_state", "num_tokens"),
+)
+"""Names in conditions over the requests at hand: prompts and decoding both come up in every service."""
+DRAFTED = "spec"
+"""How names in such conditions begin or end that are over drafted tokens, which do not."""
 
 CONTAINERS = (
     *("list", "tuple", "set", "frozenset", "iter", "reversed", "sorted", "zip", "enumerate", "dict", "filter", "next"),

@@ -15,6 +15,7 @@ LAYER_TABLE = "no_compile_layers"
 EITHER = ast.Name("<try>", ast.Load())
 """The condition of what stands in a ``try`` or in its handlers."""
 _STARTS = re.compile(r"(?:@|def |class |async def )")
+_DEFINITIONS = ("def ", "class ", "async def ")
 _AT_LEFT = re.compile(r"[^\s)\]}#]")
 _DEFINES = re.compile(r"^(?:class|def|async def) (\w+)", re.MULTILINE)
 _TRITON = re.compile(rb"^@triton\.jit[^\n]*\n(?:[ @)\]][^\n]*\n)*def (\w+)", re.MULTILINE)
@@ -188,8 +189,9 @@ def _in_pieces(name: str, path: Path, text: str) -> Module | None:
         if not _STARTS.match(lines[number]):
             number += 1
             continue
-        end = number + 1
-        while end < len(lines) and not (_AT_LEFT.match(lines[end]) and (_defines(lines[number:end]))):
+        end, defines = number + 1, not lines[number].startswith("@")
+        while end < len(lines) and not (defines and _AT_LEFT.match(lines[end])):
+            defines = defines or lines[end].startswith(_DEFINITIONS)
             end += 1
         piece = Piece(number, "\n".join(lines[number:end]))
         defined = _DEFINES.search(piece.text)
@@ -202,11 +204,6 @@ def _in_pieces(name: str, path: Path, text: str) -> Module | None:
         return _module(name, path, text, ast.parse("\n".join(lines)), pieces)
     except SyntaxError:
         return None
-
-
-def _defines(lines: list[str]) -> bool:
-    """Return whether decorators are over, and the definition is there."""
-    return any(line.startswith(("def ", "class ", "async def ")) for line in lines)
 
 
 def _module(name: str, path: Path, text: str, head: ast.Module, pieces: dict[str, list[Piece]]) -> Module:

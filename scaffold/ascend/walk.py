@@ -7,15 +7,14 @@ decides is decided; of all others both branches are followed, and what is reache
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scaffold.ascend import calls, names
 from scaffold.ascend.frames import Context, Findings, Frame, NotFollowed, Reached, Step
 from scaffold.ascend.patched import Patch, Registration
 from scaffold.ascend.platform import PlatformFacts
-from scaffold.ascend.tables import BACKEND_HOOKS, ENTRIES, HOOKS
+from scaffold.ascend.tables import BACKEND_HOOKS, ENTRIES, HOOKS, LEAVES
 from scaffold.ascend.trees import Module, Site, Trees
 from scaffold.ascend.values import (
     NOTHING,
@@ -33,6 +32,27 @@ PASSES = 2
 """The first pass learns which attributes objects get late; what is found counts from the second."""
 DEEPEST = 70
 """How many calls deep the walk goes."""
+
+
+MOST_SHOWN = 120
+"""How many characters of a condition are shown."""
+
+
+class Under:
+    """A context in which a condition counts; none, if it is None."""
+
+    __slots__ = ("_condition", "_conditions")
+
+    def __init__(self, conditions: list[tuple[str, Site]], condition: tuple[str, Site] | None) -> None:
+        self._conditions, self._condition = conditions, condition
+
+    def __enter__(self) -> None:
+        if self._condition is not None:
+            self._conditions.append(self._condition)
+
+    def __exit__(self, *raised: object) -> None:
+        if self._condition is not None:
+            self._conditions.pop()
 
 
 @dataclass(eq=False)
@@ -73,7 +93,8 @@ class Walker:
     def model(self, module: Module, name: str) -> Findings:
         """Follow a model: its class is built, and what vLLM calls of it is called."""
         for number in range(PASSES):
-            self.found, self.contexts, self.uncertain = Findings(), {}, {}
+            self.found = Findings(patches_used=self.found.patches_used)  # names that are cached are not looked up again
+            self.contexts, self.uncertain = {}, {}
             self.stack, self.conditions = [], []
             start = Frame(module)
             cls = names.in_module(self, module, name) or NOTHING
@@ -107,16 +128,22 @@ class Walker:
                 given.append(calls.call(self, bound, [], {}, site, start))
         return join(given)
 
-    @contextmanager
-    def under(self, condition: tuple[str, Site] | None) -> Iterator[None]:
-        """Let what is met inside be there under a condition only."""
-        if condition is not None:
-            self.conditions.append(condition)
-        try:
-            yield
-        finally:
-            if condition is not None:
-                self.conditions.pop()
+    def under(self, condition: tuple[str, Site] | None) -> Under:
+        """Let what is met inside of the context be there under a condition only."""
+        return Under(self.conditions, condition)
+
+    def text(self, node: ast.AST) -> str:
+        """Return an expression as it is written, as far as a line shows it."""
+        if node not in self.cache:
+            self.cache[node] = ast.unparse(node)[:MOST_SHOWN]
+        return str(self.cache[node])
+
+    def is_leaf(self, module: str) -> bool:
+        """Return whether a module is one in which the walk does not go on."""
+        key = ("leaf", module)
+        if key not in self.cache:
+            self.cache[key] = any(module == leaf or module.startswith(f"{leaf}.") for leaf in LEAVES)
+        return bool(self.cache[key])
 
     def reach(self, kind: str, name: str, site: Site) -> None:
         """Note a kernel that is called; what is reached in any case outweighs what is reached under a condition."""
