@@ -13,7 +13,9 @@ from scaffold.ascend.tables import (
     CONFIG_GETTERS,
     JIT_PACKAGES,
     MODULE_METHODS,
+    OPERATOR,
     OWN_NAMESPACES,
+    TORCH_NAMESPACES,
 )
 from scaffold.ascend.trees import Site
 from scaffold.ascend.values import (
@@ -190,6 +192,8 @@ def _operator(
 ) -> Values:
     if value.namespace in ASCEND_NAMESPACES:
         walker.reach(ASCEND_OPERATOR, f"{value.namespace}.{value.name}", site)
+    elif value.namespace not in (*OWN_NAMESPACES, *TORCH_NAMESPACES):
+        walker.reach(OPERATOR, f"{value.namespace}.{value.name}", site)
     if value.namespace not in OWN_NAMESPACES:
         return UNKNOWN
     layer = frame.receiver.of if isinstance(frame.receiver, Instance) else frame.layer
@@ -327,6 +331,7 @@ def invoke(
         return known
     if layer is None and module.asks_for_layers and not isinstance(receiver, Instance):
         layer = frame.layer or (frame.receiver.of if isinstance(frame.receiver, Instance) else None)
+    _providers(walker, function, given, named, site, frame)
     arguments = _bind(walker, function, receiver, given, named, spread)
     key = (function.node, function.outer, receiver, layer)
     context = walker.contexts.setdefault(key, Context({}))
@@ -356,6 +361,21 @@ def invoke(
         context.busy = False
         context.returned |= frozenset(inner.returned)
     return context.returned or UNKNOWN
+
+
+def _providers(
+    walker: Walker, function: Function, given: list[Values], named: Arguments, site: Site, frame: Frame
+) -> None:
+    """Follow what vLLM has in the place of an operator of its own, where the platform does not keep to PyTorch.
+
+    `Platform.get_default_ir_op_priority` (vllm/platforms/interface.py) puts the PyTorch code first, CUDA's last.
+    """
+    if walker.facts.replaces or not function.module.name.startswith("vllm.ir.ops"):
+        return
+    for module, name in walker.trees.providers(function.name):
+        for value in names.member(walker, module, name):
+            if isinstance(value, Function):
+                invoke(walker, value, None, given, named, site, frame)
 
 
 def _outer_receiver(function: Function) -> Value | None:

@@ -21,7 +21,7 @@ from scaffold.ascend.frames import Findings, NotFollowed, Replacement
 from scaffold.ascend.patched import Patch, read_patches, registered_layers
 from scaffold.ascend.platform import ASCEND, CUDA, PlatformFacts
 from scaffold.ascend.trees import Module, Site, Trees, parse_file
-from scaffold.ascend.values import FALSE, TRUE, UNKNOWN, Values
+from scaffold.ascend.values import FALSE, TRUE, UNKNOWN, Values, constant
 from scaffold.ascend.walk import Walker
 from scaffold.common.errors import UsageError
 
@@ -225,11 +225,15 @@ def _version(vllm: Path) -> str:
 
 
 def _answers(ascend: Path) -> dict[str, Values]:
-    """Return what is known of functions that are not followed: the device, and which layers dispatch."""
+    """Return what is known of functions that are not followed: the device, and which layers dispatch.
+
+    The device is an Atlas A2 or A3 (``AscendDeviceType`` 0); others have files of their own in vllm-ascend.
+    """
     file = ascend / PLATFORM
     enabled = file.is_file() and _ALL_ENABLED.search(file.read_text(encoding="utf-8")) is not None
     return {
         "vllm_ascend.utils.is_310p": FALSE,
+        "vllm_ascend.utils.get_ascend_device_type": constant(0),
         "vllm.model_executor.custom_op.CustomOp.enabled": TRUE if enabled else UNKNOWN,
     }
 

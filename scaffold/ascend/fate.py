@@ -125,8 +125,8 @@ def _is_followed(step: Step, on_ascend: Findings) -> bool:
 
 
 def _replaced(step: Step, on_ascend: Findings, targets: Mapping[Site, Patch]) -> End | None:
-    if step.of is not None and step.of in on_ascend.built:
-        layer = on_ascend.built[step.of]
+    layer = on_ascend.built.get(step.of) if step.of is not None else None
+    if layer is not None and not layer.only_if:
         return Outcome.REPLACED, f"{layer.by}, an out-of-tree layer", layer.by_site
     if step.function is not None:
         patch = targets.get(step.function.module.site(step.function.node))

@@ -107,12 +107,16 @@ def _bound(walker: Walker, module: Module, binding: Binding, name: str) -> Value
     if isinstance(node, ast.Import) and alias is not None:
         return imported(walker, alias)
     if isinstance(node, ast.ImportFrom) and alias is not None:
-        return member(walker, module.absolute(node), alias.name)
+        source = module.absolute(node)
+        if source == module.name:  # a package that imports a module of its own
+            return whole_module(walker, f"{source}.{alias.name}")
+        return member(walker, source, alias.name)
     value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
     targets = node.targets if isinstance(node, ast.Assign) else []
     if value is None or any(not isinstance(target, ast.Name) for target in targets):
         return UNKNOWN
-    return expressions.evaluate(walker, value, Frame(module))
+    found = expressions.evaluate(walker, value, Frame(module))
+    return found | UNKNOWN if name in module.changing else found
 
 
 def imported(walker: Walker, alias: ast.alias) -> Values:

@@ -18,6 +18,10 @@ _STARTS = re.compile(r"(?:@|def |class |async def )")
 _DEFINITIONS = ("def ", "class ", "async def ")
 _AT_LEFT = re.compile(r"[^\s)\]}#]")
 _DEFINES = re.compile(r"^(?:class|def|async def) (\w+)", re.MULTILINE)
+_PROVIDER = re.compile(
+    rb"^@ir\.ops\.(\w+)\.register_impl\((?:[^()]|\([^()]*\))*\)\s*\ndef (\w+)", re.MULTILINE | re.DOTALL
+)
+_GLOBAL = re.compile(r"^\s+global (\w+(?:\s*,\s*\w+)*)", re.MULTILINE)
 _TRITON = re.compile(rb"^@triton\.jit[^\n]*\n(?:[ @)\]][^\n]*\n)*def (\w+)", re.MULTILINE)
 _OPERATOR = re.compile(rb"direct_register_custom_op\(\s*(?:op_name=)?\"(\w+)\"")
 
@@ -79,6 +83,8 @@ class Module:
     stars: tuple[Binding, ...]
     pieces: dict[str, list[Piece]] = field(repr=False)
     asks_for_layers: bool = False
+    changing: frozenset[str] = frozenset()
+    """The names that its functions set, by ``global``."""
     classes: dict[ast.ClassDef, object] = field(default_factory=dict, repr=False)
     """What stands for each of its classes, so that all walks mean the same by it."""
 
@@ -143,6 +149,10 @@ class Trees:
         return tuple(
             module for package, root in self.roots.items() for module in _operators(root / package).get(name, ())
         )
+
+    def providers(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Return the functions that vLLM registers as implementations of an operator of ``vllm.ir``: module, name."""
+        return _providers(self.roots["vllm"] / "vllm").get(name, ())
 
     def triton_kernels(self, name: str) -> tuple[Site, ...]:
         """Return where vllm-ascend has a Triton kernel of a name."""
@@ -215,7 +225,8 @@ def _module(name: str, path: Path, text: str, head: ast.Module, pieces: dict[str
                 stars.append(Binding(node, alias, tests))
             else:
                 bindings.setdefault(bound, []).append(Binding(node, alias, tests))
-    return Module(name, path, text, head, bindings, tuple(stars), pieces, LAYER_TABLE in text)
+    changing = frozenset(name for names in _GLOBAL.findall(text) for name in re.split(r"\s*,\s*", names))
+    return Module(name, path, text, head, bindings, tuple(stars), pieces, LAYER_TABLE in text, changing)
 
 
 def _statements(
@@ -263,6 +274,17 @@ def _operators(package: Path) -> dict[str, tuple[str, ...]]:
             parts = path.relative_to(package.parent).with_suffix("").parts
             module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
             found[name.decode()] = (*found.get(name.decode(), ()), module)
+    return found
+
+
+@lru_cache(maxsize=8)
+def _providers(package: Path) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return the implementations of operators that a package's folder ``kernels`` registers."""
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for path in sorted((package / "kernels").glob("*.py")):
+        for match in _PROVIDER.finditer(path.read_bytes()):
+            operator, function = match[1].decode(), match[2].decode()
+            found[operator] = (*found.get(operator, ()), (f"{package.name}.kernels.{path.stem}", function))
     return found
 
 
