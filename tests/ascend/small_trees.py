@@ -104,6 +104,12 @@ def check(
     root: Path, model: str, config: Mapping[str, object] | None = None, files: Mapping[str, str] = MappingProxyType({})
 ) -> Compatibility:
     """Write both trees, and further files, and check the class ``Model`` of a file."""
+    write(root, model, files)
+    return check_compatibility(root, root, "vllm.model", "Model", config, is_quantised=False)
+
+
+def write(root: Path, model: str, files: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write both trees, the model's file, and further files."""
     trees = {f"vllm/{name}": text for name, text in VLLM.items()}
     trees |= {f"vllm_ascend/{name}": text for name, text in ASCEND.items()}
     trees |= files
@@ -112,7 +118,6 @@ def check(
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text), encoding="utf-8")
-    return check_compatibility(root, root, "vllm.model", "Model", config, is_quantised=False)
 
 
 def told(found: Compatibility) -> dict[str, str]:
