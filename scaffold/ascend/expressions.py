@@ -127,8 +127,16 @@ def _compare(walker: Walker, node: ast.Compare, frame: Frame) -> Values:
     sides = [evaluate(walker, side, frame) for side in (node.left, *node.comparators)]
     if len(node.ops) != 1:
         return UNKNOWN
+    if isinstance(node.ops[0], ast.Eq | ast.NotEq) and _both(*sides):
+        return TRUE | FALSE
     held = _held(node.ops[0], sides[0], sides[1])
     return UNKNOWN if held is None else TRUE if held else FALSE
+
+
+def _both(left: Values, right: Values) -> bool:
+    """Return whether all that is compared is known, and is equal in some places and not in others."""
+    known = all(isinstance(value, Const) for value in left | right)
+    return known and bool(left & right) and len(left | right) > 1
 
 
 def _held(operator: ast.cmpop, left: Values, right: Values) -> bool | None:
@@ -165,6 +173,12 @@ def _same(left: Values, right: Values) -> bool | None:
 
 
 def _inside(left: Values, right: Values) -> bool | None:
+    parts = [next(iter(values)) for values in (left, right) if len(values) == 1]
+    words = [part.value for part in parts if isinstance(part, Const) and isinstance(part.value, str)]
+    if len(words) == 2:
+        return words[0] in words[1]
+    if len(words) == 1 and isinstance(parts[-1], Settings):
+        return True if words[0] in dict(parts[-1].items) else False if parts[-1].whole else None
     rows = [value for value in right if isinstance(value, Row)]
     if len(rows) != 1 or len(right) != 1 or len(left) != 1:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from scaffold.ascend import calls, expressions
@@ -387,14 +387,30 @@ def _of_engine_config(walker: Walker, path: tuple[str, ...]) -> Values:
 
 
 def settings(config: object, text: bool = False) -> Values:
-    """Return a value of the checkpoint's config; of a text config, where there is one inside, that one."""
-    if isinstance(config, dict):
-        inner = config.get("text_config") if text else None
-        held = inner if isinstance(inner, dict) else config
-        return frozenset({Settings(tuple((str(key), settings(item)) for key, item in held.items()))})
-    if isinstance(config, list):
-        return frozenset({Elements(join(settings(item) for item in config[:64]))})
-    return constant(config) if isinstance(config, str | int | float | bool | None) else UNKNOWN
+    """Return what the checkpoint's config is; of a text config, where there is one inside, that one."""
+    if not isinstance(config, Mapping):
+        return UNKNOWN
+    inner = config.get("text_config") if text else None
+    held = inner if isinstance(inner, Mapping) else config
+    items = {**held, **({} if "rope_parameters" in held else {"rope_parameters": _rope(held)})}
+    return frozenset({Settings(tuple((str(key), _setting(item)) for key, item in items.items()))})
+
+
+def _rope(config: Mapping[str, object]) -> dict[str, object]:
+    """Return the rotation's parameters as vLLM completes them (vllm/transformers_utils/config.py)."""
+    given = config.get("rope_scaling")
+    scaling = dict(given) if isinstance(given, Mapping) else {}
+    kind = scaling.get("rope_type") or scaling.get("type") or "default"
+    shared = {key: config[key] for key in ("rope_theta", "partial_rotary_factor") if key in config}
+    return {**shared, **scaling, "rope_type": kind}
+
+
+def _setting(value: object) -> Values:
+    if isinstance(value, Mapping):
+        return frozenset({Settings(tuple((str(key), _setting(item)) for key, item in value.items()), whole=True)})
+    if isinstance(value, list):
+        return frozenset({Elements(join(_setting(item) for item in value[:64]))})
+    return constant(value) if isinstance(value, str | int | float | bool | None) else UNKNOWN
 
 
 _RULES: dict[type[Value], Callable[[Walker, Any, str, Frame], Values]] = {

@@ -24,6 +24,7 @@ from scaffold.ascend.tables import (
 from scaffold.ascend.trees import Site
 from scaffold.ascend.values import (
     FALSE,
+    NONE,
     NOTHING,
     TRUE,
     UNKNOWN,
@@ -85,6 +86,8 @@ def _setting(settings: Settings, given: list[Values]) -> Values:
     known = dict(settings.items).get(str(key.value)) if isinstance(key, Const) else None
     if known is not None:
         return known
+    if settings.whole and isinstance(key, Const):
+        return given[1] if len(given) > 1 else NONE
     return UNKNOWN | (given[1] if len(given) > 1 else NOTHING)
 
 

@@ -11,8 +11,10 @@ from scaffold.ascend.frames import Frame, Skipped
 from scaffold.ascend.tables import BATCH, DRAFTED, REFUSAL
 from scaffold.ascend.trees import Site
 from scaffold.ascend.values import (
+    FALSE,
     NONE,
     NOTHING,
+    TRUE,
     UNKNOWN,
     Const,
     Elements,
@@ -111,16 +113,18 @@ def _leave(walker: Walker, node: ast.stmt, frame: Frame) -> bool:
 
 
 def _branch(walker: Walker, node: ast.If, frame: Frame) -> bool:
-    held = truth(expressions.evaluate(walker, node.test, frame))
+    found = expressions.evaluate(walker, node.test, frame)
+    held = truth(found)
     if held is not None:
         skip(walker, frame, node.test, node.orelse if held else node.body)
         return run(walker, node.body if held else node.orelse, frame)
-    of_batch, text, site = _is_over_batch(node.test), walker.text(node.test), frame.module.site(node)
+    text, site = walker.text(node.test), frame.module.site(node)
+    comes_up = found == TRUE | FALSE or _is_over_batch(node.test)
     before = _state(walker, frame)
     after = []
     for part, prefix in ((node.body, ""), (node.orelse, "not: ")):
         _restore(walker, frame, before)
-        with walker.under(None if of_batch else (prefix + text, site)):
+        with walker.under(None if comes_up else (prefix + text, site)):
             if not run(walker, part, frame):
                 after.append(_state(walker, frame))
     _restore(walker, frame, _joined(after) if after else before)

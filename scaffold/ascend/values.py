@@ -152,9 +152,13 @@ class Layers(Value):
 
 @dataclass(frozen=True)
 class Settings(Value):
-    """The checkpoint's config, or a dict in it: its keys and values."""
+    """The checkpoint's config, or a dict in it: its keys and values.
+
+    The config's own class may complete what the file leaves out; a dict inside is ``whole``.
+    """
 
     items: tuple[tuple[str, Values], ...]
+    whole: bool = False
 
 
 @dataclass(frozen=True)

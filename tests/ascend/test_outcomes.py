@@ -84,6 +84,23 @@ def test_the_config_decides(tmp_path: Path, rotates: bool, expected: list[str]) 
     assert [stop.name for stop in check(tmp_path, text, {"rotates": rotates}).stops] == expected
 
 
+def test_layers_of_different_types_are_all_there(tmp_path: Path) -> None:
+    init = "self.types = [kind for kind in vllm_config.model_config.hf_config.layer_types]"
+    text = model(init, "for kind in self.types:\n    if kind == 'turned':\n        x = rotate(x)\nreturn x")
+    assert [stop.name for stop in check(tmp_path, text, {"layer_types": ["plain", "turned"]}).stops] == ["_C.rotate"]
+    assert told(check(tmp_path, text, {"layer_types": ["plain", "plain"]})) == {}
+    assert check(tmp_path, text).kernels[0].only_if == "kind == 'turned'"
+
+
+@pytest.mark.parametrize(("scaling", "expected"), [({"rope_type": "odd"}, ["_C.rotate"]), (None, [])])
+def test_the_rotation_of_a_config_is_completed_as_vllm_does(
+    tmp_path: Path, scaling: dict[str, str] | None, expected: list[str]
+) -> None:
+    init = "self.kind = vllm_config.model_config.hf_config.rope_parameters['rope_type']"
+    text = model(init, "if self.kind == 'odd':\n    x = rotate(x)\nreturn x")
+    assert [stop.name for stop in check(tmp_path, text, {"rope_scaling": scaling}).stops] == expected
+
+
 def test_a_triton_kernel_is_left_to_the_device(tmp_path: Path) -> None:
     found = check(tmp_path, model("pass", "return scale(x)"))
     assert told(found) == {"_scale_kernel": "Triton"}
