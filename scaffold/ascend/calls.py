@@ -5,12 +5,19 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from scaffold.ascend import expressions, names, outside, statements
-from scaffold.ascend.frames import Context, Frame, NotFollowed, Replacement, Step
+from scaffold.ascend import (
+    attributes,
+    classes,
+    expressions,
+    functions,
+    names,
+    objects,
+    outside,
+)
+from scaffold.ascend.frames import Frame, NotFollowed
 from scaffold.ascend.tables import (
     ASCEND_NAMESPACES,
     ASCEND_OPERATOR,
-    CONFIG_GETTERS,
     JIT_PACKAGES,
     MODULE_METHODS,
     OPERATOR,
@@ -19,18 +26,14 @@ from scaffold.ascend.tables import (
 )
 from scaffold.ascend.trees import Site
 from scaffold.ascend.values import (
-    NONE,
     NOTHING,
     UNKNOWN,
     Bound,
     Const,
-    Elements,
-    EngineConfig,
     External,
     Function,
     Instance,
     Platform,
-    Row,
     Super,
     Table,
     TorchOperator,
@@ -47,15 +50,8 @@ from scaffold.ascend.values import (
 if TYPE_CHECKING:
     from scaffold.ascend.walk import Walker
 
-MOST_CONSTANTS = 4
-"""How many constants an argument may have before only "unknown" is left of it."""
-VERSION_TEST = "vllm_version_is"
-"""How vllm-ascend asks which vLLM it runs with (vllm_ascend/utils.py)."""
-RESOLVER = "vllm.utils.import_utils.resolve_obj_by_qualname"
 CHOOSES_BACKEND = "get_attn_backend_cls"
 """The platform's method that names the class of the attention backend."""
-CUSTOM_OP = ("CustomOp", "PluggableLayer")
-"""The classes whose subclasses ``register_oot`` replaces (vllm/model_executor/custom_op.py)."""
 
 Arguments = dict[str, Values]
 
@@ -159,20 +155,20 @@ def _call(
     walker: Walker, value: Value, given: list[Values], named: Arguments, site: Site, frame: Frame, spread: bool
 ) -> Values:
     if isinstance(value, Bound):
-        return invoke(walker, value.function, value.receiver, given, named, site, frame, spread)
+        return functions.invoke(walker, value.function, value.receiver, given, named, site, frame, spread)
     if isinstance(value, Function):
         receiver = None
         first = next(iter(given[0])) if given and len(given[0]) == 1 else None
         if value.owner is not None and isinstance(first, Instance | TreeClass) and _takes_self(value):
-            return invoke(walker, value, first, given[1:], named, site, frame, spread)
-        return invoke(walker, value, receiver, given, named, site, frame, spread)
+            return functions.invoke(walker, value, first, given[1:], named, site, frame, spread)
+        return functions.invoke(walker, value, receiver, given, named, site, frame, spread)
     if isinstance(value, TreeClass):
-        return build(walker, value, given, named, site, frame, spread)
+        return objects.build(walker, value, given, named, site, frame, spread)
     if isinstance(value, Instance):
         for name in ("__call__", "forward"):
-            method, _ = names.of_class(walker, value.of, name)
+            method, _ = classes.of_class(walker, value.of, name)
             if isinstance(method, Function):
-                bound = names.attribute(walker, frozenset({value}), name, frame)
+                bound = attributes.attribute(walker, frozenset({value}), name, frame)
                 return call(walker, bound, given, named, site, frame, spread)
         return UNKNOWN
     if isinstance(value, TorchOperator):
@@ -200,7 +196,7 @@ def _operator(
     for module in walker.trees.operator_modules(value.name):
         function = _registered(walker, module, value.name)
         if function is not None:
-            return invoke(walker, function, None, given, named, site, frame, layer=layer)
+            return functions.invoke(walker, function, None, given, named, site, frame, layer=layer)
     walker.found.not_followed.setdefault(
         site, NotFollowed(f"torch.ops.{value.namespace}.{value.name}", "no module of the trees registers it", site)
     )
@@ -228,7 +224,7 @@ def _platform(walker: Walker, name: str, given: list[Values], named: Arguments, 
     module, cls = walker.facts.implementation
     for value in names.member(walker, module, cls) if module and walker.trees.has(module) else NOTHING:
         if isinstance(value, TreeClass):
-            found = names.attribute(walker, frozenset({value}), name, frame)
+            found = attributes.attribute(walker, frozenset({value}), name, frame)
             given_back = call(walker, found, given, named, site, frame)
             if name == CHOOSES_BACKEND:
                 method = next((v.function for v in found if isinstance(v, Bound)), None)
@@ -237,216 +233,3 @@ def _platform(walker: Walker, name: str, given: list[Values], named: Arguments, 
                 walker.found.backends |= {text: at for text in chosen if isinstance(text, str)}
             return given_back
     return UNKNOWN
-
-
-def build(
-    walker: Walker,
-    cls: TreeClass,
-    given: list[Values],
-    named: Arguments,
-    site: Site,
-    frame: Frame,
-    spread: bool = False,
-) -> Values:
-    """Follow the making of an object; where an out-of-tree layer takes the class's place, of that layer."""
-    found = []
-    for chosen, condition in _chosen(walker, cls, site):
-        with walker.under(condition):
-            found.append(_build(walker, chosen, given, named, site, frame, spread))
-    return join(found)
-
-
-def _chosen(walker: Walker, cls: TreeClass, site: Site) -> list[tuple[TreeClass, tuple[str, Site] | None]]:
-    registration = walker.layers.get(cls.name)
-    if registration is None or registration.cls is cls or not names.is_a(walker, cls, *CUSTOM_OP):
-        return [(cls, None)]
-    own, other = cls.module.site(cls.node), registration.cls.module.site(registration.cls.node)
-    walker.found.built[cls] = Replacement(
-        cls.name, registration.cls.name, own, other, "out-of-tree layer", registration.only_if
-    )
-    if registration.only_if:
-        condition = (registration.only_if, registration.site)
-        return [(registration.cls, condition), (cls, (f"not: {registration.only_if}", registration.site))]
-    return [(registration.cls, None)]
-
-
-def _build(
-    walker: Walker, cls: TreeClass, given: list[Values], named: Arguments, site: Site, frame: Frame, spread: bool
-) -> Values:
-    made: Values = frozenset({Instance(cls)})
-    key = ("build", cls)
-    context = walker.contexts.setdefault(key, Context({}))
-    grown = _widen(context.given, {str(n): v for n, v in enumerate(given)} | named)
-    certain = not walker.conditions
-    if context.busy or (not grown and (context.certain or not certain) and context.returned):
-        return made
-    context.busy, context.returned, context.certain = True, made, context.certain or certain
-    walker.uncertain[cls] = None if context.certain else walker.conditions[-1]
-    before = walker.building.get(cls)
-    walker.building[cls] = {}
-    initialise, _ = names.of_class(walker, cls, "__init__")
-    if isinstance(initialise, Function):
-        invoke(walker, initialise, Instance(cls), given, named, site, frame, spread)
-    else:
-        _fill(walker, cls, given, named)
-    after, _ = names.of_class(walker, cls, "__post_init__")
-    if isinstance(after, Function):
-        invoke(walker, after, Instance(cls), [], {}, site, frame)
-    held = walker.attributes.setdefault(cls, {})
-    for name, values in walker.building.pop(cls).items():
-        held[name] = held.get(name, NOTHING) | values
-    if before is not None:
-        walker.building[cls] = before
-    context.busy = False
-    return made
-
-
-def _fill(walker: Walker, cls: TreeClass, given: list[Values], named: Arguments) -> None:
-    """Give the fields of a dataclass or named tuple their values."""
-    for number, (name, (default, module)) in enumerate(names.fields(walker, cls).items()):
-        if name in named:
-            value = named[name]
-        elif number < len(given):
-            value = given[number]
-        else:
-            value = UNKNOWN if default is None else expressions.evaluate(walker, default, Frame(module))
-        walker.building[cls][name] = value
-
-
-def invoke(
-    walker: Walker,
-    function: Function,
-    receiver: Value | None,
-    given: list[Values],
-    named: Arguments,
-    site: Site,
-    frame: Frame,
-    spread: bool = False,
-    layer: TreeClass | None = None,
-) -> Values:
-    """Follow a function with these arguments; return what it may return."""
-    module = function.module
-    known = _known(walker, function, given)
-    if known is not None:
-        return known
-    if layer is None and module.asks_for_layers and not isinstance(receiver, Instance):
-        layer = frame.layer or (frame.receiver.of if isinstance(frame.receiver, Instance) else None)
-    _providers(walker, function, given, named, site, frame)
-    arguments = _bind(walker, function, receiver, given, named, spread)
-    key = (function.node, function.outer, receiver, layer)
-    context = walker.contexts.setdefault(key, Context({}))
-    grown = _widen(context.given, arguments)
-    in_building = isinstance(receiver, Instance) and receiver.of in walker.building
-    condition = _of_class(walker, receiver, frame)
-    with walker.under(condition):
-        certain = not walker.conditions
-        done = not grown and context.returned and (context.certain or not certain) and not in_building
-        if context.busy or done or walker.is_deep():
-            return context.returned or UNKNOWN
-        context.busy, context.certain = True, context.certain or certain
-        inner = Frame(
-            module, dict(context.given), function.outer, function, receiver or _outer_receiver(function), None, layer
-        )
-        inner.owner = function.owner or (function.outer.owner if function.outer is not None else None)
-        of = receiver.of if isinstance(receiver, Instance) else receiver if isinstance(receiver, TreeClass) else None
-        shown = function.name if of is None or function.owner is of else f"{of.name} ({function.name})"
-        walker.stack.append(Step(shown, site, function, of))
-        walker.found.functions.add((function.node, of))
-        walker.found.modules[module.name] = None
-        if isinstance(function.node, ast.Lambda):
-            inner.returned |= expressions.evaluate(walker, function.node.body, inner)
-        elif not statements.run(walker, function.node.body, inner):
-            inner.returned |= NONE if not inner.returned else NOTHING
-        walker.stack.pop()
-        context.busy = False
-        context.returned |= frozenset(inner.returned)
-    return context.returned or UNKNOWN
-
-
-def _providers(
-    walker: Walker, function: Function, given: list[Values], named: Arguments, site: Site, frame: Frame
-) -> None:
-    """Follow what vLLM has in the place of an operator of its own, where the platform does not keep to PyTorch.
-
-    `Platform.get_default_ir_op_priority` (vllm/platforms/interface.py) puts the PyTorch code first, CUDA's last.
-    """
-    if walker.facts.replaces or not function.module.name.startswith("vllm.ir.ops"):
-        return
-    for module, name in walker.trees.providers(function.name):
-        for value in names.member(walker, module, name):
-            if isinstance(value, Function):
-                invoke(walker, value, None, given, named, site, frame)
-
-
-def _outer_receiver(function: Function) -> Value | None:
-    return function.outer.receiver if function.outer is not None else None
-
-
-def _of_class(walker: Walker, receiver: Value | None, frame: Frame) -> tuple[str, Site] | None:
-    """Return the condition under which the object is there, if it is another one than that of the caller."""
-    if isinstance(receiver, Instance) and receiver != frame.receiver:
-        return walker.uncertain.get(receiver.of)
-    return None
-
-
-def _known(walker: Walker, function: Function, given: list[Values]) -> Values | None:
-    """Return what a function gives that is not followed."""
-    module = function.module.name
-    full = f"{module}.{function.name}"
-    strings = [v.value for v in (given[0] if given else NOTHING) if isinstance(v, Const) and isinstance(v.value, str)]
-    if full in walker.answers:
-        return walker.answers[full]
-    if function.name == VERSION_TEST and strings and walker.version:
-        return constant(strings == [walker.version])
-    if full == RESOLVER:
-        return join(names.member(walker, *text.rsplit(".", 1)) for text in strings if "." in text) or UNKNOWN
-    if function.name in CONFIG_GETTERS:
-        return frozenset({EngineConfig()})
-    return UNKNOWN if walker.is_leaf(module) else None
-
-
-def _bind(
-    walker: Walker,
-    function: Function,
-    receiver: Value | None,
-    given: list[Values],
-    named: Arguments,
-    spread: bool,
-) -> Arguments:
-    arguments = function.node.args
-    plain = [*arguments.posonlyargs, *arguments.args]
-    bound: Arguments = {}
-    if receiver is not None and plain:
-        bound[plain[0].arg] = frozenset({receiver})
-        plain = plain[1:]
-    for argument, values in zip(plain, given):
-        bound[argument.arg] = values
-    if arguments.vararg is not None:
-        bound[arguments.vararg.arg] = frozenset({Elements(join(given[len(plain) :]))})
-    taken = {argument.arg for argument in (*plain, *arguments.kwonlyargs)}
-    bound |= {name: values for name, values in named.items() if name in taken}
-    if arguments.kwarg is not None:
-        rest = tuple((Const(name, "str"), values) for name, values in named.items() if name not in taken)
-        bound[arguments.kwarg.arg] = frozenset({Table(rest)}) if not spread else UNKNOWN
-    defaults = dict(zip([argument.arg for argument in plain][::-1], arguments.defaults[::-1]))
-    defaults |= {a.arg: d for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults) if d is not None}
-    home = function.outer or Frame(function.module)
-    for name in taken - set(bound):
-        default = defaults.get(name)
-        found = UNKNOWN if default is None or spread else expressions.evaluate(walker, default, home)
-        bound[name] = found
-    return bound
-
-
-def _widen(known: Arguments, given: Arguments) -> bool:
-    """Add what arguments may be; return whether that is more than was known."""
-    grown = False
-    for name, values in given.items():
-        both = known.get(name, NOTHING) | values
-        constants = [value for value in both if isinstance(value, Const | Row)]
-        if len(constants) > MOST_CONSTANTS:
-            both = frozenset(value for value in both if not isinstance(value, Const | Row)) | UNKNOWN
-        if both != known.get(name):
-            known[name] = both
-            grown = True
-    return grown

@@ -7,29 +7,21 @@ Ascend, with vllm-ascend's platform, layers and patches, which gives what is lef
 from __future__ import annotations
 
 import ast
-import gc
-import re
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.ascend import names
+from scaffold.ascend import (
+    classes,
+)
 from scaffold.ascend.fate import Kernel, Outcome, kernels
 from scaffold.ascend.frames import Findings, NotFollowed, Replacement
-from scaffold.ascend.patched import Patch, read_patches, registered_layers
+from scaffold.ascend.patched import Patch
 from scaffold.ascend.platform import ASCEND, CUDA, PlatformFacts
+from scaffold.ascend.target import Target, read_target, undisturbed
 from scaffold.ascend.trees import Module, Site, Trees, parse_file
-from scaffold.ascend.values import FALSE, TRUE, UNKNOWN, Values, constant
 from scaffold.ascend.walk import Walker
 from scaffold.common.errors import UsageError
-
-_VERSION = re.compile(r"^__version__ = (?:version = )?['\"]([\w.+-]+)['\"]", re.MULTILINE)
-_ALL_ENABLED = re.compile(r"\.custom_ops\s*=\s*\[\s*\"all\"\s*\]")
-PLATFORM = Path("vllm_ascend/platform.py")
-DEEP = 20_000
-"""Python's own limit while calls are followed: each of the model's calls is some fifteen of ours."""
 
 
 @dataclass(frozen=True)
@@ -108,54 +100,47 @@ def check_compatibility(
     Raises:
         UsageError: a tree or the class is not there.
     """
-    trees = _trees(vllm, ascend)
-    home = _module(trees, module)
+    return check_model(read_target(vllm, ascend), module, class_name, config, is_quantised)
+
+
+def check_model(
+    target: Target,
+    module: str | Path,
+    class_name: str,
+    config: Mapping[str, object] | None = None,
+    is_quantised: bool | None = None,
+) -> Compatibility:
+    """Do the same for one of several models of the same trees.
+
+    Raises:
+        UsageError: the class is not there.
+    """
+    home = _module(target.trees, module)
     if not home.binding(class_name):
         raise UsageError(
             f"no class {class_name}", where=str(home.path), expected="the model's class", remedy="check the file"
         )
-    version = _version(vllm)
-    with _undisturbed():
-        answers = _answers(ascend)
-        reader = Walker(trees, ASCEND, version=version, answers=answers)
-        layers = registered_layers(reader)
-        patches, unread = read_patches(reader)
-        walkers = {
-            facts: Walker(
-                *(trees, facts),
-                **({"layers": layers, "patches": patches} if facts.replaces else {}),  # type: ignore[arg-type]
-                config=config,
-                is_quantised=is_quantised,
-                version=version,
-                answers=answers,
-            )
-            for facts in (CUDA, ASCEND)
-        }
+    walkers = {facts: target.walker(facts, config, is_quantised) for facts in (CUDA, ASCEND)}
+    with undisturbed():
         found = {facts: walker.model(home, class_name) for facts, walker in walkers.items()}
-    return _compatibility(home, class_name, version, walkers[ASCEND], found, patches, unread)
+    return _compatibility(home, class_name, target, walkers[ASCEND], found)
 
 
 def _compatibility(
-    home: Module,
-    class_name: str,
-    version: str,
-    walker: Walker,
-    found: Mapping[PlatformFacts, Findings],
-    patches: Mapping[tuple[str, str, str], Patch],
-    unread: tuple[str, ...],
+    home: Module, class_name: str, target: Target, walker: Walker, found: Mapping[PlatformFacts, Findings]
 ) -> Compatibility:
     on_ascend = found[ASCEND]
     modules = {**found[CUDA].modules, **on_ascend.modules, home.name: None}
     return Compatibility(
         model=f"{home.name}:{class_name}",
-        vllm_version=version,
-        kernels=kernels(found[CUDA], on_ascend, patches, walker.trees),
+        vllm_version=target.version,
+        kernels=kernels(found[CUDA], on_ascend, target.patches, target.trees),
         layers=tuple(on_ascend.built.values()),
         native_layers=tuple(_native(walker)),
         backends=tuple(on_ascend.backends.items()),
         operators=_operators(on_ascend),
-        patches=tuple(_touching(patches, modules, on_ascend)),
-        unread=unread,
+        patches=tuple(_touching(target.patches, modules, on_ascend)),
+        unread=target.unread,
         not_followed=tuple(on_ascend.not_followed.values()),
     )
 
@@ -171,10 +156,10 @@ def _operators(findings: Findings) -> tuple[tuple[str, Site], ...]:
 def _native(walker: Walker) -> Iterator[tuple[str, Site]]:
     """Yield the layers with a dispatch that are built as they are, and the method that then computes."""
     for cls in walker.uncertain:
-        if cls.module.name.startswith("vllm.") and names.is_a(walker, cls, "CustomOp"):
-            method, owner = names.of_class(walker, cls, "forward_oot")
+        if cls.module.name.startswith("vllm.") and classes.is_a(walker, cls, "CustomOp"):
+            method, owner = classes.of_class(walker, cls, "forward_oot")
             if getattr(owner, "name", "") == "CustomOp":
-                method, owner = names.of_class(walker, cls, "forward_native")
+                method, owner = classes.of_class(walker, cls, "forward_native")
             node = getattr(method, "node", None)
             if isinstance(node, ast.FunctionDef):
                 yield f"{cls.name}.{node.name}", method.module.site(node)  # type: ignore[union-attr]
@@ -187,18 +172,6 @@ def _touching(
         used = patch.key in findings.patches_used
         if used or patch.module in modules:
             yield TouchingPatch(patch.shown, patch.site, patch.target, patch.only_if, used)
-
-
-def _trees(vllm: Path, ascend: Path) -> Trees:
-    for root, package, option in ((vllm, "vllm", "--vllm"), (ascend, "vllm_ascend", "--ascend")):
-        if not (root / package).is_dir():
-            raise UsageError(
-                f"no {package} package",
-                where=str(root),
-                expected="a source tree",
-                remedy=f"pass the root of the checkout with {option}",
-            )
-    return Trees(vllm, ascend)
 
 
 def _module(trees: Trees, module: str | Path) -> Module:
@@ -216,37 +189,3 @@ def _module(trees: Trees, module: str | Path) -> Module:
             remedy="check the path and the trees",
         )
     return found
-
-
-def _version(vllm: Path) -> str:
-    file = vllm / "vllm" / "_version.py"
-    found = _VERSION.search(file.read_text(encoding="utf-8")) if file.is_file() else None
-    return found[1].split("+")[0] if found else ""
-
-
-def _answers(ascend: Path) -> dict[str, Values]:
-    """Return what is known of functions that are not followed: the device, and which layers dispatch.
-
-    The device is an Atlas A2 or A3 (``AscendDeviceType`` 0); others have files of their own in vllm-ascend.
-    """
-    file = ascend / PLATFORM
-    enabled = file.is_file() and _ALL_ENABLED.search(file.read_text(encoding="utf-8")) is not None
-    return {
-        "vllm_ascend.utils.is_310p": FALSE,
-        "vllm_ascend.utils.get_ascend_device_type": constant(0),
-        "vllm.model_executor.custom_op.CustomOp.enabled": TRUE if enabled else UNKNOWN,
-    }
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let calls be followed deeply, and without the collector, which only looks at syntax trees that stay."""
-    limit, collects = sys.getrecursionlimit(), gc.isenabled()
-    sys.setrecursionlimit(max(limit, DEEP))
-    gc.disable()
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(limit)
-        if collects:
-            gc.enable()

@@ -6,7 +6,14 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from scaffold.ascend import calls, names, statements
+from scaffold.ascend import (
+    attributes,
+    calls,
+    comparisons,
+    containers,
+    names,
+    statements,
+)
 from scaffold.ascend.frames import Frame
 from scaffold.ascend.tables import ASCEND_NAMESPACES, OPERATOR, OWN_NAMESPACES, TORCH_NAMESPACES
 from scaffold.ascend.values import (
@@ -28,7 +35,6 @@ from scaffold.ascend.values import (
     Value,
     Values,
     constant,
-    is_none,
     join,
     truth,
 )
@@ -70,7 +76,7 @@ def _attribute(walker: Walker, node: ast.Attribute, frame: Frame) -> Values:
 
 def attribute_of(walker: Walker, node: ast.Attribute, receivers: Values, frame: Frame) -> Values:
     """Return what an attribute of these may give; an operator of a compiled extension is noted."""
-    found = names.attribute(walker, receivers, node.attr, frame)
+    found = attributes.attribute(walker, receivers, node.attr, frame)
     for value in found:
         if isinstance(value, TorchOperator):
             _operator(walker, value, node, frame)
@@ -127,63 +133,10 @@ def _compare(walker: Walker, node: ast.Compare, frame: Frame) -> Values:
     sides = [evaluate(walker, side, frame) for side in (node.left, *node.comparators)]
     if len(node.ops) != 1:
         return UNKNOWN
-    if isinstance(node.ops[0], ast.Eq | ast.NotEq) and _both(*sides):
+    if isinstance(node.ops[0], ast.Eq | ast.NotEq) and comparisons.both(*sides):
         return TRUE | FALSE
-    held = _held(node.ops[0], sides[0], sides[1])
+    held = comparisons.held(node.ops[0], sides[0], sides[1])
     return UNKNOWN if held is None else TRUE if held else FALSE
-
-
-def _both(left: Values, right: Values) -> bool:
-    """Return whether all that is compared is known, and is equal in some places and not in others."""
-    known = all(isinstance(value, Const) for value in left | right)
-    return known and bool(left & right) and len(left | right) > 1
-
-
-def _held(operator: ast.cmpop, left: Values, right: Values) -> bool | None:
-    equal = isinstance(operator, ast.Is | ast.Eq)
-    if equal or isinstance(operator, ast.IsNot | ast.NotEq):
-        same = is_none(left) if right == NONE else _same(left, right)
-        return None if same is None else same is equal
-    if isinstance(operator, ast.In | ast.NotIn):
-        inside = _inside(left, right)
-        return None if inside is None else inside is isinstance(operator, ast.In)
-    first, second = _number(left), _number(right)
-    if first is None or second is None:
-        return None
-    order: dict[type[ast.cmpop], bool] = {
-        ast.Lt: first < second,
-        ast.LtE: first <= second,
-        ast.Gt: first > second,
-        ast.GtE: first >= second,
-    }
-    return order.get(type(operator))
-
-
-def _number(values: Values) -> float | None:
-    only = next(iter(values)) if len(values) == 1 else None
-    return float(only.value) if isinstance(only, Const) and isinstance(only.value, int | float) else None
-
-
-def _same(left: Values, right: Values) -> bool | None:
-    if not all(isinstance(value, Const) for value in left | right) or not left or not right:
-        return None
-    if len(left) == len(right) == 1:
-        return left == right
-    return None if left & right else False
-
-
-def _inside(left: Values, right: Values) -> bool | None:
-    parts = [next(iter(values)) for values in (left, right) if len(values) == 1]
-    words = [part.value for part in parts if isinstance(part, Const) and isinstance(part.value, str)]
-    if len(words) == 2:
-        return words[0] in words[1]
-    if len(words) == 1 and isinstance(parts[-1], Settings):
-        return True if words[0] in dict(parts[-1].items) else False if parts[-1].whole else None
-    rows = [value for value in right if isinstance(value, Row)]
-    if len(rows) != 1 or len(right) != 1 or len(left) != 1:
-        return None
-    found = [_same(left, item) for item in rows[0].items]
-    return True if True in found else None if None in found else False
 
 
 def _subscript(walker: Walker, node: ast.Subscript, frame: Frame) -> Values:
@@ -205,7 +158,9 @@ def _item(walker: Walker, value: Value, key: Values, frame: Frame) -> Values:
             return value.items[only.value]
         return join(value.items) or UNKNOWN
     if isinstance(value, Table):
-        return join(held for name, held in value.items if any(fits(name, wanted) for wanted in key)) or UNKNOWN
+        return (
+            join(held for name, held in value.items if any(containers.fits(name, wanted) for wanted in key)) or UNKNOWN
+        )
     if isinstance(value, Settings):
         only = next(iter(key)) if len(key) == 1 else None
         return dict(value.items).get(str(only.value), UNKNOWN) if isinstance(only, Const) else UNKNOWN
@@ -215,17 +170,6 @@ def _item(walker: Walker, value: Value, key: Values, frame: Frame) -> Values:
             return frozenset({Instance(layer)})
         return frozenset(walker.registered) or UNKNOWN
     return frozenset({value}) if isinstance(value, TreeClass) else UNKNOWN
-
-
-def fits(key: Value, wanted: Value) -> bool:
-    """Return whether a table's key may be the one that is asked for."""
-    if isinstance(key, Const) and isinstance(wanted, Const):
-        return key == wanted
-    if isinstance(key, Row) and isinstance(wanted, Row):
-        return len(key.items) == len(wanted.items) and all(
-            any(fits(a, b) for a in one for b in other) for one, other in zip(key.items, wanted.items)
-        )
-    return not (isinstance(key, Const | Row) and isinstance(wanted, Const | Row))
 
 
 def _row(walker: Walker, node: ast.Tuple, frame: Frame) -> Values:
@@ -240,7 +184,7 @@ def _list(walker: Walker, node: ast.List | ast.Set, frame: Frame) -> Values:
 
 
 def _starred(walker: Walker, node: ast.Starred, frame: Frame) -> Values:
-    return elements(evaluate(walker, node.value, frame))
+    return containers.elements(evaluate(walker, node.value, frame))
 
 
 def _dict(walker: Walker, node: ast.Dict, frame: Frame) -> Values:
@@ -252,7 +196,7 @@ def _dict(walker: Walker, node: ast.Dict, frame: Frame) -> Values:
     for key, value in pairs:
         only = next(iter(key)) if key is not None and len(key) == 1 else None
         if not isinstance(only, Const | Row):
-            return frozenset({Elements(join(elements(v) if k is None else v for k, v in pairs))})
+            return frozenset({Elements(join(containers.elements(v) if k is None else v for k, v in pairs))})
         items.append((only, value))
     return frozenset({Table(tuple(items))})
 
@@ -260,7 +204,7 @@ def _dict(walker: Walker, node: ast.Dict, frame: Frame) -> Values:
 def _comprehension(walker: Walker, node: Any, frame: Frame) -> Values:
     inner = Frame(frame.module, {}, frame, frame.function, frame.receiver, frame.owner, frame.layer)
     for generator in node.generators:
-        statements.assign(walker, generator.target, elements(evaluate(walker, generator.iter, inner)), inner)
+        statements.assign(walker, generator.target, containers.elements(evaluate(walker, generator.iter, inner)), inner)
         for test in generator.ifs:
             evaluate(walker, test, inner)
     if isinstance(node, ast.DictComp):
@@ -277,7 +221,7 @@ def _sum(walker: Walker, node: ast.BinOp, frame: Frame) -> Values:
     both = evaluate(walker, node.left, frame) | evaluate(walker, node.right, frame)
     held = [value for value in both if isinstance(value, Elements | Row)]
     if held and isinstance(node.op, ast.Add | ast.Mult):
-        return frozenset({Elements(join(elements(frozenset({value})) for value in held))})
+        return frozenset({Elements(join(containers.elements(frozenset({value})) for value in held))})
     return UNKNOWN
 
 
@@ -294,23 +238,8 @@ def _inner(walker: Walker, node: Any, frame: Frame) -> Values:
 def _yield(walker: Walker, node: Any, frame: Frame) -> Values:
     if node.value is not None:
         found = evaluate(walker, node.value, frame)
-        frame.returned.add(Elements(found if isinstance(node, ast.Yield) else elements(found)))
+        frame.returned.add(Elements(found if isinstance(node, ast.Yield) else containers.elements(found)))
     return UNKNOWN
-
-
-def elements(values: Values) -> Values:
-    """Return what going through any of these values may give."""
-    found: list[Values] = []
-    for value in values:
-        if isinstance(value, Elements):
-            found.append(value.values)
-        elif isinstance(value, Row):
-            found.extend(value.items)
-        elif isinstance(value, Table):
-            found.append(frozenset(key for key, _ in value.items))
-        else:
-            found.append(UNKNOWN)
-    return join(found) or UNKNOWN
 
 
 _RULES: dict[type[ast.AST], Callable[[Walker, Any, Frame], Values]] = {

@@ -6,7 +6,15 @@ import ast
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from scaffold.ascend import calls, expressions, names, statements
+from scaffold.ascend import (
+    attributes,
+    calls,
+    classes,
+    containers,
+    expressions,
+    names,
+    statements,
+)
 from scaffold.ascend.frames import Frame
 from scaffold.ascend.tables import (
     ASCEND_OPERATOR,
@@ -55,7 +63,7 @@ def method(walker: Walker, node: ast.Call, receivers: Values, frame: Frame) -> V
         return None
     given = [expressions.evaluate(walker, argument, frame) for argument in node.args]
     if node.func.attr in GROWS:
-        added = join(expressions.elements(values) | values for values in given)
+        added = join(containers.elements(values) | values for values in given)
         statements.put_in(walker, node.func.value, added, frame)
         return UNKNOWN
     first = held[0]
@@ -64,7 +72,7 @@ def method(walker: Walker, node: ast.Call, receivers: Values, frame: Frame) -> V
     inside = join(_values(value) for value in held) or UNKNOWN
     if node.func.attr == "get" and isinstance(first, Table) and given:
         inside = (
-            join(v for key, v in first.items if any(expressions.fits(key, wanted) for wanted in given[0])) or UNKNOWN
+            join(v for key, v in first.items if any(containers.fits(key, wanted) for wanted in given[0])) or UNKNOWN
         )
     if node.func.attr in ("get", "pop"):
         return inside | (given[1] if len(given) > 1 else UNKNOWN)
@@ -78,7 +86,7 @@ def method(walker: Walker, node: ast.Call, receivers: Values, frame: Frame) -> V
 def _values(value: object) -> Values:
     if isinstance(value, Table):
         return join(held for _, held in value.items)
-    return expressions.elements(frozenset({value})) if isinstance(value, Elements | Row) else UNKNOWN
+    return containers.elements(frozenset({value})) if isinstance(value, Elements | Row) else UNKNOWN
 
 
 def _setting(settings: Settings, given: list[Values]) -> Values:
@@ -123,7 +131,7 @@ def _function(
     if name == "importlib.import_module":
         return join(names.whole_module(walker, value) for value in _strings(given[:1])) or UNKNOWN
     if last == "map" and given:
-        inside = [expressions.elements(values) for values in given[1:]]
+        inside = [containers.elements(values) for values in given[1:]]
         return frozenset({Elements(calls.call(walker, given[0], inside, {}, site, frame))})
     return _passed_on(last, given, named)
 
@@ -142,9 +150,9 @@ def _kernel(package: str, name: str, frame: Frame) -> tuple[str, str] | None:
 def _passed_on(last: str, given: list[Values], named: dict[str, Values]) -> Values:
     """Return what a helper gives back of what it is given."""
     if last == "enumerate" and given:
-        return frozenset({Elements(frozenset({Row((UNKNOWN, expressions.elements(given[0])))}))})
+        return frozenset({Elements(frozenset({Row((UNKNOWN, containers.elements(given[0])))}))})
     if last == "zip":
-        return frozenset({Elements(frozenset({Row(tuple(expressions.elements(values) for values in given))}))})
+        return frozenset({Elements(frozenset({Row(tuple(containers.elements(values) for values in given))}))})
     if last == "cast" and len(given) == 2:
         return given[1]
     if last in CONTAINERS:
@@ -153,7 +161,7 @@ def _passed_on(last: str, given: list[Values], named: dict[str, Values]) -> Valu
 
 
 def _container(last: str, given: list[Values], named: dict[str, Values]) -> Values:
-    held = join(expressions.elements(values) for values in given)
+    held = join(containers.elements(values) for values in given)
     if last in ("next", "min", "max"):
         return held or UNKNOWN
     if last in ("dict", "ModuleDict", "OrderedDict"):
@@ -182,8 +190,8 @@ def _builtin(walker: Walker, name: str, given: list[Values], frame: Frame, node:
         if not keys:
             walker.lost(node, "a name that is put together at run time", frame)
             return UNKNOWN
-        found = join(names.attribute(walker, given[0], key, frame) for key in keys)
-        if len(given) > 2 and len(keys) == 1 and all(names.lacks(walker, value, keys[0]) for value in given[0]):
+        found = join(attributes.attribute(walker, given[0], key, frame) for key in keys)
+        if len(given) > 2 and len(keys) == 1 and all(classes.lacks(walker, value, keys[0]) for value in given[0]):
             return given[2]
         missing = any(not isinstance(value, ModuleRef | TreeClass) for value in given[0])
         return found | (given[2] if len(given) > 2 and missing and found == UNKNOWN else NOTHING)
@@ -207,5 +215,5 @@ def _has(walker: Walker, receivers: Values, keys: list[str]) -> Values:
         return TRUE
     if isinstance(only, TreeClass | Instance):
         of = only.of if isinstance(only, Instance) else only
-        return TRUE if names.of_class(walker, of, keys[0])[0] else UNKNOWN
+        return TRUE if classes.of_class(walker, of, keys[0])[0] else UNKNOWN
     return UNKNOWN

@@ -10,7 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scaffold.ascend import expressions, names, statements
+from scaffold.ascend import (
+    classes,
+    expressions,
+    names,
+    statements,
+)
 from scaffold.ascend.frames import Frame
 from scaffold.ascend.tables import LEAVES
 from scaffold.ascend.trees import Module, Site
@@ -162,7 +167,7 @@ def _by_decorator(walker: Walker, module: Module, node: ast.ClassDef) -> dict[st
         named = {k.arg: k.value for k in decorator.keywords} if isinstance(decorator, ast.Call) else {}
         name = named.get("name")
         replaced = str(name.value) if isinstance(name, ast.Constant) else ast.unparse(callee.value).split(".")[-1]
-        return {replaced: Registration(names.tree_class(module, node), module.site(node))}
+        return {replaced: Registration(classes.tree_class(module, node), module.site(node))}
     return {}
 
 
@@ -246,7 +251,7 @@ def _in_module(walker: Walker, module: Module, name: str) -> Site | None:
 
 
 def _in_class(walker: Walker, cls: TreeClass, name: str) -> Site | None:
-    found, owner = names.of_class(walker, cls, name)
+    found, owner = classes.of_class(walker, cls, name)
     if isinstance(found, Function):
         return found.module.site(found.node)
     return owner.module.site(owner.node) if found and isinstance(owner, TreeClass) else None

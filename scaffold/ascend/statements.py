@@ -6,7 +6,12 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from scaffold.ascend import expressions, names
+from scaffold.ascend import (
+    classes,
+    containers,
+    expressions,
+    names,
+)
 from scaffold.ascend.frames import Frame, Skipped
 from scaffold.ascend.tables import BATCH, DRAFTED, REFUSAL
 from scaffold.ascend.trees import Site
@@ -89,7 +94,7 @@ def _function(walker: Walker, node: ast.FunctionDef | ast.AsyncFunctionDef, fram
 
 
 def _class(walker: Walker, node: ast.ClassDef, frame: Frame) -> None:
-    frame.names[node.name] = frozenset({names.tree_class(frame.module, node)})
+    frame.names[node.name] = frozenset({classes.tree_class(frame.module, node)})
 
 
 def _import(walker: Walker, node: ast.Import, frame: Frame) -> None:
@@ -164,7 +169,7 @@ def _loop(walker: Walker, node: ast.For | ast.AsyncFor, frame: Frame) -> None:
             assign(walker, node.target, item, frame)
             run(walker, node.body, frame)
     else:
-        assign(walker, node.target, expressions.elements(found), frame)
+        assign(walker, node.target, containers.elements(found), frame)
         _maybe(walker, [node.body], frame)
     run(walker, node.orelse, frame)
 
@@ -236,7 +241,7 @@ def _part(values: Values, number: int, count: int) -> Values:
         if isinstance(value, Row) and len(value.items) == count:
             found.append(value.items[number])
         elif isinstance(value, Elements | Row):
-            found.append(expressions.elements(frozenset({value})))
+            found.append(containers.elements(frozenset({value})))
         else:
             found.append(UNKNOWN)
     return join(found) or UNKNOWN
@@ -278,7 +283,7 @@ def put_in(walker: Walker, target: ast.expr, values: Values, frame: Frame) -> No
     held = expressions.evaluate(walker, target, frame)
     if any(isinstance(value, Table) for value in held):
         return
-    inside = expressions.elements(held) if any(isinstance(value, Elements | Row) for value in held) else NOTHING
+    inside = containers.elements(held) if any(isinstance(value, Elements | Row) for value in held) else NOTHING
     known = frozenset(value for value in inside | values if value != Unknown())
     if known and isinstance(target, ast.Name | ast.Attribute):
         assign(walker, target, frozenset({Elements(known)}), frame)
@@ -287,7 +292,7 @@ def put_in(walker: Walker, target: ast.expr, values: Values, frame: Frame) -> No
 def _grow(walker: Walker, node: ast.AugAssign, frame: Frame) -> None:
     added = expressions.evaluate(walker, node.value, frame)
     if any(isinstance(value, Elements | Row) for value in added):
-        put_in(walker, node.target, expressions.elements(added), frame)
+        put_in(walker, node.target, containers.elements(added), frame)
     elif isinstance(node.target, ast.Name):
         frame.names[node.target.id] = UNKNOWN
 

@@ -10,7 +10,12 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scaffold.ascend import calls, names
+from scaffold.ascend import (
+    attributes,
+    calls,
+    classes,
+    names,
+)
 from scaffold.ascend.frames import Context, Findings, Frame, NotFollowed, Reached, Step
 from scaffold.ascend.patched import Patch, Registration
 from scaffold.ascend.platform import PlatformFacts
@@ -113,7 +118,7 @@ class Walker:
         layer: Values = frozenset({Instance(of)})
         site = Site(of.module.path, of.node.lineno)
         for attribute, method in HOOKS:
-            self._hook(names.attribute(self, layer, attribute, start) if attribute else layer, method, site, start)
+            self._hook(attributes.attribute(self, layer, attribute, start) if attribute else layer, method, site, start)
         backends = self._hook(layer, "get_attn_backend", site, start)
         builders = self._hook(backends, BACKEND_HOOKS[0], site, start)
         known = frozenset(value for value in builders if isinstance(value, TreeClass))
@@ -123,8 +128,8 @@ class Walker:
         given = []
         for receiver in ordered(receivers):
             of = receiver.of if isinstance(receiver, Instance) else receiver
-            if isinstance(of, TreeClass) and isinstance(names.of_class(self, of, method)[0], Function):
-                bound = names.attribute(self, frozenset({receiver}), method, start)
+            if isinstance(of, TreeClass) and isinstance(classes.of_class(self, of, method)[0], Function):
+                bound = attributes.attribute(self, frozenset({receiver}), method, start)
                 given.append(calls.call(self, bound, [], {}, site, start))
         return join(given)
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from scaffold.ascend.compatibility import Compatibility, check_compatibility
+from scaffold.ascend.compatibility import Compatibility, check_model
+from scaffold.ascend.target import Target, read_target
 from tests.lab.trees import ascend_source, vllm_tree
 
 EXPECTED = yaml.safe_load((Path(__file__).parent / "kernels.yaml").read_text(encoding="utf-8"))
 MODELS = "vllm.model_executor.models"
 
 
+@cache
+def target() -> Target:
+    return read_target(vllm_tree("0.23.0"), ascend_source())
+
+
 def check(module: str, name: str) -> Compatibility:
-    return check_compatibility(vllm_tree("0.23.0"), ascend_source(), f"{MODELS}.{module}", name)
+    return check_model(target(), f"{MODELS}.{module}", name)
 
 
 def grouped(found: Compatibility) -> dict[str, dict[str, list[str]]]:
