@@ -195,10 +195,14 @@ def _in_pieces(name: str, path: Path, text: str) -> Module | None:
     lines = text.split("\n")
     pieces: dict[str, list[Piece]] = {}
     number = 0
+    quotes = 0
     while number < len(lines):
         if not _STARTS.match(lines[number]):
+            quotes += lines[number].count('"""') + lines[number].count("'''")
             number += 1
             continue
+        if quotes % 2:
+            return None  # the line is one of a text
         end, defines = number + 1, not lines[number].startswith("@")
         while end < len(lines) and not (defines and _AT_LEFT.match(lines[end])):
             defines = defines or lines[end].startswith(_DEFINITIONS)
