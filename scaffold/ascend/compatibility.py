@@ -16,7 +16,7 @@ from scaffold.ascend import (
 )
 from scaffold.ascend.fate import Kernel, Outcome, kernels
 from scaffold.ascend.frames import Findings, NotFollowed, Replacement
-from scaffold.ascend.patched import Patch
+from scaffold.ascend.patched import Gone, Patch
 from scaffold.ascend.platform import ASCEND, CUDA, PlatformFacts
 from scaffold.ascend.target import Target, read_target, undisturbed
 from scaffold.ascend.trees import Module, Site, Trees, parse_file
@@ -54,6 +54,7 @@ class Compatibility:
         backends: the attention backends that the platform may choose, and where it does.
         operators: operators of torch-npu and vllm-ascend that are called instead: name → first line.
         patches: the patches in modules that the model uses.
+        gone: what patch modules import that this vLLM does not have, so that vllm-ascend fails to start.
         unread: patch modules in which no target was found, as they find it at run time.
         not_followed: calls of which it is not known what they call.
     """
@@ -66,6 +67,7 @@ class Compatibility:
     backends: tuple[tuple[str, Site], ...]
     operators: tuple[tuple[str, Site], ...]
     patches: tuple[TouchingPatch, ...]
+    gone: tuple[Gone, ...]
     unread: tuple[str, ...]
     not_followed: tuple[NotFollowed, ...]
 
@@ -140,6 +142,7 @@ def _compatibility(
         backends=tuple(on_ascend.backends.items()),
         operators=_operators(on_ascend),
         patches=tuple(_touching(target.patches, modules, on_ascend)),
+        gone=target.gone,
         unread=target.unread,
         not_followed=tuple(on_ascend.not_followed.values()),
     )

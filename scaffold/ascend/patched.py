@@ -20,6 +20,7 @@ from scaffold.ascend.frames import Frame
 from scaffold.ascend.tables import LEAVES
 from scaffold.ascend.trees import Module, Site
 from scaffold.ascend.values import Function, ModuleRef, TreeClass, Value, Values, truth
+from scaffold_validators.imports import unresolved_imports
 
 if TYPE_CHECKING:
     from scaffold.ascend.walk import Walker
@@ -171,9 +172,28 @@ def _by_decorator(walker: Walker, module: Module, node: ast.ClassDef) -> dict[st
     return {}
 
 
-def read_patches(walker: Walker) -> tuple[dict[tuple[str, str, str], Patch], tuple[str, ...]]:
-    """Return the patches of vllm-ascend, and the patch modules in which no target was found."""
+@dataclass(frozen=True)
+class Gone:
+    """Something that a patch module imports and this vLLM does not have; ``only_if`` it is imported at all."""
+
+    what: str
+    site: Site
+    only_if: str = ""
+
+
+@dataclass(frozen=True)
+class Patches:
+    """All patches, by what is looked up; what they import in vain; the modules in which no target was found."""
+
+    by_key: dict[tuple[str, str, str], Patch]
+    gone: tuple[Gone, ...]
+    unread: tuple[str, ...]
+
+
+def read_patches(walker: Walker) -> Patches:
+    """Return the patches of vllm-ascend."""
     found: dict[tuple[str, str, str], Patch] = {}
+    gone: list[Gone] = []
     unread = []
     for package in PATCHES:
         module = walker.trees.module(package)
@@ -183,8 +203,19 @@ def read_patches(walker: Walker) -> tuple[dict[tuple[str, str, str], Patch], tup
             patches = _of_module(walker, name, condition)
             if not patches:
                 unread.append(name)
+            gone += _gone(walker, name, condition)
             found |= {patch.key: patch for patch in patches}
-    return found, tuple(unread)
+    return Patches(found, tuple(gone), tuple(unread))
+
+
+def _gone(walker: Walker, name: str, condition: str) -> Iterator[Gone]:
+    """Yield the imports at the top level of a patch module that fail; those that it expects to fail are left out."""
+    module = walker.trees.module(name)
+    for node in [] if module is None else module.whole.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for missing in unresolved_imports(ast.unparse(node), walker.trees.roots["vllm"]):
+                assert module is not None
+                yield Gone(f"{missing.module}.{missing.name}".rstrip("."), module.site(node), condition)
 
 
 def _is_elsewhere(walker: Walker, name: str) -> bool:

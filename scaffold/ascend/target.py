@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.ascend.patched import Patch, Registration, read_patches, registered_layers
+from scaffold.ascend.patched import Gone, Patch, Registration, read_patches, registered_layers
 from scaffold.ascend.platform import ASCEND, PlatformFacts
 from scaffold.ascend.trees import Trees
 from scaffold.ascend.values import FALSE, TRUE, UNKNOWN, Values, constant
@@ -31,6 +31,7 @@ class Target:
     Attributes:
         version: the release of vLLM; empty if its tree does not say it.
         answers: what functions give that are not followed.
+        gone: what patch modules import in vain.
         unread: patch modules in which no target was found.
     """
 
@@ -39,6 +40,7 @@ class Target:
     answers: Mapping[str, Values]
     layers: Mapping[str, Registration]
     patches: Mapping[tuple[str, str, str], Patch]
+    gone: tuple[Gone, ...]
     unread: tuple[str, ...]
 
     def walker(self, facts: PlatformFacts, config: Mapping[str, object] | None, is_quantised: bool | None) -> Walker:
@@ -65,8 +67,8 @@ def read_target(vllm: Path, ascend: Path) -> Target:
     with undisturbed():
         reader = Walker(trees, ASCEND, version=version, answers=answers)
         layers = registered_layers(reader)
-        patches, unread = read_patches(reader)
-    return Target(trees, version, answers, layers, patches, unread)
+        patches = read_patches(reader)
+    return Target(trees, version, answers, layers, patches.by_key, patches.gone, patches.unread)
 
 
 def _trees(vllm: Path, ascend: Path) -> Trees:

@@ -135,6 +135,9 @@ def _around(found: Compatibility, trees: tuple[Path, ...]) -> Mapping[str, Any]:
             }
             for patch in found.patches
         ],
+        "patches_gone": [
+            {"imports": item.what, "site": item.site.shown(*trees), "only_if": item.only_if} for item in found.gone
+        ],
         "patches_not_read": list(found.unread),
         "not_followed": [
             {"call": item.call, "why": item.why, "site": item.site.shown(*trees)} for item in found.not_followed

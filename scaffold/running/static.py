@@ -69,9 +69,15 @@ class StaticReport:
     def stops(self) -> tuple[str, ...]:
         """Return why no server needs to be started; empty if nothing speaks against one."""
         kernels = () if self.compatibility is None else self.compatibility.stops
+        gone = () if self.compatibility is None else self.compatibility.gone
         return (
             *(f"weights: {reason}" for reason in self.weights.against),
             *(f"code: {reason}" for reason in self.code),
+            *(
+                f"patches: {item.site.shown(*self.trees)} imports {item.what}, which this vLLM does not have"
+                for item in gone
+                if not item.only_if
+            ),
             *(
                 f"kernels: {k.name} ({k.kind}) is for CUDA alone, called in any case at {k.sites[0].shown(*self.trees)}"
                 for k in kernels

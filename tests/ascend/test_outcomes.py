@@ -148,6 +148,12 @@ def test_a_patch_says_where_its_target_is_and_whether_it_is_there(tmp_path: Path
     }
 
 
+def test_what_a_patch_imports_in_vain_is_told(tmp_path: Path) -> None:
+    text = "from vllm.layers import Squash, Gone\ntry:\n    from vllm import later\nexcept ImportError:\n    pass\n"
+    found = check(tmp_path, model("pass", "return x"), None, PATCH | {OURS: text})
+    assert [(item.what, item.site.shown(tmp_path)) for item in found.gone] == [("vllm.layers.Gone", f"{OURS}:1")]
+
+
 @pytest.mark.parametrize(("version", "outcome"), [("0.23.0", "replaced"), ("0.22.0", "CUDA-only")])
 def test_a_patch_for_another_release_does_not_count(tmp_path: Path, version: str, outcome: str) -> None:
     guarded = f"""
