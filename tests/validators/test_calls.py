@@ -15,6 +15,8 @@ TREE = {
         "class Base:\n    def __init__(self, size, *, bias=True):\n        pass\n"
         "class Linear(Base):\n    pass\n"
         "@dataclass\nclass Parts:\n    norm: object\n    gate: object = None\n"
+        "@dataclass\nclass More(Parts):\n    up: object = None\n"
+        "@dataclass\nclass Far(somewhere.Parts):\n    up: object = None\n"
     ),
     "pkg/star.py": (
         "try:\n    def rope(size, base=1.0, **more): ...\nexcept ImportError:\n    pass\ndef many(*sizes, last): ...\n"
@@ -28,6 +30,8 @@ FITS = (
     "from pkg import rope\nrope(3, scaling=2)",
     "from pkg import many\nmany(1, 2, 3, last=4)",
     "from pkg.layers import Parts\nParts(1, gate=2)",
+    "from pkg.layers import More\nMore(1, gate=2, up=3)",
+    "from pkg.layers import Far\nFar(1, gate=2, up=3)",
     "from elsewhere import Dense\nDense(nothing=1)",
     "from pkg import unknown\nunknown(1)",
 )
@@ -38,6 +42,8 @@ DOES_NOT = (
     ("from pkg import Dense as D\nD(3, offset=1)", "line 2: D has no argument 'offset'"),
     ("from pkg import many\nmany(1)", "line 2: many needs last"),
     ("from pkg.layers import Parts\nParts(gate=1)", "line 2: Parts needs norm"),
+    ("from pkg.layers import More\nMore(up=1)", "line 2: More needs norm"),
+    ("from pkg.layers import More\nMore(1, bias=1)", "line 2: More has no argument 'bias'"),
 )
 
 

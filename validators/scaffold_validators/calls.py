@@ -139,7 +139,7 @@ def _signature(tree: Path, found: _Definition, steps: int) -> Signature | None:
     if "__init__" in methods:
         return _of_function(methods["__init__"], method=True)
     if any("dataclass" in ast.unparse(d) for d in found.node.decorator_list):
-        return _of_fields(found.node)
+        return _of_fields(tree, found, steps)
     for base in found.node.bases:
         if isinstance(base, ast.Name) and steps:
             above = _definition(tree, found.module, base.id, steps - 1)
@@ -163,8 +163,27 @@ def _of_function(node: ast.FunctionDef, method: bool) -> Signature:
     )
 
 
-def _of_fields(node: ast.ClassDef) -> Signature:
-    fields = [n for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
-    names = tuple(n.target.id for n in fields if isinstance(n.target, ast.Name))
+def _of_fields(tree: Path, found: _Definition, steps: int) -> Signature:
+    """Return what a dataclass takes: the fields of its bases first. A base that is not in the tree may have any."""
+    inherited = []
+    for base in reversed(found.node.bases if isinstance(found.node, ast.ClassDef) else []):
+        above = _definition(tree, found.module, base.id, steps - 1) if isinstance(base, ast.Name) and steps else None
+        signature_above = None if above is None else _signature(tree, above, steps - 1)
+        if above is not None and signature_above is not None:
+            inherited.append(signature_above)
+        elif above is None and ast.unparse(base) != "object":
+            inherited.append(_ANY)
+    fields = [n for n in found.node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+    own = tuple(n.target.id for n in fields if isinstance(n.target, ast.Name))
     needed = frozenset(n.target.id for n in fields if n.value is None and isinstance(n.target, ast.Name))
-    return Signature(names, frozenset(names), False, False, needed)
+    names = tuple(dict.fromkeys([*(name for above in inherited for name in above.positional), *own]))
+    return Signature(
+        names,
+        frozenset(names).union(*(above.keywords for above in inherited)),
+        any(above.takes_any for above in inherited),
+        any(above.takes_more for above in inherited),
+        needed.union(*(above.required - frozenset(own) for above in inherited)),
+    )
+
+
+_ANY = Signature((), frozenset(), takes_any=True, takes_more=True, required=frozenset())

@@ -1,0 +1,44 @@
+"""vLLM 0.23 with vllm-ascend 0.23: exactly these kernels are reached, and this becomes of them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scaffold.ascend.compatibility import Compatibility, check_model
+from scaffold.ascend.target import Target, read_target
+from tests.lab.trees import ascend_source, vllm_tree
+
+EXPECTED = yaml.safe_load((Path(__file__).parent / "kernels.yaml").read_text(encoding="utf-8"))
+MODELS = "vllm.model_executor.models"
+
+
+@cache
+def target() -> Target:
+    return read_target(vllm_tree("0.23.0"), ascend_source())
+
+
+def check(module: str, name: str) -> Compatibility:
+    return check_model(target(), f"{MODELS}.{module}", name)
+
+
+def grouped(found: Compatibility) -> dict[str, dict[str, list[str]]]:
+    """Return outcome → what decides → names; what is called is grouped by the tree that calls it."""
+    groups: dict[str, dict[str, list[str]]] = {}
+    for kernel in found.kernels:
+        called = kernel.outcome.value in ("Triton", "CUDA-only")
+        by = f"in {kernel.tree}" if called else kernel.by
+        groups.setdefault(kernel.outcome.value, {}).setdefault(by, []).append(kernel.name)
+    return {outcome: {by: sorted(names) for by, names in rows.items()} for outcome, rows in groups.items()}
+
+
+@pytest.mark.parametrize("row", EXPECTED, ids=[row["module"] for row in EXPECTED])
+def test_the_kernels_of_a_model_and_what_becomes_of_them(row: dict[str, Any]) -> None:
+    found = check(row["module"], row["class"])
+    assert grouped(found) == row["kernels"]
+    assert [stop.name for stop in found.stops] == row.get("stops", [])
+    assert sorted(name for name, _ in found.backends) == row["backends"]
