@@ -49,6 +49,13 @@ def test_sizes_shrink_and_meaning_stays() -> None:
     assert LLAMA["num_hidden_layers"] == 32  # the argument stays as it is
 
 
+def test_a_size_for_each_layer_goes_with_its_layer() -> None:
+    sizes = [8192, 64] * 16
+    small = shrink({**LLAMA, "intermediate_size": sizes})
+    assert small["intermediate_size"] == [320, 64, 320, 64]
+    assert len(small["intermediate_size"]) == small["num_hidden_layers"]
+
+
 @given(heads_per_kv=st.integers(1, 8), kv_heads=st.sampled_from([1, 2, 4, 8]), head_dim=st.sampled_from([64, 96, 128]))
 def test_the_ratio_of_heads_stays_and_the_sizes_fit(heads_per_kv: int, kv_heads: int, head_dim: int) -> None:
     heads = heads_per_kv * kv_heads

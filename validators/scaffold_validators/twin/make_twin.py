@@ -21,6 +21,24 @@ from safetensors.torch import load_file, save_file
 from shrink import Vocabulary, first, overridden, prompt_tokens, shrink
 from transformers import AutoConfig, AutoModelForCausalLM
 
+MOST_PARAMETERS = 1_000_000_000
+
+
+def check_small(config: Any, trust: bool) -> None:
+    """Check that a config has become small, before its memory is taken.
+
+    Raises:
+        ValueError: its sizes are under keys that the vocabulary does not have.
+    """
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust)
+    except Exception:  # what cannot be made without memory is made with it
+        return
+    count = sum(parameter.numel() for parameter in model.parameters())
+    if count > MOST_PARAMETERS:
+        raise ValueError(f"the twin would have {count:,} parameters: sizes of this config have keys that are not known")
+
 
 def make(checkpoint: Path, destination: Path, trust: bool, vocabulary: Vocabulary, overrides: dict[str, Any]) -> None:
     """Write the twin's checkpoint as transformers saves one; ``overrides`` go over the checkpoint's own config."""
@@ -39,6 +57,7 @@ def make(checkpoint: Path, destination: Path, trust: bool, vocabulary: Vocabular
     for path in sources:
         shutil.copy(path, destination)
     config = AutoConfig.from_pretrained(destination, trust_remote_code=trust)
+    check_small(config, trust)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=trust)
     with torch.no_grad():
         randomise(model, bool(getattr(config, "tie_word_embeddings", False)))

@@ -38,7 +38,7 @@ def shrink(config: Mapping[str, Any], vocabulary: Vocabulary) -> Config:
     _shrink_experts(small, config, vocabulary)
     for row in vocabulary.values():
         for key in row["keys"] if isinstance(row["twin"], int) else ():
-            _put(small, key, _at_most(_at(config, key), row["twin"]))
+            _put(small, key, _at_most(_at(small, key), row["twin"]))
     for row in vocabulary.values():
         other = vocabulary[row["same_as"]]["keys"] if row["same_as"] else ()
         for key in row["keys"] if other else ():
