@@ -2,16 +2,17 @@
 
 The twin proves each strategy; here the one that it ends in serves the row's own checkpoint, and the answer is compared
 with the row's reference, which the twin has not seen. The steps are those of the command, in one process for all rows,
-so that vLLM is imported once.
+so that vLLM is imported once. ``REUSE=1`` takes what an earlier run came to where it is kept in ``.bench/strategies``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import time
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from scaffold.running.adaptation import apply_plan
 from scaffold.running.twin import prove_in_turn
 from scaffold_validators.engine import Engine, probe
 from scaffold_validators.problem import Problem
+from scaffold_validators.records import Kind, dump, load
 from scaffold_validators.twin.workers import Workers, workers_for_many
 from tests.bench.coverage.environment import environment
 from tests.bench.coverage.outcomes import NOT_SERVED, Outcome, compare
@@ -32,15 +34,35 @@ from tests.bench.coverage.rows import Row, choose, make_rows
 from tests.bench.coverage.server import Server
 
 FOLDER = Path(".bench/strategies")
+PAGE = Path("docs/strategies.md")
 TRANSFORMERS = "transformers"
+HEAD = """# What `auto` ends in
+
+Written by `make bench-strategies`. For each architecture of [coverage.md](coverage.md), `new-model --twin --placement
+plugin` with the strategy left to it: each strategy that the static proof lets through serves a twin, the first that is
+right is written, and then serves the checkpoint of the coverage list, of which the twin has seen nothing but the
+config. *Right*: log probabilities of all prompt tokens within 0.001 of transformers', and all greedy tokens the same.
+
+{versions}.
+
+| architecture | ends in | serves the checkpoint | largest difference | why not what is asked before |
+| --- | --- | --- | --- | --- |"""
 
 
 @dataclass
 class End:
-    """What the steps of ``new-model --twin`` ended in: a strategy, or why there is none; and what was tried before."""
+    """What the steps of ``new-model --twin`` ended in.
+
+    Attributes:
+        strategy: the one that was written; empty where there is none.
+        refused: why there is none.
+        static: why the static proof did not let a strategy through, before any twin.
+        twins: what the twin showed of each that was tried.
+    """
 
     strategy: str = ""
     refused: str = ""
+    static: dict[str, str] = field(default_factory=dict)
     twins: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -59,7 +81,9 @@ def ended_in(row: Row, folder: Path, engine: Engine, workers: Workers) -> End:
         generated=workspace.generated,
     )
     try:
-        for plan, verdict in prove_in_turn(make_plan(request), engine, workspace.logs(folder.name), workers):
+        first = make_plan(request)
+        end.static = {strategy.name: answer.reason for strategy, answer in first.decision.answers if not answer.holds}
+        for plan, verdict in prove_in_turn(first, engine, workspace.logs(folder.name), workers):
             strategy = plan.decision.strategy.name
             end.twins.append(
                 {"strategy": strategy, "kind": verdict.outcome.value, "reason": verdict.reason, **verdict.numbers}
@@ -92,32 +116,96 @@ def served(row: Row, end: End, folder: Path, server: Server) -> Outcome:
     return compare(row.reference, server.ask(job))
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a row came to."""
+
+    name: str
+    end: End
+    outcome: Outcome
+
+    @property
+    def wrong(self) -> bool:
+        """Return whether it was served, and computed something else."""
+        return self.outcome.loaded and not self.outcome.right
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the row of the table."""
+        off = self.outcome.difference
+        shown = [f"{name}: {_short(why)}" for name, why in self.end.static.items() if is_told(name, why)]
+        shown += [
+            f"{twin['strategy']}: {_short(twin['reason'])}" for twin in self.end.twins if twin["kind"] != "passed"
+        ]
+        if self.end.refused and self.end.twins == []:
+            shown.append(_short(self.end.refused))
+        word = self.end.strategy or "refused"
+        served = self.outcome.word if self.end.strategy else "–"
+        return self.name, word, served, "–" if off is None else f"{off:.1e}", "; ".join(shown)
+
+
+SAID = Kind("ended in", 1, Said, remedy="remove the file, and run the benchmark again")
+
+
+def is_told(strategy: str, reason: str) -> bool:
+    """Return whether the reason is of an implementation that exists and was looked at."""
+    return strategy == "supported" and ", but " in reason
+
+
+def _short(reason: str) -> str:
+    text = " ".join(reason.split()).replace("|", "\\|")
+    text = text.removeprefix("the twin could not be served: ").split("; stood in for")[0]
+    return text if len(text) <= 160 else text[:157] + "…"
+
+
+def measure(row: Row, engine: Engine, server: Server, workers: Workers) -> Said:
+    """Measure a row, and keep what it came to."""
+    folder = (FOLDER / row.name).resolve()
+    end = ended_in(row, folder, engine, workers)
+    said = Said(row.name, end, served(row, end, folder, server))
+    (folder / "said.json").write_text(dump(SAID, said))
+    return said
+
+
+def kept(row: Row) -> Said | None:
+    """Return what an earlier run came to."""
+    path = FOLDER / row.name / "said.json"
+    try:
+        return load(SAID, path)
+    except Problem:
+        return None
+
+
+def summary(said: Sequence[Said]) -> str:
+    """Return the counts."""
+    right, wrong = sum(one.outcome.right for one in said), sum(one.wrong for one in said)
+    refused = sum(not one.end.strategy for one in said)
+    ends = Counter(one.end.strategy for one in said if one.end.strategy)
+    ways = ", ".join(f"{name} {count}" for name, count in ends.most_common())
+    return f"Of {len(said)}: {right} end in a right way ({ways}), {wrong} in a wrong one, {refused} are refused."
+
+
 def main() -> int:
     """Run the benchmark; 0 unless something ends in a wrong way."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.strategies")
-    parser.add_argument("--only", help="rows, such as gemma2,phi (default: the list)")
+    parser.add_argument("--only", help="rows, such as gemma2,phi (default: the list, into docs/strategies.md)")
+    parser.add_argument("--reuse", action="store_true", help="take rows that were measured before as they are")
     asked = parser.parse_args()
     chosen = choose(asked.only or None, extra=False)
     make_rows(chosen)
-    place, wrong, right, refused = environment(), 0, 0, 0
-    engine = probe(place.python)
+    place = environment()
+    engine, found = probe(place.python), []
     with Server(place, FOLDER.resolve() / "logs") as server, workers_for_many(engine) as workers:
         for row in (row for row in chosen if row.is_made):
-            folder, started = (FOLDER / row.name).resolve(), time.monotonic()
-            end = ended_in(row, folder, engine, workers)
-            outcome = served(row, end, folder, server)
-            said = {**asdict(end), "outcome": asdict(outcome)}
-            (folder / "said.json").write_text(json.dumps(said, indent=2) + "\n")
-            right += outcome.right
-            wrong += outcome.loaded and not outcome.right
-            refused += not end.strategy
-            tried = ", ".join(f"{twin['strategy']} {twin['kind']}" for twin in end.twins)
-            why = end.refused and f" ({end.refused[:200]})"
-            seconds = time.monotonic() - started
-            word = end.strategy or "refused"
-            print(f"{row.name:20} {word:14} {outcome.word:10} {seconds:5.1f} s  {tried}{why}", flush=True)
-    print(f"{right} end in a right way, {wrong} in a wrong one, {refused} are refused, of {len(chosen)}")
-    return 1 if wrong else 0
+            started = time.monotonic()
+            said = (kept(row) if asked.reuse else None) or measure(row, engine, server, workers)
+            found.append(said)
+            print(f"{'  '.join(said.cells())}  {time.monotonic() - started:.1f} s", flush=True)
+    print(summary(found))
+    if not asked.only:
+        versions = ", ".join(f"{name} {version}" for name, version in sorted(engine.versions.items()))
+        lines = [HEAD.format(versions=versions), *(f"| {' | '.join(said.cells())} |" for said in found), ""]
+        PAGE.write_text("\n".join([*lines, summary(found), ""]), encoding="utf-8")
+    return 1 if any(said.wrong for said in found) else 0
 
 
 if __name__ == "__main__":
