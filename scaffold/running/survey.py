@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from scaffold.roots.vllm_tree import TEXT_DICT, VllmTree
 from scaffold.source.transformers import auto_mapping
@@ -122,7 +123,8 @@ def survey(
 
 def markdown(rows: Sequence[Surveyed]) -> str:
     """Return the table, with what was counted above it."""
-    counts = {word: sum(row.outcome == word for row in rows) for word in ("right", "wrong", "fails", "not made")}
+    words = dict.fromkeys(("right", "wrong", "fails", *sorted(row.outcome for row in rows)))
+    counts = {word: sum(row.outcome == word for row in rows) for word in words}
     lines = [
         f"Of {len(rows)}: " + ", ".join(f"{word} {count}" for word, count in counts.items()) + ".",
         "",
@@ -157,20 +159,23 @@ def _row(decoder: Decoder, engine: Engine, folder: Path, workers: Workers) -> Su
         verdict = _twin(architecture, model_type, engine, folder, workers)
     except Problem as problem:
         return Surveyed(architecture, model_type, decoder.own, "not made", problem.found[-300:])
+    row = Surveyed(architecture, model_type, decoder.own, "fails", verdict.reason)
+    return concluded(row, verdict.outcome, verdict.reason, verdict.numbers)
+
+
+def concluded(row: Surveyed, outcome: Outcome, reason: str, numbers: Mapping[str, Any]) -> Surveyed:
+    """Return a row with what the verdict of a twin says."""
     words = {Outcome.PASSED: "right", Outcome.WRONG_OUTPUT: "wrong"}
-    numbers = verdict.numbers
     parts = numbers.get("parts") or {}
-    return Surveyed(
-        architecture,
-        model_type,
-        decoder.own,
-        words.get(verdict.outcome, "fails"),
-        verdict.reason,
+    return replace(
+        row,
+        outcome=words.get(outcome, "fails"),
+        reason=reason,
         where=" ".join(filter(None, (parts.get("layer"), parts.get("block")))),
         median=numbers.get("median_logprob_difference"),
         p95=numbers.get("p95_logprob_difference"),
         greedy=numbers.get("greedy_tokens_agreeing"),
-        shims=tuple(row["name"] for row in numbers.get("shims", ())),
+        shims=tuple(shim["name"] for shim in numbers.get("shims", ())),
         kernel=bool(numbers.get("agrees_without_kernels")),
     )
 

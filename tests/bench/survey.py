@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
-from scaffold.running.survey import Surveyed, markdown
+from scaffold.roots.vllm_tree import read_vllm_tree
+from scaffold.running.survey import Decoder, Surveyed, concluded, decoders, markdown
+from scaffold.strategy.supported import SUPPORTED
+from scaffold_validators.engine import probe
+from scaffold_validators.outcome import Outcome
 from scaffold_validators.records import structure
 from tests.bench.coverage.environment import environment
+from tests.bench.coverage.measure import architecture
+from tests.bench.coverage.rows import choose
 from tests.bench.faults import call
+from tests.bench.strategies import End, kept
 from tests.lab.engine import engine
 
 HERE = Path(__file__).parent
@@ -33,21 +41,40 @@ last column; nothing else of vLLM's was changed.
 It says nothing of forms that a default config does not have, and nothing about NPUs.
 
 {versions}."""
+OF_LIST = """## With the configs of the coverage list
+
+The same question for the checkpoints of [coverage.md](coverage.md), whose configs have more than the defaults: biases,
+other activations, groups of experts. These are the answers of the twin in [strategies.md](strategies.md); *refused*
+means that the static proof says so before, and no twin was served.
+"""
 BY_HAND = """## What differs
 
 Each implementation that is wrong or not served, looked up by hand in vLLM's and transformers' source.
 """
 
 
-def page(rows: list[Surveyed], notes: dict[str, str]) -> str:
+def page(rows: Sequence[Surveyed], of_list: Sequence[Surveyed], notes: Mapping[str, str]) -> str:
     """Return the page."""
-    told = [
-        f"- {row.architecture}: {' '.join(notes[row.architecture].split())}"
-        for row in rows
-        if row.architecture in notes
-    ]
+    told = [f"- {name}: {' '.join(notes[name].split())}" for name in sorted(notes)]
     versions = ", ".join(rows[0].versions)
-    return "\n".join([HEAD.format(versions=versions), "", markdown(rows), BY_HAND, *told, ""])
+    parts = [HEAD.format(versions=versions), "", markdown(rows), OF_LIST, markdown(of_list), BY_HAND, *told, ""]
+    return "\n".join(parts)
+
+
+def of_coverage_list(known: Mapping[str, Decoder]) -> list[Surveyed]:
+    """Return what the twin showed of the tree's own implementations in ``make bench-strategies``."""
+    found = []
+    for row in choose(None, extra=False):
+        decoder, said = known.get(architecture(row)), kept(row)
+        if decoder is not None and said is not None:
+            found.append(_of_list(row.name, decoder, said.end))
+    return found
+
+
+def _of_list(name: str, decoder: Decoder, end: End) -> Surveyed:
+    first = Surveyed(decoder.architecture, name, decoder.own, "refused", end.static.get(SUPPORTED.name, end.refused))
+    twin = next((twin for twin in end.twins if twin["strategy"] == SUPPORTED.name), None)
+    return first if twin is None else concluded(first, Outcome(twin["kind"]), twin["reason"], twin)
 
 
 def main() -> int:
@@ -56,6 +83,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="architectures or model types; docs/survey.md stays as it is")
     only = parser.parse_args().only
     FOLDER.mkdir(parents=True, exist_ok=True)
+    transformers = probe(environment().python).transformers
+    assert transformers is not None
     words = ("--vllm", str(engine().pristine), "--python", str(environment().python), "--work", str(FOLDER))
     document = call("survey", *words, *(("--only", only) if only else ()))
     if document["code"] != 0:
@@ -66,8 +95,11 @@ def main() -> int:
     print(markdown(rows))
     (FOLDER / "rows.json").write_text(json.dumps(document["survey"], indent=2) + "\n")
     if not only:
-        PAGE.write_text(page(rows, notes), encoding="utf-8")
-    unsaid = [row.architecture for row in rows if row.outcome in ("wrong", "fails") and row.architecture not in notes]
+        known = decoders(read_vllm_tree(engine().pristine), transformers)
+        rows_of_list = of_coverage_list(known)
+        PAGE.write_text(page(rows, rows_of_list, notes), encoding="utf-8")
+        rows += rows_of_list
+    unsaid = sorted({row.architecture for row in rows if row.outcome != "right"} - notes.keys())
     if unsaid:
         print(f"not looked up by hand: {', '.join(unsaid)}")
     return 1 if unsaid and not only else 0

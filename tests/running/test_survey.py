@@ -55,7 +55,7 @@ def test_what_was_surveyed_is_not_asked_for_again(tmp_path: Path) -> None:
 def test_the_table_counts_and_says_where() -> None:
     failed = replace(WRONG, outcome="fails", reason="no kernel", where="", median=None, p95=None, shims=("a", "b"))
     lines = markdown([RIGHT, WRONG, failed]).splitlines()
-    assert lines[0] == "Of 3: right 1, wrong 1, fails 1, not made 0."
+    assert lines[0] == "Of 3: right 1, wrong 1, fails 1."
     assert lines[-2:] == [
         "| BirchForCausalLM | birch.Birch | wrong | model.layers.0 mlp \\| norm | 1e-01 | 2e-01 | "
         "3 greedy tokens agree |",
