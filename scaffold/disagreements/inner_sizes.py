@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.disagreements.finding import Disagreement, Said
@@ -27,15 +27,18 @@ def find(subject: Subject) -> Iterator[Disagreement]:
         return
     shared = {size * count for size in stated for count in sizes(config, "num_shared_experts")}
     doubled = {2 * size for size in stated} if config.get("use_double_wide_mlp") else set()
-    wrong = [p for p in subject.own if _inner(p) is not None and _inner(p) not in stated | shared | doubled]
+    hidden = sizes(config, "hidden_size")
+    shown = [(pattern, _inner(pattern, hidden)) for pattern in subject.own]
+    wrong = [(p, inner) for p, inner in shown if inner is not None and inner not in stated | shared | doubled]
     if not wrong:
         return
-    found = {_inner(p) for p in wrong}
+    first, size = wrong[0]
+    found = {inner for _, inner in wrong}
     one_size = len(found) == 1 and len(stated) == 1
     yield Disagreement(
         KIND,
         subject.said(key),
-        Said(wrong[0].name, f"{shape(wrong[0])} has an inner size of {number(_inner(wrong[0]))}"),
+        Said(first.name, f"{shape(first)} has an inner size of {number(size)}"),
         serves="vLLM makes parameters of the config's size, and its loaders take no tensor of another",
         remedy="check whether config.json and the weights are of the same model",
         decides=True,
@@ -43,11 +46,14 @@ def find(subject: Subject) -> Iterator[Disagreement]:
     )
 
 
-def _inner(pattern: Pattern) -> int | None:
-    """Return the inner size that a projection shows; None for another tensor."""
+def _inner(pattern: Pattern, hidden: Collection[int]) -> int | None:
+    """Return the inner size that a projection from or to the hidden size shows; None for another tensor."""
     parts = pattern.name.split(".")
     if parts[-1] != "weight" or len(pattern.shape) != 2 or pattern.dtype not in WHOLE or parts[-3:-2] in ATTENTION:
         return None
+    rows, columns = pattern.shape
     if parts[-2:-1] and parts[-2] in UP:
-        return pattern.shape[0]
-    return pattern.shape[1] if parts[-2:-1] and parts[-2] in DOWN else None
+        return rows if columns in hidden or not hidden else None
+    if parts[-2:-1] and parts[-2] in DOWN:
+        return columns if rows in hidden or not hidden else None
+    return None

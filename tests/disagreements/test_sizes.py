@@ -86,6 +86,15 @@ def test_heads_that_the_source_computes_of_the_configs(tmp_path: Path) -> None:
     assert disagreements(other, replace(decoder, layers=(first, doubled))) == ()
 
 
+def test_a_router_may_project_to_a_size_of_its_own(tmp_path: Path) -> None:
+    """Its ``down_proj`` goes from the hidden size to a smaller one: no inner size shows there."""
+    held = {
+        **tensors(),
+        **{f"model.layers.{i}.mlp.gate.down_proj.weight": ("BF16", (48, HIDDEN)) for i in range(LAYERS)},
+    }
+    assert found(tmp_path, held) == []
+
+
 def test_embeddings_with_more_rows_than_the_head_may_be_the_models_form(tmp_path: Path) -> None:
     held = {**tensors(), "model.embed_tokens.weight": ("BF16", (520, HIDDEN))}
     (one,) = found(tmp_path, held)
