@@ -89,8 +89,8 @@ bench-twin: $(VENV)/.complete ## The twin: right for adapters as generated, wron
 bench-strategies: $(VENV)/.complete ## What auto ends in with --twin, for 61 architectures, and whether that is right (ONLY=ernie4_5; REUSE=1)
 	@$(PY) -m tests.bench.strategies --only "$(ONLY)" $(if $(REUSE),--reuse)
 
-bench-survey: $(VENV)/.complete ## Which of vLLM's own text decoders are right: docs/survey.md (ONLY=gemma2)
-	@$(PY) -m tests.bench.survey --only "$(ONLY)"
+bench-survey: $(VENV)/.complete ## Which of vLLM's own text decoders are right: docs/survey.md (ONLY=gemma2; ALL=1)
+	@$(PY) -m tests.bench.survey --only "$(ONLY)" $(if $(ALL),--all)
 
 bench-identity: $(VENV)/.complete ## Adapters byte for byte as an earlier commit made them (BASE=55ddea5 ONLY=gemma2)
 	@$(PY) -m tests.bench.identity --base $(BASE) --only "$(ONLY)" $(if $(EXTRA),--extra)

@@ -144,7 +144,7 @@ def cells(row: Surveyed) -> tuple[str, ...]:
 
 def _remarks(row: Surveyed) -> Iterator[str]:
     if row.outcome not in ("right", "wrong"):
-        yield row.reason
+        yield row.reason.strip().splitlines()[-1]
     if row.outcome == "wrong":
         yield f"{row.greedy} greedy tokens agree"
     if row.kernel:

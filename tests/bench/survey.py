@@ -30,13 +30,15 @@ FOLDER = Path(".bench/survey")
 PAGE = Path("docs/survey.md")
 HEAD = """# vLLM's own text decoders, surveyed
 
-Written by `make bench-survey`, which runs [`scaffold survey`](twin.md) over a vLLM tree: for each text decoder that its
-registry has and transformers can make, a twin of transformers' default config with random weights through the tree's
-own implementation. *Right*: log probabilities of all prompt tokens within 0.001 of transformers', 12 of 12 greedy
-tokens the same. *Wrong*: it answers, and computes something else; *first parts at* is the first layer and block whose
-output differs. *Fails*: it was not served. *Not made*: transformers cannot make its own default config small. Median
-and p95 are of the differences of log probabilities, in nats. What stands in for kernels of the CPU engine is in the
-last column; nothing else of vLLM's was changed.
+Written by `make bench-survey`, which runs [`scaffold survey`](twin.md) over a vLLM tree: for each architecture of
+[coverage.md](coverage.md) that its registry has, a twin of transformers' default config with random weights through the
+tree's own implementation (`ALL=1`: for each text decoder that the registry has and transformers can make).
+
+*Right*: log probabilities of all prompt tokens within 0.001 of transformers', 12 of 12 greedy tokens the same. *Wrong*:
+it answers, and computes something else; *first parts at* is the first layer and block whose output differs. *Fails*: it
+was not served. *Not made*: transformers cannot run its own default config. Median and p95 are of the differences of log
+probabilities, in nats. What stands in for kernels of the CPU engine is in the last column; nothing else of vLLM's was
+changed.
 
 It says nothing of forms that a default config does not have, and nothing about NPUs.
 
@@ -81,10 +83,14 @@ def main() -> int:
     """Run the survey, which keeps what it has, and write the page; 0 if each disagreement has its sentence."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.survey")
     parser.add_argument("--only", default="", help="architectures or model types; docs/survey.md stays as it is")
-    only = parser.parse_args().only
+    parser.add_argument("--all", action="store_true", help="all that the tree registers, not the coverage list's alone")
+    asked = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     transformers = probe(environment().python).transformers
     assert transformers is not None
+    known = decoders(read_vllm_tree(engine().pristine), transformers)
+    listed = ",".join(name for name in map(architecture, choose(None, extra=False)) if name in known)
+    only = asked.only or ("" if asked.all else listed)
     words = ("--vllm", str(engine().pristine), "--python", str(environment().python), "--work", str(FOLDER))
     document = call("survey", *words, *(("--only", only) if only else ()))
     if document["code"] != 0:
@@ -94,15 +100,14 @@ def main() -> int:
     notes = yaml.safe_load((HERE / "survey.yaml").read_text())
     print(markdown(rows))
     (FOLDER / "rows.json").write_text(json.dumps(document["survey"], indent=2) + "\n")
-    if not only:
-        known = decoders(read_vllm_tree(engine().pristine), transformers)
+    if not asked.only:
         rows_of_list = of_coverage_list(known)
         PAGE.write_text(page(rows, rows_of_list, notes), encoding="utf-8")
         rows += rows_of_list
     unsaid = sorted({row.architecture for row in rows if row.outcome != "right"} - notes.keys())
     if unsaid:
         print(f"not looked up by hand: {', '.join(unsaid)}")
-    return 1 if unsaid and not only else 0
+    return 1 if unsaid and not asked.only else 0
 
 
 if __name__ == "__main__":
