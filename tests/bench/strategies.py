@@ -45,7 +45,7 @@ config. *Right*: log probabilities of all prompt tokens within 0.001 of transfor
 
 {versions}.
 
-| architecture | ends in | serves the checkpoint | largest difference | why not what is asked before |
+| architecture | ends in | serves the checkpoint | largest difference | what speaks against those asked before |
 | --- | --- | --- | --- | --- |"""
 
 
