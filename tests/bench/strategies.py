@@ -42,6 +42,7 @@ Written by `make bench-strategies`. For each architecture of [coverage.md](cover
 plugin` with the strategy left to it: each strategy that the static proof lets through serves a twin, the first that is
 right is written, and then serves the checkpoint of the coverage list, of which the twin has seen nothing but the
 config. *Right*: log probabilities of all prompt tokens within 0.001 of transformers', and all greedy tokens the same.
+Where kernels of the CPU engine answer wrongly ([twin.md](twin.md)), it is said what stood in for them.
 
 {versions}.
 
@@ -140,6 +141,7 @@ class Said:
             shown.append(_short(self.end.refused))
         word = self.end.strategy or "refused"
         served = self.outcome.word if self.end.strategy else "–"
+        served += "".join(f", {name} stood in for" for name in self.outcome.shims)
         return self.name, word, served, "–" if off is None else f"{off:.1e}", "; ".join(shown)
 
 
