@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.disagreements.finding import Disagreement, Said
@@ -30,16 +30,19 @@ def find(subject: Subject) -> Iterator[Disagreement]:
         return
     shared = {size * count for size in stated for count in sizes(config, "num_shared_experts")}
     doubled = {2 * size for size in stated} if config.get("use_double_wide_mlp") else set()
-    wrong = [p for p in subject.own if _inner(p) is not None and _inner(p) not in stated | shared | doubled]
+    hidden = sizes(config, "hidden_size")
+    shown = [(pattern, _inner(pattern, hidden)) for pattern in subject.own]
+    wrong = [(p, inner) for p, inner in shown if inner is not None and inner not in stated | shared | doubled]
     if not wrong:
         return
-    kind, key, value = _explained(subject, wrong[0])
-    explained = [_explained(subject, pattern) for pattern in subject.own if _inner(pattern) is not None]
+    first, size = wrong[0]
+    kind, key, value = _explained(subject, first, size)
+    explained = [_explained(subject, pattern, inner) for pattern, inner in shown if inner is not None]
     is_one = {asked for of, _, asked in explained if of == kind} == {value}
     yield Disagreement(
         KIND,
         subject.said(key),
-        Said(wrong[0].name, f"{shape(wrong[0])} has an inner size of {number(_inner(wrong[0]))}"),
+        Said(first.name, f"{shape(first)} has an inner size of {number(size)}"),
         serves="vLLM makes parameters of the config's size, and its loaders take no tensor of another",
         remedy="check whether config.json and the weights are of the same model",
         decides=True,
@@ -47,14 +50,14 @@ def find(subject: Subject) -> Iterator[Disagreement]:
     )
 
 
-def _explained(subject: Subject, pattern: Pattern) -> tuple[str, str, int | None]:
+def _explained(subject: Subject, pattern: Pattern, inner: int) -> tuple[str, str, int | None]:
     """Return the kind of block, the key that says how large it is, and the value with which it would be so large."""
-    parts, inner = pattern.name.split("."), _inner(pattern)
+    parts = pattern.name.split(".")
     dense, routed = subject.key("intermediate_size"), subject.key("moe_intermediate_size")
     if any(part.startswith(SHARED) for part in parts):
         own, count = subject.key("shared_expert_intermediate_size"), subject.key("num_shared_experts")
         size = subject.whole_number("moe_intermediate_size") or subject.whole_number("intermediate_size")
-        if own is None and count is not None and size and inner:
+        if own is None and count is not None and size:
             return "shared", count, inner // size if inner % size == 0 else None
         return "shared", own or routed or dense or "", inner
     if "experts" in parts:
@@ -62,11 +65,14 @@ def _explained(subject: Subject, pattern: Pattern) -> tuple[str, str, int | None
     return "dense", dense or routed or "", inner
 
 
-def _inner(pattern: Pattern) -> int | None:
-    """Return the inner size that a projection shows; None for another tensor."""
+def _inner(pattern: Pattern, hidden: Collection[int]) -> int | None:
+    """Return the inner size that a projection from or to the hidden size shows; None for another tensor."""
     parts = pattern.name.split(".")
     if parts[-1] != "weight" or len(pattern.shape) != 2 or pattern.dtype not in WHOLE or parts[-3:-2] in ATTENTION:
         return None
+    rows, columns = pattern.shape
     if parts[-2:-1] and parts[-2] in UP:
-        return pattern.shape[0]
-    return pattern.shape[1] if parts[-2:-1] and parts[-2] in DOWN else None
+        return rows if columns in hidden or not hidden else None
+    if parts[-2:-1] and parts[-2] in DOWN:
+        return columns if rows in hidden or not hidden else None
+    return None

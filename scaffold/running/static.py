@@ -175,8 +175,9 @@ def _of_file(adapter: Path, checkpoint: Checkpoint, vllm: Path, transformers: Pa
         f"{item.parameter} is asked to be {list(item.asked)}, and {item.name} is {list(item.found)}"
         for item in check.misshapen
     ]
+    against += [f"{check.class_name} cannot be made of this config: {fault}" for fault in check.faults]
     notes = sorted(set(check.unsure.values()))
-    return Gate(tuple(against), tuple(f"not known: {why}" for why in notes), check)
+    return Gate(tuple(against), tuple(f"not known: {why}" for why in notes))
 
 
 def _file(root: Path, serving: Serving) -> Path | None:

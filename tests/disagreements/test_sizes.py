@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.disagreements.llama import HIDDEN, INNER, LAYERS, Tensors, found, tensors
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.disagreements.table import disagreements
+from scaffold.mixers.grouped_query.spec import AttentionSpec
+from scaffold.reading.of_checkpoint import read_model_of
+from scaffold.spec.values import Value
+from tests.disagreements.llama import HIDDEN, INNER, LAYERS, Tensors, found, tensors, write
 
 CASES: tuple[tuple[dict[str, Any], str, str, dict[str, Any]], ...] = (
     ({"vocab_size": 500}, "vocabulary",
@@ -62,6 +68,31 @@ def test_heads_of_two_kinds_of_layers(tmp_path: Path) -> None:
         "BF16", (HIDDEN, HIDDEN))  # fmt: skip
     assert [one.kind for one in found(tmp_path, held)] == ["heads"]
     assert found(tmp_path / "told", held, swa_num_key_value_heads=4) == []
+
+
+def test_heads_that_the_source_computes_of_the_configs(tmp_path: Path) -> None:
+    """Some sources give the layers with windows twice the KV heads: no key states it, and nothing disagrees."""
+    held = tensors()
+    held["model.layers.1.self_attn.k_proj.weight"] = held["model.layers.1.self_attn.v_proj.weight"] = (
+        "BF16", (HIDDEN, HIDDEN))  # fmt: skip
+    read = read_checkpoint(write(tmp_path))
+    decoder = read_model_of(read).spec.decoder
+    assert decoder is not None
+    first, second = decoder.layers
+    assert isinstance(second.mixer, AttentionSpec)
+    doubled = replace(second, mixer=replace(second.mixer, num_kv_heads=Value(4)))
+    other = read_checkpoint(write(tmp_path / "other", held))
+    assert [one.kind for one in disagreements(other, decoder)] == ["heads"]
+    assert disagreements(other, replace(decoder, layers=(first, doubled))) == ()
+
+
+def test_a_router_may_project_to_a_size_of_its_own(tmp_path: Path) -> None:
+    """Its ``down_proj`` goes from the hidden size to a smaller one: no inner size shows there."""
+    held = {
+        **tensors(),
+        **{f"model.layers.{i}.mlp.gate.down_proj.weight": ("BF16", (48, HIDDEN)) for i in range(LAYERS)},
+    }
+    assert found(tmp_path, held) == []
 
 
 def test_embeddings_with_more_rows_than_the_head_may_be_the_models_form(tmp_path: Path) -> None:
@@ -137,6 +168,6 @@ def test_the_size_of_a_shared_expert_is_told_by_its_own_key(
 def test_a_size_that_one_matrix_alone_asks_for_is_no_answer(tmp_path: Path) -> None:
     held = tensors()
     for layer in range(LAYERS):
-        held[f"model.layers.{layer}.mlp.down_proj.weight"] = ("BF16", (INNER, HIDDEN))
+        held[f"model.layers.{layer}.mlp.down_proj.weight"] = ("BF16", (HIDDEN, 2 * INNER))
     (one,) = [one for one in found(tmp_path, held) if one.kind == "inner size"]
     assert one.answers == ()

@@ -12,6 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -131,7 +132,8 @@ class ProcessTree:
         if self._end(psutil.Process.terminate, grace):
             self._end(psutil.Process.kill, GRACE_SECONDS)
         if self.process.stdin is not None:
-            self.process.stdin.close()
+            with suppress(BrokenPipeError):  # something was asked that nobody read
+                self.process.stdin.close()
         return [process.pid for process in self.members()]
 
     def _end(self, signal: Callable[[psutil.Process], None], seconds: float) -> bool:

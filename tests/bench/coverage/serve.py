@@ -9,6 +9,7 @@ unless ``"shims"`` says otherwise.
 """
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -147,6 +148,8 @@ def main() -> None:
     import vllm.entrypoints.llm
     import vllm.model_executor.models.registry  # noqa: F401 - for the forks
 
+    gc.collect()
+    gc.freeze()  # vLLM collects garbage some eight times, and need not look through all that was imported
     for line in sys.stdin:
         job = json.loads(line)
         output.write(json.dumps(run(job, folder / f"{job['name']}.log")) + "\n")
