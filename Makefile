@@ -12,6 +12,7 @@ FAST := -m "not engine"
 FURTHER := found
 
 .PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-parity
+.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-survey
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -94,6 +95,10 @@ bench-parity: $(VENV)/.complete ## Right servers and planted faults in bfloat16,
 
 bench-strategies: $(VENV)/.complete ## What auto ends in with --twin, for 61 architectures, and whether that is right (ONLY=ernie4_5)
 	@$(PY) -m tests.bench.strategies --only "$(ONLY)"
+bench-strategies: $(VENV)/.complete ## What auto ends in with --twin, for 61 architectures, and whether that is right (ONLY=ernie4_5; REUSE=1)
+	@$(PY) -m tests.bench.strategies --only "$(ONLY)" $(if $(REUSE),--reuse)
+bench-survey: $(VENV)/.complete ## Which of vLLM's own text decoders are right: docs/survey.md (ONLY=gemma2; ALL=1)
+	@$(PY) -m tests.bench.survey --only "$(ONLY)" $(if $(ALL),--all)
 
 bench-identity: $(VENV)/.complete ## Adapters byte for byte as an earlier commit made them (BASE=55ddea5 ONLY=gemma2)
 	@$(PY) -m tests.bench.identity --base $(BASE) --only "$(ONLY)" $(if $(EXTRA),--extra)

@@ -25,6 +25,7 @@ def show_adapter(output: Output, settings: Settings, read: Checkpoint, path: Pat
 
     engine = settings.engine()
     result = check_adapter(path, read, settings.path("vllm"), engine.transformers if engine else None)
+    _some(output, "The model cannot be made of this config", ("where and why",), [(why,) for why in result.faults])
     refused = [(item.name, f"nothing is named {item.at}") for item in result.refused]
     _some(output, f"{result.class_name} would not take these tensors", ("tensor", "why"), refused)
     _some(output, "These parameters would stay empty", ("parameter",), [(name,) for name in result.empty])
@@ -46,6 +47,7 @@ def show_adapter(output: Output, settings: Settings, read: Checkpoint, path: Pat
         "left_out": result.left_out,
         "refused": [{"tensor": item.name, "at": item.at} for item in result.refused],
         "empty": list(result.empty),
+        "faults": list(result.faults),
         "unknown": [{"tensor": name, "why": why} for name, why in result.unsure.items()],
         "suggestion": result.suggestion,
     })  # fmt: skip

@@ -236,6 +236,7 @@ def _request(
         modeling=settings.path("modeling"),
         transformers=engine.transformers if engine else None,
         believe=settings.get("believe"),
+        ranks=settings.tensor_parallel_sizes(),
         patches=tuple(settings.get("patches") or ()),
         trust_remote_code=settings.switch("trust_remote_code"),
         generated=workspace.generated,

@@ -55,7 +55,11 @@ def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
         ],
         "holes": holes_document(plan.spec.holes),
         "disagreements": disagreements_document(plan.subject.settled.found),
-        "weights": _weights(plan.checkpoint, plan.proved.proof if plan.proved else None),
+        "weights": _weights_by(plan),
+        "tensor_parallel": {
+            "proved": list(plan.proved_sizes),
+            "not": {str(size): list(why) for size, why in plan.decision.misfits.items()},
+        },
         "notes": list(plan.notes),
         "nearest": [differences_document(one) for one in plan.near],
         "diff": plan.changes.diff(plan.subject.site.roots),
@@ -74,10 +78,14 @@ def show_plan(output: Output, plan: Plan) -> None:
     for one in plan.near:
         for line in one.lines():
             output.line(f"  {line}")
-    if plan.proved is not None:
-        proof = plan.proved.proof
-        counts = f"{proof.routed} routed, {proof.ignored} left out with a reason"
-        output.line(f"  weights: {proof.tensors} tensors, {counts}, {len(proof.unrouted)} unrouted")
+    counts = plan.decision.counts
+    if counts is not None:
+        told = f"{counts.taken} routed, {counts.left_out} left out with a reason, {len(counts.unknown)} not known"
+        output.line(f"  weights: {len(plan.checkpoint.tensors)} tensors, {told}")
+    if plan.proved_sizes:
+        output.line(f"  tensor-parallel sizes that it was proved for: {', '.join(map(str, plan.proved_sizes))}")
+    for size, why in plan.decision.misfits.items():
+        output.line(f"  not at tensor-parallel {size}: {why[0]}")
     output.line()
     output.diff(plan.changes.diff(plan.subject.site.roots))
     rows = [
@@ -174,6 +182,17 @@ def _weights(checkpoint: Checkpoint, proof: Proof | None) -> dict[str, Any]:
         "routed": proof.routed if proof else None,
         "ignored": proof.ignored if proof else None,
         "unrouted": list(proof.unrouted) if proof else None,
+    }
+
+
+def _weights_by(plan: Plan) -> dict[str, Any]:
+    """Return what becomes of the tensors by the strategy that was chosen; null where that is not known."""
+    counts = plan.decision.counts
+    return {
+        "tensors": len(plan.checkpoint.tensors),
+        "routed": counts.taken if counts else None,
+        "ignored": counts.left_out if counts else None,
+        "unrouted": list(counts.unknown) if counts else None,
     }
 
 

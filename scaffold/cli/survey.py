@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import DIRECTORY, Settings, python_option, required, work_option
 from scaffold.common.errors import EnvironmentLacks, UsageError
+
+if TYPE_CHECKING:
+    from scaffold.running.survey import Decoder
 
 
 @click.command("survey")
@@ -26,8 +29,9 @@ def command(output: Output, only: str | None, table: Path | None, **given: Any) 
     What was surveyed is kept below the work directory: a run that was interrupted goes on where it was.
     """
     from scaffold.roots.vllm_tree import read_vllm_tree
-    from scaffold.running.survey import COLUMNS, decoders, markdown, survey
+    from scaffold.running.survey import COLUMNS, cells, decoders, markdown, survey
     from scaffold_validators.engine import check_import_path
+    from scaffold_validators.twin.workers import workers_for_many
 
     settings = Settings(given)
     engine, vllm = required(settings.engine()), settings.vllm()
@@ -43,26 +47,28 @@ def command(output: Output, only: str | None, table: Path | None, **given: Any) 
     chosen = _chosen(known, only)
     folder = settings.workspace().folder / "survey"
     rows = []
-    for row in survey(chosen, engine, folder, output.progress):
-        rows.append(row)
-        output.line(f"{row.outcome:9} {row.architecture}  {row.where}")
-    output.table("Survey", COLUMNS, [(r.architecture, r.model_type, r.outcome, r.where, r.reason) for r in rows])
+    with workers_for_many(engine) as workers:
+        for row in survey(chosen, engine, folder, output.progress, workers):
+            rows.append(row)
+            output.line(f"{row.outcome:9} {row.architecture}  {row.where}")
+    output.table("Survey", COLUMNS, [cells(row) for row in rows])
     output.document({"survey": [asdict(row) for row in rows]})
     if table is not None:
         table.write_text(markdown(rows), encoding="utf-8")
     return 0
 
 
-def _chosen(known: dict[str, str], only: str | None) -> dict[str, str]:
+def _chosen(known: dict[str, Decoder], only: str | None) -> list[Decoder]:
     """Return the decoders that are asked for.
 
     Raises:
         UsageError: one of them is none that both vLLM and transformers have.
     """
     if only is None:
-        return known
+        return list(known.values())
     asked = only.replace(",", " ").split()
-    unknown = [word for word in asked if word not in known and word not in known.values()]
+    names = {word: decoder for decoder in known.values() for word in (decoder.architecture, decoder.model_type)}
+    unknown = [word for word in asked if word not in names]
     if unknown:
         raise UsageError(
             f"no text decoder {', '.join(unknown)}",
@@ -70,4 +76,4 @@ def _chosen(known: dict[str, str], only: str | None) -> dict[str, str]:
             expected="architectures or model types that the tree registers and transformers has",
             remedy="leave it out to survey all of them",
         )
-    return {name: model_type for name, model_type in known.items() if name in asked or model_type in asked}
+    return [names[word] for word in asked]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from scaffold.capacity.nodes import ANY, size_text
-from scaffold.capacity.plan import MORE_RANKS, CapacityPlan, hardware_sentence, plan
+from scaffold.capacity.plan import MORE_RANKS, CapacityPlan, Row, hardware_sentence, plan
 from scaffold.checkpoint.about import about
 from scaffold.checkpoint.ascend_paths import dequantised
 from scaffold.checkpoint.read import Checkpoint
@@ -45,6 +45,8 @@ class Delivery:
     trust_remote_code: bool
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """What the server has to be told of the config."""
+    misfits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """Tensor-parallel sizes at which it cannot be served, with the reasons."""
 
 
 def delivery_context(delivery: Delivery) -> dict[str, Any]:
@@ -68,6 +70,7 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
         "tensor_parallel_size": size,
         "trust_remote_code": "true" if delivery.trust_remote_code else "false",
         "num_experts": experts,
+        "hf_overrides": json.dumps(delivery.overrides) if delivery.overrides else "",
         "task": json.dumps(task),
         "task_metrics": {"names": [json.dumps(name) for name in metrics]},
         "num_fewshot": shots,
@@ -83,11 +86,18 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
 
 
 def _capacity(delivery: Delivery) -> CapacityPlan:
-    """Return what ``inspect`` says of capacity, for several nodes, too."""
+    """Return what ``inspect`` says of capacity, for several nodes, too, without sizes that layers do not allow."""
     read, known = delivery.checkpoint, about(delivery.checkpoint)
     dequantise = dequantised(known.paths, ANY.generation)
     decoder = delivery.spec.decoder
-    return plan(read.text_config, known.patterns, dequantise, None, decoder, ANY, MORE_RANKS)
+    found = plan(read.text_config, known.patterns, dequantise, None, decoder, ANY, MORE_RANKS)
+    misfits = {size: why[0] for size, why in delivery.misfits.items() if why}
+    return replace(found, rows=tuple(_unless(row, misfits.get(row.ranks, "")) for row in found.rows))
+
+
+def _unless(row: Row, why_not: str) -> Row:
+    """Return a row that nothing fits on where there is a reason."""
+    return replace(row, why_not=why_not, holds_one=False, fits=False) if why_not else row
 
 
 def verdict_context(verdicts: Sequence[Verdict], without_parity: str = "") -> dict[str, Any]:

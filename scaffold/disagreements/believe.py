@@ -16,19 +16,22 @@ def deciding(found: Sequence[Disagreement]) -> list[Disagreement]:
     return [one for one in found if one.decides and not one.silent]
 
 
+def unanswered(found: Sequence[Disagreement], believe: str | None) -> list[Disagreement]:
+    """Return those that decide what is served, and that what the user believes does not answer."""
+    return [one for one in deciding(found) if believe not in one.answers]
+
+
 def check(found: Sequence[Disagreement], believe: str | None) -> None:
     """Check that the user has said which side is right, wherever that decides what is served.
 
     Raises:
         CheckFailed: they have not, or what they believe cannot be served.
     """
-    for one in deciding(found):
-        if believe in one.answers:
-            continue
+    for one in unanswered(found, believe):
         raise CheckFailed(
-            f"config and tensors disagree ({one.kind}): {one}",
-            where=f"{one.config.where}; {one.tensors.where}",
-            expected="one answer of both: no strategy holds without it",
+            f"{one.between} ({one.kind}): {one}",
+            where="; ".join(dict.fromkeys(said.where for said in (one.config, one.tensors))),
+            expected="one answer of both: no strategy holds without it" if one.answers else "files of one model",
             remedy=_remedy(one, believe),
         )
 

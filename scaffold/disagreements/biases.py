@@ -111,11 +111,11 @@ def _said(subject: Subject, key: str, has: bool) -> Said:
 
 
 def _denied(subject: Subject, key: str, names: list[str]) -> Disagreement:
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    more = f" and {len(names) - 1} more are" if len(names) > 1 else " is"
     return Disagreement(
         KIND,
         _said(subject, key, False),
-        Said(", ".join(names), f"{names[0]}{more} are there"),
+        Said(", ".join(names), f"{names[0]}{more} there"),
         serves="vLLM makes no such parameter, so that loading fails or the biases are dropped",
         remedy="correct the config if the biases belong to the model, else remove them from the checkpoint",
         decides=True,
@@ -125,11 +125,11 @@ def _denied(subject: Subject, key: str, names: list[str]) -> Disagreement:
 
 
 def _promised(subject: Subject, key: str, names: list[str]) -> Disagreement:
-    more = f" nor {len(names) - 1} more" if len(names) > 1 else ""
+    says = f"neither {names[0]} nor {len(names) - 1} more are there" if len(names) > 1 else f"{names[0]} is not there"
     return Disagreement(
         KIND,
         _said(subject, key, True),
-        Said(", ".join(names), f"{names[0]}{more} is not there"),
+        Said(", ".join(names), says),
         serves="vLLM makes such parameters, and nothing fills them",
         remedy="correct the config if the model has no biases, else complete the checkpoint",
         decides=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 CONFIG, TENSORS = "config", "tensors"
@@ -35,6 +35,7 @@ class Disagreement:
         overrides: what the config has to say for the tensors to be right, as ``--hf-overrides`` of ``vllm serve`` takes
             it; empty where no values are known with which they agree.
         silent: the config does not say it, a default does: then the tensors are right, and that is a note.
+        between: what contradicts what, for messages.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Disagreement:
     config_fits: bool = False
     overrides: Mapping[str, Any] = field(default_factory=dict)
     silent: bool = False
+    between: str = "config and tensors disagree"
 
     def __str__(self) -> str:
         """Return it as one sentence."""
@@ -57,6 +59,10 @@ class Disagreement:
         """Return the sides that a user can choose."""
         sides = ((CONFIG, self.config_fits), (TENSORS, bool(self.overrides)))
         return tuple(side for side, possible in sides if possible)
+
+    def without(self, side: str) -> Disagreement:
+        """Return it without an answer that was tried, and with which nothing can be served."""
+        return replace(self, config_fits=False) if side == CONFIG else replace(self, overrides={})
 
     def document(self) -> dict[str, Any]:
         """Return it as a JSON value."""

@@ -9,6 +9,8 @@ from typing import Any
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.disagreements.finding import Disagreement, Said
 from scaffold.disagreements.subject import LAYER, WHOLE, Subject, number, shape, sizes
+from scaffold.mixers.grouped_query.spec import AttentionSpec
+from scaffold.spec.decoder import DecoderSpec
 
 KIND = "heads"
 PROJECTIONS = {"q_proj": "q", "k_proj": "k", "v_proj": "v", "o_proj": "o", "out_proj": "o"}
@@ -38,9 +40,10 @@ def find(subject: Subject) -> Iterator[Disagreement]:
     found = sizes_of(config)
     if found is None or any(config.get(key) is not None for key in OTHERWISE):
         return
+    of_source = computed(subject.decoder)
     for parent, group in _groups(subject).items():
         width = {which: {_width(p, which) for p in patterns} for which, patterns in group.items()}
-        wrong = [which for which in width if not width[which] <= found.allowed(which)]
+        wrong = [which for which in width if not width[which] <= found.allowed(which) | of_source[which]]
         if wrong:
             yield _disagreement(subject, parent, group, {w: s.pop() for w, s in width.items() if len(s) == 1}, wrong)
             return
@@ -57,6 +60,23 @@ def sizes_of(config: Mapping[str, Any]) -> Sizes | None:
         head_dims = {size // count for size in hidden for count in sizes(config, "num_heads") if count}
     head_dims |= sizes(config, "swa_head_dim", "global_head_dim", "v_head_dim", "swa_v_head_dim", "qk_head_dim")
     return Sizes(heads, kv_heads, head_dims) if heads and head_dims else None
+
+
+def computed(decoder: DecoderSpec | None) -> dict[str, set[int]]:
+    """Return what the source makes of the config's sizes: rows of q, k and v, columns of o, of all layers that attend.
+
+    Some layers may have a multiple of the config's number of heads, which no key of it states.
+    """
+    found: dict[str, set[int]] = {which: set() for which in "qkvo"}
+    for mixer in [layer.mixer for layer in decoder.layers] if decoder is not None else ():
+        if isinstance(mixer, AttentionSpec):
+            heads, kv_heads, size, v_size = (
+                int(number.value) for number in (mixer.num_heads, mixer.num_kv_heads, mixer.head_dim, mixer.v_head_dim)
+            )
+            widths = {"q": heads * size, "k": kv_heads * size, "v": kv_heads * v_size, "o": heads * v_size}
+            for which, number in widths.items():
+                found[which].add(number)
+    return found
 
 
 def _groups(subject: Subject) -> dict[str, dict[str, list[Pattern]]]:

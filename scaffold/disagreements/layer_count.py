@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scaffold.checkpoint.prediction import promise
+from scaffold.disagreements.beginnings import split_layers
 from scaffold.disagreements.finding import Disagreement, Said
 from scaffold.disagreements.subject import LAYER, Subject, number
 from scaffold.vocabulary.lookup import at
@@ -19,7 +20,7 @@ def find(subject: Subject) -> Iterator[Disagreement]:
     for pattern in subject.own:
         if LAYER.match(pattern.name):
             counts[pattern.name] = counts.get(pattern.name, 0) + pattern.count
-    if key is None or not counts:
+    if key is None or not counts or split_layers(subject):
         return
     name = max(counts, key=lambda n: counts[n])
     layers, found = at(subject.text, key), counts[name]

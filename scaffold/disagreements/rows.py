@@ -26,20 +26,27 @@ class Comparison(Enum):
 
     SAME = "the same"
     DIFFERENT = "different"
-    UNKNOWN = "compare both tensors before the checkpoint is served"
+    OTHER_FORM = "their shapes or data types differ, or are packed"
+    ZEROS = "all rows that were read are zeros, as in a file that holds no data"
+    NOT_READ = "there are no files to read"
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether they were compared."""
+        return self in (Comparison.SAME, Comparison.DIFFERENT)
 
 
 def compared(checkpoint: Checkpoint, first: str, second: str) -> Comparison:
     """Compare rows at even distances. Rows of zeros alone (a sparse file) show nothing."""
     forms = checkpoint.weights.forms
     if any(forms[name].dtype not in KINDS or forms[name].shape != forms[first].shape for name in (first, second)):
-        return Comparison.UNKNOWN
+        return Comparison.OTHER_FORM
     count = forms[first].shape[0]
     places = sorted({round(n * (count - 1) / max(1, ROWS - 1)) for n in range(min(ROWS, count))})
     pairs = list(zip(_rows(checkpoint, first, places), _rows(checkpoint, second, places)))
     if any(not np.array_equal(one, other) for one, other in pairs):
         return Comparison.DIFFERENT
-    return Comparison.SAME if any(one.any() for one, _ in pairs) else Comparison.UNKNOWN
+    return Comparison.SAME if any(one.any() for one, _ in pairs) else Comparison.ZEROS
 
 
 def _rows(checkpoint: Checkpoint, name: str, places: list[int]) -> list[Any]:

@@ -9,6 +9,8 @@ from typing import Any
 from scaffold.checkpoint.quantization import read_quantization
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.disagreements import (
+    adapters,
+    beginnings,
     biases,
     data_type,
     expert_count,
@@ -18,6 +20,7 @@ from scaffold.disagreements import (
     inner_sizes,
     layer_count,
     layout,
+    numbers,
     prediction,
     quantisation,
     ties,
@@ -28,7 +31,10 @@ from scaffold.disagreements.subject import Subject, of
 from scaffold.spec.decoder import DecoderSpec
 
 KINDS: tuple[ModuleType, ...] = (
+    numbers,
     layout,
+    adapters,
+    beginnings,
     vocabulary_rows,
     hidden_size,
     layer_count,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scaffold.checkpoint.purpose import other_purpose
 from scaffold.disagreements.finding import Disagreement, Said
 from scaffold.disagreements.rows import Comparison, compared
 from scaffold.disagreements.subject import LAYER, Subject
@@ -12,6 +13,7 @@ from scaffold.disagreements.vocabulary_rows import embedding_of, head_of, may_ha
 KIND = "tied embeddings"
 KEY = "tie_word_embeddings"
 DROPPED = "vLLM ties the head to the embeddings, and drops lm_head.weight"
+COMPARE = "compare both tensors before the checkpoint is served"
 UNFILLED = "vLLM makes a head of its own, and nothing fills it"
 
 
@@ -24,6 +26,8 @@ def find(subject: Subject) -> Iterator[Disagreement]:
     embedding, head = embedding_of(subject), head_of(subject)
     if embedding is None or not any(LAYER.match(name) for name in subject.names):
         return
+    if subject.checkpoint is not None and head is None and other_purpose(subject.checkpoint.architecture):
+        return  # a model without a head over the vocabulary
     stated = subject.text.get(KEY)
     said = subject.said(KEY)
     if isinstance(stated, bool):
@@ -65,7 +69,7 @@ def _outer(subject: Subject, stated: bool, said: Said) -> Iterator[Disagreement]
 
 
 def _with_head(subject: Subject, said: Said, embedding: str, head: str, silent: bool) -> Iterator[Disagreement]:
-    found = compared(subject.checkpoint, embedding, head) if subject.checkpoint is not None else Comparison.UNKNOWN
+    found = compared(subject.checkpoint, embedding, head) if subject.checkpoint is not None else Comparison.NOT_READ
     names = f"{embedding}, {head}"
     if found is Comparison.DIFFERENT:
         yield Disagreement(
@@ -82,4 +86,5 @@ def _with_head(subject: Subject, said: Said, embedding: str, head: str, silent: 
     else:
         same = found is Comparison.SAME
         says = f"{head} is there, {'the same as' if same else 'and could not be compared with'} {embedding}"
-        yield Disagreement(KIND, said, Said(names, says), serves=DROPPED, remedy="nothing" if same else found.value)
+        says = says if same else f"{says} ({found.value})"
+        yield Disagreement(KIND, said, Said(names, says), serves=DROPPED, remedy="nothing" if same else COMPARE)

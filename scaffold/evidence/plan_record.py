@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scaffold_validators.records import Kind
@@ -20,6 +20,7 @@ class PlanRecord:
         delivery: the root of the repo that is committed to.
         vllm_files: what was written below the vLLM tree, relative to it, with slashes.
         delivery_files: likewise.
+        overrides: what the server has to be told of the config, as ``--hf-overrides`` takes it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class PlanRecord:
     delivery: str
     vllm_files: tuple[str, ...]
     delivery_files: tuple[str, ...]
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
-PLAN = Kind("plan", 1, PlanRecord, remedy="run scaffold new-model for this model again, which writes it anew")
+PLAN = Kind("plan", 2, PlanRecord, remedy="run scaffold new-model for this model again, which writes it anew")

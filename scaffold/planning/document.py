@@ -26,6 +26,7 @@ def document_values(decision: Decision, subject: Subject, trust_remote_code: boo
         layout=layout,
         trust_remote_code=trust_remote_code,
         overrides=subject.settled.overrides,
+        misfits=decision.misfits,
     )
     return delivery_context(delivery)
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from codemods import ChangeSet
 from scaffold.checkpoint.read import Checkpoint
-from scaffold.disagreements.finding import CONFIG
 from scaffold.mapping.proved import Proved
 from scaffold.placement.protocol import Implementation
 from scaffold.placement.table import PLACEMENTS
+from scaffold.planning.answers import question_of, with_answers
 from scaffold.planning.document import add_patches, document, document_values
 from scaffold.planning.place import place
 from scaffold.planning.prove import prove
@@ -29,7 +29,7 @@ from scaffold.planning.settle import check_settled
 from scaffold.spec.model import ModelSpec
 from scaffold.strategy.decide import Decision, decide
 from scaffold.strategy.differences import Differences, nearest_models
-from scaffold.strategy.protocol import Adds, Question
+from scaffold.strategy.protocol import Adds
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,13 @@ class Plan:
         """Return the nearest registered models, where the target does not serve this one as it is."""
         adds_nothing = self.decision.strategy.adds is Adds.NOTHING
         return () if adds_nothing else nearest_models(self.subject.reading, self.subject.tree)
+
+    @property
+    def proved_sizes(self) -> tuple[int, ...]:
+        """Return the usual tensor-parallel sizes at which it was proved; empty where none was looked at."""
+        decision = self.decision
+        sizes = question_of(self.subject, self.request).sizes if decision.counts is not None else ()
+        return tuple(size for size in sizes if size not in decision.misfits)
 
     @property
     def name(self) -> str:
@@ -113,10 +120,10 @@ def plan_again(plan: Plan, refuted: Mapping[str, str]) -> Plan:
 
 
 def _plan(request: Request, subject: Subject) -> Plan:
+    subject = with_answers(subject, request)
     with refused_after(subject):
         check_settled(subject.settled, request.believe)
-        believes_config = request.believe == CONFIG
-        question = Question(subject.reading, subject.registry, subject.tree, request.same_as, believes_config)
+        question = question_of(subject, request)
         decision = decide(question, request.strategy, request.refuted)
         proved = prove(decision)
     with refused_after(subject, proved, decision.strategy.name):

@@ -24,6 +24,7 @@ class Request:
         same_as: a registered architecture that a model of an unknown type is the same as, as the user says.
         refuted: strategies that were shown to be wrong, which ``auto`` passes over: name → what showed it.
         transformers: the package directory of the target environment.
+        ranks: tensor-parallel sizes that it is to be served at.
         believe: which side is right where config and tensors disagree, ``config`` or ``tensors``; None: not said.
         generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
         registered_by_us: architectures that an earlier run of this tool registered: they do not count as known.
@@ -42,6 +43,7 @@ class Request:
     modeling: Path | None = None
     transformers: Path | None = None
     believe: str | None = None
+    ranks: tuple[int, ...] = (1,)
     patches: Sequence[str] = ()
     trust_remote_code: bool = False
     generated: Callable[[Path], str | None] = lambda path: None

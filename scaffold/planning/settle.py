@@ -19,12 +19,14 @@ class Settled:
     """A reading of the side that counts.
 
     Attributes:
+        checkpoint: as it is.
         found: all disagreements of the checkpoint as it is.
         left: those of the side that counts: the same where nothing was chosen.
         notes: what was chosen, and what the server has to be told.
         overrides: the same, as ``--hf-overrides`` takes it.
     """
 
+    checkpoint: Checkpoint
     reading: Reading
     found: tuple[Disagreement, ...]
     left: tuple[Disagreement, ...]
@@ -44,10 +46,10 @@ def settle(
     found = disagreements(checkpoint, reading.spec.decoder)
     counts = believed(checkpoint, found, believe)
     if counts.checkpoint is checkpoint:
-        return Settled(reading, found, found, counts.notes, {})
+        return Settled(checkpoint, reading, found, found, counts.notes, {})
     again = read_model_of(counts.checkpoint, transformers, modeling)
     left = disagreements(counts.checkpoint, again.spec.decoder)
-    return Settled(again, found, left, counts.notes, counts.overrides)
+    return Settled(checkpoint, again, found, left, counts.notes, counts.overrides)
 
 
 def check_settled(settled: Settled, believe: str | None) -> None:

@@ -42,6 +42,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
             delivery=str(delivery.resolve()),
             vllm_files=_joined(plan.files(plan.request.vllm), earlier.vllm_files if earlier else ()),
             delivery_files=_joined(plan.files(delivery), earlier.delivery_files if earlier else ()),
+            overrides=plan.subject.settled.overrides,
         )
     )
 

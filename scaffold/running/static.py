@@ -7,6 +7,7 @@ which kernels does the model reach, and what becomes of them with this vllm-asce
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from scaffold_validators.calls import misfit_calls
 from scaffold_validators.imports import unresolved_imports
 
 MODELS = "vllm.model_executor.models"
+REGISTERS = Path("vllm_ascend/models/__init__.py")
+"""Where vllm-ascend registers models of its own (``ModelRegistry.register_model``)."""
+_REGISTERED = re.compile(r"register_model\(\s*\"(\w+)\",\s*\"([\w.]+):(\w+)\"")
 PASSED = "passed"
 STOPPED = "stopped"
 
@@ -116,17 +120,20 @@ def static_check(
         CheckpointError: the checkpoint or its source is damaged.
     """
     tree = read_vllm_tree(vllm)
-    serving = _serving(tree, checkpoint.architecture, adapter)
+    own = None if ascend is None or adapter is not None else _of_ascend(ascend, checkpoint.architecture)
+    serving = own or _serving(tree, checkpoint.architecture, adapter)
     reading = settle(checkpoint, transformers, modeling, believe).reading
     question = Question(reading, tree.registry, tree)
-    if serving.through_source:
+    if own is not None:
+        weights = Gate(notes=(f"vllm-ascend serves it through {own.shown}, whose tensors were not looked at",))
+    elif serving.through_source:
         weights = prove_source(question)
     elif serving.entry is not None:
         weights = prove_class(question, serving.entry)
     else:
         assert adapter is not None
         weights = _of_file(adapter, checkpoint, vllm, transformers)
-    file = adapter or _file(vllm, serving)
+    file = adapter or _file(ascend if own is not None and ascend is not None else vllm, serving)
     compatibility = None
     if ascend is not None:
         config = checkpoint.config
@@ -134,6 +141,14 @@ def static_check(
         compatibility = check_compatibility(vllm, ascend, serving.module, serving.class_name, config, is_quantised)
     roots = (vllm,) if ascend is None else (vllm, ascend)
     return StaticReport(checkpoint.architecture, serving, weights, _code(file, vllm), compatibility, roots)
+
+
+def _of_ascend(ascend: Path, architecture: str) -> Serving | None:
+    """Return the class that vllm-ascend registers for an architecture, in the place of vLLM's; None if it has none."""
+    file = ascend / REGISTERS
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    found = {match[1]: (match[2], match[3]) for match in _REGISTERED.finditer(text)}.get(architecture)
+    return None if found is None else Serving(*found)
 
 
 def _serving(tree: VllmTree, architecture: str, adapter: Path | None) -> Serving:
@@ -160,12 +175,13 @@ def _of_file(adapter: Path, checkpoint: Checkpoint, vllm: Path, transformers: Pa
         f"{item.parameter} is asked to be {list(item.asked)}, and {item.name} is {list(item.found)}"
         for item in check.misshapen
     ]
+    against += [f"{check.class_name} cannot be made of this config: {fault}" for fault in check.faults]
     notes = sorted(set(check.unsure.values()))
-    return Gate(tuple(against), tuple(f"not known: {why}" for why in notes), check)
+    return Gate(tuple(against), tuple(f"not known: {why}" for why in notes))
 
 
-def _file(vllm: Path, serving: Serving) -> Path | None:
-    place = vllm.joinpath(*str(serving.module).split("."))
+def _file(root: Path, serving: Serving) -> Path | None:
+    place = root.joinpath(*str(serving.module).split("."))
     return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
 
 

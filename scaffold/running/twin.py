@@ -22,16 +22,18 @@ from scaffold.strategy.protocol import Adds
 from scaffold.vocabulary.rows import as_value
 from scaffold_validators.engine import Engine
 from scaffold_validators.twin.run import Adapter, TwinRequest, run_twin
+from scaffold_validators.twin.workers import FRESH, Workers
 from scaffold_validators.verdict import Verdict
 
 
-def prove_in_turn(plan: Plan, engine: Engine, logs: Path) -> Iterator[tuple[Plan, Verdict]]:
+def prove_in_turn(plan: Plan, engine: Engine, logs: Path, workers: Workers = FRESH) -> Iterator[tuple[Plan, Verdict]]:
     """Prove a plan; where ``auto`` chose its strategy and that is wrong, the next ones too, until one is right.
 
     Args:
         plan: nothing of it need be written.
         engine: the target's environment.
         logs: the folder of the logs, one for each strategy.
+        workers: what the steps of twins run in.
 
     Yields:
         Each plan that was tried, with what its twin showed.
@@ -44,7 +46,7 @@ def prove_in_turn(plan: Plan, engine: Engine, logs: Path) -> Iterator[tuple[Plan
         following: Plan | None = plan
         while following is not None:
             strategy = following.decision.strategy.name
-            verdict = prove_plan(following, engine, logs / f"twin-{strategy}.log", Path(scratch))
+            verdict = prove_plan(following, engine, logs / f"twin-{strategy}.log", Path(scratch), workers)
             yield following, verdict
             goes_on = not verdict.passed and plan.request.strategy == AUTO
             following = _next(following, {strategy: f"the twin showed it {verdict.reason}"}) if goes_on else None
@@ -59,7 +61,7 @@ def _next(plan: Plan, shown: Mapping[str, str]) -> Plan | None:
         return _next(plan, {**shown, refusal.strategy: refusal.found}) if refusal.strategy else None
 
 
-def prove_plan(plan: Plan, engine: Engine, log: Path, scratch: Path) -> Verdict:
+def prove_plan(plan: Plan, engine: Engine, log: Path, scratch: Path, workers: Workers = FRESH) -> Verdict:
     """Serve the twin as the plan would: by the module that it adds, an implementation of the target's, or the backend.
 
     Args:
@@ -67,6 +69,7 @@ def prove_plan(plan: Plan, engine: Engine, log: Path, scratch: Path) -> Verdict:
         engine: the target's environment.
         log: where what the engine says is kept.
         scratch: a directory for the twin, which the plans for one checkpoint share: it is made once.
+        workers: what the steps of twins run in.
 
     Raises:
         Problem: the target's transformers cannot make the twin.
@@ -82,7 +85,7 @@ def prove_plan(plan: Plan, engine: Engine, log: Path, scratch: Path) -> Verdict:
         overrides=plan.subject.settled.overrides,
         renames=plan.decision.renames,
     )
-    return _run(plan.checkpoint, engine, subject, scratch, log, plan.request.trust_remote_code)
+    return _run(plan.checkpoint, engine, subject, scratch, log, plan.request.trust_remote_code, workers)
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,7 @@ def _run(
     scratch: Path,
     log: Path,
     trust_remote_code: bool,
+    workers: Workers = FRESH,
 ) -> Verdict:
     digests = {"adapter": hashlib.sha256(served.text.encode()).hexdigest(), "checkpoint": checkpoint.digest}
     return run_twin(
@@ -163,7 +167,8 @@ def _run(
             log=log,
             digests=digests,
             trust_remote_code=trust_remote_code,
-        )
+        ),
+        workers,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import CheckFailed
 from scaffold.evidence.gather import gather
+from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold.running.model_facts import model_facts
 from scaffold.running.parity import settings_of
@@ -97,7 +99,7 @@ def validate(
     device = find_device(engine, gates.device)
     engine = replace(engine, device=device.kind, versions={**engine.versions, **device.versions()})
     gate = Gate(
-        plan=_serve_plan(workspace, name, checkpoint, engine, options, evidence.record.strategy),
+        plan=serve_plan(workspace.work, checkpoint, engine, options, evidence.record),
         has_chat_template=checkpoint.has_chat_template,
         is_multimodal=checkpoint.is_multimodal,
         digests=evidence.digests,
@@ -168,19 +170,16 @@ def preflight(engine: Engine, vllm: Path, port: int) -> None:
     check_port(port)
 
 
-def _serve_plan(
-    workspace: Workspace,
-    name: str,
-    checkpoint: Checkpoint,
-    engine: Engine,
-    options: ServeOptions,
-    strategy: str,
+def serve_plan(
+    work: Path, checkpoint: Checkpoint, engine: Engine, options: ServeOptions, record: PlanRecord
 ) -> ServePlan:
+    """Return how the model is served: as it was planned, with what was believed of it."""
+    overrides = ("--hf-overrides", json.dumps(record.overrides)) if record.overrides else ()
     return ServePlan(
         engine=engine,
         model=checkpoint.path.resolve(),
-        served_model_name=name,
-        cwd=workspace.work,
+        served_model_name=record.name,
+        cwd=work,
         port=options.port,
         dtype=options.dtype,
         max_model_len=options.max_model_len,
@@ -188,8 +187,8 @@ def _serve_plan(
         tensor_parallel_size=options.tensor_parallel_sizes[0],
         enforce_eager=options.enforce_eager,
         trust_remote_code=options.trust_remote_code,
-        model_impl=strategy_named(strategy).model_impl,
-        extra=options.extra,
+        model_impl=strategy_named(record.strategy).model_impl,
+        extra=(*overrides, *options.extra),
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from scaffold.common.errors import CheckFailed
 from scaffold.roots.vllm_tree import Registered
-from scaffold.strategy.protocol import Answer, Question, Strategy
+from scaffold.strategy.protocol import Answer, Counts, Question, Strategy
+from scaffold.strategy.purpose import check_writes_text
 from scaffold.strategy.renaming import Renames
 from scaffold.strategy.table import STRATEGIES
 
@@ -38,6 +39,16 @@ class Decision:
         return self.answers[-1][1].notes
 
     @property
+    def misfits(self) -> Mapping[int, tuple[str, ...]]:
+        """Return the tensor-parallel sizes at which the chosen strategy cannot serve, each with the reasons."""
+        return self.answers[-1][1].misfits
+
+    @property
+    def counts(self) -> Counts | None:
+        """Return what becomes of the tensors by the strategy that was chosen."""
+        return self.answers[-1][1].counts
+
+    @property
     def why(self) -> tuple[str, ...]:
         """Return one line for each strategy that was asked; those with one reason share a line."""
         return _lines(self.answers)
@@ -55,7 +66,9 @@ def decide(question: Question, asked: str = AUTO, refuted: Mapping[str, str] = {
 
     Raises:
         NoStrategy: the strategy asked for does not hold, or none does.
+        CheckFailed: the model does not write text.
     """
+    check_writes_text(question)
     answers: list[tuple[Strategy, Answer]] = []
     for strategy in STRATEGIES:
         if strategy.name != asked and any(answer.holds for _, answer in answers):

@@ -20,6 +20,8 @@ from scaffold.strategy.candidates import Candidates
 MOST = 12
 """Differences of one spec that are told."""
 NOT_OF_THE_MODEL = frozenset({"_name_or_path", "auto_map", "architectures", "transformers_version", "model_type"})
+HOLES = "that of the checkpoint has holes"
+NOT_READ = "transformers' source of {} is not read at this config"
 BASE_CONFIG = "configuration_utils.py"
 
 
@@ -30,6 +32,7 @@ class Differences:
     Attributes:
         near: the architecture, and names of modules that only one of both has.
         spec: fields of the spec with both values, the checkpoint's first; None where one of both could not be read.
+        unread: which one that is.
         config_keys: keys of the checkpoint's config that the architecture's config class does not know.
         version: of the vLLM that has it, if its tree says so. Which one had it first, a tree does not tell.
     """
@@ -38,6 +41,7 @@ class Differences:
     spec: tuple[str, ...] | None
     config_keys: tuple[str, ...]
     version: str | None
+    unread: str = ""
 
     @property
     def entry(self) -> Registered:
@@ -49,7 +53,7 @@ class Differences:
         where = f"vLLM {self.version}" if self.version else "this vLLM"
         yield f"{self.entry.architecture}, in {where}: {self.near.likeness:.0%} of the names alike"
         if self.spec is None:
-            yield "  its spec could not be compared"
+            yield f"  its spec could not be compared: {self.unread}"
         elif not self.spec:
             yield "  the same spec"
         yield from (f"  spec: {one}" for one in self.spec or ())
@@ -75,7 +79,8 @@ def nearest_models(reading: Reading, tree: VllmTree, count: int = 2) -> tuple[Di
             spec = tuple(differences(reading.spec.decoder, other))[:MOST]
         folder = candidates.folder(near.entry)
         keys = _unknown_keys(checkpoint.text_config, reading.transformers, folder) if folder else ()
-        found.append(Differences(near, spec, keys, version))
+        unread = HOLES if reading.spec.decoder is None else NOT_READ.format(near.entry.architecture)
+        found.append(Differences(near, spec, keys, version, "" if spec is not None else unread))
     return tuple(found)
 
 

@@ -6,19 +6,23 @@ Nothing is run. What speaks against an implementation is a reason; what cannot b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from scaffold.checkpoint.patterns import pattern_of
 from scaffold.common.errors import UsageError
 from scaffold.mapping.proved import Proved
 from scaffold.roots.vllm_tree import Registered
-from scaffold.strategy.protocol import Question
+from scaffold.strategy.protocol import Counts, Question
 from scaffold.strategy.renaming import moved
 from scaffold.vllm_models.adapter import check_registered
 from scaffold.vllm_models.check import AdapterCheck
 
 SHOWN = 3
+SPLIT = (
+    "these are packed or split otherwise in the files than in the source, and {class_name} takes them as it lays them "
+    "out: one part behind the other"
+)
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,14 @@ class Gate:
     Attributes:
         against: why it does not hold; empty if nothing speaks against it.
         notes: what could not be decided.
-        check: what the class was found to take; None where it could not be read.
+        misfits: tensor-parallel size → why it cannot be served at that.
+        counts: what becomes of the tensors, where that is known.
     """
 
     against: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    check: AdapterCheck | None = None
+    misfits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    counts: Counts | None = None
 
     @property
     def holds(self) -> bool:
@@ -47,20 +53,29 @@ def prove_class(question: Question, entry: Registered) -> Gate:
         return Gate(notes=("no tree of vLLM was given: which tensors its class takes was not looked at",))
     reading = question.reading
     decoder = reading.spec.decoder
+    by_rules = _of_whole_model(question)
     try:
         check = check_registered(
-            question.tree, entry, reading.checkpoint, reading.transformers, decoder.config if decoder else None
-        )
+            question.tree, entry, reading.checkpoint, reading.transformers, decoder.config if decoder else None,
+            _missing(by_rules), question.sizes,
+        )  # fmt: skip
     except UsageError as error:
         return Gate(notes=(f"{entry.class_name} could not be read ({error.found}, {error.where})",))
-    by_rules = _of_whole_model(question)
-    against = tuple(_against_class(check, question)) or tuple(_against_files(by_rules, check.unsure))
+    misfits = {size: why for size, why in check.misfits.items() if why}
+    against = (*_against_class(check, question), *_against_loader(check, by_rules))
+    against = against or tuple(_against_files(by_rules, check.unsure, check.filled))
     if check.unsure and not against:
         against = tuple(_against_names(question))
-    notes = list(_notes(check, by_rules))
-    if check.dropped and question.config_counts:
-        notes.append(f"left out, as the config is believed: {_some(check.dropped)}")
-    return Gate(against, tuple(notes), check)
+    against = (*against, *against_sizes(question, misfits))
+    counts = Counts(check.taken, check.left_out, tuple(check.unsure))
+    return Gate(against, tuple(_notes(check, by_rules, question)), misfits, counts)
+
+
+def against_sizes(question: Question, misfits: Mapping[int, tuple[str, ...]]) -> Iterator[str]:
+    """Yield the tensor-parallel sizes that are asked for and cannot be served."""
+    for size in question.ranks:
+        if misfits.get(size):
+            yield f"it cannot be served at tensor-parallel {size}: {misfits[size][0]}"
 
 
 def prove_source(question: Question) -> Gate:
@@ -94,8 +109,31 @@ def _against_names(question: Question) -> Iterator[str]:
         yield f'names begin with "{old}" where those of the source begin with "{new}"'
 
 
+def _missing(by_rules: Proved | str) -> list[str]:
+    """Return the tensors that the model has by its source, and the files have not."""
+    findings = () if isinstance(by_rules, str) else by_rules.proof.findings
+    return [name for finding in findings if finding.kind == "missing" for name in finding.tensors]
+
+
+def _against_loader(check: AdapterCheck, by_rules: Proved | str) -> Iterator[str]:
+    """Yield tensors of the model for which the class has no parameter, whatever the code of its loader does."""
+    rules = () if isinstance(by_rules, str) else by_rules.weight_map.rules
+    needed = [rule for rule in rules if rule.required and not rule.is_ignored]
+    kinds: dict[str, bool] = {}
+    lost = []
+    for name in check.homeless:
+        kind = pattern_of(name)
+        if kind not in kinds:
+            kinds[kind] = any(rule.match(name) is not None for rule in needed)
+        lost += [name] if kinds[kind] else []
+    if lost:
+        yield f"{check.class_name} has no parameter for {_some(lost)}, and none is left: {check.homeless[lost[0]]}"
+
+
 def _against_class(check: AdapterCheck, question: Question) -> Iterator[str]:
     name = check.class_name
+    if check.faults:
+        yield f"{name} cannot be made of this config: {'; '.join(check.faults[:SHOWN])}"
     if check.refused:
         told = _some(item.name for item in check.refused)
         mends = f"; {check.suggestion}" if check.suggestion else ""
@@ -110,12 +148,21 @@ def _against_class(check: AdapterCheck, question: Question) -> Iterator[str]:
         yield f"nothing fills {_some(check.empty)} of {name}"
 
 
-def _against_files(by_rules: Proved | str, undecided: Collection[str]) -> Iterator[str]:
-    """Yield where files and spec disagree; names that the spec does not have count where the class is undecided."""
+def _against_files(
+    by_rules: Proved | str, undecided: Collection[str], filled: Collection[str] = frozenset()
+) -> Iterator[str]:
+    """Yield where files and spec disagree.
+
+    Args:
+        by_rules: rules by the spec, with their proof.
+        undecided: names of which the class does not tell whether it takes them: those that the spec does not have
+            count.
+        filled: names that are not there, and whose place in the class others fill.
+    """
     if isinstance(by_rules, str):
         return
     findings = by_rules.proof.findings
-    missing = [name for finding in findings if finding.kind == "missing" for name in finding.tensors]
+    missing = [name for name in _missing(by_rules) if name not in filled]
     if missing:
         yield f"the files lack {_some(missing)} of the model that was read"
     for finding in findings:
@@ -127,14 +174,18 @@ def _against_files(by_rules: Proved | str, undecided: Collection[str]) -> Iterat
         yield f"no part of the model that was read has {_some(extra)}"
 
 
-def _notes(check: AdapterCheck, by_rules: Proved | str) -> Iterator[str]:
+def _notes(check: AdapterCheck, by_rules: Proved | str, question: Question) -> Iterator[str]:
+    if check.filled:
+        yield f"{SPLIT.format(class_name=check.class_name)}: {_some(check.filled)}"
+    if check.dropped and question.config_counts:
+        yield f"left out, as the config is believed: {_some(check.dropped)}"
     for why, _ in Counter(check.unsure.values()).most_common(SHOWN):
         names = [name for name, reason in check.unsure.items() if reason == why]
         yield f"whether {check.class_name} takes {_some(names)} is not known: {why}"
     more = len(set(check.unsure.values())) - SHOWN
     if more > 0:
         yield f"… and {more} more places of {check.class_name} where the reading ends"
-    if not isinstance(by_rules, str) and by_rules.proof.holds:
+    if not isinstance(by_rules, str) and (by_rules.proof.holds or check.filled):
         return
     shapes = Counter(check.shapes_unsure)
     if shapes:

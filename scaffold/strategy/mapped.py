@@ -49,7 +49,7 @@ def holds(question: Question) -> Answer:
     ((one, answer),) = found.items()
     assert answer.entry is not None
     reason = REASON.format(renames=_shown(one), architecture=answer.entry.architecture)
-    return Answer(True, reason, answer.entry, answer.notes, renames=one)
+    return replace(answer, reason=reason, renames=one)
 
 
 def _registered(question: Question) -> Answer | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from scaffold.common.errors import CheckpointError
 from scaffold.spec.holes import listed
-from scaffold.strategy.gate import prove_files
-from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
+from scaffold.strategy.gate import against_sizes, prove_files
+from scaffold.strategy.protocol import Adds, Answer, Counts, Question, Strategy
 from scaffold.weights.quantisation import quantisation_of
+from scaffold.weights.ranks import misfits
 
 PARTS = "the decoder inside of {} was read, and an adapter of the parts around it is not generated yet"
 
@@ -28,7 +29,16 @@ def holds(question: Question) -> Answer:
     if not weights.proof.holds:
         told = prove_files(question).against or tuple(map(str, weights.proof.findings))
         return Answer(False, "; ".join(told), proved=weights)
-    return Answer(True, "every block was recognised", proved=weights)
+    unfit = misfits(weights.weight_map, question.sizes)
+    wrong = "; ".join(against_sizes(question, unfit))
+    if wrong:
+        return Answer(False, wrong, proved=weights)
+    notes = tuple(
+        f"left out, {part.num_tensors} tensors: the {part.kind} {part.name}, {part.left_out}" for part in spec.others
+    )
+    counts = Counts(weights.proof.routed, weights.proof.ignored)
+    reason = "every block was recognised"
+    return Answer(True, reason, notes=notes, proved=weights, misfits=unfit, counts=counts)
 
 
 NATIVE = Strategy(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from scaffold.capacity.plan import RANKS
 from scaffold.common.errors import CheckpointError
 from scaffold.idioms.frame import NEWEST, Target
 from scaffold.mapping.proved import Proved, prove_weights
@@ -28,6 +29,7 @@ class Question:
         tree: the target's vLLM; without one, no class of it can be read.
         same_as: a registered architecture that computes the same, as the user says.
         config_counts: the user believes the config where tensors have more, so that these may be left out.
+        ranks: tensor-parallel sizes that are asked for: what cannot be served at one of them does not hold.
     """
 
     reading: Reading
@@ -35,6 +37,12 @@ class Question:
     tree: VllmTree | None = None
     same_as: str | None = None
     config_counts: bool = False
+    ranks: tuple[int, ...] = (1,)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Return all tensor-parallel sizes to prove an implementation at."""
+        return tuple(sorted({*RANKS, *self.ranks}))
 
     @cached_property
     def target(self) -> Target:
@@ -67,6 +75,8 @@ class Answer:
         notes: what could not be decided without running it, and so is left to the twin.
         proved: the weight rules and their proof, where the strategy was asked for them.
         renames: beginnings of the tensors' names → what ``entry`` calls them.
+        misfits: tensor-parallel size → why it cannot be served at that; of the usual ones all others were proved.
+        counts: what becomes of the tensors, where that is known.
     """
 
     holds: bool
@@ -75,6 +85,17 @@ class Answer:
     notes: tuple[str, ...] = ()
     proved: Proved | None = None
     renames: tuple[tuple[str, str], ...] = ()
+    misfits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    counts: Counts | None = None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What becomes of a checkpoint's tensors: how many are taken and left out, and which are neither for certain."""
+
+    taken: int
+    left_out: int
+    unknown: tuple[str, ...] = ()
 
 
 class Adds(Enum):

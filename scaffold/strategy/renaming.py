@@ -36,8 +36,11 @@ def renames(names: Collection[str], spec: DecoderSpec) -> Iterator[Renames]:
         moved = {old: new for old, new in moved.items() if old != new}
         if not moved:
             continue
-        one = _as_one(moved, names, layers, base) if layers == embedding == norm else None
-        yield one or tuple(moved.items())
+        one = _as_one(moved, layers, base) if layers == embedding == norm and layers else None
+        if one is not None:
+            yield one
+        if one is None or any(apply(one, name) != apply(tuple(moved.items()), name) for name in names):
+            yield tuple(moved.items())
 
 
 def moved(names: Collection[str], spec: DecoderSpec) -> Renames:
@@ -54,20 +57,17 @@ def moved(names: Collection[str], spec: DecoderSpec) -> Renames:
     return () if bare or not ways else ways[0]
 
 
-def _as_one(moved: Mapping[str, str], names: Collection[str], place: str, base: str) -> Renames | None:
-    """Return the same as a replacement of one beginning, with the head's before it."""
-    if not place:
-        return None
+def _as_one(moved: Mapping[str, str], place: str, base: str) -> Renames:
+    """Return it as a replacement of one beginning, with the head's before it: all modules of the decoder move."""
     whole = {old: new for old, new in moved.items() if new != base + old.removeprefix(place)} | {place: base}
-    found = tuple(whole.items())
-    return found if all(apply(found, name) == apply(tuple(moved.items()), name) for name in names) else None
+    return tuple(whole.items())
 
 
 def _beginnings(names: Collection[str], anchor: str) -> list[str]:
     """Return what stands before a module's name, in the names that have it."""
     pattern = re.compile(rf"(?:^|(?<=\.)){re.escape(anchor)}")
     found = dict.fromkeys(name[: match.start()] for name in names for match in pattern.finditer(name))
-    return sorted(found, key=len)[:MOST]
+    return sorted((place for place in found if not any(part.isdigit() for part in place.split("."))), key=len)[:MOST]
 
 
 def apply(renames: Renames, name: str) -> str:

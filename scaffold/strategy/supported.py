@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scaffold.roots.registered import BACKEND_MODULE
 from scaffold.roots.vllm_tree import BACKEND_DICT
 from scaffold.strategy.computes import same_spec
@@ -19,11 +21,11 @@ def holds(question: Question) -> Answer:
         return Answer(False, f"{architecture} is registered for the Transformers backend only")
     gate = prove_source(question) if entry.module == BACKEND_MODULE else prove_class(question, entry)
     computes = same_spec(question, entry) if gate.holds and entry.module != BACKEND_MODULE else Gate()
-    gate = Gate((*gate.against, *computes.against), (*gate.notes, *computes.notes))
+    gate = replace(gate, against=(*gate.against, *computes.against), notes=(*gate.notes, *computes.notes))
     registered = f"{architecture} is registered ({entry.module}.{entry.class_name})"
     if not gate.holds:
         return Answer(False, f"{registered}, but {'; '.join(gate.against)}", None, gate.notes)
-    return Answer(True, registered, entry, gate.notes)
+    return Answer(True, registered, entry, gate.notes, misfits=gate.misfits, counts=gate.counts)
 
 
 SUPPORTED = Strategy(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,13 @@ from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import UsageError
 from scaffold.roots.vllm_tree import Registered, VllmTree, read_vllm_tree
 from scaffold.vllm_models.check import AdapterCheck, check
+from scaffold.vllm_models.configs import config_classes, config_of
 from scaffold.vllm_models.files import MODELS, Files
 from scaffold.vllm_models.known import KNOWN
 from scaffold.vllm_models.model_file import ModelFile
 from scaffold.vllm_models.reader import Reader
-from scaffold.vllm_models.values import ClassValue, Node, Record
-
-_METHOD = re.compile(r"^    def (\w+)\(self", re.MULTILINE)
-_CLASS = re.compile(r"^class (\w+)\(([^)]*)\):", re.MULTILINE)
+from scaffold.vllm_models.shares import says_sizes
+from scaffold.vllm_models.values import ClassValue, Node
 
 
 def check_adapter(
@@ -55,8 +54,19 @@ def check_registered(
     checkpoint: Checkpoint,
     transformers: Path | None = None,
     completed: Mapping[str, Any] | None = None,
+    absent: Iterable[str] = (),
+    ranks: Sequence[int] = (),
 ) -> AdapterCheck:
     """Do the same with the class that a tree's registry names.
+
+    Args:
+        tree: the vLLM tree.
+        entry: of its registry.
+        checkpoint: its names and its config count.
+        transformers: see `check_adapter`.
+        completed: see `check_adapter`.
+        absent: names that its source has and it has not: they may be there in other parts.
+        ranks: tensor-parallel sizes to make the modules for, besides one.
 
     Raises:
         UsageError: its file is not in the tree, or does not have it.
@@ -72,18 +82,44 @@ def check_registered(
             expected="the class that its registry.py names",
             remedy="check the tree",
         )
-    return _check(reader, value, checkpoint, transformers, completed)
+    found = _check(reader, value, checkpoint, transformers, completed, absent)
+    others = {size: _reader(files, tree, transformers, size, reader.kinds) for size in ranks if size > 1}
+    faults = {size: _faults(other, value, checkpoint, transformers, completed) for size, other in others.items()}
+    new = {size: [why for why in of if why not in found.faults] for size, of in faults.items()}
+    misfits = {size: tuple(sorted(of, key=lambda why: not says_sizes(why))) for size, of in new.items()}
+    return replace(found, misfits=misfits)
 
 
-def _reader(files: Files, tree: VllmTree | None, transformers: Path | None) -> Reader:
+def _faults(
+    reader: Reader,
+    value: ClassValue,
+    checkpoint: Checkpoint,
+    transformers: Path | None,
+    completed: Mapping[str, Any] | None,
+) -> Sequence[str]:
+    """Return where making the modules fails."""
+    config = config_of(checkpoint, completed, transformers, reader.files.root)
+    reader.build(value, [], {"vllm_config": reader.around(config), "prefix": ""})
+    return reader.faults
+
+
+def _reader(
+    files: Files,
+    tree: VllmTree | None,
+    transformers: Path | None,
+    ranks: int = 1,
+    kinds: dict[str, set[int]] | None = None,
+) -> Reader:
     registry = {} if tree is None else tree.registry
     return Reader(
         files,
         {name: (_module(entry), entry.class_name) for name, entry in registry.items()},
         lambda model_type: _causal_lm(transformers, model_type),
-        lambda model_type: _config_classes(transformers, model_type),
+        lambda model_type: config_classes(transformers, model_type),
         KNOWN,
         frozenset() if tree is None else tree.latent_model_types(),
+        ranks,
+        kinds,
     )
 
 
@@ -93,12 +129,13 @@ def _check(
     checkpoint: Checkpoint,
     transformers: Path | None,
     completed: Mapping[str, Any] | None,
+    absent: Iterable[str] = (),
 ) -> AdapterCheck:
-    config = _config(checkpoint, completed, transformers)
+    config = config_of(checkpoint, completed, transformers, reader.files.root)
     try:
         node = reader.build(value, [], {"vllm_config": reader.around(config), "prefix": ""})
         assert isinstance(node, Node)
-        return check(reader, node, checkpoint.weights.forms)
+        return check(reader, node, checkpoint.weights.forms, absent)
     except RecursionError:
         raise UsageError(
             "its classes go on without an end when they are followed",
@@ -106,18 +143,6 @@ def _check(
             expected="a model file",
             remedy="let the twin show what it computes",
         ) from None
-
-
-def _config(checkpoint: Checkpoint, completed: Mapping[str, Any] | None, transformers: Path | None) -> Record:
-    """Return the config as the model file sees it."""
-    given = _with_aliases(checkpoint.config, transformers)
-    if completed is None:
-        return Record(given)
-    text = _with_aliases({**checkpoint.text_config, **completed}, transformers)
-    computed = frozenset(_METHOD.findall(_config_source(transformers, str(text.get("model_type", "")))[1]))
-    if not checkpoint.text_key:
-        return Record({**given, **text}, computed=computed)
-    return Record({**given, checkpoint.text_key: Record(text, checkpoint.text_key, computed)})
 
 
 def tree_of(path: Path) -> Path | None:
@@ -146,39 +171,6 @@ def _class(file: ModelFile, architecture: str, registry: dict[str, Registered]) 
         expected=f"one of that name, or one that registry.py of the same tree has for it; it has {has}",
         remedy="pass the file that serves this architecture with --adapter",
     )
-
-
-def _with_aliases(config: Mapping[str, Any], transformers: Path | None) -> dict[str, Any]:
-    """Return a config with what its class calls by a second name, inner configs included."""
-    values = {key: _with_aliases(v, transformers) if isinstance(v, dict) else v for key, v in config.items()}
-    text = _config_source(transformers, str(config.get("model_type", "")))[1]
-    found = re.search(r"^    attribute_map = (\{[^}]*\})", text, re.MULTILINE)
-    aliases = ast.literal_eval(found[1]) if found else {}
-    return {alias: values[name] for alias, name in aliases.items() if name in values} | values
-
-
-def _config_classes(transformers: Path | None, model_type: str) -> tuple[str, ...]:
-    """Return the config class of a model type and that class's bases; empty if it cannot be found."""
-    return _config_source(transformers, model_type)[0]
-
-
-@lru_cache
-def _config_source(transformers: Path | None, model_type: str) -> tuple[tuple[str, ...], str]:
-    """Return the config class of a model type with its bases, and its source."""
-    if transformers is None or not model_type:
-        return (), ""
-    line = re.compile(rf"^    model_type = [\"']{re.escape(model_type)}[\"']$", re.MULTILINE)
-    for path in sorted((transformers / "models").glob("*/configuration_*.py")):
-        text = path.read_text(encoding="utf-8")
-        found = line.search(text)
-        if found is None:
-            continue
-        classes = [match for match in _CLASS.finditer(text) if match.start() < found.start()]
-        if classes:
-            names = (classes[-1][1], *(base.strip() for base in classes[-1][2].split(",") if base.strip()))
-            after = [match.start() for match in _CLASS.finditer(text) if match.start() > found.start()]
-            return names, text[classes[-1].start() : min(after, default=len(text))]
-    return (), ""
 
 
 @lru_cache

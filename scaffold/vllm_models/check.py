@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scaffold.checkpoint.headers import Form
 from scaffold.vllm_models.reader import Reader
-from scaffold.vllm_models.values import Node
-from scaffold.vllm_models.walk import LeftOut, Misshapen, NotTaken, Outcome, Tensor, Took, Walk
+from scaffold.vllm_models.suggest import suggestion
+from scaffold.vllm_models.switches import module_around, switches
+from scaffold.vllm_models.values import Choice, Node, Unknown
+from scaffold.vllm_models.walk import LeftOut, Misshapen, NotTaken, Outcome, Tensor, Took, Unsure, Walk
 
 EXPERTS = ".experts."
+_MADE_BY_CLASS = re.compile(r"\b_*[A-Z]\w*\(\)$")
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,10 @@ class AdapterCheck:
         dropped: what the loader leaves out without a word, as the model has no such parameter.
         empty: parameters that no tensor fills.
         unsure: tensor → why it cannot be told statically.
+        homeless: tensor → where its loader has code of its own, which finds no parameter that is left for it.
+        filled: of names that the checkpoint does not have, those whose place other tensors fill: packed, or split.
+        faults: where making the modules fails for certain, with this config.
+        misfits: tensor-parallel size → why it cannot be served at that.
         shapes_unsure: what of the shapes of tensors that are taken cannot be told → how many.
         suggestion: a mapper entry that would place refused tensors on empty parameters; empty if there is none.
     """
@@ -40,21 +48,34 @@ class AdapterCheck:
     empty: tuple[str, ...]
     unsure: Mapping[str, str]
     shapes_unsure: Mapping[str, int]
+    homeless: Mapping[str, str] = field(default_factory=dict)
+    filled: frozenset[str] = frozenset()
+    faults: tuple[str, ...] = ()
+    misfits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     suggestion: str = ""
 
     @property
     def fits(self) -> bool:
         """Return whether nothing is refused or misshapen and nothing stays empty."""
-        return not self.refused and not self.misshapen and not self.empty
+        return not (self.refused or self.misshapen or self.empty or self.faults)
 
 
-def check(reader: Reader, root: Node, forms: Mapping[str, Form]) -> AdapterCheck:
-    """Follow every name through the loaders and modules below ``root``."""
+def check(reader: Reader, root: Node, forms: Mapping[str, Form], absent: Iterable[str] = ()) -> AdapterCheck:
+    """Follow every name through the loaders and modules below ``root``.
+
+    Args:
+        reader: of the files.
+        root: the model.
+        forms: all tensors.
+        absent: names that the checkpoint does not have, and that its model's source has.
+    """
+    faults = tuple(reader.faults)
     walk = Walk(reader)
     refused: list[NotTaken] = []
     misshapen: list[Misshapen] = []
     dropped: list[str] = []
     unsure: dict[str, str] = {}
+    nowhere: dict[str, str] = {}
     shapes: Counter[str] = Counter()
     taken = left_out = 0
     for names, outcome in _outcomes(walk, root, forms):
@@ -62,8 +83,9 @@ def check(reader: Reader, root: Node, forms: Mapping[str, Form]) -> AdapterCheck
             refused += [NotTaken(name, outcome.at, outcome.seen) for name in names]
         elif isinstance(outcome, Misshapen):
             misshapen += [Misshapen(name, outcome.parameter, outcome.found, outcome.asked) for name in names]
-        elif isinstance(outcome, str):
-            unsure |= dict.fromkeys(names, outcome)
+        elif isinstance(outcome, Unsure):
+            unsure |= dict.fromkeys(names, outcome.why)
+            nowhere |= dict.fromkeys(names, outcome.seen) if outcome.seen else {}
         elif isinstance(outcome, Took):
             taken += len(names)
             shapes.update({outcome.unsure: len(names)} if outcome.unsure else {})
@@ -71,9 +93,16 @@ def check(reader: Reader, root: Node, forms: Mapping[str, Form]) -> AdapterCheck
             left_out += len(names)
             dropped += names if outcome.dropped else []
     empty = tuple(_empty(root, "", walk))
+    rooms = {seen: module_around(root, seen) for seen in nowhere.values()}
+    full = {seen for seen, module in rooms.items() if not has_room(module, walk)}
     return AdapterCheck(
         root.class_name, taken, left_out, tuple(refused), tuple(misshapen), tuple(dropped), empty, unsure,
-        dict(shapes), _suggestion(refused, empty),
+        dict(shapes), {
+            name: "; ".join(filter(None, (unsure[name], switches(reader, rooms[seen]))))
+            for name, seen in nowhere.items() if seen in full
+        },
+        frozenset(name for name in absent if walk.is_filled(root, name)), faults,
+        suggestion=suggestion(reader, root, refused, empty, forms),
     )  # fmt: skip
 
 
@@ -90,11 +119,34 @@ def _outcomes(walk: Walk, root: Node, forms: Mapping[str, Form]) -> Iterator[tup
     for (before, rest, form), numbers in together.items():
         names = [f"{before}{EXPERTS}{number}.{rest}" for number in numbers]
         outcome = walk.load(root, "", names[0], Tensor(form, numbers))
-        alike = outcome.together if isinstance(outcome, Took) else isinstance(outcome, LeftOut | str)
+        alike = outcome.together if isinstance(outcome, Took) else isinstance(outcome, LeftOut | Unsure)
         if alike or len(names) == 1:
             yield names, outcome
         else:
             yield from (([name], walk.load(root, "", name, Tensor(form))) for name in names)
+
+
+def has_room(node: Node, walk: Walk) -> bool:
+    """Return whether below a module a parameter is left that a loader could fill, or may be, as not all is known.
+
+    What came out of a function that could not be followed is no module here; what a class made may be one.
+    """
+    if node.unread or node.quantised:
+        return True
+    for name, parameter in node.parameters.items():
+        found = walk.filled.get((id(node), name), set())
+        if not node.tied and not (None in found or (parameter.shards and found >= set(parameter.shards))):
+            return True
+    if node.experts is not None:
+        held = walk.of_experts.get(id(node), set())
+        return bool(node.experts.quantised) or node.experts.has_bias is not False or any(_empty_experts(node, "", held))
+    values = node.attributes.values()
+    if any(isinstance(value, Unknown) and value.made and _MADE_BY_CLASS.search(value.why) for value in values):
+        return True
+    return any(
+        has_room(child, walk) for value in values if isinstance(value, Node | Choice)
+        for child in ([value] if isinstance(value, Node) else value.nodes)
+    )  # fmt: skip
 
 
 def _empty(node: Node, prefix: str, walk: Walk) -> Iterator[str]:
@@ -127,20 +179,3 @@ def _empty_experts(node: Node, path: str, found: set[tuple[int, str]]) -> Iterat
         lacking = [number for number in range(count) if (number, shard) not in found]
         if (-1, shard) not in found and lacking:
             yield f"{path} ({shard} of {len(lacking)} of {count} experts, {lacking[0]} first)"
-
-
-def _suggestion(refused: Iterable[NotTaken], empty: tuple[str, ...]) -> str:
-    """Return the replacement of a beginning that puts most of the refused names on empty parameters."""
-    pairs: Counter[tuple[str, str]] = Counter()
-    for item in refused:
-        parts = item.seen.split(".")
-        for cut in range(len(parts)):
-            rest = ".".join(parts[cut:])
-            ends = [path for path in empty if path == rest or path.endswith(f".{rest}")]
-            if len(ends) == 1:
-                pairs[".".join([*parts[:cut], ""]), ends[0].removesuffix(rest)] += 1
-                break
-    if not pairs:
-        return ""
-    (old, new), count = pairs.most_common(1)[0]
-    return f'"{old}" → "{new}" in orig_to_new_prefix of its WeightsMapper would place {count} of them or more'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from scaffold.source.python import bounds
@@ -42,6 +43,12 @@ class Names(Protocol):
     def call(self, scope: Evaluator, node: ast.Call) -> Any:
         """Return what a call returns."""
 
+    def fault(self, where: str, what: str) -> None:
+        """Note that the code fails here, unless that is in doubt."""
+
+    def doubtful(self, is_so: bool = True) -> AbstractContextManager[None]:
+        """Note that what follows may not be run, or be asked whether it fails."""
+
 
 class Evaluator:
     """Evaluates expressions in one scope.
@@ -76,6 +83,8 @@ class Evaluator:
     def attribute(self, owner: Any, node: ast.Attribute) -> Any:
         """Return an attribute of a value."""
         if isinstance(owner, Record):
+            if owner.lacks_surely(node.attr):
+                self.reader.fault(self.file.where(node), f"reads {ast.unparse(node)}, which {owner.what} does not have")
             return owner.get(node.attr)
         if isinstance(owner, External):
             return External(f"{owner.dotted}.{node.attr}")
@@ -96,7 +105,8 @@ class Evaluator:
         result: Any = not stops
         unknown = False
         for operand in node.values:
-            result = self.value(operand)
+            with self.reader.doubtful(unknown):
+                result = self.value(operand)
             known = truth(result)
             if known is stops and (not unknown or isinstance(result, bool)):
                 return result
@@ -147,7 +157,8 @@ class Evaluator:
     def _ifexp(self, node: ast.IfExp) -> Any:
         known = truth(self.value(node.test))
         if known is None:
-            return join(self.value(node.body), self.value(node.orelse))
+            with self.reader.doubtful():
+                return join(self.value(node.body), self.value(node.orelse))
         return self.value(node.body if known else node.orelse)
 
     def _namedexpr(self, node: ast.NamedExpr) -> Any:

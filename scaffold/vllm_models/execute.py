@@ -11,6 +11,9 @@ from scaffold.source.python.syntax import imported_names
 from scaffold.vllm_models.evaluate import MAX_ITEMS, Evaluator
 from scaffold.vllm_models.values import FunctionValue, Node, Unknown, join, truth
 
+SHOWN = 160
+"""Characters of an error's text."""
+
 
 @dataclass(frozen=True)
 class Returned:
@@ -45,8 +48,12 @@ def _statement(statement: ast.stmt, scope: Evaluator) -> Outcome:
     if isinstance(statement, ast.Return):
         return Returned(None if statement.value is None else scope.value(statement.value))
     if isinstance(statement, ast.Raise):
+        scope.reader.fault(scope.file.where(statement), _raised(statement))
         return Raises()
-    if isinstance(statement, ast.With | ast.Try):
+    if isinstance(statement, ast.Try):
+        with scope.reader.doubtful():  # what fails there may be what is asked
+            return execute(statement.body, scope)
+    if isinstance(statement, ast.With):
         return execute(statement.body, scope)
     if isinstance(statement, ast.For):
         return _loop(statement, scope)
@@ -67,10 +74,18 @@ def _effect(statement: ast.stmt, scope: Evaluator) -> None:
         scope.assign(statement.target, scope.value(combined))
     elif isinstance(statement, ast.Expr):
         scope.value(statement.value)
+    elif isinstance(statement, ast.Assert):
+        if truth(scope.value(statement.test)) is False:
+            scope.reader.fault(scope.file.where(statement), f"asserts {ast.unparse(statement.test)[:SHOWN]}")
     elif isinstance(statement, ast.Import | ast.ImportFrom):
         _import(statement, scope)
     elif isinstance(statement, ast.FunctionDef):
         scope.variables[statement.name] = FunctionValue(scope.file, statement, None, scope.variables)
+
+
+def _raised(statement: ast.Raise) -> str:
+    """Return what is raised, as a sentence's end."""
+    return f"raises {ast.unparse(statement.exc)[:SHOWN]}" if statement.exc is not None else "raises an error"
 
 
 def _loaded(target: ast.expr) -> ast.expr:
@@ -89,7 +104,8 @@ def _loop(statement: ast.For, scope: Evaluator) -> Outcome:
     known = isinstance(items, list | tuple | range) and len(items) <= MAX_ITEMS
     for item in items if known else (Unknown(f"{scope.file.where(statement)}: a loop", made=True),):
         scope.assign(statement.target, item)
-        outcome = execute(statement.body, scope)
+        with scope.reader.doubtful(not known):
+            outcome = execute(statement.body, scope)
         if outcome is not None:
             return outcome
     return None
@@ -102,14 +118,16 @@ def _both(statement: ast.If, rest: Sequence[ast.stmt], scope: Evaluator) -> Outc
     over: list[tuple[Returned, State]] = []
     for way in (statement.body, statement.orelse):
         _restore(scope, before)
-        outcome = execute(way, scope)
+        with scope.reader.doubtful():
+            outcome = execute(way, scope)
         if isinstance(outcome, Returned):
             over.append((outcome, _state(scope)))
         elif outcome is None:
             going.append(_state(scope))
     if going:
         _restore(scope, going[0] if len(going) == 1 else _join_states(*going))
-        outcome = execute(rest, scope)
+        with scope.reader.doubtful(len(going) < 2):
+            outcome = execute(rest, scope)
         if not over or isinstance(outcome, Raises):
             return outcome if not over else over[0][0]
         over.append((outcome or Returned(None), _state(scope)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from scaffold.source.python.objects import External
@@ -9,10 +10,12 @@ from scaffold.vllm_models.experts import Experts
 from scaffold.vllm_models.layers import Arguments
 from scaffold.vllm_models.mappers import mapper_of
 from scaffold.vllm_models.reader import Known, Reader
+from scaffold.vllm_models.shares import uneven
 from scaffold.vllm_models.values import ClassValue, FunctionValue, Node, Parameter, Partial, Record, Unknown
 
 TYPES = {"int": int, "str": str, "float": float, "bool": bool, "list": list, "tuple": tuple, "dict": dict}
 CONFIG_ROOTS = frozenset({"PretrainedConfig", "PreTrainedConfig"})
+MAX_LAYERS = 1000
 SINGLE_STAGE = Record({"is_first_rank": True, "is_last_rank": True, "world_size": 1, "rank_in_group": 0}, "group")
 
 
@@ -29,7 +32,12 @@ def _make_layers(reader: Reader, positional: list[Any], named: dict[str, Any], w
     if not isinstance(count, int) or not isinstance(make, FunctionValue):
         return 0, Unknown(where), Node("ModuleList", unread=f"{where}: how many layers there are")
     begin = prefix if isinstance(prefix, str) else ""
-    layers = [reader.inline(make, [], {"prefix": f"{begin}.{index}"}, where) for index in range(min(count, 1000))]
+    numbers: Sequence[int] = range(min(count, MAX_LAYERS))
+    if reader.ranks > 1:
+        numbers = [number for number in numbers if number in reader.kinds.get(where, numbers)]
+    layers = [reader.inline(make, [], {"prefix": f"{begin}.{index}"}, where) for index in numbers]
+    first = {layer.form() if isinstance(layer, Node) else n: n for n, layer in reversed(list(zip(numbers, layers)))}
+    reader.kinds.setdefault(where, set()).update(first.values())
     return 0, count, _module_list(reader, [layers], {}, where)
 
 
@@ -58,6 +66,8 @@ def _parameter(reader: Reader, positional: list[Any], named: dict[str, Any], whe
 def _experts(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
     """``FusedMoE`` and the functions that make one."""
     given = Arguments(dict(zip(("num_experts", "top_k", "hidden_size", "intermediate_size"), positional)) | named)
+    for reason in uneven(given.size("intermediate_size"), "inner entries of an expert", reader.ranks):
+        reader.fault(where, f"makes experts: {reason}")
     names = given.values.get("ckpt_names")
     is_named = isinstance(names, tuple | list) and len(names) == 3 and all(isinstance(n, str | None) for n in names)
     activation = given.values.get("activation", "silu")
@@ -114,7 +124,10 @@ def _partial(reader: Reader, positional: list[Any], named: dict[str, Any], where
 def _getattr(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
     owner, name = positional[0], positional[1]
     if isinstance(owner, Record) and isinstance(name, str):
-        return positional[2] if owner.lacks(name) and len(positional) > 2 else owner.get(name)
+        if owner.lacks(name) and len(positional) > 2:
+            reader.defaulted.setdefault(name, where)
+            return positional[2]
+        return owner.get(name)
     if isinstance(owner, Node) and isinstance(name, str) and name in owner.attributes:
         return owner.attributes[name]
     return Unknown(f"{where}: getattr")
@@ -148,8 +161,18 @@ def _layer_index(reader: Reader, positional: list[Any], named: dict[str, Any], w
     return int(numbers[0]) if len(numbers) == 1 else Unknown(f"{where}: the layer's number")
 
 
-def _one(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
-    return 1
+def _ranks(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
+    return reader.ranks
+
+
+def _divide(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
+    """``divide``, which fails where something is left over (vLLM: distributed/utils.py)."""
+    whole, parts = (*positional, *named.values())[:2]
+    if not isinstance(whole, int) or not isinstance(parts, int) or not parts:
+        return Unknown(f"{where}: divide()")
+    for reason in uneven(whole, "entries", parts):
+        reader.fault(where, f"divides: {reason}")
+    return whole // parts
 
 
 def _zero(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
@@ -189,7 +212,8 @@ KNOWN: dict[str, Known] = {
     "hasattr": _hasattr,
     "isinstance": _isinstance,
     "extract_layer_index": _layer_index,
-    "get_tensor_model_parallel_world_size": _one,
+    "get_tensor_model_parallel_world_size": _ranks,
+    "divide": _divide,
     "get_tensor_model_parallel_rank": _zero,
     "is_vit_use_data_parallel": _no,
     "is_fusion_moe_shared_experts_enabled": _no,

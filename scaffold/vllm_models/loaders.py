@@ -64,7 +64,8 @@ def _read(reader: Reader, node: Node, method: FunctionValue, function: ast.Funct
     last = function.body[-1]
     where = f"load_weights of {node.class_name} ({method.file.where(function)}) has code of its own"
     experts = _expert_names(reader, node, function, scope)
-    execute([item for item in function.body[:-1] if isinstance(item, PREPARES)], scope)
+    with reader.doubtful():  # only some of the statements are followed
+        execute([item for item in function.body[:-1] if isinstance(item, PREPARES)], scope)
     if len(auto) != 1 or not isinstance(last, ast.Return) or not isinstance(last.value, ast.Call):
         return Loader(own_code=where, skips=_draft_layers(calls, scope), rows=_rows(function, scope), experts=experts)
     weights = function.args.args[1].arg if len(function.args.args) > 1 else ""

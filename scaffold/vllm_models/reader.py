@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from scaffold.source.python import bounds
@@ -18,6 +19,7 @@ from scaffold.vllm_models.files import Files
 from scaffold.vllm_models.layers import BARE, LAYERS
 from scaffold.vllm_models.mappers import mapper_of
 from scaffold.vllm_models.model_file import ModelFile
+from scaffold.vllm_models.shares import misfits
 from scaffold.vllm_models.values import ClassValue, FunctionValue, Node, Parameter, Partial, Record, Unknown, truth
 
 MAX_DEPTH = 40
@@ -50,6 +52,13 @@ class Reader:
         config_class: model type → its config class in transformers and that one's bases; empty if not known.
         known: functions whose outcome is known without looking into them.
         latent: model types for which vLLM keeps latents in the cache.
+        ranks: the tensor-parallel size.
+        kinds: file and line that make layers → the first layer of each kind, as a reader for one rank found them:
+            for more ranks, these alone are made.
+
+    Attributes:
+        faults: where the code fails for certain when the modules are made, and how.
+        defaulted: key that the config was asked for and does not have → where a default is in its place.
     """
 
     def __init__(
@@ -60,11 +69,32 @@ class Reader:
         config_class: Callable[[str], tuple[str, ...]],
         known: Mapping[str, Known],
         latent: frozenset[str] = frozenset(),
+        ranks: int = 1,
+        kinds: dict[str, set[int]] | None = None,
     ) -> None:
         self.files, self.registered = files, registered
         self.causal_lm, self.config_class = causal_lm, config_class
         self.known, self.latent = known, latent
-        self._depth = 0
+        self.ranks = ranks
+        self.kinds = {} if kinds is None else kinds
+        self.faults: list[str] = []
+        self.defaulted: dict[str, str] = {}
+        self._depth = self._doubts = 0
+
+    def fault(self, where: str, what: str) -> None:
+        """Note that the code fails here, unless that is in doubt."""
+        told = f"{where} {what}"
+        if not self._doubts and told not in self.faults:
+            self.faults.append(told)
+
+    @contextmanager
+    def doubtful(self, is_so: bool = True) -> Iterator[None]:
+        """Note that what follows may not be run, or be asked whether it fails."""
+        self._doubts += is_so
+        try:
+            yield
+        finally:
+            self._doubts -= is_so
 
     def around(self, config: Record) -> Record:
         """Return vLLM's config around a model's config."""
@@ -76,7 +106,7 @@ class Reader:
             {
                 "model_config": Record(inner, "model_config"),
                 "quant_config": quant,
-                "parallel_config": Record(ONE_RANK, "parallel_config"),
+                "parallel_config": Record({**ONE_RANK, "tensor_parallel_size": self.ranks}, "parallel_config"),
             },
             "vllm_config",
         )
@@ -245,6 +275,7 @@ class Reader:
             for base in item.node.bases:
                 known = Evaluator(self, item.file, {}).value(base)
                 if isinstance(known, External) and known.name in LAYERS:
+                    self._share(known.name, positional, named, where)
                     made = LAYERS[known.name].node(known.name, positional, named)
                     node.parameters |= made.parameters
                     if named.get("quant_config") is not None:
@@ -253,6 +284,10 @@ class Reader:
                 if isinstance(known, External) and known.name in BARE:
                     return True
         return False
+
+    def _share(self, layer: str, positional: Sequence[Any], named: Mapping[str, Any], where: str) -> None:
+        for reason in misfits(layer, positional, named, self.ranks):
+            self.fault(where, f"makes a {layer}: {reason}")
 
     def build(self, value: ClassValue, positional: Sequence[Any], named: Mapping[str, Any]) -> Any:
         """Return the module that a class makes of these arguments."""
@@ -321,6 +356,7 @@ class Reader:
         if name in BARE:
             return Node(name)
         if name in LAYERS:
+            self._share(name, positional, named, where)
             node = LAYERS[name].node(name, positional, named)
             if named.get("quant_config") is not None:
                 node.quantised = f"{where}: {name} with a quantisation, which makes its own parameters"

@@ -29,10 +29,16 @@ class Record:
     computed: frozenset[str] | None = None
     """Where a config is as its class completes it, so that what it lacks is not there: what the class computes when it
     is asked. None where its class may complete it in ways that are not known."""
+    given: frozenset[str] | None = None
+    """What others may give it: its base classes, and vLLM before it makes a model. None where that is not known."""
 
     def lacks(self, name: str) -> bool:
         """Return whether it is known that there is no such attribute."""
         return self.computed is not None and name not in self.values and name not in self.computed
+
+    def lacks_surely(self, name: str) -> bool:
+        """Return whether it is known that there is no such attribute, whoever may have given it one."""
+        return self.lacks(name) and self.given is not None and name not in self.given
 
     def get(self, name: str) -> Any:
         """Return an attribute; what ``config.json`` leaves out may have a default of the class, so it is unknown."""
@@ -129,6 +135,16 @@ class Node:
     quantised: str = ""
     unread: str = ""
     tied: bool = False
+
+    def form(self) -> tuple[Any, ...]:
+        """Return what modules that are made alike have in common: classes, parameters and experts, all the way down."""
+        inner = tuple(
+            (name, tuple(node.form() for node in (value.nodes if isinstance(value, Choice) else (value,))))
+            for name, value in self.attributes.items()
+            if isinstance(value, Node | Choice)
+        )
+        parameters = tuple((name, str(parameter)) for name, parameter in self.parameters.items())
+        return self.class_name, self.tied, bool(self.quantised), self.experts, parameters, inner
 
     def children(self) -> dict[str, Node | Choice]:
         """Return the modules among the attributes; what may be one is one that could not be read."""

@@ -67,16 +67,34 @@ class LeftOut:
     dropped: bool = False
 
 
-Outcome = Took | LeftOut | NotTaken | Misshapen | str
-"""The last says why nothing can be told."""
+@dataclass(frozen=True)
+class Unsure:
+    """Nothing can be told.
+
+    Attributes:
+        why: where the reading ends.
+        seen: the name as the loader sees it, whose code would have to find a place for a tensor that leads nowhere
+            without it; empty where that is not what stops the reading.
+    """
+
+    why: str
+    seen: str = ""
+
+
+Outcome = Took | LeftOut | NotTaken | Misshapen | Unsure
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor on its way: its header, and the experts that have one like it."""
+    """A tensor on its way: its header, None for one that is not there, and the experts that have one like it."""
 
-    form: Form
+    form: Form | None
     experts: Sequence[int] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Return its shape as that of the weight; None if that is not known, as of what is packed."""
+        return self.form.shape if self.form is not None and self.form.dtype in KEEPS_SHAPE else None
 
 
 @dataclass
@@ -102,6 +120,21 @@ class Walk:
             self._loaders[id(node)] = loader_of(self.reader, node)
         return self._loaders[id(node)]
 
+    def is_filled(self, root: Node, name: str) -> bool:
+        """Return whether others fill what a tensor of this name would: packed where it is a part, or the reverse."""
+        asked = Walk(self.reader, _loaders=self._loaders)
+        if not isinstance(asked.load(root, "", name, Tensor(None)), Took):
+            return False
+        for place, shards in asked.filled.items():
+            found = self.filled.get(place, set())
+            if not found or not (shards == {None} or shards <= found or None in found):
+                return False
+        for node, parts in asked.of_experts.items():
+            held = self.of_experts.get(node, set())
+            if not all((number, shard) in held or (-1, shard) in held or number == -1 for number, shard in parts):
+                return False
+        return True
+
     def load(
         self, node: Node, prefix: str, name: str, tensor: Tensor, shard: Any = None, around: Loader | None = None
     ) -> Outcome:
@@ -121,7 +154,7 @@ class Walk:
         is_open = isinstance(outcome, NotTaken | Misshapen) or (isinstance(outcome, LeftOut) and outcome.dropped)
         if is_open and loader.own_code:
             self.own_code[prefix] = loader.own_code
-            return loader.own_code
+            return Unsure(loader.own_code, outcome.seen if isinstance(outcome, NotTaken) else "")
         return outcome
 
     def _by_rows(self, node: Node, prefix: str, name: str, tensor: Tensor, shard: Any, loader: Loader) -> Outcome:
@@ -140,7 +173,7 @@ class Walk:
         self, node: Node, prefix: str, name: str, tensor: Tensor, shard: Any, loader: Loader | None
     ) -> Outcome:
         if node.unread:
-            return node.unread
+            return Unsure(node.unread)
         if node.tied:
             return LeftOut()
         if node.experts is not None and name:
@@ -163,14 +196,16 @@ class Walk:
         parts = tuple(shard) if isinstance(shard, list | tuple) else (shard,)
         if node.quantised and leaf != "bias":
             self.filled[id(node), "weight"].update(parts)
-            if parameter is None or tensor.form.dtype not in KEEPS_SHAPE:
+            if parameter is None or tensor.shape is None:
                 return Took(path, node.quantised)
         self.filled[id(node), leaf].update(parts)
         asked = parameter.asks(shard) if parameter is not None and len(parts) == 1 else None
-        verdict = fits(asked, tensor.form.shape)
+        found = tensor.form.shape if tensor.form is not None else None
+        verdict = fits(asked, found) if found is not None else None
         if verdict is False:
             assert asked is not None
-            return Misshapen("", path, tensor.form.shape, asked)
+            assert found is not None
+            return Misshapen("", path, found, asked)
         return Took(path, "" if verdict else f"the shape of {path}" if not node.quantised else node.quantised)
 
     def _expert(self, node: Node, path: str, rest: str, tensor: Tensor, names: Names | None) -> Outcome:
@@ -185,12 +220,13 @@ class Walk:
         if experts.count is not None and any(number >= experts.count for number in numbers):
             return refused
         self.of_experts[id(node)].update((number, shard) for number in numbers for shard in taken.shards)
-        if tensor.form.dtype not in KEEPS_SHAPE:
+        found = tensor.shape
+        if found is None:
             return Took(path, experts.quantised or "the shape of packed experts", together=True)
-        verdict = fits(taken.shape, tensor.form.shape)
+        verdict = fits(taken.shape, found)
         if verdict is False:
             assert taken.shape is not None
-            return Misshapen("", path, tensor.form.shape, taken.shape)
+            return Misshapen("", path, found, taken.shape)
         return Took(path, "" if verdict else experts.quantised or f"the shape of {path}", together=True)
 
     def _choose(
@@ -203,7 +239,7 @@ class Walk:
                 return outcomes[0]
             if all(_is_right(outcome) for outcome in outcomes):
                 return next((outcome for outcome in outcomes if isinstance(outcome, Took)), outcomes[0])
-        return f"{path} is one of several modules, which one is not known"
+        return Unsure(f"{path} is one of several modules, which one is not known")
 
 
 def _is_right(outcome: Outcome) -> bool:

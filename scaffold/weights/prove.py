@@ -6,13 +6,13 @@ checked once for each rule, so that 92,000 tensors at six tensor-parallel sizes 
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from scaffold.checkpoint.headers import TensorHeader
 from scaffold.weights.findings import Finding, Proof
+from scaffold.weights.near import renamed_part
 from scaffold.weights.ranks import coverage_errors, fullest_share
 from scaffold.weights.rules import EXPERT, SHARD_SETS, Rule, WeightMap
 from scaffold.weights.transforms import Shape
@@ -198,10 +198,12 @@ class _Proof:
             yield Finding("incomplete", says, "add the rule of the shard that is missing", sources)
 
     def _unrouted(self, names: tuple[str, ...], missing: Sequence[Finding]) -> Finding:
-        """Say which tensors no rule takes, and which missing one the first of them looks like."""
-        lacking = [name for finding in missing for name in finding.tensors][:1000]
-        near = difflib.get_close_matches(names[0], lacking, 1, 0.8)
-        mends = f"{names[0]} may be {near[0]} under another name" if near else "add a rule, or one that says why not"
+        """Say which tensors no rule takes, and which part of their names would make them missing ones."""
+        lacking = {name: self.owner[name].shape for finding in missing for name in finding.tensors}
+        part = renamed_part({name: self.headers[name].shape for name in names}, lacking)
+        mends = "add a rule, or one that says why not"
+        if part is not None:
+            mends = f"with {part[1]} in place of {part[0]} in their names, these are tensors that the checkpoint lacks"
         return Finding("unrouted", "no rule takes these tensors", mends, names)
 
     def _uneven(self, tp: int) -> Iterator[Finding]:

@@ -47,5 +47,12 @@ def fullest_share(rule: Rule, tp: int) -> float:
 
 def fitting_sizes(weight_map: WeightMap, sizes: Sequence[int]) -> tuple[int, ...]:
     """Return those of the tensor-parallel sizes that all layers of a model allow."""
-    parts = {part for rule in weight_map.rules for part in rule.parts}
-    return tuple(size for size in sizes if not any(part.split.misfit(part.size, size) for part in parts))
+    wrong = misfits(weight_map, sizes)
+    return tuple(size for size in sizes if size not in wrong)
+
+
+def misfits(weight_map: WeightMap, sizes: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Return those of the tensor-parallel sizes that a layer of a model does not allow, with the reasons."""
+    parts = {part: None for rule in weight_map.rules for part in rule.parts}
+    found = {size: [part.split.misfit(part.size, size) for part in parts] for size in sizes}
+    return {size: tuple(dict.fromkeys(filter(None, why))) for size, why in found.items() if any(why)}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.evidence.workspace import Workspace
 from tests.cli.conftest import Desk
 from tests.disagreements.llama import tensors, write
 from tests.disagreements.test_biases import BIASES
@@ -34,6 +35,11 @@ def test_believed_tensors_count_and_the_server_has_to_be_told(desk: Desk, wrong_
     assert answer.document["strategy"] == "supported"
     assert """+    --hf-overrides '{"head_dim": 32}' """ in answer.document["diff"]
     assert any("""pass --hf-overrides '{"head_dim": 32}' to vllm serve""" in note for note in answer.document["notes"])
+
+
+def test_the_gates_remember_what_was_believed(desk: Desk, wrong_head_size: Path) -> None:
+    assert desk.new_model(wrong_head_size, "--believe", "tensors", "--name", "told").code == 0
+    assert Workspace(desk.work).record("told").overrides == {"head_dim": 32}
 
 
 def test_a_config_that_no_tensor_fits_cannot_be_believed(desk: Desk, wrong_head_size: Path) -> None:

@@ -69,3 +69,18 @@ def test_without_vllm_ascend_the_kernels_are_not_looked_at(empty_desk: Desk) -> 
     checkpoint = write(empty_desk.root / "checkpoint", config_of("llama"), shapes_of("llama"))
     words = ("validate", checkpoint, "--stage", "static", "--vllm", empty_desk.root / "trees", "--json")
     assert json.loads(empty_desk.call(*words).stdout)["static"]["kernels"] is None
+
+
+def test_a_model_that_vllm_ascend_registers_is_served_by_its_own_class(empty_desk: Desk) -> None:
+    trees = empty_desk.root / "trees"
+    registers = 'ModelRegistry.register_model("LlamaForCausalLM", "vllm_ascend.models.ours:Model")\n'
+    own = MODEL.replace("{forward}", "scale(x)")
+    files = REGISTRY | {"vllm_ascend/models/__init__.py": registers, "vllm_ascend/models/ours.py": own}
+    small_trees.write(trees, MODEL.replace("{forward}", "rotate(x)"), files)
+    checkpoint = write(empty_desk.root / "checkpoint", config_of("llama"), shapes_of("llama"))
+    roots = ("--vllm", trees, "--vllm-ascend", trees)
+    answer = empty_desk.call("validate", checkpoint, "--stage", "static", *roots, "--json")
+    said = answer.document["static"]
+    assert (answer.code, said["served_by"], said["stops"]) == (0, "vllm_ascend.models.ours:Model", [])
+    assert [kernel["name"] for kernel in said["kernels"]] == ["_scale_kernel"]
+    assert "whose tensors were not looked at" in said["weights"]["notes"][0]

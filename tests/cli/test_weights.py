@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 from tests.cli.conftest import Desk
 from tests.lab.checkpoints import checkpoint
 from tests.models.build import write_checkpoint
+from tests.models.families import config_of, shapes_of, write
 
 RULES = """
 from scaffold.weights import WeightMap
@@ -132,6 +133,14 @@ def test_an_existing_model_file(desk: Desk, vllm_source: Path) -> None:
     answer = desk.call("weights", checkpoint("phi3"), "--adapter", file, "--json")
     assert answer.code == 2
     assert answer.document["error"]["found"] == "no class for Phi3ForCausalLM"
+
+
+def test_a_config_that_the_file_refuses(desk: Desk, vllm_source: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, config_of("qwen3", hidden_act="gelu"), shapes_of("qwen3"))
+    answer = desk.call("weights", path, "--adapter", vllm_source / "vllm/model_executor/models/qwen3.py", "--json")
+    assert (answer.code, answer.document["fits"]) == (1, False)
+    assert answer.document["faults"][0].startswith("qwen2.py:")
+    assert "raises ValueError" in answer.document["faults"][0]
 
 
 def test_the_rules_can_be_written_to_a_file_once(desk: Desk, nova: Path, tmp_path: Path) -> None:

@@ -27,9 +27,12 @@ CONFIG = "tests/e2e/models/configs/nova.yaml"
 TUTORIAL = "docs/source/tutorials/models/nova.md"
 
 
-def documents(checkpoint: Path, layout: str = "myst", verdicts: Any = ()) -> dict[str, str]:
+def documents(
+    checkpoint: Path, layout: str = "myst", verdicts: Any = (), overrides: dict[str, Any] | None = None
+) -> dict[str, str]:
     read = read_checkpoint(checkpoint)
-    context = delivery_context(Delivery("nova", read, read_from_source(read, None), "transformers", layout, False))
+    spec = read_from_source(read, None)
+    context = delivery_context(Delivery("nova", read, spec, "transformers", layout, False, overrides or {}))
     delivery = {**context, **verdict_context(verdicts)}
     return render({"model_name": "nova", "module": "nova", "adapter": False, "delivery": delivery})
 
@@ -42,6 +45,22 @@ def test_the_test_config_has_every_field_and_no_invented_figure(nova: Path) -> N
     metrics = [metric for task in config["tasks"] for metric in task["metrics"]]
     assert metrics
     assert all(metric["value"] is None for metric in metrics)
+
+
+@pytest.mark.parametrize("overrides", [{"vocab_size": 512, "text_config": {"tie_word_embeddings": True}}, {}])
+def test_what_was_believed_of_the_tensors_is_in_both_documents(nova: Path, overrides: dict[str, Any]) -> None:
+    """The model that is served has to be the one that was proved."""
+    written = documents(nova, overrides=overrides)
+    assert yaml.safe_load(written[CONFIG])["serve"].get("hf_overrides") == (overrides or None)
+    assert ("--hf-overrides" in written[TUTORIAL]) is bool(overrides)
+
+
+def test_a_size_that_layers_do_not_allow_is_in_neither_document(nova: Path) -> None:
+    read = read_checkpoint(nova)
+    spec = read_from_source(read, None)
+    told = Delivery("nova", read, spec, "native", "myst", False, misfits={1: ("no",), 2: ("no",)})
+    assert delivery_context(told)["tensor_parallel_size"] == 4
+    assert "fits on 4 NPU(s)" in delivery_context(told)["hardware"]
 
 
 @pytest.mark.parametrize(("layout", "tab"), [("myst", "{tab-item} A3 series"), ("mkdocs", '=== "A3 series"')])

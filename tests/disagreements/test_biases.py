@@ -28,6 +28,12 @@ def test_biases_that_the_config_denies(tmp_path: Path) -> None:
     assert (one.decides, one.answers, one.overrides) == (True, ("config", "tensors"), {"attention_bias": True})
 
 
+def test_one_bias_that_the_config_denies(tmp_path: Path) -> None:
+    name = "model.layers.0.self_attn.q_proj.bias"
+    (one,) = found(tmp_path, {**tensors(), name: BIASES[name]})
+    assert one.tensors.says == "model.layers.*.self_attn.q_proj.bias is there"
+
+
 def test_biases_that_the_config_promises(tmp_path: Path) -> None:
     (one,) = found(tmp_path, attention_bias=True)
     assert str(one).startswith("attention_bias is true, and model.layers.*.self_attn.q_proj.bias is not there")
@@ -50,6 +56,8 @@ def test_a_spec_knows_which_biases_a_switch_is_about(held: bool, stated: bool, t
     assert one.config.says == f"qkv_bias is {str(stated).lower()}"
     assert one.tensors.where.startswith("model.layers.*.attention.")
     assert one.overrides == {"qkv_bias": held}
+    assert one.tensors.says.endswith("more are there")
+    assert one.tensors.says.startswith("neither ") is stated
 
 
 def _of(path: Path) -> list:  # type: ignore[type-arg]

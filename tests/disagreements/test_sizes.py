@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.disagreements.llama import HIDDEN, INNER, LAYERS, Tensors, found, tensors
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.disagreements.table import disagreements
+from scaffold.mixers.grouped_query.spec import AttentionSpec
+from scaffold.reading.of_checkpoint import read_model_of
+from scaffold.spec.values import Value
+from tests.disagreements.llama import HIDDEN, INNER, LAYERS, Tensors, found, tensors, write
 
 CASES: tuple[tuple[dict[str, Any], str, str, dict[str, Any]], ...] = (
     ({"vocab_size": 500}, "vocabulary",
@@ -64,6 +70,31 @@ def test_heads_of_two_kinds_of_layers(tmp_path: Path) -> None:
     assert found(tmp_path / "told", held, swa_num_key_value_heads=4) == []
 
 
+def test_heads_that_the_source_computes_of_the_configs(tmp_path: Path) -> None:
+    """Some sources give the layers with windows twice the KV heads: no key states it, and nothing disagrees."""
+    held = tensors()
+    held["model.layers.1.self_attn.k_proj.weight"] = held["model.layers.1.self_attn.v_proj.weight"] = (
+        "BF16", (HIDDEN, HIDDEN))  # fmt: skip
+    read = read_checkpoint(write(tmp_path))
+    decoder = read_model_of(read).spec.decoder
+    assert decoder is not None
+    first, second = decoder.layers
+    assert isinstance(second.mixer, AttentionSpec)
+    doubled = replace(second, mixer=replace(second.mixer, num_kv_heads=Value(4)))
+    other = read_checkpoint(write(tmp_path / "other", held))
+    assert [one.kind for one in disagreements(other, decoder)] == ["heads"]
+    assert disagreements(other, replace(decoder, layers=(first, doubled))) == ()
+
+
+def test_a_router_may_project_to_a_size_of_its_own(tmp_path: Path) -> None:
+    """Its ``down_proj`` goes from the hidden size to a smaller one: no inner size shows there."""
+    held = {
+        **tensors(),
+        **{f"model.layers.{i}.mlp.gate.down_proj.weight": ("BF16", (48, HIDDEN)) for i in range(LAYERS)},
+    }
+    assert found(tmp_path, held) == []
+
+
 def test_embeddings_with_more_rows_than_the_head_may_be_the_models_form(tmp_path: Path) -> None:
     held = {**tensors(), "model.embed_tokens.weight": ("BF16", (520, HIDDEN))}
     (one,) = found(tmp_path, held)
@@ -103,3 +134,40 @@ def test_what_a_text_config_says_is_overridden_there(tmp_path: Path) -> None:
         "config.json, text_config.vocab_size",
         {"text_config": {"vocab_size": 512}},
     )
+
+
+def shared(inner: int) -> Tensors:
+    """Return a Llama with experts, and a shared expert of some size."""
+    found = experts(4)
+    for layer in range(LAYERS):
+        path = f"model.layers.{layer}.mlp.shared_experts."
+        found |= {f"{path}{name}.weight": ("BF16", (inner, HIDDEN)) for name in ("gate_proj", "up_proj")}
+        found[f"{path}down_proj.weight"] = ("BF16", (HIDDEN, inner))
+    return found
+
+
+MOE = {"n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64}
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "overrides"),
+    [
+        ({"n_shared_experts": 1}, "n_shared_experts", {"n_shared_experts": 2}),
+        ({"shared_expert_intermediate_size": 96}, "shared_expert_intermediate_size",
+         {"shared_expert_intermediate_size": 128}),
+    ],
+)  # fmt: skip
+def test_the_size_of_a_shared_expert_is_told_by_its_own_key(
+    config: dict[str, Any], key: str, overrides: dict[str, Any], tmp_path: Path
+) -> None:
+    (one,) = found(tmp_path, shared(128), **MOE, **config)
+    assert (one.kind, one.config.where, one.overrides) == ("inner size", f"config.json, {key}", overrides)
+    assert found(tmp_path / "mended", shared(128), **{**MOE, **config, **overrides}) == []
+
+
+def test_a_size_that_one_matrix_alone_asks_for_is_no_answer(tmp_path: Path) -> None:
+    held = tensors()
+    for layer in range(LAYERS):
+        held[f"model.layers.{layer}.mlp.down_proj.weight"] = ("BF16", (HIDDEN, 2 * INNER))
+    (one,) = [one for one in found(tmp_path, held) if one.kind == "inner size"]
+    assert one.answers == ()

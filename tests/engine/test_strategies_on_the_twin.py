@@ -100,3 +100,10 @@ def test_a_survey_says_which_of_the_trees_own_are_right(tmp_path: Path) -> None:
     again = call(*words, "--only", "qwen3")
     assert again["survey"] == document["survey"]
     assert "1 of 1" not in again["said"]
+
+
+def test_what_float32_cannot_tell_is_not_called_wrong(tmp_path: Path) -> None:
+    """Granite's default config does not scale scores down: with large weights rounding alone makes a difference."""
+    words = ("survey", "--vllm", str(engine().pristine), "--python", str(environment().python), "--work", str(tmp_path))
+    (row,) = call(*words, "--only", "granitemoe")["survey"]
+    assert (row["architecture"], row["outcome"]) == ("GraniteMoeForCausalLM", "right")

@@ -11,8 +11,8 @@ import pytest
 from scaffold.strategy import mapped, supported, transformers_backend
 from scaffold.strategy.decide import NoStrategy, decide
 from scaffold.strategy.renaming import apply
-from tests.models.families import shapes_of
-from tests.strategy.trusted import asked
+from tests.models.families import shapes_of, write
+from tests.strategy.trusted import asked, question_of
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,28 @@ def test_a_parameter_that_no_tensor_fills_is_named_as_the_class_has_it(tmp_path:
         "nothing fills model.norm.weight of LlamaForCausalLM"
         in supported.holds(asked(tmp_path, "llama", shapes=shapes)).reason
     )
+
+
+def test_a_beginning_moves_with_all_that_is_below_it(tmp_path: Path) -> None:
+    """A GPT-2 has positions beside its embeddings, layers and last norm."""
+    config = {
+        "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "n_embd": 128, "n_head": 4, "n_layer": 2,
+        "n_positions": 256, "vocab_size": 512, "tie_word_embeddings": True,
+    }  # fmt: skip
+    at = "transformer.h.{}."
+    layer = {
+        "ln_1": {"weight": (128,), "bias": (128,)}, "ln_2": {"weight": (128,), "bias": (128,)},
+        "attn.c_attn": {"weight": (128, 384), "bias": (384,)}, "attn.c_proj": {"weight": (128, 128), "bias": (128,)},
+        "mlp.c_fc": {"weight": (128, 512), "bias": (512,)}, "mlp.c_proj": {"weight": (512, 128), "bias": (128,)},
+    }  # fmt: skip
+    shapes = {
+        f"{at.format(n)}{name}.{leaf}": shape
+        for n in (0, 1)
+        for name, of in layer.items()
+        for leaf, shape in of.items()
+    }
+    shapes |= {"transformer.wte.weight": (512, 128), "transformer.wpe.weight": (256, 128)}
+    shapes |= {"transformer.ln_f.weight": (128,), "transformer.ln_f.bias": (128,)}
+    decision = decide(question_of(write(tmp_path, config, {f"module.{name}": s for name, s in shapes.items()})))
+    assert decision.strategy.name == "mapped"
+    assert decision.renames == (("module.transformer.", "transformer."),)

@@ -15,7 +15,7 @@ from scaffold.reading.of_checkpoint import Reading, read_model_of
 from scaffold.roots.vllm_tree import VllmTree, read_vllm_tree
 from scaffold.strategy.protocol import Question
 from tests.lab.engine import engine
-from tests.models.families import Shapes, config_of, shapes_of, write
+from tests.models.families import CONFIGS, Shapes, config_of, shapes_of, write
 
 
 @cache
@@ -28,7 +28,9 @@ def _as_published(config: str) -> Reading:
     """Return what is read with this config: of modeling source, the tensors decide nothing."""
     values = json.loads(config)
     with TemporaryDirectory() as folder:
-        checkpoint = read_checkpoint(write(Path(folder), values, shapes_of(values["model_type"])))
+        known = values["model_type"] in CONFIGS
+        shapes = shapes_of(values["model_type"]) if known else {"model.embed_tokens.weight": (values["vocab_size"], 1)}
+        checkpoint = read_checkpoint(write(Path(folder), values, shapes))
         return read_model_of(checkpoint, engine().transformers)
 
 

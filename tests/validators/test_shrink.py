@@ -49,6 +49,20 @@ def test_sizes_shrink_and_meaning_stays() -> None:
     assert LLAMA["num_hidden_layers"] == 32  # the argument stays as it is
 
 
+@pytest.mark.parametrize(("inner", "times"), [(4 * 4096, 4), (14336, None)])
+def test_an_inner_size_of_four_times_the_hidden_size_stays_so(inner: int, times: int | None) -> None:
+    """vLLM's own Falcon makes 4 * hidden_size, whatever the config says: that shows only where it is not so."""
+    small = shrink({**LLAMA, "intermediate_size": inner})
+    assert small["intermediate_size"] == (320 if times is None else times * small["hidden_size"])
+
+
+def test_a_size_for_each_layer_goes_with_its_layer() -> None:
+    sizes = [8192, 64] * 16
+    small = shrink({**LLAMA, "intermediate_size": sizes})
+    assert small["intermediate_size"] == [320, 64, 320, 64]
+    assert len(small["intermediate_size"]) == small["num_hidden_layers"]
+
+
 @given(heads_per_kv=st.integers(1, 8), kv_heads=st.sampled_from([1, 2, 4, 8]), head_dim=st.sampled_from([64, 96, 128]))
 def test_the_ratio_of_heads_stays_and_the_sizes_fit(heads_per_kv: int, kv_heads: int, head_dim: int) -> None:
     heads = heads_per_kv * kv_heads

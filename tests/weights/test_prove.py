@@ -79,5 +79,6 @@ def test_a_finding_says_everything() -> None:
     assert said == [
         "missing: the model needs these tensors for qkv; the checkpoint lacks them: k; complete the checkpoint, or "
         "correct the rule",
-        "unrouted: no rule takes these tensors: k_; add a rule, or one that says why not",
+        "unrouted: no rule takes these tensors: k_; with k in place of k_ in their names, these are tensors that the "
+        "checkpoint lacks",
     ]

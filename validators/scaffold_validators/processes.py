@@ -120,7 +120,8 @@ class ProcessTree:
                 self.process.wait()
                 GUARDIAN.ended(self.family.mark)
             if self.process.stdin is not None:
-                self.process.stdin.close()
+                with suppress(BrokenPipeError):  # something was asked that nobody read
+                    self.process.stdin.close()
             return survivors
 
 

@@ -9,6 +9,7 @@ or an error. With ``"prompts"`` instead, it is `answers`. A plugin is served wit
 """
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -168,6 +169,8 @@ def main() -> None:
     import vllm.entrypoints.llm
     import vllm.model_executor.models.registry  # noqa: F401 - for the forks
 
+    gc.collect()
+    gc.freeze()  # vLLM collects garbage some eight times, and need not look through all that was imported
     for line in sys.stdin:
         job = json.loads(line)
         output.write(json.dumps(run(job, folder / f"{job['name']}.log")) + "\n")

@@ -6,26 +6,22 @@ import json
 import math
 import re
 import shlex
-import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from scaffold_validators.engine import Engine
 from scaffold_validators.outcome import Conclusion, Outcome
 from scaffold_validators.parity.judge import or_none
 from scaffold_validators.problem import Problem
-from scaffold_validators.processes import ProcessTree, run
 from scaffold_validators.records import last_line, unstructure
 from scaffold_validators.shims.engine import described, remark
 from scaffold_validators.stages.table import TWIN_STAGE
+from scaffold_validators.twin.workers import FRESH, LIMIT, SERVE, Ask, Workers
 from scaffold_validators.verdict import Verdict
 
-HERE = Path(__file__).parent
-MAKE, SERVE = HERE / "make_twin.py", HERE / "serve_twin.py"
 REFERENCE = "reference.json"
 NEW_TOKENS = 12
 TOLERANCE = 1e-3
@@ -34,18 +30,7 @@ KERNEL = (
     "; it agrees where vLLM's layers take their PyTorch path, so a kernel of this engine is wrong, which need not hold "
     "on another device"
 )
-LIMIT = 240
-"""Seconds for each of the two processes; an adapter that hangs is wrong, too."""
 SCALE = re.compile(r"(_scale|_scale_inv|_zero_point|_qweight|_qzeros|_g_idx)$|\.(scales|qzeros|g_idx)$")
-SERVING = {
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the model lives in the process that hooks it
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_HOST_IP": "127.0.0.1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "HF_HUB_OFFLINE": "1",
-}
 
 
 @dataclass(frozen=True)
@@ -128,21 +113,26 @@ class Answer:
     shims: tuple[str, ...] = ()
 
 
-def run_twin(request: TwinRequest) -> Verdict:
+def run_twin(request: TwinRequest, workers: Workers = FRESH) -> Verdict:
     """Make, serve and compare; `where_it_parts` of ``serve_twin.py`` names layer and block.
+
+    Args:
+        request: what is asked.
+        workers: what the two steps run in.
 
     Raises:
         Problem: the target's transformers cannot make the twin, so there is nothing to compare with.
     """
     started = time.monotonic()
     request.log.parent.mkdir(parents=True, exist_ok=True)
-    with _server(request, request.log) as (server, printed):
-        reference = _made_before(request) or _make(request)
+    with workers.server(request.engine, request.scratch, request.log) as ask:
+        reference = _made_before(request) or _make(request, workers)
         made = time.monotonic()
-        answer = _ask(request, server, printed, reference)
+        answer = _answer(request, ask, request.log, reference)
     conclusion, numbers = _conclude(reference, answer)
     reason = conclusion.reason
-    if conclusion.outcome is Outcome.WRONG_OUTPUT and request.is_vllms and _agrees_without_kernels(request, reference):
+    is_own_and_wrong = request.is_vllms and conclusion.outcome is Outcome.WRONG_OUTPUT
+    if is_own_and_wrong and _agrees_without_kernels(request, reference, workers):
         numbers["agrees_without_kernels"] = True
         reason += KERNEL
     if isinstance(answer, Answer) and answer.shims:
@@ -166,10 +156,11 @@ def run_twin(request: TwinRequest) -> Verdict:
     )
 
 
-def _agrees_without_kernels(request: TwinRequest, reference: Reference) -> bool:
+def _agrees_without_kernels(request: TwinRequest, reference: Reference, workers: Workers) -> bool:
     """Return whether the same code agrees where vLLM's layers take their PyTorch path, without kernels."""
-    with _server(request, request.log.with_suffix(".native.log")) as (server, printed):
-        answer = _ask(request, server, printed, reference, native_layers=True)
+    log = request.log.with_suffix(".native.log")
+    with workers.server(request.engine, request.scratch, log) as ask:
+        answer = _answer(request, ask, log, reference, native_layers=True)
     return _conclude(reference, answer)[0].outcome is Outcome.PASSED
 
 
@@ -184,7 +175,7 @@ def _made_before(request: TwinRequest) -> Reference | None:
     return last_line(kept.read_text(encoding="utf-8"), Reference, "reference") if kept.is_file() else None
 
 
-def _make(request: TwinRequest) -> Reference:
+def _make(request: TwinRequest, workers: Workers) -> Reference:
     asked = {
         "checkpoint": str(request.checkpoint.resolve()),
         "overrides": dict(request.overrides),
@@ -194,13 +185,7 @@ def _make(request: TwinRequest) -> Reference:
         "vocabulary": request.vocabulary,
         "renames": request.renames,
     }
-    ended = run(
-        [str(request.engine.python), str(MAKE)],
-        cwd=request.scratch,
-        env={"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"},
-        text=json.dumps(asked),
-        seconds=LIMIT,
-    )
+    ended = workers.make(request.engine, request.scratch, json.dumps(asked))
     if ended.returncode is None:
         raise _no_twin(request, f"no twin after {LIMIT} s")
     if ended.returncode != 0:
@@ -225,24 +210,8 @@ def _no_twin(request: TwinRequest, found: str) -> Problem:
     )
 
 
-@contextmanager
-def _server(request: TwinRequest, log: Path) -> Iterator[tuple[ProcessTree, IO[bytes]]]:
-    """Start the serving process, which imports vLLM while the twin is made; yield it and what it prints."""
-    command = [str(request.engine.python), str(SERVE)]
-    with (
-        log.open("wb") as file,
-        tempfile.TemporaryFile() as printed,
-        ProcessTree(command, request.scratch, SERVING, printed, file, asked=True) as process,
-    ):
-        yield process, printed
-
-
-def _ask(
-    request: TwinRequest,
-    server: ProcessTree,
-    printed: IO[bytes],
-    reference: Reference,
-    native_layers: bool = False,
+def _answer(
+    request: TwinRequest, ask: Ask, log: Path, reference: Reference, native_layers: bool = False
 ) -> Answer | Conclusion:
     """Return what the twin answers, or why it does not; ``native_layers`` go through PyTorch, not through kernels."""
     asked = {
@@ -254,16 +223,15 @@ def _ask(
         "native_layers": native_layers,
         "trust_remote_code": request.trust_remote_code,
     }
-    if not server.ask(json.dumps(asked) + "\n", LIMIT):
+    ended = ask(json.dumps(asked) + "\n")
+    if ended.returncode is None:
         return Conclusion(Outcome.TIMED_OUT, f"no answer in {LIMIT} s")
-    printed.seek(0)
-    said = printed.read().decode("utf-8", "replace")
-    with request.log.open("a", encoding="utf-8") as log:
-        log.write(said)
-    if server.returncode != 0:
-        return Conclusion(Outcome.STARTUP_FAILED, _error(request.log))
+    with log.open("a", encoding="utf-8") as file:
+        file.write(ended.output)
+    if ended.returncode != 0:
+        return Conclusion(Outcome.STARTUP_FAILED, _error(log))
     try:
-        answer = last_line(said, Answer, "answer")
+        answer = last_line(ended.output, Answer, "answer")
         if (len(answer.logprobs), len(answer.greedy)) != (len(reference.logprobs), len(reference.greedy)):
             raise ValueError(f"{len(answer.logprobs)} log probabilities, {len(answer.greedy)} tokens")
         return answer
@@ -278,6 +246,13 @@ def _error(log: Path) -> str:
     return raised[-1].strip()[:400] if raised else "the process ended without an answer"
 
 
+def _quantile(gaps: Sequence[float], share: float) -> float:
+    """Return the smallest of the gaps that is not below this share of them; NaN where one is NaN."""
+    if any(map(math.isnan, gaps)):
+        return math.nan
+    return sorted(gaps)[max(0, math.ceil(share * len(gaps)) - 1)]
+
+
 def _conclude(reference: Reference, answer: Answer | Conclusion) -> tuple[Conclusion, dict[str, Any]]:
     """Return the conclusion, and the numbers behind it."""
     if isinstance(answer, Conclusion):
@@ -289,6 +264,8 @@ def _conclude(reference: Reference, answer: Answer | Conclusion) -> tuple[Conclu
         same += 1
     numbers = {
         "largest_logprob_difference": or_none(largest),
+        "median_logprob_difference": or_none(_quantile(gaps, 0.5)),
+        "p95_logprob_difference": or_none(_quantile(gaps, 0.95)),
         "greedy_tokens_agreeing": same,
         "tolerance": TOLERANCE,
     }

@@ -38,7 +38,8 @@ def shrink(config: Mapping[str, Any], vocabulary: Vocabulary) -> Config:
     _shrink_experts(small, config, vocabulary)
     for row in vocabulary.values():
         for key in row["keys"] if isinstance(row["twin"], int) else ():
-            _put(small, key, _at_most(_at(config, key), row["twin"]))
+            _put(small, key, _at_most(_at(small, key), row["twin"]))
+    _keep_four_times(small, config, vocabulary)
     for row in vocabulary.values():
         other = vocabulary[row["same_as"]]["keys"] if row["same_as"] else ()
         for key in row["keys"] if other else ():
@@ -172,6 +173,14 @@ def _shrink_heads(small: Config, config: Mapping[str, Any], vocabulary: Vocabula
         new_hidden = max(32, round(new_heads * hidden / heads / 32) * 32)
     for role, value in (("num_heads", new_heads), ("num_kv_heads", new_kv), ("hidden_size", new_hidden)):
         _set(small, _keys(vocabulary, role), value)
+
+
+def _keep_four_times(small: Config, config: Mapping[str, Any], vocabulary: Vocabulary) -> None:
+    """Keep an inner size that is four times the hidden size what it is: there is code that relies on it."""
+    hidden, new = (first(values, _keys(vocabulary, "hidden_size")) for values in (config, small))
+    for key in _keys(vocabulary, "intermediate_size"):
+        if hidden is not None and new is not None and _at(config, key) == 4 * hidden:
+            _put(small, key, 4 * new)
 
 
 def _shrink_experts(small: Config, config: Mapping[str, Any], vocabulary: Vocabulary) -> None:

@@ -50,8 +50,6 @@ class ServerLog:
         except OSError as error:
             self.failure = str(error)
         self._reader, self.writer = os.pipe()
-        self._pipe = select.poll()
-        self._pipe.register(self._reader, select.POLLIN)
         self._busy = False
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -89,15 +87,16 @@ class ServerLog:
         if not self._thread.is_alive():
             return False
         try:
-            return bool(self._pipe.poll(0)) or self._busy
+            return bool(_polled(self._reader).poll(0)) or self._busy
         except (OSError, ValueError):
             return False  # the reader has just been closed
 
     def _read(self) -> None:
         rest = b""
+        written = _polled(self._reader)
         with os.fdopen(self._reader, "rb", buffering=0) as pipe:
             while True:
-                self._pipe.poll()
+                written.poll()
                 self._busy = True  # before the pipe is empty: whoever looks sees one of the two
                 data = pipe.read(CHUNK)
                 if not data:
@@ -134,3 +133,10 @@ class ServerLog:
             yield
         except OSError as error:
             self.failure = self.failure or str(error)
+
+
+def _polled(descriptor: int) -> select.poll:
+    """Return what waits for something to be readable: each thread needs one of its own."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return poll
