@@ -29,7 +29,7 @@ SCALE = "_scale_inv"
 Model = Any
 
 
-class WideProducts(TorchDispatchMode):
+class WideProducts(TorchDispatchMode):  # type: ignore[misc]
     """Products of 16-bit matrices are computed in float32 and rounded once, as accelerators do.
 
     CPUs without instructions for them take hundreds of times as long, and add up in an order of their own.
