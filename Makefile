@@ -11,8 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FAST := -m "not engine"
 FURTHER := found
 
-.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-parity
-.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-survey
+.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-parity bench-survey
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
