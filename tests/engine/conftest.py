@@ -64,7 +64,7 @@ class Shop:
 
     def validate(self, row: str, stage: str, options: Sequence[str] = (*SERVE[:-1], "1")) -> Answer:
         """Run one stage."""
-        roots = ("--work", self.place.work, "--python", self.place.python, "--port", str(free_port()))
+        roots = ("--work", self.place.work, "--python", self.place.python, "--port", str(free_port()), "--no-ladder")
         return self.run("validate", checkpoint(row), "--stage", stage, *roots, *options)
 
     @contextmanager
