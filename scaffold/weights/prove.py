@@ -198,9 +198,11 @@ class _Proof:
             yield Finding("incomplete", says, "add the rule of the shard that is missing", sources)
 
     def _unrouted(self, names: tuple[str, ...], missing: Sequence[Finding]) -> Finding:
-        """Say which tensors no rule takes, and which missing one the first of them looks like."""
-        lacking = [name for finding in missing for name in finding.tensors][:1000]
-        near = difflib.get_close_matches(names[0], lacking, 1, 0.8)
+        """Say which tensors no rule takes, and which missing one of its shape the first of them looks like."""
+        shape, numbers = self.headers[names[0]].shape, _numbers(names[0])
+        lacking = [name for finding in missing for name in finding.tensors if self.owner[name].shape == shape]
+        lacking = [name for name in lacking if _numbers(name) == numbers and _leaf(name) == _leaf(names[0])]
+        near = difflib.get_close_matches(names[0], lacking[:1000], 1, 0.8)
         mends = f"{names[0]} may be {near[0]} under another name" if near else "add a rule, or one that says why not"
         return Finding("unrouted", "no rule takes these tensors", mends, names)
 
@@ -223,6 +225,15 @@ class _Proof:
             for index, rule in enumerate(self.rules)
             if not rule.is_ignored
         )
+
+
+def _numbers(name: str) -> list[str]:
+    """Return the numbers of layer and expert in a name."""
+    return [part for part in name.split(".") if part.isdigit()]
+
+
+def _leaf(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _meeting(rules: Sequence[Rule]) -> list[tuple[Rule, ...]]:

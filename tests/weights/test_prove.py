@@ -81,3 +81,15 @@ def test_a_finding_says_everything() -> None:
         "correct the rule",
         "unrouted: no rule takes these tensors: k_; add a rule, or one that says why not",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [("layers.3.gate_proj_.weight", True), ("layers.3.gate_proj_.bias", False), ("layers.4.gate_proj_.weight", False)],
+)
+def test_another_name_is_suggested_for_a_tensor_of_the_same_layer_and_shape_only(name: str, suggested: bool) -> None:
+    weight_map = WeightMap((Scope().column("layers.3.gate_proj.weight", 8, 4),))
+    for shape, said in (((8, 4), suggested), ((4, 8), False)):
+        header = replace(headers_of(weight_map)["layers.3.gate_proj.weight"], name=name, shape=shape)
+        finding = next(one for one in prove(weight_map, [header]).findings if one.kind == "unrouted")
+        assert ("may be layers.3.gate_proj.weight" in finding.mends) == said
