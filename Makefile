@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FAST := -m "not engine"
 FURTHER := found
 
-.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-survey
+.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-parity bench-survey
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -89,9 +89,13 @@ bench-variants: $(VENV)/.complete ## Two odd variants of each listed architectur
 bench-twin: $(VENV)/.complete ## The twin: right for adapters as generated, wrong for twelve planted faults (EVERY=1: each listed architecture)
 	@$(PY) -m tests.bench.faults $(if $(EVERY),--every)
 
+bench-parity: $(VENV)/.complete ## Right servers and planted faults in bfloat16, against the reference: docs/parity.md (ONLY=gemma2; SLICES=1)
+	@$(PY) -m tests.bench.parity --only "$(ONLY)" $(if $(SLICES),--slices)
+
+bench-strategies: $(VENV)/.complete ## What auto ends in with --twin, for 61 architectures, and whether that is right (ONLY=ernie4_5)
+	@$(PY) -m tests.bench.strategies --only "$(ONLY)"
 bench-strategies: $(VENV)/.complete ## What auto ends in with --twin, for 61 architectures, and whether that is right (ONLY=ernie4_5; REUSE=1)
 	@$(PY) -m tests.bench.strategies --only "$(ONLY)" $(if $(REUSE),--reuse)
-
 bench-survey: $(VENV)/.complete ## Which of vLLM's own text decoders are right: docs/survey.md (ONLY=gemma2; ALL=1)
 	@$(PY) -m tests.bench.survey --only "$(ONLY)" $(if $(ALL),--all)
 
@@ -106,6 +110,15 @@ bench-diagnosis: $(VENV)/.complete ## How fast a million lines of logs are diagn
 
 bench-throughput: $(VENV)/.complete ## Tokens per second: adapter, vLLM's own model, Transformers backend (ONLY=qwen3)
 	@$(PY) -m tests.bench.throughput --only "$(ONLY)" --rounds $(or $(ROUNDS),3)
+
+bench-gates: $(VENV)/.complete ## Each fault on a real server, and what the gates say of it (ONLY=worker)
+	@$(PY) -m tests.bench.gates --only "$(ONLY)"
+
+bench-gates-delay: $(VENV)/.complete ## From a worker's death to the verdict, and what a gate adds to a server that is fine
+	@$(PY) -m tests.bench.gates.delay
+
+bench-gates-ends: $(VENV)/.complete ## A tool ended at random moments leaves nothing behind (MOMENTS=50 SEED=0)
+	@$(PY) -m tests.bench.gates.moments --moments $(or $(MOMENTS),50) --seed $(or $(SEED),0)
 
 clean: ## Remove the tool's environment (caches stay)
 	rm -rf $(VENV) .nox

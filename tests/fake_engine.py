@@ -6,11 +6,29 @@ import json
 import sys
 from pathlib import Path
 
+REFERENCE = """
+import json
+asked = json.load(sys.stdin)
+rows = [{"logprobs": [-1.0] * (len(s) - 1), "best": [9] * (len(s) - 1), "margins": [3.0] * (len(s) - 1)}
+        for s in asked["sequences"]]
+print(json.dumps({dtype: rows for dtype in asked["dtypes"]}))
+"""
+"""A reference that agrees with the stand-in server."""
 SERVER = Path(__file__).parent / "validators" / "fake_vllm.py"
 
 
-def write_fake_engine(directory: Path, vllm_file: Path) -> Path:
-    """Write ``bin/python`` and ``bin/vllm``; return the former."""
+REFERS = "sys.argv[1].endswith('reference/script.py')"
+"""Whether the stand-in's Python is asked for the reference."""
+
+
+def write_fake_engine(directory: Path, vllm_file: Path, reference: str = "") -> Path:
+    """Write ``bin/python`` and ``bin/vllm``; return the former.
+
+    Args:
+        directory: the environment's.
+        vllm_file: where its Python says that vLLM lies.
+        reference: code that runs in place of the reference; without it something else is answered.
+    """
     found = {
         "vllm": ["0.32.0+cpu", str(vllm_file)],
         "vllm_ascend": [None, None],
@@ -21,7 +39,9 @@ def write_fake_engine(directory: Path, vllm_file: Path) -> Path:
     binaries = directory / "bin"
     binaries.mkdir(parents=True)
     scripts = {
-        "python": f"#!{sys.executable}\nprint({json.dumps(json.dumps(found))})\n",
+        "python": f"#!{sys.executable}\nimport sys\n"
+        f"if {bool(reference)} and {REFERS}:\n    exec({reference!r})\n    sys.exit()\n"
+        f"print({json.dumps(json.dumps(found))})\n",
         "vllm": f"#!{sys.executable}\n{SERVER.read_text()}",
     }
     for name, text in scripts.items():

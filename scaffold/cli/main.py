@@ -6,6 +6,7 @@ import gc
 import importlib
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -59,12 +60,15 @@ def scaffold() -> None:
 
 def main() -> NoReturn:
     """Run the command line."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup: a dropped connection ends nothing
+            signal.signal(number, _interrupt)
     gc.set_threshold(*RARELY)
     try:
         sys.exit(scaffold.main(standalone_mode=False))
     except click.exceptions.Abort:
-        click.echo("interrupted: what was started has been ended", err=True)
+        with suppress(OSError):  # the terminal may have gone
+            click.echo("interrupted: what was started has been ended", err=True)
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
         error.show()

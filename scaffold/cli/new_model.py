@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from scaffold.cli.destination import Destination, find_destination
 from scaffold.cli.disagreements import show_disagreements
+from scaffold.cli.live import live
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import (
     plan_document,
@@ -22,14 +24,18 @@ from scaffold.cli.present import (
 from scaffold.cli.roots import (
     Settings,
     believe_option,
+    gate_options,
     name_option,
+    parity_options,
     python_option,
     required,
     serve_options,
     tree_options,
+    without_parity_option,
     work_option,
 )
-from scaffold.cli.serving import serve_settings
+from scaffold.cli.serving import gate_settings, parity_settings, serve_settings
+from scaffold.cli.stages import chosen_stages, stage_option
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.evidence.gather import gather
@@ -39,16 +45,13 @@ from scaffold.planning.plan import Plan, make_plan
 from scaffold.planning.refusal import NotPlanned
 from scaffold.planning.request import Request
 from scaffold.roots.vllm_tree import REGISTRY
-from scaffold.running.adaptation import apply_plan, commit_plan
+from scaffold.running.adaptation import apply_plan, commit_plan, keep_twin
 from scaffold.running.validation import preflight, validate
 from scaffold.strategy.decide import AUTO
 from scaffold.strategy.table import NAMES
 from scaffold.weights.written import test_file
 from scaffold_validators.engine import Engine, check_import_path
-from scaffold_validators.stages.table import gates
 from scaffold_validators.verdict import Verdict
-
-GATES = ", ".join(stage.name for stage in gates())
 
 
 @click.command("new-model")
@@ -70,10 +73,14 @@ GATES = ", ".join(stage.name for stage in gates())
 @click.option("--patch", "patches", multiple=True, help="Add a vllm-ascend worker patch of this dotted name.")
 @click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
 @click.option("--twin", "with_twin", is_flag=True, help="Prove it on a small random copy; write it if right.")
-@click.option("--validate", "with_gates", is_flag=True, help=f"Go on to the gates: {GATES}.")
+@click.option("--validate", "with_gates", is_flag=True, help="Go on to the gates, those of --stage.")
+@stage_option
 @click.option("--commit", "with_commit", is_flag=True, help="Go on to the commit, if the gates passed.")
 @click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
+@without_parity_option
 @serve_options
+@gate_options
+@parity_options
 @reporting
 def command(
     output: Output,
@@ -106,28 +113,52 @@ def command(
         raise
     show_plan(output, plan)
     output.document(plan_document(plan, dry_run))
-    right = _right_plan(output, plan, required(engine), workspace, dry_run) if with_twin else plan
-    if right is None or dry_run:
-        return 1 if right is None else 0
-    plan = right
+    proved = None
+    if with_twin:
+        proved = _right_plan(output, plan, required(engine), workspace, dry_run)
+        if proved is None:
+            return 1
+        plan = proved[0]
+    if dry_run:
+        return 0
     apply_plan(plan, workspace)
+    if proved is not None and plan.request.delivery is not None:
+        keep_twin(plan.name, workspace, proved[1])
     output.progress(f"{len(plan.changes.paths)} file(s) written" if plan.changes.paths else "nothing to change")
     _keep_weights_test(output, plan, workspace)
+    if not (with_gates or with_commit):
+        _say_next(output, plan)
+    return _go_on(output, plan, settings, with_gates, with_commit)
+
+
+def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, with_commit: bool) -> int:
+    """Run the gates and make the commit, as far as it is asked for; return the exit code."""
+    workspace, shown = settings.workspace(), True
     if with_gates:
-        verdicts = validate(workspace, plan.name, plan.checkpoint, required(engine), serving, gates(), output.progress)
+        engine, serving = required(settings.engine()), serve_settings(settings)
+        stages = chosen_stages(settings.given["stage"])
+        with live(output) as view:
+            verdicts = validate(
+                *(workspace, plan.name, plan.checkpoint, engine, serving, stages, view.report),
+                parity=parity_settings(settings),
+                gates=replace(gate_settings(settings), hear=view.hear),
+            )
         show_verdicts(output, verdicts)
         output.document(verdicts_document(verdicts))
-        if not all(verdict.passed for verdict in verdicts):
+        shown = all(verdict.passed for verdict in verdicts)
+        if any(verdict.failed for verdict in verdicts):
             return 1
-    if with_commit:
-        show_commit(output, commit_plan(plan.name, workspace, settings.get("accept_device") or "npu"))
-    elif not with_gates:
-        _say_next(output, plan)
+    if not with_commit:
+        return 0 if shown else 1
+    reason = settings.get("without_parity") or ""
+    show_commit(output, commit_plan(plan.name, workspace, settings.get("accept_device") or "npu", reason), reason)
     return 0
 
 
-def _right_plan(output: Output, plan: Plan, engine: Engine, workspace: Workspace, dry_run: bool) -> Plan | None:
-    """Show what the twin says of the plan, and of the next ones where ``auto`` goes on; return one that is right."""
+def _right_plan(
+    output: Output, plan: Plan, engine: Engine, workspace: Workspace, dry_run: bool
+) -> tuple[Plan, Verdict] | None:
+    """Show what the twin says of the plan, and of the next ones where ``auto`` goes on; return the first right one."""
     from scaffold.running.twin import prove_in_turn
 
     output.progress("making the twin, serving it, comparing with transformers")
@@ -141,7 +172,7 @@ def _right_plan(output: Output, plan: Plan, engine: Engine, workspace: Workspace
         tried.append({"strategy": way.decision.strategy.name, **shown})
         output.document({"twin": shown, "twins": tried})
         if verdict.passed:
-            return way
+            return way, verdict
         output.progress(f"{way.decision.strategy.name} is not right")
     output.line("nothing that was tried is right, so nothing was written")
     return None

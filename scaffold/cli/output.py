@@ -29,12 +29,20 @@ class Output:
     def progress(self, text: str) -> None:
         """Say what is being done, and when since the start."""
         if not self.quiet:
-            click.echo(f"[{time.monotonic() - self._started:6.1f} s] {text}", err=True)
+            click.echo(self.stamped(text), err=True)
+
+    def stamped(self, text: str) -> str:
+        """Return a text with the time since the start."""
+        return f"[{time.monotonic() - self._started:6.1f} s] {text}"
 
     def line(self, text: str = "") -> None:
         """Say a result."""
         if not self.quiet:
             click.echo(text, err=self.as_json)
+
+    def failure(self, text: str) -> None:
+        """Say what is wrong, with ``--quiet`` too."""
+        click.echo(text, err=self.as_json or self.quiet)
 
     def diff(self, text: str) -> None:
         """Show a diff, in colours on a terminal."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.checkpoint.text import printable
 from scaffold.cli.disagreements import disagreements_document, show_disagreements
 from scaffold.cli.nearest import differences_document
 from scaffold.cli.output import Output
@@ -14,6 +15,7 @@ from scaffold.planning.refusal import NotPlanned
 from scaffold.spec.holes import holes_document
 from scaffold.spec.values import Hole
 from scaffold.weights.findings import Proof
+from scaffold_validators.records import unstructure
 from scaffold_validators.verdict import Verdict
 
 
@@ -109,10 +111,32 @@ def show_verdicts(output: Output, verdicts: Sequence[Verdict]) -> None:
     ]
     output.table("Verdicts", ("stage", "tp", "device", "outcome", "why", "seconds"), rows)
     for verdict in verdicts:
+        _show_results(output, verdict)
         if not verdict.passed:
-            output.line(f"{verdict.stage}: log {verdict.log}")
-            for finding in verdict.findings:
-                output.line(f"  {finding.id}: {finding.meaning}; {finding.remedy}")
+            _show_failure(output, verdict)
+
+
+def _show_results(output: Output, verdict: Verdict) -> None:
+    """Show what a verdict has beside its outcome: features, steps of the ladder, lengths."""
+    for result in verdict.features:
+        output.line(f"{result.feature:<16} {result.state.sign}  {printable(result.evidence)[:160]}")
+    for step in verdict.steps:
+        output.line(f"ladder {step.name:<10} {step.outcome.value}  {printable(step.cause)[:160]}")
+    for tried in verdict.capacity.lengths if verdict.capacity else ():
+        serves = "serves" if tried.serves else "does not serve"
+        output.line(f"length {tried.max_model_len:<10} {serves}: {printable(tried.says)[:160]}")
+
+
+def _show_failure(output: Output, verdict: Verdict) -> None:
+    """Show why, what to do and where the evidence is."""
+    output.failure(f"{verdict.stage}: {verdict.outcome.value}")
+    for what in ("cause", "signature", "next_step", "log"):
+        if getattr(verdict, what):
+            output.failure(f"  {what.replace('_', ' '):<10} {printable(getattr(verdict, what))[:600]}")
+    for process in verdict.processes:
+        output.failure(f"  process    {process}")
+    for finding in verdict.findings:
+        output.line(f"  {finding.id}: {finding.meaning}; {finding.remedy}")
 
 
 def verdicts_document(verdicts: Sequence[Verdict]) -> dict[str, Any]:
@@ -129,16 +153,27 @@ def verdicts_document(verdicts: Sequence[Verdict]) -> dict[str, Any]:
                 "seconds": dict(verdict.seconds),
                 "numbers": {**verdict.numbers, "tensor_parallel_size": verdict.tensor_parallel_size},
                 "log": verdict.log,
+                "cause": verdict.cause,
+                "signature": verdict.signature,
+                "next_step": verdict.next_step,
+                "findings": [finding.id for finding in verdict.findings],
+                "allowed": list(verdict.allowed),
+                "processes": unstructure(verdict.processes),
+                "features": unstructure(verdict.features),
+                "ladder": unstructure(verdict.steps),
+                "capacity": unstructure(verdict.capacity),
             }
             for verdict in verdicts
         ]
     }
 
 
-def show_commit(output: Output, commit: str) -> None:
-    """Show the commit that was made."""
-    output.document({"commit": commit})
+def show_commit(output: Output, commit: str, without_parity: str = "") -> None:
+    """Show the commit that was made, and the reason that was given for parity that was not shown."""
+    output.document({"commit": commit, **({"without_parity": without_parity} if without_parity else {})})
     output.line(f"commit {commit}")
+    if without_parity:
+        output.line(f"  without parity: {without_parity}")
 
 
 def _weights(checkpoint: Checkpoint, proof: Proof | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from scaffold.cli.settings import container_root, defaults
 from scaffold.common.errors import EnvironmentLacks, UsageError
 from scaffold.disagreements.finding import SIDES
 from scaffold.evidence.workspace import Workspace
+from scaffold_validators.device import CPU, NPU
 from scaffold_validators.engine import HOW_TO_GET, Engine, probe
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,6 +44,21 @@ tree_options = options(
     click.option("--vllm-ascend", type=DIRECTORY, help="The vllm-ascend source tree."),
     click.option("--delivery", type=DIRECTORY, help="The repo that is committed to (default: --vllm-ascend)."),
 )
+parity_options = options(
+    click.option(
+        "--slice",
+        "slice_layers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Stage slice takes the first N layers (default: as many as the reference has memory and time for).",
+    ),
+    click.option(
+        "--reference-seconds", type=click.IntRange(min=1), help="Time limit of the reference (default: 1800)."
+    ),
+)
+without_parity_option = click.option(
+    "--without-parity", metavar="REASON", help="Commit without parity shown; commit and tutorial give the reason."
+)
 serve_options = options(
     click.option("--port", type=click.IntRange(1, 65535), help="Port of the server (default: 8000)."),
     click.option("--tp", help="Tensor-parallel sizes, such as 1,2 (default: 1)."),
@@ -50,6 +66,20 @@ serve_options = options(
     click.option("--max-model-len", type=click.IntRange(min=1), help="vllm serve --max-model-len."),
     click.option("--enforce-eager", is_flag=True, help="vllm serve --enforce-eager."),
     click.option("--trust-remote-code", is_flag=True, help="Let vLLM and transformers run the checkpoint's code."),
+)
+gate_options = options(
+    click.option("--max-num-seqs", type=click.IntRange(min=1), help="vllm serve --max-num-seqs (default: 16)."),
+    click.option("--device", type=click.Choice((NPU, CPU)), help="The device (default: what npu-smi shows, else cpu)."),
+    click.option("--start-seconds", type=click.IntRange(min=1), help="Limit of a start (default: 3600)."),
+    click.option(
+        "--idle-seconds", type=click.IntRange(min=1), help="Limit of a start without log and CPU time (default: 120)."
+    ),
+    click.option("--request-seconds", type=click.IntRange(min=1), help="Limit of a request (default: 600)."),
+    click.option(
+        "--allow", multiple=True, metavar="ID", help="Take a finding for harmless; the verdict says so. Repeatable."
+    ),
+    click.option("--no-ladder", is_flag=True, help="Where a server fails, do not try eager mode and the like."),
+    click.option("--search", is_flag=True, help="Stage capacity looks for the largest length that serves."),
 )
 
 

@@ -2,64 +2,80 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from scaffold.checkpoint.read import read_checkpoint
+from scaffold.cli.live import live
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import show_verdicts, verdicts_document
 from scaffold.cli.roots import (
     DIRECTORY,
     Settings,
+    gate_options,
     name_option,
+    parity_options,
     python_option,
     required,
     serve_options,
     tree_options,
     work_option,
 )
-from scaffold.cli.serving import serve_settings
+from scaffold.cli.serving import gate_settings, parity_settings, serve_settings
 from scaffold.cli.settings import container_root
+from scaffold.cli.stages import ALL, STATIC, chosen_stages, stage_option
+from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.running.validation import validate
-from scaffold_validators.stages.table import gates, with_needs
-
-STATIC = "static"
-"""Before any server: `scaffold.running.static`."""
-ALL = "all"
-GATES = tuple(stage.name for stage in gates())
+from scaffold_validators.stages.table import gates
 
 
 @click.command("validate")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--stage", type=click.Choice([STATIC, *GATES, ALL]), default=ALL, help="Which gate (default: all).")
+@click.argument("extra", nargs=-1, type=click.UNPROCESSED, metavar="[-- EXTRA...]")
+@stage_option
 @name_option
 @python_option
 @work_option
 @serve_options
+@gate_options
+@parity_options
 @tree_options
 @click.option("--adapter", type=DIRECTORY, help="Stage static: a model file outside of vLLM's tree that serves it.")
 @reporting
-def command(output: Output, checkpoint: Path, stage: str, **given: Any) -> int:
-    """Start `vllm serve` for CHECKPOINT and let it answer real requests."""
+def command(output: Output, checkpoint: Path, extra: tuple[str, ...], stage: str | None, **given: Any) -> int:
+    """Start `vllm serve` for CHECKPOINT and let it answer real requests. What follows `--` goes to it as it is."""
     settings = Settings(given)
+    if extra and not extra[0].startswith("-"):
+        raise UsageError(
+            f"a second argument {extra[0]!r}",
+            where="the call",
+            expected="one checkpoint, and arguments of vllm serve after --",
+            remedy=f"name one checkpoint at a time, such as scaffold validate {checkpoint} -- {' '.join(extra)}",
+        )
     if stage == STATIC:
-        return _static(output, settings, checkpoint)
+        return _static(output, settings, checkpoint, settings.vllm())
     workspace = settings.workspace()
     name = model_name(settings.get("name"), checkpoint)
-    stages = with_needs(GATES if stage == ALL else (stage,))
+    stages = chosen_stages(stage)
     read = read_checkpoint(checkpoint)
-    workspace.record(name)
+    record = workspace.record(name)
+    if stage == ALL and _static(output, settings, checkpoint, Path(record.vllm)):
+        return 1
     engine = required(settings.engine())
-    verdicts = validate(workspace, name, read, engine, serve_settings(settings), stages, output.progress)
+    serving, parity = serve_settings(settings, extra), parity_settings(settings)
+    with live(output) as view:
+        options = replace(gate_settings(settings), hear=view.hear)
+        verdicts = validate(workspace, name, read, engine, serving, stages, view.report, parity, options)
     show_verdicts(output, verdicts)
     output.document(verdicts_document(verdicts))
     return 0 if all(verdict.passed for verdict in verdicts) else 1
 
 
-def _static(output: Output, settings: Settings, checkpoint: Path) -> int:
+def _static(output: Output, settings: Settings, checkpoint: Path, vllm: Path) -> int:
     from scaffold.cli.static import show_static
     from scaffold.running.static import static_check
 
@@ -67,7 +83,7 @@ def _static(output: Output, settings: Settings, checkpoint: Path) -> int:
     ascend = settings.path("vllm_ascend") or settings.path("delivery") or container_root("vllm_ascend")
     report = static_check(
         read_checkpoint(checkpoint),
-        settings.vllm(),
+        vllm,
         ascend,
         engine.transformers if engine else None,
         adapter=settings.path("adapter"),

@@ -100,23 +100,29 @@ def _unless(row: Row, why_not: str) -> Row:
     return replace(row, why_not=why_not, holds_one=False, fits=False) if why_not else row
 
 
-def verdict_context(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Return the part of the context that comes from the gates."""
+def verdict_context(verdicts: Sequence[Verdict], without_parity: str = "") -> dict[str, Any]:
+    """Return the part of the context that comes from the gates, and why parity was not shown, if so."""
+    rows = [_row(verdict) for verdict in verdicts] or [NOT_VERIFIED]
+    if without_parity:
+        rows.append({**NOT_VERIFIED, "stage": "parity", "result": _cell(f"not shown: {without_parity}")})
     return {
-        "verdicts": {"rows": [_row(v) for v in verdicts] or [NOT_VERIFIED]},
+        "verdicts": {"rows": rows},
         "on_npu": any(verdict.device == NPU and verdict.passed for verdict in verdicts),
     }
 
 
-def render_documents(name: str, values: Mapping[str, Any], verdicts: Sequence[Verdict] = ()) -> dict[Path, str]:
+def render_documents(
+    name: str, values: Mapping[str, Any], verdicts: Sequence[Verdict] = (), without_parity: str = ""
+) -> dict[Path, str]:
     """Return path below the delivery's root → text, of test config and tutorial.
 
     Args:
         name: the model's.
         values: see `delivery_context`.
         verdicts: what the gates showed so far.
+        without_parity: why parity was not shown; empty where it was, or is not asked for yet.
     """
-    delivery = {**values, **verdict_context(verdicts)}
+    delivery = {**values, **verdict_context(verdicts, without_parity)}
     context = {"model_name": name, "module": "unused", "adapter": False, "delivery": delivery}
     files = render(context, without=("vllm",))
     paths = (TEST_CONFIGS / f"{name}.yaml", TUTORIALS / f"{name}.md")
@@ -132,8 +138,13 @@ def _row(verdict: Verdict) -> dict[str, str]:
         "stage": f"{stage.title}, tensor-parallel {verdict.tensor_parallel_size}",
         "weights": stage.starts.weights,
         "device": verdict.device.upper(),
-        "result": f"{verdict.outcome.word}: {verdict.reason}".replace("|", "/").replace("\n", " "),
+        "result": _cell(f"{verdict.outcome.word}: {verdict.reason}"),
     }
+
+
+def _cell(text: str) -> str:
+    """Return a text for one cell of a table."""
+    return text.replace("|", "/").replace("\n", " ")
 
 
 def _kind(checkpoint: Checkpoint, experts: int) -> str:

@@ -18,8 +18,9 @@ def commit_message(
     files: Sequence[PurePath],
     vllm_files: Sequence[PurePath],
     verdicts: Sequence[Verdict],
+    without_parity: str = "",
 ) -> str:
-    """Return the message, without the sign-off line that git adds."""
+    """Return the message, without the sign-off line that git adds; it says why parity was not shown, if so."""
     lines = [
         strategy_named(strategy).subject.format(name=name),
         "",
@@ -33,7 +34,9 @@ def commit_message(
     for verdict in verdicts:
         title = stage_named(verdict.stage).title
         stage = f"{title}, tensor-parallel {verdict.tensor_parallel_size}, {verdict.device}"
-        lines.append(f"- stage {stage}: {verdict.outcome.word}, {verdict.reason}")
+        lines.append(
+            f"- stage {stage}: {verdict.outcome.word}, {verdict.reason} (record sha256 {verdict.evidence[:16]})"
+        )
     if verdicts:
         first = verdicts[0]
         versions = ", ".join(f"{name} {version}" for name, version in sorted(first.versions.items()))
@@ -42,4 +45,6 @@ def commit_message(
     devices = sorted({verdict.device for verdict in verdicts})
     if NPU not in devices:
         lines += ["", f"No NPU was used: the evidence is of the device {', '.join(devices)}, accepted explicitly."]
+    if without_parity:
+        lines += ["", f"Parity with the reference was not shown: {without_parity}"]
     return "\n".join(lines) + "\n"

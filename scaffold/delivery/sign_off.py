@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from scaffold.common.errors import CheckFailed
 from scaffold_validators.stages.stage import Counts, Stage
-from scaffold_validators.stages.table import STAGES
+from scaffold_validators.stages.table import PARITY_PROOFS, STAGES
 from scaffold_validators.verdict import Verdict
 
 NPU = "npu"
@@ -17,14 +17,18 @@ def check_sign_off(
     digests: Mapping[str, str],
     accepted_device: str = NPU,
     stages: Sequence[Stage] = STAGES,
+    without_parity: str = "",
 ) -> None:
     """Check that what is required has passed on exactly this tree and this checkpoint, on an accepted device.
+
+    What is required is each stage that the table says so of, and one of `PARITY_PROOFS`.
 
     Args:
         verdicts: only those with the present digests count.
         digests: ``tree`` and ``checkpoint`` as they are now.
         accepted_device: ``npu``, or another device that the user has named.
         stages: the table.
+        without_parity: why none of `PARITY_PROOFS` is asked for; empty where one is. It excuses no stage that failed.
 
     Raises:
         CheckFailed: the evidence does not suffice; dummy evidence never does.
@@ -43,7 +47,7 @@ def check_sign_off(
                 f"run: scaffold validate CHECKPOINT --stage {stage.name}",
             )
         for verdict in current:
-            if not verdict.passed:
+            if verdict.failed:
                 raise _refused(
                     stage,
                     f"stage {stage.name} ended as {verdict.outcome.word}: {verdict.reason}",
@@ -51,6 +55,37 @@ def check_sign_off(
                 )
         if stage.counts is Counts.REQUIRED:
             _check_device(stage, current, accepted_device)
+    if not without_parity and not has_parity(verdicts, digests, accepted_device):
+        raise _no_parity(verdicts, digests)
+
+
+def has_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str], accepted_device: str = NPU) -> bool:
+    """Return whether one of `PARITY_PROOFS` is there, on this tree and checkpoint.
+
+    What was served with the checkpoint's own weights counts on an accepted device alone; the twin's code is the same
+    on each.
+    """
+    devices = {NPU, accepted_device}
+    passed = {(v.stage, v.device in devices) for v in verdicts if v.digests == digests and v.passed}
+
+    def is_shown(stage: Stage) -> bool:
+        on_any = stage.starts.weights != "real" and (stage.name, False) in passed
+        return on_any or (stage.name, True) in passed
+
+    return any(all(map(is_shown, proof)) for proof in PARITY_PROOFS)
+
+
+def _no_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str]) -> CheckFailed:
+    names = [" and ".join(stage.name for stage in proof) for proof in PARITY_PROOFS]
+    asked = {stage.name for proof in PARITY_PROOFS for stage in proof}
+    found = [f"stage {v.stage}: {v.reason}" for v in verdicts if v.stage in asked and v.digests == digests]
+    return CheckFailed(
+        f"parity with the reference was not shown{''.join(f'; {said}' for said in found)}",
+        where="commit",
+        expected=f"passed on exactly this tree and checkpoint, on an accepted device: {', or '.join(names)}",
+        remedy="run: scaffold validate CHECKPOINT --stage parity; where its reference does not fit, --stage slice "
+        'after scaffold new-model --twin; or say why there is none: --without-parity "REASON"',
+    )
 
 
 def _check_device(stage: Stage, verdicts: Sequence[Verdict], accepted: str) -> None:

@@ -8,6 +8,25 @@ from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.roots.vllm_tree import VllmTree
+from scaffold_validators.digest import sha256_of
+from scaffold_validators.machine import machine_digest
+
+FILES = {
+    "tokenizer": (
+        "tokenizer.json",
+        "tokenizer.model",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "vocab.json",
+        "merges.txt",
+        "tiktoken.model",
+    ),
+    "chat_template": ("chat_template.jinja", "chat_template.json"),
+    "generation_config": ("generation_config.json",),
+    "index": ("model.safetensors.index.json",),
+}
+"""What else verdicts hold for, and the files that say it."""
 
 
 def present_digests(
@@ -23,4 +42,20 @@ def present_digests(
         path = delivery / file
         if file.suffix == ".py" and path.is_file():
             digest.update(file.as_posix().encode() + b"\0" + path.read_bytes())
-    return {"tree": digest.hexdigest(), "checkpoint": checkpoint.digest}
+    return {
+        "tree": digest.hexdigest(),
+        "checkpoint": checkpoint.digest,
+        **_files_digests(checkpoint.path),
+        "machine": machine_digest(),
+    }
+
+
+def _files_digests(checkpoint: Path) -> dict[str, str]:
+    """Return the digests of the files that decide what a server is asked and answers, beside config and weights."""
+    found: dict[str, str] = {}
+    for what, names in FILES.items():
+        present = [checkpoint / name for name in names if (checkpoint / name).is_file()]
+        if present:
+            text = "".join(f"{path.name} {sha256_of(path)}\n" for path in present)
+            found[what] = hashlib.sha256(text.encode()).hexdigest()
+    return found

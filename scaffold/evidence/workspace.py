@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codemods import generated_digest
 from scaffold.common.errors import UsageError
 from scaffold.evidence.plan_record import PLAN, PlanRecord
+from scaffold_validators.digest import sha256_of
+from scaffold_validators.problem import Problem
 from scaffold_validators.records import dump, load
 from scaffold_validators.stages.table import position, stage_named
 from scaffold_validators.verdict import VERDICT, Verdict
@@ -38,6 +44,10 @@ class Workspace:
     def logs(self, name: str) -> Path:
         """Return the folder of a model's serve logs."""
         return self.folder / name / "logs"
+
+    def slice(self, name: str) -> Path:
+        """Return the folder of a model's slice."""
+        return self.folder / name / "slice"
 
     def save_weights_test(self, name: str, module: str, text: str) -> tuple[Path, bool]:
         """Keep the test file of a model's weight rules; one that is there already is left as it is, edits and all.
@@ -80,26 +90,69 @@ class Workspace:
         """Return the names of models for which there is a plan."""
         return sorted(path.parent.name for path in self.folder.glob("*/plan.json"))
 
+    @contextmanager
+    def gates_lock(self) -> Iterator[None]:
+        """Hold the lock of the work directory's gates: two at once would measure each other.
+
+        Raises:
+            UsageError: another process holds it; its id is in the message.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "gates.lock"
+        with path.open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                file.seek(0)
+                raise UsageError(
+                    f"gates that run already, in process {file.read().strip() or 'unknown'}",
+                    where=str(path),
+                    expected="one run of gates for each work directory",
+                    remedy="wait for it, end it, or pass another --work",
+                ) from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
     def save_verdict(self, name: str, verdict: Verdict) -> Path:
-        """Keep a verdict beside the earlier ones, none of which is ever written again."""
+        """Keep a verdict after the earlier ones, none of which is ever written again, with the digest of the last."""
+        kept = self._verdict_files(name)
+        number = 1 + max((int(path.name.split("-")[0]) for path in kept), default=0)
         folder = self.folder / name / "verdicts"
-        number = 1 + max((int(path.name.split("-")[0]) for path in folder.glob(VERDICT_FILES)), default=0)
         path = folder / f"{number:04d}-{verdict.stage}-tp{verdict.tensor_parallel_size}.json"
-        _write(path, verdict.to_json())
+        _write(path, replace(verdict, previous=sha256_of(kept[-1]) if kept else "").to_json())
         return path
 
     def verdicts(self, name: str) -> tuple[Verdict, ...]:
         """Return the newest verdict of each stage and tensor-parallel size, in the order of the stages.
 
         Raises:
-            Problem: a record does not fit: broken, changed, of another version, or of an unknown stage.
+            Problem: a record does not fit: broken, changed, of another version, or of an unknown stage; it does not
+                follow on the one before it; or a log that one rests on was changed or is gone.
         """
         newest: dict[tuple[str, int], Verdict] = {}
-        for path in sorted((self.folder / name / "verdicts").glob(VERDICT_FILES)):
+        before = ""
+        for path in self._verdict_files(name):
             verdict = load(VERDICT, path)
+            if verdict.previous != before:
+                given, is_there = verdict.previous[:16] or "nothing", before[:16] or "none"
+                raise _not_the_evidence(
+                    f"previous {given}, and the record before it has {is_there}",
+                    f"{path}, field content.previous",
+                    "the record that follows on the one before it: one was changed, removed, or brought from elsewhere",
+                )
+            before = sha256_of(path)
             stage = stage_named(verdict.stage, f"{path}, field content.stage")
             newest[stage.name, verdict.tensor_parallel_size] = verdict
+        for verdict in newest.values():
+            _check_log(verdict)
         return tuple(sorted(newest.values(), key=lambda v: (position(v.stage), v.tensor_parallel_size)))
+
+    def _verdict_files(self, name: str) -> list[Path]:
+        """Return the records of a model's verdicts, the oldest first."""
+        found = (self.folder / name / "verdicts").glob(VERDICT_FILES)
+        return sorted(found, key=lambda path: int(path.name.split("-")[0]))
 
 
 VERDICT_FILES = "[0-9][0-9][0-9][0-9]*-*-tp*.json"
@@ -111,3 +164,25 @@ def _write(path: Path, text: str) -> None:
     half = path.with_name(path.name + ".half")
     half.write_text(text, encoding="utf-8")
     half.replace(path)
+
+
+def _check_log(verdict: Verdict) -> None:
+    """Check that the log of a verdict is the one that it was reached on.
+
+    Raises:
+        Problem: it was changed, or is gone.
+    """
+    now = sha256_of(Path(verdict.log)) if verdict.log_sha256 else ""
+    if now != verdict.log_sha256:
+        found = f"sha256 {now[:16]}" if now else "no such file"
+        raise _not_the_evidence(found, verdict.log, f"the log of stage {verdict.stage}, {verdict.log_sha256[:16]}")
+
+
+def _not_the_evidence(found: str, where: str, expected: str) -> Problem:
+    return Problem(
+        found,
+        where=where,
+        expected=expected,
+        remedy="remove the folder verdicts of this model, and run its stages again with scaffold validate",
+        exit_code=2,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from scaffold.delivery.commit import check_delivery_repo, commit
 from scaffold.delivery.documents import render_documents
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 from scaffold.delivery.message import commit_message
-from scaffold.delivery.sign_off import check_sign_off
+from scaffold.delivery.sign_off import check_sign_off, has_parity
 from scaffold.evidence.gather import gather
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
@@ -50,8 +51,25 @@ def _joined(files: Iterable[Path], earlier: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({*earlier, *(file.as_posix() for file in files)}))
 
 
-def commit_plan(name: str, workspace: Workspace, accepted_device: str) -> str:
+def keep_twin(name: str, workspace: Workspace, verdict: Verdict) -> None:
+    """Keep what the twin showed of a plan that was applied, as evidence for the trees as they are now.
+
+    Raises:
+        UsageError: nothing was planned for the model.
+    """
+    digests = gather(workspace, name).digests
+    numbers = {**verdict.numbers, "adapter_sha256": verdict.digests.get("adapter", "")}
+    workspace.save_verdict(name, replace(verdict, digests=digests, numbers=numbers))
+
+
+def commit_plan(name: str, workspace: Workspace, accepted_device: str, without_parity: str = "") -> str:
     """Check the evidence, fill the tutorial with it, and make the one commit.
+
+    Args:
+        name: the model's.
+        workspace: where it was planned.
+        accepted_device: see `check_sign_off`.
+        without_parity: why parity was not shown, in one line; message and tutorial say it where it was not.
 
     Returns:
         The hash of the commit.
@@ -62,9 +80,12 @@ def commit_plan(name: str, workspace: Workspace, accepted_device: str) -> str:
     """
     evidence = gather(workspace, name)
     record, delivery = evidence.record, Path(evidence.record.delivery)
-    check_sign_off(evidence.verdicts, evidence.digests, accepted_device)
+    without_parity = " ".join(without_parity.split())
+    check_sign_off(evidence.verdicts, evidence.digests, accepted_device, without_parity=without_parity)
+    if has_parity(evidence.verdicts, evidence.digests, accepted_device):
+        without_parity = ""  # it was shown: there is nothing to excuse
     check_delivery_repo(delivery)
-    _fill_tutorial(name, record.documents, evidence.current, delivery, workspace)
+    _fill_tutorial(name, record.documents, evidence.current, delivery, workspace, without_parity)
     files = [Path(file) for file in record.delivery_files]
     message = commit_message(
         name,
@@ -73,6 +94,7 @@ def commit_plan(name: str, workspace: Workspace, accepted_device: str) -> str:
         files,
         [Path(file) for file in record.vllm_files],
         evidence.current,
+        without_parity,
     )
     return commit(delivery, files, message)
 
@@ -83,13 +105,14 @@ def _fill_tutorial(
     verdicts: Sequence[Verdict],
     delivery: Path,
     workspace: Workspace,
+    without_parity: str,
 ) -> None:
     """Write the tutorial anew with the verdicts in it, unless a person has edited it.
 
     It is a part of the run that planned it: `undo_last` takes both back at once.
     """
     path = TUTORIALS / f"{name}.md"
-    text = render_documents(name, documents, verdicts)[path]
+    text = render_documents(name, documents, verdicts, without_parity)[path]
     try:
         changes = ChangeSet(roots=(delivery,)).create(
             delivery / path, text, generated=workspace.generated(delivery / path)

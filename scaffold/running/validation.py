@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.common.errors import CheckFailed
 from scaffold.evidence.gather import gather
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
+from scaffold.running.model_facts import model_facts
+from scaffold.running.parity import settings_of
+from scaffold.running.slice import fits_whole, make_slice, of_slice, present_means, without_slice
 from scaffold.strategy.table import strategy_named
 from scaffold.vocabulary.lookup import value_of
+from scaffold_validators.device import find_device
 from scaffold_validators.engine import Engine, check_command, check_import_path
 from scaffold_validators.gates import run_stages
-from scaffold_validators.serve import ServePlan, check_port
+from scaffold_validators.parity.settings import LIMIT_SECONDS
+from scaffold_validators.serve import Patience, ServePlan, check_port
 from scaffold_validators.stages.stage import Gate, Stage
+from scaffold_validators.stages.table import PARITY_STAGE, SLICE_STAGE
 from scaffold_validators.verdict import Verdict
 
 
@@ -34,6 +41,40 @@ class ServeOptions:
     extra: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class GateOptions:
+    """How the gates are run.
+
+    Attributes:
+        device: ``npu`` or ``cpu`` where the user says which; None for what is found.
+        patience: how long is waited.
+        allow: ids of findings that are taken for harmless, on record.
+        climbs: whether the ladder is climbed where a server fails.
+        search: whether stage capacity looks for the largest length that serves.
+        hear: gets each line of a server's log, in another thread.
+    """
+
+    device: str | None = None
+    patience: Patience = field(default_factory=Patience)
+    allow: tuple[str, ...] = ()
+    climbs: bool = False
+    search: bool = False
+    hear: Callable[[str], None] = lambda line: None
+
+
+@dataclass(frozen=True)
+class ParityOptions:
+    """How the server is compared with the reference.
+
+    Attributes:
+        slice_layers: how many layers stage slice has; None for as many as the reference has means for.
+        reference_seconds: the reference's time limit.
+    """
+
+    slice_layers: int | None = None
+    reference_seconds: float = LIMIT_SECONDS
+
+
 def validate(
     workspace: Workspace,
     name: str,
@@ -42,15 +83,21 @@ def validate(
     options: ServeOptions,
     stages: Sequence[Stage],
     report: Callable[[str], None],
+    parity: ParityOptions = ParityOptions(),
+    gates: GateOptions = GateOptions(),
 ) -> list[Verdict]:
-    """Run stages and keep their verdicts, until one has not passed.
+    """Run stages and keep their verdicts, until one failed.
+
+    Where both stage parity and stage slice are asked for, parity is run where its reference fits, else slice.
 
     Raises:
-        UsageError: nothing was planned for the model.
-        Problem: the environment runs another tree, the port is taken, there is no reference.
+        UsageError: nothing was planned for the model, or its slice cannot be as it is asked for.
+        Problem: the environment runs another tree, the port is taken, there is no such device, or another gate runs.
     """
     evidence = gather(workspace, name, checkpoint)
     preflight(engine, Path(evidence.record.vllm), options.port)
+    device = find_device(engine, gates.device)
+    engine = replace(engine, device=device.kind, versions={**engine.versions, **device.versions()})
     gate = Gate(
         plan=serve_plan(workspace.work, checkpoint, engine, options, evidence.record),
         has_chat_template=checkpoint.has_chat_template,
@@ -59,12 +106,57 @@ def validate(
         logs=workspace.logs(name),
         report=report,
         vocab_size=_vocab_size(checkpoint),
+        parity=settings_of(checkpoint, parity.reference_seconds),
+        patience=gates.patience,
+        hear=gates.hear,
+        allow=gates.allow,
+        facts=model_facts(checkpoint),
+        search=gates.search,
+        climbs=gates.climbs,
     )
+    chosen = one_comparison(stages, checkpoint, parity)
     verdicts = []
-    for verdict in run_stages(gate, stages, options.tensor_parallel_sizes):
-        workspace.save_verdict(name, verdict)
-        verdicts.append(verdict)
+    with workspace.gates_lock():
+        for verdict in _run(gate, chosen, checkpoint, options, parity, workspace.slice(name)):
+            workspace.save_verdict(name, verdict)
+            verdicts.append(verdict)
     return verdicts
+
+
+def one_comparison(stages: Sequence[Stage], checkpoint: Checkpoint, parity: ParityOptions) -> tuple[Stage, ...]:
+    """Return the stages without one of parity and slice, where both are asked for: one of them is enough."""
+    if not {PARITY_STAGE, SLICE_STAGE} <= set(stages):
+        return tuple(stages)
+    whole = parity.slice_layers is None and fits_whole(checkpoint, present_means(parity.reference_seconds))
+    left_out = SLICE_STAGE if whole else PARITY_STAGE
+    return tuple(stage for stage in stages if stage is not left_out)
+
+
+def _run(
+    gate: Gate,
+    stages: Sequence[Stage],
+    checkpoint: Checkpoint,
+    options: ServeOptions,
+    parity: ParityOptions,
+    place: Path,
+) -> Iterator[Verdict]:
+    """Yield the verdicts of the stages; the slice is made when it is its turn, and serves in place of the whole."""
+    failed = False
+    for verdict in run_stages(gate, [s for s in stages if s is not SLICE_STAGE], options.tensor_parallel_sizes):
+        yield verdict
+        failed = failed or verdict.failed
+    if failed or SLICE_STAGE not in stages:
+        return
+    gate.report("making the slice: the first layers of the checkpoint")
+    try:
+        means = present_means(parity.reference_seconds)
+        made = make_slice(checkpoint, parity.slice_layers, means, place, gate.plan.engine.transformers)
+    except CheckFailed as error:
+        yield without_slice(gate, str(error))
+        return
+    sliced = replace(gate, plan=replace(gate.plan, model=made.path.resolve()))
+    for verdict in run_stages(sliced, [SLICE_STAGE], options.tensor_parallel_sizes):
+        yield of_slice(verdict, made)
 
 
 def preflight(engine: Engine, vllm: Path, port: int) -> None:

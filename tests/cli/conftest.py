@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fake_engine import write_fake_engine
+from tests.fake_engine import REFERENCE, write_fake_engine
 from tests.runner import invoke
 
 
@@ -69,3 +69,9 @@ def desk(registry_tree: Path, delivery_repo: Path, tmp_path: Path, monkeypatch: 
 def fake_engine(desk: Desk) -> Path:
     """The Python of an environment whose vLLM is the desk's tree."""
     return write_fake_engine(desk.root / "engine", desk.vllm / "vllm" / "__init__.py")
+
+
+@pytest.fixture
+def referred_engine(desk: Desk) -> Path:
+    """The same, with a reference that agrees with the stand-in server."""
+    return write_fake_engine(desk.root / "referred", desk.vllm / "vllm" / "__init__.py", REFERENCE)

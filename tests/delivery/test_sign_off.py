@@ -19,12 +19,14 @@ def verdict(stage: str, outcome: str = "passed", device: str = "npu", **digests:
 @pytest.mark.parametrize(
     ("verdicts", "accepted"),
     [
-        ([verdict("real")], "npu"),
+        ([verdict("real"), verdict("parity")], "npu"),
         ([verdict("dummy"), verdict("real"), verdict("parity")], "npu"),
-        ([verdict("real", device="cpu")], "cpu"),
-        ([verdict("real", "request-failed", tree="t0"), verdict("real")], "npu"),
-        ([verdict("dummy", "request-failed"), verdict("real")], "npu"),
-        ([verdict("twin"), verdict("real")], "npu"),
+        ([verdict("real", device="cpu"), verdict("parity", device="cpu")], "cpu"),
+        ([verdict("real", "request-failed", tree="t0"), verdict("real"), verdict("parity")], "npu"),
+        ([verdict("dummy", "request-failed"), verdict("real"), verdict("parity")], "npu"),
+        ([verdict("twin"), verdict("real"), verdict("slice")], "npu"),
+        ([verdict("twin", device="cpu"), verdict("real"), verdict("slice")], "npu"),
+        ([verdict("twin"), verdict("real"), verdict("parity", "no-reference"), verdict("slice")], "npu"),
     ],
 )
 def test_suffices(verdicts: list[Verdict], accepted: str) -> None:
@@ -43,8 +45,31 @@ def test_suffices(verdicts: list[Verdict], accepted: str) -> None:
         ([verdict("real"), verdict("parity", "wrong-output")], "npu", "stage parity ended as failed"),
         ([verdict("twin", "wrong-output"), verdict("real")], "npu", "stage twin ended as failed"),
         ([verdict("real", device="cpu")], "npu", "--accept-device cpu"),
+        ([verdict("real")], "npu", "parity with the reference was not shown"),
+        ([verdict("real"), verdict("twin")], "npu", "parity with the reference was not shown"),
+        ([verdict("real"), verdict("slice")], "npu", "parity with the reference was not shown"),
+        ([verdict("real"), verdict("twin", checkpoint="c0"), verdict("slice")], "npu", "was not shown"),
+        ([verdict("real"), verdict("parity", device="cpu")], "npu", "was not shown; stage parity: why"),
+        ([verdict("real"), verdict("twin"), verdict("slice", device="cpu")], "npu", "was not shown"),
+        ([verdict("real"), verdict("parity", "no-reference")], "npu", "was not shown; stage parity: why"),
     ],
 )
 def test_does_not_suffice(verdicts: list[Verdict], accepted: str, says: str) -> None:
     with pytest.raises(CheckFailed, match=says):
         check_sign_off(verdicts, NOW, accepted)
+
+
+def test_a_reason_stands_in_for_parity_that_was_not_shown() -> None:
+    check_sign_off([verdict("real")], NOW, without_parity="no reference on this machine")
+    check_sign_off([verdict("real"), verdict("parity", "no-reference")], NOW, without_parity="why")
+
+
+@pytest.mark.parametrize("stage", ["twin", "parity", "slice"])
+def test_no_reason_excuses_a_stage_that_failed(stage: str) -> None:
+    with pytest.raises(CheckFailed, match=f"stage {stage} ended as failed"):
+        check_sign_off([verdict("real"), verdict(stage, "wrong-output")], NOW, without_parity="why")
+
+
+def test_no_reason_stands_in_for_stage_real() -> None:
+    with pytest.raises(CheckFailed, match="stage real has not been run"):
+        check_sign_off([verdict("twin"), verdict("slice")], NOW, without_parity="why")

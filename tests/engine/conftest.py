@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,10 +62,10 @@ class Shop:
         words = ("--validate", "--commit", "--accept-device", "cpu", "--port", str(free_port()))
         return self.new_model(row, *words, *SERVE[:-1], sizes)
 
-    def validate(self, row: str, stage: str, size: str = "1") -> Answer:
+    def validate(self, row: str, stage: str, options: Sequence[str] = (*SERVE[:-1], "1")) -> Answer:
         """Run one stage."""
         roots = ("--work", self.place.work, "--python", self.place.python, "--port", str(free_port()))
-        return self.run("validate", checkpoint(row), "--stage", stage, *roots, *SERVE[:-1], size)
+        return self.run("validate", checkpoint(row), "--stage", stage, *roots, *options)
 
     @contextmanager
     def edited(self, path: Path, edit: Callable[[str], str]) -> Any:

@@ -56,7 +56,7 @@ def ask(loading: Shop, how: str, path: Path, out: Path) -> np.ndarray:
 def serve(loading: Shop, path: Path) -> Answer:
     roots = ("--work", loading.place.work, "--python", loading.place.python, "--port", str(free_port()))
     options = ("--dtype", "bfloat16", "--enforce-eager", "--max-model-len", "512")
-    return loading.run("validate", path, "--stage", "real", *roots, *options)
+    return loading.run("validate", path, "--stage", "parity", *roots, *options)
 
 
 def test_it_agrees_with_the_dequantised_reference(loading: Shop, fp8: Path, tmp_path: Path) -> None:
@@ -76,10 +76,12 @@ def test_it_agrees_with_the_dequantised_reference(loading: Shop, fp8: Path, tmp_
     assert off.max() <= 2 * cost.max()
 
 
-def test_it_is_served(loading: Shop, fp8: Path) -> None:
+def test_it_is_served_and_held_against_its_dequantised_reference(loading: Shop, fp8: Path) -> None:
     answer = serve(loading, fp8)
     assert answer.code == 0, answer.said
-    assert answer.outcomes() == {("real", 1): "passed"}
+    assert answer.outcomes() == {("real", 1): "passed", ("parity", 1): "passed"}
+    numbers = answer.document["verdicts"][1]["numbers"]
+    assert (numbers["dtype"], numbers["reference"].endswith("weights dequantised")) == ("bfloat16", True)
 
 
 def test_without_one_scale_it_is_refused_by_that_name(loading: Shop, fp8: Path, tmp_path: Path) -> None:
@@ -94,6 +96,6 @@ def test_without_one_scale_it_is_refused_by_that_name(loading: Shop, fp8: Path, 
     assert (finding["kind"], finding["tensors"]) == ("no-scale", [LOST])
     answer = serve(loading, broken)
     assert answer.code == 1
-    assert answer.outcomes() == {("real", 1): "failed"}
+    assert answer.outcomes() == {("real", 1): "failed", ("parity", 1): "failed"}
     logs = [path.read_text() for path in loading.place.work.rglob("*.log")]
     assert any(f"The checkpoint lacks 1 of the tensors of its fp8 weights: {LOST}" in text for text in logs)

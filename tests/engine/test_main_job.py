@@ -37,8 +37,10 @@ def test_a_native_adapter_agrees_with_transformers_and_is_committed(
     assert answer.outcomes() == ALL_PASSED
     for verdict in answer.document["verdicts"]:
         if verdict["stage"] == "parity":
-            assert verdict["numbers"]["largest_logprob_difference"] < 1e-3
-            assert set(verdict["numbers"]["greedy_tokens_agreeing"]) == {12}
+            numbers = verdict["numbers"]
+            assert (numbers["dtype"], numbers["positions"] >= 1000) == ("float32", True)
+            assert numbers["largest_logprob_difference"] < 1e-3
+            assert numbers["greedy_tokens_agreeing"] == numbers["greedy_tokens_counted"] > 200
     assert answer.document["weights"]["unrouted"] == []
 
     diff = git(shop.place.vllm, "diff", "-U0", "--", "vllm/model_executor/models/registry.py").splitlines()

@@ -1,10 +1,16 @@
 """Stands in for ``vllm`` in tests of the watching: a small HTTP server that behaves as asked.
 
-The behaviours are what ``--served-model-name`` says, joined by ``+``: ``good``, ``dies-at-start``, ``dies-on-request``
-(false-ready), ``engine-dies-on-request`` (answers 500, stays up), ``silent`` (never ready, idle), ``empty-answer``,
-``refuses-request`` (answers 400), ``errs-in-log`` (answers, and logs a traceback), ``loads-nothing``, ``shimmed``
-(something stands in for a kernel), ``stubborn`` (its child ignores SIGTERM and leaves the process group), ``chatty``
-(logs secrets).
+The behaviours are what ``--served-model-name`` says, joined by ``+``:
+
+- at the start: ``dies-at-start``, ``silent`` (never ready, idle), ``loads-nothing``, ``skips-weights`` (a warning),
+  ``no-room`` (the KV cache is too small for more than 1,000 tokens), ``eager-cures`` (fails unless it is eager);
+- processes: ``spawns`` (an engine and two workers with vLLM's titles and shared memory, one in a session of its own),
+  ``worker-dies`` (the first worker is killed two seconds after the start), ``worker-dies-on-request``, ``stubborn``
+  (its child ignores SIGTERM and leaves the process group);
+- requests: ``dies-on-request`` (false-ready), ``engine-dies-on-request`` (answers 500, stays up), ``empty-answer``,
+  ``refuses-request`` (answers 400), ``hangs-on-request``, ``one-of-many-fails``;
+- the rest: ``good``, ``errs-in-log`` (answers, and logs a traceback), ``shimmed`` (something stands in for a kernel),
+  ``chatty`` (logs secrets), ``lists-another`` (another name), ``drafts`` and ``drafts-badly`` (metrics).
 """
 
 import json
@@ -12,17 +18,61 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 options = dict(zip(sys.argv[3::2], sys.argv[4::2]))
 behaviour = options["--served-model-name"]
 asked = behaviour.split("+")
 port = int(options["--port"])
+answered = [0]
 
 
 def log(text):
     print(text, flush=True)
+
+
+def start(title, code, session=False):
+    """Start a process with a title of vLLM's."""
+    env = {**os.environ, "PYTHONHOME": sys.base_prefix}  # a title tells no interpreter where its library is
+    return subprocess.Popen([title, "-c", code], executable=sys.executable, start_new_session=session, env=env)
+
+
+WORKER = """
+import mmap, os, time
+path = "/dev/shm/psm_fake_{tag}_{rank}"
+with open(path, "w+b") as segment:
+    segment.write(b"0" * 4096)
+    segment.flush()
+    memory = mmap.mmap(segment.fileno(), 4096)
+time.sleep(600)
+"""
+ENGINE = """
+import subprocess, sys, time
+for title, code, session in {workers!r}:
+    subprocess.Popen([title, "-c", code], executable={python!r}, start_new_session=session)
+time.sleep(600)
+"""
+
+
+def spawn():
+    """Start what vLLM starts at tensor-parallel 2, with segments named after this process."""
+    workers = [(f"VLLM::Worker_TP{rank}", WORKER.format(tag=os.getpid(), rank=rank), rank == 1) for rank in range(2)]
+    start("VLLM::EngineCore", ENGINE.format(workers=workers, python=sys.executable))
+
+
+def kill_worker():
+    """Kill the first worker, as the kernel does when memory is short."""
+    own = f"psm_fake_{os.getpid()}_0".encode()
+    for entry in Path("/proc").iterdir():
+        try:
+            title = (entry / "cmdline").read_bytes().split(b"\0")[0]
+            if title == b"VLLM::Worker_TP0" and own in (entry / "maps").read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
+        except (OSError, ValueError):
+            continue
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -30,18 +80,29 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def answer(self, status, body):
-        data = json.dumps(body).encode()
+        data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "text/plain" if isinstance(body, str) else "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
 
     def do_GET(self):
-        self.answer(200, {"data": [{"id": behaviour}]})
+        if self.path == "/metrics":
+            accepted = 3 * answered[0] if "drafts" in asked else 0
+            drafted = 4 * answered[0] if {"drafts", "drafts-badly"} & set(asked) else 0
+            self.answer(
+                200,
+                f'vllm:spec_decode_num_draft_tokens_total{{engine="0"}} {drafted}.0\n'
+                f'vllm:spec_decode_num_accepted_tokens_total{{engine="0"}} {accepted}.0\n'
+                'vllm:num_preemptions_total{engine="0"} 0.0\n',
+            )
+            return
+        self.answer(200, {"data": [{"id": "another" if "lists-another" in asked else behaviour, "max_model_len": 512}]})
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answered[0] += 1
         if "dies-on-request" in asked:
             log("RuntimeError: Unsupported CPU attention configuration: head_dim=16")
             os._exit(1)
@@ -49,20 +110,59 @@ class Handler(BaseHTTPRequestHandler):
             log("vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.")
             self.answer(500, {"error": "EngineCore encountered an issue."})
             return
-        if "refuses-request" in asked:
-            self.answer(400, {"error": "the prompt is too long"})
+        if "worker-dies-on-request" in asked:
+            time.sleep(1.5)  # workers have been there for a while when a real server is asked
+            kill_worker()
+            time.sleep(600)
+        if "hangs-on-request" in asked:
+            time.sleep(600)
+        if "refuses-request" in asked or "--refuse" in options or ("one-of-many-fails" in asked and answered[0] == 5):
+            self.answer(400, {"error": {"message": "the prompt is too long"}})
             return
         if "errs-in-log" in asked:
             log("Traceback (most recent call last):\nOddError: what")
+        if "prompt_logprobs" in body:
+            self.answer(200, {"choices": [log_probabilities(body["prompt"], body["max_tokens"])]})
+            return
         text = "" if "empty-answer" in asked else "hello"
-        self.answer(200, {"choices": [{"text": text, "message": {"content": text}}]})
+        content = body.get("messages", [{}])[0].get("content", "")
+        pictures = [part for part in content if isinstance(part, dict) and "image_url" in part]
+        self.answer(
+            200,
+            {
+                "choices": [{"text": text, "message": {"content": text}, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 7 + 16 * len(pictures), "completion_tokens": 1},
+            },
+        )
+
+
+def log_probabilities(prompt, new_tokens):
+    """Each token is as likely as any other, and the next one is always 9: see REFERENCE of fake_engine.py."""
+    return {
+        "prompt_logprobs": [None, *({str(token): {"logprob": -1.0}} for token in prompt[1:])],
+        "token_ids": [9] * new_tokens,
+        "logprobs": {"token_logprobs": [-1.0] * new_tokens},
+    }
 
 
 if "stubborn" in asked:
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+if {"spawns", "worker-dies", "worker-dies-on-request"} & set(asked):
+    spawn()
+if "worker-dies" in asked:
+    threading.Timer(2, kill_worker).start()
+    log("(APIServer pid=1) INFO waits for its workers")
+    time.sleep(600)
 if "dies-at-start" in asked:
     log("ValueError: Model architectures ['NovaForCausalLM'] are not supported for now.")
+    sys.exit(1)
+if "eager-cures" in asked and "--enforce-eager" not in sys.argv:
+    log("torch._dynamo.exc.Unsupported: an operation that is not traced, at 0x7f1234")
+    sys.exit(1)
+if "no-room" in asked and int(options["--max-model-len"]) > 1000:
+    log("ValueError: To serve at least one request with the model's max seq len, KV cache is needed, larger than")
+    log("the available KV cache memory. Based on the available memory, the estimated maximum model length is 1000. Try")
     sys.exit(1)
 if "silent" in asked:
     time.sleep(600)
@@ -70,8 +170,13 @@ if "shimmed" in asked:
     log("scaffold shim in use: cpu-router")
 if "chatty" in asked:
     log("args: {'api_key': 'sk-abcdefghijklmnop', 'hf_token': 'hf_abcdefghijklmnop'}")
+log("INFO Initializing a V1 LLM engine (v0.32.0) with config: model='/m', dtype=torch.bfloat16, seed=0")
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 if "loads-nothing" not in asked:
     log("INFO Loading weights took 0.02 seconds")
+if "skips-weights" in asked:
+    log("WARNING Parameter layers.0.gate.bias not found in params_dict, skip loading")
+log("INFO GPU KV cache size: 16,000 tokens")
 log("INFO:     Application startup complete.")
-HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+ThreadingHTTPServer.request_queue_size = 128
+ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()

@@ -67,6 +67,10 @@ def processes_of(gate: Gate) -> list[str]:
     [
         ("good", "passed", "passed", "1 request(s) answered, log clean"),
         ("dies-at-start", "startup-failed", "failed", "arch-unregistered"),
+        ("lists-another", "environment", "failed", "it lists 'another', not 'lists-another'"),
+        ("skips-weights", "startup-failed", "failed", "weights-skipped"),
+        ("one-of-many-fails", "request-failed", "failed", "of 8 requests at once one was answered 400"),
+        ("spawns", "passed", "passed", "log clean"),
         ("dies-on-request", "false-ready", "false-ready", "cpu-head-size"),
         ("engine-dies-on-request", "false-ready", "false-ready", "engine-dead"),
         ("refuses-request", "request-failed", "failed", "/v1/chat/completions answered 400"),
@@ -186,7 +190,8 @@ def test_the_command_of_a_plan_is_what_a_person_would_type(gate: Gate) -> None:
         gate.plan, env={}, model=Path("/models/a b"), dtype="float32", max_model_len=512, enforce_eager=True, port=8000
     )
     assert plan.shell() == (
-        f"VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind PYTHONPATH={ON_PATH} VLLM_NO_USAGE_STATS=1 "
+        f"VLLM_NO_USAGE_STATS=1 PYTHONFAULTHANDLER=1 VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind "
+        f"PYTHONPATH={ON_PATH} "
         "vllm serve '/models/a b' --served-model-name good --host 127.0.0.1 --port 8000 --dtype float32 "
         "--max-model-len 512 --max-num-seqs 16 --tensor-parallel-size 1 --load-format auto --enforce-eager"
     )

@@ -17,13 +17,16 @@ from scaffold_validators.processes import ProcessTree, run
 CHILD_SLEEPS = "import subprocess, sys; print(subprocess.Popen(['sleep', '60']).pid, flush=True)"
 LEAVES = """
 import os, subprocess, sys, time
+said, says = os.pipe()
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         print(os.getpid(), flush=True)
+        os.write(says, b"said")
         time.sleep(60)
     os._exit(0)
 os.wait()
+os.read(said, 4)
 """
 """A grandchild in a session of its own, whose parent has gone: neither group nor session nor parent tells of it."""
 

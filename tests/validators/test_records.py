@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +126,8 @@ def test_a_change_of_the_content_is_found_though_every_type_is_right() -> None:
     ("path", "value", "says"),
     [
         (("record",), "plan", "field record: 'plan'; expected 'verdict'"),
-        (("version",), 99, "field version: 99, of a newer version of this tool; expected 2"),
-        (("version",), 1, "field version: 1, of an older version of this tool; expected 2"),
+        (("version",), 99, "field version: 99, of a newer version of this tool; expected 3"),
+        (("version",), 1, "field version: 1, of an older version of this tool; expected 3"),
         (("version",), True, "field version: True; expected a whole number"),
         (("content", "outcome"), "excellent", "'excellent' is not a valid Outcome @ content.outcome"),
         (("content", "reason"), 7, "found 7, expected str @ content.reason"),
@@ -144,7 +144,20 @@ def test_what_does_not_fit_is_named_with_its_field(path: tuple[Any, ...], value:
     assert problem.value.remedy == VERDICT.remedy
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(PlanRecord)])
+def has_no_default(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def test_a_field_with_a_default_that_is_missing_is_found_by_the_digest() -> None:
+    document = json.loads(dump(PLAN, PlanRecord("n", "a", "s", {}, "c", "v", "d", (), ())))
+    for field in fields(PlanRecord):
+        if not has_no_default(field):
+            content = {name: value for name, value in document["content"].items() if name != field.name}
+            with pytest.raises(Problem, match="text other than what was written"):
+                parse(PLAN, json.dumps({**document, "content": content}), WHERE)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(PlanRecord) if has_no_default(field)])
 def test_a_field_that_is_missing_is_named(name: str) -> None:
     document = json.loads(dump(PLAN, PlanRecord("n", "a", "s", {}, "c", "v", "d", (), ())))
     del document["content"][name]

@@ -22,16 +22,33 @@ class Outcome(Enum):
     TIMED_OUT = "timed-out"
     ENVIRONMENT = "environment"
     """The machine is at fault, not the model."""
+    NO_REFERENCE = "no-reference"
+    """There was nothing to compare with, or not in time: it says nothing of the server, and proves nothing."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Return whether something is wrong: what was not shown is neither passed nor failed."""
+        return self not in (Outcome.PASSED, Outcome.NO_REFERENCE)
 
     @property
     def word(self) -> str:
-        """Return the word that documents of schema 1 have for it: ``passed``, ``false-ready`` or ``failed``."""
-        return self.value if self in (Outcome.PASSED, Outcome.FALSE_READY) else "failed"
+        """Return the word of documents of schema 1: ``passed``, ``false-ready``, ``no-reference`` or ``failed``."""
+        own = (Outcome.PASSED, Outcome.FALSE_READY, Outcome.NO_REFERENCE)
+        return self.value if self in own else "failed"
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """How a stage ended, and why, as a sentence."""
+    """How a stage ended, and why, as a sentence.
+
+    Attributes:
+        cause: the root cause: the line, or exception, that came first; empty where the log is not asked for it.
+        signature: the row that names it, ``unknown`` where none does.
+        next_step: what to do.
+    """
 
     outcome: Outcome
     reason: str
+    cause: str = ""
+    signature: str = ""
+    next_step: str = ""

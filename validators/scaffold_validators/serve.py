@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-import math
 import shlex
+import shutil
+import signal
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+import psutil
+
 from scaffold_validators.engine import Engine, check_command
+from scaffold_validators.environment import server_environment
 from scaffold_validators.outcome import Conclusion, Outcome
 from scaffold_validators.problem import Problem
-from scaffold_validators.processes import GRACE_SECONDS, ProcessTree
+from scaffold_validators.processes import ProcessTree
 from scaffold_validators.redact import redact
 from scaffold_validators.shims.engine import shim_variables
+from scaffold_validators.watching.doing import ProcessState, ask_for_stacks, doing
+from scaffold_validators.watching.family import GRACE_SECONDS
+from scaffold_validators.watching.guardian import GUARDIAN
+from scaffold_validators.watching.log import ServerLog
+from scaffold_validators.watching.movement import Movement
+from scaffold_validators.watching.progress import milestone
+from scaffold_validators.watching.undisturbed import undisturbed
+from scaffold_validators.watching.workers import Death, Workers
 
 HOST = "127.0.0.1"
-DEVICE_ENVIRONMENT = {
-    "npu": {"HCCL_OP_EXPANSION_MODE": "AIV"},
-    "cpu": {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"},
-}
-"""What a device needs. npu: vllm-ascend, references/workflow-checklist.md, section 7."""
-BROKEN_GRACE_SECONDS = 0.5
-POLL_SECONDS = 0.2
-CPU_SECONDS = 1.0
-"""Between two looks at the CPU time of all that the server started, which is read process by process."""
+BROKEN_GRACE_SECONDS = 0.3
+POLL_SECONDS = 0.1
+STACKS_SECONDS = 1.0
+ENDED_HERE = "--- the gate ends the server here: what follows is no evidence ---"
+"""The line of a log that parts what the server did from how it was ended."""
+GIVEN_UP = "--- the gate gives the server up here: stacks that it was asked for may follow ---"
+SOCKETS = "VLLM_RPC_BASE_PATH"
+"""Where vLLM's processes keep the sockets between them: a folder of the gate's own, as they leave them behind."""
 Report = Callable[[str], None]
+Ready = Callable[[], "bool | Conclusion"]
+"""Whether a server is ready, or why it never will be."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,8 @@ class ServePlan:
     model_impl: str | None = None
     extra: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    stage: str = ""
+    """For the variables that a stage needs."""
     grace_seconds: float = GRACE_SECONDS
     """How long what was started may take to end when it is asked to; it is ended by force then."""
 
@@ -83,7 +100,7 @@ class ServePlan:
     def environment(self) -> dict[str, str]:
         """Return the variables that are set for it."""
         device = self.engine.device
-        return {**DEVICE_ENVIRONMENT[device], **shim_variables(device), "VLLM_NO_USAGE_STATS": "1", **self.env}
+        return {**server_environment(device, self.stage), **shim_variables(device), **self.env}
 
     def shell(self) -> str:
         """Return the command as a person would type it, secrets taken out."""
@@ -93,27 +110,64 @@ class ServePlan:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long silence is borne: graph capture may be silent, but then uses the CPU."""
+    """How long is waited, in seconds.
+
+    Attributes:
+        idle_seconds: for a server that starts, and neither writes to its log nor uses the CPU.
+        total_seconds: for a start.
+        request_seconds: for an answer.
+    """
 
     idle_seconds: float = 120.0
     total_seconds: float = 3600.0
+    request_seconds: float = 600.0
 
 
 class Server:
-    """A server from start to end. Leaving the ``with`` block ends it and all that it started."""
+    """A server from start to end. Leaving the ``with`` block ends it and all that it started.
 
-    def __init__(self, plan: ServePlan, log: Path, report: Report = lambda text: None) -> None:
-        self.plan, self.log, self.report = plan, log, report
+    Args:
+        plan: how it is started.
+        log: where its log is kept.
+        report: told of milestones.
+        hear: gets each line of the log, in another thread.
+
+    Attributes:
+        survivors: after the end, the ids of processes that could not be ended.
+        broken_at: when it was first seen dead, or broken by the one who uses it; it is ended without much grace then.
+        death: the worker whose death broke it, where the server itself still ran.
+        states: what its processes did when it was given up.
+    """
+
+    def __init__(
+        self,
+        plan: ServePlan,
+        log: Path,
+        report: Report = lambda text: None,
+        hear: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.plan, self.log, self.report, self.hear = plan, log, report, hear
         self.survivors: list[int] = []
         self.broken_at: float | None = None
-        """When it was first seen dead, or broken by the one who uses it; it is ended without much grace then."""
+        self.death: Death | None = None
+        self.states: tuple[ProcessState, ...] = ()
+        self._milestone = ""
 
     def __enter__(self) -> Server:
         check_port(self.plan.port)
         check_command(self.plan.engine)
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.log.open("wb")
-        self.tree = ProcessTree(self.plan.argv(), self.plan.cwd, self.plan.environment(), self._file)
+        self._sockets = Path(tempfile.mkdtemp(prefix="scaffold-"))
+        self._log = ServerLog(self.log, self._hear)
+        try:
+            environment = {SOCKETS: str(self._sockets), **self.plan.environment()}
+            self.tree = ProcessTree(self.plan.argv(), self.plan.cwd, environment, self._log.writer)
+        except BaseException:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+            raise
+        finally:
+            self._log.started()
+        GUARDIAN.removes(self.tree.family.mark, self._sockets)
+        self._workers = Workers(self.tree.family)
         return self
 
     def __exit__(
@@ -122,18 +176,31 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.survivors = self.tree.end(self.plan.grace_seconds if self.broken_at is None else BROKEN_GRACE_SECONDS)
-        self._file.close()
-        self.log.write_text(redact(self.text()), encoding="utf-8")
+        with undisturbed():
+            self._log.note(ENDED_HERE)
+            self.survivors = self.tree.end(self.plan.grace_seconds if self.broken_at is None else BROKEN_GRACE_SECONDS)
+            self._log.close()
+            shutil.rmtree(self._sockets, ignore_errors=True)
 
     def text(self) -> str:
-        """Return the log so far."""
-        return self.log.read_text(encoding="utf-8", errors="replace")
+        """Return the log so far: what the server said by itself, before it was given up or ended."""
+        return self._log.text().partition(GIVEN_UP)[0].partition(ENDED_HERE)[0]
+
+    def last_line(self) -> str:
+        """Return the log's last line."""
+        return self._log.last_line()
+
+    @property
+    def log_failure(self) -> str | None:
+        """Return why the log could not be kept, None if it was."""
+        return self._log.failure
 
     def alive(self) -> bool:
-        """Return whether the server runs; remembers when it was first seen dead."""
-        if self.tree.alive():
-            return True
+        """Return whether the server and all its workers run; remembers when that was first seen not to be so."""
+        if self.tree.alive() and self.death is None:
+            self.death = self._workers.death()
+            if self.death is None:
+                return True
         self.is_broken()
         return False
 
@@ -150,66 +217,78 @@ class Server:
         """Remember that the server is of no use any more, and since when."""
         self.broken_at = self.broken_at or time.monotonic()
 
-    def wait_ready(self, is_ready: Callable[[], bool], patience: Patience = Patience()) -> Conclusion | None:
+    def how_it_died(self) -> str:
+        """Return what is known of the death, as the subject and verb of a sentence."""
+        if self.death is not None:
+            return str(self.death)
+        code = self.tree.returncode
+        return f"the server {_ended_with(code)}" if code is not None else "the server died"
+
+    def listens(self) -> bool:
+        """Return whether it is this server, or a process of it, that listens on the port."""
+        for process in self.tree.members():
+            with suppress(psutil.Error):
+                if any(_is_at(connection, self.plan.port) for connection in process.net_connections("tcp")):
+                    return True
+        return False
+
+    def give_up(self) -> None:
+        """Note what its processes do, and let those that hang write their stacks to the log."""
+        members = self.tree.members()
+        self.states = doing(members)
+        self.tree.family.note_segments()
+        self._log.note(GIVEN_UP)
+        if ask_for_stacks(members):
+            time.sleep(STACKS_SECONDS)
+        self.is_broken()
+
+    def wait_ready(self, is_ready: Ready, patience: Patience = Patience()) -> Conclusion | None:
         """Wait until ``is_ready``.
 
         Returns:
             None, or why it will not become ready.
         """
         started = time.monotonic()
-        movement, milestone = Movement(self), ""
+        movement = Movement(lambda: self._log.lines, self.tree.cpu_seconds)
         while True:
             if not self.alive():
-                said = f"the server ended with {self.tree.returncode} before it was ready"
-                return Conclusion(Outcome.STARTUP_FAILED, said)
-            if is_ready():
+                return Conclusion(Outcome.STARTUP_FAILED, f"{self.how_it_died()} before it was ready")
+            ready = is_ready()
+            if isinstance(ready, Conclusion):
+                return ready
+            if ready:
                 return None
-            if movement.still_for() > patience.idle_seconds:
-                said = f"neither log nor CPU time moved for {patience.idle_seconds:.0f} s"
-                return Conclusion(Outcome.TIMED_OUT, said)
-            if time.monotonic() - started > patience.total_seconds:
-                return Conclusion(Outcome.TIMED_OUT, f"not ready after {patience.total_seconds:.0f} s")
-            milestone = self._announce(milestone)
+            late = self._late(movement, time.monotonic() - started, patience)
+            if late is not None:
+                self.give_up()
+                return late
             time.sleep(POLL_SECONDS)
 
-    def _announce(self, before: str) -> str:
-        text = self.text()
-        milestone = next((shown for mark, shown in MILESTONES if mark in text), "starting")
-        if milestone != before:
-            self.report(milestone)
-        return milestone
+    def _late(self, movement: Movement, waited: float, patience: Patience) -> Conclusion | None:
+        last = f"; the log's last line: {self.last_line()[-200:]!r}"
+        if movement.still_for() > patience.idle_seconds:
+            said = f"neither log nor CPU time moved for {patience.idle_seconds:.0f} s"
+            return Conclusion(Outcome.TIMED_OUT, said + last)
+        if waited > patience.total_seconds:
+            return Conclusion(Outcome.TIMED_OUT, f"not ready after {patience.total_seconds:.0f} s" + last)
+        return None
+
+    def _hear(self, line: str) -> None:
+        reached = milestone(line)
+        if reached is not None and reached.says != self._milestone:
+            self._milestone = reached.says
+            self.report(reached.says)
+        self.hear(line)
 
 
-class Movement:
-    """When a server last did something: its log grew, or it used the CPU."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._moved = time.monotonic()
-        self._looked = -math.inf
-        self._size = -1
-        self._cpu = -1
-
-    def still_for(self) -> float:
-        """Return for how many seconds neither has moved."""
-        now = time.monotonic()
-        size, cpu = self._server.log.stat().st_size, self._cpu
-        if now - self._looked >= CPU_SECONDS:
-            self._looked, cpu = now, round(self._server.tree.cpu_seconds())
-        if (size, cpu) != (self._size, self._cpu):
-            self._size, self._cpu, self._moved = size, cpu, now
-        return now - self._moved
+def _ended_with(code: int) -> str:
+    """Return how a process ended, in words."""
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
 
 
-MILESTONES = (
-    ("Application startup complete", "server is up"),
-    ("Capturing CUDA graphs", "capturing graphs"),
-    ("KV cache size", "warming up"),
-    ("Loading weights took", "weights are loaded"),
-    ("Starting to load model", "loading the model"),
-    ("EngineCore", "engine starts"),
-)
-"""Log marks, latest first, and what they say to a person who waits."""
+def _is_at(connection: object, port: int) -> bool:
+    address = getattr(connection, "laddr", None)
+    return getattr(connection, "status", "") == psutil.CONN_LISTEN and getattr(address, "port", None) == port
 
 
 def check_port(port: int) -> None:

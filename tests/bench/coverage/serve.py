@@ -2,10 +2,10 @@
 
 vLLM is imported once; each job is a fork with a time limit, so that one that crashes or hangs is an outcome and not
 the end. A job is ``{"name", "checkpoint", "prompt", "new_tokens", "model_impl", "plugin": [SRC, PACKAGE] | null}``,
-with ``"options"`` of ``LLM`` and ``"lora"``, an adapter's folder, if wanted; its outcome is one JSON line: the log
-probability of every prompt token but the first, the greedy tokens, and what stood in for kernels of the engine, or an
-error. A plugin is served with the stand-ins of ``scaffold_validators/shims``, vLLM's own ways as they are shipped,
-unless ``"shims"`` says otherwise.
+with ``"options"`` of ``LLM``, ``"env"`` and ``"lora"``, an adapter's folder, if wanted; its outcome is one JSON line:
+the log probability of every prompt token but the first, the greedy tokens, and what stood in for kernels of the engine,
+or an error. With ``"prompts"`` instead, it is `answers`. A plugin is served with the stand-ins of
+``scaffold_validators/shims``, vLLM's own ways as they are shipped, unless ``"shims"`` says otherwise.
 """
 
 import contextlib
@@ -41,6 +41,7 @@ def serve(job: dict) -> dict:
     # Importing a model in a process of its own protects a server; here the fork does, and saves ten seconds.
     registry._run_in_subprocess = lambda function: function()
     plugins = []
+    os.environ.update(job.get("env", {}))
     if job["plugin"]:
         source, package = job["plugin"]
         sys.path.insert(0, source)
@@ -66,6 +67,8 @@ def serve(job: dict) -> dict:
     llm = LLM(**{**options, **job.get("options", {})})
     if job.get("timed"):
         return {"rates": rates(llm, **job["timed"])}
+    if "prompts" in job:
+        return {"answers": answers(llm, job["prompts"], job["new_tokens"])}
     prompt = job["prompt"]
     asked = SamplingParams(
         temperature=0.0, max_tokens=job["new_tokens"], prompt_logprobs=1, ignore_eos=True, detokenize=False
@@ -82,6 +85,24 @@ def serve(job: dict) -> dict:
         "greedy": list(answer.outputs[0].token_ids),
         "shims": sys.modules["scaffold_shims"].in_use if "scaffold_shims" in plugins else [],
     }
+
+
+def answers(llm: object, prompts: list, new_tokens: int) -> list[dict]:
+    """Return for each prompt its greedy tokens, and the log probability of every token but the first."""
+    from vllm import SamplingParams
+
+    asked = SamplingParams(
+        temperature=0.0, max_tokens=new_tokens, prompt_logprobs=0, logprobs=0, ignore_eos=True, detokenize=False
+    )
+    found = []
+    for said in llm.generate([{"prompt_token_ids": prompt} for prompt in prompts], asked, use_tqdm=False):
+        (one,) = said.outputs
+        before = [row[token].logprob for token, row in zip(said.prompt_token_ids[1:], said.prompt_logprobs[1:])]
+        after = [row[token].logprob for token, row in zip(one.token_ids, one.logprobs)]
+        found.append({
+            "prompt": list(said.prompt_token_ids), "generated": list(one.token_ids), "logprobs": before + after,
+        })  # fmt: skip
+    return found
 
 
 def rates(llm: object, prompts: int, prompt_tokens: int, new_tokens: int, repeats: int) -> list[float]:

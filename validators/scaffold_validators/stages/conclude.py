@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
-from scaffold_validators.log_scan import Finding
+from scaffold_validators.diagnosis import UNKNOWN, Finding
 from scaffold_validators.openai_api import Exchange
 from scaffold_validators.outcome import Conclusion, Outcome
 from scaffold_validators.stages.stage import Answers, Served
+
+ENVIRONMENT_KIND = "environment"
+READ_THE_LOG = "read the log from the line of the cause on"
+ANOTHER_LOOK = "look at what the processes did, and at the stacks at the end of the log"
+SLOW = "pass a longer limit where it is only slow (--start-seconds, --idle-seconds, --request-seconds)"
+MORE_SPACE = "make room on the disk, or name another --work, and run the gate again"
 
 
 def judge(served: Served, answers: Answers) -> Conclusion:
@@ -16,32 +22,102 @@ def judge(served: Served, answers: Answers) -> Conclusion:
     return _broken(served, answers) or answers.conclusion or passed
 
 
+def with_log_failure(found: Conclusion, failure: str | None) -> Conclusion:
+    """Return a conclusion whose log could not be kept: what would have passed has no evidence then."""
+    if failure is None:
+        return found
+    said = f"the log could not be kept ({failure})"
+    if found.outcome is not Outcome.PASSED:
+        return replace(found, reason=f"{found.reason}; {said}")
+    return Conclusion(Outcome.ENVIRONMENT, f"{said}; until then: {found.reason}", failure, "log-not-kept", MORE_SPACE)
+
+
 def _broken(served: Served, answers: Answers) -> Conclusion | None:
     """Return the first of the common rules that is broken, None if all hold."""
-    cause = _cause(served.findings)
-    if served.unready is not None:
-        return Conclusion(served.unready.outcome, served.unready.reason + cause)
-    if served.died:
-        return Conclusion(Outcome.FALSE_READY, "the server was ready and died on a request" + cause)
     unanswered = next((exchange for exchange in answers.exchanges if not exchange.answered), None)
+    if served.unready is not None:
+        return _unready(served, served.unready)
+    if served.died:
+        said = f"the server was ready, and then {served.died}"
+        return _explained(Conclusion(Outcome.FALSE_READY, said), served)
     if unanswered is not None:
-        said = f"{unanswered.path} answered {unanswered.status} with {str(unanswered.body)[:200]!r}"
-        return Conclusion(_of(unanswered, served.findings), said + cause)
+        return _explained(_unanswered(unanswered, served), served)
+    if answers.conclusion is not None and answers.conclusion.outcome is Outcome.TIMED_OUT:
+        return _explained(answers.conclusion, served)
     if served.findings:
-        return Conclusion(Outcome.REQUEST_FAILED, "a failure in the log" + cause)
+        return _explained(Conclusion(Outcome.REQUEST_FAILED, "a failure in the log"), served)
     if served.survivors:
         said = f"processes that could not be ended: {list(served.survivors)}"
-        return Conclusion(Outcome.ENVIRONMENT, said)
+        return Conclusion(
+            Outcome.ENVIRONMENT, said, said, "survivors", "find out what they wait for (ps -o pid,stat,wchan)"
+        )
     return None
 
 
-def _of(exchange: Exchange, findings: Sequence[Finding]) -> Outcome:
-    if any(finding.engine_died for finding in findings):
-        return Outcome.FALSE_READY
+def _unready(served: Served, unready: Conclusion) -> Conclusion:
+    if unready.cause:
+        return unready
+    cause = served.diagnosis.cause
+    if unready.outcome is Outcome.STARTUP_FAILED and cause is not None and cause.kind == ENVIRONMENT_KIND:
+        unready = replace(unready, outcome=Outcome.ENVIRONMENT)
+    return _explained(unready, served)
+
+
+def _unanswered(exchange: Exchange, served: Served) -> Conclusion:
+    said = f"{exchange.path} answered {exchange.status} with {str(exchange.body)[:200]!r}"
+    if any(finding.engine_died for finding in served.findings):
+        return Conclusion(Outcome.FALSE_READY, said)
     if exchange.timed_out:
-        return Outcome.TIMED_OUT
-    return Outcome.EMPTY_OUTPUT if exchange.status == 200 else Outcome.REQUEST_FAILED
+        return Conclusion(Outcome.TIMED_OUT, f"{exchange.path}: no answer in {exchange.seconds:.0f} s")
+    if exchange.status == 200:
+        ended = f": {exchange.tokens} token(s), finish reason {exchange.finish_reason or 'not said'}"
+        return Conclusion(
+            Outcome.EMPTY_OUTPUT,
+            f"{said}{ended}",
+            f"no text{ended}",
+            "empty-output",
+            "compare with the reference (stage parity): weights, norms and the head decide about the first token",
+        )
+    return Conclusion(
+        Outcome.REQUEST_FAILED, said, f"HTTP {exchange.status}: {_message(exchange)}", "http-error", _TO_DO
+    )
 
 
-def _cause(findings: Sequence[Finding]) -> str:
-    return f" ({findings[0].id}: {findings[0].line[-200:]})" if findings else ""
+_TO_DO = "see the answer: a request that vLLM refuses is not the model's fault; see the log where it says 500"
+
+
+def _message(exchange: Exchange) -> str:
+    """Return what an answer says of its error."""
+    error = exchange.body.get("error", exchange.body) if isinstance(exchange.body, dict) else exchange.body
+    said = error.get("message", error) if isinstance(error, dict) else error
+    return str(said)[:400]
+
+
+def _explained(found: Conclusion, served: Served) -> Conclusion:
+    """Return a conclusion with the root cause: what the log says first; else how it died, or what hung."""
+    cause = served.diagnosis.cause
+    if cause is not None and not cause.engine_died:
+        return _caused(found, cause)
+    if found.outcome is Outcome.TIMED_OUT:
+        hung = "; ".join(map(str, served.states)) or "nothing was left running"
+        return replace(found, cause=hung, signature="hangs", next_step=f"{ANOTHER_LOOK}; {SLOW}")
+    if served.died:
+        step = "look for who ended it: dmesg for the kernel's OOM killer, the job's limits; else the log's last lines"
+        return replace(
+            found, cause=served.died, signature="killed" if "killed by" in served.died else UNKNOWN, next_step=step
+        )
+    if cause is not None:
+        return _caused(found, cause)
+    return found if found.cause else replace(found, cause=found.reason, signature=UNKNOWN, next_step=READ_THE_LOG)
+
+
+def _caused(found: Conclusion, cause: Finding) -> Conclusion:
+    raised = f"{cause.exception}: {cause.message}" if cause.exception else cause.line
+    said = f"{raised} ({cause.frame})" if cause.frame else raised
+    return replace(
+        found,
+        reason=f"{found.reason} ({cause.id}: {raised[-200:]})",
+        cause=said,
+        signature=cause.id,
+        next_step=cause.remedy,
+    )

@@ -8,10 +8,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from scaffold_validators.log_scan import Finding
+from scaffold_validators.diagnosis import Diagnosis, Finding
+from scaffold_validators.model_facts import ModelFacts
 from scaffold_validators.openai_api import Client, Exchange
 from scaffold_validators.outcome import Conclusion
+from scaffold_validators.parity.settings import ParitySettings
 from scaffold_validators.serve import Patience, Report, ServePlan
+from scaffold_validators.verdict import Verdict
+from scaffold_validators.watching.doing import ProcessState
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,17 @@ class Gate:
 
     Attributes:
         plan: how its server is started, at the first of the tensor-parallel sizes.
-        vocab_size: ids of tokens in prompts are smaller.
         digests: of what verdicts hold for.
         logs: the folder of the serve logs.
         report: what tells a person who waits.
+        vocab_size: ids of tokens in prompts are smaller.
+        patience: how long is waited.
+        hear: gets each line of a server's log, in another thread.
+        allow: ids of findings that are no failure here; they are on record.
+        facts: what decides which features the model has.
+        search: whether stage capacity looks for the largest length that serves.
+        climbs: whether the ladder is climbed where a server fails.
+        parity: what prompts and reference of stage parity depend on.
     """
 
     plan: ServePlan
@@ -34,6 +45,12 @@ class Gate:
     report: Report
     vocab_size: int = 256
     patience: Patience = field(default_factory=Patience)
+    hear: Callable[[str], None] = lambda line: None
+    allow: tuple[str, ...] = ()
+    facts: ModelFacts = field(default_factory=ModelFacts)
+    search: bool = False
+    climbs: bool = False
+    parity: ParitySettings = field(default_factory=ParitySettings)
 
 
 @dataclass(frozen=True)
@@ -45,11 +62,14 @@ class Answers:
             say goes to ``numbers`` and ``conclusion``.
         numbers: what was measured, for the verdict.
         conclusion: what the stage makes of them by itself; None where the common rules suffice.
+        afterwards: what else the stage does with them, once the server has ended and left the machine free; what it
+            returns stands in their place. None where that is all.
     """
 
     exchanges: tuple[Exchange, ...] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
     conclusion: Conclusion | None = None
+    afterwards: Callable[[Served], Answers] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,17 +78,28 @@ class Served:
 
     Attributes:
         unready: why it did not become ready; None if it did.
-        died: whether it was dead before it was ended.
+        died: how it died before it was ended; empty if it did not.
         log: its whole text.
-        findings: failures in it.
-        survivors: ids of processes that could not be ended.
+        diagnosis: of the log.
+        survivors: processes that could not be ended.
+        states: what its processes did when it was given up.
+        log_failure: why the log could not be kept; None if it was.
+        allow: ids of findings that are no failure here.
     """
 
     unready: Conclusion | None
-    died: bool
+    died: str
     log: str
-    findings: tuple[Finding, ...] = ()
+    diagnosis: Diagnosis = field(default_factory=lambda: Diagnosis(None))
     survivors: tuple[int, ...] = ()
+    states: tuple[ProcessState, ...] = ()
+    log_failure: str | None = None
+    allow: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Return the failures in its log, the cause first."""
+        return self.diagnosis.findings
 
 
 Ask = Callable[[Client], Answers]
@@ -77,6 +108,8 @@ Prepare = Callable[[Gate], Ask]
 """Does what has to be done before the server is started, and returns what asks it. May raise `Problem`."""
 Judge = Callable[[Served, Answers], Conclusion]
 """Concludes, after the server has been ended."""
+Running = Callable[[Gate, "Stage"], Verdict]
+"""Starts what servers it needs itself, and concludes."""
 
 
 class Counts(Enum):
@@ -121,7 +154,10 @@ class Stage:
         title: in documents and the commit.
         needs: names of stages that run with it, on the same start, and without which it does not pass.
         proves: a sentence for the command line's help.
-        asking: None for the twin, which has a command of its own.
+        asking: of a stage that asks a server which others may share.
+        running: of a stage that starts servers of its own. One with neither has a command of its own, or is run
+            where another stage calls for it.
+        by_default: whether it is run where nobody says which.
     """
 
     name: str
@@ -131,3 +167,5 @@ class Stage:
     proves: str
     counts: Counts
     asking: Asking | None = None
+    running: Running | None = None
+    by_default: bool = True

@@ -6,10 +6,16 @@ from collections.abc import Iterable, Sequence
 
 from scaffold_validators.problem import Problem
 from scaffold_validators.stages import conclude, parity, real, requests
+from scaffold_validators.stages.capacity.run import run_capacity
+from scaffold_validators.stages.features.run import run_features
 from scaffold_validators.stages.stage import Asking, Counts, Stage, Start
 
 TWIN = Start("a shrunken model, through transformers and the engine", weights="random")
 DUMMY_SERVER = Start("vllm serve with random weights", weights="random", load_format="dummy")
+SLICE_SERVER = Start("vllm serve with the checkpoint's first layers", weights="real", every_size=True)
+FEATURE_SERVERS = Start("vllm serve with each feature switched on", weights="real")
+CAPACITY_SERVERS = Start("vllm serve at growing lengths", weights="real")
+LADDER_SERVERS = Start("vllm serve as it failed, with one thing changed", weights="real")
 REAL_SERVER = Start("vllm serve with the checkpoint's weights", weights="real", every_size=True)
 
 TWIN_STAGE = Stage(
@@ -19,6 +25,33 @@ TWIN_STAGE = Stage(
     needs=(),
     proves="the adapter's code computes what transformers computes",
     counts=Counts.IF_RUN,
+)
+LADDER_STAGE = Stage(
+    name="ladder",
+    title="ladder",
+    starts=LADDER_SERVERS,
+    needs=(),
+    proves="of a failure, what it is about: the same again, eager, without tracing, text alone",
+    counts=Counts.NOT,
+    by_default=False,
+)
+PARITY_STAGE = Stage(
+    name="parity",
+    title="P (parity with transformers)",
+    starts=REAL_SERVER,
+    needs=("real",),
+    proves="the same tokens get the log probabilities that transformers gives them, within the dtype's rounding",
+    counts=Counts.IF_RUN,
+    asking=Asking(parity.prepare, conclude.judge),
+)
+SLICE_STAGE = Stage(
+    name="slice",
+    title="S (parity of the first layers)",
+    starts=SLICE_SERVER,
+    needs=(),
+    proves="as parity, on the checkpoint's first layers, every kind of them: for models whose reference does not fit",
+    counts=Counts.IF_RUN,
+    asking=Asking(parity.prepare, real.judge),
 )
 STAGES = (
     TWIN_STAGE,
@@ -40,21 +73,44 @@ STAGES = (
         counts=Counts.REQUIRED,
         asking=Asking(requests.prepare, real.judge),
     ),
+    PARITY_STAGE,
+    SLICE_STAGE,
     Stage(
-        name="parity",
-        title="P (parity with transformers)",
-        starts=REAL_SERVER,
-        needs=("real",),
-        proves="the same tokens get the same log probabilities as from transformers",
-        counts=Counts.IF_RUN,
-        asking=Asking(parity.prepare, conclude.judge),
+        name="features",
+        title="features",
+        starts=FEATURE_SERVERS,
+        needs=(),
+        proves="graphs, expert parallel, flashcomm1, MTP and pictures work, where the model has them",
+        counts=Counts.NOT,
+        running=run_features,
+        by_default=False,
     ),
+    Stage(
+        name="capacity",
+        title="capacity",
+        starts=CAPACITY_SERVERS,
+        needs=(),
+        proves="how long sequences may be, and how many of them are served at once",
+        counts=Counts.NOT,
+        running=run_capacity,
+        by_default=False,
+    ),
+    LADDER_STAGE,
 )
+
+PARITY_PROOFS = ((PARITY_STAGE,), (TWIN_STAGE, SLICE_STAGE))
+"""Each shows that a model's code and its weights are right: the whole at once, or the code on the twin's random weights
+and the weights on the slice. A commit needs one of them, or has to say why it has none."""
 
 
 def gates(stages: Sequence[Stage] = STAGES) -> tuple[Stage, ...]:
-    """Return the stages that ask a server, which is what ``scaffold validate`` runs."""
-    return tuple(stage for stage in stages if stage.asking is not None)
+    """Return the stages that start or ask a server, which is what ``scaffold validate`` runs."""
+    return tuple(stage for stage in stages if stage.asking is not None or stage.running is not None)
+
+
+def default_gates(stages: Sequence[Stage] = STAGES) -> tuple[Stage, ...]:
+    """Return the stages that are run where nobody says which: those that a commit rests on, and what leads to them."""
+    return tuple(stage for stage in gates(stages) if stage.by_default)
 
 
 def stage_named(name: str, where: str = "the stages", stages: Sequence[Stage] = STAGES) -> Stage:

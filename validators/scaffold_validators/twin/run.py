@@ -14,7 +14,7 @@ from typing import Any
 
 from scaffold_validators.engine import Engine
 from scaffold_validators.outcome import Conclusion, Outcome
-from scaffold_validators.parity import or_none
+from scaffold_validators.parity.judge import or_none
 from scaffold_validators.problem import Problem
 from scaffold_validators.records import last_line, unstructure
 from scaffold_validators.shims.engine import described, remark

@@ -1,0 +1,24 @@
+"""Which stages are run: the option of ``validate`` and ``new-model``."""
+
+from __future__ import annotations
+
+import click
+
+from scaffold_validators.stages.stage import Stage
+from scaffold_validators.stages.table import default_gates, gates, with_needs
+
+STATIC = "static"
+"""Before any server: `scaffold.running.static`."""
+ALL = "all"
+GATES = tuple(stage.name for stage in gates())
+DEFAULT = tuple(stage.name for stage in default_gates())
+
+stage_option = click.option(
+    "--stage", type=click.Choice([STATIC, *GATES, ALL]), help=f"Which gate (default: {', '.join(DEFAULT)})."
+)
+
+
+def chosen_stages(name: str | None) -> tuple[Stage, ...]:
+    """Return the stages of a name, of ``all``, or those that are run where nobody says which."""
+    names = {None: DEFAULT, ALL: GATES, STATIC: ()}.get(name)
+    return with_needs((str(name),) if names is None else names)

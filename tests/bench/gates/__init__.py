@@ -1,0 +1,1 @@
+"""Real faults of real servers, and what the gates say of them."""

@@ -1,0 +1,1 @@
+"""Whether a server computes what the reference implementation computes: asked, measured, judged."""

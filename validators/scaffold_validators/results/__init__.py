@@ -1,0 +1,1 @@
+"""What stages found out, as values that verdicts keep."""

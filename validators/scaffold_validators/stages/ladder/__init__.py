@@ -1,0 +1,1 @@
+"""What is tried where a server fails, step by step, until the failure changes."""
