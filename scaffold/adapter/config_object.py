@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,15 @@ class ConfigObject:
         model_type: what ``config.json`` calls it.
         attribute_map: name that vLLM asks by → key of the config.
         defaults: what ``config.json`` leaves out.
+        objects: keys that hold a config, which is read as one (``config.ffn_config.moe_top_k``), each with what
+            ``config.json`` leaves out of it.
     """
 
     class_name: str
     model_type: str
     attribute_map: Mapping[str, str]
     defaults: Mapping[str, Any]
+    objects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def config_object(
@@ -56,7 +59,23 @@ def config_object(
     read = {*_read_by(adapter), *(key for key in keys.values() if key is not None)}
     defaults = {key: completed[key] for key in sorted(read) if key in completed and key not in written}
     literal = {key: value for key, value in defaults.items() if _is_literal(value)}
-    return ConfigObject(class_name, model_type, elsewhere, literal)
+    inside = {key: _left_out(adapter, key, written, completed[key]) for key in _objects_read_by(adapter, completed)}
+    literal = {key: value for key, value in literal.items() if key not in inside}
+    return ConfigObject(class_name, model_type, elsewhere, literal, inside)
+
+
+def _objects_read_by(adapter: str, completed: Mapping[str, Any]) -> list[str]:
+    """Return the keys that an adapter reads attributes of, and that hold mappings: ``config.key.attribute``."""
+    found = {path[0] for path in _paths_read_by(adapter) if len(path) > 1}
+    return sorted(key for key in found if isinstance(completed.get(key), Mapping))
+
+
+def _left_out(adapter: str, key: str, written: Mapping[str, Any], completed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an adapter reads of an object of the config that ``config.json`` does not have there."""
+    read = {path[1] for path in _paths_read_by(adapter) if len(path) > 1 and path[0] == key}
+    stated = written.get(key) or {}
+    missing = {name: completed[name] for name in sorted(read) if name in completed and name not in stated}
+    return {name: value for name, value in missing.items() if _is_literal(value)}
 
 
 def write(config: ConfigObject, title: str, licence_header: str) -> str:
@@ -66,13 +85,21 @@ def write(config: ConfigObject, title: str, licence_header: str) -> str:
 
 def _read_by(adapter: str) -> set[str]:
     """Return the keys that an adapter reads of its config: ``config.key``, ``self.config.key``."""
-    found = (node for node in ast.walk(ast.parse(adapter)) if isinstance(node, ast.Attribute))
-    return {
-        node.attr
-        for node in found
-        if (isinstance(node.value, ast.Name) and node.value.id == "config")
-        or (isinstance(node.value, ast.Attribute) and node.value.attr == "config")
-    }
+    return {path[0] for path in _paths_read_by(adapter)}
+
+
+def _paths_read_by(adapter: str) -> set[tuple[str, ...]]:
+    """Return what an adapter reads of its config, attributes of attributes too, the shorter ones as well."""
+    found: set[tuple[str, ...]] = set()
+    for node in ast.walk(ast.parse(adapter)):
+        path: list[str] = []
+        while isinstance(node, ast.Attribute) and node.attr != "config":
+            path.insert(0, node.attr)
+            node = node.value
+        is_config = isinstance(node, ast.Attribute) or (isinstance(node, ast.Name) and node.id == "config")
+        if path and is_config:
+            found.add(tuple(path))
+    return found
 
 
 def _is_literal(value: Any) -> bool:

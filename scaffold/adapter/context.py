@@ -174,12 +174,14 @@ def _layer(spec: DecoderSpec, hidden: str, prefix: str, mixers: Blocks, feed_for
         conditions[name] = PerLayer(spec.config, HINTS["feed_forward"]).condition(flags)
     for layer in layers:
         plain = reduce(without, [name for name, _ in fullest.norms if name not in dict(layer.norms)], fullest)
-        if (layer.norms, layer.steps, layer.output) != (plain.norms, plain.steps, plain.output):
+        flow, wanted = ((one.norms, one.steps, one.output, one.scalar) for one in (layer, plain))
+        if flow != wanted:
             raise NotUnderstood("no idiom yet for layers whose values flow in different ways", layer.source)
     context = layer_context(fullest, mixers.call, feed_forwards.call)
     statements = context.pop("statements")
     return {
         **context,
+        "scalar": fullest.scalar,
         "pick": {"lines": [*mixers.pick, *feed_forwards.pick]},
         "statements": {"rows": statements},
         "norms": {"rows": _layer_norms(fullest, hidden, prefix, conditions)},

@@ -82,7 +82,7 @@ def _kinds(spec: LayerSpec) -> dict[str, str]:
 
 def _is_fused(spec: LayerSpec, kinds: dict[str, str]) -> bool:
     """Return whether it is norm, attention, norm, feed-forward, each with its residual, and norms that add it."""
-    if len(spec.steps) != 4 or any(not adds_residual(norm) for _, norm in spec.norms):
+    if len(spec.steps) != 4 or spec.scalar or any(not adds_residual(norm) for _, norm in spec.norms):
         return False
     first, attention, second, feed_forward = spec.steps
     if [kinds[step.name] for step in spec.steps] != ["norm", "mixer", "norm", "feed_forward"]:
@@ -114,7 +114,8 @@ def _statements(spec: LayerSpec, kinds: dict[str, str], calls: dict[str, str]) -
         call = f"{called}(positions, {arguments})" if kind == "mixer" else f"{called}({arguments})"
         lines.append(f"{variable} = {call}")
         names.known[step.name] = variable
-    lines.append(f"return {names.sum(later[-1])}")
+    output = names.sum(later[-1])
+    lines.append(f"return ({output}) * self.{spec.scalar}" if spec.scalar else f"return {output}")
     return {
         "statements": lines,
         "needs_config": any(keys(factor.tree) for flows in _flows(spec) for _, factor in flows),

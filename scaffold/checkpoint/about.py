@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scaffold.checkpoint import blocks, custom_code, length, modalities, prediction, tokenizer
 from scaffold.checkpoint.ascend_paths import Answer, ascend_paths
@@ -25,8 +26,12 @@ class About:
     paths: tuple[Answer, ...]
 
 
-def about(checkpoint: Checkpoint) -> About:
+def about(checkpoint: Checkpoint, completed: Mapping[str, Any] | None = None) -> About:
     """Read what the files, the config and the tensors say.
+
+    Args:
+        checkpoint: the files.
+        completed: the text config with what its class adds, where that was read.
 
     Raises:
         CheckpointError: one of the small files beside the weights is damaged.
@@ -34,11 +39,16 @@ def about(checkpoint: Checkpoint) -> About:
     found = checkpoint.weights.patterns
     quantization = read_quantization(checkpoint.path, checkpoint.config, checkpoint.text_config, found)
     paths = ascend_paths(quantization.kind, quantization.methods, checkpoint.model_type) if quantization else ()
-    return About(tuple(_facts(checkpoint, found, quantization, paths)), found, quantization, paths)
+    known = tuple(_facts(checkpoint, found, quantization, paths, completed))
+    return About(known, found, quantization, paths)
 
 
 def _facts(
-    checkpoint: Checkpoint, found: Sequence[Pattern], quantization: Quantization | None, paths: Sequence[Answer]
+    checkpoint: Checkpoint,
+    found: Sequence[Pattern],
+    quantization: Quantization | None,
+    paths: Sequence[Answer],
+    completed: Mapping[str, Any] | None,
 ) -> Iterator[Fact]:
     path, text = checkpoint.path, checkpoint.text_config
     yield _dtypes(checkpoint, found)
@@ -50,7 +60,7 @@ def _facts(
     yield from prediction.facts(text, found, checkpoint.weights.forms)
     yield from modalities.facts(path, checkpoint.config, found)
     yield from tokenizer.facts(path)
-    yield from length.facts(path, text, checkpoint.model_type)
+    yield from length.facts(path, text, checkpoint.model_type, completed)
     yield from custom_code.facts(path, checkpoint.auto_map)
 
 

@@ -23,22 +23,31 @@ UNLIMITED = 10**15
 """transformers writes 1e30 where a tokenizer has no limit."""
 
 
-def facts(directory: Path, text_config: Mapping[str, Any], model_type: str) -> Iterator[Fact]:
+def facts(
+    directory: Path, text_config: Mapping[str, Any], model_type: str, completed: Mapping[str, Any] | None = None
+) -> Iterator[Fact]:
     """Yield the maximum length in tokens, with what it was made from.
+
+    Args:
+        directory: of the checkpoint.
+        text_config: the language model's, as ``config.json`` has it.
+        model_type: the config's.
+        completed: the text config with what its class adds, where that was read: vLLM reads it so.
 
     Raises:
         CheckpointError: ``tokenizer_config.json`` is damaged.
     """
-    positions = {key: at(text_config, key) for key in spellings("max_position_embeddings")}
-    positions = {key: length for key, length in positions.items() if _is_length(length)}
-    if _is_length(text_config.get("model_max_length")):
-        positions = {"model_max_length": text_config["model_max_length"]}
+    positions = _positions(text_config)
+    by_class = "" if positions else "the default of its class: "
+    if not positions and completed is not None:
+        positions, text_config = _positions(completed), completed
     if not positions:
-        yield Fact("maximum length", "not in the config: vLLM assumes 2,048", ())
+        default = "" if completed is not None else "the default of the config's class, or "
+        yield Fact("maximum length", f"not in the config: vLLM takes {default}2,048", ())
         return
     key = min(positions, key=lambda k: positions[k])
     length = positions[key]
-    evidence = [Evidence("config", key, f"{length:,}")]
+    evidence = [Evidence("config", key, f"{by_class}{length:,}")]
     limit = _tokenizer_limit(directory)
     if limit is not None and limit < length:
         length = limit
@@ -52,13 +61,21 @@ def facts(directory: Path, text_config: Mapping[str, Any], model_type: str) -> I
             + [f"{k} {scaling[k]}" for k in ("factor", "original_max_position_embeddings") if k in scaling]
         )
         evidence.append(Evidence("config", where, shows))
-        if kind not in ALREADY_SCALED and "gemma3" not in model_type and _is_factor(factor):
+        if kind not in ALREADY_SCALED and "gemma3" not in model_type and factor is not None and _is_factor(factor):
             value = f"{int(length * factor):,} ({length:,} × {factor:g}, {kind} scaling)"
         elif kind == "longrope" and original is None:
             original = text_config.get("original_max_position_embeddings")
         if kind in ALREADY_SCALED and kind != "default":
             value = f"{length:,} ({kind} scaling is in it{_from(original)})"
     yield Fact("maximum length", value, tuple(evidence))
+
+
+def _positions(text_config: Mapping[str, Any]) -> dict[str, int]:
+    """Return the lengths that a config states, by their keys."""
+    if _is_length(text_config.get("model_max_length")):
+        return {"model_max_length": int(text_config["model_max_length"])}
+    found = {key: at(text_config, key) for key in spellings("max_position_embeddings")}
+    return {key: int(length) for key, length in found.items() if _is_length(length)}
 
 
 def rope_scalings(text_config: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -75,7 +92,7 @@ def rope_scalings(text_config: Mapping[str, Any]) -> Iterator[tuple[str, str, Ma
 
 
 def _is_length(value: Any) -> bool:
-    return type(value) is int and 0 < value < UNLIMITED
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < UNLIMITED
 
 
 def _is_factor(value: Any) -> bool:

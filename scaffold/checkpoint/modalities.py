@@ -25,13 +25,16 @@ class Modality:
 
 MODALITIES = (
     Modality("image", ("vision_config", "vision_tower"),
-             ("vision_tower", "vision_model", "visual", "vision_encoder"),
+             ("vision_tower", "vision_model", "visual", "vision_encoder", "vision_embedder"),
              ("preprocessor_config.json", "image_processor_config.json")),
     Modality("video", (), (), ("video_preprocessor_config.json",)),
     Modality("audio", ("audio_config",),
              ("audio_tower", "audio_encoder", "speech_encoder"), ("feature_extractor_config.json",)),
 )  # fmt: skip
-PROJECTORS = ("multi_modal_projector", "mm_projector", "vision_projector", "merger", "connector")
+PROJECTORS = (
+    *("multi_modal_projector", "mm_projector", "vision_projector", "merger", "connector", "embed_vision"),
+    "embed_audio",
+)
 
 
 def facts(directory: Path, config: Mapping[str, Any], patterns: Sequence[Pattern]) -> Iterator[Fact]:
@@ -45,8 +48,9 @@ def facts(directory: Path, config: Mapping[str, Any], patterns: Sequence[Pattern
             evidence += proofs
     yield Fact("modalities", ", ".join(names), tuple(evidence))
     words = [word for modality in MODALITIES for word in modality.words] + list(PROJECTORS)
+    outermost = [next((part for part in p.name.split(".") if part in words), "") for p in patterns]
     for word in words if len(names) > 1 else ():
-        part = [p for p in patterns if word in p.name.split(".")]
+        part = [p for p, place in zip(patterns, outermost) if place == word]
         if part:
             value = f"{sum(p.count for p in part):,} tensors, {sum(p.total_bytes for p in part) / 2**30:.2f} GiB"
             yield Fact(f"part {word}", value, (Evidence("tensor", part[0].name),))

@@ -16,7 +16,9 @@ from scaffold.vocabulary.lookup import at, key_of, spellings
 MODULES = ("mtp", "mtp_layers", "nextn", "eh_proj", "enorm", "hnorm", "mtp_block")
 """What modules of such layers are called."""
 _TENSORS = re.compile(rf"(^|\.)({'|'.join(MODULES)})(\.|$)")
-_LAYER = re.compile(r"^(?:[^.\s]+\.)*?(?:layers|h|blocks|layer)\.(\d{1,6})\.", re.MULTILINE)
+LISTS = ("layers", "h", "blocks", "layer")
+"""What a list of layers is called."""
+_LAYER = re.compile(rf"(?:[^.\s]+\.)*?(?:{'|'.join(LISTS)})\.(\d{{1,6}})\.")
 QUANTISED = ("F8_E4M3", "F8_E5M2", "I8", "U8", "I32")
 
 
@@ -77,12 +79,32 @@ def found(text_config: Mapping[str, Any], patterns: Sequence[Pattern], forms: Ma
 
 
 def _beyond(text_config: Mapping[str, Any], forms: Mapping[str, Form]) -> tuple[str, ...]:
-    """Return the tensors of layers whose numbers are those after the model's own."""
+    """Return the tensors of layers whose numbers are those after the model's own, in the order of the files."""
     layers_key = key_of("num_layers", text_config)
     count = at(text_config, layers_key) if layers_key else None
-    if type(count) is not int or max(map(int, set(_LAYER.findall("\n".join(forms)))), default=-1) < count:
+    if type(count) is not int:
         return ()
-    return tuple(name for name in forms if (layer := _LAYER.match(name)) and int(layer[1]) >= count)
+    text = "\n".join(forms)  # searched at once: most models have a hundred thousand names and no such layer
+    found: dict[str, None] = {}
+    number = count
+    while own := list(_of_layer(text, number)):
+        found |= dict.fromkeys(own)
+        number += 1
+    return tuple(name for name in forms if name in found) if found else ()
+
+
+def _of_layer(text: str, number: int) -> Iterator[str]:
+    """Yield the lines of a text that name a tensor of a layer by number."""
+    for word in LISTS:
+        mark = f"{word}.{number}."
+        at_mark = text.find(mark)
+        while at_mark >= 0:
+            begin, end = text.rfind("\n", 0, at_mark) + 1, text.find("\n", at_mark)
+            name = text[begin : end if end >= 0 else len(text)]
+            layer = _LAYER.match(name)
+            if layer is not None and int(layer[1]) == number:
+                yield name
+            at_mark = text.find(mark, at_mark + len(mark))
 
 
 def facts(text_config: Mapping[str, Any], patterns: Sequence[Pattern], forms: Mapping[str, Form]) -> Iterator[Fact]:

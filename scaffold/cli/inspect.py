@@ -61,12 +61,13 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     read = read_checkpoint(path)
     engine = settings.engine()
     reading = read_asked(settings, read, engine)
-    known = about(read)
+    decoder = reading.spec.decoder
+    known = about(read, None if decoder is None else decoder.config)
     dequantise = dequantised(known.paths, device.generation)
     by_map = _bytes_per_rank(reading)
-    capacity = plan(read.text_config, known.patterns, dequantise, by_map, reading.spec.decoder, device)
+    capacity = plan(read.text_config, known.patterns, dequantise, by_map, decoder, device)
     registry = _registry(settings, reading)
-    differences = disagreements(read, reading.spec.decoder)
+    differences = disagreements(read, decoder)
     return Inspection(read, reading.spec, known, capacity, registry, differences, source_notes=reading.notes)
 
 

@@ -56,7 +56,7 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
     capacity = _capacity(delivery)
     row = capacity.smallest or capacity.rows[-1]
     size = row.ranks
-    length = _max_length(checkpoint)
+    length = _max_length(checkpoint, decoder)
     task, metrics, shots = IMAGE_TASK if checkpoint.is_multimodal else TEXT_TASK
     return {
         "layout": delivery.layout,
@@ -153,9 +153,9 @@ def _kind(checkpoint: Checkpoint, experts: int) -> str:
 
 
 def _num_experts(checkpoint: Checkpoint, decoder: DecoderSpec | None) -> int:
-    if decoder is not None:
-        block = decoder.layer.feed_forward
-        return feed_forwards.kind_of(block).num_experts(block)
+    if decoder is not None:  # the first layers of many models of experts are dense
+        blocks = dict.fromkeys(layer.feed_forward for layer in decoder.layers)
+        return max(feed_forwards.kind_of(block).num_experts(block) for block in blocks)
     numbers = {
         part
         for name in checkpoint.tensors
@@ -172,8 +172,11 @@ def _summary(spec: ModelSpec) -> str:
     return "; ".join(parts) or f"model type `{spec.model_type}`"
 
 
-def _max_length(checkpoint: Checkpoint) -> int:
+def _max_length(checkpoint: Checkpoint, decoder: DecoderSpec | None) -> int:
+    """Return the longest sequence: of the config, or the default of its class; 0 where none is known."""
     value = value_of("max_position_embeddings", checkpoint.text_config)
+    if value is None and decoder is not None:
+        value = value_of("max_position_embeddings", decoder.config)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 

@@ -20,6 +20,7 @@ from scaffold.expressions.tree import (
     Log,
     Name,
     Not,
+    OfLayer,
 )
 
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -39,6 +40,8 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "in": lambda left, right: left in right,
     "not in": lambda left, right: left not in right,
 }
+PER_LAYER = "per_layer_config"
+"""Where configs say what single layers have, by their number (transformers: integrations/heterogeneity)."""
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -88,10 +91,32 @@ def _leaf(tree: Expression, config: Mapping[str, Any], layer_idx: int | None, na
         case Name(role):
             return names[role]
         case LayerIndex():
-            if layer_idx is None:
-                raise TypeError("an expression that differs from layer to layer needs the number of one")
-            return layer_idx
+            return _number(layer_idx)
+        case OfLayer(key):
+            return of_layer(config, key, _number(layer_idx))
     raise TypeError(f"{tree!r} is not an expression")
+
+
+def _number(layer_idx: int | None) -> int:
+    if layer_idx is None:
+        raise TypeError("an expression that differs from layer to layer needs the number of one")
+    return layer_idx
+
+
+def of_layer(config: Mapping[str, Any], key: str, layer_idx: int) -> Any:
+    """Return what a layer has for a key: its own value, else that of all layers.
+
+    Raises:
+        LookupError: there is none.
+    """
+    own = config.get(PER_LAYER) or {}
+    return {**own.get(str(layer_idx), {}), **own.get(layer_idx, {})}.get(key, config[key])
+
+
+def of_single_layers(config: Mapping[str, Any]) -> frozenset[str]:
+    """Return the keys that single layers have values of their own for: a config object has none for all."""
+    own = config.get(PER_LAYER)
+    return frozenset(key for one in own.values() for key in one) if isinstance(own, Mapping) else frozenset()
 
 
 def look_up(config: Mapping[str, Any], path: tuple[str, ...]) -> Any:

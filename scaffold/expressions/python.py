@@ -20,6 +20,7 @@ from scaffold.expressions.tree import (
     Log,
     Name,
     Not,
+    OfLayer,
 )
 
 CHOICE, NOT, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(8)
@@ -83,12 +84,15 @@ class _Writer:
         match tree:
             case Literal(value):
                 return _literal(value)
-            case Key((first, *rest)):
-                return f"{self.receiver}.{first}" + "".join(f"[{_literal(part)}]" for part in rest)
+            case Key(path, objects):
+                inside = "".join(f"[{_literal(part)}]" for part in path[objects + 1 :])
+                return ".".join((self.receiver, *path[: objects + 1])) + inside
             case Name(role):
                 return self._name(role)
             case LayerIndex():
                 return "layer_idx"
+            case OfLayer(key):
+                return f"{self.receiver}.per_layer_config[layer_idx].{key}"
         raise TypeError(f"{tree!r} is not an expression")
 
     def _name(self, role: str) -> str:

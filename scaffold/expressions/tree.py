@@ -58,9 +58,16 @@ class Literal(Expression):
 
 @dataclass(frozen=True)
 class Key(Expression):
-    """A key of the config; after the first, keys of the mappings inside: ``("rope_parameters", "factor")``."""
+    """A key of the config; after the first, keys of what is inside: ``("rope_parameters", "factor")``.
+
+    Attributes:
+        path: the keys.
+        objects: how many of the first ones hold configs, which have attributes (``config.ffn_config.moe_top_k``);
+            what others hold are mappings.
+    """
 
     path: tuple[str, ...]
+    objects: int = 0
 
     def __post_init__(self) -> None:
         if not self.path or not is_name(self.path[0]):
@@ -77,6 +84,13 @@ class Name(Expression):
 @dataclass(frozen=True)
 class LayerIndex(Expression):
     """The number of the layer, from 0."""
+
+
+@dataclass(frozen=True)
+class OfLayer(Expression):
+    """A key that has no value for the whole model: ``config.per_layer_config[layer_idx].head_dim``."""
+
+    key: str
 
 
 @dataclass(frozen=True)

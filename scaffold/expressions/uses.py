@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scaffold.expressions.tree import (
+    LAYER,
     Binary,
     Choice,
     Compare,
@@ -16,6 +17,7 @@ from scaffold.expressions.tree import (
     Literal,
     Log,
     Not,
+    OfLayer,
 )
 
 
@@ -31,6 +33,8 @@ def parts(tree: Expression) -> tuple[Expression, ...]:
     match tree:
         case Item(first, second) | Binary(_, first, second) | Compare(_, first, second):
             return first, second
+        case OfLayer(key):
+            return Key((key,)), LAYER
         case Not(operand) | Log(operand):
             return (operand,)
         case Choice(condition, then, otherwise):

@@ -124,5 +124,7 @@ def base_attribute(spec: DecoderSpec) -> str:
 def _layer(scope: Scope, spec: LayerSpec, hidden: int, target: Target, disk: Disk) -> Iterator[Rule]:
     for name, norm in spec.norms:
         yield from norm_rules(scope, name, norm, hidden)
+    if spec.scalar:
+        yield scope.unscaled().whole(spec.scalar, 1)
     yield from mixers.kind_of(spec.mixer).rules(scope, spec.mixer, hidden, target)
     yield from feed_forwards.kind_of(spec.feed_forward).rules(scope, spec.feed_forward, hidden, disk)

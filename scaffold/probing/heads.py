@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scaffold.probing import norms
+from scaffold.probing.numbers import stated
 from scaffold.probing.numeric import same
 from scaffold.probing.position_scales import PositionScale, forms
 from scaffold.probing.probe import NUM_TOKENS, Probe
@@ -57,11 +58,11 @@ class Tracer:
         return None
 
     def _unscaled(self, heads: Array) -> Path | None:
-        found = self._unturned(heads)
+        found = self.unturned(heads)
         if found is not None:
             return found
         for turn in self.turns(heads.shape[-1]):
-            found = self._unturned(turn.undo(heads))
+            found = self.unturned(turn.undo(heads))
             if found is not None:
                 return replace(found, turn=turn)
         for norm, before, per_head in self._undo_norms(heads):
@@ -76,15 +77,16 @@ class Tracer:
         found = select(heads, self.linears)
         if found is not None:
             return found
-        for key, limit in self.probe.small.attributes.items():
-            if "clip" in key and isinstance(limit, float) and limit > 0 and np.max(np.abs(heads)) <= limit * (1 + 1e-9):
+        for limit, value in stated(self.probe, "clip"):
+            if limit > 0 and np.max(np.abs(heads)) <= limit * (1 + 1e-9):
                 clipped = select_clipped(heads, self.linears, limit)
                 if clipped is not None:
-                    self.clip = Value(self.probe.completed[key], key)
+                    self.clip = value
                     return clipped
         return None
 
-    def _unturned(self, heads: Array) -> Path | None:
+    def unturned(self, heads: Array) -> Path | None:
+        """Return how heads that no rotation turned were made: as columns of a projection, or a norm of such."""
         selection = self.select(heads)
         if selection is not None:
             return Path(selection)

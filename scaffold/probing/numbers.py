@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
+from scaffold.expressions.evaluate import of_single_layers
 from scaffold.expressions.tree import Key, is_name
 from scaffold.probing.probe import Probe
+from scaffold.source.transformers.config_object import Config
 from scaffold.spec.values import Value
 from scaffold.vocabulary.lookup import spellings
 
@@ -78,6 +80,13 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
     return literal
 
 
+def stated(probe: Probe, word: str) -> Iterator[tuple[float, Value]]:
+    """Yield the numbers of keys with a word in their name: as the probe has them, and the checkpoint's."""
+    for key in _keys(probe):
+        if word in key.key.path[-1]:
+            yield key.seen, _value(FORMS[0], key)
+
+
 def _value(form: Form, *keys: _Key) -> Value:
     number, tree = form(*(key.real for key in keys)), form(*(key.key for key in keys))
     plain = keys[0].plain if tree is keys[0].key else None
@@ -94,18 +103,21 @@ def _equal(form: Form, arguments: tuple[float, ...], seen: float) -> bool:
 
 def _keys(probe: Probe) -> Iterator[_Key]:
     small, real = probe.small.attributes, probe.completed
+    apart = of_single_layers(small)
     for name in real:
-        if is_name(name):
+        if is_name(name) and name not in apart:
             yield from _numbers((name,), small.get(name), real.get(name))
 
 
-def _numbers(path: tuple[str, ...], small: Any, real: Any) -> Iterator[_Key]:
+def _numbers(path: tuple[str, ...], small: Any, real: Any, objects: int = 0) -> Iterator[_Key]:
     name = path[-1]
-    if isinstance(small, Mapping) and isinstance(real, Mapping):
-        for key, value in small.items():
-            if isinstance(key, str):
-                yield from _numbers((*path, key), value, real.get(key))
+    is_config = isinstance(small, Config) and objects == len(path) - 1
+    inside = small.attributes if is_config else small
+    if isinstance(inside, Mapping) and isinstance(real, Mapping):
+        for key, value in inside.items():
+            if isinstance(key, str) and (is_name(key) or not is_config):
+                yield from _numbers((*path, key), value, real.get(key), objects + is_config)
         return
     numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (small, real))
     if numbers and small not in (0, 1) and name.isidentifier() and not name.endswith("_token_id"):
-        yield _Key(Key(path), float(small), float(real))
+        yield _Key(Key(path, objects), float(small), float(real))

@@ -20,7 +20,7 @@ from scaffold.source.torch.module import Module
 from scaffold.source.torch.tensors import Tensor
 from scaffold.source.transformers.config_object import Config
 from scaffold.source.transformers.config_object import make as make_config
-from scaffold.vocabulary.lookup import at, key_of, spellings
+from scaffold.vocabulary.lookup import at, key_of, replaced, spellings
 from scaffold.vocabulary.rows import rows
 
 NUM_TOKENS = 11
@@ -63,8 +63,8 @@ class Probe(Made):
     """Which of the two tables of sizes it has."""
     literals_first: bool = True
     """Whether a round number is a literal sooner than an expression of two config keys."""
-    switches: dict[str, Module] = field(default_factory=dict, compare=False)
-    """Models as they are made with a switch the other way round, by its key; probes may share them."""
+    switches: dict[tuple[str, int], dict[str, Module]] = field(default_factory=dict, compare=False)
+    """Modules as they are made with a switch the other way round, by its key and the layers; probes may share them."""
 
     @cached_property
     def paths(self) -> dict[int, str]:
@@ -85,6 +85,16 @@ class Probe(Made):
         count = self.num_layers()
         return next((events for events in found.values() if len(events) == count), [])
 
+    def passed_over(self) -> list[Module]:
+        """Return the modules of the list of layers that a text is not led through, where it is through others."""
+        called = {id(event.module) for event in self.root.walk()}
+        for one in _lists(self):
+            inside = [module for _, module in one.children()]
+            left = [module for module in inside if id(module) not in called]
+            if left and len(left) < len(inside):
+                return left
+        return []
+
     def num_layers(self) -> int:
         """Return the number of layers that the config states, or its class computes; 0 if neither does."""
         return _count(self)
@@ -98,21 +108,32 @@ class Probe(Made):
         key = key_of(role, self.completed)
         return key if key in self.completed else None
 
-    def switched(self, key: str) -> Module:
-        """Return the model as it is made with a switch of the config the other way round; it is not run.
+    def switched(self, key: str, path: str) -> Module | None:
+        """Return a module as it is made with a switch of the config the other way round; None if it is not made.
 
-        Its sizes may be those of another probe.
+        Its sizes may be those of another probe. Nothing is run, and of the layers only those up to the module's own
+        are made, if the source makes it so, too.
         """
-        if key not in self.switches:
-            interpreter = _interpreter(self.source)
-            values = {**shrink(self.completed, self.sizes), key: not self.completed[key]}
-            try:
-                config, _ = _configs(self.source, values, self.outer, interpreter)
-                made = interpreter.instantiate(_model_class(self.source, interpreter), [config], {})
-            except NotUnderstood:
-                made = Module()
-            self.switches[key] = made
-        return self.switches[key]
+        number = next((int(part) for part in path.split(".") if part.isdigit()), self.num_layers() - 1)
+        for layers in (number + 1, self.num_layers()):
+            if (key, layers) not in self.switches:
+                self.switches[key, layers] = self._made_with(key, layers)
+            if path in self.switches[key, layers]:
+                return self.switches[key, layers][path]
+        return None
+
+    def _made_with(self, key: str, layers: int) -> dict[str, Module]:
+        """Return the modules of the model with a switch the other way round, and so many layers, by their paths."""
+        interpreter = _interpreter(self.source)
+        values = {**shrink(self.completed, self.sizes), key: not self.completed[key]}
+        count = key_of("num_layers", values)
+        if count is not None and layers < self.num_layers():
+            values = replaced(values, {count: layers})
+        try:
+            config, _ = _configs(self.source, values, self.outer, interpreter)
+            return dict(interpreter.instantiate(_model_class(self.source, interpreter), [config], {}).modules())
+        except NotUnderstood:
+            return {}
 
 
 def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: Outer | None) -> Made:
@@ -176,9 +197,14 @@ def run(
 
 def _listed(made: Made) -> list[Module]:
     """Return the modules of lists that are as long as the config says there are layers."""
+    return [module for one in _lists(made) for _, module in one.children()]
+
+
+def _lists(made: Made) -> list[Module]:
+    """Return the lists that are as long as the config says there are layers."""
     count = _count(made)
     lists = [one for _, one in made.model.modules() if isinstance(one.builtin or one, ModuleList)]
-    return [module for one in lists if len(list(one.children())) == count for _, module in one.children()]
+    return [one for one in lists if len(list(one.children())) == count]
 
 
 def _count(made: Made) -> int:

@@ -11,9 +11,10 @@ import numpy as np
 
 from scaffold.expressions.tree import HEAD_DIM, LAYER, Entries, Expression, Item, Key, Literal, is_name, key
 from scaffold.probing.probe import Probe
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.tensors import Array
 from scaffold.spec.rope import RopeSpec
-from scaffold.vocabulary.lookup import spellings, value_of
+from scaffold.vocabulary.lookup import at, spellings, value_of
 
 
 def _neox(x: Array, cos: Array, sin: Array) -> Array:
@@ -287,8 +288,22 @@ def rope_spec(probe: Probe, turn: Turn, head_dim: int, real_head_dim: int) -> Ro
     else:
         real = int(real_head_dim * float(stated))
     candidate = turn.candidate
+    _no_other_theta(probe, float(candidate.parameters["rope_theta"]))
     theta = (candidate.list_key, float(candidate.parameters["rope_theta"])) if candidate.list_key else None
     return RopeSpec(turn.style, real, real_head_dim, candidate.tree, fraction, theta)
+
+
+def _no_other_theta(probe: Probe, used: float) -> None:
+    """Check that no object of the config has a theta that the source, of another release, leaves unused.
+
+    Raises:
+        NotUnderstood: one has: it is not known which of both the weights were trained with.
+    """
+    for name in spellings("rope_theta"):
+        other = at(probe.completed, name) if "." in name else None
+        if isinstance(other, (int, float)) and float(other) != used:
+            what = f"a rotation by theta {used:g}, while the config's {name} of {other:g} is not used"
+            raise NotUnderstood(what, f"config.json: {name}, and {probe.source.file.shown}")
 
 
 def listed(rope: RopeSpec | None) -> tuple[tuple[str, float], ...]:

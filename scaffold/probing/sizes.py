@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scaffold.expressions.evaluate import PER_LAYER
 from scaffold.vocabulary.lookup import at, key_of, replaced, spellings, value_of
 from scaffold.vocabulary.rows import rows
 
@@ -20,7 +21,11 @@ FIXED_FLOATS = (
 """Parts of keys of numbers that inference does not use, or that sizes are computed from."""
 ORIGINAL_LENGTH = (16, 18)
 """From which a longrope stretches; the tokens of a probe are fewer."""
+OF_SINGLE_LAYERS = {"head_dim": "global_head_dim", "num_kv_heads": "global_num_kv_heads"}
+"""Role → whose probe sizes layers get for which a config states another value than for all."""
 LIMITS = ("clip_", "_clip", "clamp", "swiglu_limit")
+NOT_COMPUTED = ("quantization_config", "vision_config", "audio_config")
+"""Configs inside of a config that say nothing of what a text decoder computes."""
 LIMIT = (0.71, 0.83)
 """A limit on values that a probe's values reach, so that it shows."""
 
@@ -61,6 +66,7 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
         result["qk_head_dim"] = result["qk_nope_head_dim"] + result["qk_rope_head_dim"]
     _stretch(result, config, which)
     _sections(result, config)
+    _single_layers(result, config, keys, which)
     rope = config.get("rope_parameters")
     if isinstance(rope, Mapping) and rope.get("llama_4_scaling_beta") is not None:
         result["rope_parameters"] = {**rope, "original_max_position_embeddings": (5, 3)[which]}
@@ -109,6 +115,21 @@ def _stretch(small: dict[str, Any], config: Mapping[str, Any], which: int) -> No
         small["original_max_position_embeddings"] = ORIGINAL_LENGTH[which]
 
 
+def _single_layers(small: dict[str, Any], config: Mapping[str, Any], keys: Mapping[str, str], which: int) -> None:
+    """Keep which layers have other sizes than all have; a size of which there are three kinds stays as it is."""
+    stated = config.get(PER_LAYER)
+    if not isinstance(stated, Mapping):
+        return
+    result = {layer: dict(own) for layer, own in stated.items()}
+    for role, second in OF_SINGLE_LAYERS.items():
+        key = keys.get(role, role)
+        others = {own[key] for own in stated.values() if key in own} - {config.get(key)}
+        for own in result.values() if len(others) == 1 else ():
+            if key in own:
+                own[key] = probe_value(second, which) if own[key] in others else small[key]
+    small[PER_LAYER] = result
+
+
 def _sections(small: dict[str, Any], config: Mapping[str, Any]) -> None:
     """Keep that the sections of mrope (time, height, width) make up what turns of half a head."""
     rope = small.get("rope_parameters")
@@ -128,7 +149,12 @@ def _head_dim(config: Mapping[str, Any]) -> int:
 
 
 def _factor(key: str, value: Any, which: int) -> Any:
-    """Return what a probe has for a number that scales or limits something; any other value as it is."""
+    """Return what a probe has for a number that scales or limits something; any other value as it is.
+
+    A config inside of the config has such numbers, too.
+    """
+    if isinstance(value, Mapping) and key.endswith("_config") and key not in NOT_COMPUTED:
+        return {name: _factor(str(name), one, which) for name, one in value.items()}
     if not _is_number(value):
         return value
     if value and any(part in key for part in LIMITS):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scaffold.expressions.tree import HIDDEN_SIZE, NUM_HEADS, Key
+from scaffold.expressions.evaluate import of_layer, of_single_layers
+from scaffold.expressions.tree import HIDDEN_SIZE, NUM_HEADS, Key, OfLayer
 from scaffold.probing.numbers import explain
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
@@ -19,6 +20,8 @@ def size_value(probe: Probe, role: str, seen: int, where: str = "") -> Value:
         NotUnderstood: the value seen is no size of the config.
     """
     key = probe.key(role)
+    if key is not None and key in of_single_layers(probe.small.attributes):
+        return _of_layer(probe, key, seen, where)
     if key is not None and int(probe.small.attributes[key]) == seen:
         return Value(int(probe.completed[key]), key)
     if role == "head_dim" and key is None and _head_dim(probe, small=True) == seen:
@@ -34,6 +37,20 @@ def size_value(probe: Probe, role: str, seen: int, where: str = "") -> Value:
     if found is not None and (found.key or found.expression):
         return Value(int(found.value), found.key, found.expression)
     raise NotUnderstood(f"{role} is {seen} in a probe where the config has {key or 'no key for it'}", where)
+
+
+def _of_layer(probe: Probe, key: str, seen: int, where: str) -> Value:
+    """Return a size that single layers have for themselves; that it is this layer's, whoever reads all layers checks.
+
+    Raises:
+        NotUnderstood: no layer has it, or layers that do have different ones in the checkpoint.
+    """
+    layers = range(probe.num_layers())
+    pairs = {(of_layer(probe.small.attributes, key, i), of_layer(probe.completed, key, i)) for i in layers}
+    found = {real for small, real in pairs if small == seen}
+    if len(found) != 1:
+        raise NotUnderstood(f"{key} of single layers: {seen} in a probe, where they have {sorted(pairs)}", where)
+    return Value(int(found.pop()), None, OfLayer(key))
 
 
 def _multiple(probe: Probe, seen: int) -> Value | None:
@@ -75,7 +92,7 @@ def bias_value(probe: Probe, linears: list[Event]) -> Value:
     for key in spellings("bias"):
         value = probe.completed.get(key)
         if isinstance(value, bool) and value == has:
-            module = dict(probe.switched(key).modules()).get(path)
+            module = probe.switched(key, path)
             if module is not None and isinstance(module.attributes.get("bias"), Tensor) != has:
                 return Value(has, key)
     return Value(has)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+
 import numpy as np
 
+from scaffold.expressions.evaluate import evaluate, of_single_layers
+from scaffold.expressions.python import shown
+from scaffold.expressions.uses import needs_layer
 from scaffold.probing import norms
 from scaffold.probing.attention_core import caps
 from scaffold.probing.numbers import explain
@@ -29,7 +35,7 @@ def read(probe: Probe) -> DecoderSpec:
     """
     events = probe.layers()
     if not events:
-        raise NotUnderstood("no list of layers that are called one after the other", probe.source.file.shown)
+        raise NotUnderstood(*_without_layers(probe))
     base, _, layers_name = probe.path(events[0].module).rpartition(".")[0].rpartition(".")
 
     def relative(event: Event) -> str:
@@ -76,6 +82,17 @@ def read(probe: Probe) -> DecoderSpec:
     )
 
 
+def _without_layers(probe: Probe) -> tuple[str, str]:
+    """Return why there is no list of layers that are called one after the other, and where."""
+    left = probe.passed_over()
+    if not left:
+        return "no list of layers that are called one after the other", probe.source.file.shown
+    numbers = ", ".join(probe.path(module).rpartition(".")[2] for module in left)
+    cls = left[0].cls
+    where = cls.file.lines(cls.node) if cls else probe.source.file.shown
+    return f"layers that text alone does not go through: {numbers} ({left[0].kind})", where
+
+
 def _at(probe: Probe, spec: LayerSpec, number: int) -> LayerSpec:
     """Return the spec of a layer if what it takes from a list of the config stands at its place there.
 
@@ -85,7 +102,24 @@ def _at(probe: Probe, spec: LayerSpec, number: int) -> LayerSpec:
     for key, seen in spec.listed:
         if float(probe.small.attributes[key][number]) != seen:
             raise NotUnderstood(f"the rotation of layer {number} does not turn by {key}[{number}]", spec.source)
+    for value in _sizes_of_layer(spec) if of_single_layers(probe.completed) else ():
+        own = evaluate(value.tree, probe.completed, number)
+        if own != value.value:
+            raise NotUnderstood(f"layer {number} has {value.value} where {shown(value.tree)} is {own}", spec.source)
     return spec
+
+
+def _sizes_of_layer(spec: object) -> Iterator[Value]:
+    """Yield the values of a spec that an adapter looks up by the layer's number."""
+    if isinstance(spec, Value):
+        if needs_layer(spec.tree):
+            yield spec
+    elif isinstance(spec, tuple):
+        for one in spec:
+            yield from _sizes_of_layer(one)
+    elif is_dataclass(spec):
+        for field in fields(spec):
+            yield from _sizes_of_layer(getattr(spec, field.name))
 
 
 def _final_norm(probe: Probe, last: Array) -> Event | None:

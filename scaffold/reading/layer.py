@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import permutations
+from itertools import permutations, product
 
 from scaffold.feed_forwards import table as feed_forwards
 from scaffold.feed_forwards.protocol import Call
@@ -43,41 +44,63 @@ def read(probe: Probe, event: Event) -> LayerSpec:
         what = f"{len(parts.mixers)} attention and {len(parts.feed_forwards)} feed-forward blocks in one layer"
         raise NotUnderstood(what, definition(event))
     (mixer,), (feed_forward,) = parts.mixers, parts.feed_forwards
-    block, steps, output = _solved(probe, event, mixer, parts.flows)
+    block, steps, output, scalar = _solved(probe, event, mixer, parts.flows)
     return LayerSpec(
-        block.spec, feed_forward, tuple(parts.norms), steps, output, block.listed, source=definition(event)
+        block.spec, feed_forward, tuple(parts.norms), steps, output, scalar, block.listed, source=definition(event)
     )
 
 
 def _solved(
     probe: Probe, event: Event, mixer: Block[MixerSpec], flows: list[wiring.Flow]
-) -> tuple[Block[MixerSpec], tuple[Step, ...], Sum]:
-    """Return what the mixer is so that the layer adds up, and how values flow then.
+) -> tuple[Block[MixerSpec], tuple[Step, ...], Sum, str]:
+    """Return what the mixer is so that the layer adds up, how values flow then, and what multiplies the sum.
 
     Raises:
         NotUnderstood: it adds up in no way; says what is wrong with the mixer as it was read first.
     """
     x, output = _flat(event.tensors()[0].a), _flat(event.result().a)
     first: NotUnderstood | None = None
-    for block in (mixer, *mixer.others):
+    for (scalar, number), block in product(_scalars(event), (mixer, *mixer.others)):
         given = [replace(f, given=block.given) if f.name == mixer.spec.name else f for f in flows]
         try:
-            return block, *wiring.solve(probe, x, given, output, definition(event))
+            return block, *wiring.solve(probe, x, given, output / number, definition(event)), scalar
         except NotUnderstood as error:
             first = first or error
     assert first is not None
     raise first
 
 
+def _scalars(event: Event) -> Iterator[tuple[str, float]]:
+    """Yield what may multiply all that a layer gives: nothing, or a tensor of its own that holds one number."""
+    yield "", 1.0
+    assert event.module is not None
+    for name, value in event.module.attributes.items():
+        if isinstance(value, Tensor) and value.role in ("parameter", "buffer") and value.shape == (1,):
+            yield name, float(value.a[0])
+
+
 def _parts_of(probe: Probe, event: Event) -> _Parts:
     found = _Parts([], [], [], [])
-    own = tuple(e for e in event.inside if is_linear(e))
-    for child in event.inside:
+    children = list(_children(probe, event))
+    own = tuple(e for e in children if is_linear(e))
+    for child in children:
         if child not in own and not _does_nothing(child):
             _add(found, probe, event, child)
         elif own and child is own[0]:
             _add_feed_forward(found, probe, Call(event, "", own))
     return found
+
+
+def _children(probe: Probe, event: Event) -> Iterator[Event]:
+    """Yield the calls in a layer; those in a module that only groups a mixer and norms as if it were not there."""
+    for child in event.inside:
+        parts = [part for part in child.inside if not _does_nothing(part)]
+        norm = [norms.looks_like_norm(part) for part in parts]
+        mixing = [any(kind.reads(probe, part) for kind in mixers.kinds()) for part in parts]
+        if any(norm) and sum(mixing) == 1 and all(a or b for a, b in zip(norm, mixing)):
+            yield from child.inside
+        else:
+            yield child
 
 
 def _add(found: _Parts, probe: Probe, layer: Event, child: Event) -> None:

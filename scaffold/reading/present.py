@@ -95,4 +95,5 @@ def _placement(layer: LayerSpec) -> str:
     def total(flows: tuple[tuple[str, Value], ...]) -> str:
         return " + ".join(shown[n] if f == ONE else f"{f.code} * {shown[n]}" for n, f in flows)
 
-    return "; ".join([*(f"{shown[s.name]}({total(s.inputs)})" for s in layer.steps), total(layer.output)])
+    output = f"{layer.scalar} * ({total(layer.output)})" if layer.scalar else total(layer.output)
+    return "; ".join([*(f"{shown[s.name]}({total(s.inputs)})" for s in layer.steps), output])

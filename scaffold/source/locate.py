@@ -13,6 +13,9 @@ from scaffold.source.python.syntax import SourceFile
 from scaffold.source.transformers import auto_mapping
 from scaffold.source.transformers.imports import MODULE, resolver
 
+OF_MODEL, OF_CONFIG = ("AutoModelForCausalLM", "AutoModel"), ("AutoConfig",)
+"""Names of ``auto_map``."""
+
 
 @dataclass(frozen=True)
 class ModelingSource:
@@ -65,10 +68,10 @@ def find(
         CheckpointError: a named file does not exist, does not parse, or has no such class.
     """
     if modeling is not None:
-        return _from_file(modeling, architecture, transformers)
+        return _from_file(modeling, architecture, transformers, _referred(auto_map, OF_CONFIG))
     own = _referred(auto_map)
     if own is not None and os.path.lexists(checkpoint / own[0]):
-        return _from_file(checkpoint / own[0], own[1], transformers)
+        return _from_file(checkpoint / own[0], own[1], transformers, _referred(auto_map, OF_CONFIG))
     return _from_transformers(architecture, model_type, transformers) if transformers else None
 
 
@@ -82,9 +85,9 @@ def not_there(auto_map: Mapping[str, str], checkpoint: Path) -> str | None:
     return None if own is None or os.path.lexists(checkpoint / own[0]) else own[0]
 
 
-def _referred(auto_map: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return file and class of the model by ``auto_map``, or None."""
-    reference = next((auto_map[name] for name in ("AutoModelForCausalLM", "AutoModel") if auto_map.get(name)), None)
+def _referred(auto_map: Mapping[str, str], names: tuple[str, ...] = OF_MODEL) -> tuple[str, str] | None:
+    """Return file and class by ``auto_map``, by the first of these names that it has; None if it has none."""
+    reference = next((auto_map[name] for name in names if auto_map.get(name)), None)
     if reference is None:
         return None
     file_name, _, class_name = reference.rpartition("--")[2].partition(".")
@@ -98,7 +101,9 @@ def _referred(auto_map: Mapping[str, str]) -> tuple[str, str] | None:
     return f"{file_name}.py", class_name
 
 
-def _from_file(path: Path, class_name: str, transformers: Path | None) -> ModelingSource:
+def _from_file(
+    path: Path, class_name: str, transformers: Path | None, config: tuple[str, str] | None
+) -> ModelingSource:
     if not path.is_file():
         raise CheckpointError(
             "no such file",
@@ -115,10 +120,13 @@ def _from_file(path: Path, class_name: str, transformers: Path | None) -> Modeli
             remedy="correct `architectures` in config.json, or pass another file with --modeling",
         )
     config_path = path.with_name(path.name.replace("modeling_", "configuration_"))
+    if config is not None and path.with_name(config[0]).is_file():
+        config_path = path.with_name(config[0])
     if config_path == path or not config_path.is_file():
         return ModelingSource(file, class_name, None, None, None, transformers)
     config_file = SourceFile.parse(config_path)
-    return ModelingSource(file, class_name, config_file, _config_class(config_file), None, transformers)
+    named = config[1] if config is not None and config[1] in config_file.class_names else _config_class(config_file)
+    return ModelingSource(file, class_name, config_file, named, None, transformers)
 
 
 def _from_transformers(architecture: str, model_type: str, transformers: Path) -> ModelingSource | None:

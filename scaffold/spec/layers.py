@@ -47,6 +47,7 @@ class LayerSpec:
         norms: by name.
         steps: the layer's children in the order of their calls.
         output: what the layer returns, as a sum.
+        scalar: a tensor of one number, by which that sum is multiplied; empty if there is none.
         listed: config keys of lists with a number for each layer, and the number that this layer was read with.
     """
 
@@ -55,5 +56,6 @@ class LayerSpec:
     norms: tuple[tuple[str, NormSpec], ...]
     steps: tuple[Step, ...]
     output: Sum
+    scalar: str = ""
     listed: tuple[tuple[str, float], ...] = field(default=(), compare=False)
     source: str = field(default="", compare=False)

@@ -5,7 +5,7 @@ from scaffold.weights.prove import prove
 from scaffold.weights.rules import Part, Route, Rule, WeightMap
 from scaffold.weights.scope import Heads, Scope
 from scaffold.weights.splits import Even, KvHeads, Vocabulary, Whole, expert_interval
-from scaffold.weights.transforms import Offset, Scale, Transpose, Ungroup
+from scaffold.weights.transforms import Offset, Scale, Stack, Transpose, Twice, Ungroup
 
 __all__ = [
     "Even",
@@ -19,7 +19,9 @@ __all__ = [
     "Rule",
     "Scale",
     "Scope",
+    "Stack",
     "Transpose",
+    "Twice",
     "Ungroup",
     "Vocabulary",
     "WeightMap",

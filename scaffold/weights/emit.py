@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.weights.rules import REST, Rule
-from scaffold.weights.transforms import Flatten, Transpose, Ungroup
+from scaffold.weights.rules import EXPERT, REST, Rule
+from scaffold.weights.transforms import Flatten, Stack, Transpose, Twice, Ungroup
 
 STACKED_SHARDS = ("q", "k", "v", 0, 1)
 EXPERT_SHARDS = ("w1", "w2", "w3", "w13")
@@ -94,7 +94,7 @@ def loading(rules: Iterable[Rule], names: Iterable[str], prefix: tuple[str, str]
     Raises:
         NotUnderstood: no table leads all names to where their rules do.
     """
-    rules, names = tuple(rules), tuple(names)
+    rules, names = _one_by_one(tuple(rules), frozenset(names))
     ways = list(_prefixes(rules, prefix))
     try:
         return _loading(rules, names, prefix, ways[0], before=0)
@@ -103,6 +103,45 @@ def loading(rules: Iterable[Rule], names: Iterable[str], prefix: tuple[str, str]
             with suppress(NotUnderstood):
                 return _loading(rules, names, prefix, prefixes, before)
         raise
+
+
+def _one_by_one(rules: Sequence[Rule], names: frozenset[str]) -> tuple[tuple[Rule, ...], frozenset[str]]:
+    """Return rules and names as vLLM's loader meets them: methods of the adapter give it some under other names.
+
+    What is taken twice comes under a second name, too; of a matrix of all experts each one's rows come on their own.
+    """
+    found: list[Rule] = []
+    more: set[str] = set()
+    for rule in rules:
+        made: tuple[Rule, ...] = ()
+        for step in rule.transforms:
+            if isinstance(step, Twice):
+                made = _twice(rule, step)
+            elif isinstance(step, Stack):
+                made = (_of_each(rule, step),)
+        found += made or (rule,)
+        if made and not names.isdisjoint(rule.names()):
+            more |= {name for one in made for name in one.names()}
+    return tuple(found), names | more
+
+
+def _twice(rule: Rule, step: Twice) -> tuple[Rule, Rule]:
+    """Return the rules of a tensor that fills two shards, as if there were a second one beside it."""
+    module = rule.source.rpartition(".")[0]
+    second = f"{module.rpartition('.')[0]}.{step.name}"
+    steps = tuple(one for one in rule.transforms if one is not step)
+    scale = rule.scale and replace(rule.scale, name=rule.scale.name.replace(module, second, 1))
+    first = replace(rule, parts=rule.parts[:1], transforms=steps)
+    return first, replace(first, source=rule.source.replace(module, second, 1), parts=rule.parts[1:], scale=scale)
+
+
+def _of_each(rule: Rule, step: Stack) -> Rule:
+    """Return the rule of single experts' weights, which lie in one matrix."""
+    source = rule.source.removesuffix(step.old) + step.new
+    shape, axis = rule.target_shape[1:], rule.axis - 1
+    return replace(
+        rule, source=source, shape=shape, axis=axis, transforms=(), ranges={**rule.ranges, EXPERT: range(step.experts)}
+    )
 
 
 def _loading(
@@ -223,7 +262,9 @@ def _renames(rules: Sequence[Rule], prefix: tuple[str, str], before: int) -> Ren
             if found.setdefault(old, new) != new:
                 clashing.append((source_parts, target_parts))
         pairs = clashing
-    return tuple(sorted(found.items(), key=lambda row: -len(row[0])))
+    whole = {old for old, new in found.items() if new is not None and found.get(f"{old}.") == f"{new}."}
+    rows = [row for row in found.items() if row[0] not in whole]  # names go on with a dot
+    return tuple(sorted(rows, key=lambda row: -len(row[0])))
 
 
 def _beginning(rule: Rule) -> str:

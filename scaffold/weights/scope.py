@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from scaffold.weights.rules import EXPERT, Part, Rule, ShardId
 from scaffold.weights.splits import Even, KvHeads, Split, Vocabulary, Whole
-from scaffold.weights.transforms import Scale, Transform, Transpose, Ungroup
+from scaffold.weights.targets import VALUES
+from scaffold.weights.transforms import Scale, Stack, Transform, Transpose, Twice, Ungroup
 
 QKV: tuple[ShardId, ...] = ("q", "k", "v")
 GATE_UP: tuple[ShardId, ...] = (0, 1)
@@ -76,10 +77,21 @@ class Scope:
     def qkv(
         self, names: Sequence[str], target: str, heads: Heads, *inputs: int, transforms: Sequence[Transform] = ()
     ) -> Iterator[Rule]:
-        """Yield the rules of separate q, k and v projections, which become one; ``inputs`` is empty for biases."""
-        for name, part in zip(names, heads.parts(), strict=True):
-            shape = _before((part.size, *inputs), transforms)
-            yield self._rule(name, target, shape, (part.shard,), [part.size], (part.split,), 0, transforms)
+        """Yield the rules of separate q, k and v projections, which become one; ``inputs`` is empty for biases.
+
+        Where v is what the projection of k gives, that name stands twice, and one rule fills both.
+        """
+        q, k, v = heads.parts()
+        of_q, of_k, of_v = names
+        found: list[tuple[str, tuple[Part, ...], tuple[Transform, ...]]] = [(of_q, (q,), tuple(transforms))]
+        if of_k == of_v:
+            found.append((of_k, (k, v), (*transforms, Twice(VALUES))))
+        else:
+            found += [(of_k, (k,), tuple(transforms)), (of_v, (v,), tuple(transforms))]
+        for name, parts, steps in found:
+            shape = _before((parts[0].size, *inputs), transforms)
+            shards, splits = tuple(part.shard for part in parts), tuple(part.split for part in parts)
+            yield self._rule(name, target, shape, shards, [part.size for part in parts], splits, 0, steps)
 
     def pieces(
         self,
@@ -131,6 +143,25 @@ class Scope:
         for name, shard in zip(names, ("w1", "w3")):
             yield scope._rule(name, gate_up, (inner, hidden), (shard,), [inner], (Even(),))
         yield scope._rule(names[2], down, (hidden, inner), ("w2",), [inner], (Even(),), 1)
+
+    def expert_rows(
+        self, names: Sequence[str], loaded: Sequence[str], targets: Sequence[str], experts: int, inner: int, hidden: int
+    ) -> Iterator[Rule]:
+        """Yield the rules of gate, up and down of all experts, each one matrix ``[experts * inner, hidden]``.
+
+        Args:
+            names: of gate, up and down.
+            loaded: what single experts' weights are called while they are loaded, with the capture ``{expert}``.
+            targets: the fused parameters: gate and up, down.
+            experts: their number.
+            inner: the inner size of one expert.
+            hidden: the model's hidden size.
+        """
+        gate_up, down = targets
+        shape, cuts = (experts * inner, hidden), [Stack(experts, old, new) for old, new in zip(names, loaded)]
+        for name, shard, cut in zip(names, ("w1", "w3"), cuts):
+            yield self._rule(name, gate_up, shape, (shard,), [inner], (Even(),), 1, (cut,))
+        yield self._rule(names[2], down, shape, ("w2",), [inner], (Even(),), 2, (cuts[2], Transpose()))
 
     def stacked_gate_up(
         self,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 QKV = "qkv_proj"
+VALUES = "v_proj"
+"""What values' weights are called while they are loaded, where the layer of the keys gives values, too."""
 GATE_UP = "gate_up_proj"
 UP = "up_proj"
 DOWN = "down_proj"

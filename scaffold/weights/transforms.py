@@ -114,7 +114,64 @@ class Flatten:
         return "flatten"
 
 
-Transform = Transpose | Ungroup | Offset | Flatten
+@dataclass(frozen=True)
+class Stack:
+    """Cuts a matrix whose rows are those of one expert after the other: ``[experts, rows, columns]``.
+
+    Attributes:
+        experts: their number.
+        old: the end of the tensor's name.
+        new: what is there in its place in the names of single experts' weights while they are loaded, ``{expert}`` for
+            the expert's number.
+    """
+
+    experts: int
+    old: str
+    new: str
+
+    def shape(self, shape: Shape) -> Shape:
+        """Return the shape afterwards."""
+        return (self.experts, shape[0] // self.experts, *shape[1:])
+
+    def apply(self, array: Array) -> Array:
+        """Return the tensor as the parameter wants it."""
+        return array.reshape(self.shape(array.shape))
+
+    def undo(self, array: Array) -> Array:
+        """Return the tensor as it lies on disk."""
+        return array.reshape(-1, *array.shape[2:])
+
+    def __str__(self) -> str:
+        return f"one matrix for each of {self.experts} experts"
+
+
+@dataclass(frozen=True)
+class Twice:
+    """Takes a projection two times, one after the other: its outputs are both k and v.
+
+    Attributes:
+        name: what the module of the second one is called while it is loaded.
+    """
+
+    name: str
+
+    def shape(self, shape: Shape) -> Shape:
+        """Return the shape afterwards."""
+        return (2 * shape[0], *shape[1:])
+
+    def apply(self, array: Array) -> Array:
+        """Return the tensor as the parameter wants it."""
+        return np.concatenate([array, array])
+
+    def undo(self, array: Array) -> Array:
+        """Return the tensor as it lies on disk."""
+        return array[: len(array) // 2]
+
+    def __str__(self) -> str:
+        return f"also as {self.name}"
+
+
+Transform = Transpose | Ungroup | Offset | Flatten | Stack | Twice
 
 
 @dataclass(frozen=True)

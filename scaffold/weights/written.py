@@ -111,8 +111,8 @@ def test_file(weight_map: WeightMap, architecture: str) -> str:
 
 
 NAMES = (
-    "Even", "Heads", "KvHeads", "Offset", "Part", "Rule", "Scale", "Scope", "Transpose", "Ungroup", "Vocabulary",
-    "WeightMap", "Whole",
+    "Even", "Heads", "KvHeads", "Offset", "Part", "Rule", "Scale", "Scope", "Stack", "Transpose", "Twice", "Ungroup",
+    "Vocabulary", "WeightMap", "Whole",
 )  # fmt: skip
 
 
@@ -206,6 +206,9 @@ def _heads(parts: Sequence[Part]) -> Heads:
 def _several(rules: Sequence[Rule], names: list[str], target: str, part: Part) -> Iterator[Call]:
     shape = rules[0].shape or ()
     alone = len(rules[0].parts) == 1
+    both = rules[1].parts if part.shard == "q" and len(rules) > 1 else ()
+    if len(both) == 2 and isinstance(both[0].split, KvHeads):  # v is what the projection of k gives
+        yield Call("qkv", ([*names[:2], names[1]], target, _heads([part, both[0]]), *shape[1:]))
     key = rules[1].parts[0] if len(rules) > 2 and rules[1].parts else part
     if part.shard == "q" and alone and isinstance(key.split, KvHeads):
         yield Call("qkv", (names, target, _heads([part, key]), *shape[1:]))

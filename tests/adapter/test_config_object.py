@@ -36,6 +36,19 @@ def test_what_is_left_out_and_asked_for_is_as_the_class_has_it() -> None:
     }
 
 
+def test_an_object_that_the_adapter_reads_as_one_is_one(tmp_path: Path) -> None:
+    adapter = "a = config.feed.experts\nb = self.config.feed.top_k\nc = config.plain\n"
+    completed = {"feed": {"experts": 8, "top_k": 2, "unread": 1}, "plain": {"x": 1}}
+    found = config_object("OddConfig", "odd", {"feed": {"experts": 8}}, completed, adapter)
+    assert (found.objects, found.defaults) == ({"feed": {"top_k": 2}}, {"plain": {"x": 1}})
+    space: dict[str, Any] = {}
+    stand_in = "class PretrainedConfig:\n    def __init__(self, **kwargs): vars(self).update(kwargs)\n"
+    text = write(found, "Odd", "# licence").replace("from transformers import PretrainedConfig", "")
+    exec(stand_in + text, space)  # text of ours
+    made = space["OddConfig"](feed={"experts": 8})
+    assert (made.feed.experts, made.feed.top_k, made.plain) == (8, 2, {"x": 1})
+
+
 @pytest.mark.parametrize(
     "config",
     [

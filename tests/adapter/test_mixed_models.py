@@ -49,6 +49,7 @@ ODD_SIZES: dict[str, dict[str, Any]] = {
     "lyra": {"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 32, "hidden_size": 80, "num_experts": 6},
     "orion": {"num_attention_heads": 8, "num_key_value_heads": 1, "hidden_size": 72, "attention_bias": False},
     "vega": {"n_embd": 96, "n_head": 8, "n_inner": 136, "n_positions": 33},
+    "draco": {"n_heads": 8, "num_key_value_heads": 4, "head_dim": 20, "wide_head_dim": 28, "num_experts": 6},
 }
 
 
@@ -135,6 +136,11 @@ def test_an_adapter_has_nothing_that_it_does_not_use(planned: Callable[..., Plan
                   "weight = weight.t()", "q, v, k = parts", "self.lm_head.bias",
                   "nn.Embedding(config.n_positions + 2, config.n_embd)"],
          ["get_rope", "RMSNorm", "VegaConfig", "FusedMoE"]),
+        ("draco", ["self.v_norm = RMSNorm(self.head_dim, eps=config.rms_norm_eps, has_weight=False)",
+                   "self.head_dim = config.per_layer_config[layer_idx].head_dim", "* self.last_factor",
+                   "max=self.config.mix_config.clip_values", "weight.chunk(self.config.num_experts)",
+                   'if config.layer_types[layer_idx] == "full_attention":', '".mix.attn.": ".attn."'],
+         ['".mix.attn": ', "norm_over_ranks", "DracoConfig", "expert_mapping"]),
     ],
 )  # fmt: skip
 def test_an_adapter_has_what_the_model_needs_and_no_more(

@@ -46,7 +46,7 @@ LENGTHS: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
     ({"text_config": {"max_position_embeddings": 512}}, {}, "512"),
     ({"llm_config": {"max_position_embeddings": 512}}, {}, "512"),
     ({"language_config": {"max_position_embeddings": 512}}, {}, "512"),
-    ({}, {}, "not in the config: vLLM assumes 2,048"),
+    ({}, {}, "not in the config: vLLM takes the default of the config's class, or 2,048"),
 )  # fmt: skip
 
 
@@ -55,6 +55,27 @@ def test_the_maximum_length_is_the_one_that_vllm_derives(
     tmp_path: Path, config: Any, files: Any, expected: str
 ) -> None:
     assert fact(checkpoint(tmp_path / "c", PLAIN, files, **config), "maximum length") == expected
+
+
+class Keyed(int):
+    """A number as a completed config has it."""
+
+
+@pytest.mark.parametrize(
+    ("completed", "expected"),
+    [({"max_position_embeddings": Keyed(131072)}, "131,072"), ({}, "not in the config: vLLM takes 2,048")],
+)
+def test_a_length_that_only_the_class_has_is_its_default(
+    tmp_path: Path, completed: dict[str, Any], expected: str
+) -> None:
+    facts = about(read_checkpoint(checkpoint(tmp_path / "c", PLAIN)), completed).facts
+    assert [f.value for f in facts if f.name == "maximum length"] == [expected]
+
+
+def test_a_tower_in_another_ones_module_is_one_part(tmp_path: Path) -> None:
+    tensors = {**PLAIN, "vision_tower.vision_model.layers.0.fc.weight": ("BF16", (4, 4))}
+    facts = about(read_checkpoint(checkpoint(tmp_path / "c", tensors, vision_config={}))).facts
+    assert [f.name for f in facts if f.name.startswith("part ")] == ["part vision_tower"]
 
 
 MTP: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (

@@ -20,7 +20,9 @@ from scaffold.common.errors import ScaffoldError
 from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
 from scaffold.reading.from_source import read_from_source
 from scaffold.rendering.template import render
+from scaffold.source.locate import find
 from tests.drawn import examples
+from tests.models.mixed import write_mixed
 from tests.verdicts import make_verdict
 
 CONFIG = "tests/e2e/models/configs/nova.yaml"
@@ -77,6 +79,14 @@ def test_commands_of_the_tutorial_are_shell(nova: Path) -> None:
     curl, lm_eval = (shlex.split(block) for block in blocks)
     assert json.loads(curl[-1])["model"] == "nova"
     assert lm_eval[0] == "lm_eval"
+
+
+def test_a_model_whose_first_layers_alone_are_dense_is_one_of_experts(tmp_path: Path) -> None:
+    read = read_checkpoint(write_mixed("lyra", tmp_path / "lyra"))
+    source = find(read.architecture, read.model_type, dict(read.auto_map), read.path, None)
+    spec = read_from_source(read, source)
+    context = delivery_context(Delivery("lyra", read, spec, "transformers", "myst", False))
+    assert (context["kind"], context["num_experts"]) == ("mixture-of-experts language model", 8)
 
 
 def test_an_npu_verdict_is_shown_as_one(nova: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
+from scaffold.expressions.evaluate import PER_LAYER
 from scaffold.source.locate import find
 from tests.models.interpreted import instantiate
 
@@ -25,6 +26,12 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "rope_parameters": {"rope_type": "default", "rope_theta": 20000.0},
     },
     "vega": {},
+    "draco": {
+        "layer_types": [SLIDING, FULL, SLIDING, FULL],
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+        "wide_head_dim": 64,
+        "mix_config": {"clip_values": 1.5},
+    },
 }
 """Model → what its checkpoint's config says beside the defaults of its class."""
 HEADS = {"lyra": "head.weight"}
@@ -50,7 +57,7 @@ def write_mixed(name: str, directory: Path, **changed: Any) -> Path:
     source = find(config["architectures"][0], name, config["auto_map"], directory, None)
     assert source is not None
     model = instantiate(source, config)
-    values = {key: value for key, value in model.config.attributes.items() if _is_plain(value)}
+    values = {key: value for key, value in model.config.attributes.items() if _is_plain(value) and key != PER_LAYER}
     (directory / "config.json").write_text(json.dumps({**values, **config}, indent=1))
     tensors = {n: t.a.astype(np.float32) for n, t in model.root.saved_tensors() if n != HEADS.get(name)}
     save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -190,3 +191,18 @@ def test_a_model_without_a_head_is_read_with_one_where_the_files_have_it(nova: P
     table.write_text(table.read_text().replace('"NovaModel"', '"NovaForConditionalGeneration"'))
     auto_mapping._tables.cache_clear()
     assert _with_head(replace(of_library, class_name="NovaForConditionalGeneration"), read) is None
+
+
+def test_layers_that_text_does_not_go_through_are_named(nova: Path) -> None:
+    edit(nova, "for layer in self.layers:", "for layer in [self.layers[0], self.layers[2]]:")
+    (hole,) = spec_of(nova).holes
+    assert hole.what == "layers that text alone does not go through: 1 (NovaLayer)"
+    assert hole.evidence.startswith("modeling_nova.py:")
+
+
+def test_a_theta_in_an_object_that_the_source_leaves_unused_is_a_hole(nova: Path) -> None:
+    path = nova / "config.json"
+    unused = "a rotation by theta 5000, while the config's attn_config.rope_theta of 500000 is not used"
+    for theta, holes in ((5000.0, []), (500000.0, [unused])):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "attn_config": {"rope_theta": theta}}))
+        assert [hole.what for hole in spec_of(nova).holes] == holes

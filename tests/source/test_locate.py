@@ -131,3 +131,14 @@ def test_model_types_of_the_real_library(model_type: str, architecture: str, fol
     source = find(architecture, model_type, {}, Path(), engine().transformers)
     assert source is not None
     assert (source.class_name, source.file.path.parent.name) == (architecture, folder)
+
+
+def test_of_several_config_classes_it_is_the_one_that_auto_map_names(tmp_path: Path) -> None:
+    (tmp_path / "modeling_nova.py").write_text("class NovaForCausalLM:\n    pass\n")
+    classes = 'class MixConfig:\n    model_type = "mix"\nclass NovaConfig:\n    model_type = "nova"\n'
+    (tmp_path / "configs.py").write_text(classes)
+    auto_map = {"AutoModelForCausalLM": "modeling_nova.NovaForCausalLM", "AutoConfig": "configs.NovaConfig"}
+    source = find("NovaForCausalLM", "nova", auto_map, tmp_path, None)
+    assert source is not None
+    assert source.config_file is not None
+    assert (source.config_file.path.name, source.config_class) == ("configs.py", "NovaConfig")

@@ -82,3 +82,15 @@ def test_a_finding_says_everything() -> None:
         "unrouted: no rule takes these tensors: k_; with k in place of k_ in their names, these are tensors that the "
         "checkpoint lacks",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [("layers.3.gate_proj_.weight", True), ("layers.3.gate_proj_.bias", False), ("layers.4.gate_proj_.weight", False)],
+)
+def test_another_name_is_suggested_for_a_tensor_of_the_same_layer_and_shape_only(name: str, suggested: bool) -> None:
+    weight_map = WeightMap((Scope().column("layers.3.gate_proj.weight", 8, 4),))
+    for shape, said in (((8, 4), suggested), ((4, 8), False)):
+        header = replace(headers_of(weight_map)["layers.3.gate_proj.weight"], name=name, shape=shape)
+        finding = next(one for one in prove(weight_map, [header]).findings if one.kind == "unrouted")
+        assert ("with gate_proj in place of" in finding.mends) == said

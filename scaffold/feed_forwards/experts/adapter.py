@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scaffold.expressions.python import write as write_expression
 from scaffold.feed_forwards.experts.activations import EXPERT_ACTIVATIONS, FIXED_LIMITS
 from scaffold.feed_forwards.experts.routing import SPARSE_MIXER
 from scaffold.feed_forwards.experts.spec import ExpertsSpec, RouterSpec
@@ -20,6 +21,7 @@ from scaffold.spec.values import ONE
 from scaffold.weights.emit import ROUTED
 from scaffold.weights.rules import WeightMap
 from scaffold.weights.targets import EXPERTS, attribute
+from scaffold.weights.transforms import Stack
 
 HERE = Path(__file__).parent
 IMPORTS = (
@@ -91,8 +93,23 @@ def write(layers: Sequence[ExpertsSpec | None], inner: Sequence[Inner], name: st
         ),
         construct(name, class_name, ("config=config", "quant_config=quant_config")),
         (*IMPORTS, *imports),
-        loaders=(Loader("load_experts", fill(HERE / "load_experts.py.jinja").rstrip()),) if spec.bias else (),
+        loaders=tuple(_loaders(spec)),
     )
+
+
+def _loaders(spec: ExpertsSpec) -> Iterator[Loader]:
+    if spec.bias:
+        yield Loader("load_experts", fill(HERE / "load_experts.py.jinja").rstrip())
+    if spec.in_rows:
+        text = fill(
+            HERE / "split_experts.py.jinja",
+            gate=spec.gate_name,
+            up=spec.up_name,
+            down=spec.down_name,
+            path=spec.experts_name,
+            num_experts=write_expression(spec.num_experts.tree, "self.config"),
+        )
+        yield Loader("split_experts", text.rstrip())
 
 
 def _experts(spec: ExpertsSpec, frame: Frame) -> Experts:
@@ -145,4 +162,5 @@ def _shared(spec: ExpertsSpec, frame: Frame) -> list[str]:
 
 def _in_one_tensor(rules: WeightMap) -> bool:
     """Return whether the checkpoint has gate and up of all experts in one tensor, and down in another."""
-    return any(f".{ROUTED}." in rule.target and not rule.is_per_expert for rule in rules.rules)
+    stacked = [rule for rule in rules.rules if f".{ROUTED}." in rule.target and not rule.is_per_expert]
+    return any(not isinstance(step, Stack) for rule in stacked for step in rule.transforms or (None,))

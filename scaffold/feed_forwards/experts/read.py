@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,14 @@ class _Stack:
     biases: tuple[Array, Array, Array] | None = None
     """Of gate, up ``[experts, inner]`` and down ``[experts, hidden]``."""
     gate_name: str = ""
-    """Of the gate, where each expert is a module of its own; all names are patterns then."""
+    """Of the gate, where it has tensors of its own."""
+    in_rows: bool = False
+    """Each of gate, up and down is one matrix, expert after expert."""
 
     @property
     def is_listed(self) -> bool:
-        """Return whether each expert is a module of its own."""
-        return bool(self.gate_name)
+        """Return whether each expert is a module of its own; all names are patterns then."""
+        return bool(self.gate_name) and not self.in_rows
 
     def outputs(self, x: Array, gated: Gated) -> Array:
         """Return what each expert makes of each token: ``[experts, tokens, hidden]``."""
@@ -136,6 +139,7 @@ def read(probe: Probe, call: Call) -> Block[ExpertsSpec]:
                     bias=stack.biases is not None,
                     alternating=stack.alternating,
                     limits=limits,
+                    in_rows=stack.in_rows,
                     router=router,
                     shared=shared,
                     shared_gate=shared_gate,
@@ -168,6 +172,7 @@ def _stacks(module: Module) -> Iterator[_Stack]:
         stacked = {n: v for n, v in holder.attributes.items() if isinstance(v, Tensor) and v.ndim == 3}
         if len(stacked) == 2:
             yield from _two(path, stacked, holder)
+        yield from _rows(path, holder, module)
         items = [child for name, child in holder.children() if name.isdigit()]
         if len(items) > 1:
             yield from _listed(path, items)
@@ -197,6 +202,30 @@ def _two(path: str, stacked: dict[str, Tensor], holder: Module | None) -> Iterat
                 if isinstance(biases[0], Tensor) and isinstance(biases[1], Tensor):
                     both = (*_halves(biases[0].a, alternating), biases[1].a)
                 yield _Stack(gate, upper, second, path, up_name, down_name, transposed, alternating, both)
+
+
+def _rows(path: str, holder: Module, block: Module) -> Iterator[_Stack]:
+    """Yield experts that lie one after the other in three matrices ``[experts * inner, hidden]``.
+
+    As many experts as a router of the block has outputs; which matrix is which no shape tells.
+    """
+    found = {n: v for n, v in holder.attributes.items() if isinstance(v, Tensor) and v.ndim == 2}
+    shapes = {value.shape for value in found.values()}
+    if len(found) != 3 or len(shapes) != 1:
+        return
+    ((rows, hidden),) = shapes
+    for count in sorted(_router_sizes(block, hidden)):
+        if rows % count or rows == count:
+            continue
+        cut = {name: value.a.reshape(count, -1, hidden) for name, value in found.items()}
+        for gate, up, down in permutations(cut):
+            weights = (cut[gate], cut[up], np.swapaxes(cut[down], 1, 2))
+            yield _Stack(*weights, path, up, down, False, gate_name=gate, in_rows=True)
+
+
+def _router_sizes(block: Module, hidden: int) -> set[int]:
+    weights = (module.attributes["weight"] for _, module in block.modules() if isinstance(module, Linear))
+    return {weight.shape[0] for weight in weights if isinstance(weight, Tensor) and weight.shape[1] == hidden}
 
 
 def _halves(array: Array, alternating: bool) -> tuple[Array, Array]:

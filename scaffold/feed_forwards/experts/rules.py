@@ -58,6 +58,10 @@ def weight_rules(
     if spec.is_listed:
         yield from scope.experts((join(path, spec.gate_name), up, down), targets, count, size, hidden)
         return
+    if spec.in_rows:
+        own = [join(spec.name, EXPERTS, f"{{expert}}.{name}.weight") for name in ("gate_proj", "up_proj", "down_proj")]
+        yield from scope.expert_rows((join(path, spec.gate_name), up, down), own, targets, count, size, hidden)
+        return
     shapes = [(count, 2 * size, hidden), (count, hidden, size)]
     if spec.transposed:
         shapes = [(n, b, a) for n, a, b in shapes]

@@ -32,7 +32,9 @@ class ExpertsSpec:
     Attributes:
         up_name: of the tensor ``[experts, 2 inner, hidden]`` that holds gate and up; where each expert is a module of
             its own, the pattern of those that hold up, ``{expert}`` for the expert's number.
-        gate_name: where each expert is a module of its own, the pattern of the tensors that hold the gate; else empty.
+        gate_name: where each expert is a module of its own, the pattern of the tensors that hold the gate; the tensor
+            that does, where all lie in rows; else empty.
+        in_rows: gate, up and down are a matrix ``[experts * inner, hidden]`` each, expert after expert.
         bias: whether experts have biases, in tensors named like the weights, with ``_bias`` appended.
         alternating: rows of gate and up alternate.
         limits: the numbers of an activation that has some.
@@ -57,9 +59,10 @@ class ExpertsSpec:
     alternating: bool = False
     limits: tuple[Value, ...] = ()
     gate_name: str = ""
+    in_rows: bool = False
     source: str = field(default="", compare=False)
 
     @property
     def is_listed(self) -> bool:
         """Return whether each expert is a module of its own, with tensors of its own."""
-        return bool(self.gate_name)
+        return bool(self.gate_name) and not self.in_rows

@@ -111,7 +111,8 @@ def read_mlp(
                 x,
                 output_of(down),
             )
-    what = f"a feed-forward block that is neither act(gate(x)) * up(x) nor act(up(x)): {name} ({event.name})"
+    shown = name or ", ".join(name_in(event, part) for part in parts or ())  # of the layer itself, without a block
+    what = f"a feed-forward block that is neither act(gate(x)) * up(x) nor act(up(x)): {shown} ({event.name})"
     raise NotUnderstood(what, definition(event))
 
 

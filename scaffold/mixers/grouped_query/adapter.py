@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from scaffold.expressions.python import write as write_expression
@@ -12,15 +13,17 @@ from scaffold.idioms import layers as all_layers
 from scaffold.idioms.construct import construct_mixer
 from scaffold.idioms.frame import Frame
 from scaffold.idioms.per_layer import HINTS, PerLayer
-from scaffold.idioms.written import Sorting, Written, slots
+from scaffold.idioms.written import Loader, Sorting, Written, slots
 from scaffold.mixers.grouped_query.pieces.layers import SLOTS, Layers
 from scaffold.mixers.grouped_query.pieces.table import pieces_of
-from scaffold.mixers.grouped_query.spec import AttentionSpec, values_differ
+from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec, values_differ
 from scaffold.rendering.fragment import fill
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.weights.targets import QKV, attribute
+from scaffold.weights.targets import QKV, VALUES, attribute, join
+from scaffold.weights.transforms import Twice
 
 TEMPLATE = Path(__file__).parent / "attention.py.jinja"
+SHARE_KEYS = Path(__file__).parent / "share_keys.py.jinja"
 PARTS = "qkv"
 IMPORTS = (
     "import torch",
@@ -44,7 +47,7 @@ def write(layers: Sequence[AttentionSpec | None], class_name: str, frame: Frame)
     width = f"self.total_num_heads * self.{part}"
     per_layer = PerLayer(frame.config, HINTS["mixer"])
     own = Layers(all_layers.filled(layers), used, per_layer, frame, width)
-    projection = own.same("their projections", lambda a: a.projection)
+    projection = own.same("their projections", lambda a: _as_loaded(a.projection))
     name = own.same("the attention's name", lambda a: a.name)
     numbers = {
         "num_heads": own.value(lambda a: a.num_heads),
@@ -74,7 +77,33 @@ def write(layers: Sequence[AttentionSpec | None], class_name: str, frame: Frame)
         (*IMPORTS, *imports_of(numbers["scale"]), *(line for piece in pieces for line in piece.imports)),
         frozenset[str]().union(*(piece.helpers for piece in pieces)),
         sorting=_sorting(used, frame.hidden_size) if frame.loading.packed else None,
+        loaders=tuple(_loaders(own, name, frame)),
     )
+
+
+def _as_loaded(projection: ProjectionSpec) -> ProjectionSpec:
+    """Return a projection without the names of layers whose weights become one parameter: a loader knows these."""
+    return projection if projection.packed else replace(projection, names=("", "", ""))
+
+
+def _loaders(own: Layers, name: str, frame: Frame) -> Iterator[Loader]:
+    """Yield what loads keys as values, too, in layers where these have no projection of their own."""
+    shared = [a.projection.names[1] for a in own.used if a.projection.shares_kv]
+    if not shared:
+        return
+    if len(set(shared)) > 1:
+        raise NotUnderstood("no idiom yet for keys that are values, too, under different names", own.used[0].source)
+    keys = join(name, shared[0])
+    rule = next(rule for rule in frame.rules.rules if any(isinstance(step, Twice) for step in rule.transforms))
+    condition = own.per_layer.condition([a.projection.shares_kv for a in own.specs])
+    text = fill(
+        SHARE_KEYS,
+        keys=keys,
+        values=join(keys.rpartition(".")[0], VALUES),
+        layers=rule.source.partition("{layer}")[0],
+        condition=write_expression(condition),
+    )
+    yield Loader("share_keys", text.rstrip())
 
 
 def _sorting(layers: Sequence[AttentionSpec], hidden_size: str) -> Sorting | None:

@@ -20,6 +20,7 @@ def facts(spec: AttentionSpec, which: str, config: Mapping[str, Any]) -> Iterato
     yield Fact(f"attention{which}", heads, (origin, *keys_of(spec.num_heads), *keys_of(spec.num_kv_heads)))
     projection = spec.projection
     layout = f"one layer, {projection.groups} group(s)" if projection.packed else "separate"
+    layout += ", v is what the layer of k gives" if projection.shares_kv else ""
     layout += ", transposed" if projection.transposed else ""
     yield Fact(f"projections of q, k, v{which}", layout, tuple(Evidence("tensor", n) for n in projection.names))
     yield from _details(spec, which, origin)
@@ -35,6 +36,15 @@ def _details(spec: AttentionSpec, which: str, origin: Evidence) -> Iterator[Fact
         per = "each head" if spec.qk_norm.per_head else "the whole projection"
         order = "before" if spec.qk_norm.before_rope else "after"
         yield Fact(f"q/k norm{which}", f"{spec.qk_norm.norm.form} over {per}, {order} the rotation", (origin,))
+    if spec.v_norm:
+        per = "each head" if spec.v_norm.per_head else "the whole projection"
+        yield Fact(f"v norm{which}", f"{spec.v_norm.norm.form} over {per}", (source(spec.v_norm.norm.source),))
+    yield from _of_scores(spec, which, origin)
+
+
+def _of_scores(spec: AttentionSpec, which: str, origin: Evidence) -> Iterator[Fact]:
+    if spec.clip:
+        yield sized(f"limit on q, k and v{which}", spec.clip)
     if spec.window:
         yield sized(f"sliding window{which}", spec.window)
     if spec.soft_cap:

@@ -8,7 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from scaffold.expressions.tree import HEAD_DIM
-from scaffold.mixers.grouped_query.spec import AttentionSpec, GateSpec, ProjectionSpec, QkNormSpec, SlopesSpec
+from scaffold.mixers.grouped_query.spec import (
+    AttentionSpec,
+    GateSpec,
+    ProjectionSpec,
+    QkNormSpec,
+    SlopesSpec,
+    ValueNormSpec,
+)
 from scaffold.probing import norms, rotations, slopes
 from scaffold.probing.attention_core import Core, caps, find, holds_attention, scale_value
 from scaffold.probing.blocks import Block, definition, name_in
@@ -80,6 +87,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         gate=gate,
         value_scale=value_scale,
         clip=tracer.clip,
+        v_norm=_v_norm(probe, event, v),
         source=definition(event),
     )
     given = output_of(o_event)
@@ -130,9 +138,9 @@ def _traced(tracer: Tracer, heads: Array, what: str, block: Event) -> Path:
 
 
 def _value(probe: Probe, tracer: Tracer, heads: Array, block: Event) -> tuple[Path, Value | None]:
-    selection = tracer.select(heads)
-    if selection is not None:
-        return Path(selection), None
+    found = tracer.unturned(heads)
+    if found is not None:
+        return found, None
     for key, number in probe.small.attributes.items():
         if isinstance(number, float) and number and "value" in key:
             selection = select(heads / number, tracer.linears)
@@ -147,7 +155,9 @@ def _projection(event: Event, paths: tuple[Path, ...]) -> ProjectionSpec:
     transposed = {isinstance(m.module, Conv1D) for m in modules}
     if len(transposed) != 1:
         raise NotUnderstood("projections of q, k and v of different kinds", event.where)
-    if len({id(m.module) for m in modules}) == 3 and all(map(is_plain, selections)):
+    of_q, of_k, of_v = (id(m.module) for m in modules)
+    is_shared = of_k == of_v and np.array_equal(selections[1].columns, selections[2].columns)
+    if of_q not in (of_k, of_v) and (of_k != of_v or is_shared) and all(map(is_plain, selections)):
         return ProjectionSpec(tuple(name_in(event, m) for m in modules), transposed=transposed.pop())
     if len({id(m.module) for m in modules}) == 1:
         found = packing([s.columns for s in selections], output_of(modules[0]).shape[1])
@@ -176,6 +186,12 @@ def _qk_norm(probe: Probe, event: Event, q: Path, k: Path) -> QkNormSpec | None:
     before = q.norm_is_first or q.turn is None
     names = (name_in(event, q.norm), name_in(event, k.norm))
     return QkNormSpec(*names, form, q.per_head, before_rope=before)
+
+
+def _v_norm(probe: Probe, event: Event, v: Path) -> ValueNormSpec | None:
+    if v.norm is None:
+        return None
+    return ValueNormSpec(name_in(event, v.norm), norms.identify(probe, v.norm), v.per_head)
 
 
 def window(probe: Probe, core: Core) -> Value | None:

@@ -36,14 +36,7 @@ def rules(scope: Scope, spec: AttentionSpec, hidden: int, target: Target) -> Ite
     if spec.o_bias.value:
         bias = join(spec.name, spec.o_bias_name) if spec.o_bias_name else f"{output}.bias"
         yield scope.whole(bias, hidden, target=f"{ours}.bias")
-    if spec.qk_norm is not None:
-        norm = spec.qk_norm
-        for name, count in ((norm.q_name, heads), (norm.k_name, kv_heads)):
-            yield from norm_rules(
-                scope, join(spec.name, name), norm.norm, size if norm.per_head else count * size, block
-            )
-    if spec.output_norm is not None:
-        yield from norm_rules(scope, join(spec.name, spec.output_norm[0]), spec.output_norm[1], heads * v_size, block)
+    yield from _norms(scope, spec, block)
     if spec.sinks:
         yield scope.unscaled().column(join(spec.name, spec.sinks), heads, target=join(block, spec.sinks))
     if spec.gate is not None:
@@ -52,6 +45,22 @@ def rules(scope: Scope, spec: AttentionSpec, hidden: int, target: Target) -> Ite
         yield scope.column(f"{gate}.weight", rows, hidden, target=f"{ours}.weight")
         if spec.gate.bias.value:
             yield scope.column(f"{gate}.bias", rows, target=f"{ours}.bias")
+
+
+def _norms(scope: Scope, spec: AttentionSpec, block: str) -> Iterator[Rule]:
+    heads, kv_heads, size = (int(v.value) for v in (spec.num_heads, spec.num_kv_heads, spec.head_dim))
+    v_size = int(spec.v_head_dim.value)
+    if spec.qk_norm is not None:
+        norm = spec.qk_norm
+        for name, count in ((norm.q_name, heads), (norm.k_name, kv_heads)):
+            yield from norm_rules(
+                scope, join(spec.name, name), norm.norm, size if norm.per_head else count * size, block
+            )
+    if spec.v_norm is not None:
+        width = v_size if spec.v_norm.per_head else kv_heads * v_size
+        yield from norm_rules(scope, join(spec.name, spec.v_norm.name), spec.v_norm.norm, width, block)
+    if spec.output_norm is not None:
+        yield from norm_rules(scope, join(spec.name, spec.output_norm[0]), spec.output_norm[1], heads * v_size, block)
 
 
 def _packed_qkv(

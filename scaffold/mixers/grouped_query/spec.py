@@ -30,11 +30,21 @@ class QkNormSpec:
 
 
 @dataclass(frozen=True)
+class ValueNormSpec:
+    """A norm on v, over each head or over the whole projection."""
+
+    name: str
+    norm: NormSpec
+    per_head: bool
+
+
+@dataclass(frozen=True)
 class ProjectionSpec:
     """Where q, k and v come from.
 
     Attributes:
-        names: of the linear layers: three of q, k and v, or one that holds all.
+        names: of the linear layers: three of q, k and v, or one that holds all. Where v is what the layer of k gives,
+            before norm and rotation, the second and the third are one.
         groups: of a packed projection: how many groups lie one after the other on disk: a number, or ``num_heads`` or
             ``num_kv_heads``.
         order: in which q (0), k (1) and v (2) lie in a group.
@@ -50,6 +60,11 @@ class ProjectionSpec:
     def packed(self) -> bool:
         """Return whether one layer holds all three."""
         return len(self.names) == 1
+
+    @property
+    def shares_kv(self) -> bool:
+        """Return whether one layer of its own gives both k and v."""
+        return not self.packed and self.names[1] == self.names[2]
 
 
 @dataclass(frozen=True)
@@ -103,6 +118,7 @@ class AttentionSpec:
     value_scale: Value | None = None
     clip: Value | None = None
     o_bias_name: str = ""
+    v_norm: ValueNormSpec | None = None
     source: str = field(default="", compare=False)
 
 

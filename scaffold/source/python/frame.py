@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from scaffold.source.python import bounds
 from scaffold.source.python.errors import NotUnderstood, Raised
@@ -42,15 +43,21 @@ def clean(error: Exception, where: str) -> NotUnderstood:
 class Frame(Scope):
     """A scope whose statements are carried out."""
 
+    _statements: ClassVar[dict[type, Callable[[Frame, Any], None]]] = {}
+    """Kind of statement → the method that carries it out, once it was looked up."""
+
     def run(self, body: list[ast.stmt]) -> None:
         """Carry out statements in order."""
         for statement in body:
             self.interpreter.step(self.file, statement)
-            method = getattr(self, f"do_{type(statement).__name__}", None)
+            method = self._statements.get(type(statement))
             if method is None:
-                raise NotUnderstood(f"the statement {type(statement).__name__}", self.file.lines(statement))
+                method = getattr(type(self), f"do_{type(statement).__name__}", None)
+                if method is None:
+                    raise NotUnderstood(f"the statement {type(statement).__name__}", self.file.lines(statement))
+                self._statements[type(statement)] = method
             try:
-                method(statement)
+                method(self, statement)
             except (Returned, Broke, Continued):
                 raise
             except Exception as error:  # whatever the arithmetic of an odd source raises

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from scaffold.source.python import bounds
 from scaffold.source.python.errors import NotUnderstood
@@ -19,6 +19,9 @@ CONVERSIONS: dict[int, Callable[[Any], Any]] = {-1: lambda value: value, ord("s"
 
 class Scope:
     """One scope: its names, the scopes around it, and the class that a method belongs to."""
+
+    _methods: ClassVar[dict[type, Callable[[Scope, Any], Any]]] = {}
+    """Kind of expression → the method that evaluates it, once it was looked up."""
 
     def __init__(
         self,
@@ -54,10 +57,13 @@ class Scope:
 
     def value(self, node: ast.expr) -> Any:
         """Evaluate an expression."""
-        method = getattr(self, f"of_{type(node).__name__}", None)
+        method = self._methods.get(type(node))
         if method is None:
-            raise NotUnderstood(f"the expression {type(node).__name__}", self.file.lines(node))
-        return method(node)
+            method = getattr(type(self), f"of_{type(node).__name__}", None)
+            if method is None:
+                raise NotUnderstood(f"the expression {type(node).__name__}", self.file.lines(node))
+            self._methods[type(node)] = method
+        return method(self, node)
 
     def of_Constant(self, node: ast.Constant) -> Any:  # noqa: N802
         return node.value

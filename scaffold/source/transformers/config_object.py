@@ -213,7 +213,9 @@ class Config(Instance):
                 pass
         if name in BASE_DEFAULTS:
             return BASE_DEFAULTS[name]
-        raise Raised(f"the config key {name!r}, which config.json does not have")
+        part = name.removesuffix("_config")
+        of_part = f"the part {part}, which is made of " if part != name and self.cls is not None else ""
+        raise Raised(f"{of_part}the config key {name!r}, which config.json does not have")
 
     def _stated(self, name: str) -> Any:
         """Return a value as transformers has it: of the word for a data type (``bfloat16``) it makes one."""
@@ -247,6 +249,14 @@ class Config(Instance):
         overrides = {int(key): one for key, one in result.attributes.pop("per_layer_config").items()}
         result.attributes |= overrides.get(number, {})
         return result
+
+    def rename_layer_types(self, interpreter: Interpreter) -> None:
+        """Give layer types today's names, under whatever key the class keeps them."""
+        for asked in ("layer_types", "mtp_layer_types"):
+            name = self._renamed(interpreter, asked)
+            kinds = self.attributes.get(name)
+            if isinstance(kinds, (list, tuple)):
+                self.attributes[name] = [keyed(OLD_LAYER_TYPES.get(kind, kind), name) for kind in kinds]
 
     def _getter(self, interpreter: Interpreter) -> Callable[..., Any]:
         def get(name: str, *default: Any) -> Any:
@@ -326,10 +336,8 @@ def remapped(interpreter: Interpreter, layer_types: Any = None, config: Config |
     """Do what ``remap_legacy_layer_types`` does: today's names of layer types."""
     if layer_types is not None:
         return [OLD_LAYER_TYPES.get(kind, kind) for kind in layer_types]
-    for name in ("layer_types", "mtp_layer_types"):
-        kinds = config.attributes.get(name) if config else None
-        if config is not None and kinds is not None:
-            config.attributes[name] = [keyed(OLD_LAYER_TYPES.get(kind, kind), name) for kind in kinds]
+    if config is not None:
+        config.rename_layer_types(interpreter)
     return None
 
 

@@ -85,7 +85,7 @@ def _mask(interpreter: Interpreter, name: str, given: dict[str, Any]) -> Tensor:
     embeds, padding, config = given["inputs_embeds"], given.get("attention_mask"), given.get("config")
     if isinstance(padding, Tensor) and padding.ndim == 4:
         return padding
-    if _config(interpreter, config, "is_causal") is False or given.get("block_sequence_ids") is not None:
+    if _config(interpreter, config, "is_causal") is False:
         raise NotUnderstood(f"{name} for attention that is not causal")
     if given.get("past_key_values") is not None:
         raise NotUnderstood(f"{name} with a cache")
@@ -97,6 +97,9 @@ def _mask(interpreter: Interpreter, name: str, given: dict[str, Any]) -> Tensor:
         if given.get(argument) is not None:
             more = interpreter.call(given[argument], _indices(embeds.shape[0], length), {}, "")
             seen = combine(seen, more.a)
+    blocks = given.get("block_sequence_ids")
+    if isinstance(blocks, Tensor):  # `blockwise_overlay`: all of an image sees each other, text has no block
+        seen = seen | ((blocks.a[:, :, None] == blocks.a[:, None, :]) & (blocks.a[:, :, None] >= 0))[:, None]
     if isinstance(padding, Tensor):
         seen = seen & padding.a.astype(bool)[:, None, None, :]
     result = Tensor(np.where(seen, 0.0, MASKED))

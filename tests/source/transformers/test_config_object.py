@@ -140,6 +140,21 @@ def test_older_layer_types_get_todays_names(tmp_path: Path, interpreter: Interpr
     assert made.look_up(interpreter, "layer_types") == wanted
 
 
+def test_older_layer_types_under_the_classs_own_key(tmp_path: Path, interpreter: Interpreter) -> None:
+    path = tmp_path / "configuration_y.py"
+    path.write_text(
+        "from ...configuration_utils import PreTrainedConfig\n\nclass YConfig(PreTrainedConfig):\n"
+        '    attribute_map = {"layer_types": "block_types"}\n    block_types: list | None = None\n'
+    )
+    made = make(interpreter, interpreter.source_class(SourceFile.parse(path), "YConfig"), {"block_types": ["mamba"]})
+    assert made.look_up(interpreter, "block_types") == ["linear_attention"]
+
+
+def test_a_part_that_the_file_does_not_have_is_named(tmp_path: Path, interpreter: Interpreter) -> None:
+    with pytest.raises(NotUnderstood, match="the part vision, which is made of the config key 'vision_config'"):
+        config(tmp_path, interpreter).look_up(interpreter, "vision_config")
+
+
 def test_a_layer_may_have_values_of_its_own(tmp_path: Path, interpreter: Interpreter) -> None:
     made = config(tmp_path, interpreter, head_dim=8, per_layer_config={"1": {"head_dim": 16}})
     layers = made.look_up(interpreter, "per_layer_config")

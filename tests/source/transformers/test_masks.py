@@ -14,7 +14,7 @@ from scaffold.source.torch.tensors import Tensor
 from scaffold.source.transformers.config_object import make
 from scaffold.source.transformers.imports import resolve
 
-CALL = "from ...masking_utils import {name}\ndef f(config, x, mask=None):\n    return {name}("
+CALL = "import torch\nfrom ...masking_utils import {name}\ndef f(config, x, mask=None):\n    return {name}("
 CALL += "config=config, inputs_embeds=x, attention_mask=mask, past_key_values=None{more})\n"
 
 
@@ -80,3 +80,9 @@ def test_a_function_of_the_source_widens_the_mask(tmp_path: Path) -> None:
 def test_attention_that_is_not_causal_is_a_hole(tmp_path: Path) -> None:
     with pytest.raises(NotUnderstood, match="not causal"):
         mask(tmp_path, "create_causal_mask", {"is_causal": False})
+
+
+def test_tokens_of_one_block_see_each_other_and_text_has_no_block(tmp_path: Path) -> None:
+    for blocks, row in (("-1, -1, -1, -1", [1, 1, 0, 0]), ("-1, 0, 0, -1", [1, 1, 1, 0])):
+        code = f", block_sequence_ids=torch.tensor([[{blocks}]])"
+        assert seen(mask(tmp_path, "create_causal_mask", {}, more=code))[1] == row

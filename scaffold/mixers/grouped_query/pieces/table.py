@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scaffold.idioms.written import Piece
-from scaffold.mixers.grouped_query.pieces import factors, output, rotation, scores
+from scaffold.mixers.grouped_query.pieces import factors, output, rotation, scores, values
 from scaffold.mixers.grouped_query.pieces.layers import Layers
 
 PIECES: tuple[Callable[[Layers], Piece | None], ...] = (
     factors.clip,
     rotation.qk_norm,
+    values.v_norm,
     rotation.rotation,
     factors.position_scale,
     factors.value_scale,
