@@ -9,6 +9,7 @@ from typing import Any
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.disagreements.finding import Disagreement, Said
 from scaffold.disagreements.subject import LAYER, WHOLE, Subject, number, shape, sizes
+from scaffold.expressions.evaluate import PER_LAYER
 from scaffold.mixers.grouped_query.spec import AttentionSpec
 from scaffold.spec.decoder import DecoderSpec
 
@@ -59,6 +60,10 @@ def sizes_of(config: Mapping[str, Any]) -> Sizes | None:
     if not head_dims:
         head_dims = {size // count for size in hidden for count in sizes(config, "num_heads") if count}
     head_dims |= sizes(config, "swa_head_dim", "global_head_dim", "v_head_dim", "swa_v_head_dim", "qk_head_dim")
+    for own in (config.get(PER_LAYER) or {}).values():  # a class may have taken other keys for what layers have
+        heads |= sizes(own, "num_heads")
+        kv_heads |= sizes(own, "num_kv_heads")
+        head_dims |= sizes(own, "head_dim")
     return Sizes(heads, kv_heads, head_dims) if heads and head_dims else None
 
 
