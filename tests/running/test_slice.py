@@ -14,7 +14,7 @@ from scaffold.running.slice import make_slice
 from scaffold.running.validation import ParityOptions, one_comparison
 from scaffold.slicing.cost import Means
 from scaffold.weights.prove import prove
-from scaffold_validators.stages.table import STAGES, with_needs
+from scaffold_validators.stages.table import default_gates, with_needs
 from tests.models.mixed import FULL, SLIDING, write_mixed
 
 PLENTY = Means(10**12, 2, 1e9)
@@ -46,7 +46,7 @@ def test_without_a_number_it_is_as_large_as_there_is_room_for(tmp_path: Path) ->
 def test_one_comparison_is_enough_and_the_whole_goes_first_where_it_fits(nova: Path) -> None:
     checkpoint = read_checkpoint(nova)
     names = lambda stages, parity: [s.name for s in one_comparison(stages, checkpoint, parity)]  # noqa: E731
-    assert names(STAGES, ParityOptions()) == ["twin", "dummy", "real", "parity"]
-    assert names(STAGES, ParityOptions(slice_layers=2)) == ["twin", "dummy", "real", "slice"]
-    assert names(STAGES, ParityOptions(reference_seconds=1e-6)) == ["twin", "dummy", "real", "slice"]
+    assert names(default_gates(), ParityOptions()) == ["dummy", "real", "parity"]
+    assert names(default_gates(), ParityOptions(slice_layers=2)) == ["dummy", "real", "slice"]
+    assert names(default_gates(), ParityOptions(reference_seconds=1e-6)) == ["dummy", "real", "slice"]
     assert names(with_needs(["parity"]), ParityOptions(reference_seconds=1e-6)) == ["real", "parity"]
