@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scaffold.expressions.evaluate import PER_LAYER, of_single_layers
 from scaffold.rendering.fragment import fill
 from scaffold.vocabulary.lookup import key_of, spellings
 
@@ -59,6 +60,9 @@ def config_object(
     read = {*_read_by(adapter), *(key for key in keys.values() if key is not None)}
     defaults = {key: completed[key] for key in sorted(read) if key in completed and key not in written}
     literal = {key: value for key, value in defaults.items() if _is_literal(value)}
+    if PER_LAYER in literal:  # transformers makes such a config of nothing, too, and asks what layers differ from
+        needed = {key_of("num_layers", completed), *of_single_layers(completed)}
+        literal |= {key: completed[key] for key in sorted(filter(None, needed)) if key in completed}
     inside = {key: _left_out(adapter, key, written, completed[key]) for key in _objects_read_by(adapter, completed)}
     literal = {key: value for key, value in literal.items() if key not in inside}
     return ConfigObject(class_name, model_type, elsewhere, literal, inside)

@@ -16,9 +16,9 @@ FACTORS = (1.09375, 1.21875)
 """What a probe multiplies a number by that scales something, so that 1 does not hide that it is used."""
 FIXED_FLOATS = (
     *("dropout", "initializer", "init_", "_std", "_coef", "jitter", "layerdrop", "pdrop"),
-    *("rotary", "partial", "rope", "ratio", "prob", "fraction"),
+    *("rotary", "partial", "rope", "ratio", "prob", "fraction", "normalize"),
 )
-"""Parts of keys of numbers that inference does not use, or that sizes are computed from."""
+"""Parts of keys of numbers that inference does not use, that sizes are computed from, or that choose a form."""
 ORIGINAL_LENGTH = (16, 18)
 """From which a longrope stretches; the tokens of a probe are fewer."""
 OF_SINGLE_LAYERS = {"head_dim": "global_head_dim", "num_kv_heads": "global_num_kv_heads"}

@@ -36,6 +36,13 @@ def test_what_is_left_out_and_asked_for_is_as_the_class_has_it() -> None:
     }
 
 
+def test_what_single_layers_differ_from_is_there_without_a_file() -> None:
+    completed = {"num_hidden_layers": 2, "head_dim": 8, "per_layer_config": {1: {"head_dim": 16}}}
+    written = {"num_hidden_layers": 2, "head_dim": 8}
+    found = config_object("OddConfig", "odd", written, completed, "a = config.per_layer_config[0].head_dim\n")
+    assert found.defaults == completed
+
+
 def test_an_object_that_the_adapter_reads_as_one_is_one(tmp_path: Path) -> None:
     adapter = "a = config.feed.experts\nb = self.config.feed.top_k\nc = config.plain\n"
     completed = {"feed": {"experts": 8, "top_k": 2, "unread": 1}, "plain": {"x": 1}}
