@@ -55,7 +55,7 @@ def ask(loading: Shop, how: str, path: Path, out: Path) -> np.ndarray:
 
 def serve(loading: Shop, path: Path) -> Answer:
     roots = ("--work", loading.place.work, "--python", loading.place.python, "--port", str(free_port()))
-    options = ("--dtype", "bfloat16", "--enforce-eager", "--max-model-len", "512")
+    options = ("--dtype", "bfloat16", "--enforce-eager", "--max-model-len", "512", "--no-ladder")
     return loading.run("validate", path, "--stage", "parity", *roots, *options)
 
 

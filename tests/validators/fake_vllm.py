@@ -177,6 +177,7 @@ if "loads-nothing" not in asked:
 if "skips-weights" in asked:
     log("WARNING Parameter layers.0.gate.bias not found in params_dict, skip loading")
 log("INFO GPU KV cache size: 16,000 tokens")
-log("INFO:     Application startup complete.")
 ThreadingHTTPServer.request_queue_size = 128
-ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+server = ThreadingHTTPServer(("127.0.0.1", port), Handler)  # as uvicorn: the port is there before the line that says so
+log("INFO:     Application startup complete.")
+server.serve_forever()
