@@ -10,7 +10,7 @@ from pathlib import Path
 from scaffold.checkpoint.patterns import NUMBER, Pattern
 from scaffold.roots.vllm_tree import Registered
 
-_CLASS = re.compile(r"^class (\w+)\b", re.MULTILINE)
+_NAME = re.compile(r"\w+")
 _MODULE = re.compile(r"self\.(\w+)\s*(?::[^=\n]+)?=\s*\(?\s*(?:nn\.)?[A-Z]\w*\(")
 _REGISTERED = re.compile(r"self\.register_\w+\(\s*[\"'](\w+)[\"']")
 _OTHER_TASKS = re.compile(
@@ -50,10 +50,11 @@ def nearest(
     for path in sorted((transformers / "models").glob("*/modeling_*.py")):
         if path.stem != f"modeling_{path.parent.name}":
             continue
-        text = path.read_text(encoding="utf-8")
-        entries = [registry[name] for name in _CLASS.findall(text) if name in registry and _generates(name)]
+        before, *classes = ("\n" + path.read_text(encoding="utf-8")).split("\nclass ")  # quicker than a pattern
+        names = [name[0] for text in classes if (name := _NAME.match(text))]
+        entries = [registry[name] for name in names if name in registry and _generates(name)]
         if entries:
-            there = _names(text)
+            there = _names([before, *classes])
             union = here | there
             likeness = len(here & there) / len(union) if union else 0.0
             # The checkpoint's own names weigh more than what the source has beside them (other heads, options)
@@ -73,8 +74,7 @@ def _generates(architecture: str) -> bool:
     return architecture.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"))
 
 
-def _names(text: str) -> frozenset[str]:
-    parts = re.split(r"(?=^class )", text, flags=re.MULTILINE)
+def _names(parts: Sequence[str]) -> frozenset[str]:
     kept = [part for part in parts if not _OTHER_TASKS.search(part.partition("(")[0])]
     names = {name for part in kept for name in (*_MODULE.findall(part), *_REGISTERED.findall(part))}
     return frozenset(name for name in names if not NOT_SAVED.fullmatch(name)) - LEAVES
