@@ -96,7 +96,7 @@ def test_a_survey_says_which_of_the_trees_own_are_right(tmp_path: Path) -> None:
     assert document["code"] == 0, document["said"]
     (row,) = document["survey"]
     assert (row["architecture"], row["outcome"]) == ("Qwen3ForCausalLM", "right")
-    assert "| Qwen3ForCausalLM | qwen3 | right |" in table.read_text()
+    assert "| Qwen3ForCausalLM | qwen3.Qwen3ForCausalLM | right |" in table.read_text()
     again = call(*words, "--only", "qwen3")
     assert again["survey"] == document["survey"]
     assert "1 of 1" not in again["said"]
