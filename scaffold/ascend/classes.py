@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import partial
 from typing import TYPE_CHECKING
 
 from scaffold.ascend import (
@@ -34,16 +35,16 @@ def tree_class(module: Module, node: ast.ClassDef) -> TreeClass:
 
 def mro(walker: Walker, cls: TreeClass) -> tuple[Value, ...]:
     """Return a class and its bases in the order in which names are looked up; bases outside of the trees as well."""
-    key = ("mro", cls)
-    if key not in walker.cache:
-        walker.cache[key] = (cls,)
-        order: list[Value] = []
-        for base in cls.node.bases:
-            for value in list(expressions.evaluate(walker, base, Frame(cls.module)))[:1]:
-                order += mro(walker, value) if isinstance(value, TreeClass) else [value]
-        last = {value: number for number, value in enumerate(order)}
-        walker.cache[key] = (cls, *(value for number, value in enumerate(order) if last[value] == number))
-    return walker.cache[key]  # type: ignore[return-value]
+    return walker.once(("mro", cls), lambda: _mro(walker, cls), (cls,))
+
+
+def _mro(walker: Walker, cls: TreeClass) -> tuple[Value, ...]:
+    order: list[Value] = []
+    for base in cls.node.bases:
+        for value in list(expressions.evaluate(walker, base, Frame(cls.module)))[:1]:
+            order += mro(walker, value) if isinstance(value, TreeClass) else [value]
+    last = {value: number for number, value in enumerate(order)}
+    return (cls, *(value for number, value in enumerate(order) if last[value] == number))
 
 
 def is_a(walker: Walker, cls: TreeClass, *wanted: str) -> bool:
@@ -67,13 +68,9 @@ def of_class(walker: Walker, cls: TreeClass, name: str, after: TreeClass | None 
             walker.found.patches_used[patch.key] = None
             found = next(iter(patch.values), Unknown())
             return (found if isinstance(found, Function) else patch.values), base
-        node = _body(walker, base).get(name)
+        node = walker.once(("body", base.node), partial(_body, base)).get(name)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            key = ("method", node)
-            made = walker.cache.setdefault(
-                key, names.decorated(walker, Function(base.module, node, base), Frame(base.module))
-            )
-            return made, base  # type: ignore[return-value]
+            return _method(walker, base, node), base
         if isinstance(node, ast.ClassDef):
             return frozenset({tree_class(base.module, node)}), base
         if isinstance(node, ast.expr):
@@ -81,21 +78,24 @@ def of_class(walker: Walker, cls: TreeClass, name: str, after: TreeClass | None 
     return NOTHING, cls
 
 
-def _body(walker: Walker, cls: TreeClass) -> dict[str, ast.stmt | ast.expr]:
-    key = ("body", cls.node)
-    if key not in walker.cache:
-        found: dict[str, ast.stmt | ast.expr] = {}
-        for node in cls.node.body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                kinds = [] if isinstance(node, ast.ClassDef) else [ast.unparse(d) for d in node.decorator_list]
-                if not any(kind.endswith((".setter", "overload")) for kind in kinds):
-                    found[node.name] = node
-            elif isinstance(node, ast.Assign):
-                found |= {target.id: node.value for target in node.targets if isinstance(target, ast.Name)}
-            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
-                found[node.target.id] = node.value
-        walker.cache[key] = found
-    return walker.cache[key]  # type: ignore[return-value]
+def _method(walker: Walker, cls: TreeClass, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Value:
+    return walker.once(
+        ("method", node), lambda: names.decorated(walker, Function(cls.module, node, cls), Frame(cls.module))
+    )
+
+
+def _body(cls: TreeClass) -> dict[str, ast.stmt | ast.expr]:
+    found: dict[str, ast.stmt | ast.expr] = {}
+    for node in cls.node.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            kinds = [] if isinstance(node, ast.ClassDef) else [ast.unparse(d) for d in node.decorator_list]
+            if not any(kind.endswith((".setter", "overload")) for kind in kinds):
+                found[node.name] = node
+        elif isinstance(node, ast.Assign):
+            found |= {target.id: node.value for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            found[node.target.id] = node.value
+    return found
 
 
 def fields(walker: Walker, cls: TreeClass) -> dict[str, tuple[ast.expr | None, Module]]:

@@ -20,6 +20,7 @@ from scaffold.ascend.patched import Gone, Patch
 from scaffold.ascend.platform import ASCEND, CUDA, PlatformFacts
 from scaffold.ascend.target import Target, read_target, undisturbed
 from scaffold.ascend.trees import Module, Site, Trees, parse_file
+from scaffold.ascend.values import Function
 from scaffold.ascend.walk import Walker
 from scaffold.common.errors import UsageError
 
@@ -163,9 +164,8 @@ def _native(walker: Walker) -> Iterator[tuple[str, Site]]:
             method, owner = classes.of_class(walker, cls, "forward_oot")
             if getattr(owner, "name", "") == "CustomOp":
                 method, owner = classes.of_class(walker, cls, "forward_native")
-            node = getattr(method, "node", None)
-            if isinstance(node, ast.FunctionDef):
-                yield f"{cls.name}.{node.name}", method.module.site(node)  # type: ignore[union-attr]
+            if isinstance(method, Function) and isinstance(method.node, ast.FunctionDef):
+                yield f"{cls.name}.{method.node.name}", method.module.site(method.node)
 
 
 def _touching(

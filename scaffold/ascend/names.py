@@ -44,13 +44,8 @@ def in_module(walker: Walker, module: Module, name: str) -> Values | None:
     if patch is not None:
         walker.found.patches_used[patch.key] = None
         return patch.values
-    key = (module.name, name)
-    if key not in walker.cache:
-        walker.cache[key] = UNKNOWN
-        walker.cache[key] = _in_module(walker, module, name)
-    found = walker.cache[key]
-    assert found is None or isinstance(found, frozenset)
-    return found
+    meanwhile: Values | None = UNKNOWN
+    return walker.once(("name", module.name, name), lambda: _in_module(walker, module, name), meanwhile)
 
 
 def _in_module(walker: Walker, module: Module, name: str) -> Values | None:
@@ -77,11 +72,9 @@ def holds(walker: Walker, module: Module, test: ast.expr, wanted: bool) -> bool 
     """Return whether a condition at a module's top level is as wanted; None where that is not known."""
     if test is EITHER:
         return None
-    key = (module.name, test)
-    if key not in walker.cache:
-        walker.cache[key] = None
-        walker.cache[key] = truth(expressions.evaluate(walker, test, Frame(module)))
-    found = walker.cache[key]
+    found = walker.once(
+        ("test", module.name, test), lambda: truth(expressions.evaluate(walker, test, Frame(module))), None
+    )
     return None if found is None else found is wanted
 
 

@@ -135,9 +135,9 @@ def _rows(body: list[ast.stmt], tables: set[str], tests: Tests) -> Iterator[tupl
             for target in node.targets:
                 if ast.unparse(target) in tables and isinstance(node.value, ast.Dict):
                     yield from _of_dict(node.value, tests)
-                key = target.slice if isinstance(target, ast.Subscript) else None
-                if isinstance(key, ast.Constant) and ast.unparse(target.value) in tables:  # type: ignore[attr-defined]
-                    yield str(key.value), node.value, tests
+                into = target if isinstance(target, ast.Subscript) else None
+                if into is not None and isinstance(into.slice, ast.Constant) and ast.unparse(into.value) in tables:
+                    yield str(into.slice.value), node.value, tests
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             yield from _of_call(node.value, tables, tests)
 
@@ -150,8 +150,9 @@ def _of_call(node: ast.Call, tables: set[str], tests: Tests) -> Iterator[tuple[s
     elif ast.unparse(node.func).endswith(REGISTER):
         named = {item.arg: item.value for item in node.keywords}
         held = [*node.args, *(value for key, value in named.items() if key != "name")]
-        if held and isinstance(named.get("name"), ast.Constant):
-            yield str(named["name"].value), held[0], tests  # type: ignore[attr-defined]
+        name = named.get("name")
+        if held and isinstance(name, ast.Constant):
+            yield str(name.value), held[0], tests
 
 
 def _of_dict(node: ast.Dict, tests: Tests) -> Iterator[tuple[str, ast.expr, Tests]]:

@@ -7,8 +7,9 @@ decides is decided; of all others both branches are followed, and what is reache
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from scaffold.ascend import (
     attributes,
@@ -32,6 +33,8 @@ from scaffold.ascend.values import (
     join,
     ordered,
 )
+
+T = TypeVar("T")
 
 PASSES = 2
 """The first pass learns which attributes objects get late; what is found counts from the second."""
@@ -91,7 +94,7 @@ class Walker:
     """The layers that register themselves for custom operators."""
     stack: list[Step] = field(default_factory=list)
     conditions: list[tuple[str, Site]] = field(default_factory=list)
-    cache: dict[object, object] = field(default_factory=dict)
+    _known: dict[Hashable, object] = field(default_factory=dict)
     written: list[tuple[Value, str, Values, Frame, ast.AST, str]] | None = None
     """Attributes of modules and classes that are set, while a patch is read."""
 
@@ -137,18 +140,23 @@ class Walker:
         """Let what is met inside of the context be there under a condition only."""
         return Under(self.conditions, condition)
 
+    def once(self, key: Hashable, make: Callable[[], T], *meanwhile: T) -> T:
+        """Return what ``make`` gave for a key, which is called once; ``meanwhile`` is for those who ask within."""
+        if key not in self._known:
+            if meanwhile:
+                (self._known[key],) = meanwhile
+            self._known[key] = make()
+        return cast(T, self._known[key])
+
     def text(self, node: ast.AST) -> str:
         """Return an expression as it is written, as far as a line shows it."""
-        if node not in self.cache:
-            self.cache[node] = ast.unparse(node)[:MOST_SHOWN]
-        return str(self.cache[node])
+        return self.once(("text", node), lambda: ast.unparse(node)[:MOST_SHOWN])
 
     def is_leaf(self, module: str) -> bool:
         """Return whether a module is one in which the walk does not go on."""
-        key = ("leaf", module)
-        if key not in self.cache:
-            self.cache[key] = any(module == leaf or module.startswith(f"{leaf}.") for leaf in LEAVES)
-        return bool(self.cache[key])
+        return self.once(
+            ("leaf", module), lambda: any(module == leaf or module.startswith(f"{leaf}.") for leaf in LEAVES)
+        )
 
     def reach(self, kind: str, name: str, site: Site) -> None:
         """Note a kernel that is called; what is reached in any case outweighs what is reached under a condition."""

@@ -18,6 +18,8 @@ from scaffold.vocabulary.lookup import at, spellings
 
 ALREADY_SCALED = ("su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling", "default")
 """Rope types whose ``max_position_embeddings`` has the factor in it."""
+UNSCALED = ("gemma3",)
+"""Words in a model type whose scaling vLLM leaves out of the length, as ``_get_and_verify_max_len`` has them."""
 TOKENIZER = "tokenizer_config.json"
 UNLIMITED = 10**15
 """transformers writes 1e30 where a tokenizer has no limit."""
@@ -61,7 +63,8 @@ def facts(
             + [f"{k} {scaling[k]}" for k in ("factor", "original_max_position_embeddings") if k in scaling]
         )
         evidence.append(Evidence("config", where, shows))
-        if kind not in ALREADY_SCALED and "gemma3" not in model_type and factor is not None and _is_factor(factor):
+        is_scaled = kind not in ALREADY_SCALED and not any(word in model_type for word in UNSCALED)
+        if is_scaled and factor is not None and _is_factor(factor):
             value = f"{int(length * factor):,} ({length:,} × {factor:g}, {kind} scaling)"
         elif kind == "longrope" and original is None:
             original = text_config.get("original_max_position_embeddings")
