@@ -92,8 +92,6 @@ bench-twin: $(VENV)/.complete ## The twin: right for adapters as generated, wron
 bench-parity: $(VENV)/.complete ## Right servers and planted faults in bfloat16, against the reference: docs/parity.md (ONLY=gemma2; SLICES=1)
 	@$(PY) -m tests.bench.parity --only "$(ONLY)" $(if $(SLICES),--slices)
 
-bench-strategies: $(VENV)/.complete ## What auto ends in with --twin, for 61 architectures, and whether that is right (ONLY=ernie4_5)
-	@$(PY) -m tests.bench.strategies --only "$(ONLY)"
 bench-strategies: $(VENV)/.complete ## What auto ends in with --twin, for 61 architectures, and whether that is right (ONLY=ernie4_5; REUSE=1)
 	@$(PY) -m tests.bench.strategies --only "$(ONLY)" $(if $(REUSE),--reuse)
 bench-survey: $(VENV)/.complete ## Which of vLLM's own text decoders are right: docs/survey.md (ONLY=gemma2; ALL=1)

@@ -149,7 +149,7 @@ def _against_class(check: AdapterCheck, question: Question) -> Iterator[str]:
 
 
 def _against_files(
-    by_rules: Proved | str, undecided: Collection[str], filled: Collection[str] = frozenset()
+    by_rules: Proved | str, undecided: Collection[str], filled: Iterable[str] = ()
 ) -> Iterator[str]:
     """Yield where files and spec disagree.
 
@@ -162,7 +162,8 @@ def _against_files(
     if isinstance(by_rules, str):
         return
     findings = by_rules.proof.findings
-    missing = [name for name in _missing(by_rules) if name not in filled]
+    otherwise = set(filled)
+    missing = [name for name in _missing(by_rules) if name not in otherwise]
     if missing:
         yield f"the files lack {_some(missing)} of the model that was read"
     for finding in findings:

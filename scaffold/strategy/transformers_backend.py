@@ -5,10 +5,16 @@ vLLM: docs/models/supported_models.md, "Transformers".
 
 from __future__ import annotations
 
+from scaffold.roots.vllm_tree import BACKEND_DICT
+from scaffold.source.transformers.auto_mapping import model_type_of
 from scaffold.strategy.gate import prove_source
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
 
 NO_SOURCE = "neither the folder nor transformers has the model's source, which the backend would run"
+
+NO_CLASS = (
+    "transformers has no class {architecture}, and no auto_map names one: the backend finds models by these alone"
+)
 
 
 def holds(question: Question) -> Answer:
@@ -16,10 +22,22 @@ def holds(question: Question) -> Answer:
     reading = question.reading
     if reading.transformers is not None and reading.source is None and not reading.checkpoint.auto_map:
         return Answer(False, NO_SOURCE)
+    if _is_nameless(question):
+        return Answer(False, NO_CLASS.format(architecture=reading.checkpoint.architecture))
     gate = prove_source(question)
     if not gate.holds:
         return Answer(False, "; ".join(gate.against), None, gate.notes)
     return Answer(True, "vLLM's Transformers backend is what is left", None, gate.notes)
+
+
+def _is_nameless(question: Question) -> bool:
+    """Return whether nothing leads vLLM from the architecture to a class (``_try_resolve_transformers`` there)."""
+    checkpoint, source = question.reading.checkpoint, question.reading.source
+    if checkpoint.auto_map or source is None or source.library is None or source.class_name == checkpoint.architecture:
+        return False
+    known = question.registry.get(checkpoint.architecture)
+    is_backends = known is not None and known.table == BACKEND_DICT
+    return not is_backends and model_type_of(checkpoint.architecture, source.library) is None
 
 
 TRANSFORMERS = Strategy(

@@ -49,7 +49,7 @@ class AdapterCheck:
     unsure: Mapping[str, str]
     shapes_unsure: Mapping[str, int]
     homeless: Mapping[str, str] = field(default_factory=dict)
-    filled: frozenset[str] = frozenset()
+    filled: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     misfits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     suggestion: str = ""
@@ -101,7 +101,7 @@ def check(reader: Reader, root: Node, forms: Mapping[str, Form], absent: Iterabl
             name: "; ".join(filter(None, (unsure[name], switches(reader, rooms[seen]))))
             for name, seen in nowhere.items() if seen in full
         },
-        frozenset(name for name in absent if walk.is_filled(root, name)), faults,
+        tuple(name for name in absent if walk.is_filled(root, name)), faults,
         suggestion=suggestion(reader, root, refused, empty, forms),
     )  # fmt: skip
 

@@ -15,6 +15,8 @@ Sizes = tuple[int | None, ...]
 GATED = {("gate_proj", "up_proj"): "gate_up_proj", ("w1", "w3"): "w13"}
 """Gate and up in one tensor."""
 EXPERT_LEAVES = {"weight", "bias"}
+BESIDE_WEIGHTS = ("scale", "bias", "zero", "offset", "shape")
+"""Words in the endings of tensors that lie beside quantised weights, such as ``_scales`` beside ``_blocks``."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,14 @@ class Experts:
         gate, down, up = names
         name, _, leaf = rest.partition(".")
         joint = GATED.get((gate, up or "")) if self.is_gated else gate
-        shards = ("w2",) if name == down else (("w1", "w3") if self.is_gated else ("w1",)) if name == joint else None
+        stems = {down: ("w2",)} | ({joint: ("w1", "w3") if self.is_gated else ("w1",)} if joint else {})
+        shards = stems.get(name)
         if shards is None or leaf not in ("", "weight"):
-            return Taken((), None, every=True) if self.quantised and _is_fused(name, (joint or "", down)) else None
+            stem = next((one for one in stems if self.quantised and name.startswith(one)), None)
+            if stem is None:
+                return None
+            beside = any(word in rest.removeprefix(stem) for word in BESIDE_WEIGHTS)
+            return Taken(() if beside else stems[stem], None, every=True)
         wide = self.inner if not self.is_gated or self.inner is None else 2 * self.inner
         matrix = self._shape(shards, wide)
         if self.is_transposed is not None:
@@ -109,10 +116,6 @@ class Experts:
     def required(self) -> Collection[str]:
         """Return the shards that each expert must fill."""
         return ("w1", "w3", "w2") if self.is_gated else ("w1", "w2")
-
-
-def _is_fused(name: str, stems: tuple[str, str]) -> bool:
-    return any(stem and name.startswith(stem) for stem in stems)
 
 
 def _biased(shards: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from scaffold.ascend.compatibility import Compatibility
+from scaffold.ascend.patched import Gone
+from scaffold.ascend.trees import Site
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.common.errors import UsageError
 from scaffold.running.static import StaticReport, static_check
@@ -59,3 +63,14 @@ def test_an_architecture_that_nobody_serves_is_said_to_be_so(tmp_path: Path) -> 
     checkpoint = read_checkpoint(write(tmp_path / "checkpoint", config, shapes_of("llama", config)))
     with pytest.raises(UsageError, match="NovaForCausalLM is not registered"):
         static_check(checkpoint, tree().root)
+
+
+@pytest.mark.parametrize(("only_if", "stops"), [("", 1), ("the version is 0.23", 0)])
+def test_a_patch_that_imports_in_vain_stops_where_it_does_so_in_any_case(
+    tmp_path: Path, transformers_source: Path, only_if: str, stops: int
+) -> None:
+    gone = Gone("vllm.no_such_module", Site(tmp_path / "patch_x.py", 3), only_if)
+    found = Compatibility("model", "0.32", (), (), (), (), (), (), (gone,), (), ())
+    report = replace(check(tmp_path, transformers_source), compatibility=found, trees=(tmp_path,))
+    assert len(report.stops) == stops
+    assert all("patch_x.py:3 imports vllm.no_such_module" in reason for reason in report.stops)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,3 +116,13 @@ def test_a_beginning_moves_with_all_that_is_below_it(tmp_path: Path) -> None:
     decision = decide(question_of(write(tmp_path, config, {f"module.{name}": s for name, s in shapes.items()})))
     assert decision.strategy.name == "mapped"
     assert decision.renames == (("module.transformer.", "transformer."),)
+
+
+@pytest.mark.parametrize(
+    ("more", "holds"), [({}, False), ({"auto_map": {"AutoModelForCausalLM": "modeling_nova.NovaForCausalLM"}}, True)]
+)
+def test_the_backend_needs_a_class_of_the_architectures_name(tmp_path: Path, more: dict[str, Any], holds: bool) -> None:
+    question = asked(tmp_path, "llama", {"architectures": ["NovaForCausalLM"], **more})
+    answer = transformers_backend.holds(question)
+    assert answer.holds is holds, answer.reason
+    assert holds or "transformers has no class NovaForCausalLM" in answer.reason

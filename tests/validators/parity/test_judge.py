@@ -75,6 +75,10 @@ def test_a_server_as_far_off_as_the_reference_in_its_dtype_passes() -> None:
     assert found.limits["median"] == pytest.approx(FACTOR * found.reference["median"])
 
 
+def test_the_factor_lies_between_what_is_right_and_the_smallest_fault_that_was_found() -> None:
+    assert 1.24 < FACTOR < 1.63  # docs/parity.md
+
+
 def test_a_server_further_off_than_the_factor_is_wrong() -> None:
     found = judged(noisy(0.1 * (FACTOR + 0.3), seed=2), own=ROUNDED)
     assert found.conclusion.outcome is Outcome.WRONG_OUTPUT
