@@ -148,9 +148,7 @@ def _against_class(check: AdapterCheck, question: Question) -> Iterator[str]:
         yield f"nothing fills {_some(check.empty)} of {name}"
 
 
-def _against_files(
-    by_rules: Proved | str, undecided: Collection[str], filled: Iterable[str] = ()
-) -> Iterator[str]:
+def _against_files(by_rules: Proved | str, undecided: Collection[str], filled: Iterable[str] = ()) -> Iterator[str]:
     """Yield where files and spec disagree.
 
     Args:
