@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from scaffold.cli.output import Output, reporting
-from scaffold.cli.present import show_commit
+from scaffold.cli.present import show_commit, show_prepared
 from scaffold.cli.roots import Settings, name_option, without_parity_option, work_option
 from scaffold.common.names import model_name
-from scaffold.running.adaptation import commit_plan
+from scaffold.running.adaptation import commit_plan, prepare_commit
 
 
 @click.command("commit")
@@ -20,14 +20,20 @@ from scaffold.running.adaptation import commit_plan
 @work_option
 @click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
 @without_parity_option
+@click.option("--dry-run", is_flag=True, help="Show what would be committed; write nothing at all.")
 @reporting
-def command(output: Output, checkpoint: Path, **given: Any) -> None:
+def command(output: Output, checkpoint: Path, dry_run: bool, **given: Any) -> None:
     """Commit what was planned for CHECKPOINT to the delivery repo, signed off, and nothing else.
 
     It is refused unless on exactly these trees and this checkpoint stage real passed, and either stage parity or twin
-    and stage slice; --without-parity takes the place of the latter, and the commit says so.
+    and stage slice. What serves the model from vLLM's tree comes along: as a model of vllm-ascend where that takes
+    models, else as a patch file. Lines of others in the same files stay where they are. --without-parity takes the
+    place of the latter, and the commit says so.
     """
     settings = Settings(given)
     name = model_name(settings.get("name"), checkpoint)
-    reason = settings.get("without_parity") or ""
-    show_commit(output, commit_plan(name, settings.workspace(), settings.get("accept_device") or "npu", reason), reason)
+    reason, device = settings.get("without_parity") or "", settings.get("accept_device") or "npu"
+    if dry_run:
+        show_prepared(output, prepare_commit(name, settings.workspace(), device, reason))
+        return
+    show_commit(output, commit_plan(name, settings.workspace(), device, reason), reason)

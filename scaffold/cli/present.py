@@ -12,6 +12,7 @@ from scaffold.cli.nearest import differences_document
 from scaffold.cli.output import Output
 from scaffold.planning.plan import Plan
 from scaffold.planning.refusal import NotPlanned
+from scaffold.running.adaptation import Prepared
 from scaffold.spec.holes import holes_document
 from scaffold.spec.values import Hole
 from scaffold.weights.findings import Proof
@@ -166,6 +167,18 @@ def verdicts_document(verdicts: Sequence[Verdict]) -> dict[str, Any]:
             for verdict in verdicts
         ]
     }
+
+
+def show_prepared(output: Output, prepared: Prepared) -> None:
+    """Show the commit that would be made: its message, what it would write first, and what it would change."""
+    stat = prepared.stat()
+    diff = prepared.changes.diff({"": prepared.delivery})
+    document = {"message": prepared.message, "files": [str(file) for file in prepared.contents], "diff": diff}
+    output.document({"dry_run": True, "commit": None, "would_commit": document})
+    output.line(prepared.message)
+    output.diff(diff)
+    for line in stat:
+        output.line(line)
 
 
 def show_commit(output: Output, commit: str, without_parity: str = "") -> None:

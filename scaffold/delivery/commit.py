@@ -1,52 +1,92 @@
-"""One signed-off commit with the planned files and nothing else."""
+"""One signed-off commit with the planned contents and nothing else, whatever else the repo is being used for.
+
+The commit is made in an index of its own: what a user has staged, and what lies in the work tree, stays as it is.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import tempfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from scaffold.common.errors import CheckFailed, UsageError
+from scaffold.delivery.staged import Entry, entries, put, stage_commit
 
 if TYPE_CHECKING:
     from git import Repo
 
 IN_PROGRESS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+IDENTITY = {"name": ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "email": ("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL")}
 
 
 def check_delivery_repo(path: Path) -> None:
     """Check that a commit could be made there; changes nothing.
 
     Raises:
-        UsageError: no git repo, no commit yet, staged changes, a merge or rebase under way, no identity.
+        UsageError: no git repo, one that git refuses, no commit yet, no branch, a merge or rebase under way, no
+            identity.
     """
     repo = _open(path)
+    _asked(repo, path, "rev-parse", "--git-dir")  # git's own word, as on a repo of others
     if not repo.head.is_valid():
         raise _unfit(path, "a repo without a commit", "a repo with a history", "make a first commit there")
-    staged = [item.a_path or "" for item in repo.index.diff("HEAD")]
-    if staged:
-        raise _unfit(
-            path,
-            f"staged changes ({', '.join(sorted(staged)[:3])})",
-            "an index without changes of its own",
-            "commit or unstage them (git restore --staged .)",
-        )
     for name in IN_PROGRESS:
         if (Path(repo.git_dir) / name).exists():
             raise _unfit(path, f"{name}: an operation under way", "none", "finish or abort it")
+    if repo.head.is_detached:
+        raise _unfit(
+            path,
+            f"a detached HEAD at {repo.head.commit.hexsha[:12]}",
+            "a branch, or the commit would be on none",
+            "git switch -c NAME",
+        )
     reader = repo.config_reader()
-    for key in ("name", "email"):
-        if not reader.get_value("user", key, ""):
+    for key, variables in IDENTITY.items():
+        if not reader.get_value("user", key, "") and not all(os.environ.get(name) for name in variables):
             raise _unfit(path, f"no user.{key}", "an identity to sign off with", f"git config user.{key} …")
 
 
-def commit(path: Path, files: Sequence[Path], message: str) -> str:
-    """Commit exactly ``files``, signed off as ``git commit -s`` does; hooks run.
+def committed_text(path: Path, file: PurePosixPath) -> str | None:
+    """Return a file as the last commit has it; None where it has none.
+
+    Raises:
+        UsageError: no git repo.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    from git.exc import GitCommandError
+
+    repo = _open(path)
+    try:
+        return bytes(repo.git.show(f"HEAD:{file}", stdout_as_string=False, strip_newline_in_stdout=False)).decode()
+    except GitCommandError:
+        return None
+
+
+def check_contents(path: Path, contents: Mapping[PurePosixPath, str]) -> tuple[str, ...]:
+    """Return what a commit of these contents would change, as ``git diff --stat`` shows it; changes nothing.
+
+    Raises:
+        UsageError: the repo is not fit for a commit.
+        CheckFailed: there is nothing to commit.
+    """
+    check_delivery_repo(path)
+    repo = _open(path)
+    with _own_index(repo, path, contents) as environment:
+        return tuple(repo.git.diff("--cached", "--stat", "HEAD", env=environment).splitlines())
+
+
+def commit(path: Path, contents: Mapping[PurePosixPath, str], message: str) -> str:
+    """Commit exactly ``contents``, signed off as ``git commit -s`` does, and signed where git is set to; hooks run.
 
     Args:
         path: the repo.
-        files: relative to it.
+        contents: file, relative to it → its whole text in the commit. What is staged or lies in the work tree of
+            these and of all other files stays as it is.
         message: without the sign-off.
 
     Returns:
@@ -54,44 +94,88 @@ def commit(path: Path, files: Sequence[Path], message: str) -> str:
 
     Raises:
         UsageError: the repo is not fit for it.
-        CheckFailed: git, or one of the repo's hooks, refused; the index is as it was.
+        CheckFailed: nothing would change; git or one of the repo's hooks refused, or a hook would have had other
+            contents committed. The repo is as it was.
     """
-    from git.exc import GitCommandError
-
     check_delivery_repo(path)
     repo = _open(path)
-    names = [file.as_posix() for file in files]
-    if not repo.git.status("--porcelain", "--", *names):
-        raise CheckFailed(
-            f"nothing to commit: the planned files are as in {repo.head.commit.hexsha[:12]}",
-            where=str(path),
-            expected="planned files that differ from the last commit",
-            remedy="there is nothing to do",
-        )
-    try:
-        repo.git.add("--", *names)
+    before = repo.head.commit.hexsha
+    with _own_index(repo, path, contents) as environment:
+        tree = repo.git.write_tree(env=environment)
+        _try_hook(repo, path, tree, environment)
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as text:
             text.write(message)
             text.flush()
-            repo.git.commit("--signoff", "--quiet", "--file", text.name)
+            _asked(repo, path, "commit", "--signoff", "--quiet", "--file", text.name, environment=environment)
+    made = repo.head.commit
+    if made.tree.hexsha != tree or [parent.hexsha for parent in made.parents] != [before]:
+        repo.git.update_ref("HEAD", before, made.hexsha)
+        raise _not_this(path, f"a commit {made.hexsha[:12]} of other contents, which a hook made of it")
+    stage_commit(repo, before, contents)
+    return str(made.hexsha)
+
+
+@contextmanager
+def _own_index(repo: Repo, path: Path, contents: Mapping[PurePosixPath, str]) -> Iterator[dict[str, str]]:
+    """Give the environment in which git has an index of the last commit with ``contents`` in it.
+
+    Raises:
+        CheckFailed: there is nothing to commit.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="scaffold-index-"))
+    environment = {"GIT_INDEX_FILE": str(folder / "index")}
+    try:
+        repo.git.read_tree("HEAD", env=environment)
+        before = entries(repo, "HEAD", contents)
+        for file, text in contents.items():
+            mode = before[file].mode if file in before else "100644"
+            put(repo, file, Entry(mode, _stored(repo, file, text)), environment)
+        if repo.git.write_tree(env=environment) == repo.head.commit.tree.hexsha:
+            if repo.head.commit.parents:
+                stage_commit(repo, "HEAD~1", contents)  # a crash right after the commit left the index behind it
+            raise CheckFailed(
+                f"nothing to commit: the planned files are as in {repo.head.commit.hexsha[:12]}",
+                where=str(path),
+                expected="planned files that differ from the last commit",
+                remedy="there is nothing to do",
+            )
+        yield environment
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stored(repo: Repo, file: PurePosixPath, text: str) -> str:
+    """Store a text as git would store the file; return the name of its object."""
+    command = ["git", "hash-object", "-w", "--stdin", f"--path={file}"]
+    made = subprocess.run(command, cwd=repo.working_dir, input=text.encode(), capture_output=True, check=True)
+    return made.stdout.decode().strip()
+
+
+def _try_hook(repo: Repo, path: Path, tree: str, environment: dict[str, str]) -> None:
+    """Run the repo's hook once before the commit is made, and look at what it would have committed."""
+    _asked(repo, path, "hook", "run", "--ignore-missing", "pre-commit", environment=environment)
+    after = repo.git.write_tree(env=environment)
+    if after != tree:
+        changed = ", ".join(repo.git.diff("--name-only", tree, after).splitlines())
+        raise _not_this(path, f"a pre-commit hook that has {changed} committed in another form")
+
+
+def _asked(repo: Repo, path: Path, *words: str, environment: dict[str, str] | None = None) -> str:
+    """Run git; what it or a hook refuses is an error in its own words."""
+    from git.exc import GitCommandError
+
+    try:
+        name, *rest = words
+        return str(getattr(repo.git, name.replace("-", "_"))(*rest, env=environment or {}))
     except GitCommandError as error:
-        repo.git.reset("--quiet", "--", *names)
-        raise CheckFailed(
-            f"git: {str(error.stderr or error).strip()[:600]}",
+        said = str(error.stderr or error.stdout or error).strip().removeprefix("stderr: '").rstrip("'")
+        kind = UsageError if words[0] == "rev-parse" else CheckFailed
+        raise kind(
+            f"git: {said[:600]}",
             where=str(path),
-            expected="a commit of the planned files",
+            expected="a repo that git works on" if kind is UsageError else "a commit of the planned files",
             remedy="repair what git or the repo's hook reports",
         ) from error
-    made = repo.head.commit
-    touched = sorted(str(name) for name in made.stats.files)
-    if touched != sorted(names):
-        raise CheckFailed(
-            f"a commit {made.hexsha[:12]} with {', '.join(touched)}",
-            where=str(path),
-            expected=", ".join(sorted(names)),
-            remedy="a hook of the repo changed the commit; look at it (git show) and decide",
-        )
-    return str(made.hexsha)
 
 
 def _open(path: Path) -> Repo:
@@ -104,6 +188,15 @@ def _open(path: Path) -> Repo:
     if repo.bare:
         raise _unfit(path, "a bare repo", "a repo with a work tree", "pass a clone of it")
     return repo
+
+
+def _not_this(path: Path, found: str) -> CheckFailed:
+    return CheckFailed(
+        found,
+        where=str(path),
+        expected="a commit of the planned contents alone",
+        remedy="run the hook by hand on these files, keep what it makes of them, and commit again",
+    )
 
 
 def _unfit(path: Path, found: str, expected: str, remedy: str) -> UsageError:

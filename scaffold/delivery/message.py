@@ -16,11 +16,21 @@ def commit_message(
     architecture: str,
     strategy: str,
     files: Sequence[PurePath],
-    vllm_files: Sequence[PurePath],
+    served_from: Sequence[PurePath],
     verdicts: Sequence[Verdict],
     without_parity: str = "",
 ) -> str:
-    """Return the message, without the sign-off line that git adds; it says why parity was not shown, if so."""
+    """Return the message, without the sign-off line that git adds; it says why parity was not shown, if so.
+
+    Args:
+        name: the model's.
+        architecture: the checkpoint's.
+        strategy: a row of ``STRATEGIES``.
+        files: what the commit holds.
+        verdicts: the evidence.
+        without_parity: why parity was not shown; empty where it was.
+        served_from: what it was served from in vLLM's tree, where the same code comes in ``files``.
+    """
     lines = [
         strategy_named(strategy).subject.format(name=name),
         "",
@@ -28,8 +38,9 @@ def commit_message(
         "",
     ]
     lines += ["Files:", *(f"- {path.as_posix()}" for path in files)]
-    if vllm_files:
-        lines += ["", "It needs this change of the vLLM tree:", *(f"- {path.as_posix()}" for path in vllm_files)]
+    if served_from:
+        lines += ["", "The gates ran with the same code in vLLM's tree:"]
+        lines += [f"- {path.as_posix()}" for path in served_from]
     lines += ["", "Evidence:"]
     for verdict in verdicts:
         title = stage_named(verdict.stage).title

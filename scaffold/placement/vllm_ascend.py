@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from codemods import ChangeSet
 from scaffold.placement.protocol import Implementation, Placement, Site
 from scaffold.placement.registration import ASCEND_MODELS, MODELS_PACKAGE, register_config_in_ascend, register_in_ascend
@@ -25,6 +27,11 @@ def place(changes: ChangeSet, implementation: Implementation, site: Site) -> Cha
         changes = site.create_python(changes, tree, path, code.config.text, settings=tree)
         changes = register_config_in_ascend(changes, tree, code.config, package)
     return changes
+
+
+def takes_models(tree: Path) -> bool:
+    """Return whether a vllm-ascend tree has models of its own: 0.11, 0.23 and later have, 0.13 and 0.18 have not."""
+    return (tree / ASCEND_MODELS / "__init__.py").is_file()
 
 
 VLLM_ASCEND = Placement("vllm-ascend", place)

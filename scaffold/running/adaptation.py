@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from codemods import ChangeSet, Refusal, apply, undo
-from scaffold.delivery.commit import check_delivery_repo, commit
+from scaffold.delivery.commit import check_contents, check_delivery_repo, commit
 from scaffold.delivery.documents import render_documents
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 from scaffold.delivery.message import commit_message
 from scaffold.delivery.sign_off import check_sign_off, has_parity
 from scaffold.evidence.gather import gather
-from scaffold.evidence.plan_record import PlanRecord
+from scaffold.evidence.plan_record import PlanRecord, Served
 from scaffold.evidence.workspace import Workspace
 from scaffold.planning.plan import Plan
+from scaffold.running.carry_over import DELIVERY, VLLM, carry_over, contents, edits_of
 from scaffold_validators.verdict import Verdict
 
 
@@ -29,6 +30,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
     if delivery is None:
         apply(plan.changes, workspace.journal)  # a plugin: no gates on a tree, no delivery, so nothing to remember
         return
+    edits = edits_of(plan.changes, {VLLM: plan.request.vllm, DELIVERY: delivery}, workspace)
     apply(plan.changes, workspace.journal)
     earlier = workspace.record(plan.name) if plan.name in workspace.planned() else None
     workspace.save_record(
@@ -42,8 +44,26 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
             delivery=str(delivery.resolve()),
             vllm_files=_joined(plan.files(plan.request.vllm), earlier.vllm_files if earlier else ()),
             delivery_files=_joined(plan.files(delivery), earlier.delivery_files if earlier else ()),
+            edits=(*(earlier.edits if earlier else ()), *edits),
+            served=_served(plan),
+            carried=earlier.carried if earlier else (),
             overrides=plan.subject.settled.overrides,
         )
+    )
+
+
+def _served(plan: Plan) -> Served | None:
+    """Return what vLLM's tree is to serve the architecture with, by name."""
+    if plan.implementation is None or not plan.files(plan.request.vllm):
+        return None
+    code = plan.implementation.code
+    config = code.config if code is not None else None
+    return Served(
+        plan.implementation.registration,
+        module=code.module if code is not None else "",
+        config_module=config.module if config is not None else "",
+        config_class=config.class_name if config is not None else "",
+        model_type=config.model_type if config is not None else "",
     )
 
 
@@ -62,8 +82,32 @@ def keep_twin(name: str, workspace: Workspace, verdict: Verdict) -> None:
     workspace.save_verdict(name, replace(verdict, digests=digests, numbers=numbers))
 
 
-def commit_plan(name: str, workspace: Workspace, accepted_device: str, without_parity: str = "") -> str:
-    """Check the evidence, fill the tutorial with it, and make the one commit.
+@dataclass(frozen=True)
+class Prepared:
+    """A commit that could be made: what it would write before, what it would hold, and what it would say."""
+
+    record: PlanRecord
+    changes: ChangeSet
+    contents: Mapping[PurePosixPath, str]
+    message: str
+
+    @property
+    def delivery(self) -> Path:
+        """Return the repo that it would be made in."""
+        return Path(self.record.delivery)
+
+    def stat(self) -> tuple[str, ...]:
+        """Return what it would change, as ``git diff --stat`` shows it.
+
+        Raises:
+            UsageError: the repo is not fit for a commit.
+            CheckFailed: there is nothing to commit.
+        """
+        return check_contents(self.delivery, self.contents)
+
+
+def prepare_commit(name: str, workspace: Workspace, accepted_device: str, without_parity: str = "") -> Prepared:
+    """Check the evidence, and gather what the one commit holds; writes nothing.
 
     Args:
         name: the model's.
@@ -71,12 +115,10 @@ def commit_plan(name: str, workspace: Workspace, accepted_device: str, without_p
         accepted_device: see `check_sign_off`.
         without_parity: why parity was not shown, in one line; message and tutorial say it where it was not.
 
-    Returns:
-        The hash of the commit.
-
     Raises:
-        CheckFailed: the evidence does not suffice.
+        CheckFailed: the evidence does not suffice, or the commit would hold lines that are not the plan's.
         UsageError: nothing was planned, or the repo is not fit for a commit.
+        Refusal: what is in vLLM's tree cannot come to the delivery repo.
     """
     evidence = gather(workspace, name)
     record, delivery = evidence.record, Path(evidence.record.delivery)
@@ -85,41 +127,59 @@ def commit_plan(name: str, workspace: Workspace, accepted_device: str, without_p
     if has_parity(evidence.verdicts, evidence.digests, accepted_device):
         without_parity = ""  # it was shown: there is nothing to excuse
     check_delivery_repo(delivery)
-    _fill_tutorial(name, record.documents, evidence.current, delivery, workspace, without_parity)
-    files = [Path(file) for file in record.delivery_files]
+    changes = _with_tutorial(record, evidence.current, workspace, without_parity)
+    filled = set(changes.paths)
+    version = evidence.current[0].versions.get("vllm", "unknown")
+    changes = carry_over(changes, record, workspace, version)
+    new = [path.relative_to(delivery.resolve()) for path in changes.paths if path not in filled]
+    record = replace(
+        record,
+        carried=_joined(new, record.carried),
+        edits=(*record.edits, *edits_of(changes, {DELIVERY: delivery}, workspace)),
+    )
+    files = sorted({*record.delivery_files, *record.carried})
     message = commit_message(
         name,
         record.architecture,
         record.strategy,
-        files,
+        [Path(file) for file in files],
         [Path(file) for file in record.vllm_files],
         evidence.current,
         without_parity,
     )
-    return commit(delivery, files, message)
+    return Prepared(record, changes, contents(changes, record, files), message)
 
 
-def _fill_tutorial(
-    name: str,
-    documents: Mapping[str, Any],
-    verdicts: Sequence[Verdict],
-    delivery: Path,
-    workspace: Workspace,
-    without_parity: str,
-) -> None:
-    """Write the tutorial anew with the verdicts in it, unless a person has edited it.
+def commit_plan(name: str, workspace: Workspace, accepted_device: str, without_parity: str = "") -> str:
+    """Make the one commit; see `prepare_commit`.
+
+    Returns:
+        The hash of the commit.
+
+    Raises:
+        CheckFailed: the evidence does not suffice, or git or a hook refuses.
+        UsageError: nothing was planned, or the repo is not fit for a commit.
+        Refusal: what is in vLLM's tree cannot come to the delivery repo.
+    """
+    prepared = prepare_commit(name, workspace, accepted_device, without_parity)
+    apply(prepared.changes, workspace.journal, continues=True)
+    workspace.save_record(prepared.record)
+    return commit(prepared.delivery, prepared.contents, prepared.message)
+
+
+def _with_tutorial(
+    record: PlanRecord, verdicts: Sequence[Verdict], workspace: Workspace, without_parity: str
+) -> ChangeSet:
+    """Return the tutorial with the verdicts in it as a change set; an empty one where a person has edited it.
 
     It is a part of the run that planned it: `undo_last` takes both back at once.
     """
-    path = TUTORIALS / f"{name}.md"
-    text = render_documents(name, documents, verdicts, without_parity)[path]
-    try:
-        changes = ChangeSet(roots=(delivery,)).create(
-            delivery / path, text, generated=workspace.generated(delivery / path)
-        )
-    except Refusal:
-        return  # edited by hand since: it stays as its author wants it
-    apply(changes, workspace.journal, continues=True)
+    delivery, path = Path(record.delivery), TUTORIALS / f"{record.name}.md"
+    text = render_documents(record.name, record.documents, verdicts, without_parity)[path]
+    changes = ChangeSet(roots=(delivery,))
+    with suppress(Refusal):  # edited by hand since: it stays as its author wants it
+        changes = changes.create(delivery / path, text, generated=workspace.generated(delivery / path))
+    return changes
 
 
 def undo_last(workspace: Workspace) -> tuple[Path, ...]:

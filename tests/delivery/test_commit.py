@@ -1,49 +1,154 @@
-"""The one commit: the planned files and nothing else, signed off, or the repo as it was."""
+"""The one commit: the planned contents and nothing else, signed off, or the repo as it was."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from scaffold.common.errors import CheckFailed, UsageError
-from scaffold.delivery.commit import check_delivery_repo, commit
+from scaffold.common.errors import CheckFailed, ScaffoldError, UsageError
+from scaffold.delivery.commit import check_contents, check_delivery_repo, commit, committed_text
+
+A, SHARED = PurePosixPath("docs/a.txt"), PurePosixPath("README.md")
 
 
 def git(repo: Path, *words: str) -> str:
     return subprocess.run(["git", *words], cwd=repo, check=True, capture_output=True, text=True).stdout
 
 
-def test_holds_the_planned_files_only_and_is_signed_off(delivery_repo: Path) -> None:
-    (delivery_repo / "a.txt").write_text("a")
-    (delivery_repo / "b.txt").write_text("b")
-    hash_ = commit(delivery_repo, [Path("a.txt")], "[Model] Add nova\n\nEvidence:\n- #1 starts with a hash\n")
-    assert git(delivery_repo, "show", "--name-only", "--format=", hash_).split() == ["a.txt"]
+def hook(repo: Path, name: str, *lines: str) -> None:
+    path = repo / ".git" / "hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+
+
+def shared(repo: Path) -> str:
+    """Commit a file that several people edit."""
+    (repo / SHARED).write_text("first\n\nlast\n")
+    git(repo, "add", str(SHARED))
+    git(repo, "commit", "-qm", "shared")
+    return git(repo, "rev-parse", "HEAD").strip()
+
+
+def test_holds_the_planned_contents_only_and_is_signed_off(delivery_repo: Path) -> None:
+    (delivery_repo / "docs").mkdir(exist_ok=True)
+    for name in (str(A), "b.txt"):
+        (delivery_repo / name).write_text("a")
+    hash_ = commit(delivery_repo, {A: "a"}, "[Model] Add nova\n\nEvidence:\n- #1 starts with a hash\n")
+    assert git(delivery_repo, "show", "--name-only", "--format=", hash_).split() == [str(A)]
     message = git(delivery_repo, "log", "-1", "--format=%B")
     assert message.startswith("[Model] Add nova\n")
+    assert "- #1 starts with a hash" in message
     assert message.rstrip().endswith("Signed-off-by: Test Engineer <test@example.com>")
     assert git(delivery_repo, "status", "--short").split() == ["??", "b.txt"]
 
 
-def test_a_hook_that_says_no_leaves_the_index_as_it_was(delivery_repo: Path) -> None:
-    hook = delivery_repo / ".git" / "hooks" / "pre-commit"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\necho 'lint: not like this' >&2\nexit 1\n")
-    hook.chmod(0o755)
-    (delivery_repo / "a.txt").write_text("a")
+def test_what_a_user_staged_and_edited_stays_as_it_is(delivery_repo: Path) -> None:
+    shared(delivery_repo)
+    (delivery_repo / "own.txt").write_text("staged")
+    (delivery_repo / SHARED).write_text("first\nstaged\n\nlast\n")
+    git(delivery_repo, "add", "own.txt", str(SHARED))
+    now = "first\nstaged\n\nlast\nplanned\nunstaged\n"
+    (delivery_repo / SHARED).write_text(now)
+    hash_ = commit(delivery_repo, {SHARED: "first\n\nlast\nplanned\n"}, "x")
+    assert git(delivery_repo, "show", "--numstat", "--format=", hash_).split() == ["1", "0", str(SHARED)]
+    staged = git(delivery_repo, "diff", "--cached", "-U0").splitlines()
+    assert [line for line in staged if line.startswith(("+", "-")) and line[1] != line[0]] == ["+staged", "+staged"]
+    assert git(delivery_repo, "diff", "-U0").splitlines()[-1] == "+unstaged"
+    assert (delivery_repo / SHARED).read_text() == now
+
+
+def test_lines_that_were_staged_beside_those_of_the_plan_stay_staged(delivery_repo: Path) -> None:
+    shared(delivery_repo)
+    (delivery_repo / SHARED).write_text("first\nstaged\n\nlast\n")
+    git(delivery_repo, "add", str(SHARED))
+    commit(delivery_repo, {SHARED: "first\nplanned\n\nlast\n"}, "x")
+    staged = git(delivery_repo, "show", f":{SHARED}").splitlines()
+    assert sorted(staged) == ["", "first", "last", "planned", "staged"]
+
+
+def test_a_hook_that_says_no_leaves_the_repo_as_it_was(delivery_repo: Path) -> None:
+    hook(delivery_repo, "pre-commit", "echo 'lint: not like this' >&2", "exit 1")
     before = git(delivery_repo, "rev-parse", "HEAD")
     with pytest.raises(CheckFailed, match="lint: not like this"):
-        commit(delivery_repo, [Path("a.txt")], "x")
+        commit(delivery_repo, {A: "a"}, "x")
     assert git(delivery_repo, "rev-parse", "HEAD") == before
-    assert git(delivery_repo, "status", "--short") == "?? a.txt\n"
+    assert git(delivery_repo, "status", "--short") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("pre-commit", ["echo more > more.txt", "git add more.txt"]),
+        ("post-commit", ["echo more > more.txt", "git add more.txt", "git commit -q --no-verify --amend --no-edit"]),
+    ],
+)
+def test_what_a_hook_adds_is_not_committed(delivery_repo: Path, name: str, lines: list[str]) -> None:
+    guard = "[ -e .git/once ] && exit 0; touch .git/once"
+    hook(delivery_repo, name, *([guard] if name == "post-commit" else []), *lines)
+    before = git(delivery_repo, "rev-parse", "HEAD")
+    with pytest.raises(CheckFailed, match="hook"):
+        commit(delivery_repo, {A: "a"}, "x")
+    assert git(delivery_repo, "rev-parse", "HEAD") == before
+    assert git(delivery_repo, "diff", "--cached", "--name-only") == ""
+
+
+def test_a_hook_of_the_message_is_heard(delivery_repo: Path) -> None:
+    hook(delivery_repo, "commit-msg", "grep -q '^\\[Model\\]' \"$1\" || { echo 'title: [Type] first' >&2; exit 1; }")
+    with pytest.raises(CheckFailed, match=r"title: \[Type\] first"):
+        commit(delivery_repo, {A: "a"}, "x")
+    assert commit(delivery_repo, {A: "a"}, "[Model] x")
+
+
+def test_a_signature_that_fails_is_refused_in_its_own_words(delivery_repo: Path) -> None:
+    git(delivery_repo, "config", "commit.gpgsign", "true")
+    git(delivery_repo, "config", "gpg.program", "false")
+    before = git(delivery_repo, "rev-parse", "HEAD")
+    with pytest.raises(CheckFailed, match="gpg failed to sign"):
+        commit(delivery_repo, {A: "a"}, "x")
+    assert git(delivery_repo, "rev-parse", "HEAD") == before
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen here")
+def test_a_repo_that_signs_with_ssh_gets_a_signed_commit(delivery_repo: Path, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    for name, value in (("commit.gpgsign", "true"), ("gpg.format", "ssh"), ("user.signingkey", str(key))):
+        git(delivery_repo, "config", name, value)
+    assert "-----BEGIN SSH SIGNATURE-----" in git(
+        delivery_repo, "cat-file", "commit", commit(delivery_repo, {A: "a"}, "x")
+    )
 
 
 def test_twice_is_refused_with_the_commit_that_has_it(delivery_repo: Path) -> None:
-    (delivery_repo / "a.txt").write_text("a")
-    hash_ = commit(delivery_repo, [Path("a.txt")], "x")
+    hash_ = commit(delivery_repo, {A: "a"}, "x")
     with pytest.raises(CheckFailed, match=f"nothing to commit: the planned files are as in {hash_[:12]}"):
-        commit(delivery_repo, [Path("a.txt")], "x")
+        commit(delivery_repo, {A: "a"}, "x")
+
+
+def test_an_index_that_a_crash_left_behind_its_commit_follows_with_the_next_call(delivery_repo: Path) -> None:
+    before = (delivery_repo / ".git" / "index").read_bytes()
+    commit(delivery_repo, {A: "a"}, "x")
+    (delivery_repo / ".git" / "index").write_bytes(before)
+    with pytest.raises(CheckFailed, match="nothing to commit"):
+        commit(delivery_repo, {A: "a"}, "x")
+    assert git(delivery_repo, "diff", "--cached", "--name-only") == ""
+
+
+def test_what_would_be_committed_is_shown_without_a_change(delivery_repo: Path) -> None:
+    before = git(delivery_repo, "rev-parse", "HEAD")
+    assert any(str(A) in line for line in check_contents(delivery_repo, {A: "a\n"}))
+    assert (git(delivery_repo, "rev-parse", "HEAD"), git(delivery_repo, "status", "--short")) == (before, "")
+
+
+def test_a_file_as_it_was_committed(delivery_repo: Path) -> None:
+    shared(delivery_repo)
+    (delivery_repo / SHARED).write_text("edited")
+    assert committed_text(delivery_repo, SHARED) == "first\n\nlast\n"
+    assert committed_text(delivery_repo, A) is None
 
 
 def test_a_repo_without_a_commit_is_unfit(tmp_path: Path) -> None:
@@ -58,11 +163,28 @@ def test_a_repo_in_the_middle_of_a_merge_is_unfit(delivery_repo: Path) -> None:
         check_delivery_repo(delivery_repo)
 
 
+def test_a_commit_would_be_on_no_branch(delivery_repo: Path) -> None:
+    git(delivery_repo, "checkout", "-q", "--detach")
+    with pytest.raises(UsageError, match="a detached HEAD at"):
+        check_delivery_repo(delivery_repo)
+
+
+def test_a_repo_of_somebody_else_is_refused_in_gits_words(delivery_repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(ScaffoldError, match="dubious ownership"):
+        check_delivery_repo(delivery_repo)
+
+
 def test_without_an_identity_nothing_can_be_signed(delivery_repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git(delivery_repo, "config", "--unset", "user.email")
     for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
         monkeypatch.setenv(name, "/dev/null")
+    for name in ("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(delivery_repo.parent))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(delivery_repo.parent))
     with pytest.raises(UsageError, match=r"user\.email"):
         check_delivery_repo(delivery_repo)
+    monkeypatch.setenv("GIT_AUTHOR_EMAIL", "test@example.com")
+    monkeypatch.setenv("GIT_COMMITTER_EMAIL", "test@example.com")
+    check_delivery_repo(delivery_repo)

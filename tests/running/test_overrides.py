@@ -16,7 +16,7 @@ from scaffold_validators.serve import ServePlan
 
 
 def planned(nova: Path, overrides: dict[str, Any], extra: tuple[str, ...] = ()) -> ServePlan:
-    record = PlanRecord("nova", "NovaForCausalLM", "native", {}, "/c", "/v", "/d", (), (), overrides)
+    record = PlanRecord("nova", "NovaForCausalLM", "native", {}, "/c", "/v", "/d", (), (), overrides=overrides)
     options = ServeOptions(extra=extra)
     return serve_plan(
         nova, read_checkpoint(nova), Engine(Path("python"), Path("vllm.py"), None, {}, "cpu"), options, record

@@ -1,0 +1,111 @@
+"""Which lines of a file that several people edit are a plan's: those alone go into its commit.
+
+Each line of the file as it is now is followed back through what the plan wrote; what came in elsewhere (another
+plan's line, a user's own) stays out of the commit and in the work tree.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from scaffold.common.errors import CheckFailed
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What one run of a plan did to a file that it did not create.
+
+    Attributes:
+        root: the label of its tree, ``vllm`` or ``delivery``.
+        path: below that, with slashes.
+    """
+
+    root: str
+    path: str
+    before: str
+    after: str
+
+
+def own_lines(committed: str, edits: Sequence[Edit], now: str) -> str:
+    """Return a file as it was committed last, with the lines of a plan as they are now, and nothing else.
+
+    Args:
+        committed: the file in the commit before.
+        edits: what the plan's runs did to it, the oldest first.
+        now: the file in the work tree.
+
+    Raises:
+        CheckFailed: the plan rewrote a line that is not in the commit before, so that it cannot be told apart.
+    """
+    old, new = split_lines(committed), split_lines(now)
+    own, rewritten = _follow(edits, new)
+    left = Counter(line for before, _ in rewritten for line in before)
+    text, added = list[str](), set[str]()
+    for operation, first, last, start, stop in _stretches(old, new):
+        if operation == "equal":
+            text += old[first:last]
+            continue
+        for line in old[first:last]:
+            if left[line] > 0:
+                left[line] -= 1
+            else:
+                text.append(line)  # somebody else took it out
+        mine = [line for line, is_own in zip(new[start:stop], own[start:stop], strict=True) if is_own]
+        text += mine
+        added.update(mine)
+    for before, after in rewritten:
+        foreign = [line for line in before if left[line] > 0]
+        if foreign and added & set(after):
+            raise _shared(edits[0], foreign[0])
+    return "".join(text)
+
+
+def split_lines(text: str) -> list[str]:
+    """Return the lines with their ends; only a line feed ends one."""
+    *lines, last = text.split("\n")
+    return [f"{line}\n" for line in lines] + ([last] if last else [])
+
+
+Rewritten = tuple[list[str], list[str]]
+"""Lines of others that a plan took out, and what it wrote in their place."""
+
+
+def _follow(edits: Sequence[Edit], now: list[str]) -> tuple[list[bool], list[Rewritten]]:
+    """Return whether each line of now is the plan's, and what it did to lines of others."""
+    lines = split_lines(edits[0].before)
+    own, rewritten = [False] * len(lines), list[Rewritten]()
+    for edit in edits:
+        before, after = split_lines(edit.before), split_lines(edit.after)
+        own = list(_carried(lines, own, before, False))
+        for operation, first, last, start, stop in _stretches(before, after):
+            foreign = [line for line, is_own in zip(before[first:last], own[first:last], strict=True) if not is_own]
+            if operation in ("delete", "replace") and foreign:
+                rewritten.append((foreign, after[start:stop]))
+        own = list(_carried(before, own, after, True))
+        lines = after
+    return list(_carried(lines, own, now, False)), rewritten
+
+
+def _carried(old: list[str], own: list[bool], new: list[str], by_plan: bool) -> Iterator[bool]:
+    """Yield whether each line of ``new`` is the plan's, as one is that somebody corrected in its place."""
+    for operation, first, last, start, stop in _stretches(old, new):
+        if operation == "equal":
+            yield from own[first:last]
+        else:
+            yield from [by_plan or (first < last and all(own[first:last]))] * (stop - start)
+
+
+def _stretches(old: list[str], new: list[str]) -> Sequence[tuple[str, int, int, int, int]]:
+    return SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+
+
+def _shared(edit: Edit, line: str) -> CheckFailed:
+    return CheckFailed(
+        f"a line that this plan rewrote, and that is not in the last commit: {line.strip()!r}",
+        where=edit.path,
+        expected="a line of this plan alone, as its commit is to hold nothing else",
+        remedy="commit the earlier change of this line first",
+    )

@@ -1,0 +1,114 @@
+"""``scaffold commit``: all code of the plan in one commit, and no line of anybody else's."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Answer, Desk
+from tests.lab.ports import free_port
+
+ADAPTER = Path("vllm_ascend/models")
+MODELS = Path("vllm/model_executor/models")
+
+
+def git(repo: Path, *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=repo, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def desk_with_models(desk: Desk, ascend_source: Path) -> Desk:
+    """A desk whose vllm-ascend takes models."""
+    (desk.delivery / ADAPTER).mkdir()
+    shutil.copy(ascend_source / ADAPTER / "__init__.py", desk.delivery / ADAPTER)
+    git(desk.delivery, "add", "--all")
+    git(desk.delivery, "commit", "-qm", "models")
+    return desk
+
+
+def planned(desk: Desk, checkpoint: Path, engine: Path, name: str, *words: str) -> None:
+    """Plan a model and have the stand-in pass what a commit needs of stage real; the name tells it to be good."""
+    made = desk.new_model(checkpoint, "--name", name, "--python", engine, *words)
+    assert made.code == 0, made.stderr
+
+
+def served(desk: Desk, checkpoint: Path, engine: Path, name: str) -> None:
+    words = ("--work", desk.work, "--python", engine, "--name", name, "--port", str(free_port()), "--stage", "real")
+    answer = desk.call("validate", checkpoint, *words, "--json")
+    assert answer.code == 0, answer.stderr
+
+
+def commit(desk: Desk, checkpoint: Path, name: str, *words: str) -> Answer:
+    roots = ("--work", desk.work, "--name", name, "--accept-device", "cpu", "--without-parity", "a stand-in")
+    return desk.call("commit", checkpoint, *roots, *words)
+
+
+def renamed(nova: Path, name: str) -> Path:
+    """Return the made-up model under another name."""
+    folder = Path(shutil.copytree(nova, nova.with_name(name)))
+    for path in (folder / "config.json", *folder.glob("*.py")):
+        path.write_text(path.read_text().replace("Nova", name.title()).replace("nova", name))
+        path.rename(path.with_name(path.name.replace("nova", name)))
+    return folder
+
+
+def files_of(desk: Desk, hash_: str = "HEAD") -> list[str]:
+    return git(desk.delivery, "show", "--name-only", "--format=", hash_).split()
+
+
+def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
+    desk_with_models: Desk, nova: Path, fake_engine: Path
+) -> None:
+    desk = desk_with_models
+    planned(desk, nova, fake_engine, "good")
+    with (desk.vllm / MODELS / "nova.py").open("a") as adapter:
+        adapter.write("\n\nCORRECTED_BY_HAND = True\n")
+    served(desk, nova, fake_engine, "good")
+    before = git(desk.delivery, "rev-parse", "HEAD")
+    shown = commit(desk, nova, "good", "--dry-run")
+    assert shown.code == 0, shown.stderr
+    assert "vllm_ascend/models/nova.py" in shown.stdout
+    assert (git(desk.delivery, "rev-parse", "HEAD"), (desk.delivery / ADAPTER / "nova.py").exists()) == (before, False)
+    made = commit(desk, nova, "good")
+    assert made.code == 0, made.stderr
+    assert {str(ADAPTER / name) for name in ("__init__.py", "nova.py", "configuration_nova.py")} <= set(files_of(desk))
+    delivered = (desk.delivery / ADAPTER / "nova.py").read_text()
+    assert "class NovaForCausalLM" in delivered
+    assert "CORRECTED_BY_HAND = True" in delivered
+    assert "from ." not in delivered
+    message = git(desk.delivery, "log", "-1", "--format=%B")
+    assert "The gates ran with the same code in vLLM's tree:\n- vllm/model_executor/models/nova.py\n" in message
+    assert git(desk.delivery, "status", "--short") == ""
+
+
+def test_a_vllm_ascend_without_models_gets_a_patch_that_applies(desk: Desk, nova: Path, fake_engine: Path) -> None:
+    fresh = Path(shutil.copytree(desk.vllm, desk.root / "fresh"))
+    planned(desk, nova, fake_engine, "good")
+    served(desk, nova, fake_engine, "good")
+    made = commit(desk, nova, "good")
+    assert made.code == 0, made.stderr
+    (patch,) = [file for file in files_of(desk) if file.startswith("patches/vllm-")]
+    text = git(desk.delivery, "show", f"HEAD:{patch}")
+    assert f"git apply {Path(patch).name}" in text
+    subprocess.run(["git", "apply", "-"], cwd=fresh, input=text, text=True, check=True)
+    for changed in (MODELS / "nova.py", MODELS / "registry.py", Path("vllm/transformers_utils/config.py")):
+        assert (fresh / changed).read_text() == (desk.vllm / changed).read_text()
+
+
+def test_of_two_models_each_commit_holds_its_own_lines(desk: Desk, nova: Path, fake_engine: Path) -> None:
+    models = {name: renamed(nova, name) for name in ("goodone", "goodtwo")}
+    for name, checkpoint in models.items():
+        planned(desk, checkpoint, fake_engine, name)
+    index = desk.delivery / "docs/source/tutorials/models/index.md"
+    index.write_text(index.read_text() + "a user's own line\n")
+    for name, other in (("goodtwo", "goodone"), ("goodone", "goodtwo")):  # not in the order of their plans
+        served(desk, models[name], fake_engine, name)
+        made = commit(desk, models[name], name)
+        assert made.code == 0, made.stderr
+        diff = [line for line in git(desk.delivery, "show", "-U0", "--format=").splitlines() if line[:1] in "+-"]
+        assert any(name in line.lower() for line in diff)
+        assert not [line for line in diff if other in line.lower() or "user's own" in line]
+    assert git(desk.delivery, "diff", "-U0").splitlines()[-1] == "+a user's own line"
