@@ -25,6 +25,7 @@ from scaffold.cli.roots import (
     Settings,
     believe_option,
     gate_options,
+    model_id_option,
     name_option,
     parity_options,
     python_option,
@@ -57,6 +58,7 @@ from scaffold_validators.verdict import Verdict
 @click.command("new-model")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @name_option
+@model_id_option
 @click.option("--strategy", type=click.Choice([AUTO, *NAMES]), help="How the model gets served (default: auto).")
 @click.option(
     "--placement",
@@ -231,6 +233,7 @@ def _request(
         placement=destination.placement,
         output=destination.output,
         name=name,
+        model_id=settings.get("model_id"),
         strategy=settings.get("strategy") or AUTO,
         same_as=settings.get("same_as"),
         modeling=settings.path("modeling"),

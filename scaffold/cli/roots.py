@@ -33,6 +33,9 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 work_option = click.option("--work", type=DIRECTORY, help="Where `vllm serve` is started; keeps .scaffold/.")
 name_option = click.option("--name", help="The model's name (default: the checkpoint's folder).")
+model_id_option = click.option(
+    "--model-id", metavar="ORG/NAME", help="What the model is called where it is published (default: as far as known)."
+)
 python_option = click.option(
     "--python", type=DIRECTORY, help="The environment that serves (default: where `vllm` is found)."
 )

@@ -3,25 +3,66 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from scaffold.common.errors import UsageError
 
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_WORD = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+_MODEL_NAME = re.compile(_WORD)
+_MODEL_ID = re.compile(rf"{_WORD}/{_WORD}")
+_HASH = re.compile(r"[0-9a-f]{40}")
+_HUB_FOLDER = re.compile(rf"models--({_WORD}?)--({_WORD})")
+"""A model's folder in the cache of huggingface_hub (its docs: "Understand caching"); it holds ``snapshots/<hash>``."""
 
 
 def model_name(given: str | None, checkpoint: Path) -> str:
-    """Return the model's display name, which is also a file name: as given, else the checkpoint's folder.
+    """Return the model's display name, which is also a file name.
+
+    It is as given, else the repo's in a hub's cache, else the checkpoint's folder.
 
     Raises:
-        UsageError: it is not made of letters, digits, dots, dashes and underscores.
+        UsageError: it is not made of letters, digits, dots, dashes and underscores, or is a snapshot's hash.
     """
-    name = given or checkpoint.resolve().name
-    if not _MODEL_NAME.fullmatch(name) or ".." in name:
+    hub = _hub_id(checkpoint)
+    name = given or (hub.split("/")[1] if hub else checkpoint.resolve().name)
+    if not _MODEL_NAME.fullmatch(name) or ".." in name or _HASH.fullmatch(name):
         raise UsageError(
             f"the model name {name!r}",
             where="--name" if given else str(checkpoint),
-            expected="letters, digits, '.', '-' and '_', starting with a letter or digit",
+            expected="letters, digits, '.', '-' and '_', starting with a letter or digit, and no snapshot's hash",
             remedy="pass a name with --name",
         )
     return name
+
+
+def model_id(given: str | None, name: str, checkpoint: Path, config: Mapping[str, Any]) -> str:
+    """Return what the model is called where it is published, ``org/name``; the name alone where nothing says so.
+
+    It is as given, else of the hub's cache that the checkpoint lies in, else ``_name_or_path`` of the config, where
+    that ends in the model's name: fine-tuned models keep the one of the model that they were made of.
+
+    Raises:
+        UsageError: what was given is no ``org/name``.
+    """
+    if given:
+        if not _MODEL_ID.fullmatch(given) or ".." in given:
+            raise UsageError(
+                f"the model id {given!r}",
+                where="--model-id",
+                expected="org/name, as the model is published",
+                remedy="pass it as on its page, such as Qwen/Qwen3-8B, or leave it out",
+            )
+        return given
+    stated = config.get("_name_or_path")
+    if isinstance(stated, str) and _MODEL_ID.fullmatch(stated) and stated.split("/")[1].lower() == name.lower():
+        return _hub_id(checkpoint) or stated
+    return _hub_id(checkpoint) or name
+
+
+def _hub_id(checkpoint: Path) -> str:
+    """Return ``org/name`` of a snapshot in a hub's cache; empty for a folder elsewhere."""
+    path = checkpoint.resolve()
+    found = _HUB_FOLDER.fullmatch(path.parent.parent.name) if path.parent.name == "snapshots" else None
+    return f"{found[1]}/{found[2]}" if found else ""

@@ -43,6 +43,8 @@ class Delivery:
     strategy: str
     layout: str
     trust_remote_code: bool
+    model_id: str = ""
+    """What it is called where it is published, ``org/name``; empty or its name where that is not known."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """What the server has to be told of the config."""
     misfits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
@@ -64,7 +66,8 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
         "kind": _kind(checkpoint, experts),
         "summary": _summary(delivery.spec),
         "support": strategy_named(delivery.strategy).support,
-        "model_yaml": json.dumps(delivery.model_name),
+        "model_yaml": json.dumps(delivery.model_id or delivery.model_name),
+        "model_id": delivery.model_id if "/" in delivery.model_id else "",
         "test_type": json.dumps("vllm-vlm" if checkpoint.is_multimodal else "vllm"),
         "test_length": min(TEST_LENGTH, length or TEST_LENGTH),
         "tensor_parallel_size": size,
@@ -81,7 +84,7 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
         "max_position_embeddings": length or "an unstated length",
         "serve_command": _serve_command(delivery, size, experts, length),
         "curl_command": _curl(delivery),
-        "lm_eval_command": _lm_eval(delivery.model_name, task),
+        "lm_eval_command": _lm_eval(delivery, task),
     }
 
 
@@ -184,7 +187,7 @@ def _serve_command(delivery: Delivery, size: int, experts: int, length: int) -> 
     lines = [
         "export HCCL_OP_EXPANSION_MODE=AIV",
         "",
-        f"vllm serve {shlex.quote(f'/models/{delivery.model_name}')} \\",
+        f"vllm serve {shlex.quote(_place(delivery))} \\",
         f"    --served-model-name {shlex.quote(delivery.model_name)} \\",
         f"    --tensor-parallel-size {size} \\",
     ]
@@ -216,8 +219,14 @@ def _curl(delivery: Delivery) -> str:
     )
 
 
-def _lm_eval(name: str, task: str) -> str:
-    arguments = f"model={name},base_url=http://127.0.0.1:8000/v1/completions,tokenizer=/models/{name}"
+def _place(delivery: Delivery) -> str:
+    """Return what the server is told to load: what is published, else a folder that the container mounts."""
+    return delivery.model_id if "/" in delivery.model_id else f"/models/{delivery.model_name}"
+
+
+def _lm_eval(delivery: Delivery, task: str) -> str:
+    name, tokenizer = delivery.model_name, _place(delivery)
+    arguments = f"model={name},base_url=http://127.0.0.1:8000/v1/completions,tokenizer={tokenizer}"
     return (
         "lm_eval \\\n"
         "    --model local-completions \\\n"

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codemods import ChangeSet, edit
+from scaffold.common.names import model_id
 from scaffold.delivery.documents import Delivery, delivery_context, render_documents
 from scaffold.placement.patches import add_worker_patch
 from scaffold.placement.protocol import Site
 from scaffold.planning.read import Subject
+from scaffold.planning.request import Request
 from scaffold.strategy.decide import Decision
 from scaffold_validators.verdict import Verdict
 
 
-def document_values(decision: Decision, subject: Subject, trust_remote_code: bool) -> Mapping[str, Any]:
+def document_values(decision: Decision, subject: Subject, request: Request) -> Mapping[str, Any]:
     """Return what test config and tutorial are filled from, but for the verdicts."""
     layout = subject.layout.name if subject.layout else "none"
     reading = subject.reading
@@ -24,7 +26,8 @@ def document_values(decision: Decision, subject: Subject, trust_remote_code: boo
         spec=reading.spec,
         strategy=decision.strategy.name,
         layout=layout,
-        trust_remote_code=trust_remote_code,
+        trust_remote_code=request.trust_remote_code,
+        model_id=model_id(request.model_id, subject.site.name, request.checkpoint, reading.checkpoint.config),
         overrides=subject.settled.overrides,
         misfits=decision.misfits,
     )

@@ -130,7 +130,7 @@ def _plan(request: Request, subject: Subject) -> Plan:
         code = render(proved, subject, question.target) or render_mapper(decision, subject)
         check_calls(code, subject.tree)
         placed = place(code, decision, subject, PLACEMENTS[request.placement])
-    documents = document_values(decision, subject, request.trust_remote_code)
+    documents = document_values(decision, subject, request)
     documented = document(placed.changes, documents, subject, request.verdicts)
     return Plan(
         request=request,

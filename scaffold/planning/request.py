@@ -20,6 +20,7 @@ class Request:
         delivery: the vllm-ascend repo; a plugin has none.
         placement: a row of ``PLACEMENTS``.
         output: where a plugin's package goes: None for a folder of its name in the current directory.
+        model_id: ``org/name``, as the model is published; None: as the checkpoint says.
         strategy: ``auto``, or a row of ``STRATEGIES``.
         same_as: a registered architecture that a model of an unknown type is the same as, as the user says.
         refuted: strategies that were shown to be wrong, which ``auto`` passes over: name → what showed it.
@@ -37,6 +38,7 @@ class Request:
     placement: str = VLLM.name
     output: Path | None = None
     name: str | None = None
+    model_id: str | None = None
     strategy: str = AUTO
     same_as: str | None = None
     refuted: Mapping[str, str] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from scaffold.capacity.nodes import size_text
 from scaffold.capacity.plan import plan
 from scaffold.checkpoint.about import about
-from scaffold.checkpoint.read import read_checkpoint
+from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.common.errors import ScaffoldError
 from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
 from scaffold.reading.from_source import read_from_source
@@ -32,11 +33,18 @@ TUTORIAL = "docs/source/tutorials/models/nova.md"
 def documents(
     checkpoint: Path, layout: str = "myst", verdicts: Any = (), overrides: dict[str, Any] | None = None
 ) -> dict[str, str]:
-    read = read_checkpoint(checkpoint)
-    spec = read_from_source(read, None)
-    context = delivery_context(Delivery("nova", read, spec, "transformers", layout, False, overrides or {}))
-    delivery = {**context, **verdict_context(verdicts)}
+    delivery = filled(of(read_checkpoint(checkpoint), layout, overrides), verdicts)
     return render({"model_name": "nova", "module": "nova", "adapter": False, "delivery": delivery})
+
+
+def of(read: Checkpoint, layout: str = "myst", overrides: dict[str, Any] | None = None) -> Delivery:
+    return Delivery(
+        "nova", read, read_from_source(read, None), "transformers", layout, False, overrides=overrides or {}
+    )
+
+
+def filled(delivery: Delivery, verdicts: Any = ()) -> dict[str, Any]:
+    return {**delivery_context(delivery), **verdict_context(verdicts)}
 
 
 def test_the_test_config_has_every_field_and_no_invented_figure(nova: Path) -> None:
@@ -47,6 +55,17 @@ def test_the_test_config_has_every_field_and_no_invented_figure(nova: Path) -> N
     metrics = [metric for task in config["tasks"] for metric in task["metrics"]]
     assert metrics
     assert all(metric["value"] is None for metric in metrics)
+
+
+def test_what_is_published_is_what_is_tested_and_served(nova: Path) -> None:
+    read = read_checkpoint(nova)
+    published = replace(of(read), model_id="lab/nova-7b")
+    written = render({"model_name": "nova", "module": "nova", "adapter": False, "delivery": filled(published)})
+    assert yaml.safe_load(written[CONFIG])["model_name"] == "lab/nova-7b"
+    assert "vllm serve lab/nova-7b \\" in written[TUTORIAL]
+    assert "tokenizer=lab/nova-7b" in written[TUTORIAL]
+    assert "-v /models:/models" not in written[TUTORIAL]
+    assert "-v /models:/models \\" in documents(nova)[TUTORIAL], "what is served from a folder is mounted"
 
 
 @pytest.mark.parametrize("overrides", [{"vocab_size": 512, "text_config": {"tie_word_embeddings": True}}, {}])
