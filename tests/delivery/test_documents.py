@@ -92,6 +92,17 @@ def test_the_tutorial_follows_the_layout_of_the_tree(nova: Path, layout: str, ta
     assert "No accuracy has been measured yet." in text
 
 
+def test_the_command_of_a_tab_is_inside_of_it(nova: Path) -> None:
+    """MkDocs: what belongs to a tab is indented by four blanks."""
+    tutorial = documents(nova, "mkdocs")[TUTORIAL]
+    _, *tabs = tutorial.split("=== ")
+    for tab in tabs:
+        block = tab[: tab.rindex("\n    ```")].splitlines()[1:]
+        assert len(block) > 20
+        assert not [line for line in block if line and not line.startswith("    ")]
+        assert "    docker run --rm \\" in block
+
+
 def test_commands_of_the_tutorial_are_shell(nova: Path) -> None:
     text = documents(nova)[TUTORIAL]
     blocks = [part.split("```")[0] for part in text.split("```shell\n")[1:]]
