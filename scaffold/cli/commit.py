@@ -9,7 +9,7 @@ import click
 
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import show_commit, show_prepared
-from scaffold.cli.roots import Settings, name_option, without_parity_option, work_option
+from scaffold.cli.roots import Settings, accuracy_pending_option, name_option, without_parity_option, work_option
 from scaffold.common.names import model_name
 from scaffold.running.adaptation import commit_plan, prepare_commit
 
@@ -20,6 +20,7 @@ from scaffold.running.adaptation import commit_plan, prepare_commit
 @work_option
 @click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
 @without_parity_option
+@accuracy_pending_option
 @click.option("--dry-run", is_flag=True, help="Show what would be committed; write nothing at all.")
 @reporting
 def command(output: Output, checkpoint: Path, dry_run: bool, **given: Any) -> None:
@@ -32,8 +33,8 @@ def command(output: Output, checkpoint: Path, dry_run: bool, **given: Any) -> No
     """
     settings = Settings(given)
     name = model_name(settings.get("name"), checkpoint)
-    reason, device = settings.get("without_parity") or "", settings.get("accept_device") or "npu"
+    excuses, device = settings.excuses(), settings.get("accept_device") or "npu"
     if dry_run:
-        show_prepared(output, prepare_commit(name, settings.workspace(), device, reason))
+        show_prepared(output, prepare_commit(name, settings.workspace(), device, excuses))
         return
-    show_commit(output, commit_plan(name, settings.workspace(), device, reason), reason)
+    show_commit(output, commit_plan(name, settings.workspace(), device, excuses), excuses)

@@ -20,6 +20,7 @@ COMMANDS = {
     "survey": "Which of a vLLM tree's own text decoders compute what transformers computes.",
     "validate": "Serve a planned model and let it answer real requests.",
     "diagnose": "Failures in serve logs: the cause, what followed, what to do.",
+    "evaluate": "Accuracy of a planned model, from lm_eval.",
     "commit": "One signed-off commit of the planned files, if the evidence suffices.",
     "undo": "Take back the last run.",
     "codemod": "Codemods on their own: list, show, run.",

@@ -23,6 +23,7 @@ from scaffold.cli.present import (
 )
 from scaffold.cli.roots import (
     Settings,
+    accuracy_pending_option,
     believe_option,
     gate_options,
     model_id_option,
@@ -80,6 +81,7 @@ from scaffold_validators.verdict import Verdict
 @click.option("--commit", "with_commit", is_flag=True, help="Go on to the commit, if the gates passed.")
 @click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
 @without_parity_option
+@accuracy_pending_option
 @serve_options
 @gate_options
 @parity_options
@@ -152,8 +154,8 @@ def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, wit
             return 1
     if not with_commit:
         return 0 if shown else 1
-    reason = settings.get("without_parity") or ""
-    show_commit(output, commit_plan(plan.name, workspace, settings.get("accept_device") or "npu", reason), reason)
+    excuses = settings.excuses()
+    show_commit(output, commit_plan(plan.name, workspace, settings.get("accept_device") or "npu", excuses), excuses)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
@@ -10,6 +11,7 @@ from scaffold.checkpoint.text import printable
 from scaffold.cli.disagreements import disagreements_document, show_disagreements
 from scaffold.cli.nearest import differences_document
 from scaffold.cli.output import Output
+from scaffold.delivery.excuses import Excuses
 from scaffold.planning.plan import Plan
 from scaffold.planning.refusal import NotPlanned
 from scaffold.running.adaptation import Prepared
@@ -181,12 +183,12 @@ def show_prepared(output: Output, prepared: Prepared) -> None:
         output.line(line)
 
 
-def show_commit(output: Output, commit: str, without_parity: str = "") -> None:
-    """Show the commit that was made, and the reason that was given for parity that was not shown."""
-    output.document({"commit": commit, **({"without_parity": without_parity} if without_parity else {})})
+def show_commit(output: Output, commit: str, excuses: Excuses) -> None:
+    """Show the commit that was made, and the reasons that were given for what was not shown."""
+    output.document({"commit": commit, **{name: why for name, why in asdict(excuses).items() if why}})
     output.line(f"commit {commit}")
-    if without_parity:
-        output.line(f"  without parity: {without_parity}")
+    for line in excuses.lines():
+        output.line(f"  {line}")
 
 
 def _weights(checkpoint: Checkpoint, proof: Proof | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import click
 
 from scaffold.cli.settings import container_root, defaults
 from scaffold.common.errors import EnvironmentLacks, UsageError
+from scaffold.delivery.excuses import Excuses
 from scaffold.disagreements.finding import SIDES
 from scaffold.evidence.workspace import Workspace
 from scaffold_validators.device import CPU, NPU
@@ -62,6 +63,9 @@ parity_options = options(
 without_parity_option = click.option(
     "--without-parity", metavar="REASON", help="Commit without parity shown; commit and tutorial give the reason."
 )
+accuracy_pending_option = click.option(
+    "--accuracy-pending", metavar="REASON", help="Commit without figures of an evaluation; documents give the reason."
+)
 serve_options = options(
     click.option("--port", type=click.IntRange(1, 65535), help="Port of the server (default: 8000)."),
     click.option("--tp", help="Tensor-parallel sizes, such as 1,2 (default: 1)."),
@@ -108,6 +112,11 @@ class Settings:
             return None if value is None else int(value)
         except (TypeError, ValueError) as error:
             raise _no(name, value, "a whole number") from error
+
+    def excuses(self) -> Excuses:
+        """Return the reasons that are given for what a delivery goes without, each in one line."""
+        given = (" ".join(str(self.get(name) or "").split()) for name in ("without_parity", "accuracy_pending"))
+        return Excuses(*given)
 
     def switch(self, name: str) -> bool:
         """Return whether something is on."""

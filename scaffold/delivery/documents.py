@@ -14,6 +14,8 @@ from scaffold.capacity.plan import MORE_RANKS, CapacityPlan, Row, hardware_sente
 from scaffold.checkpoint.about import about
 from scaffold.checkpoint.ascend_paths import dequantised
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.delivery.accuracy import DIGITS, Accuracy, Task
+from scaffold.delivery.excuses import NO_EXCUSE, Excuses
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 from scaffold.delivery.sign_off import NPU
 from scaffold.feed_forwards import table as feed_forwards
@@ -75,7 +77,7 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
         "num_experts": experts,
         "hf_overrides": json.dumps(delivery.overrides) if delivery.overrides else "",
         "task": json.dumps(task),
-        "task_metrics": {"names": [json.dumps(name) for name in metrics]},
+        "task_metrics": {"shown": f"{task}: {'; '.join(metrics)}"},
         "num_fewshot": shots,
         "apply_chat_template": "true" if checkpoint.has_chat_template else "false",
         "weight_size": size_text(checkpoint.weight_bytes),
@@ -114,8 +116,61 @@ def verdict_context(verdicts: Sequence[Verdict], without_parity: str = "") -> di
     }
 
 
+def accuracy_context(accuracy: Accuracy | None, pending: str = "") -> dict[str, Any]:
+    """Return the part of the context that comes from an evaluation, or why there is none."""
+    if accuracy is None:
+        empty: dict[str, Any] = {"tasks": {"rows": []}, "lines": {"rows": []}}
+        return {"accuracy": {**empty, "pending": _cell(" ".join(pending.split())).rstrip(".")}}
+    shots = {task.num_fewshot for task in accuracy.tasks}
+    partly = [f"{task.samples} of {task.of} questions of {task.name}" for task in accuracy.tasks if task.is_sampled]
+    template = "with" if accuracy.chat_template else "without"
+    return {
+        "accuracy": {
+            "tasks": {"rows": [_task(task) for task in accuracy.tasks if task.metrics]},
+            "lines": {"rows": list(accuracy_rows(accuracy))},
+            "num_fewshot": max(shots),
+            "chat_template": json.dumps(accuracy.chat_template),
+            "fewshot_as_multiturn": json.dumps(accuracy.fewshot_as_multiturn),
+            "model": _cell(accuracy.model),
+            "lm_eval_version": _cell(accuracy.lm_eval_version),
+            "date": accuracy.date,
+            "how": f"{', '.join(map(str, sorted(shots)))} shots, {template} the chat template",
+            "sampled": f"; only {', '.join(partly)}" if partly else "",
+            "pending": "",
+        }
+    }
+
+
+TABLE_HEAD = (
+    "| Task | Metric | Shots | Value | Standard error |",
+    "|------|--------|-------|-------|----------------|",
+)
+
+
+def accuracy_rows(accuracy: Accuracy | None) -> tuple[str, ...]:
+    """Return the lines of the tutorial's table of accuracy; none without an evaluation."""
+    if accuracy is None:
+        return ()
+    rows = [
+        f"| {_cell(task.name)} | {_cell(metric.name)} | {task.num_fewshot} | {round(metric.value, DIGITS)} | "
+        f"{'–' if metric.stderr is None else f'± {metric.stderr:.4f}'} |"
+        for task in accuracy.tasks
+        for metric in task.metrics
+    ]
+    return (*TABLE_HEAD, *rows)
+
+
+def _task(task: Task) -> dict[str, Any]:
+    metrics = [{"name": json.dumps(m.name), "value": round(m.value, DIGITS)} for m in task.metrics]
+    return {"name": json.dumps(task.name), "metrics": metrics}
+
+
 def render_documents(
-    name: str, values: Mapping[str, Any], verdicts: Sequence[Verdict] = (), without_parity: str = ""
+    name: str,
+    values: Mapping[str, Any],
+    verdicts: Sequence[Verdict] = (),
+    excuses: Excuses = NO_EXCUSE,
+    accuracy: Accuracy | None = None,
 ) -> dict[Path, str]:
     """Return path below the delivery's root → text, of test config and tutorial.
 
@@ -123,9 +178,14 @@ def render_documents(
         name: the model's.
         values: see `delivery_context`.
         verdicts: what the gates showed so far.
-        without_parity: why parity was not shown; empty where it was, or is not asked for yet.
+        excuses: what was not shown, and why.
+        accuracy: what an evaluation measured.
     """
-    delivery = {**values, **verdict_context(verdicts, without_parity)}
+    delivery = {
+        **values,
+        **verdict_context(verdicts, excuses.without_parity),
+        **accuracy_context(accuracy, excuses.accuracy_pending),
+    }
     context = {"model_name": name, "module": "unused", "adapter": False, "delivery": delivery}
     files = render(context, without=("vllm",))
     paths = (TEST_CONFIGS / f"{name}.yaml", TUTORIALS / f"{name}.md")

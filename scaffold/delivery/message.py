@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from scaffold.delivery.accuracy import Accuracy
+from scaffold.delivery.excuses import NO_EXCUSE, Excuses
 from scaffold.delivery.sign_off import NPU
 from scaffold.strategy.table import strategy_named
 from scaffold_validators.stages.table import stage_named
@@ -18,9 +20,10 @@ def commit_message(
     files: Sequence[PurePath],
     served_from: Sequence[PurePath],
     verdicts: Sequence[Verdict],
-    without_parity: str = "",
+    excuses: Excuses = NO_EXCUSE,
+    accuracy: Accuracy | None = None,
 ) -> str:
-    """Return the message, without the sign-off line that git adds; it says why parity was not shown, if so.
+    """Return the message, without the sign-off line that git adds; it says what was not shown, and why.
 
     Args:
         name: the model's.
@@ -28,7 +31,8 @@ def commit_message(
         strategy: a row of ``STRATEGIES``.
         files: what the commit holds.
         verdicts: the evidence.
-        without_parity: why parity was not shown; empty where it was.
+        excuses: what was not shown, and why.
+        accuracy: what an evaluation measured.
         served_from: what it was served from in vLLM's tree, where the same code comes in ``files``.
     """
     lines = [
@@ -56,6 +60,9 @@ def commit_message(
     devices = sorted({verdict.device for verdict in verdicts})
     if NPU not in devices:
         lines += ["", f"No NPU was used: the evidence is of the device {', '.join(devices)}, accepted explicitly."]
-    if without_parity:
-        lines += ["", f"Parity with the reference was not shown: {without_parity}"]
+    if accuracy is not None:
+        lines += ["", f"Accuracy (lm_eval {accuracy.lm_eval_version}, results sha256 {accuracy.results_sha256[:16]}):"]
+        lines += [f"- {task}, {metric}: {value}" for task, metric, value in accuracy.figures()]
+    for line in excuses.lines():
+        lines += ["", line]
     return "\n".join(lines) + "\n"

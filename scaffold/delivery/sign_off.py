@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from scaffold.common.errors import CheckFailed
+from scaffold.delivery.accuracy import Accuracy
 from scaffold_validators.stages.stage import Counts, Stage
 from scaffold_validators.stages.table import PARITY_PROOFS, STAGES
 from scaffold_validators.verdict import Verdict
@@ -57,6 +58,24 @@ def check_sign_off(
             _check_device(stage, current, accepted_device)
     if not without_parity and not has_parity(verdicts, digests, accepted_device):
         raise _no_parity(verdicts, digests)
+
+
+def check_accuracy(accuracy: Accuracy | None, digests: Mapping[str, str], pending: str) -> None:
+    """Check that an evaluation of exactly this tree and checkpoint was kept, or that it is said why there is none.
+
+    Raises:
+        CheckFailed: neither.
+    """
+    if (accuracy is None and pending) or (accuracy is not None and accuracy.digests == digests):
+        return
+    of_another = "an evaluation of another state of tree or checkpoint" if accuracy is not None else "no accuracy"
+    raise CheckFailed(
+        of_another,
+        where="commit",
+        expected="figures of lm_eval for exactly this tree and checkpoint",
+        remedy="run: scaffold evaluate CHECKPOINT, or pass its results with --results FILE; where there are none yet, "
+        'say why: --accuracy-pending "REASON"',
+    )
 
 
 def has_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str], accepted_device: str = NPU) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from codemods import generated_digest
 from scaffold.common.errors import UsageError
+from scaffold.delivery.accuracy import ACCURACY, Accuracy
 from scaffold.evidence.plan_record import PLAN, PlanRecord
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.problem import Problem
@@ -89,6 +90,37 @@ class Workspace:
     def planned(self) -> list[str]:
         """Return the names of models for which there is a plan."""
         return sorted(path.parent.name for path in self.folder.glob("*/plan.json"))
+
+    def save_accuracy(self, name: str, accuracy: Accuracy) -> Path:
+        """Keep an evaluation and a copy of its results file; earlier ones stay."""
+        folder = self.folder / name / "accuracy"
+        number = 1 + max((int(path.stem) for path in folder.glob("[0-9][0-9][0-9][0-9].json")), default=0)
+        kept = folder / f"{number:04d}.results"
+        _write(kept, Path(accuracy.results).read_text(encoding="utf-8"))
+        path = folder / f"{number:04d}.json"
+        _write(path, dump(ACCURACY, replace(accuracy, results=str(kept))))
+        return path
+
+    def accuracy(self, name: str) -> Accuracy | None:
+        """Return the newest evaluation of a model; None without one.
+
+        Raises:
+            Problem: its record does not fit, or the results file was changed or is gone.
+        """
+        paths = sorted((self.folder / name / "accuracy").glob("[0-9][0-9][0-9][0-9].json"))
+        if not paths:
+            return None
+        found = load(ACCURACY, paths[-1])
+        results = Path(found.results)
+        if not results.is_file() or sha256_of(results) != found.results_sha256:
+            raise Problem(
+                "another file, or none",
+                where=str(results),
+                expected=f"the results that {paths[-1]} was made of, sha256 {found.results_sha256[:16]}",
+                remedy=ACCURACY.remedy,
+                exit_code=2,
+            )
+        return found
 
     @contextmanager
     def gates_lock(self) -> Iterator[None]:

@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from codemods import ChangeSet, Refusal, apply, undo
+from scaffold.delivery.accuracy import Accuracy
 from scaffold.delivery.commit import check_contents, check_delivery_repo, commit
-from scaffold.delivery.documents import render_documents
+from scaffold.delivery.documents import accuracy_rows, render_documents
+from scaffold.delivery.excuses import NO_EXCUSE, Excuses
+from scaffold.delivery.figures import check_figures
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 from scaffold.delivery.message import commit_message
-from scaffold.delivery.sign_off import check_sign_off, has_parity
+from scaffold.delivery.sign_off import check_accuracy, check_sign_off, has_parity
 from scaffold.evidence.gather import gather
 from scaffold.evidence.plan_record import PlanRecord, Served
 from scaffold.evidence.workspace import Workspace
@@ -106,14 +109,14 @@ class Prepared:
         return check_contents(self.delivery, self.contents)
 
 
-def prepare_commit(name: str, workspace: Workspace, accepted_device: str, without_parity: str = "") -> Prepared:
+def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuses: Excuses = NO_EXCUSE) -> Prepared:
     """Check the evidence, and gather what the one commit holds; writes nothing.
 
     Args:
         name: the model's.
         workspace: where it was planned.
         accepted_device: see `check_sign_off`.
-        without_parity: why parity was not shown, in one line; message and tutorial say it where it was not.
+        excuses: what is not shown, and why; message and documents say it where it is not.
 
     Raises:
         CheckFailed: the evidence does not suffice, or the commit would hold lines that are not the plan's.
@@ -122,12 +125,15 @@ def prepare_commit(name: str, workspace: Workspace, accepted_device: str, withou
     """
     evidence = gather(workspace, name)
     record, delivery = evidence.record, Path(evidence.record.delivery)
-    without_parity = " ".join(without_parity.split())
-    check_sign_off(evidence.verdicts, evidence.digests, accepted_device, without_parity=without_parity)
+    check_sign_off(evidence.verdicts, evidence.digests, accepted_device, without_parity=excuses.without_parity)
+    accuracy = workspace.accuracy(name)
+    check_accuracy(accuracy, evidence.digests, excuses.accuracy_pending)
     if has_parity(evidence.verdicts, evidence.digests, accepted_device):
-        without_parity = ""  # it was shown: there is nothing to excuse
+        excuses = replace(excuses, without_parity="")  # it was shown: there is nothing to excuse
+    if accuracy is not None:
+        excuses = replace(excuses, accuracy_pending="")
     check_delivery_repo(delivery)
-    changes = _with_tutorial(record, evidence.current, workspace, without_parity)
+    changes = _with_documents(record, evidence.current, workspace, excuses, accuracy)
     filled = set(changes.paths)
     version = evidence.current[0].versions.get("vllm", "unknown")
     changes = carry_over(changes, record, workspace, version)
@@ -145,12 +151,18 @@ def prepare_commit(name: str, workspace: Workspace, accepted_device: str, withou
         [Path(file) for file in files],
         [Path(file) for file in record.vllm_files],
         evidence.current,
-        without_parity,
+        excuses,
+        accuracy,
     )
-    return Prepared(record, changes, contents(changes, record, files), message)
+    found = contents(changes, record, files)
+    config, tutorial = TEST_CONFIGS / f"{name}.yaml", TUTORIALS / f"{name}.md"
+    config_text, tutorial_text = (found[PurePosixPath(path.as_posix())] for path in (config, tutorial))
+    figures = {(task, metric): value for task, metric, value in accuracy.figures()} if accuracy is not None else {}
+    check_figures(config_text, tutorial_text, figures, accuracy_rows(accuracy), str(delivery / config))
+    return Prepared(record, changes, found, message)
 
 
-def commit_plan(name: str, workspace: Workspace, accepted_device: str, without_parity: str = "") -> str:
+def commit_plan(name: str, workspace: Workspace, accepted_device: str, excuses: Excuses = NO_EXCUSE) -> str:
     """Make the one commit; see `prepare_commit`.
 
     Returns:
@@ -161,24 +173,28 @@ def commit_plan(name: str, workspace: Workspace, accepted_device: str, without_p
         UsageError: nothing was planned, or the repo is not fit for a commit.
         Refusal: what is in vLLM's tree cannot come to the delivery repo.
     """
-    prepared = prepare_commit(name, workspace, accepted_device, without_parity)
+    prepared = prepare_commit(name, workspace, accepted_device, excuses)
     apply(prepared.changes, workspace.journal, continues=True)
     workspace.save_record(prepared.record)
     return commit(prepared.delivery, prepared.contents, prepared.message)
 
 
-def _with_tutorial(
-    record: PlanRecord, verdicts: Sequence[Verdict], workspace: Workspace, without_parity: str
+def _with_documents(
+    record: PlanRecord,
+    verdicts: Sequence[Verdict],
+    workspace: Workspace,
+    excuses: Excuses,
+    accuracy: Accuracy | None,
 ) -> ChangeSet:
-    """Return the tutorial with the verdicts in it as a change set; an empty one where a person has edited it.
+    """Return test config and tutorial with what was shown in them as a change set, but for those edited by a person.
 
-    It is a part of the run that planned it: `undo_last` takes both back at once.
+    They are a part of the run that planned them: `undo_last` takes both back at once.
     """
-    delivery, path = Path(record.delivery), TUTORIALS / f"{record.name}.md"
-    text = render_documents(record.name, record.documents, verdicts, without_parity)[path]
+    delivery = Path(record.delivery)
     changes = ChangeSet(roots=(delivery,))
-    with suppress(Refusal):  # edited by hand since: it stays as its author wants it
-        changes = changes.create(delivery / path, text, generated=workspace.generated(delivery / path))
+    for path, text in render_documents(record.name, record.documents, verdicts, excuses, accuracy).items():
+        with suppress(Refusal):  # edited by hand since: it stays as its author wants it
+            changes = changes.create(delivery / path, text, generated=workspace.generated(delivery / path))
     return changes
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Answer, Desk
+from tests.delivery.results import write_results
 from tests.lab.ports import free_port
 
 ADAPTER = Path("vllm_ascend/models")
@@ -42,7 +43,18 @@ def served(desk: Desk, checkpoint: Path, engine: Path, name: str) -> None:
 
 
 def commit(desk: Desk, checkpoint: Path, name: str, *words: str) -> Answer:
-    roots = ("--work", desk.work, "--name", name, "--accept-device", "cpu", "--without-parity", "a stand-in")
+    roots = (
+        "--work",
+        desk.work,
+        "--name",
+        name,
+        "--accept-device",
+        "cpu",
+        "--without-parity",
+        "a stand-in",
+        "--accuracy-pending",
+        "a stand-in",
+    )
     return desk.call("commit", checkpoint, *roots, *words)
 
 
@@ -72,14 +84,21 @@ def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
     assert shown.code == 0, shown.stderr
     assert "vllm_ascend/models/nova.py" in shown.stdout
     assert (git(desk.delivery, "rev-parse", "HEAD"), (desk.delivery / ADAPTER / "nova.py").exists()) == (before, False)
-    made = commit(desk, nova, "good")
+    roots = ("--work", desk.work, "--name", "good", "--accept-device", "cpu", "--without-parity", "a stand-in")
+    refused = desk.call("commit", nova, *roots)
+    assert (refused.code, "no accuracy" in refused.stderr) == (1, True), refused.stderr
+    taken = desk.call("evaluate", nova, "--results", write_results(desk.root / "r.json"), *roots[:4])
+    assert taken.code == 0, taken.stderr
+    made = desk.call("commit", nova, *roots)
     assert made.code == 0, made.stderr
+    assert "    value: 0.8125" in (desk.delivery / "tests/e2e/models/configs/good.yaml").read_text().splitlines()
     assert {str(ADAPTER / name) for name in ("__init__.py", "nova.py", "configuration_nova.py")} <= set(files_of(desk))
     delivered = (desk.delivery / ADAPTER / "nova.py").read_text()
     assert "class NovaForCausalLM" in delivered
     assert "CORRECTED_BY_HAND = True" in delivered
     assert "from ." not in delivered
     message = git(desk.delivery, "log", "-1", "--format=%B")
+    assert "- count, exact_match,none: 0.8125\n" in message
     assert "The gates ran with the same code in vLLM's tree:\n- vllm/model_executor/models/nova.py\n" in message
     assert git(desk.delivery, "status", "--short") == ""
 

@@ -18,7 +18,7 @@ from scaffold.capacity.plan import plan
 from scaffold.checkpoint.about import about
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.common.errors import ScaffoldError
-from scaffold.delivery.documents import Delivery, delivery_context, verdict_context
+from scaffold.delivery.documents import Delivery, accuracy_context, delivery_context, verdict_context
 from scaffold.reading.from_source import read_from_source
 from scaffold.rendering.template import render
 from scaffold.source.locate import find
@@ -44,7 +44,7 @@ def of(read: Checkpoint, layout: str = "myst", overrides: dict[str, Any] | None 
 
 
 def filled(delivery: Delivery, verdicts: Any = ()) -> dict[str, Any]:
-    return {**delivery_context(delivery), **verdict_context(verdicts)}
+    return {**delivery_context(delivery), **verdict_context(verdicts), **accuracy_context(None)}
 
 
 def test_the_test_config_has_every_field_and_no_invented_figure(nova: Path) -> None:
@@ -53,8 +53,7 @@ def test_the_test_config_has_every_field_and_no_invented_figure(nova: Path) -> N
     assert config["serve"]["tensor_parallel_size"] == 1
     assert "enable_expert_parallel" not in config["serve"]
     metrics = [metric for task in config["tasks"] for metric in task["metrics"]]
-    assert metrics
-    assert all(metric["value"] is None for metric in metrics)
+    assert metrics == [], "the tree's own test fails on a metric without a number"
 
 
 def test_what_is_published_is_what_is_tested_and_served(nova: Path) -> None:

@@ -77,7 +77,7 @@ def visit(gate: Gate, parts: Sequence[Part], name: str = "") -> Iterator[Verdict
     with server:
         client = Client(f"http://{HOST}:{gate.plan.port}", server.alive, gate.patience.request_seconds)
         with seen.timed(first, "ready"):
-            unready = server.wait_ready(lambda: _readiness(client, server), gate.patience)
+            unready = server.wait_ready(lambda: readiness(client, server), gate.patience)
         if unready is None:
             gate.report(f"ready after {seen.seconds[first]['ready']:.1f} s; sending requests")
             _ask(server, client, parts, seen)
@@ -100,7 +100,7 @@ def visit(gate: Gate, parts: Sequence[Part], name: str = "") -> Iterator[Verdict
     yield from _verdicts(gate, parts, served, seen, log)
 
 
-def _readiness(client: Client, server: Server) -> bool | Conclusion:
+def readiness(client: Client, server: Server) -> bool | Conclusion:
     """Return whether the server lists the name that it was given; whoever else answers there is no server of ours."""
     names = client.models()
     if names is None:

@@ -1,0 +1,94 @@
+"""``scaffold evaluate``: accuracy of a planned model, from ``lm_eval`` and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scaffold.cli.live import live
+from scaffold.cli.output import Output, reporting
+from scaffold.cli.roots import Settings, name_option, python_option, required, serve_options, work_option
+from scaffold.cli.serving import gate_settings, serve_settings
+from scaffold.common.errors import UsageError
+from scaffold.common.names import model_name
+from scaffold.delivery.accuracy import DIGITS, Accuracy
+from scaffold.running.evaluation import Tasks, evaluate, own_python, take_results
+from scaffold_validators.records import unstructure
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+@click.command("evaluate")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--results", type=FILE, help="Take this results file of lm_eval instead of running it.")
+@click.option("--tasks", help="Tasks of lm_eval, with commas between them (such as gsm8k).")
+@click.option("--include-path", type=FOLDER, help="A folder with tasks of your own.")
+@click.option("--num-fewshot", type=click.IntRange(min=0), help="Examples in front of each question.")
+@click.option("--limit", type=click.IntRange(min=1), help="Ask only so many questions of each task; documents say so.")
+@click.option("--chat", is_flag=True, help="Ask through the model's chat template.")
+@click.option("--lm-eval-python", type=click.Path(path_type=Path), help="The Python that has lm_eval (default: ours).")
+@name_option
+@work_option
+@python_option
+@serve_options
+@reporting
+def command(output: Output, checkpoint: Path, results: Path | None, tasks: str | None, **given: Any) -> None:
+    """Measure the accuracy of what was planned for CHECKPOINT, for test config, tutorial and commit.
+
+    It is served as the gates serve it, and lm_eval asks it the tasks; or --results takes what lm_eval wrote elsewhere
+    of exactly these trees and this checkpoint.
+    """
+    settings = Settings(given)
+    name, workspace = model_name(settings.get("name"), checkpoint), settings.workspace()
+    if (results is None) == (tasks is None):
+        raise UsageError(
+            "neither --tasks nor --results" if results is None else "--tasks together with --results",
+            where="the call",
+            expected="one of them",
+            remedy="name what lm_eval is to ask, such as --tasks gsm8k, or pass the file that it wrote",
+        )
+    if results is not None:
+        accuracy = take_results(workspace, name, results)
+    else:
+        accuracy = _measured(output, settings, checkpoint, str(tasks))
+    show_accuracy(output, accuracy)
+
+
+def _measured(output: Output, settings: Settings, checkpoint: Path, tasks: str) -> Accuracy:
+    from scaffold.checkpoint.read import read_checkpoint
+
+    asked = Tasks(
+        tuple(filter(None, (task.strip() for task in tasks.split(",")))),
+        settings.number("num_fewshot"),
+        settings.number("limit"),
+        settings.path("include_path"),
+        settings.switch("chat"),
+    )
+    name = model_name(settings.get("name"), checkpoint)
+    engine, lm_eval = required(settings.engine()), settings.path("lm_eval_python") or own_python()
+    with live(output) as view:
+        return evaluate(
+            *(settings.workspace(), name, read_checkpoint(checkpoint), engine, serve_settings(settings), asked),
+            *(lm_eval, view.report, view.hear, gate_settings(settings).patience),
+        )
+
+
+def show_accuracy(output: Output, accuracy: Accuracy) -> None:
+    """Show what was measured, and of how many questions."""
+    rows = [
+        (
+            task.name,
+            metric.name,
+            str(task.num_fewshot),
+            str(round(metric.value, DIGITS)),
+            "–" if metric.stderr is None else f"± {metric.stderr:.4f}",
+            f"{task.samples} of {task.of}",
+        )
+        for task in accuracy.tasks
+        for metric in task.metrics
+    ]
+    output.table("Accuracy", ("task", "metric", "shots", "value", "standard error", "questions"), rows)
+    output.document({"accuracy": unstructure(accuracy)})

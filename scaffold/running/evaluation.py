@@ -1,0 +1,175 @@
+"""Accuracy of a planned model: ``lm_eval`` against its server, or a results file that it wrote elsewhere."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.common.errors import CheckFailed, EnvironmentLacks
+from scaffold.delivery.accuracy import Accuracy, read_results
+from scaffold.evidence.gather import gather
+from scaffold.evidence.workspace import Workspace
+from scaffold.running.validation import ServeOptions, preflight, serve_plan
+from scaffold_validators.device import find_device
+from scaffold_validators.engine import Engine
+from scaffold_validators.openai_api import Client
+from scaffold_validators.serve import HOST, Patience, Server
+from scaffold_validators.stages.visit import readiness
+
+RESULTS = "**/results_*.json"
+"""What ``lm_eval`` writes below ``--output_path``."""
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """What is asked.
+
+    Attributes:
+        names: tasks of ``lm_eval``.
+        num_fewshot: examples in front of each question; None: as the task has it.
+        limit: how many questions of each task are asked; None for all.
+        include_path: a folder with tasks of one's own.
+        chat: whether questions go through the model's chat template.
+    """
+
+    names: tuple[str, ...]
+    num_fewshot: int | None = None
+    limit: int | None = None
+    include_path: Path | None = None
+    chat: bool = False
+
+    def arguments(self) -> list[str]:
+        """Return them as arguments of ``lm_eval``."""
+        words = ["--tasks", ",".join(self.names)]
+        if self.num_fewshot is not None:
+            words += ["--num_fewshot", str(self.num_fewshot)]
+        if self.limit is not None:
+            words += ["--limit", str(self.limit)]
+        if self.include_path is not None:
+            words += ["--include_path", str(self.include_path.resolve())]
+        return [*words, *(["--apply_chat_template", "--fewshot_as_multiturn"] if self.chat else [])]
+
+
+def take_results(workspace: Workspace, name: str, path: Path) -> Accuracy:
+    """Keep a results file as what was measured of the model as it is now.
+
+    Raises:
+        UsageError: nothing was planned for the model, or it is no results file.
+    """
+    accuracy = read_results(path, gather(workspace, name).digests)
+    workspace.save_accuracy(name, accuracy)
+    return accuracy
+
+
+def evaluate(
+    workspace: Workspace,
+    name: str,
+    checkpoint: Checkpoint,
+    engine: Engine,
+    options: ServeOptions,
+    tasks: Tasks,
+    lm_eval: Path,
+    report: Callable[[str], None],
+    hear: Callable[[str], None],
+    patience: Patience,
+) -> Accuracy:
+    """Serve the model as the gates do, run ``lm_eval`` against it, and keep what it measured.
+
+    Args:
+        workspace: where the model was planned.
+        name: the model's.
+        checkpoint: what is served.
+        engine: the environment that serves it.
+        options: how it is served.
+        tasks: what is asked.
+        lm_eval: the Python of the environment that has ``lm_eval``.
+        report: told of milestones.
+        hear: gets each line of the server's log, in another thread.
+        patience: how long is waited for the server.
+
+    Raises:
+        UsageError: nothing was planned for the model.
+        EnvironmentLacks: there is no ``lm_eval``.
+        Problem: the environment runs another tree, or the port is taken.
+        CheckFailed: the server does not become ready, or ``lm_eval`` fails; its log is named.
+    """
+    evidence = gather(workspace, name, checkpoint)
+    preflight(engine, Path(evidence.record.vllm), options.port)
+    check_lm_eval(lm_eval)
+    engine = replace(engine, device=find_device(engine, None).kind)
+    plan = serve_plan(workspace.work, checkpoint, engine, options, evidence.record)
+    logs = workspace.logs(name)
+    log, output = logs / "evaluate-serve.log", logs / "evaluate"
+    known = set(output.glob(RESULTS))
+    with workspace.gates_lock(), Server(plan, log, report, hear) as server:
+        client = Client(f"http://{HOST}:{options.port}", server.alive, patience.request_seconds)
+        unready = server.wait_ready(lambda: readiness(client, server), patience)
+        if unready is not None:
+            raise _failed(unready.reason, log)
+        report(f"asking {', '.join(tasks.names)}")
+        _run(_command(lm_eval, name, checkpoint, options.port, tasks, output), logs / "evaluate.log")
+    written = sorted(set(output.glob(RESULTS)) - known)
+    if not written:
+        raise _failed("lm_eval ended without a results file", logs / "evaluate.log")
+    return take_results(workspace, name, written[-1])
+
+
+def check_lm_eval(python: Path) -> None:
+    """Check that an environment has ``lm_eval``.
+
+    Raises:
+        EnvironmentLacks: it has not.
+    """
+    found = subprocess.run([str(python), "-c", "import lm_eval"], capture_output=True, check=False)
+    if found.returncode:
+        raise EnvironmentLacks(
+            "no lm_eval",
+            where=str(python),
+            expected="an environment with lm-eval and its extra for servers",
+            remedy="pip install 'vllm-ascend-scaffold[evaluate]', or name another environment with --lm-eval-python; "
+            "results of an evaluation elsewhere are taken with --results FILE",
+        )
+
+
+def own_python() -> Path:
+    """Return the Python that this tool runs in."""
+    return Path(sys.executable)
+
+
+def _command(python: Path, name: str, checkpoint: Checkpoint, port: int, tasks: Tasks, output: Path) -> list[str]:
+    """Return the command: the server's own endpoint, and the checkpoint's tokenizer for log probabilities."""
+    kind, path = ("local-chat-completions", "chat/completions") if tasks.chat else ("local-completions", "completions")
+    arguments = {
+        "model": name,
+        "base_url": f"http://{HOST}:{port}/v1/{path}",
+        "tokenizer": str(checkpoint.path.resolve()),
+        "tokenizer_backend": "huggingface",
+        "tokenized_requests": "False",
+    }
+    told = ",".join(f"{key}={value}" for key, value in arguments.items())
+    words = [str(python), "-m", "lm_eval", "--model", kind, "--model_args", told, *tasks.arguments()]
+    return [*words, "--output_path", str(output)]
+
+
+def _run(command: list[str], log: Path) -> None:
+    with log.open("w", encoding="utf-8") as file:
+        file.write(f"$ {shlex.join(command)}\n")
+        file.flush()
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        raise _failed(f"lm_eval ended with {done.returncode}: {lines[-1][-300:]}", log)
+
+
+def _failed(found: str, log: Path) -> CheckFailed:
+    return CheckFailed(
+        found,
+        where=str(log),
+        expected="a server that answers all questions",
+        remedy="look into the log; scaffold diagnose reads that of the server",
+    )
