@@ -43,19 +43,9 @@ def served(desk: Desk, checkpoint: Path, engine: Path, name: str) -> None:
 
 
 def commit(desk: Desk, checkpoint: Path, name: str, *words: str) -> Answer:
-    roots = (
-        "--work",
-        desk.work,
-        "--name",
-        name,
-        "--accept-device",
-        "cpu",
-        "--without-parity",
-        "a stand-in",
-        "--accuracy-pending",
-        "a stand-in",
-    )
-    return desk.call("commit", checkpoint, *roots, *words)
+    roots = ("--work", desk.work, "--name", name, "--accept-device", "cpu")
+    reasons = ("--without-parity", "a stand-in", "--accuracy-pending", "a stand-in")
+    return desk.call("commit", checkpoint, *roots, *reasons, *words)
 
 
 def renamed(nova: Path, name: str) -> Path:

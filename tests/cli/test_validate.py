@@ -36,20 +36,8 @@ def validate(desk: Desk, nova: Path, python: Path, *words: str) -> Answer:
 
 
 def commit(desk: Desk, nova: Path, *words: str) -> Answer:
-    return desk.call(
-        "commit",
-        nova,
-        "--work",
-        desk.work,
-        "--name",
-        NAME,
-        "--accept-device",
-        "cpu",
-        "--accuracy-pending",
-        "a stand-in",
-        "--json",
-        *words,
-    )
+    roots = ("--work", desk.work, "--name", NAME, "--accept-device", "cpu")
+    return desk.call("commit", nova, *roots, "--accuracy-pending", "a stand-in", "--json", *words)
 
 
 def message_of(desk: Desk, made: Answer) -> str:

@@ -59,16 +59,8 @@ class Shop:
 
     def main_job(self, row: str, sizes: str = "1,2") -> Answer:
         """Run ``new-model`` on to the commit."""
-        words = (
-            "--validate",
-            "--commit",
-            "--accept-device",
-            "cpu",
-            "--accuracy-pending",
-            "no NPU here",
-            "--port",
-            str(free_port()),
-        )
+        accepted = ("--accept-device", "cpu", "--accuracy-pending", "no NPU here")
+        words = ("--validate", "--commit", *accepted, "--port", str(free_port()))
         return self.new_model(row, *words, *SERVE[:-1], sizes)
 
     def validate(self, row: str, stage: str, options: Sequence[str] = (*SERVE[:-1], "1")) -> Answer:
