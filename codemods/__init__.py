@@ -9,7 +9,8 @@ All that is refused is a `Refusal`. A codemod's file, and libcst, is imported wh
 
 from codemods.catalog import CODEMODS, find, find_codemod, target_file
 from codemods.changes.change_set import Change, ChangeSet
-from codemods.changes.journal import apply, generated_digest, undo
+from codemods.changes.journal import apply, generated_digest, generated_text, undo
+from codemods.changes.out_of_sight import keep_out_of_git
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.front_door import RunResult, edit, run
 from codemods.recipe import Recipe, Step, TreeExample
@@ -44,6 +45,8 @@ __all__ = [
     "find",
     "find_codemod",
     "generated_digest",
+    "generated_text",
+    "keep_out_of_git",
     "module_file",
     "run",
     "style_of",

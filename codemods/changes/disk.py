@@ -14,14 +14,29 @@ if TYPE_CHECKING:
 
 
 class Disk:
-    """Each method is one step: a crash happens before it, after it, or (`write`) within it."""
+    """Each method is one step: a crash happens before it, after it, or (`write`, `overwrite`) within it."""
 
-    def write(self, path: Path, content: bytes, mode: int | None = None) -> None:
-        """Write a new file and wait until it is on the disk. ``mode``: None is the umask's."""
+    def write(
+        self, path: Path, content: bytes, mode: int | None = None, owner: tuple[int, int] | None = None
+    ) -> None:
+        """Write a new file and wait until it is on the disk.
+
+        ``mode``: None is the umask's. ``owner``: user and group, None are those of new files.
+        """
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         with os.fdopen(descriptor, "wb") as file:
-            if mode is not None:
+            state = os.fstat(file.fileno())
+            if owner is not None and owner != (state.st_uid, state.st_gid):
+                os.fchown(file.fileno(), *owner)
+            if mode is not None:  # after the owner: giving a file away takes rights from it
                 os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def overwrite(self, path: Path, content: bytes) -> None:
+        """Give a file other content, byte after byte from its beginning, and wait until it is on the disk."""
+        with path.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from codemods import generated_digest
+from codemods import generated_digest, generated_text, keep_out_of_git
 from scaffold.common.errors import UsageError
 from scaffold.evidence.plan_record import PLAN, PlanRecord
 from scaffold_validators.digest import sha256_of
@@ -41,6 +41,10 @@ class Workspace:
         """Return the SHA-256 of what this tool wrote last to a file that it made, None if it did not make it."""
         return generated_digest(self.journal, path)
 
+    def generated_text(self, path: Path) -> str | None:
+        """Return what this tool wrote last to a file that it made; None if it did not make it, or kept no copy."""
+        return generated_text(self.journal, path)
+
     def logs(self, name: str) -> Path:
         """Return the folder of a model's serve logs."""
         return self.folder / name / "logs"
@@ -57,7 +61,7 @@ class Workspace:
         """
         path = self.folder / name / f"test_{module}_weights.py"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make(path.parent)
             path.write_text(text, encoding="utf-8")
         return path, path.read_text(encoding="utf-8") == text
 
@@ -97,7 +101,7 @@ class Workspace:
         Raises:
             UsageError: another process holds it; its id is in the message.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        _make(self.folder)
         path = self.folder / "gates.lock"
         with path.open("a+", encoding="utf-8") as file:
             try:
@@ -158,9 +162,15 @@ class Workspace:
 VERDICT_FILES = "[0-9][0-9][0-9][0-9]*-*-tp*.json"
 
 
+def _make(folder: Path) -> None:
+    """Make a folder of the state, which git does not show, wherever the work directory is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    keep_out_of_git(folder)
+
+
 def _write(path: Path, text: str) -> None:
     """Write a file as a whole: a full disk leaves no half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make(path.parent)
     half = path.with_name(path.name + ".half")
     half.write_text(text, encoding="utf-8")
     half.replace(path)

@@ -107,18 +107,23 @@ def _fill_tutorial(
     workspace: Workspace,
     without_parity: str,
 ) -> None:
-    """Write the tutorial anew with the verdicts in it, unless a person has edited it.
+    """Write the tutorial anew with the verdicts in it, merged with what a person made of it.
 
-    It is a part of the run that planned it: `undo_last` takes both back at once.
+    One whose edits contradict the verdicts stays as its author wants it. It is a part of the run that planned it: `undo_last` takes both back at once.
     """
     path = TUTORIALS / f"{name}.md"
     text = render_documents(name, documents, verdicts, without_parity)[path]
     try:
         changes = ChangeSet(roots=(delivery,)).create(
-            delivery / path, text, generated=workspace.generated(delivery / path)
+            delivery / path,
+            text,
+            generated=workspace.generated(delivery / path),
+            generated_text=workspace.generated_text(delivery / path),
         )
     except Refusal:
-        return  # edited by hand since: it stays as its author wants it
+        return  # not ours
+    if changes.conflicts:
+        return
     apply(changes, workspace.journal, continues=True)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scaffold.delivery.layout import TEST_CONFIGS
 from scaffold.roots.vllm_tree import REGISTRY
 from tests.cli.conftest import Desk
 from tests.snapshots import snapshot
@@ -110,15 +111,50 @@ def test_the_adapter_is_generated_anew_for_another_checkpoint_of_the_architectur
     assert snapshot(desk.vllm) == before
 
 
-def test_a_file_that_a_person_edited_is_not_overwritten(desk: Desk, nova: Path) -> None:
+def test_a_file_that_a_person_edited_stays_where_nothing_else_is_generated(desk: Desk, nova: Path) -> None:
     desk.new_model(nova)
     adapter = desk.vllm / ADAPTER
-    adapter.write_text(adapter.read_text() + "# mine\n")
+    generated = adapter.read_text()
+    adapter.write_text(generated + "# mine\n")
     before = snapshot(desk.vllm, desk.delivery)
-    answer = desk.new_model(nova)
-    assert answer.code == 2
-    assert ADAPTER in answer.stderr
+    answer = desk.new_model(nova, "--json")
+    assert (answer.code, answer.document["files"], answer.document["conflicts"]) == (0, [], [])
     assert snapshot(desk.vllm, desk.delivery) == before
+    assert desk.new_model(nova, "--force").code == 0
+    assert adapter.read_text() == generated
+
+
+def test_what_a_person_edited_and_what_is_generated_now_are_merged(desk: Desk, nova: Path) -> None:
+    config = desk.delivery / TEST_CONFIGS / "nova.yaml"
+    desk.new_model(nova)
+    first = config.read_text()
+    mine = first.replace("model_type:", "# mine\nmodel_type:")
+    assert mine != first
+    config.write_text(mine)
+    assert desk.new_model(nova, "--trust-remote-code").code == 0
+    assert "# mine\n" in config.read_text()
+    assert "trust_remote_code: true" in config.read_text()
+    assert desk.call("undo", "--work", desk.work).code == 0
+    assert config.read_text() == mine
+
+
+def test_where_both_changed_the_same_line_it_is_marked_and_said(desk: Desk, nova: Path) -> None:
+    config = desk.delivery / TEST_CONFIGS / "nova.yaml"
+    desk.new_model(nova, "--trust-remote-code")
+    generated = config.read_text()
+    assert "trust_remote_code: true" in generated
+    mine = generated.replace("trust_remote_code: true", "trust_remote_code: maybe")
+    config.write_text(mine)
+    answer = desk.new_model(nova, "--json")
+    assert (answer.code, answer.document["conflicts"]) == (1, [str(config)])
+    assert f"{config}: what you edited and what is generated now contradict" in answer.stderr
+    assert "<<<<<<< as edited\n" in config.read_text()
+    assert "trust_remote_code: maybe" in config.read_text()
+    assert ">>>>>>> as generated now\n" in config.read_text()
+    assert desk.call("undo", "--work", desk.work).code == 0
+    assert config.read_text() == mine
+    assert desk.new_model(nova, "--force").code == 0
+    assert "maybe" not in config.read_text()
 
 
 def test_a_worker_patch_is_three_edits(desk: Desk, nova: Path) -> None:

@@ -1,0 +1,108 @@
+"""A generated file that a person edited: what is generated anew is merged into it."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codemods import ChangeSet, Refusal, apply, generated_digest, generated_text, undo
+from codemods.changes.digest import sha256
+from codemods.changes.merging import Merged, merge
+from tests.drawn import examples
+
+BEFORE = "".join(f"line {number}\n" for number in range(12))
+MINE = BEFORE.replace("line 1\n", "line 1, mine\n")
+NOW = BEFORE.replace("line 10\n", "line ten\n")
+BOTH = MINE.replace("line 10\n", "line ten\n")
+CLASH = BEFORE.replace("line 1\n", "line one\n")
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "tree" / "new.py"
+
+
+@pytest.fixture
+def generate(tmp_path, file):
+    """Generate a text as `new-model` does, with what the journal knows."""
+    journal = tmp_path / "journal"
+    file.parent.mkdir()
+
+    def create(text, **options):
+        known = {"generated": generated_digest(journal, file), "generated_text": generated_text(journal, file)}
+        changes = ChangeSet((file.parent,)).create(file, text, **{**known, **options})
+        apply(changes, journal)
+        return changes
+
+    return create
+
+
+def test_edits_of_both_sides_stand_together_and_the_next_time_too(generate, file):
+    generate(BEFORE)
+    file.write_text(MINE)
+    assert generate(NOW).conflicts == ()
+    assert file.read_text() == BOTH
+    assert generate(NOW).is_empty  # the same again
+    generate(NOW.replace("line 5\n", ""))
+    assert file.read_text() == BOTH.replace("line 5\n", "")
+
+
+def test_what_only_a_person_changed_stays(generate, file):
+    generate(BEFORE)
+    file.write_text(MINE)
+    assert generate(BEFORE).is_empty
+    assert file.read_text() == MINE
+
+
+def test_a_conflict_is_marked_as_git_does_and_undo_brings_the_edit_back(generate, file, tmp_path):
+    generate(BEFORE)
+    file.write_text(MINE)
+    assert generate(CLASH).conflicts == (file,)
+    marked = "<<<<<<< as edited\nline 1, mine\n=======\nline one\n>>>>>>> as generated now\n"
+    assert file.read_text() == BEFORE.replace("line 1\n", marked)
+    undo(tmp_path / "journal")
+    assert file.read_text() == MINE
+    assert generated_text(tmp_path / "journal", file) == BEFORE
+
+
+def test_force_replaces_the_edit(generate, file):
+    generate(BEFORE)
+    file.write_text(MINE)
+    assert generate(CLASH, force=True).conflicts == ()
+    assert file.read_text() == CLASH
+
+
+def test_a_file_that_was_not_generated_or_of_which_no_copy_was_kept_is_refused(generate, file):
+    file.write_text(MINE)
+    for known in ({}, {"generated": sha256(BEFORE.encode())}):
+        with pytest.raises(Refusal, match="other content is in place"):
+            generate(NOW, **known)
+    assert file.read_text() == MINE
+
+
+def test_copies_of_what_was_generated_are_kept_while_they_can_be_needed(generate, file, tmp_path):
+    journal = tmp_path / "journal"
+    generate(BEFORE)
+    generate(NOW)
+    assert len(list((journal / "generated").iterdir())) == 2
+    undo(journal)
+    assert generated_text(journal, file) == BEFORE
+    assert len(list((journal / "generated").iterdir())) == 1
+
+
+def test_without_git_it_is_refused_and_says_what_to_do(file, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(Refusal, match=r"new\.py: the file was edited .* git cannot be run .*--force"):
+        merge(b"a", b"b", b"c", file)
+
+
+LINES = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=8).map(lambda lines: "".join(f"{x}\n" for x in lines))
+
+
+@examples(8)
+@given(LINES, LINES)
+def test_one_side_that_did_not_change_leaves_the_other_one_as_it_is(text, other):
+    before, now = text.encode(), other.encode()
+    for edited, generated in ((before, now), (now, before), (now, now)):
+        assert merge(edited, before, generated, Path("file")) == Merged(now, 0)
