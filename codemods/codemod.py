@@ -1,16 +1,19 @@
 """What a codemod is: a pure function from source text to source text, and what is known about it.
 
 ``transform(text, **arguments)`` returns the new text or raises `Refusal`. It is idempotent, keeps
-every byte outside of its edit, and keeps the order and line width of the file that it edits.
+every line that it does not edit, and keeps the order and line width of the file. It sees plain text: line
+feeds, no byte order mark, four spaces a level in Python; `Codemod.run` puts what it changes into the file as
+it is written.
 Its examples lie beside it: they are its tests and its documentation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codemods.refusal import Refusal
+from codemods.text.as_written import edited
 from codemods.text.tree_style import DEFAULTS, Style
 
 if TYPE_CHECKING:
@@ -76,13 +79,19 @@ class Codemod:
     def run(self, text: str, arguments: Mapping[str, str], style: Style | None = None) -> str:
         """Check the arguments against the parameters and transform the text.
 
+        The transform sees plain text; the file keeps how it is written (`codemods.text.as_written`).
         ``style`` is the tree's; None stands for that of a tree which says nothing about it. Raises
         `Refusal` for missing and unknown arguments and for what the transform refuses.
         """
-        complete = self.complete(arguments)
+        given: dict[str, Any] = dict(self.complete(arguments))
         if self.is_styled:
-            return self.transform(text, style=style or DEFAULTS[self.tree], **complete)
-        return self.transform(text, **complete)
+            given["style"] = style or DEFAULTS[self.tree]
+        return edited(text, lambda plain: self.transform(plain, **given), is_python=self.edits_python)
+
+    @property
+    def edits_python(self) -> bool:
+        """Whether all of its targets are Python files."""
+        return all(target.endswith(".py") for target in self.targets)
 
     def complete(self, arguments: Mapping[str, str]) -> dict[str, str]:
         """Fill in defaults. Raises `Refusal` for missing and unknown arguments."""

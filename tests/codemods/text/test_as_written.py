@@ -1,0 +1,94 @@
+"""How a file is written stays, whatever codemod edits it: the examples of all, written in other ways."""
+
+import re
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from codemods import CODEMODS, Example
+from codemods.text.as_written import LEVEL, MARK, edited, indent_unit
+from tests.drawn import examples
+
+EXAMPLES = [
+    (c, e) for c in CODEMODS for e in c.examples if isinstance(e, Example) and e.before and "\r" not in e.before
+]
+IDS = [f"{codemod.name}-{number}" for number, (codemod, _) in enumerate(EXAMPLES)]
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+
+
+def written(text, mark="", end="\n", unit=LEVEL):
+    levels = [re.match(rf"(?:{LEVEL})*", line).end() // len(LEVEL) for line in text.split("\n")]
+    lines = [unit * n + line[n * len(LEVEL) :] for n, line in zip(levels, text.split("\n"), strict=True)]
+    return mark + end.join(lines)
+
+
+@pytest.mark.parametrize(("codemod", "example"), EXAMPLES, ids=IDS)
+def test_an_edit_is_written_as_its_file_is(codemod, example):
+    """Mark, line ends and indentation in turn; the second run changes nothing."""
+    units = ("\t", "  ") if codemod.edits_python and indent_unit(example.before) == LEVEL else ()
+    ends = ("\r\n", "\r") if "\n" in example.before.rstrip("\n") else ()
+    ways = [{"mark": MARK}, *({"end": end} for end in ends), *({"unit": unit} for unit in units)]
+    for way in ways:
+        before, after = written(example.before, **way), written(example.after, **way)
+        if indent_unit(before) == way.get("unit", LEVEL):  # there is a block that shows it
+            assert codemod.run(before, example.arguments) == after
+            assert codemod.run(after, example.arguments) == after
+
+
+def is_part(lines, others):
+    """Return whether these lines are among the others, in the same order."""
+    rest = iter(others)
+    return all(line in rest for line in lines)
+
+
+@examples(40)
+@given(st.sampled_from(EXAMPLES), st.data())
+def test_lines_that_are_not_edited_keep_every_byte_in_a_file_with_all_kinds_of_ends(case, data):
+    codemod, example = case
+    lines = LINE.findall(example.before)
+    ends = data.draw(st.lists(st.sampled_from(["\n", "\r\n", "\r"]), min_size=len(lines), max_size=len(lines)))
+    mixed = [line.replace("\n", end) for line, end in zip(lines, ends, strict=True)]
+    text = "".join(mixed)
+    assume(LINE.findall(text) == mixed)  # a carriage return before an empty line with a line feed is one end with it
+    result = codemod.run(text, example.arguments)
+    assert re.sub(r"\r\n|\r", "\n", result) == example.after
+    if is_part(lines, LINE.findall(example.after)):
+        assert is_part(mixed, LINE.findall(result))
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("def f():\n\treturn {\n\t\t1: 2,\n\t}\n", "\t"),
+        ("x = {\n  1: [\n    2,\n  ],\n}\n", "  "),
+        ("class A:\n    def f(\n            self,\n    ):\n        return 1\n", LEVEL),
+        ("x = 1\n", LEVEL),
+        ("if x:\n# a comment\n\n  y = 1\n", "  "),
+        ("", LEVEL),
+    ],
+)
+def test_the_indentation_of_a_file_is_that_of_its_blocks(text, unit):
+    assert indent_unit(text) == unit
+
+
+TEXTS = st.lists(st.sampled_from(["a", "  b", "\tc", "    d:", "", "x = {"]), max_size=8)
+ENDS = st.sampled_from(["\n", "\r\n", "\r"])
+
+
+@examples(60)
+@given(TEXTS, ENDS, st.booleans(), st.integers(0, 8), st.booleans())
+def test_a_new_line_is_ended_as_the_others_and_an_edit_that_does_nothing_changes_nothing(lines, end, last, at, mark):
+    text = (MARK if mark else "") + end.join(lines) + (end if last else "")
+    assert edited(text, str, is_python=True) == text
+
+    def insert(plain):
+        assert "\r" not in plain
+        assert MARK not in plain
+        parts = plain.split("\n")
+        return "\n".join([*parts[:at], "NEW", *parts[at:]])
+
+    after = edited(text, insert, is_python=False)
+    parts = text.removeprefix(MARK).split(end)
+    kinds = end if len(parts) > 1 else "\n"
+    assert after == (MARK if mark else "") + kinds.join([*parts[:at], "NEW", *parts[at:]])
