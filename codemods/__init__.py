@@ -10,7 +10,7 @@ All that is refused is a `Refusal`. A codemod's file, and libcst, is imported wh
 from codemods.catalog import CODEMODS, find, find_codemod, target_file
 from codemods.changes.change_set import Change, ChangeSet
 from codemods.changes.journal import apply, generated_digest, generated_text, undo
-from codemods.changes.out_of_sight import keep_out_of_git
+from codemods.changes.out_of_sight import FOLDER, keep_out_of_git
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.front_door import RunResult, edit, run
 from codemods.recipe import Recipe, Step, TreeExample
@@ -24,6 +24,7 @@ Refused = RefusedExample
 
 __all__ = [
     "CODEMODS",
+    "FOLDER",
     "RECIPES",
     "Change",
     "ChangeSet",

@@ -6,6 +6,7 @@ many edits. `run` does that to what is on disk, and applies it through the journ
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,20 +56,24 @@ class RunResult:
 
 
 def run(
-    name: str, place: Path | str, /, *, dry_run: bool = False, journal: Path | str = JOURNAL, **arguments: str
+    name: str, /, *places: Path | str, dry_run: bool = False, journal: Path | str = JOURNAL, **arguments: str
 ) -> RunResult:
-    """Run a codemod or a recipe on a source tree, or a codemod on one file; `undo` takes it back as a whole.
+    """Run a codemod or a recipe on source trees, or a codemod on files; `undo` takes it all back as a whole.
 
     Arguments are the texts that ``scaffold codemod show NAME`` lists. ``dry_run`` writes nothing;
     ``journal`` is the directory that remembers the run. Raises `Refusal`, with nothing written,
     for an unknown name, wrong arguments, and what the codemod, the change set or the disk refuses.
     """
-    place = Path(place)
     found = find(name)
-    root = place.parent if place.is_file() else place
+    roots = tuple(dict.fromkeys(place.parent if place.is_file() else place for place in map(Path, places)))
+    if not roots:
+        raise _no_place("no source tree and no file", name)
+    root = roots[0] if len(roots) == 1 else Path(os.path.commonpath([root.absolute() for root in roots]))
     read = [Path(arguments[p.name]) for p in found.parameters if p.is_tree and p.name in arguments]
     for _ in range(ATTEMPTS):
-        changes = edit(ChangeSet((root, *read)), name, place, **arguments)
+        changes = ChangeSet((*roots, *read))
+        for place in places:
+            changes = edit(changes, name, place, **arguments)
         if dry_run or changes.is_empty:
             return RunResult(name, root, changes, is_written=False)
         try:
@@ -98,9 +103,13 @@ def _edited(changes: ChangeSet, codemod: Codemod, place: Path, arguments: Mappin
     file = place if changes.has_file(place) else target_file(codemod, _tree(place), complete, changes.has_file)
     top = None if file == place else place
     style = style_of(file, DEFAULTS[codemod.tree], top) if codemod.is_styled else None
-    if codemod.creates and not changes.has_file(file):
-        return changes.create(file, codemod.run("", complete, style))
-    return changes.edit(file, lambda text: codemod.run(text, complete, style))
+    try:
+        if codemod.creates and not changes.has_file(file):
+            return changes.create(file, codemod.run("", complete, style))
+        return changes.edit(file, lambda text: codemod.run(text, complete, style))
+    except Refusal as refusal:
+        names = [target.format_map(complete) for target in codemod.targets]
+        raise refusal.in_file(names, file) from None
 
 
 def _followed(changes: ChangeSet, recipe: Recipe, tree: Path, arguments: Mapping[str, str]) -> ChangeSet:
@@ -116,9 +125,13 @@ def _followed(changes: ChangeSet, recipe: Recipe, tree: Path, arguments: Mapping
 def _tree(place: Path) -> Path:
     if place.is_dir():
         return place
-    raise Refusal(
-        "there is no such directory",
-        where=str(place),
+    raise _no_place("there is no such directory", str(place))
+
+
+def _no_place(found: str, where: str) -> Refusal:
+    return Refusal(
+        found,
+        where=where,
         expected="the top of a source tree, or for a codemod one file of it",
         remedy="correct the path",
     )

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 class Disk:
     """Each method is one step: a crash happens before it, after it, or (`write`, `overwrite`) within it."""
 
-    def write(
-        self, path: Path, content: bytes, mode: int | None = None, owner: tuple[int, int] | None = None
-    ) -> None:
+    def write(self, path: Path, content: bytes, mode: int | None = None, owner: tuple[int, int] | None = None) -> None:
         """Write a new file and wait until it is on the disk.
 
         ``mode``: None is the umask's. ``owner``: user and group, None are those of new files.

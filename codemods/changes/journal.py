@@ -2,9 +2,10 @@
 
 A write-ahead journal. Before the first file of a tree is touched, copies of all old bytes and the
 record of the run are on the disk (``fsync``), and ``state.json`` names the run. Each file is then
-replaced atomically, or overwritten where only that keeps what it is (`codemods.changes.placing`). So after a crash at any point the trees are as before, as after, or `undo`
-makes them as before. A run that fails without a crash (a full disk, a file without permission,
-Ctrl-C) is taken back at once. What the journal directory holds: `codemods.changes.journal_files`.
+replaced atomically, or overwritten where only that keeps what it is (`codemods.changes.placing`). So
+after a crash at any point the trees are as before, as after, or `undo` makes them as before. A run that
+fails without a crash (a full disk, a file without permission, Ctrl-C) is taken back at once. What the
+journal directory holds: `codemods.changes.journal_files`.
 """
 
 from __future__ import annotations

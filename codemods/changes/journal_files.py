@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from codemods.changes.change_set import Change, content_on_disk
@@ -61,7 +61,8 @@ class State:
     """``undoable`` are the runs that can be taken back, the last one last.
 
     ``finished`` says whether all of the last one is on disk, and none of it is being taken back; ``runs`` is
-    the number of the last run ever started. ``generated`` maps each file that the tool created to the SHA-256 of what it wrote last.
+    the number of the last run ever started. ``generated`` maps each file that the tool created to the SHA-256 of
+    what it wrote last.
     """
 
     undoable: list[int] = field(default_factory=list)

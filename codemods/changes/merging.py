@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from codemods.refusal import Refusal
 
@@ -29,6 +27,9 @@ def merge(edited: bytes, before: bytes, now: bytes, where: Path) -> Merged:
     The rules are those of https://git-scm.com/docs/git-merge-file. ``where`` is the file that the
     contents are of. Raises `Refusal` if there is no git, or if it takes the file for a binary one.
     """
+    import subprocess  # here, as few runs merge anything
+    from tempfile import TemporaryDirectory
+
     with TemporaryDirectory() as directory:
         files = [Path(directory, str(number)) for number in range(3)]
         for file, content in zip(files, (edited, before, now), strict=True):

@@ -123,9 +123,7 @@ def _pairs(before: Sequence[_Line], after: Sequence[_Line]) -> Iterator[tuple[in
     last = 0
     while last < min(len(before), len(after)) - first and before[-1 - last] == after[-1 - last]:
         last += 1
-    middle = SequenceMatcher(
-        None, before[first : len(before) - last], after[first : len(after) - last], autojunk=False
-    )
+    middle = SequenceMatcher(None, before[first : len(before) - last], after[first : len(after) - last], autojunk=False)
     for _, i, end_i, j, end_j in middle.get_opcodes():
         for step in range(max(end_i - i, end_j - j)):
             old, new = (first + start + step if start + step < end else None for start, end in ((i, end_i), (j, end_j)))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from codemods import generated_digest, generated_text, keep_out_of_git
+from codemods import FOLDER, generated_digest, generated_text, keep_out_of_git
 from scaffold.common.errors import UsageError
 from scaffold.evidence.plan_record import PLAN, PlanRecord
 from scaffold_validators.digest import sha256_of
@@ -17,8 +17,6 @@ from scaffold_validators.problem import Problem
 from scaffold_validators.records import dump, load
 from scaffold_validators.stages.table import position, stage_named
 from scaffold_validators.verdict import VERDICT, Verdict
-
-FOLDER = ".scaffold"
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,8 @@ def _fill_tutorial(
 ) -> None:
     """Write the tutorial anew with the verdicts in it, merged with what a person made of it.
 
-    One whose edits contradict the verdicts stays as its author wants it. It is a part of the run that planned it: `undo_last` takes both back at once.
+    One whose edits contradict the verdicts stays as its author wants it. It is a part of the run that planned it:
+    `undo_last` takes both back at once.
     """
     path = TUTORIALS / f"{name}.md"
     text = render_documents(name, documents, verdicts, without_parity)[path]

@@ -102,7 +102,9 @@ def test_undo_takes_a_plugin_back(desk: Desk, plugin: Path) -> None:
     assert not plugin.exists()
 
 
-def test_a_plugin_that_a_person_edited_stays_and_a_file_that_was_not_generated_is_refused(desk: Desk, nova: Path, plugin: Path) -> None:
+def test_a_plugin_that_a_person_edited_stays_and_one_that_it_does_not_know_is_refused(
+    desk: Desk, nova: Path, plugin: Path
+) -> None:
     adapter = plugin / "src/vllm_nova/nova.py"
     words = (*plugin_words(desk), "--vllm", desk.vllm)
     assert desk.call("new-model", nova, *words).code == 0  # the same again is no edit

@@ -89,7 +89,7 @@ def test_an_error_of_the_disk_names_the_file_and_no_temporary_one(tree, journal)
     assert "No space left" in refused.value.found
 
 
-class CutOff(Exception):
+class CutOffError(Exception):
     pass
 
 
@@ -98,14 +98,14 @@ class OverwritingHalf(Disk):
 
     def overwrite(self, path, content):
         super().overwrite(path, content[: len(content) // 2])
-        raise CutOff
+        raise CutOffError
 
 
 def test_a_half_written_file_is_undone_and_a_persons_edit_of_it_is_not(tree, journal):
     (tree / "a.txt").write_text("one two three\n")
     (tree / "b.txt").hardlink_to(tree / "a.txt")
     changes, dying = shout(tree), OverwritingHalf()
-    with pytest.raises(CutOff):  # taking it back at once dies in the same way
+    with pytest.raises(CutOffError):  # taking it back at once dies in the same way
         apply(changes, journal, disk=dying)
     assert (tree / "a.txt").read_text() == "one two"
     (tree / "a.txt").write_text("mine")
