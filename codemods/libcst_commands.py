@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
-from libcst.codemod import CodemodCommand, CodemodContext
+from libcst.codemod import CodemodCommand, CodemodContext, SkipFile
 
 from codemods.catalog import FILES, find_codemod
+from codemods.refusal import Refusal
 from codemods.text.tree_style import DEFAULTS, style_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class _Command(CodemodCommand):
-    """Runs a codemod on a whole module; `Refusal` shows as the file's failure."""
+    """Runs a codemod on a whole module; a `Refusal` is why libcst's tool skips the file, said in one line."""
 
     codemod: Codemod
 
@@ -37,7 +38,14 @@ class _Command(CodemodCommand):
         style, filename = DEFAULTS[self.codemod.tree], self.context.filename
         if filename is not None:
             style = style_of(Path(filename), style)
-        return cst.parse_module(self.codemod.run(tree.code, given, style))
+        try:
+            text = self.codemod.run(tree.code, given, style)
+        except Refusal as refusal:
+            if filename is not None:
+                refusal = refusal.in_file(self.codemod.targets, Path(filename))
+            raise SkipFile(" ".join(str(refusal).split())) from None
+        # Its encoding may be one with a byte order mark, which the code does not show.
+        return cst.parse_module(text, cst.PartialParserConfig(encoding=tree.encoding))
 
 
 def _class_name(name: str) -> str:
