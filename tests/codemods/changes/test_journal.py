@@ -400,6 +400,13 @@ apply(changes, journal, disk=KilledDisk())
 """
 
 
+def test_runs_and_undos_that_are_killed_at_random_moments_lose_nothing():
+    """A sample; ``make bench-kills`` has five hundred."""
+    command = [sys.executable, "-m", "tests.bench.kills", "--times=10", "--seed=1"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "10 kills, nothing lost"), done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("last_step", [9, 10, 11, 12, 13, 14, 15])
 def test_a_process_that_is_really_killed_leaves_what_undo_restores(tree, journal, last_step):
     before = snapshot(tree)

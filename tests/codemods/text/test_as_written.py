@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from codemods import CODEMODS, Example
+from codemods import CODEMODS, Example, find_codemod, target_file
 from codemods.text.as_written import LEVEL, MARK, edited, indent_unit
 from tests.drawn import examples
 
@@ -92,3 +92,26 @@ def test_a_new_line_is_ended_as_the_others_and_an_edit_that_does_nothing_changes
     parts = text.removeprefix(MARK).split(end)
     kinds = end if len(parts) > 1 else "\n"
     assert after == (MARK if mark else "") + kinds.join([*parts[:at], "NEW", *parts[at:]])
+
+
+REAL = (
+    (
+        "vllm-registry-entry",
+        "vllm_source",
+        {"architecture": "CedarForCausalLM", "module": "m" * 60, "class_name": "Cedar"},
+    ),
+    ("vllm-config-type", "vllm_source", {"model_type": "cedar", "class_name": "CedarConfig"}),
+    ("ascend-patch-import", "ascend_source", {"module": "patch_cedar"}),
+)
+
+
+@pytest.mark.parametrize(("name", "source", "arguments"), REAL, ids=[name for name, _, _ in REAL])
+def test_a_file_of_a_real_tree_is_edited_in_whatever_way_it_is_written(name, source, arguments, request):
+    codemod = find_codemod(name)
+    file = target_file(codemod, request.getfixturevalue(source), arguments)
+    before = file.read_text(encoding="utf-8")
+    after = codemod.run(before, arguments)
+    assert after != before
+    for way in ({"mark": MARK}, {"end": "\r\n"}, {"end": "\r"}, {"unit": "\t"}, {"unit": "  "}):
+        if indent_unit(written(before, **way)) == way.get("unit", LEVEL):
+            assert codemod.run(written(before, **way), arguments) == written(after, **way)
