@@ -79,6 +79,6 @@ _NAMES = {_class_name(name): name for name in FILES}
 def __getattr__(name: str) -> type[_Command]:
     """Return the command of the codemod whose name, in CamelCase, this is."""
     codemod = find_codemod(_NAMES[name]) if name in _NAMES else None
-    if codemod is None or codemod.creates or not all(target.endswith(".py") for target in codemod.targets):
+    if codemod is None or codemod.creates or not codemod.edits_python:
         raise AttributeError(f"no codemod that edits Python files is named {name!r}")
     return _command(codemod.name)

@@ -124,37 +124,27 @@ def test_a_file_that_a_person_edited_stays_where_nothing_else_is_generated(desk:
     assert adapter.read_text() == generated
 
 
-def test_what_a_person_edited_and_what_is_generated_now_are_merged(desk: Desk, nova: Path) -> None:
-    config = desk.delivery / TEST_CONFIGS / "nova.yaml"
-    desk.new_model(nova)
-    first = config.read_text()
-    mine = first.replace("model_type:", "# mine\nmodel_type:")
-    assert mine != first
-    config.write_text(mine)
-    assert desk.new_model(nova, "--trust-remote-code").code == 0
-    assert "# mine\n" in config.read_text()
-    assert "trust_remote_code: true" in config.read_text()
-    assert desk.call("undo", "--work", desk.work).code == 0
-    assert config.read_text() == mine
-
-
-def test_where_both_changed_the_same_line_it_is_marked_and_said(desk: Desk, nova: Path) -> None:
+def test_what_a_person_edited_and_what_is_generated_now_are_merged_and_what_contradicts_is_marked(
+    desk: Desk, nova: Path
+) -> None:
     config = desk.delivery / TEST_CONFIGS / "nova.yaml"
     desk.new_model(nova, "--trust-remote-code")
     generated = config.read_text()
     assert "trust_remote_code: true" in generated
+    mine = generated.replace("model_type:", "# mine\nmodel_type:")
+    config.write_text(mine)
+    assert desk.new_model(nova).code == 0
+    assert config.read_text() == mine.replace("trust_remote_code: true", "trust_remote_code: false")
+    assert desk.call("undo", "--work", desk.work).code == 0
+    assert config.read_text() == mine
+
     mine = generated.replace("trust_remote_code: true", "trust_remote_code: maybe")
     config.write_text(mine)
     answer = desk.new_model(nova, "--json")
     assert (answer.code, answer.document["conflicts"]) == (1, [str(config)])
     assert f"{config}: what you edited and what is generated now contradict" in answer.stderr
-    assert "<<<<<<< as edited\n" in config.read_text()
-    assert "trust_remote_code: maybe" in config.read_text()
-    assert ">>>>>>> as generated now\n" in config.read_text()
-    assert desk.call("undo", "--work", desk.work).code == 0
-    assert config.read_text() == mine
-    assert desk.new_model(nova, "--force").code == 0
-    assert "maybe" not in config.read_text()
+    marked = config.read_text()
+    assert all(line in marked for line in ("<<<<<<< as edited\n", "maybe\n", ">>>>>>> as generated now\n"))
 
 
 def test_a_worker_patch_is_three_edits(desk: Desk, nova: Path) -> None:

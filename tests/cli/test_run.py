@@ -117,6 +117,20 @@ def test_a_file_that_is_called_like_an_argument_is_a_file_unless_the_codemod_has
         sort_words(codemod, ["config=1"])
 
 
+def test_a_run_imports_no_more_than_an_edit_takes(lists: tuple[Path, Path]) -> None:
+    """Half of what the command once took went into libraries that it had no use for."""
+    program = (
+        "import atexit, sys; from scaffold.cli import main; "
+        "atexit.register(lambda: print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)); "
+        "main()"
+    )
+    words = ["run", "accuracy-list", str(lists[0]), "config=Cedar.yaml", "--diff"]
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert "codemods" in loaded
+    assert not loaded & {"libcst", "cattrs", "rich", "numpy", "jinja2", "yaml", "httpx", "psutil", "subprocess"}
+
+
 def completions(*words: str) -> list[str]:
     """Return what bash is offered for the last word, which stands there in part."""
     asked = {"_SCAFFOLD_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}

@@ -1,5 +1,6 @@
 """Pages and hooks say what the codemods' own files say, and a hook does what pre-commit asks of it."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -38,7 +39,13 @@ HOOK = {hook["id"]: hook for hook in yaml.safe_load((ROOT / HOOKS).read_text(enc
 
 
 def test_there_is_a_hook_for_each_codemod_of_a_file_that_is_there():
-    assert list(HOOK) == [codemod.name for codemod in CODEMODS if not codemod.creates]
+    found = [codemod for codemod in CODEMODS if not codemod.creates]
+    assert list(HOOK) == [codemod.name for codemod in found]
+    for codemod in found:
+        if "files" in HOOK[codemod.name]:
+            assert all(re.search(HOOK[codemod.name]["files"], target) for target in codemod.targets)
+        else:  # which file it is depends on the arguments: the hook is given the tree
+            assert HOOK[codemod.name]["entry"].endswith(" .")
 
 
 def test_a_hook_edits_the_files_that_it_is_given_and_the_next_time_leaves_them(tmp_path):

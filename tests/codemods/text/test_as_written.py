@@ -42,7 +42,7 @@ def is_part(lines, others):
     return all(line in rest for line in lines)
 
 
-@examples(40)
+@examples(20)
 @given(st.sampled_from(EXAMPLES), st.data())
 def test_lines_that_are_not_edited_keep_every_byte_in_a_file_with_all_kinds_of_ends(case, data):
     codemod, example = case
@@ -76,7 +76,7 @@ TEXTS = st.lists(st.sampled_from(["a", "  b", "\tc", "    d:", "", "x = {"]), ma
 ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 
 
-@examples(60)
+@examples(30)
 @given(TEXTS, ENDS, st.booleans(), st.integers(0, 8), st.booleans())
 def test_a_new_line_is_ended_as_the_others_and_an_edit_that_does_nothing_changes_nothing(lines, end, last, at, mark):
     text = (MARK if mark else "") + end.join(lines) + (end if last else "")
