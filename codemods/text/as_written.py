@@ -102,7 +102,9 @@ def _taken_over(lines: Sequence[_Line], plain: Sequence[_Line], after: Sequence[
             text = _relevelled(after[new].text, LEVEL, unit)
         else:
             text = _rewritten(lines[old].text, plain[old].text, after[new].text, unit)
-        written.append(text + (end if after[new].end else ""))
+        # A line feed right after a carriage return would be one end with it, and an empty line less.
+        joins = not text and end == "\n" and written and written[-1].endswith("\r")
+        written.append(text + (("\r" if joins else end) if after[new].end else ""))
     return "".join(written)
 
 

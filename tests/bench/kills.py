@@ -21,8 +21,8 @@ from codemods import ChangeSet, NothingToUndo, Refusal, apply, undo
 from codemods.changes.journal_files import read_state
 from tests.snapshots import Snapshot, snapshot
 
-SIZE = 300_000
-"""Bytes of each file: enough that writing one takes a while."""
+SIZE = 600_000
+"""Bytes of each file: enough that a kill meets a run, even on a machine that is busy."""
 NAMES = ("a.py", "b.py", "linked.py", "folder/c.py", "folder/d.py", "new/deep/e.py", "new/f.py")
 NEW = frozenset(name for name in NAMES if name.startswith("new/"))
 BEFORE, BETWEEN, AFTER = "as before", "in between", "as after"
@@ -32,22 +32,22 @@ class LostError(Exception):
     """A file is not what it was before, nor what the run made of it."""
 
 
-def make_tree(root: Path) -> None:
+def make_tree(root: Path, size: int) -> None:
     """Make the files that are there before a run."""
     for name in NAMES:
         if name not in NEW:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(f"{name}\n" * (SIZE // (len(name) + 1)))
+            (root / name).write_text(f"{name}\n" * (size // (len(name) + 1)))
     (root / "linked.py").chmod(0o640)
     (root / "other_name.py").hardlink_to(root / "linked.py")
 
 
-def changes_of(root: Path) -> ChangeSet:
+def changes_of(root: Path, size: int) -> ChangeSet:
     """Return what the run changes."""
     changes = ChangeSet((root,))
     for name in NAMES:
         path = root / name
-        changes = changes.create(path, "new\n" * (SIZE // 4)) if name in NEW else changes.edit(path, str.upper)
+        changes = changes.create(path, "new\n" * (size // 4)) if name in NEW else changes.edit(path, str.upper)
     return changes
 
 
@@ -68,15 +68,15 @@ def killed_after(act: Callable[[], object], seconds: float) -> bool:
     return os.waitpid(process, 0)[1] == 0
 
 
-def one_kill(folder: Path, is_undo: bool, seconds: float) -> str:
+def one_kill(folder: Path, is_undo: bool, seconds: float, size: int = SIZE) -> str:
     """Kill a run, or an undo, and take back what it left; return how it was found.
 
     Raises:
         LostError: something of the tree before cannot be had again.
     """
     root, journal = folder / "tree", folder / "journal"
-    make_tree(root)
-    before, changes = snapshot(root), changes_of(root)
+    make_tree(root, size)
+    before, changes = snapshot(root), changes_of(root, size)
     if is_undo:
         apply(changes, journal)
     killed_after(lambda: undo(journal) if is_undo else apply(changes, journal), seconds)
@@ -118,10 +118,10 @@ def check(holds: bool, what: str) -> None:
         raise LostError(what)
 
 
-def duration(folder: Path) -> float:
+def duration(folder: Path, size: int) -> float:
     """Return how many seconds a run takes here at the least: the half of what it takes with its undo."""
-    make_tree(folder / "tree")
-    changes, seconds = changes_of(folder / "tree"), []
+    make_tree(folder / "tree", size)
+    changes, seconds = changes_of(folder / "tree", size), []
     for _ in range(5):
         started = time.monotonic()
         apply(changes, folder / "journal")
@@ -136,16 +136,17 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="where the trees lie (default: in memory)")
+    parser.add_argument("--size", type=int, default=SIZE, help="bytes of each file")
     given = parser.parse_args()
     chance, found = random.Random(given.seed), Counter[tuple[str, str]]()
     folder = given.folder or ("/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
     with TemporaryDirectory(dir=folder) as scratch:
-        usual = duration(Path(scratch, "usual"))
+        usual = duration(Path(scratch, "usual"), given.size)
     for number in range(given.times):
         is_undo, seconds = chance.random() < 0.5, chance.uniform(0, 1.2 * usual)
         with TemporaryDirectory(dir=folder) as scratch:
             try:
-                found["undo" if is_undo else "run", one_kill(Path(scratch), is_undo, seconds)] += 1
+                found["undo" if is_undo else "run", one_kill(Path(scratch), is_undo, seconds, given.size)] += 1
             except LostError as error:
                 print(f"kill {number}: LOST: {error}")
                 return 1

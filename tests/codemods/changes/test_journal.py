@@ -402,7 +402,7 @@ apply(changes, journal, disk=KilledDisk())
 
 def test_runs_and_undos_that_are_killed_at_random_moments_lose_nothing():
     """A sample; ``make bench-kills`` has five hundred."""
-    command = [sys.executable, "-m", "tests.bench.kills", "--times=10", "--seed=1"]
+    command = [sys.executable, "-m", "tests.bench.kills", "--times=10", "--seed=1", "--size=100000"]
     done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "10 kills, nothing lost"), done.stdout + done.stderr
 

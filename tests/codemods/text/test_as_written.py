@@ -94,6 +94,32 @@ def test_a_new_line_is_ended_as_the_others_and_an_edit_that_does_nothing_changes
     assert after == (MARK if mark else "") + kinds.join([*parts[:at], "NEW", *parts[at:]])
 
 
+MIXED = st.lists(st.tuples(st.sampled_from(["a", "b", "", "\t\tc", "  d"]), st.sampled_from(["\n", "\r\n", "\r"])))
+STEPS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["insert", "delete", "replace"]), TEXTS), max_size=3)
+
+
+def steps_on(plain, steps):
+    """Edit a plain text's lines."""
+    lines = LINE.findall(plain)
+    for at, kind, new in steps:
+        lines[at : at + (kind != "insert")] = [f"{line}\n" for line in new] if kind != "delete" else []
+    return "".join(lines)
+
+
+@examples(30)
+@given(MIXED, STEPS, st.booleans())
+def test_whatever_is_edited_the_file_says_afterwards_what_the_edit_says(lines, steps, mark):
+    text = (MARK if mark else "") + "".join(line + end for line, end in lines)
+    plain = re.sub(r"\r\n|\r", "\n", text.removeprefix(MARK))
+    after = edited(text, lambda text: steps_on(text, steps), is_python=False)
+    assert after.startswith(MARK) is mark
+    assert re.sub(r"\r\n|\r", "\n", after.removeprefix(MARK)) == steps_on(plain, steps)
+
+
+def test_an_emptied_line_is_not_joined_with_a_carriage_return_before_it():
+    assert edited("a\rb\nc", lambda text: text.replace("b", ""), is_python=False) == "a\r\rc"
+
+
 REAL = (
     (
         "vllm-registry-entry",
