@@ -98,6 +98,11 @@ class Codemod:
         return completed(self.name, self.parameters, arguments)
 
 
+def libcst_name(name: str) -> str:
+    """Return the name of a codemod's class for libcst's own tool, such as VllmRegistryEntry."""
+    return name.title().replace("-", "")
+
+
 def completed(name: str, parameters: tuple[Parameter, ...], arguments: Mapping[str, str]) -> dict[str, str]:
     """Return the arguments of a codemod or recipe with the defaults of those that are not given.
 

@@ -14,6 +14,7 @@ import libcst as cst
 from libcst.codemod import CodemodCommand, CodemodContext, SkipFile
 
 from codemods.catalog import FILES, find_codemod
+from codemods.codemod import libcst_name
 from codemods.refusal import Refusal
 from codemods.text.tree_style import DEFAULTS, style_of
 
@@ -48,10 +49,6 @@ class _Command(CodemodCommand):
         return cst.parse_module(text, cst.PartialParserConfig(encoding=tree.encoding))
 
 
-def _class_name(name: str) -> str:
-    return name.title().replace("-", "")
-
-
 @cache
 def _command(name: str) -> type[_Command]:
     codemod = find_codemod(name)
@@ -70,10 +67,10 @@ def _command(name: str) -> type[_Command]:
         "DESCRIPTION": codemod.summary,
         "add_args": staticmethod(add_args),
     }
-    return type(_class_name(codemod.name), (_Command,), attributes)
+    return type(libcst_name(codemod.name), (_Command,), attributes)
 
 
-_NAMES = {_class_name(name): name for name in FILES}
+_NAMES = {libcst_name(name): name for name in FILES}
 
 
 def __getattr__(name: str) -> type[_Command]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codemods.catalog import CODEMODS, FILES
-from codemods.codemod import Codemod, Example, RefusedExample
+from codemods.codemod import Codemod, Example, RefusedExample, libcst_name
 from codemods.recipe import TreeExample
 from codemods.recipes import RECIPES
 
@@ -87,10 +87,9 @@ def _call(found: Codemod | Recipe) -> str:
     words = [f"{p.name}={'FILE' if p.is_file_text else '…'}" for p in found.parameters if p.default is None]
     lines = [" ".join(["$ scaffold run", found.name, f"/src/{found.tree}", *words])]
     if isinstance(found, Codemod) and found.edits_python and not found.creates:
-        name = found.name.title().replace("-", "")
         options = [f"--{p.name.replace('_', '-')} …" for p in found.parameters if p.default is None]
         file = found.targets[0].rpartition("/")[2]
-        command = ["$ python -m libcst.tool codemod -x", f"codemods.libcst_commands.{name}"]
+        command = ["$ python -m libcst.tool codemod -x", f"codemods.libcst_commands.{libcst_name(found.name)}"]
         lines.append(" ".join([*command, *options, file]))
     return "\n".join(["```console", *lines, "```"])
 

@@ -10,6 +10,7 @@ from codemods import ChangeSet, Refusal, apply, generated_digest, generated_text
 from codemods.changes.digest import sha256
 from codemods.changes.merging import Merged, merge
 from tests.drawn import examples
+from tests.lab.trees import vllm_tree
 
 BEFORE = "".join(f"line {number}\n" for number in range(12))
 MINE = BEFORE.replace("line 1\n", "line 1, mine\n")
@@ -89,6 +90,24 @@ def test_copies_of_what_was_generated_are_kept_while_they_can_be_needed(generate
     undo(journal)
     assert generated_text(journal, file) == BEFORE
     assert len(list((journal / "generated").iterdir())) == 1
+
+
+MODEL = "vllm/model_executor/models/olmoe.py"
+
+
+def test_a_model_file_of_one_release_with_a_persons_edit_becomes_that_of_the_next_with_the_edit(generate, file):
+    """As of an adapter that is generated anew, on vLLM's own OLMoE in two releases."""
+    before, now = ((vllm_tree(release) / MODEL).read_text() for release in ("0.28.0", "0.33.0"))
+    assert before != now
+    mine = "\n# Ours: routers stay in float32.\nROUTER_DTYPE = torch.float32\n"
+    generate(before)
+    file.write_text(before + mine)
+    assert generate(now).conflicts == ()
+    assert file.read_text() == now + mine
+    ours = now.replace("class OlmoeModel(", "class OurOlmoeModel(")
+    file.write_text(ours)
+    assert generate(now.replace("class OlmoeModel(", "class OlmoeDecoder(")).conflicts == (file,)
+    assert "<<<<<<< as edited\nclass OurOlmoeModel(" in file.read_text()
 
 
 def test_without_git_it_is_refused_and_says_what_to_do(file, monkeypatch):
