@@ -53,18 +53,26 @@ def edited(text: str, edit: Callable[[str], str], *, is_python: bool) -> str:
 
 
 def indent_unit(text: str) -> str:
-    """Return what one level of indentation is in Python source: what most lines that open a block are followed by."""
+    """Return what one level of indentation is in Python source: what most lines that open a block are followed by.
+
+    Units wider than four spaces count only where all lines are indented by whole ones: others would be no longer in
+    order as levels of four.
+    """
     units: Counter[str] = Counter()
+    widths: set[int] = set()
     opening: str | None = None
     for line in text.splitlines():
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue
         blank = _blank(line)
+        widths.add(len(blank))
         if opening is not None and blank.startswith(opening) and blank[len(opening) :] in _UNITS:
             units[blank[len(opening) :]] += 1
         opening = blank if stripped.endswith(_OPENS) else None
-    return max(units, key=lambda unit: units[unit], default=LEVEL)
+    unit = max(units, key=lambda unit: units[unit], default=LEVEL)
+    is_wide = len(unit) > len(LEVEL)
+    return LEVEL if is_wide and any(width % len(unit) for width in widths) else unit
 
 
 def _lines(text: str) -> Iterator[_Line]:

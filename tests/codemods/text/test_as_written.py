@@ -1,5 +1,6 @@
 """How a file is written stays, whatever codemod edits it: the examples of all, written in other ways."""
 
+import ast
 import re
 
 import pytest
@@ -64,6 +65,8 @@ def test_lines_that_are_not_edited_keep_every_byte_in_a_file_with_all_kinds_of_e
         ("x = {\n  1: [\n    2,\n  ],\n}\n", "  "),
         ("class A:\n    def f(\n            self,\n    ):\n        return 1\n", LEVEL),
         ("x = 1\n", LEVEL),
+        ("def f(\n        a,\n        b,\n):\n    return a\n", LEVEL),  # eight for a signature, four for blocks
+        ("def f():\n        return [\n                1,\n        ]\n", " " * 8),
         ("if x:\n# a comment\n\n  y = 1\n", "  "),
         ("", LEVEL),
     ],
@@ -92,6 +95,37 @@ def test_a_new_line_is_ended_as_the_others_and_an_edit_that_does_nothing_changes
     parts = text.removeprefix(MARK).split(end)
     kinds = end if len(parts) > 1 else "\n"
     assert after == (MARK if mark else "") + kinds.join([*parts[:at], "NEW", *parts[at:]])
+
+
+OPENING = st.sampled_from(["if x:", "def f(\n@@@a,\n@):", "class A:"])
+BLOCKS = st.recursive(
+    st.sampled_from(["x = 1", "y = [\n@@1,\n@@2,\n@]", "f(\n@@@a,\n@)", "# comment"]).map(lambda line: [f"@{line}"]),
+    lambda inner: st.tuples(
+        st.sampled_from(["if x:", "def f(\n@@@a,\n@):", "class A:"]), st.lists(inner, min_size=1, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def source_of(block, unit, continuation, level=0):
+    """Write blocks; ``@`` is a level, ``@@`` and ``@@@`` are what continuation lines are indented by."""
+    if isinstance(block, list):
+        (line,) = block
+        lines = line.removeprefix("@").replace("@@@", continuation + unit * level)
+        return unit * level + lines.replace("@@", unit * (level + 1)).replace("@", unit * level) + "\n"
+    opening, inner = block
+    head = opening.replace("@@@", continuation + unit * level).replace("@", unit * level)
+    body = "".join(source_of(one, unit, continuation, level + 1) for one in inner)
+    return f"{unit * level}{head}\n{body}{unit * (level + 1)}pass\n"
+
+
+@examples(30)
+@given(st.lists(BLOCKS, max_size=4), st.sampled_from(["\t", *(" " * n for n in range(1, 9))]), st.integers(1, 8))
+def test_the_plain_form_of_python_is_the_same_program(blocks, unit, width):
+    text = "".join(source_of(block, unit, " " * width if unit != "\t" else "\t\t") for block in blocks)
+    seen = []
+    assert edited(text, lambda plain: seen.append(plain) or plain, is_python=True) == text
+    assert ast.dump(ast.parse(seen[0])) == ast.dump(ast.parse(text))
 
 
 MIXED = st.lists(st.tuples(st.sampled_from(["a", "b", "", "\t\tc", "  d"]), st.sampled_from(["\n", "\r\n", "\r"])))
