@@ -9,7 +9,8 @@ All that is refused is a `Refusal`. A codemod's file, and libcst, is imported wh
 
 from codemods.catalog import CODEMODS, find, find_codemod, target_file
 from codemods.changes.change_set import Change, ChangeSet
-from codemods.changes.journal import apply, generated_digest, generated_text, undo
+from codemods.changes.journal import apply, earlier_of, generated_digest, generated_text, undo
+from codemods.changes.merging import NOTHING, Earlier
 from codemods.changes.out_of_sight import FOLDER, keep_out_of_git
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.front_door import RunResult, edit, run
@@ -25,10 +26,12 @@ Refused = RefusedExample
 __all__ = [
     "CODEMODS",
     "FOLDER",
+    "NOTHING",
     "RECIPES",
     "Change",
     "ChangeSet",
     "Codemod",
+    "Earlier",
     "Example",
     "NothingToUndo",
     "Outdated",
@@ -42,6 +45,7 @@ __all__ = [
     "Style",
     "TreeExample",
     "apply",
+    "earlier_of",
     "edit",
     "find",
     "find_codemod",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from codemods.catalog import find, find_codemod, target_file
 from codemods.changes.change_set import ChangeSet
-from codemods.changes.journal import apply
+from codemods.changes.journal import apply, earlier_of
 from codemods.codemod import Codemod
 from codemods.recipe import fed, is_taken
 from codemods.refusal import Outdated, Refusal
@@ -56,12 +56,19 @@ class RunResult:
 
 
 def run(
-    name: str, /, *places: Path | str, dry_run: bool = False, journal: Path | str = JOURNAL, **arguments: str
+    name: str,
+    /,
+    *places: Path | str,
+    dry_run: bool = False,
+    force: bool = False,
+    journal: Path | str = JOURNAL,
+    **arguments: str,
 ) -> RunResult:
     """Run a codemod or a recipe on source trees, or a codemod on files; `undo` takes it all back as a whole.
 
     Arguments are the texts that ``scaffold codemod show NAME`` lists. ``dry_run`` writes nothing;
-    ``journal`` is the directory that remembers the run. Raises `Refusal`, with nothing written,
+    ``journal`` is the directory that remembers the run. A file that an earlier run made and a person edited since
+    is merged with what is made now, or replaced by it with ``force``. Raises `Refusal`, with nothing written,
     for an unknown name, wrong arguments, and what the codemod, the change set or the disk refuses.
     """
     found = find(name)
@@ -71,7 +78,7 @@ def run(
     root = roots[0] if len(roots) == 1 else Path(os.path.commonpath([root.absolute() for root in roots]))
     read = [Path(arguments[p.name]) for p in found.parameters if p.is_tree and p.name in arguments]
     for _ in range(ATTEMPTS):
-        changes = ChangeSet((*roots, *read))
+        changes = ChangeSet((*roots, *read), earlier=earlier_of(Path(journal), force=force))
         for place in places:
             changes = edit(changes, name, place, **arguments)
         if dry_run or changes.is_empty:
@@ -106,7 +113,12 @@ def _edited(changes: ChangeSet, codemod: Codemod, place: Path, arguments: Mappin
     try:
         if codemod.creates and not changes.has_file(file):
             return changes.create(file, codemod.run("", complete, style))
-        return changes.edit(file, lambda text: codemod.run(text, complete, style))
+        try:
+            return changes.edit(file, lambda text: codemod.run(text, complete, style))
+        except Refusal:
+            if not codemod.creates or changes.earlier.text(file) is None:
+                raise
+            return changes.create(file, codemod.run("", complete, style))
     except Refusal as refusal:
         names = [target.format_map(complete) for target in codemod.targets]
         raise refusal.in_file(names, file) from None

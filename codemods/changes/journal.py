@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ from codemods.changes.journal_files import (
     write_state,
 )
 from codemods.changes.lock import locked, places_to_lock
+from codemods.changes.merging import Earlier
 from codemods.changes.out_of_sight import keep_out_of_git
 from codemods.changes.placing import check_writable, has_to_be_overwritten, mode_of, put, temporary_of
 from codemods.refusal import NothingToUndo, Outdated, Refusal
@@ -138,6 +140,11 @@ def generated_text(journal_dir: Path, path: Path) -> str | None:
     return None if content is None else content.decode()
 
 
+def earlier_of(journal_dir: Path, *, force: bool = False) -> Earlier:
+    """Return what a journal knows of generated files; ``force``: they are replaced, and never merged."""
+    return Earlier(partial(generated_text, journal_dir), force)
+
+
 # --- apply ---------------------------------------------------------------------------------
 
 
@@ -188,12 +195,15 @@ def _take_back(record: Record, state: State, journal_dir: Path, number: int, dis
 
 
 def _generated(change_set: ChangeSet, state: State) -> dict[str, bytes]:
-    """Return what was generated for each file that is the tool's own."""
-    return {
-        str(change.path): change.after if change.generated is None else change.generated
-        for change in change_set.changes
-        if change.after is not None and (change.before is None or str(change.path) in state.generated)
-    }
+    """Return what was generated for each file that is the tool's own; a person's edits are no part of it."""
+    found = {}
+    for change in change_set.changes:
+        was = state.generated.get(str(change.path))
+        if change.generated is not None:
+            found[str(change.path)] = change.generated
+        elif change.after is not None and change.before is not None and sha256(change.before) == was:
+            found[str(change.path)] = change.after
+    return found
 
 
 # --- undo ----------------------------------------------------------------------------------

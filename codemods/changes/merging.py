@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codemods.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SIDES = ("as edited", "as generated before", "as generated now")
 """What git's marks of a conflict call the three texts."""
 _MOST_CONFLICTS = 127
 """Git's exit code counts conflicts up to this one, and is greater where something is wrong."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What this tool generated before: ``text`` says it for a file, None where that is nothing.
+
+    A file that was edited since is merged with what is generated now; with ``force`` it is replaced.
+    """
+
+    text: Callable[[Path], str | None]
+    force: bool = False
+
+
+NOTHING = Earlier(lambda path: None)
 
 
 @dataclass(frozen=True)

@@ -244,8 +244,7 @@ def _request(
         patches=tuple(settings.get("patches") or ()),
         trust_remote_code=settings.switch("trust_remote_code"),
         generated=workspace.generated,
-        generated_text=workspace.generated_text,
-        force=settings.switch("force"),
+        earlier=workspace.earlier(force=settings.switch("force")),
         registered_by_us=ours,
         verdicts=verdicts,
     )

@@ -51,6 +51,7 @@ def _words(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 @click.option("--diff", "with_diff", is_flag=True, help="Show the diff of what is written, too.")
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if something would change.")
 @click.option("--replace", is_flag=True, help="Replace or move an entry that is there with other content.")
+@click.option("--force", is_flag=True, help="Replace a generated file that was edited since, rather than merge it.")
 @work_option
 @reporting
 def command(
@@ -61,6 +62,7 @@ def command(
     with_diff: bool,
     check: bool,
     replace: bool,
+    force: bool,
     **given: Any,
 ) -> int:
     """Run the codemod or recipe NAME on a source tree, or a codemod on FILES, with ARGUMENTS such as module=nova.
@@ -73,7 +75,8 @@ def command(
     places, values = sort_words(found, words)
     if replace:
         values[REPLACE] = _yes(found)
-    outcome = run(name, *places, dry_run=dry_run or check, journal=work_directory(given) / FOLDER / "journal", **values)
+    journal = work_directory(given) / FOLDER / "journal"
+    outcome = run(name, *places, dry_run=dry_run or check, force=force, journal=journal, **values)
     _say(output, outcome, with_diff=dry_run or with_diff)
     output.document(
         {
@@ -82,10 +85,11 @@ def command(
             "dry_run": dry_run or check,
             "changed": outcome.is_changed,
             "written": outcome.is_written,
+            "conflicts": [str(path) for path in outcome.changes.conflicts],
             "diff": outcome.diff,
         }
     )
-    return 1 if check and outcome.is_changed else 0
+    return 1 if outcome.changes.conflicts or (check and outcome.is_changed) else 0
 
 
 def sort_words(found: Codemod | Recipe, words: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
@@ -135,6 +139,8 @@ def _say(output: Output, outcome: RunResult, *, with_diff: bool) -> None:
         output.diff(outcome.diff)
     for path in outcome.files:
         output.line(f"{'changed' if outcome.is_written else 'would change'}: {path}")
+    for path in outcome.changes.conflicts:
+        output.failure(f"{path}: what you edited and what is made now contradict each other: marked as git does")
     if not outcome.is_changed:
         output.line(NO_CHANGE)
 

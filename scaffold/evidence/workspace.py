@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from codemods import FOLDER, generated_digest, generated_text, keep_out_of_git
+from codemods import FOLDER, Earlier, earlier_of, generated_digest, keep_out_of_git
 from scaffold.common.errors import UsageError
 from scaffold.evidence.plan_record import PLAN, PlanRecord
 from scaffold_validators.digest import sha256_of
@@ -39,9 +39,9 @@ class Workspace:
         """Return the SHA-256 of what this tool wrote last to a file that it made, None if it did not make it."""
         return generated_digest(self.journal, path)
 
-    def generated_text(self, path: Path) -> str | None:
-        """Return what this tool wrote last to a file that it made; None if it did not make it, or kept no copy."""
-        return generated_text(self.journal, path)
+    def earlier(self, *, force: bool = False) -> Earlier:
+        """Return what this tool generated before, to be merged with what a person made of it, or replaced."""
+        return earlier_of(self.journal, force=force)
 
     def logs(self, name: str) -> Path:
         """Return the folder of a model's serve logs."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from codemods import NOTHING, Earlier
 from scaffold.placement.vllm import VLLM
 from scaffold.strategy.decide import AUTO
 from scaffold_validators.verdict import Verdict
@@ -27,8 +28,7 @@ class Request:
         ranks: tensor-parallel sizes that it is to be served at.
         believe: which side is right where config and tensors disagree, ``config`` or ``tensors``; None: not said.
         generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
-        generated_text: file → that text, None if it was not kept.
-        force: what is generated replaces what a person made of it, instead of being merged with it.
+        earlier: file → that text, for the merge with what a person made of it.
         registered_by_us: architectures that an earlier run of this tool registered: they do not count as known.
         verdicts: what was shown of the model so far, for the tutorial.
     """
@@ -49,7 +49,6 @@ class Request:
     patches: Sequence[str] = ()
     trust_remote_code: bool = False
     generated: Callable[[Path], str | None] = lambda path: None
-    generated_text: Callable[[Path], str | None] = lambda path: None
-    force: bool = False
+    earlier: Earlier = NOTHING
     registered_by_us: Sequence[str] = ()
     verdicts: Sequence[Verdict] = ()

@@ -115,11 +115,8 @@ def _fill_tutorial(
     path = TUTORIALS / f"{name}.md"
     text = render_documents(name, documents, verdicts, without_parity)[path]
     try:
-        changes = ChangeSet(roots=(delivery,)).create(
-            delivery / path,
-            text,
-            generated=workspace.generated(delivery / path),
-            generated_text=workspace.generated_text(delivery / path),
+        changes = ChangeSet((delivery,), earlier=workspace.earlier()).create(
+            delivery / path, text, generated=workspace.generated(delivery / path)
         )
     except Refusal:
         return  # not ours

@@ -110,7 +110,7 @@ def test_what_cannot_be_done_is_a_refusal_and_writes_nothing(tree, tmp_path, nam
 
 def test_no_argument_of_a_codemod_hides_one_of_run():
     for found in (*CODEMODS, *RECIPES):
-        assert not {"dry_run", "journal"} & {parameter.name for parameter in found.parameters}
+        assert not {"dry_run", "force", "journal"} & {parameter.name for parameter in found.parameters}
 
 
 def test_the_trees_own_line_length_decides_where_lines_are_broken(tree, journal):

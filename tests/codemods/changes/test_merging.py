@@ -1,12 +1,16 @@
 """A generated file that a person edited: what is generated anew is merged into it."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codemods import ChangeSet, Refusal, apply, generated_digest, generated_text, undo
+from codemods import ChangeSet, Codemod, Parameter, Refusal, apply, earlier_of, generated_text, run, undo
+from codemods.catalog import FILES
 from codemods.changes.digest import sha256
 from codemods.changes.merging import Merged, merge
 from tests.drawn import examples
@@ -31,8 +35,7 @@ def generate(tmp_path, file):
     file.parent.mkdir()
 
     def create(text, **options):
-        known = {"generated": generated_digest(journal, file), "generated_text": generated_text(journal, file)}
-        changes = ChangeSet((file.parent,)).create(file, text, **{**known, **options})
+        changes = ChangeSet((file.parent,), earlier=earlier_of(journal, **options)).create(file, text)
         apply(changes, journal)
         return changes
 
@@ -76,10 +79,57 @@ def test_force_replaces_the_edit(generate, file):
 
 def test_a_file_that_was_not_generated_or_of_which_no_copy_was_kept_is_refused(generate, file):
     file.write_text(MINE)
-    for known in ({}, {"generated": sha256(BEFORE.encode())}):
+    for options in ({}, {"force": True}):
         with pytest.raises(Refusal, match="other content is in place"):
-            generate(NOW, **known)
+            generate(NOW, **options)
+    with pytest.raises(Refusal, match="other content is in place"):
+        ChangeSet((file.parent,)).create(file, NOW, generated=sha256(BEFORE.encode()))
     assert file.read_text() == MINE
+
+
+def write_page(text, *, title):
+    page = f"# {title}\n\nOne.\n\nTwo.\n\nThree.\n"
+    if text not in ("", page):
+        raise Refusal("other content", where="page.md", expected="nothing, or this page", remedy="move it away")
+    return page
+
+
+def test_what_a_codemod_makes_is_merged_too(tmp_path, monkeypatch):
+    codemod = Codemod(
+        "page", "write a page", "", "vllm", ("page.md",), (Parameter("title", "its title"),), write_page, ()
+    )
+    monkeypatch.setitem(FILES, "page", "page_codemod")
+    monkeypatch.setitem(sys.modules, "page_codemod", SimpleNamespace(CODEMOD=replace(codemod, creates=True)))
+    page, journal = tmp_path / "page.md", tmp_path / "journal"
+    run("page", tmp_path, journal=journal, title="Alder")
+    page.write_text(page.read_text() + "Mine.\n")
+    assert not run("page", tmp_path, journal=journal, title="Alder").is_changed
+    assert run("page", tmp_path, journal=journal, title="Birch").changes.conflicts == ()
+    assert page.read_text() == write_page("", title="Birch") + "Mine.\n"
+    page.write_text(page.read_text().replace("Birch", "My own"))
+    assert run("page", tmp_path, journal=journal, title="Cedar").changes.conflicts == (page,)
+    undo(journal)
+    assert page.read_text() == write_page("", title="My own") + "Mine.\n"
+    with pytest.raises(Refusal, match="other content"):
+        run("page", tmp_path, journal=tmp_path / "other", title="Cedar", force=True)
+    run("page", tmp_path, journal=journal, title="Cedar", force=True)
+    assert page.read_text() == write_page("", title="Cedar")
+
+
+def test_an_edit_of_a_file_that_a_person_edited_makes_the_persons_edits_no_part_of_what_is_generated(
+    generate, file, tmp_path
+):
+    journal, shout = tmp_path / "journal", lambda text: text.replace("line 5", "LINE 5")
+    generate(BEFORE)
+    apply(ChangeSet((file.parent,)).edit(file, shout), journal)
+    assert generated_text(journal, file) == shout(BEFORE)  # all of it is the tool's
+    file.write_text(shout(MINE))
+    apply(ChangeSet((file.parent,)).edit(file, lambda text: text.replace("line 7", "LINE 7")), journal)
+    assert generated_text(journal, file) == shout(BEFORE)
+    changes = ChangeSet((file.parent,), earlier=earlier_of(journal)).create(file, NOW).edit(file, shout)
+    apply(changes, journal)
+    assert generated_text(journal, file) == shout(NOW)
+    assert file.read_text() == shout(BOTH).replace("line 7", "LINE 7")
 
 
 def test_copies_of_what_was_generated_are_kept_while_they_can_be_needed(generate, file, tmp_path):
