@@ -59,10 +59,11 @@ class Codemod:
     """A named edit of one file of a source tree.
 
     ``tree`` is ``vllm`` or ``vllm-ascend``; ``targets`` are the places of the file inside of it,
-    newest layout first, with ``{parameter}`` for parts that an argument decides. A codemod that
-    ``creates`` its file gets the empty text when there is none yet. ``upstream`` is the file or
-    page of the upstream project whose rule the codemod follows. A codemod that ``is_styled`` gets
-    the `Style` of the tree as ``style``, too: it writes lines that may have to be broken.
+    newest layout first, with ``{parameter}`` for parts that an argument decides. ``upstream`` is the file or
+    page of the upstream project whose rule the codemod follows. A codemod that ``creates`` its file gets the
+    empty text when there is none yet; where the file ``is_whole``, all of it follows from the arguments, so
+    that it can be made anew and merged with what a person made of it. A codemod that ``is_styled`` gets the
+    `Style` of the tree as ``style``, too: it writes lines that may have to be broken.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Codemod:
     transform: Callable[..., str]
     examples: tuple[Example | RefusedExample, ...]
     creates: bool = False
+    is_whole: bool = False
     is_styled: bool = False
 
     def run(self, text: str, arguments: Mapping[str, str], style: Style | None = None) -> str:

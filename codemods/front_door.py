@@ -116,7 +116,7 @@ def _edited(changes: ChangeSet, codemod: Codemod, place: Path, arguments: Mappin
         try:
             return changes.edit(file, lambda text: codemod.run(text, complete, style))
         except Refusal:
-            if not codemod.creates or changes.earlier.text(file) is None:
+            if not codemod.is_whole or changes.earlier.text(file) is None:
                 raise
             return changes.create(file, codemod.run("", complete, style))
     except Refusal as refusal:

@@ -94,12 +94,11 @@ def write_page(text, *, title):
     return page
 
 
-def test_what_a_codemod_makes_is_merged_too(tmp_path, monkeypatch):
-    codemod = Codemod(
-        "page", "write a page", "", "vllm", ("page.md",), (Parameter("title", "its title"),), write_page, ()
-    )
+def test_what_a_codemod_makes_as_a_whole_is_merged_too(tmp_path, monkeypatch):
+    title = (Parameter("title", "its title"),)
+    codemod = Codemod("page", "write a page", "", "vllm", ("page.md",), title, write_page, (), creates=True)
     monkeypatch.setitem(FILES, "page", "page_codemod")
-    monkeypatch.setitem(sys.modules, "page_codemod", SimpleNamespace(CODEMOD=replace(codemod, creates=True)))
+    monkeypatch.setitem(sys.modules, "page_codemod", SimpleNamespace(CODEMOD=replace(codemod, is_whole=True)))
     page, journal = tmp_path / "page.md", tmp_path / "journal"
     run("page", tmp_path, journal=journal, title="Alder")
     page.write_text(page.read_text() + "Mine.\n")
@@ -114,6 +113,10 @@ def test_what_a_codemod_makes_is_merged_too(tmp_path, monkeypatch):
         run("page", tmp_path, journal=tmp_path / "other", title="Cedar", force=True)
     run("page", tmp_path, journal=journal, title="Cedar", force=True)
     assert page.read_text() == write_page("", title="Cedar")
+    # Where the file has more than what the arguments say, a refusal is one, whatever is known of the file.
+    monkeypatch.setitem(sys.modules, "page_codemod", SimpleNamespace(CODEMOD=codemod))
+    with pytest.raises(Refusal, match="other content"):
+        run("page", tmp_path, journal=journal, title="Alder", force=True)
 
 
 def test_an_edit_of_a_file_that_a_person_edited_makes_the_persons_edits_no_part_of_what_is_generated(
