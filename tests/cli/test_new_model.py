@@ -111,22 +111,7 @@ def test_the_adapter_is_generated_anew_for_another_checkpoint_of_the_architectur
     assert snapshot(desk.vllm) == before
 
 
-def test_a_file_that_a_person_edited_stays_where_nothing_else_is_generated(desk: Desk, nova: Path) -> None:
-    desk.new_model(nova)
-    adapter = desk.vllm / ADAPTER
-    generated = adapter.read_text()
-    adapter.write_text(generated + "# mine\n")
-    before = snapshot(desk.vllm, desk.delivery)
-    answer = desk.new_model(nova, "--json")
-    assert (answer.code, answer.document["files"], answer.document["conflicts"]) == (0, [], [])
-    assert snapshot(desk.vllm, desk.delivery) == before
-    assert desk.new_model(nova, "--force").code == 0
-    assert adapter.read_text() == generated
-
-
-def test_what_a_person_edited_and_what_is_generated_now_are_merged_and_what_contradicts_is_marked(
-    desk: Desk, nova: Path
-) -> None:
+def test_edits_are_merged_with_what_is_generated_now_and_contradictions_are_marked(desk: Desk, nova: Path) -> None:
     config = desk.delivery / TEST_CONFIGS / "nova.yaml"
     desk.new_model(nova, "--trust-remote-code")
     generated = config.read_text()
@@ -145,6 +130,8 @@ def test_what_a_person_edited_and_what_is_generated_now_are_merged_and_what_cont
     assert f"{config}: what you edited and what is generated now contradict" in answer.stderr
     marked = config.read_text()
     assert all(line in marked for line in ("<<<<<<< as edited\n", "maybe\n", ">>>>>>> as generated now\n"))
+    assert desk.new_model(nova, "--force").code == 0
+    assert config.read_text() == generated.replace("trust_remote_code: true", "trust_remote_code: false")
 
 
 def test_a_worker_patch_is_three_edits(desk: Desk, nova: Path) -> None:
