@@ -62,8 +62,9 @@ class Codemod:
     newest layout first, with ``{parameter}`` for parts that an argument decides. ``upstream`` is the file or
     page of the upstream project whose rule the codemod follows. A codemod that ``creates`` its file gets the
     empty text when there is none yet; where the file ``is_whole``, all of it follows from the arguments, so
-    that it can be made anew and merged with what a person made of it. A codemod that ``is_styled`` gets the
-    `Style` of the tree as ``style``, too: it writes lines that may have to be broken.
+    that it can be made anew and merged with what a person made of it. One that ``removes`` its file checks it
+    alone: its transform refuses what may not go. A codemod that ``is_styled`` gets the `Style` of the tree as
+    ``style``, too: it writes lines that may have to be broken.
     """
 
     name: str
@@ -75,8 +76,9 @@ class Codemod:
     transform: Callable[..., str]
     examples: tuple[Example | RefusedExample, ...]
     creates: bool = False
-    is_whole: bool = False
+    removes: bool = False
     is_styled: bool = False
+    is_whole: bool = False
 
     def run(self, text: str, arguments: Mapping[str, str], style: Style | None = None) -> str:
         """Check the arguments against the parameters and transform the text.
@@ -94,6 +96,11 @@ class Codemod:
     def edits_python(self) -> bool:
         """Whether all of its targets are Python files."""
         return all(target.endswith(".py") for target in self.targets)
+
+    @property
+    def edits_alone(self) -> bool:
+        """Whether its file is there before and after it, as libcst's tool and pre-commit's hooks want it."""
+        return not (self.creates or self.removes)
 
     def complete(self, arguments: Mapping[str, str]) -> dict[str, str]:
         """Fill in defaults. Raises `Refusal` for missing and unknown arguments."""

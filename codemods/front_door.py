@@ -111,6 +111,9 @@ def _edited(changes: ChangeSet, codemod: Codemod, place: Path, arguments: Mappin
     top = None if file == place else place
     style = style_of(file, DEFAULTS[codemod.tree], top) if codemod.is_styled else None
     try:
+        if codemod.removes:
+            codemod.run(changes.read(file) or "", complete, style)
+            return changes.remove(file)
         if codemod.creates and not changes.has_file(file):
             return changes.create(file, codemod.run("", complete, style))
         try:

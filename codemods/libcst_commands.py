@@ -76,6 +76,6 @@ _NAMES = {libcst_name(name): name for name in FILES}
 def __getattr__(name: str) -> type[_Command]:
     """Return the command of the codemod whose name, in CamelCase, this is."""
     codemod = find_codemod(_NAMES[name]) if name in _NAMES else None
-    if codemod is None or codemod.creates or not codemod.edits_python:
+    if codemod is None or not (codemod.edits_alone and codemod.edits_python):
         raise AttributeError(f"no codemod that edits Python files is named {name!r}")
     return _command(codemod.name)

@@ -64,7 +64,7 @@ def page(found: Codemod | Recipe) -> str:
 def hooks() -> str:
     """Return the hooks: each codemod that edits a file which is there, for the files that it edits."""
     head = f"# {_NOTE}.\n# Give the arguments as `args`, and the files as `files` where they lie elsewhere.\n"
-    return head + "".join(_hook(codemod) for codemod in CODEMODS if not codemod.creates)
+    return head + "".join(_hook(codemod) for codemod in CODEMODS if codemod.edits_alone)
 
 
 def _hook(codemod: Codemod) -> str:
@@ -86,7 +86,7 @@ def _about(codemod: Codemod) -> str:
 def _call(found: Codemod | Recipe) -> str:
     words = [f"{p.name}={'FILE' if p.is_file_text else '…'}" for p in found.parameters if p.default is None]
     lines = [" ".join(["$ scaffold run", found.name, f"/src/{found.tree}", *words])]
-    if isinstance(found, Codemod) and found.edits_python and not found.creates:
+    if isinstance(found, Codemod) and found.edits_python and found.edits_alone:
         options = [f"--{p.name.replace('_', '-')} …" for p in found.parameters if p.default is None]
         file = found.targets[0].rpartition("/")[2]
         command = ["$ python -m libcst.tool codemod -x", f"codemods.libcst_commands.{libcst_name(found.name)}"]
@@ -113,7 +113,9 @@ def _example(example: Example | TreeExample) -> str:
     return f"{words}\n\n{_diff(example.before, example.after)}"
 
 
-def _diff(before: str, after: str) -> str:
+def _diff(before: str, after: str | None) -> str:
+    if after is None:
+        return "is removed."
     if before == after:
         return "changes nothing: it is there."
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)

@@ -98,6 +98,12 @@ class ChangeSet:
             generated = after if generated == current else function(_text(generated, path)).encode()
         return self._with(path, current, after, generated, made.conflicts)
 
+    def remove(self, path: Path) -> ChangeSet:
+        """Remove a file; one that does not exist is no change."""
+        path = self._real(path)
+        current = self._content(path)
+        return self if current is None else self._with(path, current, None)
+
     def read(self, path: Path) -> str | None:
         """Read a file as this change set leaves it; None if it does not exist."""
         path = self._real(path)
@@ -155,7 +161,7 @@ class ChangeSet:
         return sha256(json.dumps(sorted(rows, key=lambda row: row[:2])).encode())
 
     def _with(
-        self, path: Path, current: bytes | None, after: bytes, generated: bytes | None = None, conflicts: int = 0
+        self, path: Path, current: bytes | None, after: bytes | None, generated: bytes | None = None, conflicts: int = 0
     ) -> ChangeSet:
         earlier = {change.path: change for change in self.changes}
         before = earlier[path].before if path in earlier else current

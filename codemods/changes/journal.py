@@ -36,7 +36,7 @@ from codemods.changes.journal_files import (
 from codemods.changes.lock import locked, places_to_lock
 from codemods.changes.merging import Earlier
 from codemods.changes.out_of_sight import keep_out_of_git
-from codemods.changes.placing import check_writable, has_to_be_overwritten, mode_of, put, temporary_of
+from codemods.changes.placing import check_writable, has_to_be_overwritten, mode_of, owner_of, put, temporary_of
 from codemods.refusal import NothingToUndo, Outdated, Refusal
 
 if TYPE_CHECKING:
@@ -170,7 +170,8 @@ def _record(change_set: ChangeSet, state: State, continues: bool) -> Record:
     for change in change_set.changes:
         mode = None if change.before is None else mode_of(change.path)
         before, after = (None if b is None else sha256(b) for b in (change.before, change.after))
-        files.append(File(str(change.path), mode, before, after, has_to_be_overwritten(change.path)))
+        overwritten, owner = has_to_be_overwritten(change.path), owner_of(change.path)
+        files.append(File(str(change.path), mode, before, after, overwritten, owner))
         missing = [str(parent) for parent in change.path.parents if not parent.exists()]
         directories += [parent for parent in reversed(missing) if parent not in directories]
     roots = [str(root) for root in change_set.roots]
@@ -257,6 +258,7 @@ def _restore(record: Record, journal_dir: Path, number: int, disk: Disk) -> None
                 number,
                 disk,
                 overwrite=file.overwritten or has_to_be_overwritten(path),
+                owner=file.owner,
             )
     for directory in reversed(record.directories):
         disk.remove_directory(Path(directory))

@@ -32,7 +32,8 @@ T = TypeVar("T")
 class File:
     """One file of a run: where it is, what it was (None: it did not exist) and what it became.
 
-    ``overwritten``: other content is written into it, so that a crash may leave a part of that.
+    ``overwritten``: other content is written into it, so that a crash may leave a part of that. ``owner`` is the
+    user and the group that it belonged to.
     """
 
     path: str
@@ -40,6 +41,7 @@ class File:
     before: str | None
     after: str | None
     overwritten: bool = False
+    owner: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from codemods.changes.digest import sha256
 from codemods.refusal import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from codemods.changes.disk import Disk
@@ -51,11 +52,21 @@ def has_to_be_overwritten(path: Path) -> bool:
     )
 
 
-def put(path: Path, content: bytes | None, mode: int | None, number: int, disk: Disk, *, overwrite: bool) -> None:
+def put(
+    path: Path,
+    content: bytes | None,
+    mode: int | None,
+    number: int,
+    disk: Disk,
+    *,
+    overwrite: bool,
+    owner: Sequence[int] = (),
+) -> None:
     """Bring one file to ``content``; None removes it.
 
-    ``mode`` is that of a file which is not there (None: the umask's), ``number`` the run's, and ``overwrite``
-    what `has_to_be_overwritten` said when the run began. Raises OSError, which names the file.
+    ``mode`` is its permissions (None: the umask's), ``number`` the run's, and ``overwrite`` what
+    `has_to_be_overwritten` said when the run began. A file that is there stays its owner's; one that is
+    not gets ``owner``. Raises OSError, which names the file.
     """
     try:
         if content is None:
@@ -64,7 +75,7 @@ def put(path: Path, content: bytes | None, mode: int | None, number: int, disk: 
             disk.overwrite(path, content)
         else:
             temporary = temporary_of(path, number)
-            disk.write(temporary, content, mode, _owner(path))
+            disk.write(temporary, content, mode, tuple(owner_of(path) or owner))
             disk.replace(temporary, path)
         if path.parent.is_dir():
             disk.sync_directory(path.parent)
@@ -83,12 +94,12 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def _owner(path: Path) -> tuple[int, int] | None:
-    """Return the user and the group of a file; None if it is not there."""
+def owner_of(path: Path) -> list[int]:
+    """Return the user and the group of a file; empty if it is not there."""
     if not path.exists():
-        return None
+        return []
     state = path.stat()
-    return state.st_uid, state.st_gid
+    return [state.st_uid, state.st_gid]
 
 
 def _attributes(path: Path) -> list[str]:

@@ -39,7 +39,7 @@ HOOK = {hook["id"]: hook for hook in yaml.safe_load((ROOT / HOOKS).read_text(enc
 
 
 def test_there_is_a_hook_for_each_codemod_of_a_file_that_is_there():
-    found = [codemod for codemod in CODEMODS if not codemod.creates]
+    found = [codemod for codemod in CODEMODS if codemod.edits_alone]
     assert list(HOOK) == [codemod.name for codemod in found]
     for codemod in found:
         if "files" in HOOK[codemod.name]:

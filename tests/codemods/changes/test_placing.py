@@ -55,6 +55,20 @@ def test_the_owner_stays(tree, journal):
         assert (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)) == (1234, 4321, 0o4750)
 
 
+def test_a_file_that_was_removed_comes_back_with_its_permissions_and_owner(tree, journal):
+    if os.geteuid() == 0:
+        os.chown(tree / "a.txt", 1234, 4321)
+    (tree / "a.txt").chmod(0o750)
+    before, state = snapshot(tree), (tree / "a.txt").stat()
+    changes = ChangeSet((tree,)).remove(tree / "a.txt").remove(tree / "none.txt")
+    assert changes.paths == (tree / "a.txt",)
+    apply(changes, journal)
+    assert not list(tree.iterdir())
+    undo(journal)
+    assert snapshot(tree) == before
+    assert ((tree / "a.txt").stat().st_uid, (tree / "a.txt").stat().st_gid) == (state.st_uid, state.st_gid)
+
+
 def test_extended_attributes_stay(tree, journal):
     try:
         os.setxattr(tree / "a.txt", "user.note", b"mine")
