@@ -16,15 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codemods.changes.change_set import Change, ChangeSet, content_on_disk
+from codemods.changes.change_set import ChangeSet, content_on_disk
 from codemods.changes.digest import sha256
 from codemods.changes.disk import Disk
 from codemods.changes.journal_files import (
     File,
     Record,
     State,
-    copy_of,
-    is_half_written,
     read_generated,
     read_record,
     read_state,
@@ -36,7 +34,8 @@ from codemods.changes.journal_files import (
 from codemods.changes.lock import locked, places_to_lock
 from codemods.changes.merging import Earlier
 from codemods.changes.out_of_sight import keep_out_of_git
-from codemods.changes.placing import check_writable, has_to_be_overwritten, mode_of, owner_of, put, temporary_of
+from codemods.changes.placing import check_writable, has_to_be_overwritten, mode_of, owner_of, put
+from codemods.changes.taking_back import last_run, restore, undone
 from codemods.refusal import NothingToUndo, Outdated, Refusal
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def undo(journal_dir: Path, *, disk: Disk | None = None) -> ChangeSet:
     with ExitStack() as held:
         _hold_journal(held, journal_dir)
         state = read_state(journal_dir)
-        numbers = _last_run(journal_dir, state)
+        numbers = last_run(journal_dir, state)
         if not numbers:
             raise NothingToUndo(
                 "there is no run to take back",
@@ -112,12 +111,12 @@ def undo(journal_dir: Path, *, disk: Disk | None = None) -> ChangeSet:
         files = {Path(file.path) for record in records for file in record.files}
         roots = tuple(dict.fromkeys(Path(root) for record in records for root in record.roots))
         _hold_trees(held, files, roots, journal_dir)
-        undone = _undone(records, numbers, roots, journal_dir, state)
+        taken_back = undone(records, numbers, roots, journal_dir, state)
         try:
             if state.finished:
                 write_state(replace(state, finished=False), journal_dir, disk)
             for number, record in zip(numbers, records, strict=True):
-                _restore(record, journal_dir, number, disk)
+                restore(record, journal_dir, number, disk)
                 rest = [other for other in state.undoable if other != number]
                 is_whole = number == numbers[-1]
                 state = replace(state, undoable=rest, finished=is_whole, generated=record.generated_before)
@@ -126,7 +125,7 @@ def undo(journal_dir: Path, *, disk: Disk | None = None) -> ChangeSet:
             raise _refused_by_disk(error, "remove the cause, then run undo again") from error
         with suppress(OSError):  # what is left over is removed with the next run
             remove_other_runs(journal_dir, state, disk)
-    return undone
+    return taken_back
 
 
 def generated_digest(journal_dir: Path, path: Path) -> str | None:
@@ -161,7 +160,7 @@ def _check_unchanged(change_set: ChangeSet) -> None:
 
 def _wrote(journal_dir: Path, state: State, change_set: ChangeSet) -> bool:
     """Return whether the last run wrote all files of a change set."""
-    records = [read_record(journal_dir, number) for number in _last_run(journal_dir, state)]
+    records = [read_record(journal_dir, number) for number in last_run(journal_dir, state)]
     return {str(path) for path in change_set.paths} <= {file.path for record in records for file in record.files}
 
 
@@ -188,7 +187,7 @@ def _write_changes(change_set: ChangeSet, record: Record, number: int, disk: Dis
 def _take_back(record: Record, state: State, journal_dir: Path, number: int, disk: Disk) -> None:
     """Make everything as before a run that failed, the earlier runs' undo included."""
     try:
-        _restore(record, journal_dir, number, disk)
+        restore(record, journal_dir, number, disk)
         if read_state(journal_dir) != state:
             write_state(state, journal_dir, disk)
     except OSError as error:
@@ -205,63 +204,6 @@ def _generated(change_set: ChangeSet, state: State) -> dict[str, bytes]:
         elif change.after is not None and change.before is not None and sha256(change.before) == was:
             found[str(change.path)] = change.after
     return found
-
-
-# --- undo ----------------------------------------------------------------------------------
-
-
-def _last_run(journal_dir: Path, state: State) -> list[int]:
-    """Return the numbers of the last run and of what continued it, the last one first."""
-    numbers: list[int] = []
-    for number in reversed(state.undoable):
-        numbers.append(number)
-        if not read_record(journal_dir, number).continues:
-            break
-    return numbers
-
-
-def _undone(
-    records: Sequence[Record], numbers: Sequence[int], roots: tuple[Path, ...], journal_dir: Path, state: State
-) -> ChangeSet:
-    """Return what taking back these runs, the last one first, changes on disk."""
-    changes: dict[Path, Change] = {}
-    for number, record in zip(numbers, records, strict=True):
-        for index, file in enumerate(record.files):
-            path = Path(file.path)
-            content = changes[path].before if path in changes else content_on_disk(path)
-            current = None if content is None else sha256(content)
-            if current == file.before:
-                continue
-            is_cut_off = not state.finished and is_half_written(content, file, index, journal_dir, number)
-            if current != file.after and not is_cut_off:
-                raise Refusal(
-                    "the file was edited since the run that wrote it",
-                    where=file.path,
-                    expected="what the run wrote, or what was there before",
-                    remedy="keep the edit elsewhere, restore the file, and run undo again; no file was restored",
-                )
-            after = changes[path].after if path in changes else content
-            changes[path] = Change(path, copy_of(file, index, journal_dir, number), after)
-    return ChangeSet(roots, tuple(changes.values()))
-
-
-def _restore(record: Record, journal_dir: Path, number: int, disk: Disk) -> None:
-    for index, file in enumerate(record.files):
-        path = Path(file.path)
-        disk.remove(temporary_of(path, number))
-        content = content_on_disk(path)
-        if (None if content is None else sha256(content)) != file.before:
-            put(
-                path,
-                copy_of(file, index, journal_dir, number),
-                file.mode,
-                number,
-                disk,
-                overwrite=file.overwritten or has_to_be_overwritten(path),
-                owner=file.owner,
-            )
-    for directory in reversed(record.directories):
-        disk.remove_directory(Path(directory))
 
 
 # --- both ----------------------------------------------------------------------------------
