@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FAST := -m "not engine"
 FURTHER := found
 
-.PHONY: examples help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-parity bench-survey
+.PHONY: examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,9 @@ test: lint ## Everything, with the real engine
 
 demo: $(VENV)/.complete ## The main job on two new architectures
 	@$(PY) -m tests.lab.demo
+
+codemod-pages: $(VENV)/.complete ## Pages of all codemods and their hooks, from the codemods' own files
+	@$(PY) -m codemods.pages
 
 examples: $(VENV)/.complete ## Six generated adapters of different families, to read
 	@$(PY) -m tests.lab.examples
@@ -114,6 +117,9 @@ bench-gates: $(VENV)/.complete ## Each fault on a real server, and what the gate
 
 bench-gates-delay: $(VENV)/.complete ## From a worker's death to the verdict, and what a gate adds to a server that is fine
 	@$(PY) -m tests.bench.gates.delay
+
+bench-kills: $(VENV)/.complete ## Codemods' runs and undos killed at random moments lose nothing (TIMES=500 SEED=0)
+	@$(PY) -m tests.bench.kills --times $(or $(TIMES),500) --seed $(or $(SEED),0)
 
 bench-gates-ends: $(VENV)/.complete ## A tool ended at random moments leaves nothing behind (MOMENTS=50 SEED=0)
 	@$(PY) -m tests.bench.gates.moments --moments $(or $(MOMENTS),50) --seed $(or $(SEED),0)

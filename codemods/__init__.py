@@ -9,7 +9,9 @@ All that is refused is a `Refusal`. A codemod's file, and libcst, is imported wh
 
 from codemods.catalog import CODEMODS, find, find_codemod, target_file
 from codemods.changes.change_set import Change, ChangeSet
-from codemods.changes.journal import apply, generated_digest, undo
+from codemods.changes.journal import apply, earlier_of, generated_digest, generated_text, undo
+from codemods.changes.merging import NOTHING, Earlier
+from codemods.changes.out_of_sight import FOLDER, keep_out_of_git
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.front_door import RunResult, edit, run
 from codemods.recipe import Recipe, Step, TreeExample
@@ -23,10 +25,13 @@ Refused = RefusedExample
 
 __all__ = [
     "CODEMODS",
+    "FOLDER",
+    "NOTHING",
     "RECIPES",
     "Change",
     "ChangeSet",
     "Codemod",
+    "Earlier",
     "Example",
     "NothingToUndo",
     "Outdated",
@@ -40,10 +45,13 @@ __all__ = [
     "Style",
     "TreeExample",
     "apply",
+    "earlier_of",
     "edit",
     "find",
     "find_codemod",
     "generated_digest",
+    "generated_text",
+    "keep_out_of_git",
     "module_file",
     "run",
     "style_of",

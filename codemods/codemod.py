@@ -1,16 +1,19 @@
 """What a codemod is: a pure function from source text to source text, and what is known about it.
 
 ``transform(text, **arguments)`` returns the new text or raises `Refusal`. It is idempotent, keeps
-every byte outside of its edit, and keeps the order and line width of the file that it edits.
+every line that it does not edit, and keeps the order and line width of the file. It sees plain text: line
+feeds, no byte order mark, four spaces a level in Python; `Codemod.run` puts what it changes into the file as
+it is written.
 Its examples lie beside it: they are its tests and its documentation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codemods.refusal import Refusal
+from codemods.text.as_written import edited
 from codemods.text.tree_style import DEFAULTS, Style
 
 if TYPE_CHECKING:
@@ -56,10 +59,12 @@ class Codemod:
     """A named edit of one file of a source tree.
 
     ``tree`` is ``vllm`` or ``vllm-ascend``; ``targets`` are the places of the file inside of it,
-    newest layout first, with ``{parameter}`` for parts that an argument decides. A codemod that
-    ``creates`` its file gets the empty text when there is none yet. ``upstream`` is the file or
-    page of the upstream project whose rule the codemod follows. A codemod that ``is_styled`` gets
-    the `Style` of the tree as ``style``, too: it writes lines that may have to be broken.
+    newest layout first, with ``{parameter}`` for parts that an argument decides. ``upstream`` is the file or
+    page of the upstream project whose rule the codemod follows. A codemod that ``creates`` its file gets the
+    empty text when there is none yet; where the file ``is_whole``, all of it follows from the arguments, so
+    that it can be made anew and merged with what a person made of it. One that ``removes`` its file checks it
+    alone: its transform refuses what may not go. A codemod that ``is_styled`` gets the `Style` of the tree as
+    ``style``, too: it writes lines that may have to be broken.
     """
 
     name: str
@@ -71,22 +76,40 @@ class Codemod:
     transform: Callable[..., str]
     examples: tuple[Example | RefusedExample, ...]
     creates: bool = False
+    removes: bool = False
     is_styled: bool = False
+    is_whole: bool = False
 
     def run(self, text: str, arguments: Mapping[str, str], style: Style | None = None) -> str:
         """Check the arguments against the parameters and transform the text.
 
+        The transform sees plain text; the file keeps how it is written (`codemods.text.as_written`).
         ``style`` is the tree's; None stands for that of a tree which says nothing about it. Raises
         `Refusal` for missing and unknown arguments and for what the transform refuses.
         """
-        complete = self.complete(arguments)
+        given: dict[str, Any] = dict(self.complete(arguments))
         if self.is_styled:
-            return self.transform(text, style=style or DEFAULTS[self.tree], **complete)
-        return self.transform(text, **complete)
+            given["style"] = style or DEFAULTS[self.tree]
+        return edited(text, lambda plain: self.transform(plain, **given), is_python=self.edits_python)
+
+    @property
+    def edits_python(self) -> bool:
+        """Whether all of its targets are Python files."""
+        return all(target.endswith(".py") for target in self.targets)
+
+    @property
+    def edits_alone(self) -> bool:
+        """Whether its file is there before and after it, as libcst's tool and pre-commit's hooks want it."""
+        return not (self.creates or self.removes)
 
     def complete(self, arguments: Mapping[str, str]) -> dict[str, str]:
         """Fill in defaults. Raises `Refusal` for missing and unknown arguments."""
         return completed(self.name, self.parameters, arguments)
+
+
+def libcst_name(name: str) -> str:
+    """Return the name of a codemod's class for libcst's own tool, such as VllmRegistryEntry."""
+    return name.title().replace("-", "")
 
 
 def completed(name: str, parameters: tuple[Parameter, ...], arguments: Mapping[str, str]) -> dict[str, str]:

@@ -6,13 +6,14 @@ many edits. `run` does that to what is on disk, and applies it through the journ
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codemods.catalog import find, find_codemod, target_file
 from codemods.changes.change_set import ChangeSet
-from codemods.changes.journal import apply
+from codemods.changes.journal import apply, earlier_of
 from codemods.codemod import Codemod
 from codemods.recipe import fed, is_taken
 from codemods.refusal import Outdated, Refusal
@@ -55,20 +56,31 @@ class RunResult:
 
 
 def run(
-    name: str, place: Path | str, /, *, dry_run: bool = False, journal: Path | str = JOURNAL, **arguments: str
+    name: str,
+    /,
+    *places: Path | str,
+    dry_run: bool = False,
+    force: bool = False,
+    journal: Path | str = JOURNAL,
+    **arguments: str,
 ) -> RunResult:
-    """Run a codemod or a recipe on a source tree, or a codemod on one file; `undo` takes it back as a whole.
+    """Run a codemod or a recipe on source trees, or a codemod on files; `undo` takes it all back as a whole.
 
     Arguments are the texts that ``scaffold codemod show NAME`` lists. ``dry_run`` writes nothing;
-    ``journal`` is the directory that remembers the run. Raises `Refusal`, with nothing written,
+    ``journal`` is the directory that remembers the run. A file that an earlier run made and a person edited since
+    is merged with what is made now, or replaced by it with ``force``. Raises `Refusal`, with nothing written,
     for an unknown name, wrong arguments, and what the codemod, the change set or the disk refuses.
     """
-    place = Path(place)
     found = find(name)
-    root = place.parent if place.is_file() else place
+    roots = tuple(dict.fromkeys(place.parent if place.is_file() else place for place in map(Path, places)))
+    if not roots:
+        raise _no_place("no source tree and no file", name)
+    root = roots[0] if len(roots) == 1 else Path(os.path.commonpath([root.absolute() for root in roots]))
     read = [Path(arguments[p.name]) for p in found.parameters if p.is_tree and p.name in arguments]
     for _ in range(ATTEMPTS):
-        changes = edit(ChangeSet((root, *read)), name, place, **arguments)
+        changes = ChangeSet((*roots, *read), earlier=earlier_of(Path(journal), force=force))
+        for place in places:
+            changes = edit(changes, name, place, **arguments)
         if dry_run or changes.is_empty:
             return RunResult(name, root, changes, is_written=False)
         try:
@@ -98,9 +110,21 @@ def _edited(changes: ChangeSet, codemod: Codemod, place: Path, arguments: Mappin
     file = place if changes.has_file(place) else target_file(codemod, _tree(place), complete, changes.has_file)
     top = None if file == place else place
     style = style_of(file, DEFAULTS[codemod.tree], top) if codemod.is_styled else None
-    if codemod.creates and not changes.has_file(file):
-        return changes.create(file, codemod.run("", complete, style))
-    return changes.edit(file, lambda text: codemod.run(text, complete, style))
+    try:
+        if codemod.removes:
+            codemod.run(changes.read(file) or "", complete, style)
+            return changes.remove(file)
+        if codemod.creates and not changes.has_file(file):
+            return changes.create(file, codemod.run("", complete, style))
+        try:
+            return changes.edit(file, lambda text: codemod.run(text, complete, style))
+        except Refusal:
+            if not codemod.is_whole or changes.earlier.text(file) is None:
+                raise
+            return changes.create(file, codemod.run("", complete, style))
+    except Refusal as refusal:
+        names = [target.format_map(complete) for target in codemod.targets]
+        raise refusal.in_file(names, file) from None
 
 
 def _followed(changes: ChangeSet, recipe: Recipe, tree: Path, arguments: Mapping[str, str]) -> ChangeSet:
@@ -116,9 +140,13 @@ def _followed(changes: ChangeSet, recipe: Recipe, tree: Path, arguments: Mapping
 def _tree(place: Path) -> Path:
     if place.is_dir():
         return place
-    raise Refusal(
-        "there is no such directory",
-        where=str(place),
+    raise _no_place("there is no such directory", str(place))
+
+
+def _no_place(found: str, where: str) -> Refusal:
+    return Refusal(
+        found,
+        where=where,
         expected="the top of a source tree, or for a codemod one file of it",
         remedy="correct the path",
     )

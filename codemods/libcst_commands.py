@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
-from libcst.codemod import CodemodCommand, CodemodContext
+from libcst.codemod import CodemodCommand, CodemodContext, SkipFile
 
 from codemods.catalog import FILES, find_codemod
+from codemods.codemod import libcst_name
+from codemods.refusal import Refusal
 from codemods.text.tree_style import DEFAULTS, style_of
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class _Command(CodemodCommand):
-    """Runs a codemod on a whole module; `Refusal` shows as the file's failure."""
+    """Runs a codemod on a whole module; a `Refusal` is why libcst's tool skips the file, said in one line."""
 
     codemod: Codemod
 
@@ -37,11 +39,14 @@ class _Command(CodemodCommand):
         style, filename = DEFAULTS[self.codemod.tree], self.context.filename
         if filename is not None:
             style = style_of(Path(filename), style)
-        return cst.parse_module(self.codemod.run(tree.code, given, style))
-
-
-def _class_name(name: str) -> str:
-    return name.title().replace("-", "")
+        try:
+            text = self.codemod.run(tree.code, given, style)
+        except Refusal as refusal:
+            if filename is not None:
+                refusal = refusal.in_file(self.codemod.targets, Path(filename))
+            raise SkipFile(" ".join(str(refusal).split())) from None
+        # Its encoding may be one with a byte order mark, which the code does not show.
+        return cst.parse_module(text, cst.PartialParserConfig(encoding=tree.encoding))
 
 
 @cache
@@ -62,15 +67,15 @@ def _command(name: str) -> type[_Command]:
         "DESCRIPTION": codemod.summary,
         "add_args": staticmethod(add_args),
     }
-    return type(_class_name(codemod.name), (_Command,), attributes)
+    return type(libcst_name(codemod.name), (_Command,), attributes)
 
 
-_NAMES = {_class_name(name): name for name in FILES}
+_NAMES = {libcst_name(name): name for name in FILES}
 
 
 def __getattr__(name: str) -> type[_Command]:
     """Return the command of the codemod whose name, in CamelCase, this is."""
     codemod = find_codemod(_NAMES[name]) if name in _NAMES else None
-    if codemod is None or codemod.creates or not all(target.endswith(".py") for target in codemod.targets):
+    if codemod is None or not (codemod.edits_alone and codemod.edits_python):
         raise AttributeError(f"no codemod that edits Python files is named {name!r}")
     return _command(codemod.name)

@@ -6,13 +6,14 @@ stack on one another and on what is on disk. `codemods.changes.journal.apply` pu
 
 from __future__ import annotations
 
-import hashlib
 import json
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codemods.changes.digest import sha256
+from codemods.changes.merging import NOTHING, Earlier, merge
 from codemods.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -23,44 +24,57 @@ if TYPE_CHECKING:
 class Change:
     """One file before and after; None stands for a file that does not exist.
 
-    ``path`` is absolute and free of symbolic links.
+    ``path`` is absolute and free of symbolic links. ``generated`` is what this tool generated, of which ``after``
+    may be the merge with a person's edits; ``conflicts`` is the number of places where the two contradict each
+    other. None stands for a file that was only edited.
     """
 
     path: Path
     before: bytes | None
     after: bytes | None
+    generated: bytes | None = field(default=None, compare=False)
+    conflicts: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
 class ChangeSet:
     """An immutable, ordered set of changes to files under ``roots``; each method returns a new one.
 
+    ``earlier`` knows what was generated before, for files that a person edited since.
     Raises `Refusal` for every path that is no regular file or leaves the roots, directly
     or through a symbolic link.
     """
 
     roots: tuple[Path, ...]
     changes: tuple[Change, ...] = ()
+    earlier: Earlier = field(default=NOTHING, compare=False, repr=False)
 
     def create(self, path: Path, text: str, *, generated: str | None = None) -> ChangeSet:
         """Add a new file. The same bytes in its place already are no change.
 
         ``generated`` is the SHA-256 (hex) of what the tool itself wrote there last, see
-        `codemods.changes.journal.generated_digest`: a file with exactly these bytes may be replaced.
-        Raises `Refusal` if other bytes are in its place.
+        `codemods.changes.journal.generated_digest`: a file with exactly these bytes is replaced. One that was
+        edited since is merged with the new text where ``earlier`` knows what was written last; where both
+        changed the same lines, git's marks stand and `conflicts` has the file. Raises `Refusal` if other
+        bytes are in its place.
         """
         path, after = self._real(path), text.encode()
         current = self._content(path)
         if current == after:
             return self
-        if current is not None and sha256(current) != generated:
+        before = self.earlier.text(path)
+        replaced = {generated, None if before is None else sha256(before.encode())} - {None}
+        if current is None or sha256(current) in replaced or (self.earlier.force and replaced):
+            return self._with(path, current, after, after)
+        if before is None:
             raise Refusal(
                 "a file with other content is in place of the one to be created",
                 where=str(path),
-                expected="no file, or one that this tool generated and nobody edited since",
+                expected="no file, or one that this tool generated",
                 remedy="move it away or choose another name",
             )
-        return self._with(path, current, after)
+        merged = merge(current, before.encode(), after, path)
+        return self._with(path, current, merged.content, after, merged.conflicts)
 
     def edit(self, path: Path, function: Callable[[str], str]) -> ChangeSet:
         """Edit a file: ``function`` gets the text as earlier changes leave it.
@@ -77,7 +91,18 @@ class ChangeSet:
                 expected="a file to edit",
                 remedy="check that the root is the source tree that is meant",
             )
-        return self._with(path, current, function(_text(current, path)).encode())
+        after = function(_text(current, path)).encode()
+        made = next((change for change in self.changes if change.path == path), Change(path, None, None))
+        generated = made.generated
+        if generated is not None:  # what is generated gets the edit, too
+            generated = after if generated == current else function(_text(generated, path)).encode()
+        return self._with(path, current, after, generated, made.conflicts)
+
+    def remove(self, path: Path) -> ChangeSet:
+        """Remove a file; one that does not exist is no change."""
+        path = self._real(path)
+        current = self._content(path)
+        return self if current is None else self._with(path, current, None)
 
     def read(self, path: Path) -> str | None:
         """Read a file as this change set leaves it; None if it does not exist."""
@@ -108,6 +133,11 @@ class ChangeSet:
         )
 
     @property
+    def conflicts(self) -> tuple[Path, ...]:
+        """The files in which a person's edits and what is generated now contradict each other, marked as git does."""
+        return tuple(change.path for change in self.changes if change.conflicts)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing would change on disk."""
         return not self.changes
@@ -130,10 +160,12 @@ class ChangeSet:
             rows.append([number, change.path.relative_to(root).as_posix(), *states])
         return sha256(json.dumps(sorted(rows, key=lambda row: row[:2])).encode())
 
-    def _with(self, path: Path, current: bytes | None, after: bytes) -> ChangeSet:
+    def _with(
+        self, path: Path, current: bytes | None, after: bytes | None, generated: bytes | None = None, conflicts: int = 0
+    ) -> ChangeSet:
         earlier = {change.path: change for change in self.changes}
         before = earlier[path].before if path in earlier else current
-        earlier[path] = Change(path, before, after)
+        earlier[path] = Change(path, before, after, generated, conflicts)
         kept = tuple(change for change in earlier.values() if change.before != change.after)
         return replace(self, changes=kept)
 
@@ -185,11 +217,6 @@ def content_on_disk(path: Path) -> bytes | None:
         expected="a readable regular file or nothing",
         remedy="choose another path or remove what is there",
     )
-
-
-def sha256(content: bytes) -> str:
-    """Digest bytes, in hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def _text(content: bytes, path: Path) -> str:

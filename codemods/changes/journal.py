@@ -2,33 +2,40 @@
 
 A write-ahead journal. Before the first file of a tree is touched, copies of all old bytes and the
 record of the run are on the disk (``fsync``), and ``state.json`` names the run. Each file is then
-replaced atomically. So after a crash at any point the trees are as before, as after, or `undo`
-makes them as before. A run that fails without a crash (a full disk, a file without permission,
-Ctrl-C) is taken back at once. What the journal directory holds: `codemods.changes.journal_files`.
+replaced atomically, or overwritten where only that keeps what it is (`codemods.changes.placing`). So
+after a crash at any point the trees are as before, as after, or `undo` makes them as before. A run that
+fails without a crash (a full disk, a file without permission, Ctrl-C) is taken back at once. What the
+journal directory holds: `codemods.changes.journal_files`.
 """
 
 from __future__ import annotations
 
-import stat
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codemods.changes.change_set import Change, ChangeSet, content_on_disk, sha256
+from codemods.changes.change_set import ChangeSet, content_on_disk
+from codemods.changes.digest import sha256
 from codemods.changes.disk import Disk
 from codemods.changes.journal_files import (
     File,
     Record,
     State,
-    copy_of,
+    read_generated,
     read_record,
     read_state,
     remove_other_runs,
+    write_generated,
     write_run,
     write_state,
 )
 from codemods.changes.lock import locked, places_to_lock
+from codemods.changes.merging import Earlier
+from codemods.changes.out_of_sight import keep_out_of_git
+from codemods.changes.placing import check_writable, has_to_be_overwritten, mode_of, owner_of, put
+from codemods.changes.taking_back import last_run, restore, undone
 from codemods.refusal import NothingToUndo, Outdated, Refusal
 
 if TYPE_CHECKING:
@@ -40,8 +47,8 @@ def apply(change_set: ChangeSet, journal_dir: Path, *, continues: bool = False, 
 
     ``continues``: `undo` takes them back together with the run before, if that wrote all of these
     files, as they are a later part of what it did. Raises `Refusal`, with nothing written, if a
-    file is no longer what the change set started from (`Outdated`), if an earlier run was cut off
-    and not undone, if another run goes on writing to the same tree, or if the disk refuses a write.
+    file is no longer what the change set started from (`Outdated`), if it is read-only, if an earlier run
+    was cut off and not undone, if another run goes on writing to the same tree, or if the disk refuses a write.
     """
     if change_set.is_empty:
         return
@@ -58,12 +65,17 @@ def apply(change_set: ChangeSet, journal_dir: Path, *, continues: bool = False, 
                 remedy="take it back with undo, then run again",
             )
         _check_unchanged(change_set)
+        for path in change_set.paths:
+            check_writable(path)
         record = _record(change_set, state, continues and _wrote(journal_dir, state, change_set))
         number = state.runs + 1
         started = replace(state, undoable=[*state.undoable, number], runs=number, finished=False)
-        done = replace(started, finished=True, generated=_generated(change_set, state))
+        generated = _generated(change_set, state)
+        digests = {path: sha256(content) for path, content in generated.items()}
+        done = replace(started, finished=True, generated={**state.generated, **digests})
         try:
-            write_run(record, [change.before for change in change_set.changes], journal_dir, number, disk)
+            write_run(record, change_set.changes, journal_dir, number, disk)
+            write_generated(generated.values(), journal_dir, disk)
             write_state(started, journal_dir, disk)
             _write_changes(change_set, record, number, disk)
             write_state(done, journal_dir, disk)
@@ -73,7 +85,7 @@ def apply(change_set: ChangeSet, journal_dir: Path, *, continues: bool = False, 
                 raise _refused_by_disk(error, "every file is as it was before") from error
             raise
         with suppress(OSError):  # what is left over is removed with the next run
-            remove_other_runs(journal_dir, done.undoable, disk)
+            remove_other_runs(journal_dir, done, disk)
 
 
 def undo(journal_dir: Path, *, disk: Disk | None = None) -> ChangeSet:
@@ -87,7 +99,7 @@ def undo(journal_dir: Path, *, disk: Disk | None = None) -> ChangeSet:
     with ExitStack() as held:
         _hold_journal(held, journal_dir)
         state = read_state(journal_dir)
-        numbers = _last_run(journal_dir, state)
+        numbers = last_run(journal_dir, state)
         if not numbers:
             raise NothingToUndo(
                 "there is no run to take back",
@@ -99,23 +111,37 @@ def undo(journal_dir: Path, *, disk: Disk | None = None) -> ChangeSet:
         files = {Path(file.path) for record in records for file in record.files}
         roots = tuple(dict.fromkeys(Path(root) for record in records for root in record.roots))
         _hold_trees(held, files, roots, journal_dir)
-        undone = _undone(records, numbers, roots, journal_dir)
-        for number, record in zip(numbers, records, strict=True):
-            try:
-                _restore(record, journal_dir, number, disk)
+        taken_back = undone(records, numbers, roots, journal_dir, state)
+        try:
+            if state.finished:
+                write_state(replace(state, finished=False), journal_dir, disk)
+            for number, record in zip(numbers, records, strict=True):
+                restore(record, journal_dir, number, disk)
                 rest = [other for other in state.undoable if other != number]
-                state = replace(state, undoable=rest, finished=True, generated=record.generated_before)
+                is_whole = number == numbers[-1]
+                state = replace(state, undoable=rest, finished=is_whole, generated=record.generated_before)
                 write_state(state, journal_dir, disk)
-            except OSError as error:
-                raise _refused_by_disk(error, "remove the cause, then run undo again") from error
+        except OSError as error:
+            raise _refused_by_disk(error, "remove the cause, then run undo again") from error
         with suppress(OSError):  # what is left over is removed with the next run
-            remove_other_runs(journal_dir, state.undoable, disk)
-    return undone
+            remove_other_runs(journal_dir, state, disk)
+    return taken_back
 
 
 def generated_digest(journal_dir: Path, path: Path) -> str | None:
     """SHA-256 (hex) of what the tool wrote last to a file that it created, None if it did not."""
     return read_state(journal_dir).generated.get(str(path.resolve()))
+
+
+def generated_text(journal_dir: Path, path: Path) -> str | None:
+    """Return what the tool wrote last to a file that it created; None if it did not, or kept no copy."""
+    content = read_generated(journal_dir, path)
+    return None if content is None else content.decode()
+
+
+def earlier_of(journal_dir: Path, *, force: bool = False) -> Earlier:
+    """Return what a journal knows of generated files; ``force``: they are replaced, and never merged."""
+    return Earlier(partial(generated_text, journal_dir), force)
 
 
 # --- apply ---------------------------------------------------------------------------------
@@ -134,16 +160,17 @@ def _check_unchanged(change_set: ChangeSet) -> None:
 
 def _wrote(journal_dir: Path, state: State, change_set: ChangeSet) -> bool:
     """Return whether the last run wrote all files of a change set."""
-    records = [read_record(journal_dir, number) for number in _last_run(journal_dir, state)]
+    records = [read_record(journal_dir, number) for number in last_run(journal_dir, state)]
     return {str(path) for path in change_set.paths} <= {file.path for record in records for file in record.files}
 
 
 def _record(change_set: ChangeSet, state: State, continues: bool) -> Record:
     files, directories = [], []
     for change in change_set.changes:
-        mode = None if change.before is None else stat.S_IMODE(change.path.stat().st_mode)
+        mode = None if change.before is None else mode_of(change.path)
         before, after = (None if b is None else sha256(b) for b in (change.before, change.after))
-        files.append(File(str(change.path), mode, before, after))
+        overwritten, owner = has_to_be_overwritten(change.path), owner_of(change.path)
+        files.append(File(str(change.path), mode, before, after, overwritten, owner))
         missing = [str(parent) for parent in change.path.parents if not parent.exists()]
         directories += [parent for parent in reversed(missing) if parent not in directories]
     roots = [str(root) for root in change_set.roots]
@@ -154,99 +181,39 @@ def _write_changes(change_set: ChangeSet, record: Record, number: int, disk: Dis
     for directory in record.directories:
         disk.make_directory(Path(directory))
     for change, file in zip(change_set.changes, record.files, strict=True):
-        _put(change.path, change.after, file.mode, number, disk)
+        put(change.path, change.after, file.mode, number, disk, overwrite=file.overwritten)
 
 
 def _take_back(record: Record, state: State, journal_dir: Path, number: int, disk: Disk) -> None:
     """Make everything as before a run that failed, the earlier runs' undo included."""
     try:
-        _restore(record, journal_dir, number, disk)
+        restore(record, journal_dir, number, disk)
         if read_state(journal_dir) != state:
             write_state(state, journal_dir, disk)
     except OSError as error:
         raise _refused_by_disk(error, "then run undo, which makes the files as before") from error
 
 
-def _generated(change_set: ChangeSet, state: State) -> dict[str, str]:
-    written = {
-        str(change.path): sha256(change.after)
-        for change in change_set.changes
-        if change.after is not None and (change.before is None or str(change.path) in state.generated)
-    }
-    return {**state.generated, **written}
-
-
-# --- undo ----------------------------------------------------------------------------------
-
-
-def _last_run(journal_dir: Path, state: State) -> list[int]:
-    """Return the numbers of the last run and of what continued it, the last one first."""
-    numbers: list[int] = []
-    for number in reversed(state.undoable):
-        numbers.append(number)
-        if not read_record(journal_dir, number).continues:
-            break
-    return numbers
-
-
-def _undone(records: Sequence[Record], numbers: Sequence[int], roots: tuple[Path, ...], journal_dir: Path) -> ChangeSet:
-    """Return what taking back these runs, the last one first, changes on disk."""
-    changes: dict[Path, Change] = {}
-    for number, record in zip(numbers, records, strict=True):
-        for index, file in enumerate(record.files):
-            path = Path(file.path)
-            content = changes[path].before if path in changes else content_on_disk(path)
-            current = None if content is None else sha256(content)
-            if current == file.before:
-                continue
-            if current != file.after:
-                raise Refusal(
-                    "the file was edited since the run that wrote it",
-                    where=file.path,
-                    expected="what the run wrote, or what was there before",
-                    remedy="keep the edit elsewhere, restore the file, and run undo again; no file was restored",
-                )
-            after = changes[path].after if path in changes else content
-            changes[path] = Change(path, copy_of(file, index, journal_dir, number), after)
-    return ChangeSet(roots, tuple(changes.values()))
-
-
-def _restore(record: Record, journal_dir: Path, number: int, disk: Disk) -> None:
-    for index, file in enumerate(record.files):
-        path = Path(file.path)
-        disk.remove(_temporary(path, number))
-        content = content_on_disk(path)
-        if (None if content is None else sha256(content)) != file.before:
-            _put(path, copy_of(file, index, journal_dir, number), file.mode, number, disk)
-    for directory in reversed(record.directories):
-        disk.remove_directory(Path(directory))
+def _generated(change_set: ChangeSet, state: State) -> dict[str, bytes]:
+    """Return what was generated for each file that is the tool's own; a person's edits are no part of it."""
+    found = {}
+    for change in change_set.changes:
+        was = state.generated.get(str(change.path))
+        if change.generated is not None:
+            found[str(change.path)] = change.generated
+        elif change.after is not None and change.before is not None and sha256(change.before) == was:
+            found[str(change.path)] = change.after
+    return found
 
 
 # --- both ----------------------------------------------------------------------------------
-
-
-def _put(path: Path, content: bytes | None, mode: int | None, number: int, disk: Disk) -> None:
-    """Bring one file to ``content`` in one atomic step."""
-    if content is None:
-        disk.remove(path)
-    else:
-        temporary = _temporary(path, number)
-        disk.write(temporary, content, mode)
-        disk.replace(temporary, path)
-    if path.parent.is_dir():
-        disk.sync_directory(path.parent)
-
-
-def _temporary(path: Path, number: int) -> Path:
-    """Known from the record alone, so that `undo` finds what a crash left."""
-    # A hash instead of the name: a name may already be as long as a file system allows.
-    return path.parent / f".scaffold-{sha256(path.name.encode())[:16]}-{number}.tmp"
 
 
 def _hold_journal(held: ExitStack, journal_dir: Path) -> None:
     """Keep other runs out of the journal. It comes before the trees in each run, so that no two wait for each other."""
     try:
         journal_dir.mkdir(parents=True, exist_ok=True)
+        keep_out_of_git(journal_dir)
         held.enter_context(locked([journal_dir]))
     except OSError as error:
         raise _refused_by_disk(error, "nothing was changed") from error

@@ -202,5 +202,6 @@ Cedar.height = staticmethod(_ascend_height)
         RefusedExample(_CEDAR, "import os\n", "other content"),
     ),
     creates=True,
+    is_whole=True,
     is_styled=True,
 )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from codemods import CODEMODS, RECIPES, Codemod, Example, Parameter, Recipe, find, run
+from codemods import CODEMODS, RECIPES, Codemod, Example, Recipe, find
 from codemods.recipe import FileText, ModuleText, Step
 from scaffold.cli.output import Output, reporting
-from scaffold.cli.roots import Settings, work_option
-from scaffold.common.errors import UsageError
+from scaffold.cli.run import command as run_command
 
 
 @click.group("codemod")
@@ -60,38 +58,7 @@ def show_command(output: Output, name: str) -> None:
     output.document(document)
 
 
-@command.command("run")
-@click.argument("name")
-@click.argument("place", type=click.Path(path_type=Path))
-@click.argument("arguments", nargs=-1)
-@click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
-@work_option
-@reporting
-def run_command(
-    output: Output, name: str, place: Path, arguments: tuple[str, ...], dry_run: bool, **given: Any
-) -> None:
-    """Run a codemod or a recipe on PLACE, a source tree, with ARGUMENTS such as module=nova.
-
-    A codemod takes one file of a tree as PLACE, too. An argument that is the text of a file is given as the path of
-    that file. `scaffold undo` takes the run back.
-    """
-    found = find(name)
-    values = _parse(found.name, found.parameters, arguments)
-    outcome = run(name, place, dry_run=dry_run, journal=Settings(given).workspace().journal, **values)
-    output.diff(outcome.diff)
-    output.line("written" if outcome.is_written else "not written: dry run" if outcome.is_changed else NO_CHANGE)
-    output.document(
-        {
-            "name": name,
-            "files": [str(path) for path in outcome.files],
-            "dry_run": dry_run,
-            "changed": outcome.is_changed,
-            "diff": outcome.diff,
-        }
-    )
-
-
-NO_CHANGE = "nothing to change"
+command.add_command(run_command)
 
 
 def _said(step: Step) -> str:
@@ -125,28 +92,3 @@ def _files(texts: Mapping[str, str]) -> str:
 
 def _written(arguments: Mapping[str, str]) -> str:
     return " ".join(f"{key}={value!r}" for key, value in arguments.items())
-
-
-def _parse(name: str, parameters: tuple[Parameter, ...], arguments: tuple[str, ...]) -> dict[str, str]:
-    texts = {parameter.name for parameter in parameters if parameter.is_file_text}
-    values = {}
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals:
-            raise UsageError(
-                repr(argument),
-                where=f"arguments of {name}",
-                expected="name=value",
-                remedy=f"see scaffold codemod show {name}",
-            )
-        values[key] = _text(key, Path(value)) if key in texts else value
-    return values
-
-
-def _text(key: str, path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            str(error), where=f"{key}={path}", expected="a readable text file", remedy="correct the path"
-        ) from error

@@ -8,9 +8,12 @@ import signal
 import sys
 from contextlib import suppress
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "inspect": "What a checkpoint's model is, fact by fact, with evidence.",
@@ -23,6 +26,7 @@ COMMANDS = {
     "evaluate": "Accuracy of a planned model, from lm_eval.",
     "commit": "One signed-off commit of the planned files, if the evidence suffices.",
     "undo": "Take back the last run.",
+    "run": "One codemod or recipe, on source trees or files.",
     "codemod": "Codemods on their own: list, show, run.",
 }
 """Name and help line of each command; ``new-model`` is ``command`` in ``scaffold/cli/new_model.py``."""
@@ -43,6 +47,12 @@ class Commands(click.Group):
         module = importlib.import_module(f"scaffold.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

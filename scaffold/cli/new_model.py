@@ -75,6 +75,7 @@ from scaffold_validators.verdict import Verdict
 @click.option("--same-as", metavar="ARCHITECTURE", help="Say that an unknown model type computes what this one does.")
 @click.option("--patch", "patches", multiple=True, help="Add a vllm-ascend worker patch of this dotted name.")
 @click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
+@click.option("--force", is_flag=True, help="Replace generated files that were edited since, rather than merge them.")
 @click.option("--twin", "with_twin", is_flag=True, help="Prove it on a small random copy; write it if right.")
 @click.option("--validate", "with_gates", is_flag=True, help="Go on to the gates, those of --stage.")
 @stage_option
@@ -130,6 +131,9 @@ def command(
         keep_twin(plan.name, workspace, proved[1])
     output.progress(f"{len(plan.changes.paths)} file(s) written" if plan.changes.paths else "nothing to change")
     _keep_weights_test(output, plan, workspace)
+    if plan.changes.conflicts:
+        output.failure("resolve what is marked, or start over with scaffold undo and --force; then go on")
+        return 1
     if not (with_gates or with_commit):
         _say_next(output, plan)
     return _go_on(output, plan, settings, with_gates, with_commit)
@@ -245,6 +249,7 @@ def _request(
         patches=tuple(settings.get("patches") or ()),
         trust_remote_code=settings.switch("trust_remote_code"),
         generated=workspace.generated,
+        earlier=workspace.earlier(force=settings.switch("force")),
         registered_by_us=ours,
         verdicts=verdicts,
     )

@@ -23,6 +23,8 @@ class Output:
 
     def __init__(self, as_json: bool, quiet: bool, verbose: bool) -> None:
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
+        self.one_line = False
+        """Whether an error is one line, as for tools that show many."""
         self._started = time.monotonic()
         self._document: dict[str, Any] = {}
 
@@ -84,6 +86,10 @@ class Output:
         """Say what was found, where, what was expected and what to do."""
         parts = {name: str(getattr(error, name)) for name in ("found", "where", "expected", "remedy")}
         self.document({"error": {"kind": getattr(error, "kind", type(error).__name__), **parts}})
+        if self.one_line:
+            text = printable(f"{parts['where']}: {parts['found']}; expected {parts['expected']}; {parts['remedy']}")
+            click.echo(f"{click.style('error', fg='red', bold=True)}: {' '.join(text.split())}", err=True)
+            return
         click.echo(
             f"{click.style('error', fg='red', bold=True)}: {printable(parts['where'])}: {printable(parts['found'])}\n"
             f"  expected: {printable(parts['expected'])}\n"

@@ -65,6 +65,7 @@ def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
         },
         "notes": list(plan.notes),
         "nearest": [differences_document(one) for one in plan.near],
+        "conflicts": [str(path) for path in plan.changes.conflicts],
         "diff": plan.changes.diff(plan.subject.site.roots),
     }
 
@@ -97,6 +98,8 @@ def show_plan(output: Output, plan: Plan) -> None:
     ]
     if rows:
         output.table("Files", ("action", "path", "lines"), rows)
+    for path in plan.changes.conflicts:
+        output.failure(f"{path}: what you edited and what is generated now contradict each other: marked as git does")
 
 
 def show_verdicts(output: Output, verdicts: Sequence[Verdict]) -> None:

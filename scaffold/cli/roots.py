@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from scaffold.cli.settings import container_root, defaults
+from scaffold.cli.work import DIRECTORY, work_directory, work_option
 from scaffold.common.errors import EnvironmentLacks, UsageError
 from scaffold.delivery.excuses import Excuses
 from scaffold.disagreements.finding import SIDES
@@ -17,8 +18,8 @@ from scaffold.evidence.workspace import Workspace
 from scaffold_validators.device import CPU, NPU
 from scaffold_validators.engine import HOW_TO_GET, Engine, probe
 
+__all__ = ["DIRECTORY", "Settings", "work_option"]
 F = TypeVar("F", bound=Callable[..., Any])
-DIRECTORY = click.Path(path_type=Path, file_okay=True)
 
 
 def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -32,7 +33,6 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return join
 
 
-work_option = click.option("--work", type=DIRECTORY, help="Where `vllm serve` is started; keeps .scaffold/.")
 name_option = click.option("--name", help="The model's name (default: the checkpoint's folder).")
 model_id_option = click.option(
     "--model-id", metavar="ORG/NAME", help="What the model is called where it is published (default: as far as known)."
@@ -169,10 +169,7 @@ class Settings:
         Raises:
             UsageError: it is no directory.
         """
-        work = self.path("work") or container_root("work") or Path.cwd()
-        if not work.is_dir():
-            raise UsageError("no such directory", where=str(work), expected="a directory", remedy="make it first")
-        return Workspace(work.resolve())
+        return Workspace(work_directory(self.given))
 
     def engine(self) -> Engine | None:
         """Return the environment that serves, or None if none is named and there is no ``vllm`` command.

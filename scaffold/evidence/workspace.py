@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from codemods import generated_digest
+from codemods import FOLDER, Earlier, earlier_of, generated_digest, keep_out_of_git
 from scaffold.common.errors import UsageError
 from scaffold.delivery.accuracy import ACCURACY, Accuracy
 from scaffold.evidence.plan_record import PLAN, PlanRecord
@@ -18,8 +18,6 @@ from scaffold_validators.problem import Problem
 from scaffold_validators.records import dump, load
 from scaffold_validators.stages.table import position, stage_named
 from scaffold_validators.verdict import VERDICT, Verdict
-
-FOLDER = ".scaffold"
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,10 @@ class Workspace:
         """Return the SHA-256 of what this tool wrote last to a file that it made, None if it did not make it."""
         return generated_digest(self.journal, path)
 
+    def earlier(self, *, force: bool = False) -> Earlier:
+        """Return what this tool generated before, to be merged with what a person made of it, or replaced."""
+        return earlier_of(self.journal, force=force)
+
     def logs(self, name: str) -> Path:
         """Return the folder of a model's serve logs."""
         return self.folder / name / "logs"
@@ -58,7 +60,7 @@ class Workspace:
         """
         path = self.folder / name / f"test_{module}_weights.py"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make(path.parent)
             path.write_text(text, encoding="utf-8")
         return path, path.read_text(encoding="utf-8") == text
 
@@ -129,7 +131,7 @@ class Workspace:
         Raises:
             UsageError: another process holds it; its id is in the message.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        _make(self.folder)
         path = self.folder / "gates.lock"
         with path.open("a+", encoding="utf-8") as file:
             try:
@@ -190,9 +192,15 @@ class Workspace:
 VERDICT_FILES = "[0-9][0-9][0-9][0-9]*-*-tp*.json"
 
 
+def _make(folder: Path) -> None:
+    """Make a folder of the state, which git does not show, wherever the work directory is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    keep_out_of_git(folder)
+
+
 def _write(path: Path, text: str) -> None:
     """Write a file as a whole: a full disk leaves no half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make(path.parent)
     half = path.with_name(path.name + ".half")
     half.write_text(text, encoding="utf-8")
     half.replace(path)

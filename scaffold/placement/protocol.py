@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from codemods import ChangeSet
+from codemods import NOTHING, ChangeSet, Earlier
 from scaffold.placement.registration import ConfigModule, Registration
 from scaffold.rendering.formatting import format_python
 
@@ -50,6 +50,7 @@ class Site:
         output: the folder of a plugin; other placements have none.
         licence_header: what files of a plugin start with.
         generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
+        earlier: file → that text, for the merge with what a person made of it.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Site:
     output: Path | None
     licence_header: str
     generated: Callable[[Path], str | None]
+    earlier: Earlier = NOTHING
 
     @property
     def roots(self) -> dict[str, Path]:
@@ -67,7 +69,7 @@ class Site:
         return {label: root for label, root in roots.items() if root is not None}
 
     def create(self, changes: ChangeSet, path: Path, text: str) -> ChangeSet:
-        """Add a generated file."""
+        """Add a generated file, merged with what a person made of the one that was generated before."""
         return changes.create(path, text, generated=self.generated(path))
 
     def create_python(self, changes: ChangeSet, root: Path, path: Path, text: str, settings: Path) -> ChangeSet:

@@ -31,7 +31,7 @@ def place(code: Code | None, decision: Decision, subject: Subject, placement: Pl
         Refusal: the tree cannot take it, or a file that this tool did not write is in its place.
         UsageError: the model type gives no name that a distribution may have.
     """
-    changes = ChangeSet(roots=tuple(subject.site.roots.values()))
+    changes = ChangeSet(tuple(subject.site.roots.values()), earlier=subject.site.earlier)
     implementation = _implementation(code, decision, subject)
     if implementation is not None:
         _check_vacant(implementation, placement, decision, subject)

@@ -66,6 +66,7 @@ def read(request: Request) -> Subject:
         output=None if PLACEMENTS[request.placement].edits_trees else _plugin_folder(request.output, module),
         licence_header=tree.licence_header() or LICENCE_HEADER,
         generated=request.generated,
+        earlier=request.earlier,
     )
     settled = settle(checkpoint, request.transformers, request.modeling, request.believe)
     _check_source(settled.reading, registry)

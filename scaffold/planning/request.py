@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from codemods import NOTHING, Earlier
 from scaffold.placement.vllm import VLLM
 from scaffold.strategy.decide import AUTO
 from scaffold_validators.verdict import Verdict
@@ -28,6 +29,7 @@ class Request:
         ranks: tensor-parallel sizes that it is to be served at.
         believe: which side is right where config and tensors disagree, ``config`` or ``tensors``; None: not said.
         generated: file → SHA-256 of what this tool wrote there last, None if it did not; see `ChangeSet.create`.
+        earlier: file → that text, for the merge with what a person made of it.
         registered_by_us: architectures that an earlier run of this tool registered: they do not count as known.
         verdicts: what was shown of the model so far, for the tutorial.
     """
@@ -49,5 +51,6 @@ class Request:
     patches: Sequence[str] = ()
     trust_remote_code: bool = False
     generated: Callable[[Path], str | None] = lambda path: None
+    earlier: Earlier = NOTHING
     registered_by_us: Sequence[str] = ()
     verdicts: Sequence[Verdict] = ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from codemods import ChangeSet, Refusal, apply, undo
+from scaffold.common.errors import CheckFailed
 from scaffold.delivery.accuracy import Accuracy
 from scaffold.delivery.commit import check_contents, check_delivery_repo, commit
 from scaffold.delivery.documents import accuracy_rows, render_documents
@@ -137,6 +138,8 @@ def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuse
     filled = set(changes.paths)
     version = evidence.current[0].versions.get("vllm", "unknown")
     changes = carry_over(changes, record, workspace, version)
+    if changes.conflicts:
+        raise _edited_twice(changes.conflicts)
     new = [path.relative_to(delivery.resolve()) for path in changes.paths if path not in filled]
     record = replace(
         record,
@@ -160,6 +163,15 @@ def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuse
     figures = {(task, metric): value for task, metric, value in accuracy.figures()} if accuracy is not None else {}
     check_figures(config_text, tutorial_text, figures, accuracy_rows(accuracy), str(delivery / config))
     return Prepared(record, changes, found, message)
+
+
+def _edited_twice(paths: Sequence[Path]) -> CheckFailed:
+    return CheckFailed(
+        "edits of the same lines, here and in vLLM's tree",
+        where=", ".join(map(str, paths)),
+        expected="a file that is edited in one of the two places",
+        remedy="make the edit in vLLM's tree, where it is served, and remove this file",
+    )
 
 
 def commit_plan(name: str, workspace: Workspace, accepted_device: str, excuses: Excuses = NO_EXCUSE) -> str:
@@ -186,15 +198,17 @@ def _with_documents(
     excuses: Excuses,
     accuracy: Accuracy | None,
 ) -> ChangeSet:
-    """Return test config and tutorial with what was shown in them as a change set, but for those edited by a person.
+    """Return test config and tutorial with what was shown in them, merged with what a person made of them.
 
-    They are a part of the run that planned them: `undo_last` takes both back at once.
+    One whose edits contradict what was shown stays as its author wants it. They are a part of the run that planned
+    them: `undo_last` takes both back at once.
     """
     delivery = Path(record.delivery)
-    changes = ChangeSet(roots=(delivery,))
+    changes = ChangeSet(roots=(delivery,), earlier=workspace.earlier())
     for path, text in render_documents(record.name, record.documents, verdicts, excuses, accuracy).items():
-        with suppress(Refusal):  # edited by hand since: it stays as its author wants it
-            changes = changes.create(delivery / path, text, generated=workspace.generated(delivery / path))
+        with suppress(Refusal):  # not ours
+            filled = changes.create(delivery / path, text, generated=workspace.generated(delivery / path))
+            changes = changes if filled.conflicts else filled
     return changes
 
 

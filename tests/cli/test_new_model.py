@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scaffold.delivery.layout import TEST_CONFIGS
 from scaffold.roots.vllm_tree import REGISTRY
 from tests.cli.conftest import Desk
 from tests.snapshots import snapshot
@@ -110,15 +111,27 @@ def test_the_adapter_is_generated_anew_for_another_checkpoint_of_the_architectur
     assert snapshot(desk.vllm) == before
 
 
-def test_a_file_that_a_person_edited_is_not_overwritten(desk: Desk, nova: Path) -> None:
-    desk.new_model(nova)
-    adapter = desk.vllm / ADAPTER
-    adapter.write_text(adapter.read_text() + "# mine\n")
-    before = snapshot(desk.vllm, desk.delivery)
-    answer = desk.new_model(nova)
-    assert answer.code == 2
-    assert ADAPTER in answer.stderr
-    assert snapshot(desk.vllm, desk.delivery) == before
+def test_edits_are_merged_with_what_is_generated_now_and_contradictions_are_marked(desk: Desk, nova: Path) -> None:
+    config = desk.delivery / TEST_CONFIGS / "nova.yaml"
+    desk.new_model(nova, "--trust-remote-code")
+    generated = config.read_text()
+    assert "trust_remote_code: true" in generated
+    mine = generated.replace("model_type:", "# mine\nmodel_type:")
+    config.write_text(mine)
+    assert desk.new_model(nova).code == 0
+    assert config.read_text() == mine.replace("trust_remote_code: true", "trust_remote_code: false")
+    assert desk.call("undo", "--work", desk.work).code == 0
+    assert config.read_text() == mine
+
+    mine = generated.replace("trust_remote_code: true", "trust_remote_code: maybe")
+    config.write_text(mine)
+    answer = desk.new_model(nova, "--json")
+    assert (answer.code, answer.document["conflicts"]) == (1, [str(config)])
+    assert f"{config}: what you edited and what is generated now contradict" in answer.stderr
+    marked = config.read_text()
+    assert all(line in marked for line in ("<<<<<<< as edited\n", "maybe\n", ">>>>>>> as generated now\n"))
+    assert desk.new_model(nova, "--force").code == 0
+    assert config.read_text() == generated.replace("trust_remote_code: true", "trust_remote_code: false")
 
 
 def test_a_worker_patch_is_three_edits(desk: Desk, nova: Path) -> None:

@@ -102,15 +102,19 @@ def test_undo_takes_a_plugin_back(desk: Desk, plugin: Path) -> None:
     assert not plugin.exists()
 
 
-def test_a_plugin_that_a_person_edited_is_not_overwritten(desk: Desk, nova: Path, plugin: Path) -> None:
+def test_a_plugin_that_a_person_edited_stays_and_one_that_it_does_not_know_is_refused(
+    desk: Desk, nova: Path, plugin: Path
+) -> None:
     adapter = plugin / "src/vllm_nova/nova.py"
     words = (*plugin_words(desk), "--vllm", desk.vllm)
-    assert desk.call("new-model", nova, *words).code == 0  # the same again is no edit
     adapter.write_text(adapter.read_text() + "# mine\n")
     before = snapshot(plugin)
-    answer = desk.call("new-model", nova, *words)
+    assert desk.call("new-model", nova, *words).code == 0
+    assert snapshot(plugin) == before
+    (desk.work / "other").mkdir()
+    answer = desk.call("new-model", nova, *words, "--work", desk.work / "other", "--force")  # it knows of no run
     assert answer.code != 0
-    assert "nobody edited since" in answer.stderr
+    assert "one that this tool generated" in answer.stderr
     assert snapshot(plugin) == before
 
 

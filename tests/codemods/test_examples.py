@@ -101,10 +101,13 @@ def test_each_codemod_that_edits_python_is_a_command_for_libcsts_own_tool():
 def test_a_codemod_runs_through_libcsts_own_tool(tmp_path):
     codemod = find_codemod("vllm-registry-entry")
     example = next(e for e in codemod.examples if isinstance(e, Example))
-    file = tmp_path / "registry.py"
-    file.write_text(example.before)
+    file, other = tmp_path / "registry.py", tmp_path / "other.py"
+    file.write_text(f"\ufeff{example.before}")
+    other.write_text("x = 1\n")
     arguments = [f"--{name.replace('_', '-')}={v}" for name, v in example.arguments.items()]
     command = ["-m", "libcst.tool", "codemod", "--no-format", "-j1", "-x"]
-    command += ["codemods.libcst_commands.VllmRegistryEntry", *arguments, str(file)]
-    subprocess.run([sys.executable, *command], check=True, capture_output=True)
-    assert file.read_text() == example.after
+    command += ["codemods.libcst_commands.VllmRegistryEntry", *arguments, str(file), str(other)]
+    done = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True)
+    assert file.read_text() == f"\ufeff{example.after}"
+    assert "Traceback" not in done.stderr
+    assert f"Skipped codemodding {other}: {other}: " in done.stderr  # a refusal is one line

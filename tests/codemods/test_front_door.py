@@ -1,5 +1,6 @@
 """`run` and `edit`: a codemod or a recipe by its name, on a tree."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def test_what_cannot_be_done_is_a_refusal_and_writes_nothing(tree, tmp_path, nam
 
 def test_no_argument_of_a_codemod_hides_one_of_run():
     for found in (*CODEMODS, *RECIPES):
-        assert not {"dry_run", "journal"} & {parameter.name for parameter in found.parameters}
+        assert not {"dry_run", "force", "journal"} & {parameter.name for parameter in found.parameters}
 
 
 def test_the_trees_own_line_length_decides_where_lines_are_broken(tree, journal):
@@ -193,8 +194,6 @@ WORDS = {"why": "Why.", "how": "How.", "related_pr": "None.", "future_plan": "Re
 @pytest.fixture
 def ascend(tmp_path, ascend_source):
     """The real vllm-ascend's own package and settings, under git."""
-    import shutil
-
     root = tmp_path / "vllm-ascend"
     shutil.copytree(ascend_source / "vllm_ascend", root / "vllm_ascend")
     for name in ("pyproject.toml", "setup.py"):
@@ -207,10 +206,21 @@ def git(root, *words, **options):
     return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True, **options).stdout
 
 
-def test_a_patch_its_import_and_its_log_are_one_diff_and_one_undo_on_a_real_tree(ascend, vllm_source, journal):
-    before = snapshot(ascend)
+def test_a_patch_its_import_and_its_log_are_one_diff_and_one_undo_on_a_real_tree(ascend, vllm_source, monkeypatch):
+    """The work directory is the tree itself, and git shows the edits alone; permissions and links stay."""
+    monkeypatch.chdir(ascend)
+    log, link = ascend / "vllm_ascend/patch/__init__.py", ascend.parent / "linked.py"
+    log.chmod(0o664)
+    link.hardlink_to(log)
+    before, journal = snapshot(ascend), ascend / ".scaffold/journal"
     arguments = {"module": "patch_cedar", "target": PATCHED, "vllm": str(vllm_source), **WORDS}
-    outcome = run("add-patch", ascend, journal=journal, **arguments)
+    outcome = run("add-patch", ascend, **arguments)
+    assert set(git(ascend, "status", "--porcelain", "-uall").splitlines()) == {
+        " M vllm_ascend/patch/__init__.py",
+        " M vllm_ascend/patch/worker/__init__.py",
+        "?? vllm_ascend/patch/worker/patch_cedar.py",
+    }
+    assert (log.samefile(link), log.stat().st_mode & 0o777) == (True, 0o664)
     patch = ascend / "vllm_ascend/patch"
     files = (patch / "worker/patch_cedar.py", patch / "worker/__init__.py", patch / "__init__.py")
     assert outcome.files == files
@@ -225,6 +235,9 @@ def test_a_patch_its_import_and_its_log_are_one_diff_and_one_undo_on_a_real_tree
 
     after = snapshot(ascend / "vllm_ascend")
     undo(journal)  # one
+    assert log.samefile(link)
+    shutil.rmtree(ascend / ".scaffold")
     assert snapshot(ascend) == before
     git(ascend, "apply", input=outcome.diff)  # one
+    log.chmod(0o664)  # git knows no such permissions
     assert snapshot(ascend / "vllm_ascend") == after

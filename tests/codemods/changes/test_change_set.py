@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from codemods import Change, ChangeSet, Refusal
-from codemods.changes.change_set import sha256
+from codemods.changes.digest import sha256
 
 
 @pytest.fixture
