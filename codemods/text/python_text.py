@@ -6,10 +6,12 @@ import ast
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-
-import libcst as cst
+from typing import TYPE_CHECKING
 
 from codemods.refusal import Refusal
+
+if TYPE_CHECKING:
+    import libcst as cst
 
 INDENT = "    "
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -44,6 +46,8 @@ def parse_tree(text: str, where: str) -> ast.Module:
 def parse_module(text: str, where: str) -> cst.Module:
     """Parse a file, or whole statements of one. Raises `Refusal` as `parse_tree` does."""
     parse_tree(text, where)
+    import libcst as cst  # here, as it takes longer than all else that an edit by positions takes
+
     try:
         return _parsed(text)
     except cst.ParserSyntaxError as error:
@@ -88,6 +92,8 @@ def cut(text: str, tree: ast.Module, node: ast.stmt) -> Cut:
 @lru_cache(maxsize=8)
 def _parsed(text: str) -> cst.Module:
     """Parse a text. Modules are values, which nobody changes."""
+    import libcst as cst
+
     return cst.parse_module(text)
 
 
