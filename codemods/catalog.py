@@ -22,9 +22,19 @@ if TYPE_CHECKING:
 FILES = {
     "vllm-registry-entry": "codemods.vllm.registry_entry",
     "vllm-test-registry-entry": "codemods.vllm.tests_registry_entry",
+    "vllm-retired-model": "codemods.vllm.retired_model",
+    "vllm-plugin-model": "codemods.vllm.plugin_model",
     "vllm-config-type": "codemods.vllm.config_type",
     "vllm-config-class": "codemods.vllm.config_class",
+    "vllm-model-config": "codemods.vllm.model_config",
+    "vllm-arch-convertor": "codemods.vllm.arch_convertor",
+    "vllm-reasoning-parser": "codemods.vllm.reasoning_parser",
+    "vllm-tool-parser": "codemods.vllm.tool_parser",
+    "vllm-supported-model": "codemods.vllm.supported_model",
     "ascend-model-registration": "codemods.vllm_ascend.model_registration",
+    "ascend-models-package": "codemods.vllm_ascend.models_package",
+    "ascend-model-hook": "codemods.vllm_ascend.model_hook",
+    "ascend-entry-point": "codemods.vllm_ascend.entry_point",
     "ascend-config-registration": "codemods.vllm_ascend.config_registration",
     "ascend-worker-patch": "codemods.vllm_ascend.worker_patch",
     "ascend-patch-import": "codemods.vllm_ascend.patch_import",
@@ -33,6 +43,11 @@ FILES = {
     "mkdocs-nav-entry": "codemods.docs.mkdocs_nav_entry",
     "nav-title": "codemods.docs.nav_title",
     "accuracy-list": "codemods.vllm_ascend.accuracy_list",
+    "ascend-dataset-list": "codemods.vllm_ascend.dataset_list",
+    "ascend-support-matrix": "codemods.vllm_ascend.support_matrix",
+    "ascend-catalogue-entry": "codemods.vllm_ascend.catalogue_entry",
+    "ascend-packed-modules": "codemods.vllm_ascend.packed_modules",
+    "ascend-packed-module": "codemods.vllm_ascend.packed_module",
 }
 """Name of a codemod → the module whose ``CODEMOD`` it is."""
 

@@ -183,4 +183,60 @@ LIST_TUTORIAL = Recipe(
     ),
 )
 
-RECIPES = (ADD_PATCH, REGISTER_MODEL, LIST_TUTORIAL)
+_MODELS = "vllm_ascend/models/__init__.py"
+_HOOKS = '# Licence of the trees.\n\n\ndef register():\n    return "trees"\n'
+_SETUP = """\
+setup(
+    entry_points={
+        "vllm.general_plugins": [
+            "ascend_connector = vllm_ascend:register_connector",
+        ],
+    },
+)
+"""
+_MODEL = {"architecture": "CedarForCausalLM", "module": "vllm_ascend.models.cedar", "class_name": "Cedar"}
+_CALL = '    ModelRegistry.register_model("CedarForCausalLM", "vllm_ascend.models.cedar:Cedar")\n'
+_ALDER = 'def register_model():\n    ModelRegistry.register_model("AlderForCausalLM", "trees:Alder")\n'
+
+ADD_ASCEND_MODEL = Recipe(
+    name="add-ascend-model",
+    summary="register an out-of-tree model of vllm-ascend, in a version without such models with the way to them",
+    tree="vllm-ascend",
+    parameters=(
+        Parameter("architecture", "the name in `architectures` of config.json"),
+        Parameter("module", "the dotted module, such as vllm_ascend.models.cedar"),
+        Parameter("class_name", "the class in that module"),
+    ),
+    steps=(
+        Step("ascend-model-hook", {}, only_without=_MODELS),
+        Step(
+            "ascend-entry-point",
+            {"target": "vllm_ascend:register_model", "name": "ascend_model", "group": "vllm.general_plugins"},
+            only_without=_MODELS,
+        ),
+        Step(
+            "ascend-models-package",
+            {**same("architecture", "module", "class_name"), "header_source": FileText("vllm_ascend/__init__.py")},
+            only_without=_MODELS,
+        ),
+        Step("ascend-model-registration", same("architecture", "module", "class_name")),
+    ),
+    examples=(
+        TreeExample(
+            _MODEL,
+            {"vllm_ascend/__init__.py": _HOOKS, "setup.py": _SETUP},
+            {
+                "vllm_ascend/__init__.py": _HOOKS
+                + "\n\ndef register_model():\n    from .models import register_model\n\n    register_model()\n",
+                "setup.py": _SETUP.replace(
+                    "        ],", '            "ascend_model = vllm_ascend:register_model",\n        ],'
+                ),
+                _MODELS: "# Licence of the trees.\n\nfrom vllm import ModelRegistry\n\n\ndef register_model():\n"
+                + _CALL,
+            },
+        ),
+        TreeExample(_MODEL, {_MODELS: _ALDER}, {_MODELS: _ALDER + _CALL}),
+    ),
+)
+
+RECIPES = (ADD_PATCH, REGISTER_MODEL, LIST_TUTORIAL, ADD_ASCEND_MODEL)

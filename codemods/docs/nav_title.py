@@ -1,43 +1,24 @@
-"""A page's English and Chinese title in the documentation's title hook."""
+"""A page's English and Chinese title in the documentation's title hook; the table is sorted by path."""
 
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING
 
-from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.refusal import Refusal
-from codemods.text.dict_literal import find_dict
+from codemods.codemod import Example, Parameter, RefusedExample
+from codemods.entries.entry_list import Entry, EntryList, entry_codemod
+from codemods.entries.kinds.dict_literal import DictLiteral
+from codemods.entries.orders import by_path
 from codemods.text.names import relative_path, string_literal
-from codemods.text.python_text import INDENT, bracketed
-from codemods.text.tree_style import Style
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WHERE = "docs/hooks/nav_titles.py"
 
 
-def nav_title(text: str, *, page: str, english: str, chinese: str, style: Style) -> str:
-    """Add ``"page": {"en": english, "zh": chinese}`` to ``TITLES``, sorted by path.
-
-    Raises `Refusal` if the page has other titles already.
-    """
-    relative_path(page, "page", ".md")
-    titles = find_dict(text, "TITLES", WHERE)
-    items = [
-        f'"en": {string_literal(english, "english")}',
-        f'"zh": {string_literal(chinese, "chinese")}',
-    ]
-    known = titles.value(page)
-    if known is not None:
-        if re.sub(r",?\s+", " ", known).strip("{} ") == " ".join(items):
-            return text
-        raise Refusal(
-            f"{page} has the titles {known}",
-            where=f"TITLES in {WHERE}",
-            expected=f"no entry, or {{{', '.join(items)}}}",
-            remedy="change the titles there by hand, or keep them",
-        )
-    source = bracketed(f'"{page}": {{', items, "},", width=style.line_length, indent=INDENT)
-    source = source.removeprefix(f'"{page}": ').removesuffix(",")
-    return titles.insert(page, source, str)
+def _entry(arguments: Mapping[str, str]) -> Entry:
+    english, chinese = (string_literal(arguments[name], name) for name in ("english", "chinese"))
+    return Entry(relative_path(arguments["page"], "page", ".md"), f'{{"en": {english}, "zh": {chinese}}}')
 
 
 _BEFORE = """\
@@ -53,18 +34,21 @@ TITLES = {
 """
 _CEDAR = {"page": "tutorials/models/Cedar.md", "english": "Cedar", "chinese": "雪松"}
 
-CODEMOD = Codemod(
+ROW = EntryList(
     name="nav-title",
     summary="give a tutorial its English and Chinese title (vllm-ascend main)",
     upstream="https://github.com/vllm-project/vllm-ascend/blob/main/docs/hooks/nav_titles.py",
     tree="vllm-ascend",
-    targets=(WHERE,),
+    files=(WHERE,),
+    kind=DictLiteral("TITLES"),
+    order=by_path,
+    entry=_entry,
+    noun="has the titles",
     parameters=(
         Parameter("page", "the tutorial's path below docs/source"),
         Parameter("english", "the title on the English site"),
         Parameter("chinese", "the title on the Chinese site"),
     ),
-    transform=nav_title,
     examples=(
         Example(
             _CEDAR,
@@ -91,3 +75,5 @@ CODEMOD = Codemod(
     ),
     is_styled=True,
 )
+
+CODEMOD = entry_codemod(ROW)

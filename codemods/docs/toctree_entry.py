@@ -1,69 +1,24 @@
-"""A tutorial in the MyST toctree of the tutorials' index page."""
+"""A tutorial in the MyST toctree of the tutorials' index page, beside its family."""
 
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING
 
-from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.docs.family_place import family_place
-from codemods.refusal import Refusal
-from codemods.text.lines import insert_lines, split_lines
+from codemods.codemod import Example, Parameter, RefusedExample
+from codemods.entries.entry_list import Entry, EntryList, entry_codemod
+from codemods.entries.kinds.pages import Toctree
+from codemods.entries.orders import beside_family
 from codemods.text.names import file_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WHERE = "docs/source/tutorials/models/index.md"
 
-_FENCE = re.compile(r"\s*(?P<fence>:{3,}|`{3,})\{toctree\}\s*")
-_NO_ENTRY = re.compile(r"\s*(?::\S+:.*)?\s*")  # blank, or an option such as `:maxdepth: 1`
 
-
-def toctree_entry(text: str, *, page: str) -> str:
-    """List ``page`` (a file name such as ``Cedar-7B.md``) beside its family, else last.
-
-    The entry is written with or without ``.md`` as most entries of the toctree are. Of several
-    toctrees the one with the most entries gets it. Raises `Refusal` if there is none.
-    """
-    stem = _stem(file_name(page, "page", ".md"))
-    lines = split_lines(text)
-    toctrees = _toctrees(lines)
-    if not toctrees:
-        raise Refusal(
-            "there is no toctree",
-            where=WHERE,
-            expected="a block that starts with `:::{toctree}`",
-            remedy="newer trees list tutorials in mkdocs.yml: use mkdocs-nav-entry",
-        )
-    names = {index: _stem(lines[index]) for _, entries, _ in toctrees for index in entries}
-    if stem in names.values():
-        return text
-    start, entries, end = max(toctrees, key=lambda toctree: len(toctree[1]))
-    written = [lines[index].strip() for index in entries]
-    with_suffix = 2 * sum(entry.rstrip(">").endswith(".md") for entry in written) >= len(written)
-    place = family_place([names[index] for index in entries], stem)
-    options = [i for i in range(start + 1, end) if lines[i].strip().startswith(":")]
-    above = entries[place - 1] if place else max(options, default=start)
-    indent = re.match(r"[ \t]*", lines[entries[0] if entries else start])
-    entry = (indent.group() if indent else "") + stem + (".md" if with_suffix else "")
-    return insert_lines(lines, above + 1, [entry])
-
-
-def _toctrees(lines: list[str]) -> list[tuple[int, list[int], int]]:
-    """Return each toctree's opening line, the lines with its entries, and its closing line."""
-    found = []
-    for start, line in enumerate(lines):
-        if opening := _FENCE.fullmatch(line):
-            closing = re.compile(r"\s*" + opening["fence"] + opening["fence"][0] + r"*\s*")
-            inside = range(start + 1, len(lines))
-            end = next((i for i in inside if closing.fullmatch(lines[i])), None)
-            if end is not None:
-                entries = [i for i in range(start + 1, end) if not _NO_ENTRY.fullmatch(lines[i])]
-                found.append((start, entries, end))
-    return found
-
-
-def _stem(entry: str) -> str:
-    """Return the page that an entry names: `Cedar.md`, `Cedar` and `Title <Cedar>` are one."""
-    path = re.sub(r".*<(.*)>", r"\1", entry.strip())
-    return path.removeprefix("./").removesuffix(".md")
+def _entry(arguments: Mapping[str, str]) -> Entry:
+    page = file_name(arguments["page"], "page", ".md").removesuffix(".md")
+    return Entry(page, table=arguments["caption"], is_same=lambda item: True)
 
 
 _BEFORE = """\
@@ -81,14 +36,19 @@ Willow-1.5
 Ask for more.
 """
 
-CODEMOD = Codemod(
+ROW = EntryList(
     name="toctree-entry",
     summary="list a tutorial in the documentation's index (vllm-ascend up to 0.23)",
     upstream="https://github.com/vllm-project/vllm-ascend/tree/main/docs/source/tutorials",
     tree="vllm-ascend",
-    targets=(WHERE, "docs/source/tutorials/index.md"),
-    parameters=(Parameter("page", "the tutorial's file name, such as Cedar-7B.md"),),
-    transform=toctree_entry,
+    files=(WHERE, "docs/source/tutorials/index.md"),
+    kind=Toctree(),
+    order=beside_family,
+    entry=_entry,
+    parameters=(
+        Parameter("page", "the tutorial's file name, such as Cedar-7B.md"),
+        Parameter("caption", "the caption of the toctree, where there are several; else the longest", ""),
+    ),
     examples=(
         Example({"page": "Cedar3-70B.md"}, _BEFORE, _BEFORE.replace("VL.md\n", "VL.md\nCedar3-70B.md\n")),
         Example({"page": "Birch-9B.md"}, _BEFORE, _BEFORE.replace("OCR.md\n", "OCR.md\nBirch-9B.md\n")),
@@ -104,3 +64,5 @@ CODEMOD = Codemod(
         RefusedExample({"page": "Yew.md\n:hidden:"}, _BEFORE, "page"),
     ),
 )
+
+CODEMOD = entry_codemod(ROW)

@@ -9,6 +9,9 @@ import re
 from codemods.refusal import Refusal
 
 _HUB_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
+_RELEASE = re.compile(r"\d+(\.\d+)+((rc|\.?post)\d+)?")
+_ADDRESS = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9._~:/?#@!&*+,;=%-]*")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -48,6 +51,34 @@ def hub_name(value: str, what: str) -> str:
     if len(parts) <= 2 and all(_HUB_PART.fullmatch(part) for part in parts):
         return value
     raise _refusal(value, what, "an owner and a name, joined by `/`, of letters, digits, `.`, `_`, `-`")
+
+
+def hub_path(value: str, what: str) -> str:
+    """Return the name of a checkpoint on a hub, or of a folder in it, or raise `Refusal`."""
+    if all(_HUB_PART.fullmatch(part) for part in value.split("/")):
+        return value
+    raise _refusal(value, what, "names joined by `/`, of letters, digits, `.`, `_`, `-`")
+
+
+def module_name(value: str, what: str) -> str:
+    """Return the name of a module in a model, such as ``experts.0.gate_proj``, or raise `Refusal`."""
+    if _MODULE.fullmatch(value):
+        return value
+    raise _refusal(value, what, "names and numbers of modules joined by dots, such as experts.0.gate_proj")
+
+
+def release(value: str, what: str) -> str:
+    """Return the number of a release such as 0.28.0, or raise `Refusal`."""
+    if _RELEASE.fullmatch(value):
+        return value
+    raise _refusal(value, what, "numbers joined by dots, such as 0.28.0 or 0.23.0.post1")
+
+
+def web_address(value: str, what: str) -> str:
+    """Return an address of the web, or raise `Refusal`."""
+    if _ADDRESS.fullmatch(value):
+        return value
+    raise _refusal(value, what, "an address that begins with https://")
 
 
 def one_line(value: str, what: str) -> str:

@@ -1,64 +1,42 @@
-"""A config class among those of ``vllm.transformers_utils.configs``, which imports them when they are asked for."""
+"""A config class among those of ``vllm.transformers_utils.configs``, which imports them when they are asked for.
+
+Two lists of one file: the table from classes to modules, which is sorted by these, and ``__all__``, where the file has
+one.
+"""
 
 from __future__ import annotations
 
-import ast
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import libcst as cst
-import libcst.matchers as m
-
-from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.refusal import Refusal
-from codemods.text.dict_literal import find_dict
+from codemods.codemod import Example, Parameter, RefusedExample
+from codemods.entries.entry_list import Entry, EntryList, entry_codemod, with_entry
+from codemods.entries.kinds.dict_literal import DictLiteral
+from codemods.entries.kinds.string_list import StringList
+from codemods.entries.orders import by_module, by_name
 from codemods.text.names import dotted_name, identifier
-from codemods.text.python_text import cut, parse_module, parse_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from codemods.text.tree_style import Style
 
 WHERE = "vllm/transformers_utils/configs/__init__.py"
 PACKAGE = "vllm.transformers_utils.configs"
-TABLE = "_CLASS_TO_MODULE"
+WHOLE = ("vllm", "transformers")
+"""Packages whose modules are given, and written, by their whole names."""
 
 
-def config_class(text: str, *, class_name: str, module: str) -> str:
-    """Add ``"class_name": "vllm.transformers_utils.configs.module"`` to the table, and the name to ``__all__``.
-
-    Raises `Refusal` if the class is there from another module, or if there is no such table.
-    """
-    identifier(class_name, "class_name")
-    value = f'"{PACKAGE}.{dotted_name(module, "module")}"'
-    table = find_dict(text, TABLE, WHERE)
-    known = table.value(class_name)
-    if known is not None and known != value:
-        raise Refusal(
-            f"{class_name} is a class of {known}",
-            where=f"{TABLE} in {WHERE}",
-            expected=f"no entry, or {value}",
-            remedy="remove that entry first, or use the class that it names",
-        )
-    return _exported(text if known else table.insert(class_name, value, str.casefold), class_name)
+def _entry(arguments: Mapping[str, str]) -> Entry:
+    module = dotted_name(arguments["module"], "module")
+    is_full = module.partition(".")[0] in WHOLE
+    return Entry(
+        identifier(arguments["class_name"], "class_name"), f'"{module}"' if is_full else f'"{PACKAGE}.{module}"'
+    )
 
 
-def _exported(text: str, class_name: str) -> str:
-    """Add a name at the end of ``__all__``, where the file has one and lacks it."""
-    tree = parse_tree(text, WHERE)
-    for statement in tree.body:
-        value = statement.value if isinstance(statement, ast.Assign) else None
-        if isinstance(value, ast.List) and value.elts and ast.unparse(statement).startswith("__all__ ="):
-            place = cut(text, tree, statement)
-            return place.with_lines(_longer(place.lines, f'"{class_name}"'))
-    return text
-
-
-def _longer(lines: str, word: str) -> str:
-    """Add a string at the end of the list that the lines of one statement assign, where it lacks it."""
-    module = parse_module(lines, WHERE)
-    names = next(iter(m.findall(module, m.List())))
-    assert isinstance(names, cst.List)
-    if word in [module.code_for_node(element.value) for element in names.elements]:
-        return lines
-    *before, last = names.elements
-    between = cst.Comma(whitespace_after=names.lbracket.whitespace_after)
-    elements = [*before, last.with_changes(comma=between), last.with_changes(value=cst.SimpleString(word))]
-    return cst.ensure_type(module.deep_replace(names, names.with_changes(elements=elements)), cst.Module).code
+def _name(arguments: Mapping[str, str]) -> Entry:
+    return Entry(arguments["class_name"])
 
 
 _BEFORE = """\
@@ -74,17 +52,23 @@ __all__ = [
 """
 _BIRCH = {"class_name": "BirchConfig", "module": "birch"}
 
-CODEMOD = Codemod(
+ROW = EntryList(
     name="vllm-config-class",
     summary="add a class to vLLM's config classes",
     upstream="https://github.com/vllm-project/vllm/blob/main/vllm/transformers_utils/configs/__init__.py",
     tree="vllm",
-    targets=(WHERE,),
+    files=(WHERE,),
+    kind=DictLiteral("_CLASS_TO_MODULE"),
+    order=by_module,
+    entry=_entry,
+    noun="is a class of",
+    is_styled=True,
     parameters=(
         Parameter("class_name", "the class"),
-        Parameter("module", "its module in vllm/transformers_utils/configs"),
+        Parameter(
+            "module", "its module in vllm/transformers_utils/configs, or one of vllm or transformers by its whole name"
+        ),
     ),
-    transform=config_class,
     examples=(
         Example(
             _BIRCH,
@@ -92,7 +76,14 @@ CODEMOD = Codemod(
             _BEFORE.replace(
                 '    "CedarConfig": ',
                 '    "BirchConfig": "vllm.transformers_utils.configs.birch",\n    "CedarConfig": ',
-            ).replace('    "CedarConfig",\n', '    "CedarConfig",\n    "BirchConfig",\n'),
+            ).replace('    "CedarConfig",\n', '    "BirchConfig",\n    "CedarConfig",\n'),
+        ),
+        Example(
+            {**_BIRCH, "module": "vllm.models.birch.configs"},
+            _BEFORE.replace("\n__all__", "\n_all"),
+            _BEFORE.replace("\n__all__", "\n_all").replace(
+                '    "CedarConfig": ', '    "BirchConfig": "vllm.models.birch.configs",\n    "CedarConfig": '
+            ),
         ),
         RefusedExample({**_BIRCH, "class_name": "CedarConfig"}, _BEFORE, "is a class of"),
         RefusedExample({**_BIRCH, "class_name": "Birch Config"}, _BEFORE, "class_name"),
@@ -100,3 +91,15 @@ CODEMOD = Codemod(
         RefusedExample(_BIRCH, "x = 1\n", "no dict"),
     ),
 )
+
+EXPORTED = replace(ROW, kind=StringList("__all__"), order=by_name, entry=_name)
+"""The name in ``__all__``."""
+
+
+def config_class(text: str, *, style: Style | None = None, **arguments: str) -> str:
+    """Add a class to the table, and its name to ``__all__`` where the file has such a list."""
+    text = with_entry(ROW, text, arguments, style)
+    return with_entry(EXPORTED, text, arguments, style) if "__all__" in text else text
+
+
+CODEMOD = replace(entry_codemod(ROW), transform=config_class)

@@ -4,61 +4,57 @@ The place: the registry's dicts are sorted by the architecture's name without it
 (``ForCausalLM``, ``Model`` …), ignoring case, so that a family stands together (Cohere, Cohere2,
 Cohere2Moe), with a few entries out of order. In vLLM 0.32.0 this order explains 96 of the 118
 text-generation entries, the plain alphabet 86. `codemods.text.sorted_place` says how
-entries out of order are kept from misleading. Where comments such as ``# [Decoder-only]`` divide a
-dict into sections, the entry goes to the first.
+entries out of order are kept from misleading. The dict of speculative models is in no order of the alphabet: a draft
+stands beside the drafts of its family or of its method, see `codemods.entries.orders`. Where comments such as
+``# [Decoder-only]`` divide a dict into sections, the entry goes to the first, or to the one that is named.
+
+vLLM merges all its dicts, and one entry would hide the other: an architecture stands in one of them.
 """
 
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING
 
-from codemods.codemod import Codemod, Example, Parameter, RefusedExample
+from codemods.codemod import Example, Parameter, RefusedExample
+from codemods.entries.entry_list import Entry, EntryList, entry_codemod
+from codemods.entries.kinds.dict_literal import DictLiteral
+from codemods.entries.orders import by_architecture, by_draft
 from codemods.refusal import Refusal
-from codemods.text.dict_literal import find_dict, strings_of
 from codemods.text.names import dotted_name, identifier
-from codemods.text.python_text import INDENT, bracketed
-from codemods.text.tree_style import Style
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WHERE = "vllm/model_executor/models/registry.py"
+DICTS = DictLiteral(r"_\w+_MODELS", what="dict", expected="`{name} = {{…}}` at the top level")
 
-_ENDING = re.compile(r"For[A-Z]|LMHeadModel$|Model$")
 
+def table_of(arguments: Mapping[str, str], ending: str) -> str:
+    """Return the dict that ``category`` (such as MULTIMODAL) or ``registry`` names; text generation where none does.
 
-def registry_entry(
-    text: str,
-    *,
-    architecture: str,
-    module: str,
-    class_name: str,
-    registry: str = "_TEXT_GENERATION_MODELS",
-    style: Style,
-) -> str:
-    """Add ``"architecture": ("module", "class_name")`` to a dict of the registry.
-
-    Raises `Refusal` if the architecture is registered already as something else, in
-    this dict or in another one: vLLM merges them all, and one would hide the other.
+    Raises `Refusal` if the two name different ones.
     """
-    identifier(architecture, "architecture")
-    value = (dotted_name(module, "module"), identifier(class_name, "class_name"))
-    entries = find_dict(text, identifier(registry, "registry"), WHERE)
-    for name, known in strings_of(entries.tree, architecture):
-        if known == value and name == registry:
-            return text
-        if known != value:
-            raise Refusal(
-                f"{architecture} is registered already, as {known}",
-                where=f"{name} in {WHERE}",
-                expected=f"no entry, or {value}",
-                remedy="remove that entry first, or use the implementation that it names",
-            )
-    start, parts = f'"{architecture}": ', [f'"{part}"' for part in value]
-    source = bracketed(f"{start}(", parts, "),", width=style.line_length, indent=INDENT)
-    return entries.insert(architecture, source.removeprefix(start).removesuffix(","), sort_key)
+    words = arguments.get("category", "").upper().replace("-", "_").strip("_").removesuffix("_MODELS")
+    registry = arguments.get("registry", "")
+    named = f"_{identifier(words, 'category')}{ending}" if words else ""
+    if registry and named and registry != named:
+        raise Refusal(
+            f"registry={registry} and category={words}",
+            where="arguments",
+            expected="one of the two, or both for one dict",
+            remedy="leave one of them out",
+        )
+    return identifier(registry or named or f"_TEXT_GENERATION{ending}", "registry")
 
 
-def sort_key(architecture: str) -> str:
-    """Return what the registry's dicts are sorted by: the name without its ending, ignoring case."""
-    return _ENDING.split(architecture, maxsplit=1)[0].casefold()
+def _entry(arguments: Mapping[str, str]) -> Entry:
+    module, class_name = dotted_name(arguments["module"], "module"), identifier(arguments["class_name"], "class_name")
+    return Entry(
+        identifier(arguments["architecture"], "architecture"),
+        f'("{module}", "{class_name}")',
+        table_of(arguments, "_MODELS"),
+        arguments["section"],
+    )
 
 
 _BEFORE = """\
@@ -83,23 +79,39 @@ _MULTIMODAL_MODELS = {
 """
 
 
+_DRAFTS = """\
+_SPECULATIVE_DECODING_MODELS = {
+    "Eagle3CedarForCausalLM": ("cedar_eagle3", "Eagle3Cedar"),
+    "Eagle3WillowForCausalLM": ("willow_eagle3", "Eagle3Willow"),
+    "AlderMTPModel": ("alder_mtp", "AlderMTP"),
+    "WillowMTPModel": ("willow_mtp", "WillowMTP"),
+}
+"""
+
+
 def _after(anchor: str, inserted: str) -> str:
     return _BEFORE.replace(anchor, anchor + inserted)
 
 
-CODEMOD = Codemod(
+ROW = EntryList(
     name="vllm-registry-entry",
     summary="register an architecture in vLLM's own registry",
     upstream="https://docs.vllm.ai/en/latest/contributing/model/registration.html",
     tree="vllm",
-    targets=(WHERE,),
+    files=(WHERE,),
+    kind=DICTS,
+    order=by_architecture,
+    orders={"_SPECULATIVE_DECODING_MODELS": by_draft},
+    entry=_entry,
+    noun="is registered already, as",
+    has_sections=True,
     parameters=(
         Parameter("architecture", "the name in `architectures` of config.json"),
         Parameter("module", "under vllm.model_executor.models, or a full dotted module path"),
         Parameter("class_name", "the class in that module"),
-        Parameter("registry", "the dict that gets the entry", "_TEXT_GENERATION_MODELS"),
+        Parameter("registry", "the dict that gets the entry, such as _MULTIMODAL_MODELS", ""),
+        Parameter("category", "the same in short: TEXT_GENERATION (where neither is given), MULTIMODAL …", ""),
     ),
-    transform=registry_entry,
     examples=(
         # Cedar3 follows Cedar and Cedar2; the comment stays with WILLOW below it.
         Example(
@@ -148,10 +160,39 @@ CODEMOD = Codemod(
             + '        "HawthornVLForConditionalGeneration",\n'
             + "    ),\n}\n",
         ),
+        # A draft stands beside those of its method and family.
+        Example(
+            {"architecture": "Eagle3Willow2ForCausalLM", "module": "willow_eagle3", "class_name": "Eagle3Willow"}
+            | {"category": "SPECULATIVE_DECODING"},
+            _DRAFTS,
+            _DRAFTS.replace(
+                '    "AlderMTP',
+                '    "Eagle3Willow2ForCausalLM": ("willow_eagle3", "Eagle3Willow"),\n    "AlderMTP',
+            ),
+        ),
+        # What a registry has already is moved, if that is asked for.
+        Example(
+            {"architecture": "ThornForConditionalGeneration", "module": "thorn", "class_name": "Thorn"}
+            | {"category": "MULTIMODAL", "replace": "yes"},
+            _BEFORE,
+            _BEFORE.replace('    "ThornForConditionalGeneration": ("thorn", "ThornForConditionalGeneration"),\n', "")[
+                :-2
+            ]
+            + '    "ThornForConditionalGeneration": ("thorn", "Thorn"),\n}\n',
+        ),
+        Example(
+            {"architecture": "YewForConditionalGeneration", "module": "yew", "class_name": "Yew"}
+            | {"section": "Encoder-decoder"},
+            _BEFORE,
+            _after(
+                '    "ThornForConditionalGeneration": ("thorn", "ThornForConditionalGeneration"),\n',
+                '    "YewForConditionalGeneration": ("yew", "Yew"),\n',
+            ),
+        ),
         RefusedExample(
             {"architecture": "CedarForCausalLM", "module": "new", "class_name": "New"},
             _BEFORE,
-            "registered already, as ('cedar', 'CedarForCausalLM'); expected no entry, or ('new'",
+            'registered already, as ("cedar", "CedarForCausalLM"); expected no entry, or ("new"',
         ),
         RefusedExample(
             {"architecture": "ThornForConditionalGeneration", "module": "new", "class_name": "New"}
@@ -170,3 +211,5 @@ CODEMOD = Codemod(
     ),
     is_styled=True,
 )
+
+CODEMOD = entry_codemod(ROW)

@@ -6,47 +6,67 @@ through the registry. The order of its dicts is the registry's own, see `codemod
 
 from __future__ import annotations
 
-import re
+import ast
+from typing import TYPE_CHECKING
 
-from codemods.codemod import Codemod, Example, Parameter, RefusedExample
+from codemods.codemod import Example, Parameter, RefusedExample
+from codemods.entries.entry_list import Entry, EntryList, entry_codemod
+from codemods.entries.kinds.dict_literal import DictLiteral
+from codemods.entries.orders import by_architecture
+from codemods.entries.python.layout import expression
 from codemods.refusal import Refusal
-from codemods.text.dict_literal import find_dict, sources_of
 from codemods.text.names import hub_name, identifier
-from codemods.text.python_text import INDENT, bracketed
-from codemods.text.tree_style import Style
-from codemods.vllm.registry_entry import sort_key
+from codemods.vllm.registry_entry import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from codemods.entries.listing import Item
 
 WHERE = "tests/models/registry.py"
+INFO = "_HfExamplesInfo"
 
 
-def example_entry(
-    text: str,
-    *,
-    architecture: str,
-    checkpoint: str,
-    registry: str = "_TEXT_GENERATION_EXAMPLE_MODELS",
-    style: Style,
-) -> str:
-    """Add ``"architecture": _HfExamplesInfo("checkpoint")`` to a dict of the registry.
+def _entry(arguments: Mapping[str, str]) -> Entry:
+    """Return an entry; one that names this checkpoint first, with whatever else, is the same."""
+    is_public = "is_available_online=False" not in arguments["options"].replace(" ", "")
+    checkpoint = arguments["checkpoint"]
+    if checkpoint or is_public:
+        hub_name(checkpoint, "checkpoint")
+    options = ast.unparse(_options(arguments["options"])).removeprefix(f"{INFO}(").removesuffix(")")
+    return Entry(
+        identifier(arguments["architecture"], "architecture"),
+        f'{INFO}("{checkpoint}"{", " if options else ""}{options})',
+        table_of(arguments, "_EXAMPLE_MODELS"),
+        arguments["section"],
+        is_same=lambda item: _checkpoint(item) == checkpoint,
+    )
 
-    An entry that names this checkpoint first, with whatever else, is there already. Raises
-    `Refusal` if a dict of the file has an entry of this name with another checkpoint.
-    """
-    identifier(architecture, "architecture")
-    argument = f'"{hub_name(checkpoint, "checkpoint")}"'
-    entries = find_dict(text, identifier(registry, "registry"), WHERE)
-    for name, known in sources_of(text, entries.tree, architecture):
-        if re.match(rf"_HfExamplesInfo\(\s*{re.escape(argument)}", known):
-            return text
-        raise Refusal(
-            f"{architecture} has the entry {known}",
-            where=f"{name} in {WHERE}",
-            expected=f"no entry, or one that starts with _HfExamplesInfo({argument}",
-            remedy="change that entry by hand, or keep it",
-        )
-    start = f'"{architecture}": '
-    entry = bracketed(f"{start}_HfExamplesInfo(", [argument], "),", width=style.line_length, indent=INDENT, hug=True)
-    return entries.insert(architecture, entry.removeprefix(start).removesuffix(","), sort_key)
+
+def _options(source: str) -> ast.Call:
+    """Return further keywords as a call. Raises `Refusal` if they are anything else, or not of plain values."""
+    call = expression(f"{INFO}({source})", "options")
+    try:
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == INFO and not call.args:
+            for keyword in call.keywords:
+                ast.literal_eval(keyword.value)
+                identifier(keyword.arg or "", "options")
+            return call
+    except ValueError:
+        pass
+    raise Refusal(
+        repr(source),
+        where="options",
+        expected='keywords of plain values, such as trust_remote_code=True, revision="main"',
+        remedy="write them as in the file, with commas between them",
+    )
+
+
+def _checkpoint(item: Item) -> str | None:
+    """Return the checkpoint that an entry names."""
+    call = expression(item.shown, INFO)
+    first = call.args[0] if isinstance(call, ast.Call) and call.args else None
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
 
 
 _BEFORE = """\
@@ -65,18 +85,27 @@ _EMBEDDING_EXAMPLE_MODELS = {
 """
 _LAST = "        max_model_len=4096,\n    ),\n"
 
-CODEMOD = Codemod(
+ROW = EntryList(
     name="vllm-test-registry-entry",
     summary="name the checkpoint with which vLLM's own tests try an architecture",
     upstream="https://docs.vllm.ai/en/latest/contributing/model/tests.html#model-loading",
     tree="vllm",
-    targets=(WHERE,),
+    files=(WHERE,),
+    kind=DictLiteral(r"_\w+_EXAMPLE_MODELS"),
+    order=by_architecture,
+    entry=_entry,
+    noun="has the entry",
+    has_sections=True,
     parameters=(
         Parameter("architecture", "the name in `architectures` of config.json"),
-        Parameter("checkpoint", "its name on the Hugging Face Hub, such as trees/cedar-7b"),
-        Parameter("registry", "the dict that gets the entry", "_TEXT_GENERATION_EXAMPLE_MODELS"),
+        Parameter(
+            "checkpoint",
+            "its name on the Hugging Face Hub, such as trees/cedar-7b; empty with options=is_available_online=False",
+        ),
+        Parameter("registry", "the dict that gets the entry, such as _MULTIMODAL_EXAMPLE_MODELS", ""),
+        Parameter("category", "the same in short: TEXT_GENERATION (where neither is given), MULTIMODAL …", ""),
+        Parameter("options", "further keywords of the entry, such as trust_remote_code=True", ""),
     ),
-    transform=example_entry,
     examples=(
         Example(
             {"architecture": "BirchForCausalLM", "checkpoint": "trees/birch-7b"},
@@ -92,6 +121,13 @@ CODEMOD = Codemod(
                 f'{_LAST}    "HawthornForCausalLM": _HfExamplesInfo(\n        "trees/hawthorn-{"x" * 40}"\n    ),\n',
             ),
         ),
+        Example(
+            {"architecture": "BirchForCausalLM", "checkpoint": "", "options": "is_available_online=False"},
+            _BEFORE,
+            _BEFORE.replace(
+                '    "Cedar', '    "BirchForCausalLM": _HfExamplesInfo("", is_available_online=False),\n    "Cedar'
+            ),
+        ),
         # Whatever else an entry says of its checkpoint is its author's.
         Example({"architecture": "CedarForCausalLM", "checkpoint": "trees/cedar-7b"}, _BEFORE, _BEFORE),
         RefusedExample(
@@ -102,8 +138,15 @@ CODEMOD = Codemod(
         RefusedExample(
             {"architecture": "WillowModel", "checkpoint": "trees/willow"}, _BEFORE, "_EMBEDDING_EXAMPLE_MODELS"
         ),
+        RefusedExample({"architecture": "X", "checkpoint": ""}, _BEFORE, "checkpoint"),
+        RefusedExample({"architecture": "X", "checkpoint": "x", "options": "f()"}, _BEFORE, "options"),
+        RefusedExample(
+            {"architecture": "X", "checkpoint": "x", "options": "a=f()"}, _BEFORE, "keywords of plain values"
+        ),
         RefusedExample({"architecture": "X", "checkpoint": 'x"), *[Y('}, _BEFORE, "checkpoint"),
-        RefusedExample({"architecture": "X", "checkpoint": "x", "registry": "_OTHER"}, _BEFORE, "no dict _OTHER"),
+        RefusedExample({"architecture": "X", "checkpoint": "x", "registry": "_OTHER"}, _BEFORE, "no table _OTHER"),
     ),
     is_styled=True,
 )
+
+CODEMOD = entry_codemod(ROW)

@@ -1,31 +1,35 @@
-"""A test config in the list of those whose accuracy is tested end to end."""
+"""A test config in the list of those whose accuracy is tested end to end; the list is unsorted."""
 
 from __future__ import annotations
 
-from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.text.lines import insert_lines, split_lines
+from typing import TYPE_CHECKING
+
+from codemods.codemod import Example, Parameter, RefusedExample
+from codemods.entries.entry_list import Entry, EntryList, entry_codemod
+from codemods.entries.kinds.plain_lines import PlainLines
+from codemods.entries.orders import last
 from codemods.text.names import file_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WHERE = "tests/e2e/models/configs/accuracy.txt"
 
 
-def accuracy_list(text: str, *, config: str) -> str:
-    """Add one line with the config's file name at the end of the list, which is unsorted."""
-    file_name(config, "config", ".yaml")
-    lines = split_lines(text)
-    if config in (line.strip() for line in lines):
-        return text
-    return insert_lines(lines, len(lines), [config])
+def _entry(arguments: Mapping[str, str]) -> Entry:
+    return Entry(file_name(arguments["config"], "config", ".yaml"))
 
 
-CODEMOD = Codemod(
+ROW = EntryList(
     name="accuracy-list",
     summary="have a model's accuracy tested end to end",
     upstream="https://github.com/vllm-project/vllm-ascend/tree/main/tests/e2e/models/configs",
     tree="vllm-ascend",
-    targets=(WHERE,),
+    files=(WHERE,),
+    kind=PlainLines(),
+    order=last,
+    entry=_entry,
     parameters=(Parameter("config", "the test config's file name, such as Cedar-7B.yaml"),),
-    transform=accuracy_list,
     examples=(
         Example(
             {"config": "Cedar-7B.yaml"},
@@ -40,3 +44,5 @@ CODEMOD = Codemod(
         RefusedExample({"config": "Cedar.txt"}, "Birch.yaml\n", "ending with `.yaml`"),
     ),
 )
+
+CODEMOD = entry_codemod(ROW)

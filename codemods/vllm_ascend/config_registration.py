@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import libcst as cst
-import libcst.matchers as m
+import ast
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
+from codemods.entries.listing import Splice, spliced
+from codemods.entries.python.source import Source, read_source
 from codemods.refusal import Refusal
 from codemods.text.names import dotted_name, hub_name, identifier
-from codemods.text.python_text import parse_module
-from codemods.vllm_ascend.model_registration import WHERE, last_call, register_model
+from codemods.vllm_ascend.model_registration import CALLS, WHERE
 
 
 def config_registration(text: str, *, model_type: str, module: str, class_name: str) -> str:
@@ -18,10 +18,9 @@ def config_registration(text: str, *, model_type: str, module: str, class_name: 
     Raises `Refusal` if the model type is registered there with another class, or if the function has no model.
     """
     hub_name(model_type, "model_type")
-    source, name = dotted_name(module, "module"), identifier(class_name, "class_name")
-    tree = parse_module(text, WHERE)
-    function = register_model(tree)
-    known = dict(_registrations(function))
+    package, name = dotted_name(module, "module"), identifier(class_name, "class_name")
+    (table,) = CALLS.read(text, WHERE, "").tables
+    known = _registrations(read_source(text, WHERE))
     if known.get(model_type) == name:
         return text
     if model_type in known:
@@ -31,28 +30,28 @@ def config_registration(text: str, *, model_type: str, module: str, class_name: 
             expected=f"no registration, or {name}",
             remedy="remove that registration first, or use the class that it names",
         )
+    above, end = table.sections[0].items[-1], table.form.line_end
     lines = [
         "from transformers import AutoConfig",
-        f"from {source} import {name}",
+        f"from {package} import {name}",
         f'AutoConfig.register("{model_type}", {name}, exist_ok=True)',
     ]
-    above = [cst.EmptyLine(indent=False)]
-    statements = (cst.parse_statement(line, tree.config_for_parsing) for line in lines)
-    new = [cst.ensure_type(line, cst.SimpleStatementLine).with_changes(leading_lines=above) for line in statements]
-    body = list(function.body.body)
-    at = last_call(body) + 1
-    changed = function.with_changes(body=function.body.with_changes(body=[*body[:at], *new, *body[at:]]))
-    return cst.ensure_type(tree.deep_replace(function, changed), cst.Module).code
+    new = "".join(f"{end}{above.indent}{line}{end}" for line in lines)
+    ends = [Splice(above.missing[0], above.missing[0], above.missing[1])] if above.missing else []
+    return spliced(text, [*ends, Splice(above.end, above.end, new)])
 
 
-def _registrations(function: cst.FunctionDef) -> list[tuple[str, str]]:
-    call = m.Call(func=m.Attribute(value=m.Name("AutoConfig"), attr=m.Name("register")))
-    pairs = []
-    for found in m.findall(function, call):
-        first, second, *_ = (argument.value for argument in cst.ensure_type(found, cst.Call).args)
-        if isinstance(first, cst.SimpleString) and isinstance(second, cst.Name):
-            pairs.append((str(first.evaluated_value), second.value))
-    return pairs
+def _registrations(source: Source) -> dict[str, str]:
+    """Return the class of each model type that the file registers, conditionally or not."""
+    found = {}
+    for call in ast.walk(source.tree):
+        match call:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="AutoConfig"), attr="register"),
+                args=[ast.Constant(value=str(model_type)), value, *_],
+            ):
+                found[model_type] = source.segment(value)
+    return found
 
 
 _BEFORE = """\

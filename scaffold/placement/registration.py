@@ -61,12 +61,14 @@ def register_in_vllm(changes: ChangeSet, tree: Path, registration: Registration)
 def register_in_ascend(changes: ChangeSet, tree: Path, registration: Registration, package: str) -> ChangeSet:
     """Add the call to ``register_model`` of ``vllm_ascend/models``; ``package`` holds the module.
 
+    A vllm-ascend without models of its own (0.12 to 0.22) gets the package, and what vLLM calls it by.
+
     Raises:
-        Refusal: this vllm-ascend has no models of its own (0.13 and 0.18 have none).
+        Refusal: the architecture is registered as something else, or the tree has no place for a registration.
     """
     return edit(
         changes,
-        "ascend-model-registration",
+        "add-ascend-model",
         tree,
         architecture=registration.architecture,
         module=dotted(registration.module, package),

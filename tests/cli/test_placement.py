@@ -197,10 +197,25 @@ def test_vllm_ascend_gets_the_adapter_and_a_registration(desk: Desk, nova: Path,
     assert not [n for n in ast.walk(ast.parse((models / "nova.py").read_text())) if getattr(n, "level", 0)]
 
 
-def test_a_vllm_ascend_without_models_of_its_own_is_refused(desk: Desk, nova: Path) -> None:
+def test_a_vllm_ascend_without_models_of_its_own_gets_them_with_what_calls_them(desk: Desk, nova: Path) -> None:
+    hooks, setup = desk.delivery / "vllm_ascend/__init__.py", desk.delivery / "setup.py"
+    hooks.write_text("# Licence.\n\n\ndef register():\n    return 'trees'\n")
+    setup.write_text(
+        'setup(\n    entry_points={\n        "vllm.general_plugins": [\n            "a = b:c"\n        ],\n    },\n)\n'
+    )
+    answer = desk.new_model(nova, "--placement", "vllm-ascend", "--json")
+    assert answer.code == 0, answer.stderr
+    models = (desk.delivery / "vllm_ascend/models/__init__.py").read_text()
+    assert models.startswith("# Licence.\n\nfrom vllm import ModelRegistry\n\n\ndef register_model():\n")
+    assert 'ModelRegistry.register_model("NovaForCausalLM", "vllm_ascend.models.nova:NovaForCausalLM")' in models
+    assert "from .models import register_model" in hooks.read_text()
+    assert '            "a = b:c",\n            "ascend_model = vllm_ascend:register_model",\n' in setup.read_text()
+
+
+def test_a_tree_that_has_no_place_for_a_registration_is_refused(desk: Desk, nova: Path) -> None:
     answer = desk.new_model(nova, "--placement", "vllm-ascend")
     assert answer.code != 0
-    assert "vllm_ascend/models" in answer.stderr
+    assert "vllm_ascend/__init__.py" in answer.stderr
 
 
 def test_an_import_that_the_tree_lacks_is_a_refusal(desk: Desk, nova: Path) -> None:

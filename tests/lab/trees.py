@@ -71,3 +71,42 @@ def _fetch_vllm(version: str):  # type: ignore[no-untyped-def]
         shutil.rmtree(scratch)
 
     return build
+
+
+LISTS = ("pyproject.toml", "tests/models/registry.py", "docs/models/", "vllm/model_executor/models/registry.py")
+LISTS += ("vllm/model_executor/models/config.py", "vllm/transformers_utils/", "vllm/reasoning/", "vllm/tool_parsers/")
+"""What entries are added to: files, and folders of files, of vLLM's repository."""
+
+
+def vllm_lists(version: str) -> Path:
+    """Return the files with vLLM's lists, those of its tests and documentation too, from its source distribution."""
+    return once(f"vllm-lists-{version}", f"fetching the lists of vLLM {version}", _fetch_lists(version))
+
+
+def _fetch_lists(version: str):  # type: ignore[no-untyped-def]
+    def build(root: Path) -> None:
+        from tests.lab.engine import engine
+
+        scratch = root / "scratch"
+        python = build_environment(scratch, engine().site_packages)
+        run(
+            *(python, "-m", "pip", "--disable-pip-version-check", "--quiet", "download", f"vllm=={version}"),
+            *("--no-deps", "--no-build-isolation", "--no-binary", ":all:", "--dest", scratch),
+            env={"VLLM_VERSION_OVERRIDE": version, "VLLM_TARGET_DEVICE": "cpu"},
+        )
+        unpack_lists(next(scratch.glob("*.tar.gz")), root)
+        shutil.rmtree(scratch)
+
+    return build
+
+
+def unpack_lists(archive: Path, root: Path) -> None:
+    """Unpack the files of `LISTS` that are text out of a source distribution."""
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            name = member.name.partition("/")[2]
+            if member.isfile() and name.startswith(LISTS) and name.endswith((".py", ".md", ".toml")):
+                content = tar.extractfile(member)
+                assert content is not None
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_bytes(content.read())

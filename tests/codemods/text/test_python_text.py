@@ -6,7 +6,6 @@ import ast
 
 import pytest
 
-from codemods.text.dict_literal import find_dict
 from codemods.text.python_text import cut
 
 STATEMENTS = (
@@ -27,10 +26,3 @@ def test_a_cut_is_whole_lines(end: str, odd: str) -> None:
         place = cut(text, tree, statement)
         assert place.lines == STATEMENTS[first].replace("\n", end)
         assert place.before + place.lines + place.after == text
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_an_entry_goes_into_its_statement_and_nothing_else_changes(end: str) -> None:
-    text = "# \x0c \u2028 odd\n".join(STATEMENTS).replace("\n", end)
-    changed = find_dict(text, "A", "file").insert("two", "2", str)
-    assert changed == text.replace(f'"one": 1,{end}', f'"one": 1,{end}    "two": 2,{end}')

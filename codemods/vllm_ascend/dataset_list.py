@@ -1,0 +1,73 @@
+"""A model or data set that vllm-ascend's test machines fetch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codemods.codemod import Example, Parameter, RefusedExample
+from codemods.entries.entry_list import Entry, EntryList, entry_codemod
+from codemods.entries.kinds.json_list import JsonList
+from codemods.entries.orders import behind_owner
+from codemods.text.names import hub_path, one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WHERE = ".github/workflows/misc/model_dataset_list.json"
+
+
+def _entry(arguments: Mapping[str, str]) -> Entry:
+    return Entry(hub_path(arguments["name"], "name"), None, one_of(arguments["list"], ("models", "datasets"), "list"))
+
+
+_BEFORE = """\
+{
+    "models": [
+      "shrubs/Thorn-7B",
+      "trees/Alder-7B",
+      "trees/Willow-7B"
+    ],
+    "datasets": [
+      "trees/rings"
+    ]
+  }
+"""
+
+ROW = EntryList(
+    name="ascend-dataset-list",
+    summary="have vllm-ascend's test machines fetch a model or a data set",
+    upstream="https://github.com/vllm-project/vllm-ascend/blob/main/.github/workflows/misc/model_dataset_list.json",
+    tree="vllm-ascend",
+    files=(WHERE,),
+    kind=JsonList(),
+    order=behind_owner,
+    entry=_entry,
+    parameters=(
+        Parameter("name", "its name on ModelScope, such as trees/Cedar-7B"),
+        Parameter("list", "models or datasets", "models"),
+    ),
+    examples=(
+        Example(
+            {"name": "trees/Alder-30B"},
+            _BEFORE,
+            _BEFORE.replace('"trees/Willow-7B"\n', '"trees/Willow-7B",\n      "trees/Alder-30B"\n'),
+        ),
+        Example(
+            {"name": "trees/leaves", "list": "datasets"},
+            _BEFORE,
+            _BEFORE.replace('"trees/rings"\n', '"trees/rings",\n      "trees/leaves"\n'),
+        ),
+        Example(
+            {"name": "shrubs/Rose/TP1/Rose-7B"},
+            _BEFORE,
+            _BEFORE.replace('"shrubs/Thorn-7B",\n', '"shrubs/Thorn-7B",\n      "shrubs/Rose/TP1/Rose-7B",\n'),
+        ),
+        Example({"name": "trees/Willow-7B"}, _BEFORE, _BEFORE),
+        RefusedExample({"name": "trees/rings"}, _BEFORE, "is listed already, as"),
+        RefusedExample({"name": 'trees/x"'}, _BEFORE, "name"),
+        RefusedExample({"name": "trees/x"}, "{", "line 1"),
+        RefusedExample({"name": "trees/x"}, "{}", "no list of strings"),
+    ),
+)
+
+CODEMOD = entry_codemod(ROW)
