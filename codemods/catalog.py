@@ -82,11 +82,13 @@ def target_file(
     """Return the file in ``tree`` that the codemod edits: the first of its places that exists.
 
     For a codemod that creates its file that is its place, whether it exists or not. ``is_file``
-    says what exists; None is what is on disk. Raises `Refusal` if arguments are missing or the
+    says what exists; None is what is on disk. ``{module_path}`` in a place is the argument ``module`` with its dots
+    as slashes. Raises `Refusal` if arguments are missing or the
     tree has the file in none of these places.
     """
     complete = codemod.complete(arguments)
-    places = [tree / target.format_map(complete) for target in codemod.targets]
+    paths = {f"{name}_path": value.replace(".", "/") for name, value in complete.items()}
+    places = [tree / target.format_map({**paths, **complete}) for target in codemod.targets]
     for place in places:
         if codemod.creates or (is_file(place) if is_file else place.is_file()):
             return place

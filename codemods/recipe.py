@@ -6,6 +6,7 @@ A recipe is data: its steps name codemods, and say what feeds the arguments of e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codemods.codemod import completed
@@ -14,7 +15,6 @@ from codemods.text.module_file import module_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from codemods.changes.change_set import ChangeSet
     from codemods.codemod import Parameter
@@ -39,7 +39,18 @@ class ModuleText:
     target: str
 
 
-Feed = str | FileText | ModuleText
+@dataclass(frozen=True)
+class Holders:
+    """Feeds a line ``module name`` for each module that imported a dotted name's function or class by name.
+
+    ``tree`` is the recipe's parameter with the source tree that is read, ``target`` the one with the dotted name.
+    """
+
+    tree: str
+    target: str
+
+
+Feed = str | FileText | ModuleText | Holders
 """What an argument of a step's codemod is; in a string ``{parameter}`` stands for the recipe's argument."""
 
 
@@ -100,7 +111,8 @@ def is_taken(step: Step, changes: ChangeSet, tree: Path) -> bool:
 def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]) -> str:
     """Return the argument that a feed stands for.
 
-    Raises `Refusal` if no module of the source tree is a part of the dotted name.
+    Raises `Refusal` if no module of the source tree is a part of the dotted name, or if what it
+    names is kept where a replacement does not reach.
     """
     if isinstance(feed, str):
         return feed.format_map(arguments)
@@ -115,4 +127,17 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
             expected="the dotted name of a module and what it defines",
             remedy="write module, class and function, such as vllm.model_executor.models.llama.LlamaMLP.forward",
         )
+    if isinstance(feed, Holders):
+        return _holders(changes, Path(source).resolve(), path, target)
     return changes.read(path) or ""
+
+
+def _holders(changes: ChangeSet, source: Path, file: Path, target: str) -> str:
+    from codemods.uses.package import read_package
+    from codemods.uses.replaced import holders
+
+    relative = file.resolve().relative_to(source).with_suffix("")
+    parts = relative.parent.parts if relative.name == "__init__" else relative.parts
+    path = ".".join(target.split(".")[len(parts) :])
+    package = read_package(source, parts[0], changes)
+    return "".join(f"{binding.module} {binding.name}\n" for binding in holders(package, ".".join(parts), path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codemods.codemod import Parameter
-from codemods.recipe import FileText, ModuleText, Recipe, Step, TreeExample, same
+from codemods.recipe import FileText, Holders, ModuleText, Recipe, Step, TreeExample, same
 
 _PATCH_HEADER = FileText("vllm_ascend/patch/worker/__init__.py")
 """Its leading comment is the licence header that files of the tree start with."""
@@ -46,24 +46,32 @@ _PATCH_LOG_ENTRY = """\
 
 ADD_PATCH = Recipe(
     name="add-patch",
-    summary="replace a function of vLLM by a worker patch: its file, its import and its log entry",
+    summary="replace a function, method or class of vLLM by a patch: its file, its import and its log entry",
     tree="vllm-ascend",
     parameters=(
-        Parameter("module", "the patch module's name, such as patch_cedar"),
-        Parameter("target", "the function to replace, as a dotted name"),
+        Parameter("module", "the patch module's name, such as patch_cedar or patch_v2.patch_cedar"),
+        Parameter("target", "the function, method or class to replace, as a dotted name"),
         Parameter("vllm", "the vLLM source tree that defines it", is_tree=True),
         Parameter("why", "why the patch is needed, one line"),
         Parameter("how", "what it does instead, one line"),
         Parameter("related_pr", "the pull request to vLLM, or why there is none, one line"),
         Parameter("future_plan", "when the patch can go, one line"),
+        Parameter("replacement", "what takes its place, as a dotted name; without it a wrapper or a subclass", ""),
+        Parameter("kind", "worker (applied when a worker starts) or platform (before)", "worker"),
+        Parameter("condition", "when alone it is applied, such as `vllm_version_is(\"0.23.0\")`", ""),
     ),
     steps=(
         Step(
             "ascend-worker-patch",
-            {**same("module", "target"), "source": ModuleText("vllm", "target"), "header_source": _PATCH_HEADER},
+            {
+                **same("module", "target", "kind", "replacement"),
+                "source": ModuleText("vllm", "target"),
+                "header_source": _PATCH_HEADER,
+                "importers": Holders("vllm", "target"),
+            },
         ),
-        Step("ascend-patch-import", same("module")),
-        Step("ascend-patch-log", same("module", "target", "why", "how", "related_pr", "future_plan")),
+        Step("ascend-patch-import", same("module", "kind", "condition")),
+        Step("ascend-patch-log", same("module", "target", "why", "how", "related_pr", "future_plan", "kind")),
     ),
     examples=(
         TreeExample(
