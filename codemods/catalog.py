@@ -33,6 +33,10 @@ FILES = {
     "mkdocs-nav-entry": "codemods.docs.mkdocs_nav_entry",
     "nav-title": "codemods.docs.nav_title",
     "accuracy-list": "codemods.vllm_ascend.accuracy_list",
+    "ascend-patch-import-removal": "codemods.vllm_ascend.patch_import_removal",
+    "ascend-patch-log-removal": "codemods.vllm_ascend.patch_log_removal",
+    "ascend-patch-file-removal": "codemods.vllm_ascend.patch_file_removal",
+    "map-weights": "codemods.models.map_weights",
 }
 """Name of a codemod → the module whose ``CODEMOD`` it is."""
 
@@ -82,15 +86,13 @@ def target_file(
     """Return the file in ``tree`` that the codemod edits: the first of its places that exists.
 
     For a codemod that creates its file that is its place, whether it exists or not. ``is_file``
-    says what exists; None is what is on disk. ``{module_path}`` in a place is the argument ``module`` with its dots
-    as slashes. Raises `Refusal` if arguments are missing or the
+    says what exists; None is what is on disk. Raises `Refusal` if arguments are missing or the
     tree has the file in none of these places.
     """
     complete = codemod.complete(arguments)
-    paths = {f"{name}_path": value.replace(".", "/") for name, value in complete.items()}
-    places = [tree / target.format_map({**paths, **complete}) for target in codemod.targets]
+    places = [tree / name for name in places_of(codemod, complete)]
     for place in places:
-        if codemod.creates or (is_file(place) if is_file else place.is_file()):
+        if codemod.creates or codemod.removes or (is_file(place) if is_file else place.is_file()):
             return place
     raise Refusal(
         "the tree has no file that this codemod edits",
@@ -98,6 +100,12 @@ def target_file(
         expected=" or ".join(str(place.relative_to(tree)) for place in places),
         remedy=f"check that this is a {codemod.tree} source tree of a version that has it",
     )
+
+
+def places_of(codemod: Codemod, complete: Mapping[str, str]) -> list[str]:
+    """Return the places below a tree; ``{module_path}`` is the argument ``module`` with its dots as slashes."""
+    paths = {f"{name}_path": value.replace(".", "/") for name, value in complete.items()}
+    return [target.format_map({**paths, **complete}) for target in codemod.targets]
 
 
 def _unknown(what: str, name: str, known: tuple[str, ...]) -> Refusal:

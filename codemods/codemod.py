@@ -71,6 +71,7 @@ class Codemod:
     transform: Callable[..., str]
     examples: tuple[Example | RefusedExample, ...]
     creates: bool = False
+    removes: bool = False
     is_styled: bool = False
 
     def run(self, text: str, arguments: Mapping[str, str], style: Style | None = None) -> str:

@@ -98,6 +98,9 @@ def _edited(changes: ChangeSet, codemod: Codemod, place: Path, arguments: Mappin
     file = place if changes.has_file(place) else target_file(codemod, _tree(place), complete, changes.has_file)
     top = None if file == place else place
     style = style_of(file, DEFAULTS[codemod.tree], top) if codemod.is_styled else None
+    if codemod.removes:
+        codemod.run(changes.read(file) or "", complete, style)
+        return changes.remove(file)
     if codemod.creates and not changes.has_file(file):
         return changes.create(file, codemod.run("", complete, style))
     return changes.edit(file, lambda text: codemod.run(text, complete, style))

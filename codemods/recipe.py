@@ -50,7 +50,15 @@ class Holders:
     target: str
 
 
-Feed = str | FileText | ModuleText | Holders
+@dataclass(frozen=True)
+class Users:
+    """Feeds the files of the tree, a line each, that name a dotted module; those under ``but`` are left out."""
+
+    module: str
+    but: str
+
+
+Feed = str | FileText | ModuleText | Holders | Users
 """What an argument of a step's codemod is; in a string ``{parameter}`` stands for the recipe's argument."""
 
 
@@ -72,12 +80,12 @@ class Step:
 class TreeExample:
     """With these arguments a tree with the files ``before`` gets the files ``after``; all others stay.
 
-    Both map paths below the tree to texts. An argument that is the path of a tree is relative to this one.
+    Both map paths below the tree to texts; None after it says that the file is gone. An argument that is the path of a tree is relative to this one.
     """
 
     arguments: Mapping[str, str]
     before: Mapping[str, str]
-    after: Mapping[str, str]
+    after: Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,8 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
         return feed.format_map(arguments)
     if isinstance(feed, FileText):
         return changes.read(tree / feed.path) or ""
+    if isinstance(feed, Users):
+        return _users(tree, feed.module.format_map(arguments), feed.but.format_map(arguments))
     source, target = arguments[feed.tree], arguments[feed.target]
     path = module_file(changes, source, target)
     if path is None:
@@ -141,3 +151,11 @@ def _holders(changes: ChangeSet, source: Path, file: Path, target: str) -> str:
     path = ".".join(target.split(".")[len(parts) :])
     package = read_package(source, parts[0], changes)
     return "".join(f"{binding.module} {binding.name}\n" for binding in holders(package, ".".join(parts), path))
+
+
+def _users(tree: Path, module: str, but: str) -> str:
+    import re
+
+    pattern = re.compile(rb"\b" + re.escape(module.encode()) + rb"\b(?!\.py)")
+    files = (p for p in sorted(tree.rglob("*.py")) if p.is_file() and not p.relative_to(tree).as_posix().startswith(but))
+    return "".join(f"{path.relative_to(tree).as_posix()}\n" for path in files if pattern.search(path.read_bytes()))

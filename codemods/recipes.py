@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codemods.codemod import Parameter
-from codemods.recipe import FileText, Holders, ModuleText, Recipe, Step, TreeExample, same
+from codemods.recipe import FileText, Holders, ModuleText, Recipe, Step, TreeExample, Users, same
 
 _PATCH_HEADER = FileText("vllm_ascend/patch/worker/__init__.py")
 """Its leading comment is the licence header that files of the tree start with."""
@@ -94,6 +94,40 @@ ADD_PATCH = Recipe(
                 "vllm_ascend/patch/worker/__init__.py": f"{_PATCH_IMPORTS}"
                 "import vllm_ascend.patch.worker.patch_cedar  # noqa\n",
                 "vllm_ascend/patch/__init__.py": _PATCH_LOG + _PATCH_LOG_ENTRY,
+            },
+        ),
+    ),
+)
+
+RETIRE_PATCH = Recipe(
+    name="retire-patch",
+    summary="take a patch out again: its import, its log entry and its file",
+    tree="vllm-ascend",
+    parameters=(
+        Parameter("module", "the patch module's name, such as patch_cedar or patch_v2.patch_cedar"),
+        Parameter("kind", "worker or platform", "worker"),
+    ),
+    steps=(
+        Step("ascend-patch-import-removal", same("module", "kind")),
+        Step("ascend-patch-log-removal", same("module", "kind")),
+        Step(
+            "ascend-patch-file-removal",
+            {**same("module", "kind"), "users": Users("vllm_ascend.patch.{kind}.{module}", "vllm_ascend/patch/{kind}/__init__")},
+        ),
+    ),
+    examples=(
+        TreeExample(
+            {"module": "patch_cedar"},
+            {
+                "vllm_ascend/patch/worker/patch_cedar.py": _PATCH,
+                "vllm_ascend/patch/worker/__init__.py": f"{_PATCH_IMPORTS}"
+                "import vllm_ascend.patch.worker.patch_cedar  # noqa\n",
+                "vllm_ascend/patch/__init__.py": _PATCH_LOG + _PATCH_LOG_ENTRY,
+            },
+            {
+                "vllm_ascend/patch/worker/patch_cedar.py": None,
+                "vllm_ascend/patch/worker/__init__.py": _PATCH_IMPORTS,
+                "vllm_ascend/patch/__init__.py": _PATCH_LOG,
             },
         ),
     ),
@@ -191,4 +225,4 @@ LIST_TUTORIAL = Recipe(
     ),
 )
 
-RECIPES = (ADD_PATCH, REGISTER_MODEL, LIST_TUTORIAL)
+RECIPES = (ADD_PATCH, REGISTER_MODEL, LIST_TUTORIAL, RETIRE_PATCH)

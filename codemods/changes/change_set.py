@@ -79,6 +79,12 @@ class ChangeSet:
             )
         return self._with(path, current, function(_text(current, path)).encode())
 
+    def remove(self, path: Path) -> ChangeSet:
+        """Remove a file; one that does not exist is no change."""
+        path = self._real(path)
+        current = self._content(path)
+        return self if current is None else self._with(path, current, None)
+
     def read(self, path: Path) -> str | None:
         """Read a file as this change set leaves it; None if it does not exist."""
         path = self._real(path)
@@ -130,7 +136,7 @@ class ChangeSet:
             rows.append([number, change.path.relative_to(root).as_posix(), *states])
         return sha256(json.dumps(sorted(rows, key=lambda row: row[:2])).encode())
 
-    def _with(self, path: Path, current: bytes | None, after: bytes) -> ChangeSet:
+    def _with(self, path: Path, current: bytes | None, after: bytes | None) -> ChangeSet:
         earlier = {change.path: change for change in self.changes}
         before = earlier[path].before if path in earlier else current
         earlier[path] = Change(path, before, after)

@@ -6,9 +6,10 @@ import ast
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.refusal import Refusal
+from codemods.text.import_member import bound_names
 from codemods.text.names import one_of
 from codemods.text.python_text import parse_tree
-from codemods.vllm_ascend.guards import Guard, guard, bound_names, with_names
+from codemods.vllm_ascend.guards import Guard, guard, with_names
 from codemods.vllm_ascend.patch_names import KINDS, PACKAGE, patch_module
 
 WHERE = "vllm_ascend/patch/{kind}/__init__.py"

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from codemods import Refusal, find_codemod
 from codemods.text.lines import split_lines
-from codemods.vllm_ascend.guards import ORIGINS, bound_names, guard
+from codemods.text.import_member import bound_names
+from codemods.vllm_ascend.guards import ORIGINS, guard
 from codemods.vllm_ascend.log_entries import entries_of, sections
 from codemods.vllm_ascend.patch_names import KINDS
 from tests.lab.cache import once

@@ -22,7 +22,7 @@ def main() -> None:
     written: list[Patch] = []
     refused: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
-    for target in drawn(package, arguments.seed):
+    for target in drawn(package, arguments.seed, min(1, arguments.count / 500)):
         made = patch(package, target)
         if made.refused:
             refused[re.sub(r"^\S+ |\(.*|`.*?`|\d+", "", made.refused).strip()] += 1

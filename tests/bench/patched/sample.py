@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from codemods import Refusal, find_codemod
-from codemods.uses.package import Package, read_package
+from codemods.uses.package import Package, SourceFile, read_package
 from codemods.uses.replaced import holders
 
 SHARES = {"function": 6, "method": 3, "class": 1}
@@ -36,10 +36,10 @@ class Patch:
     holders: tuple[tuple[str, str], ...]
 
 
-def targets(package: Package) -> list[Target]:
+def targets(files: Iterable[SourceFile]) -> list[Target]:
     """Return all functions and classes of modules, and the methods of these classes."""
     found = []
-    for file in package.files.values():
+    for file in files:
         for node in file.tree.body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 found.append(Target("function", file.module, node.name))
@@ -50,10 +50,11 @@ def targets(package: Package) -> list[Target]:
     return found
 
 
-def drawn(package: Package, seed: int) -> Iterator[Target]:
-    """Draw targets in the shares of their kinds, without end but that of the tree."""
+def drawn(package: Package, seed: int, share: float = 1) -> Iterator[Target]:
+    """Draw targets in the shares of their kinds, without end but that of the tree, or of a share of its modules."""
     source = random.Random(seed)
-    known = targets(package)
+    files = source.sample(list(package.files.values()), int(share * len(package.files)))
+    known = targets(files)
     pools = {kind: [t for t in known if t.kind == kind] for kind in SHARES}
     for pool in pools.values():
         source.shuffle(pool)
