@@ -37,6 +37,9 @@ FILES = {
     "ascend-patch-log-removal": "codemods.vllm_ascend.patch_log_removal",
     "ascend-patch-file-removal": "codemods.vllm_ascend.patch_file_removal",
     "map-weights": "codemods.models.map_weights",
+    "fp8-dequant-on-load": "codemods.models.fp8_dequant",
+    "local-kv-norm": "codemods.models.local_kv_norm",
+    "vendored-module": "codemods.models.vendored_module",
 }
 """Name of a codemod → the module whose ``CODEMOD`` it is."""
 

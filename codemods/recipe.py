@@ -58,7 +58,21 @@ class Users:
     but: str
 
 
-Feed = str | FileText | ModuleText | Holders | Users
+@dataclass(frozen=True)
+class Vendored:
+    """Feeds a module with definitions of a tree and what they need that another tree lacks.
+
+    All name parameters of the recipe: ``tree`` and ``installed`` are directories that hold the package, ``source`` the
+    dotted module, ``names`` its definitions, joined by commas.
+    """
+
+    tree: str
+    installed: str
+    source: str
+    names: str
+
+
+Feed = str | FileText | ModuleText | Holders | Users | Vendored
 """What an argument of a step's codemod is; in a string ``{parameter}`` stands for the recipe's argument."""
 
 
@@ -128,6 +142,8 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
         return changes.read(tree / feed.path) or ""
     if isinstance(feed, Users):
         return _users(tree, feed.module.format_map(arguments), feed.but.format_map(arguments))
+    if isinstance(feed, Vendored):
+        return _vendored(feed, tree, arguments)
     source, target = arguments[feed.tree], arguments[feed.target]
     path = module_file(changes, source, target)
     if path is None:
@@ -159,3 +175,29 @@ def _users(tree: Path, module: str, but: str) -> str:
     pattern = re.compile(rb"\b" + re.escape(module.encode()) + rb"\b(?!\.py)")
     files = (p for p in sorted(tree.rglob("*.py")) if p.is_file() and not p.relative_to(tree).as_posix().startswith(but))
     return "".join(f"{path.relative_to(tree).as_posix()}\n" for path in files if pattern.search(path.read_bytes()))
+
+
+def _vendored(feed: Vendored, place: Path, arguments: Mapping[str, str]) -> str:
+    import re
+
+    from codemods.text.names import dotted_name, identifier
+    from codemods.text.tree_style import DEFAULTS, style_of
+    from codemods.uses.package import read_package
+    from codemods.uses.vendored import vendored
+
+    source = dotted_name(arguments[feed.source], feed.source)
+    names = [identifier(name.strip(), feed.names) for name in arguments[feed.names].split(",")]
+    top = source.split(".")[0]
+    package, installed = (read_package(arguments[tree], top) for tree in (feed.tree, feed.installed))
+    for tree, found in ((feed.tree, package), (feed.installed, installed)):
+        if not found.files:
+            raise Refusal(
+                f"no package {top}",
+                where=arguments[tree],
+                expected=f"the directory that holds `{top}/`, such as a checkout's `src` or site-packages",
+                remedy="correct the path",
+            )
+    init = package.files[top].content.decode() if top in package.files else ""
+    version = re.search(r"__version__ = [\"']([^\"']+)", init)
+    style = style_of(place / "setup.py", DEFAULTS["vllm-ascend"], place)
+    return vendored(package, installed, source, names, version[1] if version else "of unknown version", style)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codemods.codemod import Parameter
-from codemods.recipe import FileText, Holders, ModuleText, Recipe, Step, TreeExample, Users, same
+from codemods.recipe import FileText, Holders, ModuleText, Recipe, Step, TreeExample, Users, Vendored, same
 
 _PATCH_HEADER = FileText("vllm_ascend/patch/worker/__init__.py")
 """Its leading comment is the licence header that files of the tree start with."""
@@ -133,6 +133,88 @@ RETIRE_PATCH = Recipe(
     ),
 )
 
+_LICENCE = "# Copyright 2026 The trees.\n# Licence of the trees.\n"
+_GROVE = f"""\
+{_LICENCE}
+import math
+from .soil import Soil, deep, old
+
+RINGS = 3
+
+
+def unused():
+    return RINGS
+
+
+class Oak(Soil):
+    def rings(self, n: "Soil") -> float:
+        return math.sqrt(n) + deep(RINGS) + old()
+"""
+_SOIL = f"{_LICENCE}\n\ndef deep(n):\n    return n\n\n\ndef old():\n    return 1\n\n\nclass Soil:\n    pass\n"
+_VENDORED = f"""\
+{_LICENCE}# From transformers 9.0, changed in its imports alone:
+#   transformers/soil.py: Soil, deep
+#   transformers/grove.py: Oak, RINGS
+
+import math
+
+from transformers.soil import old
+
+
+def deep(n):
+    return n
+
+
+class Soil:
+    pass
+
+
+RINGS = 3
+
+
+class Oak(Soil):
+    def rings(self, n: "Soil") -> float:
+        return math.sqrt(n) + deep(RINGS) + old()
+"""
+
+VENDOR_SYMBOLS = Recipe(
+    name="vendor-symbols",
+    summary="take classes and functions of a newer transformers, with what they need, into a module of a model's tree",
+    tree="vllm-ascend",
+    parameters=(
+        Parameter("module", "the module to write, such as vllm_ascend.models.cedar_parts"),
+        Parameter("names", "what is taken, joined by commas"),
+        Parameter("source", "the module that defines it, such as transformers.models.cedar.modeling_cedar"),
+        Parameter("transformers", "the directory that holds the newer `transformers/`", is_tree=True),
+        Parameter("installed", "the directory that holds the `transformers/` that runs", is_tree=True),
+    ),
+    steps=(
+        Step(
+            "vendored-module",
+            {**same("module"), "content": Vendored("transformers", "installed", "source", "names")},
+        ),
+    ),
+    examples=(
+        TreeExample(
+            {
+                "module": "vllm_ascend.models.oak",
+                "names": "Oak",
+                "source": "transformers.grove",
+                "transformers": "newer",
+                "installed": "here",
+            },
+            {
+                "newer/transformers/__init__.py": '__version__ = "9.0"\n',
+                "newer/transformers/grove.py": _GROVE,
+                "newer/transformers/soil.py": _SOIL,
+                "here/transformers/__init__.py": "",
+                "here/transformers/soil.py": "def old():\n    return 1\n",
+            },
+            {"vllm_ascend/models/oak.py": _VENDORED},
+        ),
+    ),
+)
+
 _REGISTRY = '_TEXT_GENERATION_MODELS = {\n    "AlderForCausalLM": ("alder", "AlderForCausalLM"),\n}\n'
 _CEDAR_ENTRY = '    "CedarForCausalLM": ("cedar", "CedarForCausalLM"),\n'
 _TEST_REGISTRY = '_TEXT_GENERATION_EXAMPLE_MODELS = {\n    "AlderForCausalLM": _HfExamplesInfo("trees/alder"),\n}\n'
@@ -225,4 +307,4 @@ LIST_TUTORIAL = Recipe(
     ),
 )
 
-RECIPES = (ADD_PATCH, REGISTER_MODEL, LIST_TUTORIAL, RETIRE_PATCH)
+RECIPES = (ADD_PATCH, REGISTER_MODEL, LIST_TUTORIAL, RETIRE_PATCH, VENDOR_SYMBOLS)

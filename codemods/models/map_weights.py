@@ -79,9 +79,15 @@ def _mapper(found: ClassSource) -> ast.Call | None:
     return None
 
 
-def _added(
-    found: ClassSource, mapper: ast.Call, table: str, entry: str, key: str, value: str, old: str
-) -> str:
+def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: str, value: str, old: str) -> str:
+    method = found.method("load_weights")
+    if method is not None and MAPPER not in ast.unparse(method):
+        raise found.refusal(
+            f"its load_weights does not use {MAPPER}",
+            f"`mapper=self.{MAPPER}` where the weights are loaded",
+            "have it load by the mapper first, or map the names in load_weights",
+            method,
+        )
     keyword = next((k for k in mapper.keywords if k.arg == table), None)
     if keyword is None:
         return _with_table(found, mapper, table, entry)
@@ -276,6 +282,7 @@ CODEMOD = Codemod(
         Example({**_CEDAR, "old": "model.", "new": "language_model.model."}, _BEFORE, _BEFORE),
         RefusedExample({**_CEDAR, "old": "model.", "new": "x."}, _BEFORE, "mapped already"),
         RefusedExample({**_CEDAR, "old": "model.bark."}, _BEFORE, "before it makes"),
+        RefusedExample(_CEDAR, _BEFORE.replace(", mapper=self.hf_to_vllm_mapper", ""), "does not use hf_to_vllm_mapper"),
         RefusedExample({**_CEDAR, "class_name": "Oak"}, _BEFORE, "no class Oak"),
         RefusedExample({**_CEDAR, "rule": "regex", "old": "("}, _BEFORE, "no regular expression"),
         RefusedExample(_BIRCH, _BEFORE.replace("AutoWeightsLoader(self, ", "Loader("), "does not load by one"),
