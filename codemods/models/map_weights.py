@@ -10,6 +10,8 @@ from codemods.models.class_source import ClassSource, class_source
 from codemods.refusal import Refusal
 from codemods.text.import_member import with_import
 from codemods.text.names import one_of, string_literal
+from codemods.text.python_text import bracketed
+from codemods.text.tree_style import Style
 
 MAPPER = "hf_to_vllm_mapper"
 RULES = ("prefix", "substr", "suffix", "regex")
@@ -19,7 +21,9 @@ DROP = "None"
 UTILS = "vllm.model_executor.models.utils"
 
 
-def map_weights(text: str, *, module: str, class_name: str, old: str, new: str, rule: str = "prefix") -> str:
+def map_weights(
+    text: str, *, module: str, class_name: str, old: str, new: str, rule: str = "prefix", style: Style
+) -> str:
     """Have a class load names that start with ``old`` as ones that start with ``new``; None leaves them out.
 
     ``rule`` says what ``old`` is: a prefix, a part (``substr``), a suffix, a regular expression; or the list of
@@ -39,7 +43,12 @@ def map_weights(text: str, *, module: str, class_name: str, old: str, new: str, 
     mapper = _mapper(found)
     table = f"orig_to_new_{rule}"
     entry = f"{key}: {value},"
-    edited = _added(found, mapper, table, entry, key, value, old) if mapper else _with_mapper(found, table, entry)
+    if rule == "regex" and len(entry) + 12 > style.line_length:  # as ruff breaks it, at the depth that tables have
+        entry = f"{key[:11]}\n    {key[11:-1]}\n): {value},"
+    if mapper:
+        edited = _added(found, mapper, table, entry, key, value, old)
+    else:
+        edited = _with_mapper(found, table, entry, style)
     if edited != text and rule == "regex":
         edited = with_import(edited, "", "", where, plain="import regex as re")
     return edited if mapper else with_import(edited, UTILS, "WeightsMapper", where)
@@ -122,7 +131,7 @@ def _with_entry(found: ClassSource, table: ast.Dict, entry: str) -> str:
     start, stop = found.start(table), found.stop(table)
     if not table.values:
         indent = found.indent(table)
-        return found.spliced((start, stop, f"{{\n{indent}    {entry}\n{indent}}}"))
+        return found.spliced((start, stop, f"{{\n{indent}    {_set(entry, indent)}\n{indent}}}"))
     last = table.values[-1]
     if last.end_lineno == table.end_lineno:  # on one line: broken, with the comma that keeps it so
         indent = found.indent(table)
@@ -131,13 +140,13 @@ def _with_entry(found: ClassSource, table: ast.Dict, entry: str) -> str:
             for k, v in zip(table.keys, table.values, strict=True)
             if k is not None
         ]
-        return found.spliced((start, stop, "{" + "".join(f"\n{indent}    {p}" for p in (*pairs, entry)) + f"\n{indent}}}"))
+        return found.spliced((start, stop, "{" + "".join(f"\n{indent}    {p}" for p in (*pairs, _set(entry, indent))) + f"\n{indent}}}"))
     first_key = table.keys[-1]
     indent = found.indent(first_key if first_key is not None else last)
     at = found.stop(last)
     comma = "" if found.text[at:].lstrip().startswith(",") else ","
     line_end = found.text.index("\n", at)
-    edits = [(line_end + 1, line_end + 1, f"{indent}{entry}\n")]
+    edits = [(line_end + 1, line_end + 1, f"{indent}{_set(entry, indent[4:])}\n")]
     return found.spliced(*edits, *([(at, at, comma)] if comma else []))
 
 
@@ -146,22 +155,27 @@ def _with_table(found: ClassSource, mapper: ast.Call, table: str, entry: str) ->
         base = found.indent(mapper)
         shown = [found.text[offset : found.stop(k.value)] for k in mapper.keywords for offset in [_keyword_start(found, k)]]
         rows = "".join(f"\n{base}    {row}," for row in shown)
-        new = f"({rows}\n{base}    {table}={{\n{base}        {entry}\n{base}    }},\n{base})"
+        new = f"({rows}\n{base}    {table}={{\n{base}        {_set(entry, f'{base}    ')}\n{base}    }},\n{base})"
         return found.spliced((found.stop(mapper.func), found.stop(mapper), new))
     last = mapper.keywords[-1]
     indent = found.lines[last.lineno - 1][: last.col_offset]
     at = found.stop(last.value)
     comma = "" if found.text[at:].lstrip().startswith(",") else ","
     line_end = found.text.index("\n", at)
-    rows = f"{indent}{table}={{\n{indent}    {entry}\n{indent}}},\n"
+    rows = f"{indent}{table}={{\n{indent}    {_set(entry, indent)}\n{indent}}},\n"
     return found.spliced((line_end + 1, line_end + 1, rows), *([(at, at, comma)] if comma else []))
+
+
+def _set(entry: str, indent: str) -> str:
+    """Return an entry of one or more lines, set a level deeper than ``indent``."""
+    return entry.replace("\n", f"\n{indent}    ")
 
 
 def _keyword_start(found: ClassSource, keyword: ast.keyword) -> int:
     return found.start(keyword.value) - len(f"{keyword.arg}=")
 
 
-def _with_mapper(found: ClassSource, table: str, entry: str) -> str:
+def _with_mapper(found: ClassSource, table: str, entry: str, style: Style) -> str:
     method = found.method("load_weights")
     calls = [part for part in ast.walk(method) if isinstance(part, ast.Call)] if method else []
     loads = [c for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr == "load_weights" and len(c.args) == 1]
@@ -172,12 +186,31 @@ def _with_mapper(found: ClassSource, table: str, entry: str) -> str:
             "name the class that loads the weights, or write its loader by hand",
             method,
         )
-    stop = found.stop(loads[0].args[0])
+    passed = _passed(found, loads[0], style)
     first = found.first_statement(found.node.body)
     indent = found.indent(first)
     at = found.line_start(first)
-    rows = f"{indent}{MAPPER} = WeightsMapper(\n{indent}    {table}={{\n{indent}        {entry}\n{indent}    }}\n{indent})\n\n"
-    return found.spliced((at, at, rows), (stop, stop, f", mapper=self.{MAPPER}"))
+    rows = f"{indent}{MAPPER} = WeightsMapper(\n{indent}    {table}={{\n{indent}        {_set(entry, f'{indent}    ')}\n{indent}    }}\n{indent})\n\n"
+    return found.spliced((at, at, rows), passed)
+
+
+def _passed(found: ClassSource, call: ast.Call, style: Style) -> tuple[int, int, str]:
+    """Return the edit that has a call with one argument pass the mapper, too."""
+    argument, mapper = call.args[0], f"mapper=self.{MAPPER}"
+    start, stop, indent = found.stop(call.func), found.stop(call), found.indent(call)
+    shown = found.text[found.start(argument) : found.stop(argument)]
+    is_bare = isinstance(argument, ast.GeneratorExp) and found.start(argument) == start  # its brackets are the call's
+    if is_bare and "\n" in shown:
+        inner = shown.strip("()").strip("\n").rstrip().replace("\n", "\n    ")
+        new = f"(\n{indent}    (\n    {inner}\n{indent}    ),\n{indent}    {mapper},\n{indent})"
+        return start, stop, new
+    if not is_bare and call.lineno != call.end_lineno:
+        return found.stop(argument), found.stop(argument), f", {mapper}"
+    begin = found.text.rindex("\n", 0, start) + 1
+    before, after = found.text[begin:start].strip(), found.text[stop:].partition("\n")[0].rstrip("\r")
+    width = style.line_length
+    line = bracketed(f"{before}(", [shown, mapper], f"){after}", width=width, indent=indent, hug=True)
+    return begin + len(indent), stop + len(after), line
 
 
 def _skipped(found: ClassSource, name: str, key: str) -> str:
@@ -287,4 +320,5 @@ CODEMOD = Codemod(
         RefusedExample({**_CEDAR, "rule": "regex", "old": "("}, _BEFORE, "no regular expression"),
         RefusedExample(_BIRCH, _BEFORE.replace("AutoWeightsLoader(self, ", "Loader("), "does not load by one"),
     ),
+    is_styled=True,
 )

@@ -29,13 +29,13 @@ def with_import(text: str, module: str, name: str, where: str, *, plain: str = "
         return "".join([*lines[:at], end if at else "", line, *([] if at else [end]), *lines[at:]])
     wanted = _key(module or plain.split()[1], bool(name))
     lower = [n for n in imports if _key_of(n) < wanted]
-    if not lower:
-        at = imports[0].lineno - 1
-        gap = end if _is_other_group(_first(imports[0]), module or plain.split()[1]) else ""
-        return "".join([*lines[:at], line, gap, *lines[at:]])
-    at = lower[-1].end_lineno or 0
-    is_apart = _is_other_group(_first(lower[-1]), module or plain.split()[1])
-    return "".join([*lines[:at], end if is_apart else "", line, *lines[at:]])
+    higher = [n for n in imports if n not in lower]
+    is_kin = [bool(side) and _group(_first(side[0])) == wanted[0] for side in (lower[::-1], higher)]
+    if lower and (is_kin[0] or not is_kin[1]):
+        at = lower[-1].end_lineno or 0
+        return "".join([*lines[:at], "" if is_kin[0] else end, line, *lines[at:]])
+    at = higher[0].lineno - 1
+    return "".join([*lines[:at], line, "" if is_kin[1] else end, *lines[at:]])
 
 
 def bound_names(tree: ast.Module) -> set[str]:
@@ -101,10 +101,6 @@ def _group(module: str) -> int:
 
     top = module.split(".")[0]
     return 3 if not top else 0 if top in sys.stdlib_module_names else 2 if top in ("vllm", "vllm_ascend") else 1
-
-
-def _is_other_group(one: str, other: str) -> bool:
-    return _group(one) != _group(other)
 
 
 def _head(tree: ast.Module) -> list[ast.stmt]:
