@@ -94,7 +94,8 @@ class Step:
 class TreeExample:
     """With these arguments a tree with the files ``before`` gets the files ``after``; all others stay.
 
-    Both map paths below the tree to texts; None after it says that the file is gone. An argument that is the path of a tree is relative to this one.
+    Both map paths below the tree to texts; None after it says that the file is gone. An argument that
+    is the path of a tree is relative to this one.
     """
 
     arguments: Mapping[str, str]
@@ -173,7 +174,9 @@ def _users(tree: Path, module: str, but: str) -> str:
     import re
 
     pattern = re.compile(rb"\b" + re.escape(module.encode()) + rb"\b(?!\.py)")
-    files = (p for p in sorted(tree.rglob("*.py")) if p.is_file() and not p.relative_to(tree).as_posix().startswith(but))
+    files = (
+        p for p in sorted(tree.rglob("*.py")) if p.is_file() and not p.relative_to(tree).as_posix().startswith(but)
+    )
     return "".join(f"{path.relative_to(tree).as_posix()}\n" for path in files if pattern.search(path.read_bytes()))
 
 

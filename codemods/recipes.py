@@ -58,7 +58,7 @@ ADD_PATCH = Recipe(
         Parameter("future_plan", "when the patch can go, one line"),
         Parameter("replacement", "what takes its place, as a dotted name; without it a wrapper or a subclass", ""),
         Parameter("kind", "worker (applied when a worker starts) or platform (before)", "worker"),
-        Parameter("condition", "when alone it is applied, such as `vllm_version_is(\"0.23.0\")`", ""),
+        Parameter("condition", 'when alone it is applied, such as `vllm_version_is("0.23.0")`', ""),
     ),
     steps=(
         Step(
@@ -112,7 +112,10 @@ RETIRE_PATCH = Recipe(
         Step("ascend-patch-log-removal", same("module", "kind")),
         Step(
             "ascend-patch-file-removal",
-            {**same("module", "kind"), "users": Users("vllm_ascend.patch.{kind}.{module}", "vllm_ascend/patch/{kind}/__init__")},
+            {
+                **same("module", "kind"),
+                "users": Users("vllm_ascend.patch.{kind}.{module}", "vllm_ascend/patch/{kind}/__init__"),
+            },
         ),
     ),
     examples=(

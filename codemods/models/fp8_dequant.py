@@ -1,4 +1,4 @@
-"""A model that multiplies block-quantised float8 weights by their scales while it loads, for devices without such kernels."""
+"""A model that multiplies block-quantised float8 weights by their scales as it loads, for devices without kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A norm over all KV heads, of an attention whose KV heads are replicated: each head counts once, and each rank takes its own.
+"""A norm over all KV heads where these are replicated: each head counts once, and each rank takes its own.
 
 Where there are more ranks than KV heads, a head is on several ranks. Code that gathers ``k`` from all ranks in front of
 a norm over all heads then has each head several times: the weight is too short for it, or the variance wrong.
@@ -60,7 +60,8 @@ def _gathered(method: ast.FunctionDef, name: str) -> ast.Assign | None:
     for node in _assigned(method, name):
         call = node.value
         if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("all_gather") and call.args:
-            if ast.unparse(call.args[0]) in (name, f"{name}.contiguous()"):
+            taken = ast.unparse(call.args[0])
+            if taken in (name, f"{name}.contiguous()"):
                 return node
     return None
 
@@ -68,9 +69,9 @@ def _gathered(method: ast.FunctionDef, name: str) -> ast.Assign | None:
 def _taken(method: ast.FunctionDef, name: str) -> ast.Assign | None:
     for node in _assigned(method, name):
         part = node.value
-        if isinstance(part, ast.Subscript) and ast.unparse(part.slice) == "self.tp_rank":
-            if isinstance(part.value, ast.Call) and [ast.unparse(argument) for argument in part.value.args] == [name]:
-                return node
+        call = part.value if isinstance(part, ast.Subscript) and ast.unparse(part.slice) == "self.tp_rank" else None
+        if isinstance(call, ast.Call) and [ast.unparse(argument) for argument in call.args] == [name]:
+            return node
     return None
 
 

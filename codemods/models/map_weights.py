@@ -71,7 +71,9 @@ def _pattern(old: str) -> str:
 def _mapper(found: ClassSource) -> ast.Call | None:
     """Return the call that makes the class's mapper, None if the class has none."""
     for node in found.node.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         if any(isinstance(target, ast.Name) and target.id == MAPPER for target in targets):
             value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
             if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("WeightsMapper") and not value.args:
@@ -84,7 +86,9 @@ def _mapper(found: ClassSource) -> ast.Call | None:
             )
     for part in ast.walk(found.node):
         if isinstance(part, ast.Attribute) and part.attr == MAPPER and isinstance(part.ctx, ast.Store):
-            raise found.refusal(f"{MAPPER} is made when the model is", "a mapper of the class", "edit that line by hand", part)
+            raise found.refusal(
+                f"{MAPPER} is made when the model is", "a mapper of the class", "edit that line by hand", part
+            )
     return None
 
 
@@ -108,7 +112,9 @@ def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: st
         _, has = known[wanted]
         if _text(has) == _text(ast.parse(value, mode="eval").body):
             return found.text
-        raise found.refusal(f"{old!r} is mapped already, to {_text(has)}", "no rule for it", "edit that rule by hand", has)
+        raise found.refusal(
+            f"{old!r} is mapped already, to {_text(has)}", "no rule for it", "edit that rule by hand", has
+        )
     if table == "orig_to_new_prefix":
         _check_reached(found, keyword.value, old)
     return _with_entry(found, keyword.value, entry)
@@ -140,7 +146,9 @@ def _with_entry(found: ClassSource, table: ast.Dict, entry: str) -> str:
             for k, v in zip(table.keys, table.values, strict=True)
             if k is not None
         ]
-        return found.spliced((start, stop, "{" + "".join(f"\n{indent}    {p}" for p in (*pairs, _set(entry, indent))) + f"\n{indent}}}"))
+        return found.spliced(
+            (start, stop, "{" + "".join(f"\n{indent}    {p}" for p in (*pairs, _set(entry, indent))) + f"\n{indent}}}")
+        )
     first_key = table.keys[-1]
     indent = found.indent(first_key if first_key is not None else last)
     at = found.stop(last)
@@ -153,7 +161,9 @@ def _with_entry(found: ClassSource, table: ast.Dict, entry: str) -> str:
 def _with_table(found: ClassSource, mapper: ast.Call, table: str, entry: str) -> str:
     if not mapper.keywords or mapper.lineno == mapper.end_lineno:
         base = found.indent(mapper)
-        shown = [found.text[offset : found.stop(k.value)] for k in mapper.keywords for offset in [_keyword_start(found, k)]]
+        shown = [
+            found.text[offset : found.stop(k.value)] for k in mapper.keywords for offset in [_keyword_start(found, k)]
+        ]
         rows = "".join(f"\n{base}    {row}," for row in shown)
         new = f"({rows}\n{base}    {table}={{\n{base}        {_set(entry, f'{base}    ')}\n{base}    }},\n{base})"
         return found.spliced((found.stop(mapper.func), found.stop(mapper), new))
@@ -178,7 +188,9 @@ def _keyword_start(found: ClassSource, keyword: ast.keyword) -> int:
 def _with_mapper(found: ClassSource, table: str, entry: str, style: Style) -> str:
     method = found.method("load_weights")
     calls = [part for part in ast.walk(method) if isinstance(part, ast.Call)] if method else []
-    loads = [c for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr == "load_weights" and len(c.args) == 1]
+    loads = [
+        c for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr == "load_weights" and len(c.args) == 1
+    ]
     if method is None or len(loads) != 1 or loads[0].keywords or "AutoWeightsLoader" not in ast.unparse(method):
         raise found.refusal(
             "the class does not load by one `AutoWeightsLoader`",
@@ -190,7 +202,9 @@ def _with_mapper(found: ClassSource, table: str, entry: str, style: Style) -> st
     first = found.first_statement(found.node.body)
     indent = found.indent(first)
     at = found.line_start(first)
-    rows = f"{indent}{MAPPER} = WeightsMapper(\n{indent}    {table}={{\n{indent}        {_set(entry, f'{indent}    ')}\n{indent}    }}\n{indent})\n\n"
+    shown = _set(entry, f"{indent}    ")
+    table_text = f"{indent}    {table}={{\n{indent}        {shown}\n{indent}    }}\n"
+    rows = f"{indent}{MAPPER} = WeightsMapper(\n{table_text}{indent})\n\n"
     return found.spliced((at, at, rows), passed)
 
 
@@ -315,7 +329,9 @@ CODEMOD = Codemod(
         Example({**_CEDAR, "old": "model.", "new": "language_model.model."}, _BEFORE, _BEFORE),
         RefusedExample({**_CEDAR, "old": "model.", "new": "x."}, _BEFORE, "mapped already"),
         RefusedExample({**_CEDAR, "old": "model.bark."}, _BEFORE, "before it makes"),
-        RefusedExample(_CEDAR, _BEFORE.replace(", mapper=self.hf_to_vllm_mapper", ""), "does not use hf_to_vllm_mapper"),
+        RefusedExample(
+            _CEDAR, _BEFORE.replace(", mapper=self.hf_to_vllm_mapper", ""), "does not use hf_to_vllm_mapper"
+        ),
         RefusedExample({**_CEDAR, "class_name": "Oak"}, _BEFORE, "no class Oak"),
         RefusedExample({**_CEDAR, "rule": "regex", "old": "("}, _BEFORE, "no regular expression"),
         RefusedExample(_BIRCH, _BEFORE.replace("AutoWeightsLoader(self, ", "Loader("), "does not load by one"),

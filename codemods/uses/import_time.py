@@ -44,8 +44,8 @@ def uses(tree: ast.Module, dotted: str) -> list[Use]:
             found.append(Use(how, node.lineno, is_at_import))
             return
         if isinstance(node, ast.If) and _is_type_checking(node.test):
-            for child in node.orelse:
-                visit(child, "kept", is_at_import)
+            for left in node.orelse:
+                visit(left, "kept", is_at_import)
             return
         if isinstance(node, ast.Call):
             visit(node.func, "a decorator" if how == "a decorator" else "called", is_at_import)

@@ -57,7 +57,9 @@ def references(package: Package, bindings: tuple[Binding, ...], own: Binding) ->
     for binding in sorted({own, *bindings}):
         file = package.files.get(binding.module)
         if file:
-            found += [Found(file.path, use) for use in uses(file.tree, binding.name) if not _is_alias(file, binding, use)]
+            found += [
+                Found(file.path, use) for use in uses(file.tree, binding.name) if not _is_alias(file, binding, use)
+            ]
     for file in package.with_word(own.name):
         for dotted in sorted(_modules_as(file, {binding.module for binding in (own, *bindings)})):
             found += [Found(file.path, use) for use in uses(file.tree, f"{dotted}.{own.name}")]
@@ -77,7 +79,9 @@ def member_references(package: Package, bindings: tuple[Binding, ...], own: Bind
 def _bound(file: SourceFile, name: str) -> list[tuple[Binding, Binding]]:
     """Return (origin, binding) of each statement that takes ``name`` from elsewhere, or gives it another name."""
     taken = [(Binding(m, n), Binding(file.module, bound)) for m, n, bound in file.imports.members if n == name]
-    renamed = [(Binding(file.module, n), Binding(file.module, bound)) for n, bound, _ in file.imports.renamed if n == name]
+    renamed = [
+        (Binding(file.module, n), Binding(file.module, bound)) for n, bound, _ in file.imports.renamed if n == name
+    ]
     return taken + renamed
 
 

@@ -112,12 +112,12 @@ def _imports(file: SourceFile) -> Imports:
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
             renamed += [(node.value.id, name, node.value.lineno) for name in names if len(names) == len(node.targets)]
     modules = []
-    for node in ast.walk(file.tree):
-        if isinstance(node, ast.Import):
-            modules += [(alias.name, alias.asname or alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            origin = file.absolute(node)
-            modules += [(f"{origin}.{alias.name}", alias.asname or alias.name) for alias in node.names]
+    for part in ast.walk(file.tree):
+        if isinstance(part, ast.Import):
+            modules += [(alias.name, alias.asname or alias.name) for alias in part.names]
+        elif isinstance(part, ast.ImportFrom):
+            origin = file.absolute(part)
+            modules += [(f"{origin}.{alias.name}", alias.asname or alias.name) for alias in part.names]
     return Imports(tuple(members), tuple(modules), tuple(stars), tuple(renamed))
 
 

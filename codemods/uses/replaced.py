@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _WHY = {
     "a decorator": "decorates others while vLLM is imported: what it made of them stays",
     "a base class": "is a base class of others: they keep the original",
-    "kept": "is kept elsewhere while vLLM is imported, in a table, a default or another object: that keeps the original",
+    "kept": "is kept elsewhere while vLLM is imported, in a table, a default or an object, which keeps the original",
     "called": "is called while vLLM is imported and nowhere else: a patch comes too late",
 }
 

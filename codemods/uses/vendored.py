@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from codemods.refusal import Refusal
-from codemods.text.imports import Import, import_block
 from codemods.text.import_member import offset
+from codemods.text.imports import Import, import_block
 from codemods.uses.needed import Unit, units
 
 if TYPE_CHECKING:
@@ -51,9 +51,7 @@ def vendored(package: Package, installed: Package, module: str, names: list[str]
     return "\n".join(heads) + "\n" + "\n".join(lines) + "\n\n" + future + imports + "\n\n" + "\n\n".join(body)
 
 
-def _take(
-    package: Package, installed: Package, taken: _Taken, module: str, name: str, path: tuple[str, ...]
-) -> None:
+def _take(package: Package, installed: Package, taken: _Taken, module: str, name: str, path: tuple[str, ...]) -> None:
     """Take what a module calls ``name``: its definition with all that it needs, or the import that binds it."""
     file = package.files.get(module)
     found = [unit for unit in _units(file) if name in unit.binds] if file else []
@@ -87,7 +85,13 @@ def _take(
 
 
 def _take_import(
-    package: Package, installed: Package, taken: _Taken, file: SourceFile, node: ast.stmt, name: str, path: tuple[str, ...]
+    package: Package,
+    installed: Package,
+    taken: _Taken,
+    file: SourceFile,
+    node: ast.stmt,
+    name: str,
+    path: tuple[str, ...],
 ) -> None:
     if isinstance(node, ast.Import):
         alias = next(a for a in node.names if (a.asname or a.name.split(".")[0]) == name)

@@ -19,8 +19,18 @@ ORIGINS = {
     "os": "",
 }
 """Name in a condition → the module that it is imported from, as vllm-ascend's patch packages do; empty: itself."""
-_NODES = (ast.Name, ast.Load, ast.Call, ast.Attribute, ast.Constant, ast.Compare, ast.cmpop, ast.BoolOp, ast.boolop)
-_MORE = (ast.UnaryOp, ast.Not, ast.Tuple, ast.List)
+_NODES: tuple[type[ast.AST], ...] = (
+    ast.Name,
+    ast.Load,
+    ast.Call,
+    ast.Attribute,
+    ast.Constant,
+    ast.Compare,
+    ast.cmpop,
+    ast.BoolOp,
+    ast.boolop,
+)
+_NODES += (ast.UnaryOp, ast.Not, ast.Tuple, ast.List, ast.keyword)
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,9 @@ class Guard:
         """Return whether a test is this one with ``not``, or this is that one with ``not``."""
         own = ast.parse(self.text, mode="eval").body
         return any(
-            isinstance(one, ast.UnaryOp) and isinstance(one.op, ast.Not) and ast.unparse(one.operand) == ast.unparse(other)
+            isinstance(one, ast.UnaryOp)
+            and isinstance(one.op, ast.Not)
+            and ast.unparse(one.operand) == ast.unparse(other)
             for one, other in ((own, test), (test, own))
         )
 
@@ -50,7 +62,7 @@ def guard(condition: str) -> Guard:
         nodes = list(ast.walk(tree))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         nodes = []
-    if not nodes or not all(isinstance(node, (*_NODES, *_MORE)) or isinstance(node, ast.keyword) for node in nodes):
+    if not nodes or not all(isinstance(node, _NODES) for node in nodes):
         raise Refusal(
             repr(condition),
             where="condition",

@@ -14,7 +14,9 @@ from codemods.refusal import Refusal
 WHERE = "vllm_ascend/patch/__init__.py"
 
 _SECTION = re.compile(r"#+\s*\* (?P<kind>\w+) Patch(?:es)?:?\s*")
-_HEADING = re.compile(r"#+\s*\*\*\s*(?:(?P<number>\d+)\s*(?P<letters>[a-z]*)\s*\.?\s*)?Files?\s*[:：]\s*(?P<files>.*?)[\s*]*")
+_HEADING = re.compile(
+    r"#+\s*\*\*\s*(?:(?P<number>\d+)\s*(?P<letters>[a-z]*)\s*\.?\s*)?Files?\s*[:：]\s*(?P<files>.*?)[\s*]*"
+)
 _ITEM = re.compile(r"#+\s+(?P<number>\d+)[.)]\s*(?P<targets>\S.*)")
 _LABEL = re.compile(r"#+\s+\w[\w ,/()'-]*[:：]\s*")
 _TARGET = re.compile(r"\w+(?:\.\w+)*")

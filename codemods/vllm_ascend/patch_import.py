@@ -82,7 +82,9 @@ def _last_own(body: list[ast.stmt], nearest: str, package: str) -> ast.stmt | No
         own = [node for node in body if any(name.rpartition(".")[0] == wanted for name in _modules(node))]
         if own:
             return own[-1]
-    within = [node for node in body for part in ast.walk(node) if any(n.startswith(f"{package}.") for n in _modules(part))]
+    within = [
+        node for node in body for part in ast.walk(node) if any(n.startswith(f"{package}.") for n in _modules(part))
+    ]
     return within[-1] if within else None
 
 

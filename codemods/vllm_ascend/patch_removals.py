@@ -1,4 +1,4 @@
-"""A patch taken out again: its import, its entry in the log, its file. Each removes what the codemod that adds it wrote."""
+"""A patch taken out again: its import, its entry in the log, its file, as the codemods that add them wrote them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def remove_import(text: str, *, module: str, kind: str = "worker") -> str:
 
 
 def remove_log(text: str, *, module: str, kind: str = "worker") -> str:
-    """Take all entries about a patch out of the log; of a list of files the one. Numbers of others stay, as upstream's do."""
+    """Take all entries about a patch out of the log; of a list of files the one. The numbers of others stay."""
     file = patch_file(module, one_of(kind, KINDS, "kind"))
     lines = split_lines(text)
     for entry in reversed(log_entries.entries_of(lines, file)):
@@ -109,7 +109,12 @@ if is_old():
 import vllm_ascend.patch.worker.patch_willow  # noqa
 """
 _THORN = "if is_old():\n    import vllm_ascend.patch.worker.patch_thorn  # noqa\n\n"
-_ELSE = "if is_old():\n    import vllm_ascend.patch.worker.patch_a  # noqa\nelse:\n    import vllm_ascend.patch.worker.patch_b  # noqa\n"
+_ELSE = """\
+if is_old():
+    import vllm_ascend.patch.worker.patch_a  # noqa
+else:
+    import vllm_ascend.patch.worker.patch_b  # noqa
+"""
 _HEAD = "# * Worker Patch:\n# ===\n"
 _BIRCH = "# ** 1. File: worker/patch_birch.py**\n# ~~~\n#   1. `Birch.grow`\n"
 _ENTRY = "# ** 2. File: worker/patch_cedar.py**\n# ~~~\n#   1. `Cedar.grow`\n"

@@ -12,13 +12,32 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TRANSPARENT = frozenset(
-    "staticmethod classmethod property override final deprecated contextmanager asynccontextmanager inference_mode "
-    "no_grad instrument traced with_cancellation load_aware_call with_nvml_context with_amdsmi_context "
-    "enable_fake_mode dynamo_timed with_gpu_sync_check time_and_log".split()
+    [
+        "staticmethod",
+        "classmethod",
+        "property",
+        "override",
+        "final",
+        "deprecated",
+        "contextmanager",
+        "asynccontextmanager",
+        "inference_mode",
+        "no_grad",
+        "instrument",
+        "traced",
+        "with_cancellation",
+        "load_aware_call",
+        "with_nvml_context",
+        "with_amdsmi_context",
+        "enable_fake_mode",
+        "dynamo_timed",
+        "with_gpu_sync_check",
+        "time_and_log",
+    ]
 )
 """Last names of decorators after which a function is called as any other: https://docs.python.org/3/library/,
 https://docs.pytorch.org/docs/stable/, and those of vLLM that only call what they are given."""
-CLASS_DECORATORS = frozenset("dataclass final total_ordering runtime_checkable deprecated".split())
+CLASS_DECORATORS = frozenset(["dataclass", "final", "total_ordering", "runtime_checkable", "deprecated"])
 """Last names of decorators of classes that leave a class which others may derive from."""
 
 _KERNEL = "a compiled kernel: it is launched by its grid, and other kernels are compiled from its source"
@@ -27,12 +46,16 @@ _TAKEN = "taken by pydantic when its class was made"
 _ROUTE = "a route: the server keeps the original"
 _ACCESSOR = "an accessor of a property"
 DECORATORS = {
-    **dict.fromkeys("jit autotune heuristics kernel constexpr_function njit".split(), _KERNEL),
-    **dict.fromkeys("cache lru_cache cached_property cached weak_cache tensor_cache run_once".split(), _CACHED),
-    **dict.fromkeys("field_validator model_validator validator root_validator".split(), _TAKEN),
-    **dict.fromkeys("field_serializer model_serializer computed_field".split(), _TAKEN),
-    **dict.fromkeys("get post put delete patch head options websocket route middleware".split(), _ROUTE),
-    **dict.fromkeys("setter deleter getter".split(), _ACCESSOR),
+    **dict.fromkeys(["jit", "autotune", "heuristics", "kernel", "constexpr_function", "njit"], _KERNEL),
+    **dict.fromkeys(
+        ["cache", "lru_cache", "cached_property", "cached", "weak_cache", "tensor_cache", "run_once"], _CACHED
+    ),
+    **dict.fromkeys(["field_validator", "model_validator", "validator", "root_validator"], _TAKEN),
+    **dict.fromkeys(["field_serializer", "model_serializer", "computed_field"], _TAKEN),
+    **dict.fromkeys(
+        ["get", "post", "put", "delete", "patch", "head", "options", "websocket", "route", "middleware"], _ROUTE
+    ),
+    **dict.fromkeys(["setter", "deleter", "getter"], _ACCESSOR),
     "abstractmethod": "abstract: each class has a function of its own",
     "overload": "a signature for type checkers alone",
 }
@@ -50,7 +73,9 @@ NAMES = {
 BASES = {
     "Protocol": "a protocol: the classes that follow it have functions of their own",
     "TypedDict": "a description for type checkers alone",
-    **dict.fromkeys("Enum IntEnum StrEnum Flag IntFlag NamedTuple".split(), "closed: its members are of the original"),
+    **dict.fromkeys(
+        ["Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "NamedTuple"], "closed: its members are of the original"
+    ),
 }
 """Last name of a base class → what its classes are. Methods of closed classes can be replaced, the classes cannot."""
 
@@ -96,9 +121,16 @@ def _check_class(node: ast.ClassDef, target: str) -> None:
     own = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
     _refuse(target, next((f"a class with `{name}`" for name in ("__init_subclass__", "__new__") if name in own), ""))
     loads = [use for use in uses(ast.Module(node.body, []), node.name) if not use.is_at_import]
-    supers = [part for part in ast.walk(node) if isinstance(part, ast.Call) and ast.unparse(part.func) == "super" and part.args]
+    supers = [
+        part
+        for part in ast.walk(node)
+        if isinstance(part, ast.Call) and ast.unparse(part.func) == "super" and part.args
+    ]
     if loads and supers:
-        _refuse(target, f"named by its own `super({node.name}, …)` (line {supers[0].lineno}): a subclass would never get out")
+        _refuse(
+            target,
+            f"named by its own `super({node.name}, …)` (line {supers[0].lineno}): a subclass would never get out",
+        )
 
 
 def _check_rebound(body: Sequence[ast.stmt], node: ast.stmt, target: str) -> None:

@@ -10,7 +10,7 @@ import ast
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.refusal import Refusal
-from codemods.text.imports import Import, import_block
+from codemods.text.imports import Import
 from codemods.text.names import dotted_name, identifier, one_of
 from codemods.text.python_text import INDENT, bracketed, parse_tree
 from codemods.text.signature import bound_name, find_function, module_import
@@ -79,7 +79,9 @@ def _path(tree: ast.Module, target: str) -> tuple[str, str]:
 
 
 def _is_class(tree: ast.Module, name: str) -> bool:
-    named = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and n.name == name]
+    named = [
+        n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and n.name == name
+    ]
     return bool(named) and isinstance(named[-1], ast.ClassDef)
 
 

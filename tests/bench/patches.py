@@ -17,11 +17,12 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from codemods import Refusal, find_codemod
-from codemods.text.lines import split_lines
 from codemods.text.import_member import bound_names
+from codemods.text.lines import split_lines
 from codemods.vllm_ascend.guards import ORIGINS, guard
 from codemods.vllm_ascend.log_entries import entries_of, sections
 from codemods.vllm_ascend.patch_names import KINDS
@@ -51,7 +52,7 @@ def history(repo: Path, since: str, path: str) -> list[tuple[str, str]]:
 def releases(repo: Path) -> list[tuple[str, str]]:
     """Return (newer, older) of consecutive tags by date."""
     tags = _git(repo, "tag", "--sort=creatordate").split()
-    return [(new, old) for old, new in zip(tags, tags[1:], strict=False)]
+    return [(new, old) for old, new in pairwise(tags)]
 
 
 def replay_imports(repo: Path, pairs: list[tuple[str, str]], kind: str, tally: Tally) -> None:
@@ -94,7 +95,11 @@ def replay_log(repo: Path, pairs: list[tuple[str, str]], tally: Tally) -> None:
                 for file in entry.files:
                     kind, _, rest = file.rpartition(".py")[0].partition("/")
                     module = rest.replace("/", ".")
-                    if entries_of(lines, file) or kind not in KINDS or not module.rpartition(".")[2].startswith("patch_"):
+                    if (
+                        entries_of(lines, file)
+                        or kind not in KINDS
+                        or not module.rpartition(".")[2].startswith("patch_")
+                    ):
                         continue
                     for target in _targets(entry)[:1]:
                         arguments = {"module": module, "kind": kind, "target": target, **WORDS}
@@ -190,7 +195,12 @@ def _is_one_edit(condition: str, before: str) -> bool:
 
 
 def _targets(entry) -> list[str]:  # type: ignore[no-untyped-def]
-    return [t for item in entry.items for t in item.targets if t.count(".") >= 1 and all(p.isidentifier() for p in t.split("."))]
+    return [
+        t
+        for item in entry.items
+        for t in item.targets
+        if t.count(".") >= 1 and all(p.isidentifier() for p in t.split("."))
+    ]
 
 
 def _text(repo: Path, commit: str, path: str) -> str:

@@ -1,4 +1,4 @@
-"""``make bench-add-patch``: a thousand patches under the real engine: every caller has the new one, nothing else changed."""
+"""``make bench-add-patch``: patches under the real engine: every caller has the new one, nothing else changed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ def main() -> None:
             break
     answers = applied(written, arguments.count)
     for answer in answers[1:]:
-        kinds[next(w.target.kind for w in written if (w.target.module, w.target.path) == (answer["module"], answer["path"]))] += 1
+        kinds[
+            next(
+                w.target.kind for w in written if (w.target.module, w.target.path) == (answer["module"], answer["path"])
+            )
+        ] += 1
     wrong = [answer for answer in answers[1:] if answer["wrong"]]
     held = [len(w.holders) for w in written]
     print(f"{len(answers) - 1} patches applied ({dict(kinds)}), {len(wrong)} wrong")

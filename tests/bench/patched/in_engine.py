@@ -18,12 +18,22 @@ import sys
 import traceback
 import types
 
-FIRST = (
-    "vllm vllm.entrypoints.llm vllm.entrypoints.openai.api_server vllm.v1.engine.core vllm.v1.engine.async_llm "
-    "vllm.v1.worker.cpu_worker vllm.v1.worker.gpu_model_runner vllm.v1.core.sched.scheduler "
-    "vllm.model_executor.models.registry vllm.model_executor.models.llama vllm.model_executor.models.qwen2_5_vl "
-    "vllm.model_executor.models.deepseek_v2 vllm.model_executor.layers.fused_moe vllm.lora.model_manager"
-).split()
+FIRST = [
+    "vllm",
+    "vllm.entrypoints.llm",
+    "vllm.entrypoints.openai.api_server",
+    "vllm.v1.engine.core",
+    "vllm.v1.engine.async_llm",
+    "vllm.v1.worker.cpu_worker",
+    "vllm.v1.worker.gpu_model_runner",
+    "vllm.v1.core.sched.scheduler",
+    "vllm.model_executor.models.registry",
+    "vllm.model_executor.models.llama",
+    "vllm.model_executor.models.qwen2_5_vl",
+    "vllm.model_executor.models.deepseek_v2",
+    "vllm.model_executor.layers.fused_moe",
+    "vllm.lora.model_manager",
+]
 """What is imported before anything is patched, as far as this machine can."""
 NAME = "vllm_ascend.patch.worker.patch_sampled"
 
@@ -90,7 +100,11 @@ def look(job, before):
         wrong += kept(original, patch, {id(vars(m)) for m in list(sys.modules.values()) if hasattr(m, "__dict__")})
         wrong += signatures(original, new)
     else:
-        wrong += [f"a subclass keeps the original: {c}" for c in original.__subclasses__() if c is not new and c.__module__ != NAME]
+        wrong += [
+            f"a subclass keeps the original: {c}"
+            for c in original.__subclasses__()
+            if c is not new and c.__module__ != NAME
+        ]
     late = [(m, n) for m, n in job["holders"] if m not in sys.modules][:2]
     for holder, attribute in late:
         if import_quietly(holder) and bare(getattr(sys.modules[holder], attribute, new)) is not new:
@@ -107,9 +121,8 @@ def kept(original, patch, dictionaries):
             continue
         if isinstance(holder, list | tuple | set | functools.partial | types.MethodType | types.CellType):
             found.append(f"kept by a {type(holder).__name__}: {str(holder)[:200]}")
-        elif isinstance(holder, dict) and "__module__" not in holder and holder is not locals():
-            if "__wrapped__" not in holder:
-                found.append(f"kept by a dict: {sorted(map(str, holder))[:4]}")
+        elif isinstance(holder, dict) and not {"__module__", "__wrapped__"} & holder.keys():
+            found.append(f"kept by a dict: {sorted(map(str, holder))[:4]}")
     return found
 
 

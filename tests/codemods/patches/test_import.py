@@ -51,7 +51,9 @@ def test_an_import_is_added_once_under_its_condition_and_taken_out_again(text, m
     is_top = any(isinstance(n, ast.Import) and n.names[0].name == name for n in tree.body)
     assert is_top is (condition == "")
     left = RETIRE.run(added, {"module": module})
-    assert left == text or (condition and left.split() == text.split())  # a block leaves the line between its neighbours
+    assert left == text or (
+        condition and left.split() == text.split()
+    )  # a block leaves the line between its neighbours
 
 
 def test_a_version_guard_brings_what_it_calls(ascend_source):

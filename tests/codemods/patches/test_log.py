@@ -44,7 +44,9 @@ def test_a_target_over_several_lines_and_by_its_end_counts():
 
 
 NAMES = st.lists(st.sampled_from("abcdefgh"), min_size=0, max_size=5, unique=True)
-HEADINGS = st.sampled_from(["# ** {n}. File: {f}**", "# ** {n}.File: {f} **", "## ** {n}b. File: {f}**", "# ** File: {f}**"])
+HEADINGS = st.sampled_from(
+    ["# ** {n}. File: {f}**", "# ** {n}.File: {f} **", "## ** {n}b. File: {f}**", "# ** File: {f}**"]
+)
 
 
 @st.composite

@@ -22,8 +22,10 @@ FILES = {
         "def called_both():\n    return 1\n\nOTHER = called_both()\n\ndef later():\n    return called_both()\n\n"
         "@functools.cache\ndef cached():\n    return 1\n\n"
         "class Tree:\n    def rings(self, n=1):\n        return n\n\n    rounds = rings\n\n"
-        "    @staticmethod\n    def age(n):\n        return n\n\n    @classmethod\n    def name(cls):\n        return 'tree'\n\n"
-        "    @property\n    def width(self):\n        return 1\n\n    @abstractmethod\n    def fall(self):\n        ...\n\n"
+        "    @staticmethod\n    def age(n):\n        return n\n\n"
+        "    @classmethod\n    def name(cls):\n        return 'tree'\n\n"
+        "    @property\n    def width(self):\n        return 1\n\n"
+        "    @abstractmethod\n    def fall(self):\n        ...\n\n"
         "    def __new__(cls):\n        return super().__new__(cls)\n\n"
         "    def __init_subclass__(cls):\n        pass\n\n    def __secret(self):\n        pass\n\n"
         "    def made(self):\n        return 1\n\n    shown = property(made)\n\n"
@@ -33,7 +35,10 @@ FILES = {
         "class Named:\n    def f(self):\n        return super(Named, self).__init__()\n\n"
         "def twice():\n    return 1\n\ntwice = later\n"
     ),
-    "named.py": "from .core import grow as plant, Leaf\nfrom . import grow\n\ndef use():\n    return plant(3)\n\ndef leaf():\n    return Leaf()\n",
+    "named.py": (
+        "from .core import grow as plant, Leaf\nfrom . import grow\n\n"
+        "def use():\n    return plant(3)\n\ndef leaf():\n    return Leaf()\n"
+    ),
     "starred.py": "from .core import *\n\ndef use():\n    return grow(3)\n",
     "through.py": "from .named import plant\n\ndef use():\n    return plant(3)\n",
     "lazy.py": "def use():\n    from .core import grow\n    return grow(3)\n",
@@ -140,7 +145,7 @@ def test_what_is_named_takes_the_place(grove):
     ],
 )
 def test_what_a_replacement_does_not_reach_is_refused_with_the_reason(grove, path, because):
-    with pytest.raises(Refusal, match="^") as refusal:
+    with pytest.raises(Refusal, match=r".") as refusal:
         patch_of(grove, path)
     assert because in str(refusal.value)
 
