@@ -1,7 +1,7 @@
 """Run by the engine's Python: applies each patch in a fork of a process that imported vLLM, and says what changed.
 
-``in_engine.py COUNT < JOBS > ANSWERS``: jobs are a JSON list of ``module``, ``path``, ``kind``, ``text``, ``holders``;
-an answer is one JSON line for each until ``COUNT`` of them could be applied. Patches are the codemod's own text.
+``in_engine.py COUNT < JOBS > ANSWERS``: ``first`` are the modules to import before anything is patched, ``jobs`` a list
+of ``module``, ``path``, ``kind``, ``text``, ``holders``; an answer is one JSON line for each until ``COUNT`` of them could be applied. Patches are the codemod's own text.
 """
 
 from __future__ import annotations
@@ -18,23 +18,6 @@ import sys
 import traceback
 import types
 
-FIRST = [
-    "vllm",
-    "vllm.entrypoints.llm",
-    "vllm.entrypoints.openai.api_server",
-    "vllm.v1.engine.core",
-    "vllm.v1.engine.async_llm",
-    "vllm.v1.worker.cpu_worker",
-    "vllm.v1.worker.gpu_model_runner",
-    "vllm.v1.core.sched.scheduler",
-    "vllm.model_executor.models.registry",
-    "vllm.model_executor.models.llama",
-    "vllm.model_executor.models.qwen2_5_vl",
-    "vllm.model_executor.models.deepseek_v2",
-    "vllm.model_executor.layers.fused_moe",
-    "vllm.lora.model_manager",
-]
-"""What is imported before anything is patched, as far as this machine can."""
 NAME = "vllm_ascend.patch.worker.patch_sampled"
 
 
@@ -89,7 +72,9 @@ def look(job, before):
     wrong += [f"imports {m}" for m in sorted(more)]
     after = snapshot()
     for key in before.keys() | after.keys():
-        if key[0] == NAME or key[0] in more or key[0].split(":")[0] in more:
+        place = key[0].split(":")[0]
+        is_own_class = job["kind"] == "class" and key[0] == f"{job['module']}:{job['path']}"
+        if place == NAME or place in more or is_own_class:
             continue
         old, now = before.get(key), after.get(key)
         if old is not now and bare(old) is not original:
@@ -97,7 +82,11 @@ def look(job, before):
         if now is not None and bare(now) is original:
             wrong.append(f"still the original: {key}")
     if job["kind"] != "class":
-        wrong += kept(original, patch, {id(vars(m)) for m in list(sys.modules.values()) if hasattr(m, "__dict__")})
+        wrong += kept(
+            original,
+            patch,
+            {id(vars(m)) for m in list(sys.modules.values()) if hasattr(m, "__dict__")} | {id(before), id(after)},
+        )
         wrong += signatures(original, new)
     else:
         wrong += [
@@ -144,13 +133,13 @@ def main():
     """Answer all jobs."""
     count, out = int(sys.argv[1]), os.dup(1)
     os.dup2(2, 1)
-    jobs = json.load(sys.stdin)
-    for module in FIRST:
+    given = json.load(sys.stdin)
+    jobs = given["jobs"]
+    for module in given["first"]:
         import_quietly(module)
     ready = [job for job in jobs if job["module"] in sys.modules or import_quietly(job["module"])][:count]
     before = snapshot()
     gc.collect()
-    gc.freeze()
     with os.fdopen(out, "w") as answers:
         left = [job for job in jobs if job["module"] not in sys.modules]
         answers.write(json.dumps({"not importable": len(left), "modules": len(before)}) + "\n")
