@@ -1,7 +1,8 @@
 """Run by the engine's Python: applies each patch in a fork of a process that imported vLLM, and says what changed.
 
 ``in_engine.py COUNT < JOBS > ANSWERS``: ``first`` are the modules to import before anything is patched, ``jobs`` a list
-of ``module``, ``path``, ``kind``, ``text``, ``holders``; an answer is one JSON line for each until ``COUNT`` of them could be applied. Patches are the codemod's own text.
+of ``module``, ``path``, ``kind``, ``text``, ``holders``; an answer is one JSON line for each until ``COUNT`` of them
+could be applied. Patches are the codemod's own text.
 """
 
 from __future__ import annotations
