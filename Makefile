@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FAST := -m "not engine"
 FURTHER := found
 
-.PHONY: examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay
+.PHONY: examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -126,6 +126,12 @@ bench-kills: $(VENV)/.complete ## Codemods' runs and undos killed at random mome
 
 bench-gates-ends: $(VENV)/.complete ## A tool ended at random moments leaves nothing behind (MOMENTS=50 SEED=0)
 	@$(PY) -m tests.bench.gates.moments --moments $(or $(MOMENTS),50) --seed $(or $(SEED),0)
+
+bench-patches: $(VENV)/.complete ## Upstream's own patches of vllm-ascend, imported and logged again (REPO=a clone with history, SINCE=2026-02-01)
+	@$(PY) -m tests.bench.patches $(if $(REPO),--repo "$(REPO)") --since $(or $(SINCE),2026-02-01)
+
+bench-add-patch: $(VENV)/.complete ## A thousand patches of sampled functions in the real engine (COUNT=1000 SEED=0)
+	@$(PY) -m tests.bench.patched --count $(or $(COUNT),1000) --seed $(or $(SEED),0)
 
 clean: ## Remove the tool's environment (caches stay)
 	rm -rf $(VENV) .nox

@@ -48,6 +48,13 @@ FILES = {
     "ascend-catalogue-entry": "codemods.vllm_ascend.catalogue_entry",
     "ascend-packed-modules": "codemods.vllm_ascend.packed_modules",
     "ascend-packed-module": "codemods.vllm_ascend.packed_module",
+    "ascend-patch-import-removal": "codemods.vllm_ascend.patch_import_removal",
+    "ascend-patch-log-removal": "codemods.vllm_ascend.patch_log_removal",
+    "ascend-patch-file-removal": "codemods.vllm_ascend.patch_file_removal",
+    "map-weights": "codemods.models.map_weights",
+    "fp8-dequant-on-load": "codemods.models.fp8_dequant",
+    "local-kv-norm": "codemods.models.local_kv_norm",
+    "vendored-module": "codemods.models.vendored_module",
 }
 """Name of a codemod → the module whose ``CODEMOD`` it is."""
 
@@ -101,9 +108,9 @@ def target_file(
     tree has the file in none of these places.
     """
     complete = codemod.complete(arguments)
-    places = [tree / target.format_map(complete) for target in codemod.targets]
+    places = [tree / name for name in places_of(codemod, complete)]
     for place in places:
-        if codemod.creates or (is_file(place) if is_file else place.is_file()):
+        if codemod.creates or codemod.removes or (is_file(place) if is_file else place.is_file()):
             return place
     raise Refusal(
         "the tree has no file that this codemod edits",
@@ -111,6 +118,12 @@ def target_file(
         expected=" or ".join(str(place.relative_to(tree)) for place in places),
         remedy=f"check that this is a {codemod.tree} source tree of a version that has it",
     )
+
+
+def places_of(codemod: Codemod, complete: Mapping[str, str]) -> list[str]:
+    """Return the places below a tree; ``{module_path}`` is the argument ``module`` with its dots as slashes."""
+    paths = {f"{name}_path": value.replace(".", "/") for name, value in complete.items()}
+    return [target.format_map({**paths, **complete}) for target in codemod.targets]
 
 
 def _unknown(what: str, name: str, known: tuple[str, ...]) -> Refusal:

@@ -6,6 +6,7 @@ A recipe is data: its steps name codemods, and say what feeds the arguments of e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codemods.codemod import completed
@@ -14,7 +15,6 @@ from codemods.text.module_file import module_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from codemods.changes.change_set import ChangeSet
     from codemods.codemod import Parameter
@@ -39,7 +39,40 @@ class ModuleText:
     target: str
 
 
-Feed = str | FileText | ModuleText
+@dataclass(frozen=True)
+class Holders:
+    """Feeds a line ``module name`` for each module that imported a dotted name's function or class by name.
+
+    ``tree`` is the recipe's parameter with the source tree that is read, ``target`` the one with the dotted name.
+    """
+
+    tree: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Users:
+    """Feeds the files of the tree, a line each, that name a dotted module; those under ``but`` are left out."""
+
+    module: str
+    but: str
+
+
+@dataclass(frozen=True)
+class Vendored:
+    """Feeds a module with definitions of a tree and what they need that another tree lacks.
+
+    All name parameters of the recipe: ``tree`` and ``installed`` are directories that hold the package, ``source`` the
+    dotted module, ``names`` its definitions, joined by commas.
+    """
+
+    tree: str
+    installed: str
+    source: str
+    names: str
+
+
+Feed = str | FileText | ModuleText | Holders | Users | Vendored
 """What an argument of a step's codemod is; in a string ``{parameter}`` stands for the recipe's argument."""
 
 
@@ -61,12 +94,13 @@ class Step:
 class TreeExample:
     """With these arguments a tree with the files ``before`` gets the files ``after``; all others stay.
 
-    Both map paths below the tree to texts. An argument that is the path of a tree is relative to this one.
+    Both map paths below the tree to texts; None after it says that the file is gone. An argument that
+    is the path of a tree is relative to this one.
     """
 
     arguments: Mapping[str, str]
     before: Mapping[str, str]
-    after: Mapping[str, str]
+    after: Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -100,12 +134,17 @@ def is_taken(step: Step, changes: ChangeSet, tree: Path) -> bool:
 def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]) -> str:
     """Return the argument that a feed stands for.
 
-    Raises `Refusal` if no module of the source tree is a part of the dotted name.
+    Raises `Refusal` if no module of the source tree is a part of the dotted name, or if what it
+    names is kept where a replacement does not reach.
     """
     if isinstance(feed, str):
         return feed.format_map(arguments)
     if isinstance(feed, FileText):
         return changes.read(tree / feed.path) or ""
+    if isinstance(feed, Users):
+        return _users(tree, feed.module.format_map(arguments), feed.but.format_map(arguments))
+    if isinstance(feed, Vendored):
+        return _vendored(feed, tree, arguments)
     source, target = arguments[feed.tree], arguments[feed.target]
     path = module_file(changes, source, target)
     if path is None:
@@ -115,4 +154,53 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
             expected="the dotted name of a module and what it defines",
             remedy="write module, class and function, such as vllm.model_executor.models.llama.LlamaMLP.forward",
         )
+    if isinstance(feed, Holders):
+        return _holders(changes, Path(source).resolve(), path, target)
     return changes.read(path) or ""
+
+
+def _holders(changes: ChangeSet, source: Path, file: Path, target: str) -> str:
+    from codemods.uses.package import read_package
+    from codemods.uses.replaced import holders
+
+    relative = file.resolve().relative_to(source).with_suffix("")
+    parts = relative.parent.parts if relative.name == "__init__" else relative.parts
+    path = ".".join(target.split(".")[len(parts) :])
+    package = read_package(source, parts[0], changes)
+    return "".join(f"{binding.module} {binding.name}\n" for binding in holders(package, ".".join(parts), path))
+
+
+def _users(tree: Path, module: str, but: str) -> str:
+    import re
+
+    pattern = re.compile(rb"\b" + re.escape(module.encode()) + rb"\b(?!\.py)")
+    files = (
+        p for p in sorted(tree.rglob("*.py")) if p.is_file() and not p.relative_to(tree).as_posix().startswith(but)
+    )
+    return "".join(f"{path.relative_to(tree).as_posix()}\n" for path in files if pattern.search(path.read_bytes()))
+
+
+def _vendored(feed: Vendored, place: Path, arguments: Mapping[str, str]) -> str:
+    import re
+
+    from codemods.text.names import dotted_name, identifier
+    from codemods.text.tree_style import DEFAULTS, style_of
+    from codemods.uses.package import read_package
+    from codemods.uses.vendored import vendored
+
+    source = dotted_name(arguments[feed.source], feed.source)
+    names = [identifier(name.strip(), feed.names) for name in arguments[feed.names].split(",")]
+    top = source.split(".")[0]
+    package, installed = (read_package(arguments[tree], top) for tree in (feed.tree, feed.installed))
+    for tree, found in ((feed.tree, package), (feed.installed, installed)):
+        if not found.files:
+            raise Refusal(
+                f"no package {top}",
+                where=arguments[tree],
+                expected=f"the directory that holds `{top}/`, such as a checkout's `src` or site-packages",
+                remedy="correct the path",
+            )
+    init = package.files[top].content.decode() if top in package.files else ""
+    version = re.search(r"__version__ = [\"']([^\"']+)", init)
+    style = style_of(place / "setup.py", DEFAULTS["vllm-ascend"], place)
+    return vendored(package, installed, source, names, version[1] if version else "of unknown version", style)

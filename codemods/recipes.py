@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codemods.codemod import Parameter
-from codemods.recipe import FileText, ModuleText, Recipe, Step, TreeExample, same
+from codemods.recipe import FileText, Holders, ModuleText, Recipe, Step, TreeExample, Users, Vendored, same
 
 _PATCH_HEADER = FileText("vllm_ascend/patch/worker/__init__.py")
 """Its leading comment is the licence header that files of the tree start with."""
@@ -46,24 +46,32 @@ _PATCH_LOG_ENTRY = """\
 
 ADD_PATCH = Recipe(
     name="add-patch",
-    summary="replace a function of vLLM by a worker patch: its file, its import and its log entry",
+    summary="replace a function, method or class of vLLM by a patch: its file, its import and its log entry",
     tree="vllm-ascend",
     parameters=(
-        Parameter("module", "the patch module's name, such as patch_cedar"),
-        Parameter("target", "the function to replace, as a dotted name"),
+        Parameter("module", "the patch module's name, such as patch_cedar or patch_v2.patch_cedar"),
+        Parameter("target", "the function, method or class to replace, as a dotted name"),
         Parameter("vllm", "the vLLM source tree that defines it", is_tree=True),
         Parameter("why", "why the patch is needed, one line"),
         Parameter("how", "what it does instead, one line"),
         Parameter("related_pr", "the pull request to vLLM, or why there is none, one line"),
         Parameter("future_plan", "when the patch can go, one line"),
+        Parameter("replacement", "what takes its place, as a dotted name; without it a wrapper or a subclass", ""),
+        Parameter("kind", "worker (applied when a worker starts) or platform (before)", "worker"),
+        Parameter("condition", 'when alone it is applied, such as `vllm_version_is("0.23.0")`', ""),
     ),
     steps=(
         Step(
             "ascend-worker-patch",
-            {**same("module", "target"), "source": ModuleText("vllm", "target"), "header_source": _PATCH_HEADER},
+            {
+                **same("module", "target", "kind", "replacement"),
+                "source": ModuleText("vllm", "target"),
+                "header_source": _PATCH_HEADER,
+                "importers": Holders("vllm", "target"),
+            },
         ),
-        Step("ascend-patch-import", same("module")),
-        Step("ascend-patch-log", same("module", "target", "why", "how", "related_pr", "future_plan")),
+        Step("ascend-patch-import", same("module", "kind", "condition")),
+        Step("ascend-patch-log", same("module", "target", "why", "how", "related_pr", "future_plan", "kind")),
     ),
     examples=(
         TreeExample(
@@ -87,6 +95,125 @@ ADD_PATCH = Recipe(
                 "import vllm_ascend.patch.worker.patch_cedar  # noqa\n",
                 "vllm_ascend/patch/__init__.py": _PATCH_LOG + _PATCH_LOG_ENTRY,
             },
+        ),
+    ),
+)
+
+RETIRE_PATCH = Recipe(
+    name="retire-patch",
+    summary="take a patch out again: its import, its log entry and its file",
+    tree="vllm-ascend",
+    parameters=(
+        Parameter("module", "the patch module's name, such as patch_cedar or patch_v2.patch_cedar"),
+        Parameter("kind", "worker or platform", "worker"),
+    ),
+    steps=(
+        Step("ascend-patch-import-removal", same("module", "kind")),
+        Step("ascend-patch-log-removal", same("module", "kind")),
+        Step(
+            "ascend-patch-file-removal",
+            {
+                **same("module", "kind"),
+                "users": Users("vllm_ascend.patch.{kind}.{module}", "vllm_ascend/patch/{kind}/__init__"),
+            },
+        ),
+    ),
+    examples=(
+        TreeExample(
+            {"module": "patch_cedar"},
+            {
+                "vllm_ascend/patch/worker/patch_cedar.py": _PATCH,
+                "vllm_ascend/patch/worker/__init__.py": f"{_PATCH_IMPORTS}"
+                "import vllm_ascend.patch.worker.patch_cedar  # noqa\n",
+                "vllm_ascend/patch/__init__.py": _PATCH_LOG + _PATCH_LOG_ENTRY,
+            },
+            {
+                "vllm_ascend/patch/worker/patch_cedar.py": None,
+                "vllm_ascend/patch/worker/__init__.py": _PATCH_IMPORTS,
+                "vllm_ascend/patch/__init__.py": _PATCH_LOG,
+            },
+        ),
+    ),
+)
+
+_LICENCE = "# Copyright 2026 The trees.\n# Licence of the trees.\n"
+_GROVE = f"""\
+{_LICENCE}
+import math
+from .soil import Soil, deep, old
+
+RINGS = 3
+
+
+def unused():
+    return RINGS
+
+
+class Oak(Soil):
+    def rings(self, n: "Soil") -> float:
+        return math.sqrt(n) + deep(RINGS) + old()
+"""
+_SOIL = f"{_LICENCE}\n\ndef deep(n):\n    return n\n\n\ndef old():\n    return 1\n\n\nclass Soil:\n    pass\n"
+_VENDORED = f"""\
+{_LICENCE}# From transformers 9.0, changed in its imports alone:
+#   transformers/soil.py: Soil, deep
+#   transformers/grove.py: Oak, RINGS
+
+import math
+
+from transformers.soil import old
+
+
+def deep(n):
+    return n
+
+
+class Soil:
+    pass
+
+
+RINGS = 3
+
+
+class Oak(Soil):
+    def rings(self, n: "Soil") -> float:
+        return math.sqrt(n) + deep(RINGS) + old()
+"""
+
+VENDOR_SYMBOLS = Recipe(
+    name="vendor-symbols",
+    summary="take classes and functions of a newer transformers, with what they need, into a module of a model's tree",
+    tree="vllm-ascend",
+    parameters=(
+        Parameter("module", "the module to write, such as vllm_ascend.models.cedar_parts"),
+        Parameter("names", "what is taken, joined by commas"),
+        Parameter("source", "the module that defines it, such as transformers.models.cedar.modeling_cedar"),
+        Parameter("transformers", "the directory that holds the newer `transformers/`", is_tree=True),
+        Parameter("installed", "the directory that holds the `transformers/` that runs", is_tree=True),
+    ),
+    steps=(
+        Step(
+            "vendored-module",
+            {**same("module"), "content": Vendored("transformers", "installed", "source", "names")},
+        ),
+    ),
+    examples=(
+        TreeExample(
+            {
+                "module": "vllm_ascend.models.oak",
+                "names": "Oak",
+                "source": "transformers.grove",
+                "transformers": "newer",
+                "installed": "here",
+            },
+            {
+                "newer/transformers/__init__.py": '__version__ = "9.0"\n',
+                "newer/transformers/grove.py": _GROVE,
+                "newer/transformers/soil.py": _SOIL,
+                "here/transformers/__init__.py": "",
+                "here/transformers/soil.py": "def old():\n    return 1\n",
+            },
+            {"vllm_ascend/models/oak.py": _VENDORED},
         ),
     ),
 )
@@ -239,4 +366,4 @@ ADD_ASCEND_MODEL = Recipe(
     ),
 )
 
-RECIPES = (ADD_PATCH, REGISTER_MODEL, LIST_TUTORIAL, ADD_ASCEND_MODEL)
+RECIPES = (ADD_PATCH, REGISTER_MODEL, LIST_TUTORIAL, ADD_ASCEND_MODEL, RETIRE_PATCH, VENDOR_SYMBOLS)

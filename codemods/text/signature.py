@@ -42,26 +42,42 @@ def find_function(source: str, target: str) -> Function:
     tree = parse_module(source, f"the module of {target}")
     module, owner, node = _locate(tree, target)
     names = _importable_names(tree, module)
-    binding = _binding(node, target)
+    binding = _binding(node)
     used: list[str] = []
     parameters = _parameters(tree, node, names, used, target)
     returns = ""
-    if node.returns and (found := _names(node.returns.annotation, names)) is not None:
+    is_plain = len(node.decorators) == bool(binding)  # others may return something else than the annotation says
+    if is_plain and node.returns and (found := _names(node.returns.annotation, names)) is not None:
         used += found
         returns = f" -> {tree.code_for_node(node.returns.annotation)}"
-    parent, _, leaf = module.rpartition(".")
-    where = Import(module, owner) if owner else Import(parent, leaf) if parent else Import(leaf)
+    needed = [names[name] for name in used if name in names]
+    where = Import(module, owner) if owner else module_import(module, needed)
     is_generator = bool(m.findall(node.body, m.Yield()))
     return Function(
         name=node.name.value,
-        path=f"{owner or leaf}.{node.name.value}",
+        path=f"{owner or bound_name(where)}.{node.name.value}",
         parameters=parameters,
         returns=returns,
         arguments=_arguments(node.params),
-        imports=[where, *(names[name] for name in used if name in names)],
+        imports=[where, *needed],
         binding=binding,
         is_coroutine=node.asynchronous is not None and not is_generator,
     )
+
+
+def module_import(module: str, others: list[Import]) -> Import:
+    """Import a module by its last name, under another where one of the others has that name."""
+    parent, _, leaf = module.rpartition(".")
+    plain = Import(parent, leaf) if parent else Import(leaf)
+    taken = {"sys"} | {bound_name(entry) for entry in others if entry != plain}
+    if leaf not in taken:
+        return plain
+    return Import(parent, leaf, f"{leaf}_module") if parent else Import(leaf, alias=f"{leaf}_module")
+
+
+def bound_name(entry: Import) -> str:
+    """Return the name that an import binds."""
+    return entry.alias or entry.name or entry.module.split(".")[0]
 
 
 def _locate(tree: cst.Module, target: str) -> tuple[str, str, cst.FunctionDef]:
@@ -86,23 +102,8 @@ def _locate(tree: cst.Module, target: str) -> tuple[str, str, cst.FunctionDef]:
     return candidates[0], candidates[1], named[-1]
 
 
-def _binding(node: cst.FunctionDef, target: str) -> str:
-    names = [decorator.decorator for decorator in node.decorators]
-    plain = [name.value for name in names if isinstance(name, cst.Name)]
-    unfit = [name for name in plain if name in ("cached_property", "overload")]
-    unfit += [
-        n.attr.value
-        for n in names
-        if isinstance(n, cst.Attribute) and n.attr.value in ("setter", "deleter", "cached_property")
-    ]
-    is_private = node.name.value.startswith("__") and not node.name.value.endswith("__")
-    if unfit or is_private:
-        raise Refusal(
-            "a private name" if is_private else f"a {unfit[0]}",
-            where=target,
-            expected="a function, method, static or class method, or property",
-            remedy="patch the function that calls it",
-        )
+def _binding(node: cst.FunctionDef) -> str:
+    plain = [d.decorator.value for d in node.decorators if isinstance(d.decorator, cst.Name)]
     return next((n for n in plain if n in ("staticmethod", "classmethod", "property")), "")
 
 

@@ -6,35 +6,20 @@ patches, and why, how, the related pull request and the plan to get rid of it.
 
 from __future__ import annotations
 
-import re
 import textwrap
-from dataclasses import dataclass
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
-from codemods.refusal import Refusal
 from codemods.text.lines import insert_lines, split_lines
-from codemods.text.names import dotted_name, identifier, one_line, one_of
+from codemods.text.names import dotted_name, one_line, one_of
 from codemods.text.sorted_place import sorted_place
 from codemods.text.tree_style import Style
+from codemods.vllm_ascend.log_entries import WHERE, Entry, entries_of, section
+from codemods.vllm_ascend.patch_names import KINDS, patch_file
 
-KINDS = ("worker", "platform")
-WHERE = "vllm_ascend/patch/__init__.py"
 WIDTH = 100
 """The widest line of the log that is common, if the tree's line length allows it."""
 
-_SECTION = re.compile(r"# \* (?P<kind>\w+) Patch:\s*")
-_ENTRY = re.compile(r"# \*\* (?P<number>\d+)\w*\. File: (?P<file>\S+?)(?:\*\*)?\s*")
 _IS_SORTED = "alphabetical order"
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """An entry's file and number, and its lines: from ``start`` up to ``end``."""
-
-    file: str
-    number: int
-    start: int
-    end: int
 
 
 def patch_log(
@@ -52,29 +37,14 @@ def patch_log(
     """Log that ``worker/module.py`` patches ``target``.
 
     The entry goes last in its section, or to its place where the section says that it is in
-    alphabetical order. Its number is the next after the entry above it, or after the
-    highest of the section if that is taken. Raises `Refusal` if the log has no such section or
-    lists the file already with other targets.
+    alphabetical order. Its number is the next after the entry above it, or after the highest of the
+    section if that is taken; in a section without numbers it has none. A file that has an entry,
+    in either section, gets a further item in that one. Raises `Refusal` if the log has no such section.
     """
-    file = f"{one_of(kind, KINDS, 'kind')}/{identifier(module, 'module')}.py"
+    file = patch_file(module, one_of(kind, KINDS, "kind"))
     dotted_name(target, "target")
     lines = split_lines(text)
-    start, end = _section(lines, kind)
-    entries = _entries(lines, start, end)
-    for entry in entries:
-        if entry.file == file:
-            if f"`{target}`" in "".join(lines[entry.start : entry.end]):
-                return text
-            raise Refusal(
-                f"{file} is logged already, for other targets than {target}",
-                where=f"{WHERE} line {entry.start + 1}",
-                expected="one entry per patch file",
-                remedy="add the target to that entry by hand, or name the patch file differently",
-            )
-    heading = "".join(lines[start : entries[0].start if entries else end])
-    files = [entry.file for entry in entries]
-    place = sorted_place(files, file) if _IS_SORTED in heading else len(files)
-    number = _number([entry.number for entry in entries], place)
+    found = section(lines, kind)
     width = min(WIDTH, style.line_length)
     parts = {
         "Why": why,
@@ -82,38 +52,38 @@ def patch_log(
         "Related PR (if no, explain why)": related_pr,
         "Future Plan": future_plan,
     }
-    new = [f"# ** {number}. File: {file}**", _underline(lines, entries)]
-    new += [f"#   1. `{target}`", *(line for part in parts.items() for line in _part(*part, width))]
-    above = entries[place - 1].end if place else (entries[0].start if entries else end)
+    said = [line for part in parts.items() for line in _part(*part, width)]
+    logged = entries_of(lines, file)
+    if any(entry.has_target(target) for entry in logged):
+        return text
+    if logged:
+        entry = logged[-1]
+        number = max((item.number for item in entry.items), default=0) + 1
+        return insert_lines(lines, _end(lines, entry), [f"#   {number}. `{target}`", *said])
+    entries = found.entries
+    heading = "".join(lines[found.start : entries[0].start if entries else found.end])
+    files = [entry.files[0] if entry.files else "" for entry in entries]
+    place = sorted_place(files, file) if _IS_SORTED in heading else len(files)
+    new = [f"# ** {_number(entries, place)}File: {file}**", _underline(lines, entries)]
+    new += [f"#   1. `{target}`", *said]
+    above = entries[place - 1].end if place else (entries[0].start if entries else found.end)
     is_separated = above == 0 or lines[above - 1].strip() in ("#", "")
     return insert_lines(lines, above, [*new, "#"] if is_separated else ["#", *new])
 
 
-def _section(lines: list[str], kind: str) -> tuple[int, int]:
-    """Return a section's lines: from its heading up to the next heading or the block's end."""
-    headings = [(i, match) for i, line in enumerate(lines) if (match := _SECTION.fullmatch(line))]
-    for start, match in headings:
-        if match["kind"].lower() == kind:
-            after = range(start + 1, len(lines))
-            is_end = (i for i in after if _SECTION.match(lines[i]) or lines[i][:1] != "#")
-            return start, next(is_end, len(lines))
-    raise Refusal(
-        f"there is no section for {kind} patches",
-        where=WHERE,
-        expected=f"a comment line `# * {kind.capitalize()} Patch:`",
-        remedy="check that this is a vllm-ascend tree",
-    )
+def _end(lines: list[str], entry: Entry) -> int:
+    """Return the line after an entry's last one that says something."""
+    said = (i for i in range(entry.end - 1, entry.start, -1) if lines[i].strip("# \t\r\n"))
+    return next(said, entry.end - 1) + 1
 
 
-def _entries(lines: list[str], start: int, end: int) -> list[_Entry]:
-    found = [(i, match) for i in range(start, end) if (match := _ENTRY.fullmatch(lines[i]))]
-    ends = [*(i for i, _ in found[1:]), end]  # of an empty section's end there is no entry
-    return [_Entry(match["file"], int(match["number"]), i, after) for (i, match), after in zip(found, ends)]
-
-
-def _number(numbers: list[int], place: int) -> int:
-    next_number = numbers[place - 1] + 1 if place else 1
-    return next_number if next_number not in numbers else max(numbers) + 1
+def _number(entries: tuple[Entry, ...], place: int) -> str:
+    """Return the number with its dot and blank, or nothing where most entries have none."""
+    numbers = [entry.number for entry in entries if entry.number is not None]
+    if 2 * len(numbers) < len(entries):
+        return ""
+    above = next((entry.number for entry in reversed(entries[:place]) if entry.number is not None), 0)
+    return f"{above + 1 if above + 1 not in numbers else max(numbers) + 1}. "
 
 
 def _how(lines: list[str]) -> str:
@@ -122,8 +92,9 @@ def _how(lines: list[str]) -> str:
     return "How：" if counts["："] > counts[":"] else "How"
 
 
-def _underline(lines: list[str], entries: list[_Entry]) -> str:
-    return lines[entries[-1].start + 1].rstrip() if entries else "# " + "~" * 53
+def _underline(lines: list[str], entries: tuple[Entry, ...]) -> str:
+    under = (lines[entry.start + 1].rstrip() for entry in reversed(entries) if entry.start + 1 < entry.end)
+    return next((line for line in under if line.startswith("# ~")), "# " + "~" * 53)
 
 
 def _part(heading: str, value: str, width: int) -> list[str]:
@@ -140,8 +111,12 @@ def _part(heading: str, value: str, width: int) -> list[str]:
 
 
 def _entry_text(number: int, file: str, target: str) -> str:
+    return f"# ** {number}. File: {file}**\n# ~~~~~\n{_item(1, target)}"
+
+
+def _item(number: int, target: str) -> str:
     return (
-        f"# ** {number}. File: {file}**\n# ~~~~~\n#   1. `{target}`\n"
+        f"#   {number}. `{target}`\n"
         "#    Why:\n#       The kernel is slow.\n#    How：\n#       Call another one.\n"
         "#    Related PR (if no, explain why):\n#       No, it is specific to the device.\n"
         "#    Future Plan:\n#       Remove it when the kernel is fast.\n"
@@ -164,6 +139,10 @@ _CEDAR = {
 }
 _UNSORTED_LOG = f"{_HEAD}{_BIRCH}#\n{_WORKER}{_ASPEN}#\n{_WILLOW}"
 _SORTED_LOG = f"{_HEAD}{_BIRCH}#\n{_WORKER}{_SORTED}{_ASPEN}#\n{_WILLOW}#\n"
+_UNNUMBERED_LOG = (
+    "# * Worker Patch:\n# ===\n# ** Files: worker/patch_oak.py, worker/patch_elm.py **\n# ~~~~~\n"
+    "#   1. `Oak.grow`,\n#      `trees.Elm.grow`\n#    Why:\n#       Slow.\n#    How：\n#       Fast.\n"
+)
 
 CODEMOD = Codemod(
     name="ascend-patch-log",
@@ -172,7 +151,7 @@ CODEMOD = Codemod(
     tree="vllm-ascend",
     targets=(WHERE,),
     parameters=(
-        Parameter("module", "the patch module's name, such as patch_cedar"),
+        Parameter("module", "the patch module's name, such as patch_cedar or patch_v2.patch_cedar"),
         Parameter("target", "what is patched, as a dotted name"),
         Parameter("why", "what is wrong on Ascend without the patch, one line"),
         Parameter("how", "what the patch does, one line"),
@@ -205,7 +184,19 @@ CODEMOD = Codemod(
             _SORTED_LOG,
             _SORTED_LOG,
         ),
-        RefusedExample({**_CEDAR, "module": "patch_aspen"}, _SORTED_LOG, "logged already"),
+        Example(  # a file that is logged for another target
+            {**_CEDAR, "module": "patch_aspen"},
+            _SORTED_LOG,
+            _SORTED_LOG.replace(_ASPEN, _ASPEN + _item(2, "trees.Cedar.grow")),
+        ),
+        Example(  # files under a sub-package, a list of files, no numbers, and blanks before the `**`
+            {**_CEDAR, "module": "patch_v2.patch_cedar"},
+            _UNNUMBERED_LOG,
+            _UNNUMBERED_LOG
+            + "#\n"
+            + _entry_text(0, "worker/patch_v2/patch_cedar.py", "trees.Cedar.grow").replace("0. ", "", 1),
+        ),
+        Example({**_CEDAR, "module": "patch_oak", "target": "trees.Oak.grow"}, _UNNUMBERED_LOG, _UNNUMBERED_LOG),
         RefusedExample(_CEDAR, "# Licence\n", "no section for worker patches"),
         RefusedExample({**_CEDAR, "why": "Because.\nimport os"}, _SORTED_LOG, "one line"),
         RefusedExample({**_CEDAR, "target": "trees/Cedar"}, _SORTED_LOG, "joined by dots"),

@@ -1,18 +1,23 @@
-"""A new worker patch of vllm-ascend: one file that replaces one function of vLLM.
+"""A new patch of vllm-ascend: one file that replaces one function, method or class of vLLM.
 
-The function that it makes has the original's own signature and calls the original, so that the
-file changes nothing until its author writes the difference.
+Without a replacement, the function that it makes has the original's own signature and calls the original, and the
+class that it makes derives from the original, so that the file changes nothing until its author writes the difference.
 """
 
 from __future__ import annotations
 
+import ast
+
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.refusal import Refusal
-from codemods.text.imports import import_block
-from codemods.text.names import dotted_name, identifier
-from codemods.text.python_text import INDENT, bracketed
-from codemods.text.signature import Function, find_function
+from codemods.text.imports import Import
+from codemods.text.names import dotted_name, identifier, one_of
+from codemods.text.python_text import INDENT, bracketed, parse_tree
+from codemods.text.signature import bound_name, find_function, module_import
 from codemods.text.tree_style import Style
+from codemods.vllm_ascend.patch_names import KINDS, patch_module
+from codemods.vllm_ascend.replaceable import aliases, check
+from codemods.vllm_ascend.replacement import Replacement
 
 # How a function is taken from its class and put back: (decorator, read, write).
 _BINDINGS = {
@@ -23,16 +28,39 @@ _BINDINGS = {
 }
 
 
-def worker_patch(text: str, *, module: str, target: str, source: str, header_source: str, style: Style) -> str:
-    """Write a patch for ``target``, such as ``vllm.model_executor.models.llama.LlamaMLP.forward``.
+def worker_patch(
+    text: str,
+    *,
+    module: str,
+    target: str,
+    source: str,
+    header_source: str,
+    kind: str = "worker",
+    replacement: str = "",
+    importers: str = "",
+    style: Style,
+) -> str:
+    """Write a patch for ``target``, such as ``vllm.model_executor.models.llama.LlamaMLP.forward``, or a class.
 
     ``module`` is the name of the patch file, ``source`` the text of the module in which the target
     is defined, ``header_source`` a file of the tree whose leading comment is the licence header.
+    ``replacement`` is the dotted name of what takes the target's place; ``importers`` has a line ``module name`` for
+    each module that imported the target by name, which is given the new one too where it has the original.
     ``text`` is what the file holds already: nothing, or exactly this patch. Raises `Refusal` if
-    the target is not defined in ``source`` or cannot be replaced by a plain function.
+    the target is not defined in ``source`` or replacing it has no effect.
     """
-    identifier(module, "module")
-    patch = _render(find_function(source, dotted_name(target, "target")), _header(header_source), style)
+    patch_module(module)
+    one_of(kind, KINDS, "kind")
+    tree = parse_tree(source, f"the module of {dotted_name(target, 'target')}")
+    holders = [_holder(line) for line in importers.splitlines() if line.strip()]
+    path, name = _path(tree, target)
+    check(tree, path, name, target)
+    if path or not _is_class(tree, name):
+        made = _of_function(source, target, replacement, style)
+        also = aliases(tree, path, name) if path else []
+    else:
+        made, also = _of_class(target, replacement), []
+    patch = made.text(holders, also, _header(header_source), style)
     if text not in ("", patch):
         raise Refusal(
             "the patch file has other content",
@@ -43,6 +71,25 @@ def worker_patch(text: str, *, module: str, target: str, source: str, header_sou
     return patch
 
 
+def _path(tree: ast.Module, target: str) -> tuple[str, str]:
+    """Return the class (or the empty string) and the name that a target means."""
+    *_, owner, name = ["", *target.split(".")]
+    is_member = any(isinstance(node, ast.ClassDef) and node.name == owner for node in tree.body)
+    return (owner if is_member else ""), name
+
+
+def _is_class(tree: ast.Module, name: str) -> bool:
+    named = [
+        n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and n.name == name
+    ]
+    return bool(named) and isinstance(named[-1], ast.ClassDef)
+
+
+def _holder(line: str) -> tuple[str, str]:
+    module, _, name = line.strip().partition(" ")
+    return dotted_name(module, "importers"), identifier(name, "importers")
+
+
 def _header(header_source: str) -> str:
     """Return the comment with which a file starts, up to the first line that is not one."""
     lines = header_source.splitlines()
@@ -50,26 +97,47 @@ def _header(header_source: str) -> str:
     return "".join(f"{line}\n" for line in lines[:end])
 
 
-def _render(function: Function, header: str, style: Style) -> str:
+def _of_function(source: str, target: str, replacement: str, style: Style) -> Replacement:
+    function = find_function(source, target)
     read, write = _BINDINGS[function.binding]
     name = function.name.strip("_")
-    original, ascend = f"_original_{name}", f"_ascend_{name}"
+    original = f"_original_{name}"
+    if replacement:
+        new = _replacing(replacement)
+        imports, own = [function.imports[0], new], bound_name(new)
+        return Replacement(imports, original, read.format(function.path), "", own, function.path, write.format(own))
+    ascend = f"_ascend_{name}"
     keyword = "async def" if function.is_coroutine else "def"
     call = "return await" if function.is_coroutine else "return"
-    definition = bracketed(
-        f"{keyword} {ascend}(",
-        function.parameters,
-        f"){function.returns}:",
-        width=style.line_length,
-        hug=True,
-    )
+    start, end = f"{keyword} {ascend}(", f"){function.returns}:"
+    definition = bracketed(start, function.parameters, end, width=style.line_length, hug=True)
     body = bracketed(f"{call} {original}(", function.arguments, ")", width=style.line_length, indent=INDENT, hug=True)
-    blocks = [
-        f"{import_block(function.imports, style)}\n{original} = {read.format(function.path)}\n",
-        f"{definition}\n{INDENT}{body}\n",
-        f"{function.path} = {write.format(ascend)}\n",
-    ]
-    return (f"{header}\n" if header else "") + "\n\n".join(blocks)
+    code = f"{definition}\n{INDENT}{body}\n"
+    return Replacement(
+        list(function.imports), original, read.format(function.path), code, ascend, function.path, write.format(ascend)
+    )
+
+
+def _of_class(target: str, replacement: str) -> Replacement:
+    module, _, name = target.rpartition(".")
+    new = [_replacing(replacement)] if replacement else []
+    where = module_import(module, new)
+    path = f"{bound_name(where)}.{name}"
+    own = bound_name(new[0]) if new else f"Ascend{name.strip('_')}"
+    code = "" if new else f'class {own}({path}):\n{INDENT}"""`{name}` on Ascend."""\n'
+    return Replacement([where, *new], f"_original_{name.strip('_')}", path, code, own, path, own)
+
+
+def _replacing(replacement: str) -> Import:
+    module, _, name = dotted_name(replacement, "replacement").rpartition(".")
+    if module:
+        return Import(module, name)
+    raise Refusal(
+        repr(replacement),
+        where="replacement",
+        expected="the dotted name of a function or class, with its module",
+        remedy="write module and name, such as vllm_ascend.ops.rotary_embedding.rope_forward_oot",
+    )
 
 
 _HEADER = "#\n# Licence of the trees.\n#\n\nimport trees\n"
@@ -115,15 +183,18 @@ _CEDAR = {
 
 CODEMOD = Codemod(
     name="ascend-worker-patch",
-    summary="write a worker patch that replaces one function of vLLM",
+    summary="write a patch that replaces one function, method or class of vLLM",
     upstream="https://github.com/vllm-project/vllm-ascend/blob/main/docs/source/developer_guide/Design_Documents/patch.md",
     tree="vllm-ascend",
-    targets=("vllm_ascend/patch/worker/{module}.py",),
+    targets=("vllm_ascend/patch/{kind}/{module_path}.py",),
     parameters=(
-        Parameter("module", "the patch module's name, such as patch_cedar"),
-        Parameter("target", "the function to replace, as a dotted name"),
+        Parameter("module", "the patch module's name, such as patch_cedar or patch_v2.patch_cedar"),
+        Parameter("target", "the function, method or class to replace, as a dotted name"),
         Parameter("source", "the module of vLLM that defines it", is_file_text=True),
         Parameter("header_source", "a file with the tree's licence header", is_file_text=True),
+        Parameter("kind", "worker or platform", "worker"),
+        Parameter("replacement", "what takes its place, as a dotted name; without it a wrapper or a subclass", ""),
+        Parameter("importers", "the modules that imported it by name, a line `module name` each", ""),
     ),
     transform=worker_patch,
     examples=(
@@ -196,12 +267,13 @@ Cedar.height = staticmethod(_ascend_height)
 """,
         ),
         RefusedExample({**_CEDAR, "target": "vllm.trees.cedar.Cedar.fall"}, "", "does not define"),
-        RefusedExample({**_CEDAR, "target": "vllm.trees.cedar.Cedar"}, "", "does not define"),
+        RefusedExample({**_CEDAR, "target": "vllm.trees.cedar.Oak"}, "", "does not define"),
         RefusedExample({**_CEDAR, "target": "vllm.trees;import os"}, "", "joined by dots"),
         RefusedExample({**_CEDAR, "module": "../patch"}, "", "module"),
         RefusedExample(_CEDAR, "import os\n", "other content"),
     ),
     creates=True,
+    is_whole=True,
     is_whole=True,
     is_styled=True,
 )

@@ -86,8 +86,8 @@ def _examples(found: Codemod | Recipe) -> Iterator[str]:
         yield f"--- {_written(tree.arguments)}\n{before}\n--- becomes\n{after}"
 
 
-def _files(texts: Mapping[str, str]) -> str:
-    return "\n".join(f"--- {path}\n{text}" for path, text in texts.items())
+def _files(texts: Mapping[str, str | None]) -> str:
+    return "\n".join(f"--- {path}\n{'(removed)' if text is None else text}" for path, text in texts.items())
 
 
 def _written(arguments: Mapping[str, str]) -> str:

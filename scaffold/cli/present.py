@@ -93,7 +93,11 @@ def show_plan(output: Output, plan: Plan) -> None:
     output.line()
     output.diff(plan.changes.diff(plan.subject.site.roots))
     rows = [
-        ("create" if change.before is None else "edit", str(change.path), _size(change.before, change.after))
+        (
+            "create" if change.before is None else "remove" if change.after is None else "edit",
+            str(change.path),
+            _size(change.before, change.after),
+        )
         for change in plan.changes.changes
     ]
     if rows:

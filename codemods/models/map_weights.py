@@ -1,0 +1,340 @@
+"""A rule of a model's ``hf_to_vllm_mapper``, or an entry of the list of names that its loader skips."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from codemods.codemod import Codemod, Example, Parameter, RefusedExample
+from codemods.models.class_source import ClassSource, class_source
+from codemods.refusal import Refusal
+from codemods.text.import_member import with_import
+from codemods.text.names import one_of, string_literal
+from codemods.text.python_text import bracketed
+from codemods.text.tree_style import Style
+
+MAPPER = "hf_to_vllm_mapper"
+RULES = ("prefix", "substr", "suffix", "regex")
+LISTS = ("skip_prefixes", "skip_substrs", "ignore_unexpected_prefixes", "ignore_unexpected_suffixes")
+DROP = "None"
+"""What the new name is where the tensor is left out."""
+UTILS = "vllm.model_executor.models.utils"
+
+
+def map_weights(
+    text: str, *, module: str, class_name: str, old: str, new: str, rule: str = "prefix", style: Style
+) -> str:
+    """Have a class load names that start with ``old`` as ones that start with ``new``; None leaves them out.
+
+    ``rule`` says what ``old`` is: a prefix, a part (``substr``), a suffix, a regular expression; or the list of
+    ``AutoWeightsLoader`` that it is added to (``skip_prefixes`` …). The rule goes last in its table, as vLLM applies
+    them in this order. Raises `Refusal` if the table has the name with another value, if a rule before it takes
+    all that it is for, or if the class does not load by a mapper or by ``AutoWeightsLoader``.
+    """
+    one_of(rule, (*RULES, *LISTS), "rule")
+    where = module.replace(".", "/") + ".py"
+    found = class_source(text, class_name, where)
+    key = string_literal(old, "old")
+    if rule in LISTS:
+        return _skipped(found, rule, key)
+    value = DROP if new == DROP else string_literal(new, "new")
+    if rule == "regex":
+        key = _pattern(old)
+    mapper = _mapper(found)
+    table = f"orig_to_new_{rule}"
+    entry = f"{key}: {value},"
+    if rule == "regex" and len(entry) + 12 > style.line_length:  # as ruff breaks it, at the depth that tables have
+        entry = f"{key[:11]}\n    {key[11:-1]}\n): {value},"
+    if mapper:
+        edited = _added(found, mapper, table, entry, key, value, old)
+    else:
+        edited = _with_mapper(found, table, entry, style)
+    if edited != text and rule == "regex":
+        edited = with_import(edited, "", "", where, plain="import regex as re")
+    return edited if mapper else with_import(edited, UTILS, "WeightsMapper", where)
+
+
+def _pattern(old: str) -> str:
+    try:
+        re.compile(old)
+    except re.error as error:
+        raise Refusal(
+            f"{old!r} is no regular expression ({error})",
+            where="old",
+            expected="a regular expression",
+            remedy="correct it",
+        ) from error
+    quoted = string_literal(old, "old")
+    return f're.compile(r"{old}")' if '"' not in old and not old.endswith("\\") else f"re.compile({quoted})"
+
+
+def _mapper(found: ClassSource) -> ast.Call | None:
+    """Return the call that makes the class's mapper, None if the class has none."""
+    for node in found.node.body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if any(isinstance(target, ast.Name) and target.id == MAPPER for target in targets):
+            value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+            if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("WeightsMapper") and not value.args:
+                return value
+            raise found.refusal(
+                f"{MAPPER} is not made by a call of WeightsMapper with tables",
+                f"`{MAPPER} = WeightsMapper(orig_to_new_prefix={{…}})`",
+                "edit the class that it is taken from, or write the tables out",
+                node,
+            )
+    for part in ast.walk(found.node):
+        if isinstance(part, ast.Attribute) and part.attr == MAPPER and isinstance(part.ctx, ast.Store):
+            raise found.refusal(
+                f"{MAPPER} is made when the model is", "a mapper of the class", "edit that line by hand", part
+            )
+    return None
+
+
+def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: str, value: str, old: str) -> str:
+    method = found.method("load_weights")
+    if method is not None and MAPPER not in ast.unparse(method):
+        raise found.refusal(
+            f"its load_weights does not use {MAPPER}",
+            f"`mapper=self.{MAPPER}` where the weights are loaded",
+            "have it load by the mapper first, or map the names in load_weights",
+            method,
+        )
+    keyword = next((k for k in mapper.keywords if k.arg == table), None)
+    if keyword is None:
+        return _with_table(found, mapper, table, entry)
+    if not isinstance(keyword.value, ast.Dict) or None in keyword.value.keys:
+        raise found.refusal(f"{table} is no plain table", "a dict written out", "write it out first", keyword.value)
+    known = {_text(k): (k, v) for k, v in zip(keyword.value.keys, keyword.value.values, strict=True) if k is not None}
+    wanted = _text(ast.parse(key, mode="eval").body)
+    if wanted in known:
+        _, has = known[wanted]
+        if _text(has) == _text(ast.parse(value, mode="eval").body):
+            return found.text
+        raise found.refusal(
+            f"{old!r} is mapped already, to {_text(has)}", "no rule for it", "edit that rule by hand", has
+        )
+    if table == "orig_to_new_prefix":
+        _check_reached(found, keyword.value, old)
+    return _with_entry(found, keyword.value, entry)
+
+
+def _check_reached(found: ClassSource, table: ast.Dict, old: str) -> None:
+    name = old
+    for key, value in zip(table.keys, table.values, strict=True):
+        if isinstance(key, ast.Constant) and isinstance(key.value, str) and name.startswith(key.value):
+            became = value.value if isinstance(value, ast.Constant) else "…"
+            raise found.refusal(
+                f"the rule {key.value!r} before it makes {became!r} of these names",
+                "names as they are after the rules before",
+                "give `old` as it is then, or use a regex, which is applied first",
+                key,
+            )
+
+
+def _with_entry(found: ClassSource, table: ast.Dict, entry: str) -> str:
+    start, stop = found.start(table), found.stop(table)
+    if not table.values:
+        indent = found.indent(table)
+        return found.spliced((start, stop, f"{{\n{indent}    {_set(entry, indent)}\n{indent}}}"))
+    last = table.values[-1]
+    if last.end_lineno == table.end_lineno:  # on one line: broken, with the comma that keeps it so
+        indent = found.indent(table)
+        pairs = [
+            f"{found.text[found.start(k) : found.stop(k)]}: {found.text[found.start(v) : found.stop(v)]},"
+            for k, v in zip(table.keys, table.values, strict=True)
+            if k is not None
+        ]
+        return found.spliced(
+            (start, stop, "{" + "".join(f"\n{indent}    {p}" for p in (*pairs, _set(entry, indent))) + f"\n{indent}}}")
+        )
+    first_key = table.keys[-1]
+    indent = found.indent(first_key if first_key is not None else last)
+    at = found.stop(last)
+    comma = "" if found.text[at:].lstrip().startswith(",") else ","
+    line_end = found.text.index("\n", at)
+    edits = [(line_end + 1, line_end + 1, f"{indent}{_set(entry, indent[4:])}\n")]
+    return found.spliced(*edits, *([(at, at, comma)] if comma else []))
+
+
+def _with_table(found: ClassSource, mapper: ast.Call, table: str, entry: str) -> str:
+    if not mapper.keywords or mapper.lineno == mapper.end_lineno:
+        base = found.indent(mapper)
+        shown = [
+            found.text[offset : found.stop(k.value)] for k in mapper.keywords for offset in [_keyword_start(found, k)]
+        ]
+        rows = "".join(f"\n{base}    {row}," for row in shown)
+        new = f"({rows}\n{base}    {table}={{\n{base}        {_set(entry, f'{base}    ')}\n{base}    }},\n{base})"
+        return found.spliced((found.stop(mapper.func), found.stop(mapper), new))
+    last = mapper.keywords[-1]
+    indent = found.lines[last.lineno - 1][: last.col_offset]
+    at = found.stop(last.value)
+    comma = "" if found.text[at:].lstrip().startswith(",") else ","
+    line_end = found.text.index("\n", at)
+    rows = f"{indent}{table}={{\n{indent}    {_set(entry, indent)}\n{indent}}},\n"
+    return found.spliced((line_end + 1, line_end + 1, rows), *([(at, at, comma)] if comma else []))
+
+
+def _set(entry: str, indent: str) -> str:
+    """Return an entry of one or more lines, set a level deeper than ``indent``."""
+    return entry.replace("\n", f"\n{indent}    ")
+
+
+def _keyword_start(found: ClassSource, keyword: ast.keyword) -> int:
+    return found.start(keyword.value) - len(f"{keyword.arg}=")
+
+
+def _with_mapper(found: ClassSource, table: str, entry: str, style: Style) -> str:
+    method = found.method("load_weights")
+    calls = [part for part in ast.walk(method) if isinstance(part, ast.Call)] if method else []
+    loads = [
+        c for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr == "load_weights" and len(c.args) == 1
+    ]
+    if method is None or len(loads) != 1 or loads[0].keywords or "AutoWeightsLoader" not in ast.unparse(method):
+        raise found.refusal(
+            "the class does not load by one `AutoWeightsLoader`",
+            "a `load_weights` that ends in `loader.load_weights(weights)`",
+            "name the class that loads the weights, or write its loader by hand",
+            method,
+        )
+    passed = _passed(found, loads[0], style)
+    first = found.first_statement(found.node.body)
+    indent = found.indent(first)
+    at = found.line_start(first)
+    shown = _set(entry, f"{indent}    ")
+    table_text = f"{indent}    {table}={{\n{indent}        {shown}\n{indent}    }}\n"
+    rows = f"{indent}{MAPPER} = WeightsMapper(\n{table_text}{indent})\n\n"
+    return found.spliced((at, at, rows), passed)
+
+
+def _passed(found: ClassSource, call: ast.Call, style: Style) -> tuple[int, int, str]:
+    """Return the edit that has a call with one argument pass the mapper, too."""
+    argument, mapper = call.args[0], f"mapper=self.{MAPPER}"
+    start, stop, indent = found.stop(call.func), found.stop(call), found.indent(call)
+    shown = found.text[found.start(argument) : found.stop(argument)]
+    is_bare = isinstance(argument, ast.GeneratorExp) and found.start(argument) == start  # its brackets are the call's
+    if is_bare and "\n" in shown:
+        inner = shown.strip("()").strip("\n").rstrip().replace("\n", "\n    ")
+        new = f"(\n{indent}    (\n    {inner}\n{indent}    ),\n{indent}    {mapper},\n{indent})"
+        return start, stop, new
+    if not is_bare and call.lineno != call.end_lineno:
+        return found.stop(argument), found.stop(argument), f", {mapper}"
+    begin = found.text.rindex("\n", 0, start) + 1
+    before, after = found.text[begin:start].strip(), found.text[stop:].partition("\n")[0].rstrip("\r")
+    width = style.line_length
+    line = bracketed(f"{before}(", [shown, mapper], f"){after}", width=width, indent=indent, hug=True)
+    return begin + len(indent), stop + len(after), line
+
+
+def _skipped(found: ClassSource, name: str, key: str) -> str:
+    method = found.method("load_weights")
+    calls = [part for part in ast.walk(method) if isinstance(part, ast.Call)] if method else []
+    made = [call for call in calls if ast.unparse(call.func) == "AutoWeightsLoader"]
+    if len(made) != 1:
+        raise found.refusal(
+            f"{len(made)} calls of AutoWeightsLoader in load_weights", "one", "write the loader by hand", method
+        )
+    keyword = next((k for k in made[0].keywords if k.arg == name), None)
+    if keyword is None:
+        stop = found.stop(made[0]) - 1
+        before = found.text[:stop].rstrip()
+        comma = "" if before.endswith(",") else ", "
+        if before.endswith(","):
+            return found.spliced((len(before), len(before), f"\n{found.indent(made[0])}    {name}=[{key}],"))
+        return found.spliced((len(before), len(before), f"{comma}{name}=[{key}]"))
+    if not isinstance(keyword.value, ast.List):
+        raise found.refusal(f"{name} is no plain list", "a list written out", "edit it by hand", keyword.value)
+    if any(_text(item) == _text(ast.parse(key, mode="eval").body) for item in keyword.value.elts):
+        return found.text
+    items = keyword.value.elts
+    if items and items[-1].end_lineno != keyword.value.end_lineno:
+        at = found.stop(items[-1])
+        comma = "" if found.text[at:].lstrip().startswith(",") else ","
+        line_end = found.text.index("\n", at)
+        new = (line_end + 1, line_end + 1, f"{found.indent(items[-1])}{key},\n")
+        return found.spliced(new, *([(at, at, comma)] if comma else []))
+    at = found.stop(items[-1]) if items else found.stop(keyword.value) - 1
+    return found.spliced((at, at, f", {key}" if items else key))
+
+
+def _text(node: ast.expr) -> str:
+    return ast.unparse(node)
+
+
+_BEFORE = """\
+from .utils import AutoWeightsLoader, WeightsMapper
+
+
+class Cedar:
+    hf_to_vllm_mapper = WeightsMapper(
+        orig_to_new_prefix={
+            "model.": "language_model.model.",  # before the rings
+        }
+    )
+
+    def load_weights(self, weights):
+        return AutoWeightsLoader(self).load_weights(weights, mapper=self.hf_to_vllm_mapper)
+
+
+class Birch:
+    def load_weights(self, weights):
+        loader = AutoWeightsLoader(self, skip_prefixes=["lm_head."])
+        return loader.load_weights(weights)
+"""
+_CEDAR = {"module": "vllm.model_executor.models.cedar", "class_name": "Cedar", "old": "bark.", "new": "tower.bark."}
+_BIRCH = {**_CEDAR, "class_name": "Birch"}
+_ROW = '            "model.": "language_model.model.",  # before the rings\n'
+
+CODEMOD = Codemod(
+    name="map-weights",
+    summary="have a model of vLLM load tensors under other names, or leave them out",
+    upstream="https://github.com/vllm-project/vllm/blob/main/vllm/model_executor/models/utils.py",
+    tree="vllm",
+    targets=("{module_path}.py",),
+    parameters=(
+        Parameter("module", "the model's module, such as vllm.model_executor.models.llava"),
+        Parameter("class_name", "the class that loads the weights"),
+        Parameter("old", "the beginning of the names in the checkpoint, or what `rule` says"),
+        Parameter("new", "what stands there in the model; None leaves the tensors out", DROP),
+        Parameter("rule", f"{', '.join(RULES)}; or a list of the loader: {', '.join(LISTS)}", "prefix"),
+    ),
+    transform=map_weights,
+    examples=(
+        Example(_CEDAR, _BEFORE, _BEFORE.replace(_ROW, f'{_ROW}            "bark.": "tower.bark.",\n')),
+        Example(
+            {**_CEDAR, "rule": "regex", "old": r"^tower\.(?!bark\.)", "new": "tower.bark."},
+            _BEFORE,
+            "import regex as re\n\n"
+            + _BEFORE.replace(
+                f"{_ROW}        }}\n",
+                f"{_ROW}        }},\n        orig_to_new_regex={{\n"
+                '            re.compile(r"^tower\\.(?!bark\\.)"): "tower.bark.",\n        },\n',
+            ),
+        ),
+        Example(
+            _BIRCH,
+            _BEFORE.replace("AutoWeightsLoader, WeightsMapper", "AutoWeightsLoader", 1),
+            _BEFORE.replace(
+                "class Birch:\n",
+                "class Birch:\n    hf_to_vllm_mapper = WeightsMapper(\n        orig_to_new_prefix={\n"
+                '            "bark.": "tower.bark.",\n        }\n    )\n\n',
+            ).replace("load_weights(weights)\n", "load_weights(weights, mapper=self.hf_to_vllm_mapper)\n"),
+        ),
+        Example(
+            {**_BIRCH, "rule": "skip_prefixes"},
+            _BEFORE,
+            _BEFORE.replace('["lm_head."]', '["lm_head.", "bark."]'),
+        ),
+        Example({**_CEDAR, "old": "model.", "new": "language_model.model."}, _BEFORE, _BEFORE),
+        RefusedExample({**_CEDAR, "old": "model.", "new": "x."}, _BEFORE, "mapped already"),
+        RefusedExample({**_CEDAR, "old": "model.bark."}, _BEFORE, "before it makes"),
+        RefusedExample(
+            _CEDAR, _BEFORE.replace(", mapper=self.hf_to_vllm_mapper", ""), "does not use hf_to_vllm_mapper"
+        ),
+        RefusedExample({**_CEDAR, "class_name": "Oak"}, _BEFORE, "no class Oak"),
+        RefusedExample({**_CEDAR, "rule": "regex", "old": "("}, _BEFORE, "no regular expression"),
+        RefusedExample(_BIRCH, _BEFORE.replace("AutoWeightsLoader(self, ", "Loader("), "does not load by one"),
+    ),
+    is_styled=True,
+)

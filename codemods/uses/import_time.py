@@ -1,0 +1,78 @@
+"""What of a module runs while it is imported, and what does so later: the two kinds of uses of a name."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+@dataclass(frozen=True)
+class Use:
+    """A place that names something: ``how`` is ``called``, ``a decorator``, ``a base class`` or ``kept``."""
+
+    how: str
+    line: int
+    is_at_import: bool
+
+
+def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Return the statements of a module that run at import, those in blocks too, none for type checkers alone."""
+    for node in body:
+        if isinstance(node, ast.If) and _is_type_checking(node.test):
+            yield from statements(node.orelse)
+            continue
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With | ast.For | ast.While):
+            for block in ("body", "orelse", "finalbody"):
+                yield from statements(getattr(node, block, []))
+            for handler in getattr(node, "handlers", []):
+                yield from statements(handler.body)
+
+
+def uses(tree: ast.Module, dotted: str) -> list[Use]:
+    """Return each load of a dotted name (``f``, ``module.f``, ``Class.f``) in a module; annotations are none."""
+    found: list[Use] = []
+
+    def visit(node: ast.AST, how: str, is_at_import: bool) -> None:
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load) and _dotted(node) == dotted:
+            found.append(Use(how, node.lineno, is_at_import))
+            return
+        if isinstance(node, ast.If) and _is_type_checking(node.test):
+            for left in node.orelse:
+                visit(left, "kept", is_at_import)
+            return
+        if isinstance(node, ast.Call):
+            visit(node.func, "a decorator" if how == "a decorator" else "called", is_at_import)
+            for child in (*node.args, *(keyword.value for keyword in node.keywords)):
+                visit(child, "kept", is_at_import)
+            return
+        for name, value in ast.iter_fields(node):
+            children = value if isinstance(value, list) else [value]
+            for child in children:
+                if isinstance(child, ast.AST) and name not in ("annotation", "returns"):
+                    inside = isinstance(node, _FUNCTIONS) and name == "body"
+                    kind = {"decorator_list": "a decorator", "bases": "a base class"}.get(name, "kept")
+                    visit(child, kind, is_at_import and not inside)
+
+    visit(tree, "kept", is_at_import=True)
+    return found
+
+
+def _dotted(node: ast.AST) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )

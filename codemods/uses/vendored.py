@@ -1,0 +1,192 @@
+"""Definitions of one source tree with exactly what they need of it, as one module for another tree."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from codemods.refusal import Refusal
+from codemods.text.import_member import offset
+from codemods.text.imports import Import, import_block
+from codemods.uses.needed import Unit, units
+
+if TYPE_CHECKING:
+    from codemods.text.tree_style import Style
+    from codemods.uses.package import Package, SourceFile
+
+
+@dataclass
+class _Taken:
+    """What is taken so far: units by module in the order in which they are needed, and the imports of the result."""
+
+    units: dict[str, dict[int, Unit]] = field(default_factory=dict)
+    imports: dict[str, Import] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+
+
+def vendored(package: Package, installed: Package, module: str, names: list[str], version: str, style: Style) -> str:
+    """Return a module with these definitions of ``module`` and what they need that the installed package lacks.
+
+    What the installed package has under the same name is imported from it; where it is written differently there,
+    the module's head says so. Raises `Refusal` for names that are not defined, two needed definitions of one name, or a
+    file without a licence.
+    """
+    taken = _Taken()
+    for name in names:
+        _take(package, installed, taken, module, name, ())
+    heads = {_licence(package.files[m]): None for m, found in taken.units.items() if found}
+    lines = [f"# From transformers {version}, changed in its imports alone:"]
+    for origin, found in taken.units.items():
+        bound = sorted({name for unit in found.values() for name in unit.binds if name in taken.owners})
+        lines += [f"#   {package.files[origin].path}: {', '.join(bound)}"] if bound else []
+    if taken.changed:
+        lines += ["# Of the installed transformers, where they are written differently:"]
+        lines += [f"#   {name}" for name in sorted(taken.changed)]
+    body = [unit.text for found in taken.units.values() for _, unit in sorted(found.items())]
+    future = "from __future__ import annotations\n\n" if _is_future(package, taken) else ""
+    imports = import_block(taken.imports.values(), style)
+    return "\n".join(heads) + "\n" + "\n".join(lines) + "\n\n" + future + imports + "\n\n" + "\n\n".join(body)
+
+
+def _take(package: Package, installed: Package, taken: _Taken, module: str, name: str, path: tuple[str, ...]) -> None:
+    """Take what a module calls ``name``: its definition with all that it needs, or the import that binds it."""
+    file = package.files.get(module)
+    found = [unit for unit in _units(file) if name in unit.binds] if file else []
+    if file is None or not found:
+        raise Refusal(
+            f"{module} does not define {name}",
+            where=" → ".join([*path, f"{module}.{name}"]),
+            expected="a name of the module's top level",
+            remedy="name the module that defines it",
+        )
+    for unit in found:
+        if isinstance(unit.node, ast.Import | ast.ImportFrom):
+            _take_import(package, installed, taken, file, unit.node, name, path)
+            continue
+        if taken.owners.setdefault(name, module) != module:
+            raise Refusal(
+                f"both {taken.owners[name]} and {module} define {name}",
+                where=" → ".join([*path, f"{module}.{name}"]),
+                expected="one definition of each name",
+                remedy="take them into two modules",
+            )
+        mine = taken.units.setdefault(module, {})
+        if unit.line in mine:
+            continue
+        mine[unit.line] = unit
+        bound = {other for each in _units(file) for other in each.binds}
+        for needed in sorted(unit.reads & bound - unit.binds):
+            _take(package, installed, taken, module, needed, (*path, f"{module}.{name}"))
+        mine[unit.line] = _absolute(file, installed, unit, path)
+        taken.units[module] = taken.units.pop(module)  # after what it needs of other modules
+
+
+def _take_import(
+    package: Package,
+    installed: Package,
+    taken: _Taken,
+    file: SourceFile,
+    node: ast.stmt,
+    name: str,
+    path: tuple[str, ...],
+) -> None:
+    if isinstance(node, ast.Import):
+        alias = next(a for a in node.names if (a.asname or a.name.split(".")[0]) == name)
+        _bind(taken, name, Import(alias.name, alias=alias.asname or ""), path)
+        return
+    if not isinstance(node, ast.ImportFrom) or node.module == "__future__":
+        return
+    origin = file.absolute(node)
+    alias = next(a for a in node.names if (a.asname or a.name) == name)
+    wanted = Import(origin, alias.name, alias.asname or "")
+    top = file.module.split(".")[0]
+    if origin.split(".")[0] != top or _has(installed, origin, alias.name):
+        _bind(taken, name, wanted, path)
+        if origin.split(".")[0] == top and _differs(package, installed, origin, alias.name):
+            taken.changed.add(f"{origin}.{alias.name}")
+        return
+    if alias.asname:
+        raise Refusal(
+            f"{origin}.{alias.name} is not in the installed {top}, and is imported under another name",
+            where=" → ".join([*path, file.module]),
+            expected="names that can be taken along as they are",
+            remedy="take it into a module of its own, and import it by hand",
+        )
+    _take(package, installed, taken, origin, alias.name, (*path, file.module))
+
+
+def _bind(taken: _Taken, name: str, wanted: Import, path: tuple[str, ...]) -> None:
+    if taken.imports.setdefault(name, wanted) != wanted:
+        raise Refusal(
+            f"{name} is imported from {taken.imports[name].module} and from {wanted.module}",
+            where=" → ".join(path),
+            expected="one meaning of each name",
+            remedy="take the definitions into two modules",
+        )
+
+
+def _has(installed: Package, origin: str, name: str) -> bool:
+    file = installed.files.get(origin)
+    return f"{origin}.{name}" in installed.files or (
+        file is not None and any(name in unit.binds for unit in _units(file))
+    )
+
+
+def _differs(package: Package, installed: Package, origin: str, name: str) -> bool:
+    texts = []
+    for tree in (package, installed):
+        file = tree.files.get(origin)
+        found = [unit for unit in _units(file) if name in unit.binds] if file else []
+        texts.append([ast.dump(unit.node) for unit in found])
+    return texts[0] != texts[1]
+
+
+def _absolute(file: SourceFile, installed: Package, unit: Unit, path: tuple[str, ...]) -> Unit:
+    """Return a unit with the relative imports in its functions made absolute, of what the installed package has."""
+    lines = unit.text.splitlines(keepends=True)
+    text = unit.text
+    inner = [part for part in ast.walk(ast.parse(text)) if isinstance(part, ast.ImportFrom) and part.level]
+    for node in sorted(inner, key=lambda node: node.lineno, reverse=True):
+        origin = file.absolute(node)
+        missing = [alias.name for alias in node.names if not _has(installed, origin, alias.name)]
+        if missing:
+            raise Refusal(
+                f"{origin} has no {', '.join(missing)} in the installed tree, and a function imports it",
+                where=" → ".join([*path, file.module]),
+                expected="imports of functions that the installed tree has",
+                remedy="take that name, too, and edit the function",
+            )
+        start = offset(lines, node.lineno, node.col_offset)
+        text = text[:start] + re.sub(r"from\s+\.+[\w.]*", f"from {origin}", text[start:], count=1)
+    return Unit(text, unit.line, unit.binds, unit.reads, unit.node)
+
+
+def _licence(file: SourceFile) -> str:
+    lines = file.content.decode().splitlines()
+    head = lines[: next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))]
+    start = next((i for i, line in enumerate(head) if "copyright" in line.lower()), None)
+    if start is None:
+        raise Refusal(
+            "no copyright and licence in its first comment",
+            where=file.path,
+            expected="a comment that says under which licence it may be taken",
+            remedy="take definitions from a file whose licence is known",
+        )
+    return "\n".join(head[start:])
+
+
+def _is_future(package: Package, taken: _Taken) -> bool:
+    """Return whether a module that something is taken from has its annotations unevaluated."""
+    return any(b"from __future__ import annotations" in package.files[module].content for module in taken.units)
+
+
+_KNOWN: dict[bytes, list[Unit]] = {}
+
+
+def _units(file: SourceFile) -> list[Unit]:
+    if file.content not in _KNOWN:
+        _KNOWN[file.content] = units(file.content.decode(), file.tree)
+    return _KNOWN[file.content]

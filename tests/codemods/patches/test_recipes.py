@@ -1,0 +1,65 @@
+"""Adding a patch and retiring it, on the real vllm-ascend: one change each, and nothing is left."""
+
+import shutil
+
+import pytest
+
+from codemods import Refusal, run
+from tests.codemods.patches.test_replaced import FILES
+from tests.snapshots import snapshot
+
+HELD = "vllm.core.grow"
+WORDS = {"why": "Why.", "how": "How.", "related_pr": "None.", "future_plan": "Remove it."}
+
+
+@pytest.fixture
+def ascend(tmp_path, ascend_source):
+    """The real patches of vllm-ascend."""
+    root = tmp_path / "vllm-ascend"
+    shutil.copytree(ascend_source / "vllm_ascend/patch", root / "vllm_ascend/patch")
+    return root
+
+
+@pytest.fixture
+def vllm(tmp_path):
+    """A tree of a small vLLM of ours."""
+    for name, text in FILES.items():
+        path = tmp_path / "source/vllm" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "source"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"module": "patch_new"},
+        {"module": "patch_v2.patch_new"},
+        {"module": "patch_new", "kind": "platform", "condition": "not is_310p()"},
+    ],
+)
+def test_what_is_added_is_retired_without_a_trace(ascend, vllm, tmp_path, form):
+    before = snapshot(ascend)
+    arguments = {**form, "target": HELD, "vllm": str(vllm), **WORDS}
+    kind, module = form.get("kind", "worker"), form["module"]
+    added = run("add-patch", ascend, journal=tmp_path / "journal", **arguments)
+    file = ascend / f"vllm_ascend/patch/{kind}/{module.replace('.', '/')}.py"
+    assert added.files[0] == file
+    assert '    ("vllm.named", "plant"),\n' in file.read_text()
+    assert not run("add-patch", ascend, journal=tmp_path / "journal", **arguments).is_changed
+    retired = run("retire-patch", ascend, journal=tmp_path / "journal", module=module, kind=kind)
+    assert set(retired.files) == set(added.files)
+    assert snapshot(ascend) == before
+    assert not run("retire-patch", ascend, journal=tmp_path / "journal", module=module, kind=kind).is_changed
+
+
+def test_a_patch_that_something_else_names_is_not_retired(ascend, vllm, tmp_path):
+    arguments = {"module": "patch_new", "target": HELD, "vllm": str(vllm), **WORDS}
+    run("add-patch", ascend, journal=tmp_path / "journal", **arguments)
+    user = ascend / "tests/ut/test_new.py"
+    user.parent.mkdir(parents=True)
+    user.write_text("from vllm_ascend.patch.worker.patch_new import _ascend_grow\n")
+    before = snapshot(ascend)
+    with pytest.raises(Refusal, match=r"tests/ut/test_new\.py names"):
+        run("retire-patch", ascend, journal=tmp_path / "journal", module="patch_new")
+    assert snapshot(ascend) == before
