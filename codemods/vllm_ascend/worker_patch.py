@@ -274,6 +274,5 @@ Cedar.height = staticmethod(_ascend_height)
     ),
     creates=True,
     is_whole=True,
-    is_whole=True,
     is_styled=True,
 )
