@@ -145,24 +145,33 @@ def with_entry(row: EntryList, text: str, arguments: Mapping[str, str], style: S
     if inside:
         section, item = inside[0]
         index = section.items.index(item)
-        new = row.kind.write(entry, table, section, index, style)
+        new = _with_tail(row.kind.write(entry, table, section, index, style), item.tail)
         return spliced(text, [s for s in removals if s.start != item.start] + [Splice(item.start, item.end, new)])
     section = _section(table, entry.section, where)
-    return spliced(text, [*removals, *_insertion(row, entry, table, section, style)])
+    tail = known[0][2].tail if known else ""
+    return spliced(text, [*removals, *_insertion(row, entry, table, section, style, tail)])
 
 
-def _insertion(row: EntryList, entry: Entry, table: Table, section: Section, style: Style | None) -> list[Splice]:
+def _insertion(
+    row: EntryList, entry: Entry, table: Table, section: Section, style: Style | None, tail: str
+) -> list[Splice]:
     places = [index for index, item in enumerate(section.items) if item.key is not None]
     order = row.orders.get(table.name, row.order)
     place = order([section.items[index] for index in places], entry)
     index = places[place] if place < len(places) else len(section.items)
-    lines = row.kind.write(entry, table, section, index, style)
+    lines = _with_tail(row.kind.write(entry, table, section, index, style), tail)
     if index == 0:
         before, behind = section.around
         return [Splice(section.first, section.first, before + lines + behind)]
     above = section.items[index - 1]
     ends = [Splice(above.missing[0], above.missing[0], above.missing[1])] if above.missing else []
     return [*ends, Splice(above.end, above.end, lines)]
+
+
+def _with_tail(lines: str, tail: str) -> str:
+    """Return the lines of an entry with the comment that stands behind it, which is lost by no edit."""
+    written = lines.rstrip("\r\n")
+    return written + tail + lines[len(written) :]
 
 
 def _table(listing: Listing, entry: Entry, where: str) -> Table:

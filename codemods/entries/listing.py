@@ -17,7 +17,7 @@ class Item:
 
     ``key`` is None for what is no entry of its own (``**other``). ``value`` is what two entries are compared by,
     ``shown`` what a message says of it. ``missing`` is what has to be put at an offset before an entry follows: a
-    comma, a line end. ``indent`` is the white space before it.
+    comma, a line end. ``indent`` is the white space before it, ``tail`` the comment behind it.
     """
 
     key: str | None
@@ -27,6 +27,7 @@ class Item:
     end: int
     indent: str = ""
     missing: tuple[int, str] | None = None
+    tail: str = ""
 
 
 @dataclass(frozen=True)

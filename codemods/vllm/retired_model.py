@@ -62,7 +62,7 @@ ROW = EntryList(
             _BEFORE,
             _BEFORE.replace(
                 '    "CedarForCausalLM": (\n        "cedar",\n        "CedarForCausalLM",\n    ),  # two sizes\n', ""
-            ).replace('"0.10.2",\n', '"0.10.2",\n    "CedarForCausalLM": "0.28.0",\n'),
+            ).replace('"0.10.2",\n', '"0.10.2",\n    "CedarForCausalLM": "0.28.0",  # two sizes\n'),
         ),
         RefusedExample({"architecture": "Cedar ", "version": "0.28.0"}, _BEFORE, "architecture"),
         RefusedExample({"architecture": "CedarForCausalLM", "version": "soon"}, _BEFORE, "version"),

@@ -62,7 +62,8 @@ def sections(
         if text[line:start].strip() or not _COMMENTS.fullmatch(rest) or last > closing:
             raise _crowded(name, where)
         missing = (end, ",") if comma is None else None
-        items.append(Item(node.key, node.value, node.shown, line, last, text[line:start], missing))
+        tail = rest.rstrip() if rest.strip() else ""
+        items.append(Item(node.key, node.value, node.shown, line, last, text[line:start], missing, tail))
         labels.append(_heading(source, items[-2].end if number else source.line_end(opening), line))
         after = last
     return _divided(source, opening, closing, items, labels), _form(source, opening, nodes, items)

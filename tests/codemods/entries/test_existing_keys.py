@@ -88,6 +88,16 @@ def test_an_entry_is_moved_between_tables_and_changed_where_it_is() -> None:
     assert codemod.run(moved, elm) == moved
 
 
+def test_a_comment_behind_an_entry_stays_with_it() -> None:
+    codemod, text = find_codemod("vllm-registry-entry"), REGISTRY.replace('"Elm"),', '"Elm"),  # no images')
+    elm = {**CEDAR, "architecture": "ElmForConditionalGeneration", "replace": "yes"}
+    new = '    "ElmForConditionalGeneration": ("cedar", "CedarForCausalLM"),  # no images\n'
+    for category in ("MULTIMODAL", "TEXT_GENERATION"):
+        after = codemod.run(text, {**elm, "category": category})
+        assert after.count(new) == 1
+        assert after.replace(new, "") == REGISTRY.replace('    "ElmForConditionalGeneration": ("elm", "Elm"),\n', "")
+
+
 def test_a_category_and_a_registry_that_differ_are_refused() -> None:
     codemod = find_codemod("vllm-registry-entry")
     with pytest.raises(Refusal, match="one of the two"):
