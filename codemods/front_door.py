@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codemods.catalog import find, find_codemod, target_file
+from codemods.catalog import find, find_codemod, places_of, target_file
 from codemods.changes.change_set import ChangeSet
 from codemods.changes.journal import apply, earlier_of
 from codemods.codemod import Codemod
@@ -123,7 +123,7 @@ def _edited(changes: ChangeSet, codemod: Codemod, place: Path, arguments: Mappin
                 raise
             return changes.create(file, codemod.run("", complete, style))
     except Refusal as refusal:
-        names = [target.format_map(complete) for target in codemod.targets]
+        names = places_of(codemod, complete)
         raise refusal.in_file(names, file) from None
 
 
