@@ -21,6 +21,7 @@ class PlanRecord:
         vllm_files: what was written below the vLLM tree, relative to it, with slashes.
         delivery_files: likewise.
         overrides: what the server has to be told of the config, as ``--hf-overrides`` takes it.
+        believe: the side that the user believes where config and tensors disagree; empty where they said nothing.
     """
 
     name: str
@@ -33,6 +34,7 @@ class PlanRecord:
     vllm_files: tuple[str, ...]
     delivery_files: tuple[str, ...]
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    believe: str = ""
 
 
-PLAN = Kind("plan", 2, PlanRecord, remedy="run scaffold new-model for this model again, which writes it anew")
+PLAN = Kind("plan", 3, PlanRecord, remedy="run scaffold new-model for this model again, which writes it anew")

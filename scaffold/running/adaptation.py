@@ -43,6 +43,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
             vllm_files=_joined(plan.files(plan.request.vllm), earlier.vllm_files if earlier else ()),
             delivery_files=_joined(plan.files(delivery), earlier.delivery_files if earlier else ()),
             overrides=plan.subject.settled.overrides,
+            believe=plan.request.believe or "",
         )
     )
 

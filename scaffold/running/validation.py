@@ -118,8 +118,7 @@ def validate(
     verdicts = []
     with workspace.gates_lock():
         for verdict in _run(gate, chosen, checkpoint, options, parity, workspace.slice(name)):
-            workspace.save_verdict(name, verdict)
-            verdicts.append(verdict)
+            verdicts.append(workspace.keep(name, verdict))
     return verdicts
 
 

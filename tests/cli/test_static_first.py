@@ -1,0 +1,66 @@
+"""Stage static before the gates of a planned model: kept as a verdict, and a stop starts no server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from scaffold.evidence.workspace import Workspace
+from tests.cli.conftest import Answer, Desk
+from tests.cli.test_validate import NAME, commit
+from tests.lab.ports import free_port
+
+ADAPTER = Path("vllm/model_executor/models/nova.py")
+
+
+def new_model(desk: Desk, nova: Path, python: Path, *words: str) -> Answer:
+    port = ("--port", str(free_port()))
+    return desk.new_model(nova, "--name", NAME, "--python", python, *port, "--json", "--validate", *words)
+
+
+def edit(desk: Desk) -> None:
+    """Let the adapter call a layer as no release has it."""
+    path = desk.vllm / ADAPTER
+    path.write_text(path.read_text() + "\n\nfrom vllm.model_executor.layers.layernorm import NoSuchNorm\n")
+
+
+def test_new_model_checks_first_and_its_gates_follow(desk: Desk, nova: Path, fake_engine: Path) -> None:
+    answer = new_model(desk, nova, fake_engine, "--stage", "dummy")
+    assert answer.code == 0, answer.stderr
+    assert answer.document["static"]["verdict"] == "passed"
+    assert [verdict["stage"] for verdict in answer.document["verdicts"]] == ["dummy"]
+    static, dummy = Workspace(desk.work).verdicts(NAME)
+    assert (static.stage, static.evidence) == ("static", answer.document["static"]["record"])
+    assert dummy.evidence == answer.document["verdicts"][0]["record"]
+    assert static.digests == dummy.digests
+
+
+def test_a_stop_starts_no_server_and_signs_nothing(desk: Desk, nova: Path, fake_engine: Path) -> None:
+    assert new_model(desk, nova, fake_engine, "--stage", "static").code == 0
+    edit(desk)
+    roots = ("--work", desk.work, "--python", fake_engine, "--name", NAME, "--port", str(free_port()))
+    answer = desk.call("validate", nova, *roots, "--json")
+    assert answer.code == 1
+    assert answer.document["verdicts"] == []
+    assert (
+        answer.document["static"]["stops"] == ["code: line 1: no 'NoSuchNorm' in vllm.model_executor.layers.layernorm"]
+        or "NoSuchNorm" in answer.document["static"]["stops"][0]
+    )
+    assert not (desk.work / ".scaffold" / NAME / "logs").exists()
+    refused = commit(desk, nova, "--without-parity", "no reference")
+    assert refused.code == 1
+
+    allowed = desk.call("validate", nova, *roots, "--stage", "static", "--allow", "static-code", "--json")
+    assert allowed.code == 0, allowed.stderr
+    (static,) = Workspace(desk.work).verdicts(NAME)
+    assert static.allowed == ("static-code",)
+
+
+def test_static_of_other_trees_than_those_planned_is_not_kept(desk: Desk, nova: Path, fake_engine: Path) -> None:
+    assert new_model(desk, nova, fake_engine, "--stage", "static").code == 0
+    other = desk.root / "other"
+    (other / "vllm").mkdir(parents=True)
+    words = ("--work", desk.work, "--python", fake_engine, "--name", NAME, "--vllm", other, "--stage", "static")
+    assert desk.call("validate", nova, *words, "--json").code == 2
+    kept = sorted((desk.work / ".scaffold" / NAME / "verdicts").iterdir())
+    assert [json.loads(path.read_text())["content"]["stage"] for path in kept] == ["static"]
