@@ -111,6 +111,10 @@ def show_verdicts(output: Output, verdicts: Sequence[Verdict]) -> None:
     ]
     output.table("Verdicts", ("stage", "tp", "device", "outcome", "why", "seconds"), rows)
     for verdict in verdicts:
+        if verdict.digests:
+            output.line(
+                f"record {verdict.evidence}: stage {verdict.stage}, tensor-parallel {verdict.tensor_parallel_size}"
+            )
         _show_results(output, verdict)
         if not verdict.passed:
             _show_failure(output, verdict)

@@ -35,8 +35,8 @@ def show_static(output: Output, report: StaticReport, everything: bool) -> None:
     else:
         _kernels(output, report.compatibility, report.trees, everything)
         _generation(output, report, report.compatibility)
-    for stop in sorted(set(report.found) - set(report.stops), key=str):
-        output.line(f"allowed: {stop}")
+    for allowed in sorted(map(str, set(report.found) - set(report.stops))):
+        output.line(f"allowed: {allowed}")
     output.line(f"stage static: {report.verdict}")
     for reason in report.stops:
         output.line(f"  stops here: {reason}")

@@ -71,7 +71,8 @@ def is_of_plan(settings: Settings, workspace: Workspace, name: str, checkpoint: 
         return False
     record = workspace.record(name)
     vllm = settings.path("vllm") or Path(record.vllm)
-    return (str(vllm.resolve()), str(checkpoint.resolve())) == (record.vllm, record.checkpoint)
+    planned = (Path(record.vllm).resolve(), Path(record.checkpoint).resolve())
+    return (vllm.resolve(), checkpoint.resolve()) == planned
 
 
 def _soc(settings: Settings, engine: Engine | None) -> Soc:

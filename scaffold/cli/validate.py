@@ -10,6 +10,7 @@ import click
 
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.cli.live import live
+from scaffold.cli.on import HERE, Call, container_of, on_option, run_in
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import show_verdicts, verdicts_document
 from scaffold.cli.roots import (
@@ -49,6 +50,7 @@ FIRST = (None, STATIC, ALL)
 @parity_options
 @tree_options
 @soc_option
+@on_option
 @click.option("--adapter", type=DIRECTORY, help="Stage static: a model file outside of vLLM's tree that serves it.")
 @reporting
 def command(output: Output, checkpoint: Path, extra: tuple[str, ...], stage: str | None, **given: Any) -> int:
@@ -64,6 +66,13 @@ def command(output: Output, checkpoint: Path, extra: tuple[str, ...], stage: str
     workspace = settings.workspace()
     name = model_name(settings.get("name"), checkpoint)
     read = read_checkpoint(checkpoint)
+    image = settings.get("on") or HERE
+    if image != HERE:
+        context = click.get_current_context()
+        call = Call(context.command, Settings({**context.params, "name": name}), (str(checkpoint.absolute()),), extra)
+        return run_in(
+            container_of(image, workspace.record(name), workspace.work, checkpoint), call.words(workspace.work)
+        )
     if stage == STATIC and not is_of_plan(settings, workspace, name, checkpoint):
         return 1 if static_of_trees(output, settings, read) else 0
     stages = chosen_stages(stage)

@@ -27,6 +27,7 @@ from scaffold.running.static_stops import Stop, not_allowed
 from scaffold.strategy.gate import Gate, prove_class, prove_source
 from scaffold.strategy.protocol import Question
 from scaffold.vllm_models.adapter import check_adapter
+from scaffold.vocabulary.lookup import value_of
 from scaffold_validators.calls import misfit_calls
 from scaffold_validators.imports import unresolved_imports
 
@@ -134,6 +135,7 @@ def static_check(
     soc: Soc = ASSUMED,
     ranks: tuple[int, ...] = (1,),
     allow: tuple[str, ...] = (),
+    backend: bool = False,
 ) -> StaticReport:
     """Check a checkpoint and what will serve it. Nothing is imported, run or written.
 
@@ -148,6 +150,7 @@ def static_check(
         soc: the generation of NPUs that serves.
         ranks: tensor-parallel sizes that it is served at.
         allow: ids of stops that are none here.
+        backend: whether it is served by vLLM's Transformers backend, whatever class of its own vLLM has for it.
 
     Raises:
         UsageError: a root is no source tree, or nothing is there that serves the architecture.
@@ -155,7 +158,8 @@ def static_check(
     """
     tree = read_vllm_tree(vllm)
     own = None if ascend is None or adapter is not None else _of_ascend(ascend, checkpoint.architecture)
-    serving = own or _serving(tree, checkpoint.architecture, adapter)
+    served = _backend(checkpoint) if backend else checkpoint.architecture
+    serving = own or _serving(tree, served, adapter)
     reading = settle(checkpoint, transformers, modeling, believe).reading
     question = Question(reading, tree.registry, tree, config_counts=believe == CONFIG, ranks=ranks)
     if own is not None:
@@ -172,8 +176,8 @@ def static_check(
     if ascend is not None:
         config = checkpoint.config
         is_quantised = config.get("quantization_config") is not None
-        served = (serving.module, serving.class_name)
-        compatibility = check_compatibility(vllm, ascend, *served, config, is_quantised, soc)
+        module, class_name = serving.module, serving.class_name
+        compatibility = check_compatibility(vllm, ascend, module, class_name, config, is_quantised, soc)
         quantisation = next((answer for answer in about(checkpoint).paths if answer.device == soc.name), None)
     roots = (vllm,) if ascend is None else (vllm, ascend)
     code = _code(file, vllm)
@@ -204,6 +208,13 @@ def _serving(tree: VllmTree, architecture: str, adapter: Path | None) -> Serving
     module = entry.module if "." in entry.module else f"{MODELS}.{entry.module}"
     backend = {other.module for other in tree.registry.values() if other.table == BACKEND_DICT}
     return Serving(module, entry.class_name, entry, entry.module in backend)
+
+
+def _backend(checkpoint: Checkpoint) -> str:
+    """Return the backend's class for a checkpoint (vllm/config/model.py, ``_get_transformers_backend_cls``)."""
+    experts = value_of("num_experts", checkpoint.text_config)
+    sees = "MultiModal" if checkpoint.text_key else ""
+    return f"Transformers{sees}{'MoE' if type(experts) is int and experts > 1 else ''}ForCausalLM"
 
 
 def _of_file(adapter: Path, checkpoint: Checkpoint, vllm: Path, transformers: Path | None) -> Gate:

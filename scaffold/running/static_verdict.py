@@ -16,6 +16,7 @@ from scaffold.evidence.gather import gather
 from scaffold.evidence.workspace import Workspace
 from scaffold.running.static import StaticReport, static_check
 from scaffold.running.static_stops import KINDS
+from scaffold.strategy.table import strategy_named
 from scaffold_validators.engine import Engine
 from scaffold_validators.outcome import Outcome
 from scaffold_validators.stages.table import STATIC_STAGE
@@ -66,6 +67,7 @@ def static_first(
         soc=soc,
         ranks=ranks,
         allow=allow,
+        backend=strategy_named(record.strategy).model_impl is not None,
     )
     seconds = time.monotonic() - started
     verdict = verdict_of(report, evidence.digests, engine.versions if engine else {}, seconds)

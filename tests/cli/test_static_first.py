@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from scaffold.evidence.workspace import Workspace
@@ -42,10 +41,9 @@ def test_a_stop_starts_no_server_and_signs_nothing(desk: Desk, nova: Path, fake_
     answer = desk.call("validate", nova, *roots, "--json")
     assert answer.code == 1
     assert answer.document["verdicts"] == []
-    assert (
-        answer.document["static"]["stops"] == ["code: line 1: no 'NoSuchNorm' in vllm.model_executor.layers.layernorm"]
-        or "NoSuchNorm" in answer.document["static"]["stops"][0]
-    )
+    (stop,) = answer.document["static"]["stops"]
+    assert stop.startswith("code: line ")
+    assert stop.endswith("no 'NoSuchNorm' in vllm.model_executor.layers.layernorm")
     assert not (desk.work / ".scaffold" / NAME / "logs").exists()
     refused = commit(desk, nova, "--without-parity", "no reference")
     assert refused.code == 1
@@ -55,12 +53,7 @@ def test_a_stop_starts_no_server_and_signs_nothing(desk: Desk, nova: Path, fake_
     (static,) = Workspace(desk.work).verdicts(NAME)
     assert static.allowed == ("static-code",)
 
-
-def test_static_of_other_trees_than_those_planned_is_not_kept(desk: Desk, nova: Path, fake_engine: Path) -> None:
-    assert new_model(desk, nova, fake_engine, "--stage", "static").code == 0
     other = desk.root / "other"
     (other / "vllm").mkdir(parents=True)
-    words = ("--work", desk.work, "--python", fake_engine, "--name", NAME, "--vllm", other, "--stage", "static")
-    assert desk.call("validate", nova, *words, "--json").code == 2
-    kept = sorted((desk.work / ".scaffold" / NAME / "verdicts").iterdir())
-    assert [json.loads(path.read_text())["content"]["stage"] for path in kept] == ["static"]
+    assert desk.call("validate", nova, *roots, "--vllm", other, "--stage", "static").code == 2
+    assert len(Workspace(desk.work).verdicts(NAME)) == 1, "other trees than those planned are not on record"
