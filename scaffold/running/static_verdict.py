@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.ascend.soc import ASSUMED, Soc
+from scaffold.checkpoint.ascend_paths import RUNS
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.disagreements.believe import overridden
 from scaffold.evidence.gather import gather
@@ -112,7 +113,9 @@ def _said(report: StaticReport) -> str:
     weights = f"tensors, imports and calls of {report.serving.shown} hold" + (f" ({left})" if left else "")
     if report.compatibility is None:
         return f"{weights}; kernels not looked at"
-    return f"{weights}; no kernel stops it on {report.compatibility.soc.name}"
+    quantised = report.quantisation
+    what = f"; quantised weights: {quantised.path}: {quantised.why}" if quantised and quantised.path != RUNS else ""
+    return f"{weights}; no kernel stops it on {report.compatibility.soc.name}{what}"
 
 
 def _command(report: StaticReport) -> str:

@@ -10,7 +10,7 @@ import pytest
 from scaffold.ascend.compatibility import Compatibility
 from scaffold.ascend.soc import LIMITS, SOCS, Limited
 from scaffold.ascend.trees import Site
-from scaffold.checkpoint.ascend_paths import DEVICES, NOT_SUPPORTED, RUNS, Answer
+from scaffold.checkpoint.ascend_paths import DEQUANTISE, DEVICES, NOT_SUPPORTED, RUNS, Answer
 from scaffold.common.errors import CheckFailed
 from scaffold.delivery.sign_off import check_sign_off
 from scaffold.running.static import Serving, StaticReport
@@ -69,6 +69,12 @@ def test_a_quantisation_that_is_not_served_stops(path: str, stops: list[str]) ->
     report = replace(CLEAN, compatibility=ON_310P, quantisation=Answer("310P", path, "why", "file"))
     assert [stop.id for stop in report.stops] == stops
     assert replace(report, compatibility=None).stops == ()
+
+
+def test_weights_that_somebody_has_to_dequantise_are_said_to_be_so() -> None:
+    report = replace(CLEAN, compatibility=ON_310P, quantisation=Answer("310P", DEQUANTISE, "why", "file"))
+    assert verdict(report).reason.endswith("no kernel stops it on 310P; quantised weights: dequantise at load: why")
+    assert "quantised" not in verdict(replace(report, quantisation=Answer("310P", RUNS, "why", "file"))).reason
 
 
 def test_a_stop_on_record_signs_nothing() -> None:
