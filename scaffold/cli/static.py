@@ -38,8 +38,8 @@ def show_static(output: Output, report: StaticReport, everything: bool) -> None:
     for allowed in sorted(map(str, set(report.found) - set(report.stops))):
         output.line(f"allowed: {allowed}")
     output.line(f"stage static: {report.verdict}")
-    for reason in report.stops:
-        output.line(f"  stops here: {reason}")
+    for stop in report.stops:
+        output.line(f"  stops here: {stop}")
     output.document({"static": document(report)})
 
 
