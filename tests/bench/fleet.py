@@ -26,7 +26,7 @@ from tests.lab.trees import ascend_source
 from tests.lab.workplace import Workplace
 from tests.models.build import write_checkpoint
 
-ENDS = {"good+spawns": "passed", "stubborn": "passed", "empty-answer": "empty-output", "dies-on-request": "false-ready"}
+ENDS = {"spawns": "passed", "stubborn": "passed", "empty-answer": "empty-output", "dies-on-request": "false-ready"}
 """What a model is called tells the stand-in how to behave → how its stage dummy ends."""
 TOOL = ("-c", "from scaffold.cli import main; main()")
 LIMIT_SECONDS = 600.0

@@ -18,11 +18,12 @@ def overrides_in(arguments: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for word, following in zip(arguments, (*arguments[1:], "")):
         name, equals, value = word.partition("=")
-        name = name.replace("_", "-")
-        if name == OPTION:
-            found = _parsed(value if equals else following)
-        elif name.startswith(f"{OPTION}."):
+        option, dot, _ = name.partition(".")
+        if option.replace("_", "-") != OPTION:
+            continue
+        if dot:
             raise ValueError(f"{name} is not read here: say it as {OPTION} with an object")
+        found = _parsed(value if equals else following)
     return found
 
 
