@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.lab.checkpoints import checkpoint
-from tests.lab.demo import OTHER_RELEASE, SERVE
+from tests.lab.demo import SERVE
 from tests.lab.ports import free_port
 from tests.lab.workplace import Workplace, make_workplace
 
@@ -59,7 +59,7 @@ class Shop:
 
     def main_job(self, row: str, sizes: str = "1,2") -> Answer:
         """Run ``new-model`` on to the commit."""
-        words = ("--validate", "--commit", "--accept-device", "cpu", "--port", str(free_port()), *OTHER_RELEASE)
+        words = ("--validate", "--commit", "--accept-device", "cpu", "--port", str(free_port()))
         return self.new_model(row, *words, *SERVE[:-1], sizes)
 
     def validate(self, row: str, stage: str, options: Sequence[str] = (*SERVE[:-1], "1")) -> Answer:

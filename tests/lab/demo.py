@@ -22,9 +22,9 @@ from tests.lab.workplace import Workplace, make_workplace
 
 MODELS = {"Demo-Helium": "helium", "Demo-Solar-Open": "solar-open"}
 """Name → row of checkpoints.yaml."""
-SERVE = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "512", "--tp", "1,2")
 OTHER_RELEASE = ("--allow", "static-patches")
 """The vllm-ascend of the laboratory is made for another vLLM: stage static says so, and would stop."""
+SERVE = (*OTHER_RELEASE, "--dtype", "float32", "--enforce-eager", "--max-model-len", "512", "--tp", "1,2")
 FOLDER = Path(".demo")
 
 
@@ -45,7 +45,7 @@ def main() -> int:
 def adapt(name: str, path: Path, place: Workplace) -> dict[str, Any]:
     """Run ``scaffold new-model`` for one checkpoint; its diff and all else it says go to a log."""
     words = ["new-model", str(path), "--name", name, *place.options(), "--validate", "--commit", "--json"]
-    words += ["--accept-device", "cpu", "--port", str(free_port()), *OTHER_RELEASE, *SERVE]
+    words += ["--accept-device", "cpu", "--port", str(free_port()), *SERVE]
     print(f"\n== scaffold new-model {path.name} --validate --commit --accept-device cpu {' '.join(SERVE)}", flush=True)
     command = [str(Path(sys.executable).parent / "scaffold"), *words]
     said = place.root / f"{name}.log"

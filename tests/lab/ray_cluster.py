@@ -21,7 +21,14 @@ from tests.lab.ports import free_port
 
 RAY = "2.60.*"
 ROOT = Path(__file__).resolve().parents[2]
-UP_SECONDS = 120.0
+UP_SECONDS = 300.0
+PATIENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_agent_register_timeout_ms": "300000",
+    "RAY_raylet_start_wait_time_s": "300",
+    "RAY_worker_register_timeout_seconds": "300",
+}
+"""On a busy machine Ray's processes take their time to import, and a node gives up without its agent."""
 
 
 def ray_python() -> Path:
@@ -40,7 +47,7 @@ def _install(root: Path) -> None:
 
 def environment() -> dict[str, str]:
     """Return the variables with which nodes and driver find this tool."""
-    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'validators'}", "RAY_USAGE_STATS_ENABLED": "0"}
+    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'validators'}", **PATIENT}
 
 
 @dataclass
