@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,12 @@ def _place(where: str) -> Iterator[Place]:
     if where != RAY and not where.startswith(f"{RAY}:"):
         yield Here()
         return
-    cluster = OnRay(where.partition(":")[2] or AUTO)
-    try:
-        yield cluster
-    finally:
-        cluster.close()
+    with redirect_stdout(sys.stderr):  # Ray prints what happens to its nodes, and stdout is for the document
+        cluster = OnRay(where.partition(":")[2] or AUTO)
+        try:
+            yield cluster
+        finally:
+            cluster.close()
 
 
 def _on(row: Row, where: str) -> Row:
