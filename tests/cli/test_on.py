@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.evidence.plan_record import PlanRecord
+from scaffold.evidence.workspace import Workspace
 from tests.cli.conftest import Desk
 
 NAME = "good"
 
 
-def test_a_call_is_said_again_in_a_container(
-    desk: Desk, nova: Path, fake_engine: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert desk.new_model(nova, "--name", NAME, "--python", fake_engine).code == 0
+def test_a_call_is_said_again_in_a_container(empty_desk: Desk, nova: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = empty_desk
+    monkeypatch.setenv("PATH", "/nowhere")
+    record = PlanRecord(NAME, "NovaForCausalLM", "native", {}, str(nova), "/trees/vllm", "/trees/ascend", (), ())
+    Workspace(desk.work).save_record(record)
     roots = ("--work", desk.work, "--name", NAME)
     words = ("--stage", "real", "--tp", "1,2", "--allow", "a", "--allow", "b", "--json", "--on", "image:1")
     lacking = desk.call("validate", nova, *roots, *words, "--", "--block-size", "32")

@@ -23,7 +23,9 @@ def edit(desk: Desk) -> None:
     path.write_text(path.read_text() + "\n\nfrom vllm.model_executor.layers.layernorm import NoSuchNorm\n")
 
 
-def test_new_model_checks_first_and_its_gates_follow(desk: Desk, nova: Path, fake_engine: Path) -> None:
+def test_static_comes_first_and_a_stop_starts_no_server_and_signs_nothing(
+    desk: Desk, nova: Path, fake_engine: Path
+) -> None:
     answer = new_model(desk, nova, fake_engine, "--stage", "dummy")
     assert answer.code == 0, answer.stderr
     assert answer.document["static"]["verdict"] == "passed"
@@ -33,27 +35,27 @@ def test_new_model_checks_first_and_its_gates_follow(desk: Desk, nova: Path, fak
     assert dummy.evidence == answer.document["verdicts"][0]["record"]
     assert static.digests == dummy.digests
 
-
-def test_a_stop_starts_no_server_and_signs_nothing(desk: Desk, nova: Path, fake_engine: Path) -> None:
-    assert new_model(desk, nova, fake_engine, "--stage", "static").code == 0
     edit(desk)
     roots = ("--work", desk.work, "--python", fake_engine, "--name", NAME, "--port", str(free_port()))
+    logs = desk.work / ".scaffold" / NAME / "logs"
+    before = sorted(logs.iterdir())
     answer = desk.call("validate", nova, *roots, "--json")
     assert answer.code == 1
     assert answer.document["verdicts"] == []
     (stop,) = answer.document["static"]["stops"]
     assert stop.startswith("code: line ")
     assert stop.endswith("no 'NoSuchNorm' in vllm.model_executor.layers.layernorm")
-    assert not (desk.work / ".scaffold" / NAME / "logs").exists()
+    assert sorted(logs.iterdir()) == before
     refused = commit(desk, nova, "--without-parity", "no reference")
-    assert refused.code == 1
+    assert refused.document["error"]["found"].startswith("stage static ended as failed: 1 that stops it")
 
     allowed = desk.call("validate", nova, *roots, "--stage", "static", "--allow", "static-code", "--json")
     assert allowed.code == 0, allowed.stderr
-    (static,) = Workspace(desk.work).verdicts(NAME)
+    static, _ = Workspace(desk.work).verdicts(NAME)
     assert static.allowed == ("static-code",)
 
     other = desk.root / "other"
     (other / "vllm").mkdir(parents=True)
     assert desk.call("validate", nova, *roots, "--vllm", other, "--stage", "static").code == 2
-    assert len(Workspace(desk.work).verdicts(NAME)) == 1, "other trees than those planned are not on record"
+    kept = list((desk.work / ".scaffold" / NAME / "verdicts").iterdir())
+    assert len(kept) == 4, "other trees than those planned are not on record"
