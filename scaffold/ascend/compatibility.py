@@ -18,6 +18,7 @@ from scaffold.ascend.fate import Kernel, Outcome, kernels
 from scaffold.ascend.frames import Findings, NotFollowed, Replacement
 from scaffold.ascend.patched import Gone, Patch
 from scaffold.ascend.platform import ASCEND, CUDA, PlatformFacts
+from scaffold.ascend.soc import ASSUMED, Limited, Soc, limits
 from scaffold.ascend.target import Target, read_target, undisturbed
 from scaffold.ascend.trees import Module, Site, Trees, parse_file
 from scaffold.ascend.values import Function
@@ -58,6 +59,8 @@ class Compatibility:
         gone: what patch modules import that this vLLM does not have, so that vllm-ascend fails to start.
         unread: patch modules in which no target was found, as they find it at run time.
         not_followed: calls of which it is not known what they call.
+        soc: the generation of NPUs that all of it is said of.
+        limits: what that generation cannot do and this model meets, with the line of vllm-ascend that says so.
     """
 
     model: str
@@ -71,6 +74,8 @@ class Compatibility:
     gone: tuple[Gone, ...]
     unread: tuple[str, ...]
     not_followed: tuple[NotFollowed, ...]
+    soc: Soc = ASSUMED
+    limits: tuple[Limited, ...] = ()
 
     def of(self, outcome: Outcome) -> tuple[Kernel, ...]:
         """Return the kernels of which that becomes."""
@@ -78,8 +83,9 @@ class Compatibility:
 
     @property
     def stops(self) -> tuple[Kernel, ...]:
-        """Return the kernels for CUDA alone that are reached in any case."""
-        return tuple(kernel for kernel in self.of(Outcome.CUDA_ONLY) if not kernel.only_if)
+        """Return the kernels that are reached in any case and are not there: for CUDA alone, Triton without Triton."""
+        lost = (Outcome.CUDA_ONLY,) if self.soc.has_triton else (Outcome.CUDA_ONLY, Outcome.TRITON)
+        return tuple(kernel for outcome in lost for kernel in self.of(outcome) if not kernel.only_if)
 
 
 def check_compatibility(
@@ -89,6 +95,7 @@ def check_compatibility(
     class_name: str,
     config: Mapping[str, object] | None = None,
     is_quantised: bool | None = None,
+    soc: Soc = ASSUMED,
 ) -> Compatibility:
     """Follow a model through both trees. Nothing is imported or run.
 
@@ -99,11 +106,12 @@ def check_compatibility(
         class_name: the class that the registry names.
         config: the checkpoint's config, for the conditions over it; without one both branches are followed.
         is_quantised: whether the checkpoint is; None if that is not known.
+        soc: the generation of NPUs.
 
     Raises:
         UsageError: a tree or the class is not there.
     """
-    return check_model(read_target(vllm, ascend), module, class_name, config, is_quantised)
+    return check_model(read_target(vllm, ascend, soc), module, class_name, config, is_quantised)
 
 
 def check_model(
@@ -146,7 +154,18 @@ def _compatibility(
         gone=target.gone,
         unread=target.unread,
         not_followed=tuple(on_ascend.not_followed.values()),
+        soc=target.soc,
+        limits=tuple(limits(target.soc, target.trees.roots["vllm_ascend"], _built(walker, on_ascend))),
     )
+
+
+def _built(walker: Walker, findings: Findings) -> dict[str, str]:
+    """Return the name of each class that the model builds → the condition under which it does.
+
+    Of a layer that another is built instead of it is vLLM's name.
+    """
+    found = {cls.name: condition[0] if condition else "" for cls, condition in walker.uncertain.items()}
+    return found | {layer.what: layer.only_if for layer in findings.built.values()}
 
 
 def _operators(findings: Findings) -> tuple[tuple[str, Site], ...]:

@@ -13,6 +13,7 @@ from scaffold.ascend.frames import Frame
 from scaffold.ascend.tables import (
     AITER,
     GROUPS,
+    HAS_TRITON,
     JIT_DECORATORS,
     JIT_PACKAGES,
     PROBES,
@@ -132,7 +133,9 @@ def _special(walker: Walker, module: str, name: str) -> Values | None:
         return frozenset({Platform()})
     if module.startswith("vllm.triton_utils"):
         outside = {"triton": "triton", "tl": "triton.language", "tldevice": "triton.language"}
-        return frozenset({External(outside[name])}) if name in outside else TRUE if name == "HAS_TRITON" else None
+        if name == HAS_TRITON.rpartition(".")[2]:
+            return walker.answers.get(HAS_TRITON, TRUE) if walker.facts.replaces else TRUE
+        return frozenset({External(outside[name])}) if name in outside else None
     for wrapper, package in WRAPPERS.items():
         if module == wrapper or module.startswith(f"{wrapper}."):
             if name.startswith(PROBES):

@@ -8,6 +8,8 @@ REFUSAL = "refusal"
 """A ``raise NotImplementedError`` in a branch that the platform takes."""
 ASCEND_OPERATOR = "Ascend operator"
 
+HAS_TRITON = "vllm.triton_utils.HAS_TRITON"
+
 ASCEND_NAMESPACES = ("_C_ascend", "npu", "atb")
 """Namespaces of ``torch.ops`` that vllm-ascend and torch-npu fill."""
 OWN_NAMESPACES = ("vllm", "vllm_ascend")

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from scaffold.ascend.patched import Gone, Patch, Registration, read_patches, registered_layers
 from scaffold.ascend.platform import ASCEND, PlatformFacts
+from scaffold.ascend.soc import ASSUMED, Soc
+from scaffold.ascend.tables import HAS_TRITON
 from scaffold.ascend.trees import Trees
-from scaffold.ascend.values import FALSE, TRUE, UNKNOWN, Values, constant
+from scaffold.ascend.values import TRUE, UNKNOWN, Values, constant
 from scaffold.ascend.walk import Walker
 from scaffold.common.errors import UsageError
 
@@ -33,6 +35,7 @@ class Target:
         answers: what functions give that are not followed.
         gone: what patch modules import in vain.
         unread: patch modules in which no target was found.
+        soc: the generation of NPUs.
     """
 
     trees: Trees
@@ -42,6 +45,7 @@ class Target:
     patches: Mapping[tuple[str, str, str], Patch]
     gone: tuple[Gone, ...]
     unread: tuple[str, ...]
+    soc: Soc = ASSUMED
 
     def walker(self, facts: PlatformFacts, config: Mapping[str, object] | None, is_quantised: bool | None) -> Walker:
         """Return a walk on a platform; what vllm-ascend replaces counts on its own."""
@@ -57,18 +61,18 @@ class Target:
         )
 
 
-def read_target(vllm: Path, ascend: Path) -> Target:
-    """Read the layers and patches of vllm-ascend.
+def read_target(vllm: Path, ascend: Path, soc: Soc = ASSUMED) -> Target:
+    """Read the layers and patches of vllm-ascend, for a generation of NPUs.
 
     Raises:
         UsageError: one of them is no source tree.
     """
-    trees, version, answers = _trees(vllm, ascend), _version(vllm), _answers(ascend)
+    trees, version, answers = _trees(vllm, ascend), _version(vllm), _answers(ascend, soc)
     with undisturbed():
         reader = Walker(trees, ASCEND, version=version, answers=answers)
         layers = registered_layers(reader)
         patches = read_patches(reader)
-    return Target(trees, version, answers, layers, patches.by_key, patches.gone, patches.unread)
+    return Target(trees, version, answers, layers, patches.by_key, patches.gone, patches.unread, soc)
 
 
 def _trees(vllm: Path, ascend: Path) -> Trees:
@@ -89,17 +93,16 @@ def _version(vllm: Path) -> str:
     return found[1].split("+")[0] if found else ""
 
 
-def _answers(ascend: Path) -> dict[str, Values]:
-    """Return what is known of functions that are not followed: the device, and which layers dispatch.
-
-    The device is an Atlas A2 or A3 (``AscendDeviceType`` 0); others have files of their own in vllm-ascend.
-    """
+def _answers(ascend: Path, soc: Soc) -> dict[str, Values]:
+    """Return what is known of functions and names that are not followed: the device, and which layers dispatch."""
     file = ascend / PLATFORM
     enabled = file.is_file() and _ALL_ENABLED.search(file.read_text(encoding="utf-8")) is not None
     return {
-        "vllm_ascend.utils.is_310p": FALSE,
-        "vllm_ascend.utils.get_ascend_device_type": constant(0),
-        "vllm.model_executor.custom_op.CustomOp.enabled": TRUE if enabled else UNKNOWN,
+        "vllm_ascend.utils.is_310p": constant(soc.name == "310P"),
+        "vllm_ascend.utils.is_950": constant(soc.name == "A5"),
+        "vllm_ascend.utils.get_ascend_device_type": constant(soc.number),
+        "vllm.model_executor.custom_op.CustomOp.enabled": TRUE if enabled and soc.all_custom_ops else UNKNOWN,
+        HAS_TRITON: constant(soc.has_triton),
     }
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "twin": "A plugin proved on a twin, a small random copy of the model.",
     "survey": "Which of a vLLM tree's own text decoders compute what transformers computes.",
     "validate": "Serve a planned model and let it answer real requests.",
+    "fleet": "The gates of a list of planned models, side by side on a Ray cluster.",
     "diagnose": "Failures in serve logs: the cause, what followed, what to do.",
     "evaluate": "Accuracy of a planned model, from lm_eval.",
     "commit": "One signed-off commit of the planned files, if the evidence suffices.",

@@ -38,6 +38,7 @@ from scaffold.cli.roots import (
 )
 from scaffold.cli.serving import gate_settings, parity_settings, serve_settings
 from scaffold.cli.stages import chosen_stages, stage_option
+from scaffold.cli.static_first import soc_option, static_of_plan
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.evidence.gather import gather
@@ -79,6 +80,7 @@ from scaffold_validators.verdict import Verdict
 @click.option("--twin", "with_twin", is_flag=True, help="Prove it on a small random copy; write it if right.")
 @click.option("--validate", "with_gates", is_flag=True, help="Go on to the gates, those of --stage.")
 @stage_option
+@soc_option
 @click.option("--commit", "with_commit", is_flag=True, help="Go on to the commit, if the gates passed.")
 @click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
 @without_parity_option
@@ -143,6 +145,9 @@ def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, wit
     """Run the gates and make the commit, as far as it is asked for; return the exit code."""
     workspace, shown = settings.workspace(), True
     if with_gates:
+        static = static_of_plan(output, settings, workspace, plan.name, plan.checkpoint)
+        if static.failed:
+            return 1
         engine, serving = required(settings.engine()), serve_settings(settings)
         stages = chosen_stages(settings.given["stage"])
         with live(output) as view:
@@ -151,7 +156,7 @@ def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, wit
                 parity=parity_settings(settings),
                 gates=replace(gate_settings(settings), hear=view.hear),
             )
-        show_verdicts(output, verdicts)
+        show_verdicts(output, [static, *verdicts])
         output.document(verdicts_document(verdicts))
         shown = all(verdict.passed for verdict in verdicts)
         if any(verdict.failed for verdict in verdicts):
@@ -176,7 +181,7 @@ def _right_plan(
             show_plan(output, way)
             output.document(plan_document(way, dry_run))
         show_verdicts(output, [verdict])
-        (shown,) = verdicts_document([verdict])["verdicts"]
+        (shown,) = verdicts_document([verdict], kept=False)["verdicts"]
         tried.append({"strategy": way.decision.strategy.name, **shown})
         output.document({"twin": shown, "twins": tried})
         if verdict.passed:

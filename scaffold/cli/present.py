@@ -121,6 +121,10 @@ def show_verdicts(output: Output, verdicts: Sequence[Verdict]) -> None:
     ]
     output.table("Verdicts", ("stage", "tp", "device", "outcome", "why", "seconds"), rows)
     for verdict in verdicts:
+        if verdict.digests:
+            output.line(
+                f"record {verdict.evidence}: stage {verdict.stage}, tensor-parallel {verdict.tensor_parallel_size}"
+            )
         _show_results(output, verdict)
         if not verdict.passed:
             _show_failure(output, verdict)
@@ -149,8 +153,11 @@ def _show_failure(output: Output, verdict: Verdict) -> None:
         output.line(f"  {finding.id}: {finding.meaning}; {finding.remedy}")
 
 
-def verdicts_document(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Return the verdicts' part of the JSON document: ``outcome`` in the words of schema 1, ``kind`` more exactly."""
+def verdicts_document(verdicts: Sequence[Verdict], kept: bool = True) -> dict[str, Any]:
+    """Return the verdicts' part of the JSON document: ``outcome`` in the words of schema 1, ``kind`` more exactly.
+
+    ``record`` is the digest of the record of each, where they were ``kept``.
+    """
     return {
         "verdicts": [
             {
@@ -163,6 +170,10 @@ def verdicts_document(verdicts: Sequence[Verdict]) -> dict[str, Any]:
                 "seconds": dict(verdict.seconds),
                 "numbers": {**verdict.numbers, "tensor_parallel_size": verdict.tensor_parallel_size},
                 "log": verdict.log,
+                "log_sha256": verdict.log_sha256,
+                **({"record": verdict.evidence} if kept else {}),
+                "digests": dict(verdict.digests),
+                "versions": dict(verdict.versions),
                 "cause": verdict.cause,
                 "signature": verdict.signature,
                 "next_step": verdict.next_step,

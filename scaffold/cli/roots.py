@@ -86,6 +86,7 @@ gate_options = options(
         "--allow", multiple=True, metavar="ID", help="Take a finding for harmless; the verdict says so. Repeatable."
     ),
     click.option("--no-ladder", is_flag=True, help="Where a server fails, do not try eager mode and the like."),
+    click.option("--sums", is_flag=True, help="Evidence is of what the weight files hold, too: all of them are read."),
     click.option("--search", is_flag=True, help="Stage capacity looks for the largest length that serves."),
 )
 

@@ -48,6 +48,7 @@ def gate_settings(settings: Settings) -> GateOptions:
         allow=tuple(settings.get("allow") or ()),
         climbs=not settings.switch("no_ladder"),
         search=settings.switch("search"),
+        sums=settings.switch("sums"),
     )
 
 

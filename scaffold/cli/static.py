@@ -34,10 +34,23 @@ def show_static(output: Output, report: StaticReport, everything: bool) -> None:
         output.line("kernels: not looked at, as no vllm-ascend tree was given (--vllm-ascend)")
     else:
         _kernels(output, report.compatibility, report.trees, everything)
+        _generation(output, report, report.compatibility)
+    for allowed in sorted(map(str, set(report.found) - set(report.stops))):
+        output.line(f"allowed: {allowed}")
     output.line(f"stage static: {report.verdict}")
-    for reason in report.stops:
-        output.line(f"  stops here: {reason}")
+    for stop in report.stops:
+        output.line(f"  stops here: {stop}")
     output.document({"static": document(report)})
+
+
+def _generation(output: Output, report: StaticReport, found: Compatibility) -> None:
+    """Show what is to be known of the generation of NPUs that serves."""
+    if report.quantisation is not None:
+        answer = report.quantisation
+        output.line(f"on {answer.device}, quantised weights: {answer.path}: {answer.why} ({answer.source})")
+    for limited in found.limits:
+        only_if = f", if {limited.only_if}" if limited.only_if else ""
+        output.line(f"on {found.soc.name}: {limited.limit.meaning} ({limited.site.shown(*report.trees)}){only_if}")
 
 
 def _kernels(output: Output, found: Compatibility, trees: tuple[Path, ...], everything: bool) -> None:
@@ -84,7 +97,8 @@ def document(report: StaticReport) -> Mapping[str, Any]:
     found, trees = report.compatibility, report.trees
     return {
         "verdict": report.verdict,
-        "stops": list(report.stops),
+        "stops": [str(stop) for stop in report.stops],
+        "allowed": sorted({stop.id for stop in report.found} - {stop.id for stop in report.stops}),
         "architecture": report.architecture,
         "served_by": report.serving.shown,
         "weights": {"against": list(report.weights.against), "notes": list(report.weights.notes)},
@@ -112,6 +126,16 @@ def _kernel(kernel: Kernel, trees: tuple[Path, ...]) -> Mapping[str, Any]:
 def _around(found: Compatibility, trees: tuple[Path, ...]) -> Mapping[str, Any]:
     return {
         "vllm_version": found.vllm_version,
+        "soc": found.soc.name,
+        "limits": [
+            {
+                "meaning": limited.limit.meaning,
+                "site": limited.site.shown(*trees),
+                "only_if": limited.only_if,
+                "stops": limited.stops,
+            }
+            for limited in found.limits
+        ],
         "layers": [
             {
                 "layer": i.what,

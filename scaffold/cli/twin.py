@@ -33,5 +33,5 @@ def command(output: Output, checkpoint: Path, plugin: Path, **given: Any) -> int
     trust = settings.switch("trust_remote_code")
     verdict = prove_plugin(read_checkpoint(checkpoint), plugin, engine, log, trust)
     show_verdicts(output, [verdict])
-    output.document(verdicts_document([verdict]))
+    output.document(verdicts_document([verdict], kept=False))
     return 0 if verdict.passed else 1

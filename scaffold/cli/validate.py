@@ -10,6 +10,7 @@ import click
 
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.cli.live import live
+from scaffold.cli.on import HERE, Call, container_of, on_option, run_in
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import show_verdicts, verdicts_document
 from scaffold.cli.roots import (
@@ -25,12 +26,16 @@ from scaffold.cli.roots import (
     work_option,
 )
 from scaffold.cli.serving import gate_settings, parity_settings, serve_settings
-from scaffold.cli.settings import container_root
 from scaffold.cli.stages import ALL, STATIC, chosen_stages, stage_option
+from scaffold.cli.static_first import is_of_plan, soc_option, static_of_plan, static_of_trees
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.running.validation import validate
 from scaffold_validators.stages.table import gates
+from scaffold_validators.verdict import Verdict
+
+FIRST = (None, STATIC, ALL)
+"""What ``--stage`` says where stage static comes first, as ``new-model --validate`` has it always."""
 
 
 @click.command("validate")
@@ -44,6 +49,8 @@ from scaffold_validators.stages.table import gates
 @gate_options
 @parity_options
 @tree_options
+@soc_option
+@on_option
 @click.option("--adapter", type=DIRECTORY, help="Stage static: a model file outside of vLLM's tree that serves it.")
 @reporting
 def command(output: Output, checkpoint: Path, extra: tuple[str, ...], stage: str | None, **given: Any) -> int:
@@ -56,40 +63,33 @@ def command(output: Output, checkpoint: Path, extra: tuple[str, ...], stage: str
             expected="one checkpoint, and arguments of vllm serve after --",
             remedy=f"name one checkpoint at a time, such as scaffold validate {checkpoint} -- {' '.join(extra)}",
         )
-    if stage == STATIC:
-        return _static(output, settings, checkpoint, settings.vllm())
     workspace = settings.workspace()
     name = model_name(settings.get("name"), checkpoint)
-    stages = chosen_stages(stage)
     read = read_checkpoint(checkpoint)
-    record = workspace.record(name)
-    if stage == ALL and _static(output, settings, checkpoint, Path(record.vllm)):
-        return 1
+    image = settings.get("on") or HERE
+    if image != HERE:
+        context = click.get_current_context()
+        call = Call(context.command, Settings({**context.params, "name": name}), (str(checkpoint.absolute()),), extra)
+        return run_in(
+            container_of(image, workspace.record(name), workspace.work, checkpoint), call.words(workspace.work)
+        )
+    if stage == STATIC and not is_of_plan(settings, workspace, name, checkpoint):
+        return 1 if static_of_trees(output, settings, read) else 0
+    stages = chosen_stages(stage)
+    before: list[Verdict] = []
+    if stage in FIRST:
+        workspace.record(name)
+        before.append(static_of_plan(output, settings, workspace, name, read))
+        if stage == STATIC or before[0].failed:
+            return 1 if before[0].failed else 0
     engine = required(settings.engine())
     serving, parity = serve_settings(settings, extra), parity_settings(settings)
     with live(output) as view:
         options = replace(gate_settings(settings), hear=view.hear)
         verdicts = validate(workspace, name, read, engine, serving, stages, view.report, parity, options)
-    show_verdicts(output, verdicts)
+    show_verdicts(output, [*before, *verdicts])
     output.document(verdicts_document(verdicts))
     return 0 if all(verdict.passed for verdict in verdicts) else 1
-
-
-def _static(output: Output, settings: Settings, checkpoint: Path, vllm: Path) -> int:
-    from scaffold.cli.static import show_static
-    from scaffold.running.static import static_check
-
-    engine = settings.engine()
-    ascend = settings.path("vllm_ascend") or settings.path("delivery") or container_root("vllm_ascend")
-    report = static_check(
-        read_checkpoint(checkpoint),
-        vllm,
-        ascend,
-        engine.transformers if engine else None,
-        adapter=settings.path("adapter"),
-    )
-    show_static(output, report, bool(settings.given.get("verbose")))
-    return 1 if report.stops else 0
 
 
 command.help = "\n\n".join(

@@ -197,10 +197,11 @@ NOT_VERIFIED = {"stage": "–", "weights": "–", "device": "–", "result": "no
 
 def _row(verdict: Verdict) -> dict[str, str]:
     stage = stage_named(verdict.stage)
+    serves = bool(verdict.device)
     return {
-        "stage": f"{stage.title}, tensor-parallel {verdict.tensor_parallel_size}",
+        "stage": f"{stage.title}, tensor-parallel {verdict.tensor_parallel_size}" if serves else stage.title,
         "weights": stage.starts.weights,
-        "device": verdict.device.upper(),
+        "device": verdict.device.upper() or "–",
         "result": _cell(f"{verdict.outcome.word}: {verdict.reason}"),
     }
 

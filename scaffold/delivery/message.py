@@ -48,16 +48,17 @@ def commit_message(
     lines += ["", "Evidence:"]
     for verdict in verdicts:
         title = stage_named(verdict.stage).title
-        stage = f"{title}, tensor-parallel {verdict.tensor_parallel_size}, {verdict.device}"
+        where = f", tensor-parallel {verdict.tensor_parallel_size}, {verdict.device}" if verdict.device else ""
+        stage = f"{title}{where}"
         lines.append(
             f"- stage {stage}: {verdict.outcome.word}, {verdict.reason} (record sha256 {verdict.evidence[:16]})"
         )
     if verdicts:
-        first = verdicts[0]
+        first = next((verdict for verdict in verdicts if verdict.device), verdicts[0])
         versions = ", ".join(f"{name} {version}" for name, version in sorted(first.versions.items()))
         digests = ", ".join(f"{name} sha256 {digest[:16]}" for name, digest in sorted(first.digests.items()))
         lines += [f"- {versions}", f"- {digests}"]
-    devices = sorted({verdict.device for verdict in verdicts})
+    devices = sorted({verdict.device for verdict in verdicts} - {""})
     if NPU not in devices:
         lines += ["", f"No NPU was used: the evidence is of the device {', '.join(devices)}, accepted explicitly."]
     if accuracy is not None:

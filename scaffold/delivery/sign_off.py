@@ -38,7 +38,7 @@ def check_sign_off(
         if stage.counts is Counts.NOT:
             continue
         of_stage = [verdict for verdict in verdicts if verdict.stage == stage.name]
-        current = [verdict for verdict in of_stage if verdict.digests == digests]
+        current = [verdict for verdict in of_stage if verdict.holds_for(digests)]
         if stage.counts is Counts.REQUIRED and not current:
             raise _refused(
                 stage,
@@ -85,7 +85,7 @@ def has_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str], accepted
     on each.
     """
     devices = {NPU, accepted_device}
-    passed = {(v.stage, v.device in devices) for v in verdicts if v.digests == digests and v.passed}
+    passed = {(v.stage, v.device in devices) for v in verdicts if v.holds_for(digests) and v.passed}
 
     def is_shown(stage: Stage) -> bool:
         on_any = stage.starts.weights != "real" and (stage.name, False) in passed
@@ -97,7 +97,7 @@ def has_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str], accepted
 def _no_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str]) -> CheckFailed:
     names = [" and ".join(stage.name for stage in proof) for proof in PARITY_PROOFS]
     asked = {stage.name for proof in PARITY_PROOFS for stage in proof}
-    found = [f"stage {v.stage}: {v.reason}" for v in verdicts if v.stage in asked and v.digests == digests]
+    found = [f"stage {v.stage}: {v.reason}" for v in verdicts if v.stage in asked and v.holds_for(digests)]
     return CheckFailed(
         f"parity with the reference was not shown{''.join(f'; {said}' for said in found)}",
         where="commit",

@@ -73,8 +73,15 @@ def believed(checkpoint: Checkpoint, found: Sequence[Disagreement], believe: str
     if not chosen:
         return Believed(checkpoint, {}, tuple(notes))
     overrides = joined([one.overrides for one in chosen])
-    config = joined([checkpoint.config, overrides])
-    text = config[checkpoint.text_key] if checkpoint.text_key else config
     keys = ", ".join(one.config.where for one in chosen)
     notes.append(f"the tensors are believed ({keys}): correct config.json, or pass {shown(overrides)} to vllm serve")
-    return Believed(replace(checkpoint, config=config, text_config=text), overrides, tuple(notes))
+    return Believed(overridden(checkpoint, overrides), overrides, tuple(notes))
+
+
+def overridden(checkpoint: Checkpoint, overrides: Mapping[str, Any]) -> Checkpoint:
+    """Return a checkpoint with what the server is told of its config; the very same one where that is nothing."""
+    if not overrides:
+        return checkpoint
+    config = joined([checkpoint.config, overrides])
+    text = config[checkpoint.text_key] if checkpoint.text_key else config
+    return replace(checkpoint, config=config, text_config=text)

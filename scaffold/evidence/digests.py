@@ -50,6 +50,12 @@ def present_digests(
     }
 
 
+def weights_digest(checkpoint: Checkpoint) -> str:
+    """Return the digest of all that a checkpoint's weight files hold; each is read as a whole."""
+    text = "".join(f"{name} {sha256_of(checkpoint.path / name)}\n" for name in sorted(checkpoint.weights.shards))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _files_digests(checkpoint: Path) -> dict[str, str]:
     """Return the digests of the files that decide what a server is asked and answers, beside config and weights."""
     found: dict[str, str] = {}

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
-from scaffold.evidence.digests import present_digests
+from scaffold.evidence.digests import present_digests, weights_digest
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold.roots.vllm_tree import read_vllm_tree
-from scaffold_validators.verdict import Verdict
+from scaffold_validators.verdict import WEIGHTS, Verdict
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,17 @@ class Evidence:
     @property
     def current(self) -> tuple[Verdict, ...]:
         """Return the verdicts that hold for the present state."""
-        return tuple(verdict for verdict in self.verdicts if verdict.digests == self.digests)
+        return tuple(verdict for verdict in self.verdicts if verdict.holds_for(self.digests))
 
 
-def gather(workspace: Workspace, name: str, checkpoint: Checkpoint | None = None) -> Evidence:
+def gather(workspace: Workspace, name: str, checkpoint: Checkpoint | None = None, sums: bool = False) -> Evidence:
     """Collect what is known of a planned model.
+
+    Args:
+        workspace: where it was planned.
+        name: the model's.
+        checkpoint: as it is on disk; None to read it.
+        sums: whether the content of its weights is read; it always is where a verdict has its digest.
 
     Raises:
         UsageError: nothing was planned for it, or the tree is gone.
@@ -41,5 +47,8 @@ def gather(workspace: Workspace, name: str, checkpoint: Checkpoint | None = None
     record = workspace.record(name)
     checkpoint = checkpoint or read_checkpoint(Path(record.checkpoint))
     files = [Path(file) for file in record.delivery_files]
+    verdicts = workspace.verdicts(name)
     digests = present_digests(read_vllm_tree(Path(record.vllm)), Path(record.delivery), files, checkpoint)
-    return Evidence(record, checkpoint, digests, workspace.verdicts(name))
+    if sums or any(WEIGHTS in verdict.digests for verdict in verdicts):
+        digests[WEIGHTS] = weights_digest(checkpoint)
+    return Evidence(record, checkpoint, digests, verdicts)

@@ -42,6 +42,7 @@ class PlanRecord:
         served: what it added to vLLM's tree; None where that is nothing, or is in the delivery repo already.
         carried: what was written below the delivery repo for what is in vLLM's tree, when a commit was asked for.
         overrides: what the server has to be told of the config, as ``--hf-overrides`` takes it.
+        believe: the side that the user believes where config and tensors disagree; empty where they said nothing.
     """
 
     name: str
@@ -57,6 +58,7 @@ class PlanRecord:
     served: Served | None = None
     carried: tuple[str, ...] = ()
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    believe: str = ""
 
 
 PLAN = Kind("plan", 3, PlanRecord, remedy="run scaffold new-model for this model again, which writes it anew")

@@ -158,6 +158,10 @@ class Workspace:
         _write(path, replace(verdict, previous=sha256_of(kept[-1]) if kept else "").to_json())
         return path
 
+    def keep(self, name: str, verdict: Verdict) -> Verdict:
+        """Keep a verdict, and return it as it is on record: what is shown of it is what is kept."""
+        return load(VERDICT, self.save_verdict(name, verdict))
+
     def verdicts(self, name: str) -> tuple[Verdict, ...]:
         """Return the newest verdict of each stage and tensor-parallel size, in the order of the stages.
 

@@ -52,6 +52,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
             served=_served(plan),
             carried=earlier.carried if earlier else (),
             overrides=plan.subject.settled.overrides,
+            believe=plan.request.believe or "",
         )
     )
 

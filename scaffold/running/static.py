@@ -8,17 +8,26 @@ which kernels does the model reach, and what becomes of them with this vllm-asce
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.ascend.compatibility import Compatibility, check_compatibility
+from scaffold.ascend.soc import ASSUMED, Soc
+from scaffold.ascend.tables import TRITON
+from scaffold.ascend.trees import Site
+from scaffold.checkpoint.about import about
+from scaffold.checkpoint.ascend_paths import NOT_SUPPORTED, Answer
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import UsageError
+from scaffold.disagreements.finding import CONFIG
 from scaffold.planning.settle import settle
 from scaffold.roots.vllm_tree import BACKEND_DICT, Registered, VllmTree, read_vllm_tree
+from scaffold.running.static_stops import Stop, not_allowed
 from scaffold.strategy.gate import Gate, prove_class, prove_source
 from scaffold.strategy.protocol import Question
 from scaffold.vllm_models.adapter import check_adapter
+from scaffold.vocabulary.lookup import value_of
 from scaffold_validators.calls import misfit_calls
 from scaffold_validators.imports import unresolved_imports
 
@@ -60,6 +69,9 @@ class StaticReport:
         code: imports and calls that the target's vLLM does not have or take.
         compatibility: the kernels that are reached; None where no tree of vllm-ascend was given.
         trees: the roots, to which places are relative when they are shown.
+        checkpoint: its directory.
+        quantisation: what becomes of quantised weights on that generation of NPUs; None for plain ones.
+        allow: ids of stops that the user takes for harmless.
     """
 
     architecture: str
@@ -68,25 +80,42 @@ class StaticReport:
     code: tuple[str, ...]
     compatibility: Compatibility | None
     trees: tuple[Path, ...]
+    checkpoint: Path
+    quantisation: Answer | None = None
+    allow: tuple[str, ...] = ()
 
     @property
-    def stops(self) -> tuple[str, ...]:
+    def stops(self) -> tuple[Stop, ...]:
         """Return why no server needs to be started; empty if nothing speaks against one."""
-        kernels = () if self.compatibility is None else self.compatibility.stops
-        gone = () if self.compatibility is None else self.compatibility.gone
-        return (
-            *(f"weights: {reason}" for reason in self.weights.against),
-            *(f"code: {reason}" for reason in self.code),
-            *(
-                f"patches: {item.site.shown(*self.trees)} imports {item.what}, which this vLLM does not have"
-                for item in gone
-                if not item.only_if
-            ),
-            *(
-                f"kernels: {k.name} ({k.kind}) is for CUDA alone, called in any case at {k.sites[0].shown(*self.trees)}"
-                for k in kernels
-            ),
-        )
+        return not_allowed(self.found, self.allow)
+
+    @property
+    def found(self) -> tuple[Stop, ...]:
+        """Return all that speaks against starting a server, what was allowed too."""
+        against = [Stop("weights", reason) for reason in self.weights.against]
+        against += [Stop("code", reason) for reason in self.code]
+        return (*against, *self._on_ascend())
+
+    def _on_ascend(self) -> Iterator[Stop]:
+        """Yield what speaks against serving it with this vllm-ascend."""
+        found, quantised = self.compatibility, self.quantisation
+        if found is None:
+            return
+        for item in found.gone:
+            if not item.only_if:
+                where = item.site.shown(*self.trees)
+                yield Stop("patches", f"{where} imports {item.what}, which this vLLM does not have")
+        for k in found.stops:
+            lost = "for CUDA alone" if found.soc.has_triton or k.kind != TRITON else f"not there on {found.soc.name}"
+            yield Stop("kernels", f"{k.name} ({k.kind}) is {lost}, called in any case at {self._at(k.sites[0])}")
+        for limited in found.limits:
+            if limited.stops:
+                yield Stop("limits", f"{found.soc.name}: {limited.limit.meaning} ({self._at(limited.site)})")
+        if quantised is not None and quantised.path == NOT_SUPPORTED:
+            yield Stop("quantisation", f"{found.soc.name}: {quantised.why} ({quantised.source})")
+
+    def _at(self, site: Site) -> str:
+        return site.shown(*self.trees)
 
     @property
     def verdict(self) -> str:
@@ -103,6 +132,10 @@ def static_check(
     adapter: Path | None = None,
     modeling: Path | None = None,
     believe: str | None = None,
+    soc: Soc = ASSUMED,
+    ranks: tuple[int, ...] = (1,),
+    allow: tuple[str, ...] = (),
+    backend: bool = False,
 ) -> StaticReport:
     """Check a checkpoint and what will serve it. Nothing is imported, run or written.
 
@@ -114,6 +147,10 @@ def static_check(
         adapter: a model file outside of vLLM's tree that serves it, such as a plugin's.
         modeling: the modeling source, where it is not the checkpoint's or transformers' own.
         believe: which side is right where config and tensors disagree.
+        soc: the generation of NPUs that serves.
+        ranks: tensor-parallel sizes that it is served at.
+        allow: ids of stops that are none here.
+        backend: whether it is served by vLLM's Transformers backend, whatever class of its own vLLM has for it.
 
     Raises:
         UsageError: a root is no source tree, or nothing is there that serves the architecture.
@@ -121,9 +158,10 @@ def static_check(
     """
     tree = read_vllm_tree(vllm)
     own = None if ascend is None or adapter is not None else _of_ascend(ascend, checkpoint.architecture)
-    serving = own or _serving(tree, checkpoint.architecture, adapter)
+    served = _backend(checkpoint) if backend else checkpoint.architecture
+    serving = own or _serving(tree, served, adapter)
     reading = settle(checkpoint, transformers, modeling, believe).reading
-    question = Question(reading, tree.registry, tree)
+    question = Question(reading, tree.registry, tree, config_counts=believe == CONFIG, ranks=ranks)
     if own is not None:
         weights = Gate(notes=(f"vllm-ascend serves it through {own.shown}, whose tensors were not looked at",))
     elif serving.through_source:
@@ -134,13 +172,18 @@ def static_check(
         assert adapter is not None
         weights = _of_file(adapter, checkpoint, vllm, transformers)
     file = adapter or _file(ascend if own is not None and ascend is not None else vllm, serving)
-    compatibility = None
+    compatibility = quantisation = None
     if ascend is not None:
         config = checkpoint.config
         is_quantised = config.get("quantization_config") is not None
-        compatibility = check_compatibility(vllm, ascend, serving.module, serving.class_name, config, is_quantised)
+        module, class_name = serving.module, serving.class_name
+        compatibility = check_compatibility(vllm, ascend, module, class_name, config, is_quantised, soc)
+        quantisation = next((answer for answer in about(checkpoint).paths if answer.device == soc.name), None)
     roots = (vllm,) if ascend is None else (vllm, ascend)
-    return StaticReport(checkpoint.architecture, serving, weights, _code(file, vllm), compatibility, roots)
+    code = _code(file, vllm)
+    return StaticReport(
+        checkpoint.architecture, serving, weights, code, compatibility, roots, checkpoint.path, quantisation, allow
+    )
 
 
 def _of_ascend(ascend: Path, architecture: str) -> Serving | None:
@@ -165,6 +208,13 @@ def _serving(tree: VllmTree, architecture: str, adapter: Path | None) -> Serving
     module = entry.module if "." in entry.module else f"{MODELS}.{entry.module}"
     backend = {other.module for other in tree.registry.values() if other.table == BACKEND_DICT}
     return Serving(module, entry.class_name, entry, entry.module in backend)
+
+
+def _backend(checkpoint: Checkpoint) -> str:
+    """Return the backend's class for a checkpoint (vllm/config/model.py, ``_get_transformers_backend_cls``)."""
+    experts = value_of("num_experts", checkpoint.text_config)
+    sees = "MultiModal" if checkpoint.text_key else ""
+    return f"Transformers{sees}{'MoE' if type(experts) is int and experts > 1 else ''}ForCausalLM"
 
 
 def _of_file(adapter: Path, checkpoint: Checkpoint, vllm: Path, transformers: Path | None) -> Gate:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
-from scaffold.common.errors import CheckFailed
+from scaffold.common.errors import CheckFailed, UsageError
+from scaffold.disagreements.finding import joined
 from scaffold.evidence.gather import gather
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
@@ -20,6 +22,7 @@ from scaffold.vocabulary.lookup import value_of
 from scaffold_validators.device import find_device
 from scaffold_validators.engine import Engine, check_command, check_import_path
 from scaffold_validators.gates import run_stages
+from scaffold_validators.parity.overrides import OPTION, overrides_in
 from scaffold_validators.parity.settings import LIMIT_SECONDS
 from scaffold_validators.serve import Patience, ServePlan, check_port
 from scaffold_validators.stages.stage import Gate, Stage
@@ -51,6 +54,7 @@ class GateOptions:
         allow: ids of findings that are taken for harmless, on record.
         climbs: whether the ladder is climbed where a server fails.
         search: whether stage capacity looks for the largest length that serves.
+        sums: whether verdicts hold for the content of the weight files, which is read as a whole.
         hear: gets each line of a server's log, in another thread.
     """
 
@@ -59,6 +63,7 @@ class GateOptions:
     allow: tuple[str, ...] = ()
     climbs: bool = False
     search: bool = False
+    sums: bool = False
     hear: Callable[[str], None] = lambda line: None
 
 
@@ -94,7 +99,9 @@ def validate(
         UsageError: nothing was planned for the model, or its slice cannot be as it is asked for.
         Problem: the environment runs another tree, the port is taken, there is no such device, or another gate runs.
     """
-    evidence = gather(workspace, name, checkpoint)
+    if gates.sums:
+        report("reading all weights, for the digest of what they hold")
+    evidence = gather(workspace, name, checkpoint, gates.sums)
     preflight(engine, Path(evidence.record.vllm), options.port)
     device = find_device(engine, gates.device)
     engine = replace(engine, device=device.kind, versions={**engine.versions, **device.versions()})
@@ -118,8 +125,7 @@ def validate(
     verdicts = []
     with workspace.gates_lock():
         for verdict in _run(gate, chosen, checkpoint, options, parity, workspace.slice(name)):
-            workspace.save_verdict(name, verdict)
-            verdicts.append(verdict)
+            verdicts.append(workspace.keep(name, verdict))
     return verdicts
 
 
@@ -174,7 +180,7 @@ def serve_plan(
     work: Path, checkpoint: Checkpoint, engine: Engine, options: ServeOptions, record: PlanRecord
 ) -> ServePlan:
     """Return how the model is served: as it was planned, with what was believed of it."""
-    overrides = ("--hf-overrides", json.dumps(record.overrides)) if record.overrides else ()
+    told = _told(record.overrides, options.extra)
     return ServePlan(
         engine=engine,
         model=checkpoint.path.resolve(),
@@ -188,8 +194,30 @@ def serve_plan(
         enforce_eager=options.enforce_eager,
         trust_remote_code=options.trust_remote_code,
         model_impl=strategy_named(record.strategy).model_impl,
-        extra=(*overrides, *options.extra),
+        extra=told,
     )
+
+
+def _told(overrides: Mapping[str, Any], extra: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the user's arguments with what was believed of the config: vLLM takes the last ``--hf-overrides`` alone.
+
+    Raises:
+        UsageError: the user's cannot be joined with it.
+    """
+    if not overrides:
+        return extra
+    try:
+        own = overrides_in(extra)
+    except ValueError as error:
+        raise UsageError(
+            str(error),
+            where="the arguments after --",
+            expected=f"one object, to be joined with what was believed when it was planned: {json.dumps(overrides)}",
+            remedy=f"pass {OPTION} once, as JSON",
+        ) from error
+    if not own:
+        return (OPTION, json.dumps(overrides), *extra)
+    return (*extra, OPTION, json.dumps(joined([overrides, own])))
 
 
 def _vocab_size(checkpoint: Checkpoint) -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+import json
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from scaffold.common.errors import UsageError
+from scaffold.evidence.plan_record import PLAN as PLAN_KIND
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold_validators.problem import Problem
-from scaffold_validators.records import dump
+from scaffold_validators.records import Kind, dump
 from scaffold_validators.verdict import VERDICT
 from tests.verdicts import make_verdict
 
@@ -84,3 +88,23 @@ def test_a_plan_that_is_cut_off_is_refused_with_its_file(workspace: Workspace) -
         workspace.record("nova")
     assert problem.value.where == str(path)
     assert "new-model" in problem.value.remedy
+
+
+def shape(type_: Any) -> Any:
+    """Return the fields of a record's type, and of those in them, with their types."""
+    if not is_dataclass(type_):
+        inner = [shape(part) for part in get_args(type_) if part is not Ellipsis]
+        return [getattr(type_, "__name__", str(type_)).replace("typing.", ""), *inner]
+    hints = get_type_hints(type_)
+    return {field.name: shape(hints[field.name]) for field in fields(type_)}
+
+
+SHAPES = {("plan", 3): "24c32610795d618a", ("verdict", 3): "127d2f54bacaf983"}
+"""Kind and version of a record → the digest of its fields."""
+
+
+@pytest.mark.parametrize("kind", [PLAN_KIND, VERDICT], ids=lambda kind: kind.name)
+def test_other_fields_are_another_version(kind: Kind[Any]) -> None:
+    """An older tool must not read what it does not know: who changes a field raises the version, and this table."""
+    found = hashlib.sha256(json.dumps(shape(kind.type), sort_keys=True).encode()).hexdigest()[:16]
+    assert SHAPES.get((kind.name, kind.version)) == found

@@ -22,7 +22,9 @@ from tests.lab.workplace import Workplace, make_workplace
 
 MODELS = {"Demo-Helium": "helium", "Demo-Solar-Open": "solar-open"}
 """Name → row of checkpoints.yaml."""
-SERVE = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "512", "--tp", "1,2")
+OTHER_RELEASE = ("--allow", "static-patches")
+"""The vllm-ascend of the laboratory is made for another vLLM: stage static says so, and would stop."""
+SERVE = (*OTHER_RELEASE, "--dtype", "float32", "--enforce-eager", "--max-model-len", "512", "--tp", "1,2")
 FOLDER = Path(".demo")
 
 

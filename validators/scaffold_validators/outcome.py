@@ -22,6 +22,8 @@ class Outcome(Enum):
     TIMED_OUT = "timed-out"
     ENVIRONMENT = "environment"
     """The machine is at fault, not the model."""
+    STOPPED = "stopped"
+    """Nothing was started: it is known already that a server would not serve it, or not rightly."""
     NO_REFERENCE = "no-reference"
     """There was nothing to compare with, or not in time: it says nothing of the server, and proves nothing."""
 

@@ -27,6 +27,7 @@ from scaffold_validators.watching.doing import ProcessState, ask_for_stacks, doi
 from scaffold_validators.watching.family import GRACE_SECONDS
 from scaffold_validators.watching.guardian import GUARDIAN
 from scaffold_validators.watching.log import ServerLog
+from scaffold_validators.watching.marks import ENDED_HERE, GIVEN_UP
 from scaffold_validators.watching.movement import Movement
 from scaffold_validators.watching.progress import milestone
 from scaffold_validators.watching.undisturbed import undisturbed
@@ -36,9 +37,6 @@ HOST = "127.0.0.1"
 BROKEN_GRACE_SECONDS = 0.3
 POLL_SECONDS = 0.1
 STACKS_SECONDS = 1.0
-ENDED_HERE = "--- the gate ends the server here: what follows is no evidence ---"
-"""The line of a log that parts what the server did from how it was ended."""
-GIVEN_UP = "--- the gate gives the server up here: stacks that it was asked for may follow ---"
 SOCKETS = "VLLM_RPC_BASE_PATH"
 """Where vLLM's processes keep the sockets between them: a folder of the gate's own, as they leave them behind."""
 Report = Callable[[str], None]

@@ -17,6 +17,9 @@ from scaffold_validators.results.feature import FeatureResult
 from scaffold_validators.results.ladder import LadderStep
 from scaffold_validators.watching.doing import ProcessState
 
+WEIGHTS = "weights"
+"""The digest of all that the files of a checkpoint hold, which takes as long as reading them."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -75,6 +78,14 @@ class Verdict:
     def failed(self) -> bool:
         """Return whether the stage failed; one without a reference has done neither."""
         return self.outcome.is_failure
+
+    def holds_for(self, digests: Mapping[str, str]) -> bool:
+        """Return whether it was reached on exactly the present state.
+
+        The content of weights counts where the verdict has its digest (``--sums``); names, shapes and sizes always do.
+        """
+        asked = {name: digest for name, digest in digests.items() if name in self.digests or name != WEIGHTS}
+        return dict(self.digests) == asked
 
     @property
     def evidence(self) -> str:

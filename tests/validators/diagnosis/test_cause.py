@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scaffold_validators.diagnosis import Diagnosis, diagnose
+from scaffold_validators.watching.marks import MARKS
 
 DEAD = "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above)"
 
@@ -269,3 +270,15 @@ def test_a_healthy_log_has_no_cause(log: str) -> None:
 def test_what_is_allowed_is_no_failure() -> None:
     log = "RuntimeError: NPU out of memory. Tried 1 GiB\n"
     assert diagnose(log, allow=["npu-out-of-memory"]) == Diagnosis(None, harmless=("npu-out-of-memory",))
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_what_follows_the_end_that_the_gate_made_is_no_failure(mark: str) -> None:
+    after = "(Worker_TP0 pid=9) ERROR 07-02 20:39:50 [x.py:7] RuntimeError: NPU out of memory. Tried to allocate 1 GiB"
+    assert diagnose(f"INFO: fine\n{after}\n").cause is not None
+    assert diagnose(f"INFO: fine\n{mark}\n{after}\n").cause is None
+    before = "ModuleNotFoundError: No module named 'torch_npu'"
+    found = diagnose(f"Traceback (most recent call last):\n{before}\n{mark}\n{after}\n")
+    assert found.cause is not None
+    assert found.cause.line_number == 2
+    assert found.cascade == ()

@@ -66,3 +66,10 @@ def test_only_known_methods_are_dequantised() -> None:
     assert found is not None
     assert found.how == "blocks"
     assert dequantisation_of("awq") is None
+
+
+def test_it_is_told_what_the_server_was_told_of_the_config(tmp_path: Path) -> None:
+    told = 'import json, sys; sys.exit("told " + json.dumps(json.load(sys.stdin)["overrides"]))'
+    reference = Reference(python(tmp_path, told), tmp_path, overrides={"head_dim": 32})
+    with pytest.raises(NoReference, match=r'told \{"head_dim": 32\}'):
+        run_reference(reference, [(3, 4)], ())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from scaffold_validators.diagnosis.lines import Line, parse_line
 from scaffold_validators.diagnosis.tracebacks import DIRECT, FRAME, HANDLING, HEADER, RAISED, ungrouped
+from scaffold_validators.watching.marks import MARKS as ENDS
 
 MARKS = (
     *("rror", "ERR", "raceback", "xception", "ail", "ill", 'File "', "annot", "ault", "signal", "abort", "KV cache"),
@@ -108,9 +109,11 @@ class Reader:
     _ending: bool = False
 
     def read(self, lines: Iterable[str]) -> Iterator[Failure]:
-        """Yield the failures of a log, whose lines may end with a newline."""
+        """Yield the failures of a log, whose lines may end with a newline, up to where a gate ended its server."""
         number = 0
         for number, raw in enumerate(lines, 1):
+            if raw.startswith(ENDS):
+                break
             if "200" in raw and _PROGRESS.search(raw):
                 self.answered += 1
             if not self._ending and ("hut" in raw or "SIG" in raw) and self.ends.search(raw):

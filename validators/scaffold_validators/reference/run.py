@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Reference:
         python: the interpreter of the target's environment, which has transformers.
         model: the checkpoint.
         trust_remote_code: whether its code may run.
+        overrides: what its config says otherwise, as ``vllm serve --hf-overrides`` takes it.
         dequantisation: how its weights are loaded as what they stand for; None for plain weights.
         seconds: its time limit.
     """
@@ -37,6 +38,7 @@ class Reference:
     python: Path
     model: Path
     trust_remote_code: bool = False
+    overrides: Mapping[str, Any] = field(default_factory=dict)
     dequantisation: Dequantisation | None = None
     seconds: float = LIMIT_SECONDS
 
@@ -60,6 +62,7 @@ def run_reference(reference: Reference, sequences: Sequence[Sequence[int]], dtyp
         "dtypes": wanted,
         "dequantise": None if how is None else how.how,
         "trust_remote_code": reference.trust_remote_code,
+        "overrides": dict(reference.overrides),
     }
     ended = run(
         [str(reference.python), str(SCRIPT)],

@@ -1,8 +1,8 @@
 """The reference implementation on some token sequences. Run by the *target's* Python, never imported.
 
-Reads ``{"model", "sequences", "dtypes", "dequantise", "trust_remote_code"}`` as JSON. The model is loaded in one dtype
-after the other, so that only one of them is in memory. ``dequantise`` says how quantised weights are loaded as what
-they stand for, see ``dequantise.py``; null for plain weights.
+Reads ``{"model", "sequences", "dtypes", "dequantise", "trust_remote_code", "overrides"}`` as JSON. The model is loaded
+in one dtype after the other, so that only one of them is in memory. ``dequantise`` says how quantised weights are
+loaded as what they stand for, see ``dequantise.py``; null for plain weights.
 
 The last line that is printed is JSON: dtype → for each sequence the log probability of every token but the first, the
 token that is the likeliest at each of these places, and by how much it is ahead of the second.
@@ -73,8 +73,10 @@ def loaded(asked: dict[str, Any], dtype: torch.dtype) -> Model:
     """Return the model, in one dtype."""
     how, trust = asked["dequantise"], asked["trust_remote_code"]
     options: dict[str, Any] = {"dtype": dtype, "attn_implementation": "eager"}
+    if asked["overrides"]:
+        options["config"] = config_of(asked)
     if how == "blocks":
-        config = transformers.AutoConfig.from_pretrained(asked["model"], trust_remote_code=trust)
+        config = options.pop("config", None) or config_of(asked)
         block = config.quantization_config["weight_block_size"]
         del config.quantization_config
         with torch.device("meta"):
@@ -84,6 +86,22 @@ def loaded(asked: dict[str, Any], dtype: torch.dtype) -> Model:
     if how is not None:
         options["quantization_config"] = getattr(transformers, how)(dequantize=True)
     return transformers.AutoModelForCausalLM.from_pretrained(asked["model"], trust_remote_code=trust, **options)
+
+
+def config_of(asked: dict[str, Any]) -> Model:
+    """Return the config as the server has it: with what it was told otherwise, as its class completes that."""
+    config = transformers.AutoConfig.from_pretrained(asked["model"], trust_remote_code=asked["trust_remote_code"])
+    if not asked["overrides"]:
+        return config
+    given = json.loads((Path(asked["model"]) / "config.json").read_text())
+    return type(config).from_dict(joined(given, asked["overrides"]))
+
+
+def joined(config: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return a config with overrides; what is an object on both sides is joined, as vLLM does."""
+    both = {key: joined(config[key], overrides[key]) for key in config.keys() & overrides.keys()
+            if isinstance(config[key], dict) and isinstance(overrides[key], dict)}  # fmt: skip
+    return {**config, **overrides, **both}
 
 
 def tensors_of(folder: Path) -> dict[str, torch.Tensor]:

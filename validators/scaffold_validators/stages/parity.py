@@ -11,6 +11,7 @@ from scaffold_validators.outcome import Conclusion, Outcome
 from scaffold_validators.parity.ask import NotAnswered, ask_server, max_model_len
 from scaffold_validators.parity.dtype import served_dtype
 from scaffold_validators.parity.judge import EXACT, Answered, compare
+from scaffold_validators.parity.overrides import overrides_in
 from scaffold_validators.parity.prompts import make_prompts
 from scaffold_validators.reference.dequantise import Dequantisation, dequantisation_of
 from scaffold_validators.reference.run import NoReference, Reference, Rows, run_reference
@@ -84,7 +85,12 @@ class References:
         plan, settings = self.gate.plan, self.gate.parity
         how = _dequantisation(settings.quant_method)
         self.gate.report(f"running the reference (transformers) in float32 and {dtype}, up to {settings.seconds:.0f} s")
-        reference = Reference(plan.engine.python, plan.model, plan.trust_remote_code, how, settings.seconds)
+        try:
+            overrides = overrides_in(plan.extra)
+        except ValueError as error:
+            raise NoReference(f"there is no reference: {error}") from error
+        place = (plan.engine.python, plan.model, plan.trust_remote_code)
+        reference = Reference(*place, overrides, how, settings.seconds)
         return run_reference(reference, sequences, (dtype,))
 
 

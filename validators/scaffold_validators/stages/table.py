@@ -10,6 +10,7 @@ from scaffold_validators.stages.capacity.run import run_capacity
 from scaffold_validators.stages.features.run import run_features
 from scaffold_validators.stages.stage import Asking, Counts, Stage, Start
 
+NOTHING = Start("nothing: trees, names and shapes are read", weights="none")
 TWIN = Start("a shrunken model, through transformers and the engine", weights="random")
 DUMMY_SERVER = Start("vllm serve with random weights", weights="random", load_format="dummy")
 SLICE_SERVER = Start("vllm serve with the checkpoint's first layers", weights="real", every_size=True)
@@ -18,6 +19,15 @@ CAPACITY_SERVERS = Start("vllm serve at growing lengths", weights="real")
 LADDER_SERVERS = Start("vllm serve as it failed, with one thing changed", weights="real")
 REAL_SERVER = Start("vllm serve with the checkpoint's weights", weights="real", every_size=True)
 
+STATIC_STAGE = Stage(
+    name="static",
+    title="static (before any server)",
+    starts=NOTHING,
+    needs=(),
+    proves="the class takes every tensor, the target has what its file uses, and no kernel is missing on an NPU",
+    counts=Counts.IF_RUN,
+    by_default=False,
+)
 TWIN_STAGE = Stage(
     name="twin",
     title="twin",
@@ -54,6 +64,7 @@ SLICE_STAGE = Stage(
     asking=Asking(parity.prepare, real.judge),
 )
 STAGES = (
+    STATIC_STAGE,
     TWIN_STAGE,
     Stage(
         name="dummy",

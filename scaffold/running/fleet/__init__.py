@@ -1,0 +1,1 @@
+"""Gates of several planned models: a list, a place for each, one table."""
