@@ -69,9 +69,9 @@ class Shop:
             self.done[row] = self.run("new-model", checkpoint(row), *self.place.options(), *words)
         return self.done[row]
 
-    def main_job(self, row: str, sizes: str = "1,2") -> Answer:
+    def main_job(self, row: str, sizes: str = "1,2", *stage: str) -> Answer:
         """Run ``new-model`` on to the commit."""
-        words = ("--validate", "--commit", "--accept-device", "cpu", "--port", str(free_port()))
+        words = (*stage, "--validate", "--commit", "--accept-device", "cpu", "--port", str(free_port()))
         return self.new_model(row, *words, *SERVE[:-1], sizes)
 
     def validate(self, row: str, stage: str, options: Sequence[str] = (*SERVE[:-1], "1")) -> Answer:
