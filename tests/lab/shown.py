@@ -20,6 +20,13 @@ Tensors = dict[str, Any]
 INDEX = "model.safetensors.index.json"
 END = 2
 IMAGE = "<image>"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|{{ message['role'] }}|>"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}{% endif %}\n{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+"""Parts of a message are written by the template, as those of published vision models do it."""
 
 
 def with_draft(destination: Path, draft: str) -> Path:
@@ -87,6 +94,7 @@ def with_pictures(destination: Path) -> Path:
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     tokenizer["added_tokens"].append({"id": token, "content": IMAGE, **flags})
     (destination / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (destination / "chat_template.jinja").write_text(CHAT_TEMPLATE)
     _put(destination / "tokenizer_config.json", extra_special_tokens={"image_token": IMAGE}, image_token=IMAGE)
     return destination
 

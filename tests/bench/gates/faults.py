@@ -214,7 +214,7 @@ FAULTS = (
         "missing linear weight",
         files(without_tensor("model.layers.1.mlp.down_proj.weight")),
         "stopped",
-        r"model\.layers\.1\.mlp\.down_proj",
+        r"model\.layers\.(1|\*)\.mlp\.down_proj",
         STATIC,
     ),
     Fault("a planted fault", SCALE, "wrong-output", r"log probabilities of \d+ tokens differ", "parity"),
