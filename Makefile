@@ -50,7 +50,7 @@ test: lint ## Everything, with the real engine
 	@$(STEP) "further Pythons here (make test-pythons runs on them)" $(PY) -m nox --session $(FURTHER)
 	@$(STEP) "as installed" $(PY) -m pytest -m installed tests/installed
 	@$(STEP) "tests against PyTorch" $(PY) -m pytest -m "engine and not installed" --ignore tests/engine -n 2
-	@$(STEP) "engine tests" $(PY) -m pytest -m engine tests/engine -v
+	@$(STEP) "engine tests" $(PY) -m pytest -m engine tests/engine --dist loadgroup --durations 20 -v
 
 demo: $(VENV)/.complete ## The main job on two new architectures
 	@$(PY) -m tests.lab.demo
@@ -127,8 +127,8 @@ bench-gates-delay: $(VENV)/.complete ## From a worker's death to the verdict, an
 bench-kills: $(VENV)/.complete ## Codemods' runs and undos killed at random moments lose nothing (TIMES=500 SEED=0)
 	@$(PY) -m tests.bench.kills --times $(or $(TIMES),500) --seed $(or $(SEED),0)
 
-bench-gates-ends: $(VENV)/.complete ## A tool ended at random moments leaves nothing behind (MOMENTS=50 SEED=0)
-	@$(PY) -m tests.bench.gates.moments --moments $(or $(MOMENTS),50) --seed $(or $(SEED),0)
+bench-gates-ends: $(VENV)/.complete ## A tool ended at random moments leaves nothing behind (MOMENTS=50 SEED=0; REAL=1: the real engine)
+	@$(PY) -m tests.bench.gates.moments $(if $(MOMENTS),--moments $(MOMENTS)) --seed $(or $(SEED),0) $(if $(REAL),--real)
 
 bench-patches: $(VENV)/.complete ## Upstream's own patches of vllm-ascend, imported and logged again (REPO=a clone with history, SINCE=2026-02-01)
 	@$(PY) -m tests.bench.patches $(if $(REPO),--repo "$(REPO)") --since $(or $(SINCE),2026-02-01)

@@ -129,8 +129,10 @@ def _adapter_in(scratch: Path, implementation: Implementation) -> tuple[Adapter,
     return adapter, code.stand_alone
 
 
-def prove_plugin(checkpoint: Checkpoint, plugin: Path, engine: Engine, log: Path, trust_remote_code: bool) -> Verdict:
-    """Serve the twin through a plugin as it is in its folder, edited by hand or not.
+def prove_plugin(
+    checkpoint: Checkpoint, plugin: Path, engine: Engine, log: Path, trust_remote_code: bool, workers: Workers = FRESH
+) -> Verdict:
+    """Serve the twin through a plugin as it is in its folder, edited by hand or not; ``workers`` run its steps.
 
     Raises:
         UsageError: the folder is no plugin of the model.
@@ -139,7 +141,7 @@ def prove_plugin(checkpoint: Checkpoint, plugin: Path, engine: Engine, log: Path
     adapter = _adapter_of(plugin, checkpoint.architecture)
     text = "".join(path.read_text(encoding="utf-8") for path in sorted(adapter.source.rglob("*.py")))
     with tempfile.TemporaryDirectory(prefix="scaffold-twin-") as scratch:
-        return _run(checkpoint, engine, Served(adapter, text), Path(scratch), log, trust_remote_code)
+        return _run(checkpoint, engine, Served(adapter, text), Path(scratch), log, trust_remote_code, workers)
 
 
 def _run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -15,10 +16,21 @@ import pytest
 
 from tests.lab.checkpoints import checkpoint
 from tests.lab.demo import SERVE
+from tests.lab.engine import FORKS
 from tests.lab.ports import free_port
 from tests.lab.workplace import Workplace, make_workplace
 
 SCAFFOLD = Path(sys.executable).parent / "scaffold"
+SHARED = ("shop", "loading", "place")
+"""Fixtures of the session that several files use."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is made once is made in one process (``--dist loadgroup``): a file is a group, or all of one workplace."""
+    for item in items:
+        if isinstance(item, pytest.Function) and item.path.parent == Path(__file__).parent:
+            shared = (name for name in SHARED if name in item.fixturenames)
+            item.add_marker(pytest.mark.xdist_group(next(shared, item.path.stem)))
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ class Shop:
     def run(self, *words: str | Path) -> Answer:
         """Run a command with ``--json``."""
         command = [str(SCAFFOLD), *map(str, words), "--json"]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, FORKS: "1"})
         return Answer(result.returncode, json.loads(result.stdout), result.stderr)
 
     def new_model(self, row: str, *words: str) -> Answer:
@@ -57,10 +69,10 @@ class Shop:
             self.done[row] = self.run("new-model", checkpoint(row), *self.place.options(), *words)
         return self.done[row]
 
-    def main_job(self, row: str, sizes: str = "1,2") -> Answer:
+    def main_job(self, row: str, sizes: str = "1,2", *stage: str) -> Answer:
         """Run ``new-model`` on to the commit."""
         accepted = ("--accept-device", "cpu", "--accuracy-pending", "no NPU here")
-        words = ("--validate", "--commit", *accepted, "--port", str(free_port()))
+        words = (*stage, "--validate", "--commit", *accepted, "--port", str(free_port()))
         return self.new_model(row, *words, *SERVE[:-1], sizes)
 
     def validate(self, row: str, stage: str, options: Sequence[str] = (*SERVE[:-1], "1")) -> Answer:
@@ -91,3 +103,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def loading(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """A workplace of its own, in which one adapter is generated in several forms."""
     return Shop(make_workplace(tmp_path_factory.mktemp("loading") / "place"))
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A workplace in which gates are run from here, without the command line."""
+    return make_workplace(tmp_path_factory.mktemp("gates") / "place")

@@ -1,15 +1,18 @@
-"""What each rank holds: ``hold_ranks.py RANK RANKS PORT JOB``, run by an environment with vLLM, a process per rank.
+"""What each rank holds: ``hold_ranks.py RANKS [[PORT, JOB], …]``, run by an environment with vLLM.
 
 A job is ``{"checkpoint", "plugin": [SRC, PACKAGE] | null, "options", "destination"}``. The model is built and loaded in
-a real process group, with vLLM's own loader; name → [shape, SHA-256] of each parameter goes to the destination.
+a real process group, with vLLM's own loader, a process per rank; name → [shape, SHA-256] of each parameter goes to the
+destination.
 """
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
 import torch
+from ranks import forked
 from safetensors.torch import load_file
 from vllm.config import set_current_vllm_config
 from vllm.distributed import init_distributed_environment, initialize_model_parallel
@@ -17,8 +20,9 @@ from vllm.engine.arg_utils import EngineArgs
 from vllm.model_executor.model_loader.utils import initialize_model
 
 
-def main(rank: int, ranks: int, port: int, job: dict) -> None:
+def hold(rank: int, ranks: int, port: int, job: dict) -> None:
     """Build, load, and write down."""
+    os.environ["VLLM_DIST_IDENT"] = f"hold_{port}"
     if job["plugin"]:
         source, package = job["plugin"]
         sys.path.insert(0, source)
@@ -52,5 +56,11 @@ def main(rank: int, ranks: int, port: int, job: dict) -> None:
     Path(f"{job['destination']}.{rank}.json").write_text(json.dumps(held))
 
 
+def main(ranks: int, jobs: list[tuple[int, dict]]) -> int:
+    """Hold each job; 0 if all were."""
+    done = [forked(ranks, lambda rank, port=port, job=job: hold(rank, ranks, port, job)) for port, job in jobs]
+    return 0 if all(done) else 1
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4]))
+    sys.exit(main(int(sys.argv[1]), json.loads(sys.argv[2])))

@@ -1,7 +1,7 @@
 """Loads checkpoints with vLLM's own loader and writes down what every parameter of a rank then holds.
 
-Run by the engine's Python, one process per rank: ``load_ranks.py RANK RANKS PORT [[CHECKPOINT, DESTINATION], …]``.
-No layer is post-processed: what is written is what ``load_weights`` of the model left there.
+Run by the engine's Python: ``load_ranks.py RANKS PORT [[CHECKPOINT, DESTINATION], …]``, a process per rank. No
+layer is post-processed: what is written is what ``load_weights`` of the model left there.
 """
 
 import gc
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from ranks import forked
 from safetensors.torch import load_file, save_file
 from vllm.config import set_current_vllm_config
 from vllm.distributed import init_distributed_environment, initialize_model_parallel
@@ -53,7 +54,7 @@ def load(checkpoint: Path, ranks: int) -> dict[str, torch.Tensor]:
     return held
 
 
-def main(rank: int, ranks: int, port: int, asked: list[tuple[str, str]]) -> None:
+def load_all(rank: int, ranks: int, port: int, asked: list[tuple[str, str]]) -> None:
     """Load each checkpoint; a refusal is written down too."""
     first = EngineArgs(model=asked[0][0], enforce_eager=True, trust_remote_code=True, skip_tokenizer_init=True,
                        tensor_parallel_size=ranks, max_model_len=64)  # fmt: skip
@@ -69,4 +70,5 @@ def main(rank: int, ranks: int, port: int, asked: list[tuple[str, str]]) -> None
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4]))
+    asked_ranks, asked_port, pairs = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+    sys.exit(0 if forked(asked_ranks, lambda rank: load_all(rank, asked_ranks, asked_port, pairs)) else 1)

@@ -91,15 +91,11 @@ def load_under_vllm(loading: Shop, cases: dict[str, Path], ranks: int, destinati
     asked = json.dumps([[str(path), str(destination / name)] for name, path in cases.items()])
     port = str(free_port())
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "VLLM_DIST_IDENT": f"ranks_{port}"}
-    processes = [
-        subprocess.Popen(
-            [str(loading.place.python), str(SCRIPT), str(rank), str(ranks), port, asked],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=destination,
-        )
-        for rank in range(ranks)
-    ]  # fmt: skip
-    said = [process.communicate(timeout=600)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * ranks, said[0][-3000:]
+    words = [str(loading.place.python), str(SCRIPT), str(ranks), port, asked]
+    done = subprocess.run(
+        words, capture_output=True, text=True, env=environment, cwd=destination, timeout=600, check=False
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
 def adapters_for(loading: Shop, cases: dict[str, Path], fp8: bool) -> dict[str, Path]:

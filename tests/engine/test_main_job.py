@@ -60,7 +60,7 @@ def test_a_native_adapter_agrees_with_transformers_and_is_committed(
 
 def test_a_model_that_vllm_has_needs_no_code(shop: Shop) -> None:
     before = git(shop.place.vllm, "status", "--short")
-    answer = shop.main_job("qwen3", "1")
+    answer = shop.main_job("qwen3", "1", "--stage", "parity")
     assert answer.code == 0, answer.said
     assert answer.document["strategy"] == "supported"
     assert answer.outcomes()["parity", 1] == "passed"
@@ -69,7 +69,7 @@ def test_a_model_that_vllm_has_needs_no_code(shop: Shop) -> None:
 
 def test_an_unknown_name_with_the_spec_of_a_known_one_is_one_line(shop: Shop) -> None:
     before = git(shop.place.vllm, "diff", "--numstat", "--", ".").splitlines()
-    answer = shop.main_job("mirror", "1")
+    answer = shop.main_job("mirror", "1", "--stage", "parity")
     assert answer.code == 0, answer.said
     assert answer.document["strategy"] == "alias"
     assert answer.outcomes()["parity", 1] == "passed"

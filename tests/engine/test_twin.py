@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.running.twin import prove_plugin
+from scaffold_validators.engine import probe
+from scaffold_validators.outcome import Outcome
+from scaffold_validators.twin.workers import Warm
 from tests.bench.coverage.environment import environment
+from tests.bench.coverage.rows import make_rows, rows
 from tests.bench.faults import FAULTS, Fault, call, make_plugin, planted, twin
 from tests.lab.commands import run
 from tests.lab.engine import engine, environment_for
@@ -16,6 +23,8 @@ from tests.models.build import write_checkpoint
 
 pytestmark = pytest.mark.engine
 
+COMMAND = "rotation of the other style"
+"""Of which ``scaffold twin`` itself is asked; of the others what it runs, in forks of one process with vLLM."""
 FOUND = {
     "rotation of the other style": "model.layers.0 self_attn",
     "a layer left out": "which never ran",
@@ -28,8 +37,6 @@ FOUND = {
 @pytest.fixture(scope="module")
 def plugins(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Row → the plugin's folder, and what ``new-model --twin`` said of it."""
-    from tests.bench.coverage.rows import make_rows, rows
-
     folder = tmp_path_factory.mktemp("plugins")
     names = {fault.row for fault in FAULTS if fault.name in FOUND}
     make_rows([rows()[name] for name in names])
@@ -45,14 +52,31 @@ def test_the_twin_says_right_of_what_is_right(plugins: dict[str, Any]) -> None:
         assert path.is_dir()
 
 
-@pytest.mark.parametrize("fault", [f for f in FAULTS if f.name in FOUND], ids=lambda fault: fault.name)
-def test_the_twin_says_wrong_of_a_fault_and_where(plugins: dict[str, Any], fault: Fault) -> None:
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Warm]:
+    with Warm(probe(environment().python)) as workers:
+        yield workers
+
+
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f.name in FOUND and f.name != COMMAND], ids=lambda f: f.name)
+def test_the_twin_says_wrong_of_a_fault_and_where(plugins: dict[str, Any], fault: Fault, warm: Warm) -> None:
+    plugin, _ = plugins[fault.row]
+    checkpoint = read_checkpoint(rows()[fault.row].checkpoint)
+    with planted(fault, plugin):
+        verdict = prove_plugin(checkpoint, plugin, warm.engine, plugin.parent / "twin.log", False, warm)
+    assert verdict.outcome is Outcome.WRONG_OUTPUT
+    assert verdict.reason.startswith("wrong: ")
+    assert FOUND[fault.name] in verdict.reason
+
+
+def test_the_command_says_so_too(plugins: dict[str, Any]) -> None:
+    (fault,) = (fault for fault in FAULTS if fault.name == COMMAND)
     plugin, _ = plugins[fault.row]
     with planted(fault, plugin):
         verdict = twin(fault.row, environment(), plugin)
     assert verdict["outcome"] == "failed"
     assert verdict["reason"].startswith("wrong: ")
-    assert FOUND[fault.name] in verdict["reason"]
+    assert FOUND[COMMAND] in verdict["reason"]
 
 
 def test_the_entry_point_registers_in_a_real_vllm(plugins: dict[str, Any], tmp_path: Path) -> None:

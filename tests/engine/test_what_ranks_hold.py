@@ -23,25 +23,20 @@ PIPELINE = {"pipeline_parallel_size": 2}
 EXPERTS = {"tensor_parallel_size": 2, "enable_expert_parallel": True}
 
 
-def held(folder: Path, checkpoint: Path, plugin: list[str] | None, options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return name → shape and digest, for each rank."""
-    folder.mkdir()
-    port, destination = str(free_port()), str(folder / "held")
-    job = {"checkpoint": str(checkpoint), "plugin": plugin, "options": options, "destination": destination}
-    said = {**os.environ, "OMP_NUM_THREADS": "1", "VLLM_DIST_IDENT": f"hold_{port}", "VLLM_PLUGINS": ""}
-    if plugin:
-        said["PYTHONPATH"] = plugin[0]  # vLLM looks at a model's class in a process of its own
-    words = [str(environment().python), str(SCRIPT)]
-    processes = [
-        subprocess.Popen(
-            [*words, str(rank), str(RANKS), port, json.dumps(job)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=said, cwd=folder,
-        )
-        for rank in range(RANKS)
-    ]  # fmt: skip
-    logs = [process.communicate(timeout=300)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * RANKS, "\n".join(log[-2000:] for log in logs)
-    return [json.loads(Path(f"{destination}.{rank}.json").read_text()) for rank in range(RANKS)]
+def held(folder: Path, checkpoint: Path, plugin: list[str], options: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """Return name → shape and digest, for each rank, of the plugin's model and of vLLM's own."""
+    jobs = [
+        {"checkpoint": str(checkpoint), "plugin": made, "options": options, "destination": str(folder / name)}
+        for name, made in (("ours", plugin), ("theirs", None))
+    ]
+    asked = json.dumps([[free_port(), job] for job in jobs])
+    said = {**os.environ, "OMP_NUM_THREADS": "1", "VLLM_PLUGINS": ""}
+    words = [str(environment().python), str(SCRIPT), str(RANKS), asked]
+    done = subprocess.run(words, capture_output=True, text=True, env=said, cwd=folder, timeout=600, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    return [
+        [json.loads(Path(f"{job['destination']}.{rank}.json").read_text()) for rank in range(RANKS)] for job in jobs
+    ]
 
 
 def by_layer(parameters: dict[str, Any]) -> dict[str, list[Any]]:
@@ -64,8 +59,7 @@ def test_each_rank_holds_what_vllms_own_model_holds(name: str, options: dict[str
     made = generate(row, environment(), tmp_path / "generated")
     assert made.plugin is not None, made.errors
     plugin = [str(made.plugin / "src"), str(made.package)]
-    ours = [by_layer(rank) for rank in held(tmp_path / "ours", row.checkpoint, plugin, options)]
-    theirs = [by_layer(rank) for rank in held(tmp_path / "theirs", row.checkpoint, None, options)]
+    ours, theirs = ([by_layer(rank) for rank in model] for model in held(tmp_path, row.checkpoint, plugin, options))
     assert ours == theirs
     assert ours[0] != ours[1]
     if options is PIPELINE:

@@ -7,7 +7,7 @@ from tests.lab.engine import engine
 from tests.lab.trees import VLLM_TREES, ascend_source, vllm_tree
 
 DEMO = ("helium", "solar-open")
-SERVED = ("qwen3", "mirror", "helium-deep", "helium-head16", "solar-open-fp8", "solar-open-dequantised")
+SERVED = ("qwen3", "mirror", "helium-deep", "helium-head16", "solar-open-fp8", "solar-open-dequantised", "glm4-moe")
 NAMES_ONLY = ("gemma2", "gpt2", "gpt-neox", "phi3", "mixtral", "gpt-oss", "deepseek-v3-fp8", "bloom", "olmoe", "llava")
 
 

@@ -148,6 +148,8 @@ def test_a_reference_that_says_something_else_is_wrong_output(gate: Gate, tmp_pa
     referred = with_reference(gate, tmp_path, REFERENCE.replace("[-1.0]", "[-1.1]"))
     real, parity = run_stages(referred, with_needs(["parity"]))
     assert (real.outcome.value, parity.outcome.value) == ("passed", "wrong-output")
+    assert (parity.cause, parity.signature) == (parity.reason, "differs-from-reference")
+    assert "scaffold twin" in parity.next_step
 
 
 def test_the_reference_runs_when_the_server_has_ended_and_no_verdict_of_it_waits(gate: Gate, tmp_path: Path) -> None:
@@ -169,6 +171,7 @@ def test_without_a_reference_nothing_failed_and_it_is_not_tried_again(gate: Gate
         ("parity", 2, "no-reference"),
     ]
     assert "was not done in" in verdicts[1].reason
+    assert (verdicts[1].cause, verdicts[1].signature) == (verdicts[1].reason, "no-reference")
     assert (verdicts[1].passed, verdicts[1].failed, verdicts[1].outcome.word) == (False, False, "no-reference")
     assert (tmp_path / "ran").read_text() == "x"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.cache import once
-from tests.lab.engine import VLLM, engine, environment_for
+from tests.lab.engine import LAUNCHER, VLLM, engine, environment_for
 
 
 @dataclass(frozen=True)
@@ -24,5 +25,6 @@ def environment(version: str = VLLM) -> Environment:
     def build(root: Path) -> None:
         environment_for(made, made.pristine, root / "venv")
 
-    root = once(f"serving-{made.version}", "an environment that serves", build)
+    form = hashlib.sha256(LAUNCHER.encode()).hexdigest()[:8]
+    root = once(f"serving-{made.version}-{form}", "an environment that serves", build)
     return Environment(root / "venv" / "bin" / "python", made.version)

@@ -11,6 +11,7 @@ or an error. With ``"prompts"`` instead, it is `answers`. A plugin is served wit
 import contextlib
 import gc
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -40,6 +41,9 @@ def serve(job: dict) -> dict:
 
     # Importing a model in a process of its own protects a server; here the fork does, and saves ten seconds.
     registry._run_in_subprocess = lambda function: function()
+    # vLLM's CPU platform spawns the workers of several ranks: forked, they need not import it again.
+    asked_for = multiprocessing.get_context
+    multiprocessing.get_context = lambda method=None: asked_for("fork" if method == "spawn" else method)
     plugins = []
     os.environ.update(job.get("env", {}))
     if job["plugin"]:

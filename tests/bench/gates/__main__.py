@@ -7,26 +7,54 @@ import re
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.running.static import static_check
 from scaffold_validators.gates import run_stages
 from scaffold_validators.stages.table import with_needs
-from scaffold_validators.verdict import Verdict
-from tests.bench.gates.faults import FAULTS, Fault, base_gate, left_behind
+from tests.bench.gates.faults import FAULTS, STATIC, Fault, base_gate, left_behind
+from tests.lab.engine import engine
 from tests.lab.ports import free_port
 from tests.lab.workplace import Workplace, make_workplace
 
 
-def run_fault(fault: Fault, place: Workplace, logs: Path) -> Verdict:
-    """Return the verdict of the stage that a fault is of."""
+@dataclass(frozen=True)
+class Told:
+    """What was said of a fault: of a gate, or, before any server, of stage static."""
+
+    outcome: str
+    cause: str
+    next_step: str = ""
+    log: str = ""
+    after_death: float | None = None
+
+
+def run_fault(fault: Fault, place: Workplace, logs: Path) -> Told:
+    """Return what the stage says that a fault is of."""
     port = free_port()
     logs.mkdir(parents=True)
     gate = base_gate(place.python, place.work, logs, port, lambda text: None)
     with fault.arrange(gate, place.vllm) as arranged:
+        if fault.stage == STATIC:
+            return before_any_server(arranged.plan.model, place)
         sizes = (arranged.plan.tensor_parallel_size,)
-        verdict = next(iter(run_stages(arranged, with_needs([fault.stage]), sizes)))
+        *_, verdict = run_stages(arranged, with_needs([fault.stage]), sizes)
     assert left_behind(port) == []
-    return verdict
+    seconds = verdict.seconds.get("ended after death")
+    return Told(verdict.outcome.value, verdict.cause, verdict.next_step, verdict.log, seconds)
+
+
+def before_any_server(checkpoint: Path, place: Workplace) -> Told:
+    """Return what stage static says of a checkpoint."""
+    report = static_check(read_checkpoint(checkpoint), place.vllm, transformers=engine().transformers)
+    return Told(report.verdict, "; ".join(report.stops))
+
+
+def is_told(fault: Fault, told: Told) -> bool:
+    """Return whether a fault was told for what it is, with its root cause."""
+    return told.outcome == fault.outcome and re.search(fault.cause, told.cause, re.DOTALL) is not None
 
 
 def main() -> int:
@@ -43,14 +71,14 @@ def main() -> int:
             if given.only not in fault.name:
                 continue
             started = time.monotonic()
-            verdict = run_fault(fault, place, Path(scratch) / f"logs-{number}")
-            right = verdict.outcome.value == fault.outcome and re.search(fault.cause, verdict.cause, re.DOTALL)
+            told = run_fault(fault, place, Path(scratch) / f"logs-{number}")
+            right = is_told(fault, told)
             wrong += not right
             cells = (
                 fault.name,
-                verdict.outcome.value + ("" if right else f" (**not** {fault.outcome})"),
-                verdict.cause.replace("\n", " ").replace("|", "/")[:160],
-                f"{verdict.seconds.get('ended after death', 0):.1f} s",
+                told.outcome + ("" if right else f" (**not** {fault.outcome})"),
+                told.cause.replace("\n", " ").replace("|", "/")[:160],
+                "" if told.after_death is None else f"{told.after_death:.1f} s",
                 f"{time.monotonic() - started:.0f}",
             )
             print(f"| {' | '.join(cells)} |", flush=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,8 +22,10 @@ import psutil
 
 from scaffold_validators.serve import Patience
 from scaffold_validators.stages.stage import Gate
+from scaffold_validators.watching.shared_memory import mapped_by
 from tests.lab.checkpoints import checkpoint
 
+STATIC = "static"
 ROW = "qwen3"
 ARCHITECTURE = Path("vllm/model_executor/models/qwen3.py")
 Arranged = Iterator[Gate]
@@ -33,9 +37,9 @@ class Fault:
 
     Attributes:
         arrange: gives a gate on which it happens, and takes it back afterwards.
-        outcome: of the gate.
+        outcome: of the gate; ``stopped`` where stage static keeps a server from being started.
         cause: a regular expression that its root cause has to match.
-        stage: which is run.
+        stage: which is run, with those that it needs.
     """
 
     name: str
@@ -97,17 +101,32 @@ def without_tensor(name: str) -> Callable[[Path], None]:
     return change
 
 
-@contextmanager
-def broken_import(gate: Gate, vllm: Path) -> Arranged:
-    """The model's file imports what is not there."""
-    path = vllm / ARCHITECTURE
-    before = path.read_text()
-    path.write_text(before.replace("\nimport torch\n", "\nimport a_module_that_is_not_there\nimport torch\n", 1))
-    assert path.read_text() != before
-    try:
-        yield gate
-    finally:
-        path.write_text(before)
+def edited(pattern: str, replacement: str, **more: Any) -> Callable[[Gate, Path], Any]:
+    """Return what edits the model's file once, and changes options of the server."""
+
+    @contextmanager
+    def arrange(gate: Gate, vllm: Path) -> Arranged:
+        path = vllm / ARCHITECTURE
+        before = path.read_text()
+        after, times = re.subn(pattern, replacement, before, count=1)
+        assert times == 1, f"nothing to edit: no {pattern} in {path}"
+        path.write_text(after)
+        try:
+            yield replace(gate, plan=replace(gate.plan, **more))
+        finally:
+            path.write_text(before)
+
+    return arrange
+
+
+IMPORT = edited(r"(?m)^import torch$", "import a_module_that_is_not_there\nimport torch")
+SCALE = edited(r"self\.head_dim\*\*-0\.5", "self.head_dim**-0.25")
+NOT_TRACED = edited(
+    r"(?m)^( +)# Self Attention$",
+    r"\1if hidden_states.abs().max() > 1e30:\n\1    raise OverflowError\n\1# Self Attention",
+    enforce_eager=False,
+)
+"""What depends on a number in a tensor cannot be traced: it serves in eager mode alone."""
 
 
 def signalled(title: str, number: signal.Signals, moment: str, **patience: float) -> Callable[[Gate, Path], Any]:
@@ -191,6 +210,14 @@ ALL_END = {"eos_token_id": list(range(512))}
 STOPS = {"idle_seconds": 15.0, "request_seconds": 10.0}
 FAULTS = (
     Fault("unknown architecture", config(architectures=["NovaForCausalLM"]), "startup-failed", r"NovaForCausalLM"),
+    Fault(
+        "missing linear weight",
+        files(without_tensor("model.layers.1.mlp.down_proj.weight")),
+        "stopped",
+        r"model\.layers\.(1|\*)\.mlp\.down_proj",
+        STATIC,
+    ),
+    Fault("a planted fault", SCALE, "wrong-output", r"log probabilities of \d+ tokens differ", "parity"),
     Fault("missing norm", files(without_tensor("model.norm.weight")), "startup-failed", r"model\.norm\.weight|norm"),
     Fault("wrong shape", config(intermediate_size=384), "startup-failed", r"size|shape|Assertion|dimension"),
     Fault(
@@ -200,7 +227,7 @@ FAULTS = (
         r"no text: [01] token\(s\), finish reason stop",
     ),
     Fault("an over-long prompt", options(max_model_len=16), "request-failed", r"HTTP 400: .*maximum context length"),
-    Fault("import error in the adapter", broken_import, "startup-failed", r"a_module_that_is_not_there"),
+    Fault("import error in the adapter", IMPORT, "startup-failed", r"a_module_that_is_not_there"),
     Fault("head size 16", config(head_dim=16), "false-ready", r"head_dim=16|head size|attention", "dummy"),
     Fault(
         "killed worker",
@@ -258,3 +285,10 @@ def left_behind(port: int) -> list[str]:
 def segments() -> set[str]:
     """Return the names of shared memory, with which vLLM's queues are made."""
     return {name for name in os.listdir("/dev/shm") if name.startswith("psm_")}  # noqa: PTH208
+
+
+def left_segments(before: set[str]) -> set[str]:
+    """Return those that were not there before, and that no process uses: engines of others may run meanwhile."""
+    new = segments() - before
+    time.sleep(0.2)  # one that has just been made is mapped by then
+    return (new & segments()) - {path.name for path in mapped_by(psutil.process_iter())}

@@ -1,6 +1,6 @@
 """``make bench-gates-ends``: a tool that is ended at random moments leaves no process, port, shared memory or folder.
 
-Against the stand-in that spawns like vLLM; with ``--place`` against the real engine.
+Against the stand-in that spawns like vLLM; with ``--real`` against the real engine, at moments of its start and after.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from scaffold_validators.watching.guardian import PACKAGES
+from scaffold_validators.watching.shared_memory import mapped_by
+from tests.bench.coverage.environment import environment
 from tests.fake_engine import write_fake_engine
 from tests.lab.checkpoints import checkpoint
 from tests.lab.ports import free_port
-from tests.lab.workplace import Workplace
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 MARK = "SCAFFOLD_ENDED"
@@ -46,7 +49,7 @@ except KeyboardInterrupt:
 """
 LIMIT_SECONDS = 30.0
 SEGMENTS = {"spawns": "psm_fake_", "qwen3": "psm_"}
-"""How the names of segments begin that the stand-in and vLLM make; of vLLM's, no other engine may start meanwhile."""
+"""How the names of segments begin that the stand-in and vLLM make."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +88,17 @@ def end_at(python: Path, model: Path, name: str, number: signal.Signals, after: 
 
 
 def what_is_left(mark: str, port: int, segments: set[str]) -> tuple[str, ...]:
-    """Return processes with the mark, the port, and shared memory that was not there before, in words."""
-    found = [f"process {pid}" for pid in marked(f"{MARK}={mark}".encode())]
+    """Return processes with the mark, the port, and shared memory that nobody else uses, in words."""
+    ours = marked(f"{MARK}={mark}".encode())
+    found = [f"process {pid}" for pid in ours]
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
             found.append(f"port {port}")
-    return (*found, *(f"segment {name}" for name in segments))
+    others = [process for process in psutil.process_iter() if process.pid not in ours] if segments else []
+    return (*found, *(f"segment {name}" for name in sorted(segments - {path.name for path in mapped_by(others)})))
 
 
 def marked(mark: bytes) -> list[int]:
@@ -117,21 +122,22 @@ def shared(name: str) -> set[str]:
 def main() -> int:
     """Print what was left; 0 if nothing ever was."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--moments", type=int, default=50)
+    parser.add_argument("--real", action="store_true", help="the real engine")
+    parser.add_argument("--moments", type=int, help="50; of the real engine 12, three of each signal")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=3.0, help="the latest moment after the start")
-    parser.add_argument("--place", type=Path, help="a workplace with the real engine")
+    parser.add_argument("--seconds", type=float, help="the latest moment after the start: 3, or 60 of the real engine")
     given = parser.parse_args()
+    moments, latest = given.moments or (12 if given.real else 50), given.seconds or (60.0 if given.real else 3.0)
     drawn = random.Random(given.seed)
     tried = []
     with tempfile.TemporaryDirectory(prefix="scaffold-moments-") as scratch:
         root = Path(scratch)
-        if given.place:
-            python, model, name = Workplace(given.place).python, checkpoint("qwen3"), "qwen3"
+        if given.real:
+            python, model, name = environment().python, checkpoint("qwen3"), "qwen3"
         else:
             python, model, name = write_fake_engine(root / "engine", root / "vllm" / "__init__.py"), root, "spawns"
-        for turn in range(given.moments):
-            number, after = SIGNALS[turn % len(SIGNALS)], drawn.uniform(0, given.seconds)
+        for turn in range(moments):
+            number, after = SIGNALS[turn % len(SIGNALS)], drawn.uniform(0, latest)
             one = end_at(python, model, name, number, after, root / str(turn))
             tried.append(one)
             if one.left:

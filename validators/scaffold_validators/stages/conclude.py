@@ -13,6 +13,15 @@ ENVIRONMENT_KIND = "environment"
 READ_THE_LOG = "read the log from the line of the cause on"
 ANOTHER_LOOK = "look at what the processes did, and at the stacks at the end of the log"
 SLOW = "pass a longer limit where it is only slow (--start-seconds, --idle-seconds, --request-seconds)"
+OWN_CAUSES = {
+    Outcome.WRONG_OUTPUT: (
+        "differs-from-reference",
+        "run scaffold twin, which names the module of the code that parts from transformers; where it agrees, run "
+        "scaffold weights, which proves the weight rules",
+    ),
+    Outcome.NO_REFERENCE: ("no-reference", "see the reason; stage slice needs less of the machine than the whole"),
+}
+"""Outcome → signature and next step, where it is told by comparing answers, and no log says why."""
 MORE_SPACE = "make room on the disk, or name another --work, and run the gate again"
 
 
@@ -20,6 +29,14 @@ def judge(served: Served, answers: Answers) -> Conclusion:
     """Conclude by the common rules, then by what the stage makes of its answers."""
     passed = Conclusion(Outcome.PASSED, f"{len(answers.exchanges)} request(s) answered, log clean")
     return _broken(served, answers) or answers.conclusion or passed
+
+
+def with_cause(found: Conclusion) -> Conclusion:
+    """Return a conclusion with a root cause and a next step: where nothing else is known, its reason is the cause."""
+    if found.outcome is Outcome.PASSED or found.cause:
+        return found
+    signature, step = OWN_CAUSES.get(found.outcome, (UNKNOWN, READ_THE_LOG))
+    return replace(found, cause=found.reason, signature=found.signature or signature, next_step=found.next_step or step)
 
 
 def with_log_failure(found: Conclusion, failure: str | None) -> Conclusion:

@@ -180,7 +180,7 @@ def _conclude(part: Part, served: Served, seen: Visit, verdicts: Mapping[str, Ve
         with seen.timed(part.stage.name, "afterwards"):
             answers = seen.answers[part.stage.name] = answers.afterwards(served)
         found = part.judge(served, answers)
-    return conclude.with_log_failure(found, served.log_failure)
+    return conclude.with_log_failure(conclude.with_cause(found), served.log_failure)
 
 
 def _verdict(gate: Gate, stage: Stage, conclusion: Conclusion, seen: Visit, log: Path) -> Verdict:
