@@ -62,7 +62,7 @@ def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
         },
         "notes": list(plan.notes),
         "nearest": [differences_document(one) for one in plan.near],
-        "diff": plan.changes.diff(plan.subject.site.roots),
+        "diff": plan.diff,
     }
 
 
@@ -87,7 +87,7 @@ def show_plan(output: Output, plan: Plan) -> None:
     for size, why in plan.decision.misfits.items():
         output.line(f"  not at tensor-parallel {size}: {why[0]}")
     output.line()
-    output.diff(plan.changes.diff(plan.subject.site.roots))
+    output.diff(plan.diff)
     rows = [
         ("create" if change.before is None else "edit", str(change.path), _size(change.before, change.after))
         for change in plan.changes.changes
