@@ -15,11 +15,9 @@ from tests.drawn import load_profile
 from tests.models.build import write_checkpoint
 
 load_profile()
-
-
-def pytest_collection_finish() -> None:
-    """Make garbage collections rarer: trees are large, and stay. Freezing them hides Hypothesis' own random from it."""
-    gc.set_threshold(50_000, 20, 20)
+gc.set_threshold(100_000, 50, 50)
+"""Garbage is looked for rarely: modules, tests and trees are large, and stay. (Freezing them hides Hypothesis' own
+random from it.)"""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
