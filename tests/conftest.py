@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy comes: matrices are small, and tests share the cores
 from scaffold.roots.vllm_tree import CONFIG_CLASSES, CONFIGS, MODELS, PROCESSORS, REGISTRY
+from tests.copies import copy_file, copy_tree
 from tests.drawn import load_profile
 from tests.models.build import write_checkpoint
 
 load_profile()
-
-
-def pytest_collection_finish() -> None:
-    """Make garbage collections rarer: trees are large, and stay. Freezing them hides Hypothesis' own random from it."""
-    gc.set_threshold(50_000, 20, 20)
+gc.set_threshold(100_000, 50, 50)
+"""Garbage is looked for rarely: modules, tests and trees are large, and stay. (Freezing them hides Hypothesis' own
+random from it.)"""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -72,7 +70,7 @@ def registry_tree(vllm_source: Path, tmp_path: Path) -> Path:
             (root / path).symlink_to(vllm_source / path)
     edited = (REGISTRY, CONFIGS, CONFIG_CLASSES / "__init__.py")
     for path in (*edited, MODELS / "__init__.py", Path("vllm/__init__.py"), Path("pyproject.toml")):
-        shutil.copy(vllm_source / path, root / path)
+        copy_file(vllm_source / path, root / path)
     return root
 
 
@@ -85,7 +83,7 @@ def _delivery_template(ascend_source: Path, tmp_path_factory: pytest.TempPathFac
     for part in ("docs/source/tutorials/models/index.md", "tests/e2e/models/configs", "vllm_ascend/patch"):
         source, target = ascend_source / part, root / part
         target.parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+        (copy_tree if source.is_dir() else copy_file)(source, target)
     git_commit_all(root, "vllm-ascend")
     run("git", "config", "user.name", "Test Engineer", cwd=root)
     run("git", "config", "user.email", "test@example.com", cwd=root)
@@ -97,4 +95,4 @@ def _delivery_template(ascend_source: Path, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def delivery_repo(_delivery_template: Path, tmp_path: Path) -> Path:
     """A delivery repo of its own."""
-    return Path(shutil.copytree(_delivery_template, tmp_path / "vllm-ascend"))
+    return copy_tree(_delivery_template, tmp_path / "vllm-ascend")

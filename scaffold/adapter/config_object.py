@@ -18,6 +18,7 @@ from typing import Any
 from scaffold.expressions.evaluate import PER_LAYER, of_single_layers
 from scaffold.rendering.fragment import fill
 from scaffold.vocabulary.lookup import key_of, spellings
+from scaffold_validators.syntax import nodes
 
 TEMPLATE = Path(__file__).with_suffix(".py.jinja")
 ROLES = ("hidden_size", "num_layers", "num_heads", "num_kv_heads", "head_dim", "vocab_size")
@@ -95,7 +96,7 @@ def _read_by(adapter: str) -> set[str]:
 def _paths_read_by(adapter: str) -> set[tuple[str, ...]]:
     """Return what an adapter reads of its config, attributes of attributes too, the shorter ones as well."""
     found: set[tuple[str, ...]] = set()
-    for node in ast.walk(ast.parse(adapter)):
+    for node in nodes(adapter):
         path: list[str] = []
         while isinstance(node, ast.Attribute) and node.attr != "config":
             path.insert(0, node.attr)

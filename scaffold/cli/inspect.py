@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scaffold.capacity.nodes import DEVICES, Device, planned_for
+from scaffold.cli.one_core import one_core
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.reading import read_asked
 from scaffold.cli.roots import Settings, python_option
@@ -50,6 +51,7 @@ def command(
     return 0 if found.verification is None or found.verification.holds else 1
 
 
+@one_core()
 def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     from scaffold.capacity.plan import plan
     from scaffold.checkpoint.about import about

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from scaffold.cli.one_core import one_core
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -45,7 +47,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"scaffold.cli.{cmd_name.replace('-', '_')}")
+        with one_core():
+            module = importlib.import_module(f"scaffold.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -66,7 +66,7 @@ def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
         "notes": list(plan.notes),
         "nearest": [differences_document(one) for one in plan.near],
         "conflicts": [str(path) for path in plan.changes.conflicts],
-        "diff": plan.changes.diff(plan.subject.site.roots),
+        "diff": plan.diff,
     }
 
 
@@ -91,7 +91,7 @@ def show_plan(output: Output, plan: Plan) -> None:
     for size, why in plan.decision.misfits.items():
         output.line(f"  not at tensor-parallel {size}: {why[0]}")
     output.line()
-    output.diff(plan.changes.diff(plan.subject.site.roots))
+    output.diff(plan.diff)
     rows = [
         (
             "create" if change.before is None else "remove" if change.after is None else "edit",

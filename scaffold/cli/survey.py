@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scaffold.cli.one_core import one_core
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import DIRECTORY, Settings, python_option, required, work_option
 from scaffold.common.errors import EnvironmentLacks, UsageError
@@ -29,7 +30,9 @@ def command(output: Output, only: str | None, table: Path | None, **given: Any) 
     What was surveyed is kept below the work directory: a run that was interrupted goes on where it was.
     """
     from scaffold.roots.vllm_tree import read_vllm_tree
-    from scaffold.running.survey import COLUMNS, cells, decoders, markdown, survey
+
+    with one_core():
+        from scaffold.running.survey import COLUMNS, cells, decoders, markdown, survey
     from scaffold_validators.engine import check_import_path
     from scaffold_validators.twin.workers import workers_for_many
 

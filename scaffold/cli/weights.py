@@ -9,6 +9,7 @@ import click
 
 from scaffold.cli.adapter_check import show_adapter
 from scaffold.cli.disagreements import disagreements_document, show_disagreements
+from scaffold.cli.one_core import one_core
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, believe_option, python_option
 
@@ -34,6 +35,7 @@ USUAL_SIZES = (1, 2, 4, 8, 16)
 @believe_option
 @python_option
 @reporting
+@one_core()
 def command(
     output: Output, checkpoint: Path, rules: Path | None, emit: Path | None, adapter: Path | None, **given: Any
 ) -> int:

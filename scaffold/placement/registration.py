@@ -9,6 +9,7 @@ from pathlib import Path
 
 from codemods import ChangeSet, edit
 from scaffold.roots.vllm_tree import MODELS
+from scaffold_validators.syntax import nodes
 
 MODELS_PACKAGE = ".".join(MODELS.parts)
 ASCEND_MODELS = Path("vllm_ascend/models")
@@ -110,7 +111,7 @@ def dotted(module: str, package: str) -> str:
 def absolute_imports(text: str, package: str = MODELS_PACKAGE) -> str:
     """Turn the relative imports of a module of ``package`` into absolute ones, for a life outside of it."""
     lines = text.encode().splitlines(keepends=True)  # positions in trees count bytes
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes(text):
         if isinstance(node, ast.ImportFrom) and node.level:
             parts = package.split(".")[: len(package.split(".")) - node.level + 1]
             module = ".".join([*parts, *([node.module] if node.module else [])])

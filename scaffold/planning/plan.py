@@ -54,6 +54,11 @@ class Plan:
     notes: tuple[str, ...]
 
     @cached_property
+    def diff(self) -> str:
+        """Return the changes as one unified diff, the roots as its labels."""
+        return self.changes.diff(self.subject.site.roots)
+
+    @cached_property
     def near(self) -> tuple[Differences, ...]:
         """Return the nearest registered models, where the target does not serve this one as it is."""
         adds_nothing = self.decision.strategy.adds is Adds.NOTHING

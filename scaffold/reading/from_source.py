@@ -14,6 +14,7 @@ from scaffold.probing import probe
 from scaffold.reading import decoder as decoders
 from scaffold.reading import layer as layers
 from scaffold.reading.present import decoder_facts, model_facts
+from scaffold.reading.remembered import remembered
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.decoder import DecoderSpec
@@ -56,6 +57,10 @@ def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
     Raises:
         NotUnderstood: part of it is of no known form, or the probes differ.
     """
+    return remembered(_run_and_read, source, checkpoint)
+
+
+def _run_and_read(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
     config, outer = checkpoint.text_config, _outer(checkpoint)
     probes = [probe.run(source, config, sizes, outer, None if sizes else layers.read) for sizes in (0, 1)]
     probes[1] = replace(probes[1], switches=probes[0].switches)  # a switch does the same at all sizes
@@ -74,6 +79,10 @@ def parameters(source: ModelingSource, checkpoint: Checkpoint) -> frozenset[tupl
     Raises:
         NotUnderstood: the source does something that the interpreter does not.
     """
+    return remembered(_make_and_read, source, checkpoint)
+
+
+def _make_and_read(source: ModelingSource, checkpoint: Checkpoint) -> frozenset[tuple[str, tuple[int, ...]]]:
     made = probe.make(source, checkpoint.text_config, 0, _outer(checkpoint))
     return frozenset((name, tensor.shape) for name, tensor in made.model.saved_tensors())
 

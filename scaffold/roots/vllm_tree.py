@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from scaffold.common.errors import UsageError
+from scaffold_validators.syntax import below, nodes
 
 REGISTRY = Path("vllm/model_executor/models/registry.py")
 MODELS = REGISTRY.parent
@@ -125,9 +126,9 @@ def _strings_of(text: str, function: str) -> frozenset[str]:
         return frozenset()
     return frozenset(
         node.value
-        for definition in ast.walk(ast.parse(text))
+        for definition in nodes(text)
         if isinstance(definition, ast.FunctionDef) and definition.name == function
-        for node in ast.walk(definition)
+        for node in below(definition)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
 

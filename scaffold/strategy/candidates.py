@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -31,10 +32,18 @@ class Sources:
     folders: dict[str, str]
 
 
+def _files(models: Path) -> Iterator[tuple[str, Path, int]]:
+    """Yield folder, path and time of the last change of each model's modeling file."""
+    for folder in sorted(path.name for path in models.iterdir()) if models.is_dir() else ():
+        path = models / folder / f"modeling_{folder}.py"
+        with suppress(OSError):  # a folder need not have one
+            yield folder, path, path.stat().st_mtime_ns
+
+
 @lru_cache(maxsize=2)
-def _sources_of(files: tuple[tuple[Path, int], ...]) -> Sources:
+def _sources_of(files: tuple[tuple[str, Path, int], ...]) -> Sources:
     """Read files, each with the time of its last change, so that what was read before cannot go stale."""
-    texts = {path.parent.name: path.read_bytes() for path, _ in files}
+    texts = {folder: path.read_bytes() for folder, path, _ in files}
     folders = {name.decode(): folder for folder, text in texts.items() for name in _CLASS.findall(text)}
     return Sources(texts, folders)
 
@@ -51,9 +60,7 @@ class Candidates:
     @cached_property
     def _sources(self) -> Sources:
         """Return all modeling source that transformers has."""
-        files = sorted((self.transformers / "models").glob("*/modeling_*.py"))
-        own = [path for path in files if path.stem == f"modeling_{path.parent.name}"]
-        return _sources_of(tuple((path, path.stat().st_mtime_ns) for path in own))
+        return _sources_of(tuple(_files(self.transformers / "models")))
 
     @property
     def _folders(self) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from scaffold.source.python import bounds
 from scaffold.source.python.errors import NotUnderstood
@@ -59,15 +60,21 @@ class Evaluator:
         variables: the local names.
     """
 
+    _methods: ClassVar[dict[type, Callable[[Evaluator, Any], Any] | None]] = {}
+    """Kind of expression → the method that evaluates it, once it was looked up."""
+
     def __init__(self, reader: Names, file: ModelFile, variables: dict[str, Any]) -> None:
         self.reader, self.file, self.variables = reader, file, variables
 
     def value(self, node: ast.expr) -> Any:
         """Return what an expression is, or that it is unknown."""
-        method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        kind = type(node)
+        if kind not in self._methods:
+            self._methods[kind] = getattr(Evaluator, f"_{kind.__name__.lower()}", None)
+        method = self._methods[kind]
         if method is None:
-            return Unknown(f"{self.file.where(node)}: {type(node).__name__}", made=True)
-        return method(node)
+            return Unknown(f"{self.file.where(node)}: {kind.__name__}", made=True)
+        return method(self, node)
 
     def _constant(self, node: ast.Constant) -> Any:
         return node.value

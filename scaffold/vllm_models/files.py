@@ -24,6 +24,7 @@ class Files:
     def __init__(self, root: Path | None) -> None:
         self.root = root
         self._known: dict[Path, ModelFile] = {}
+        self._imported: dict[tuple[ModelFile, str], tuple[ModelFile, str] | External] = {}
 
     def open(self, path: Path, module: str = "") -> ModelFile:
         """Parse a file.
@@ -62,6 +63,12 @@ class Files:
 
     def imported(self, file: ModelFile, dotted: str) -> tuple[ModelFile, str] | External:
         """Return what an import means: a name in another model file, or something external."""
+        asked = (file, dotted)
+        if asked not in self._imported:
+            self._imported[asked] = self._find_imported(file, dotted)
+        return self._imported[asked]
+
+    def _find_imported(self, file: ModelFile, dotted: str) -> tuple[ModelFile, str] | External:
         level = len(dotted) - len(dotted.lstrip("."))
         module, _, name = dotted[level:].rpartition(".")
         parent = file.module.split(".")

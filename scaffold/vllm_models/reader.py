@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from scaffold.source.python import bounds
@@ -38,6 +39,8 @@ PLAIN: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+_text = lru_cache(maxsize=4096)(ast.unparse)
+"""Of callees, which are the same for each layer and each number of ranks."""
 Known = Callable[["Reader", list[Any], dict[str, Any], str], Any]
 """Takes the reader, the positional and the named arguments, and file and line of the call."""
 
@@ -80,6 +83,7 @@ class Reader:
         self.faults: list[str] = []
         self.defaulted: dict[str, str] = {}
         self._depth = self._doubts = 0
+        self._orders: dict[ClassValue, tuple[ClassValue, ...]] = {}
 
     def fault(self, where: str, what: str) -> None:
         """Note that the code fails here, unless that is in doubt."""
@@ -145,7 +149,12 @@ class Reader:
 
         A class whose bases have no such order, which Python would not make, has only itself.
         """
-        return resolution_order(value, self._bases) or (value,)
+        if value not in self._orders:
+            order = resolution_order(value, self._bases) or (value,)
+            if self._depth > MAX_DEPTH:  # where bases that are computed are not known
+                return order
+            self._orders[value] = order
+        return self._orders[value]
 
     def _bases(self, value: ClassValue) -> list[ClassValue]:
         found = [Evaluator(self, value.file, {}).value(base) for base in value.node.bases]
@@ -179,7 +188,7 @@ class Reader:
         given = _arguments(scope, node)
         if given is None:
             return Unknown(f"{scope.file.where(node)}: arguments", made=True)
-        return self.apply(function, *given, scope.file.where(node), ast.unparse(node.func))
+        return self.apply(function, *given, scope.file.where(node), _text(node.func))
 
     def apply(self, function: Any, positional: list[Any], named: dict[str, Any], where: str, shown: str) -> Any:
         """Return what a function or class gives with these arguments."""
@@ -206,11 +215,7 @@ class Reader:
             return (None,)
         if not isinstance(target, ast.Attribute):
             return None
-        if (
-            target.attr == "__init__"
-            and isinstance(target.value, ast.Call)
-            and ast.unparse(target.value.func) == "super"
-        ):
+        if target.attr == "__init__" and isinstance(target.value, ast.Call) and _text(target.value.func) == "super":
             self._super_init(scope, node)
             return (None,)
         owner = scope.value(target.value)

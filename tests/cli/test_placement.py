@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Desk
+from tests.copies import copy_file, copy_tree
 from tests.snapshots import snapshot
 
 if sys.version_info >= (3, 11):
@@ -180,7 +180,7 @@ def test_a_tensor_that_nothing_takes_is_in_the_document(desk: Desk, nova: Path) 
 def test_vllm_ascend_gets_the_adapter_and_a_registration(desk: Desk, nova: Path, ascend_source: Path) -> None:
     models = desk.delivery / "vllm_ascend" / "models"
     models.mkdir(parents=True)
-    shutil.copy(ascend_source / "vllm_ascend/models/__init__.py", models / "__init__.py")
+    copy_file(ascend_source / "vllm_ascend/models/__init__.py", models / "__init__.py")
     before = snapshot(desk.vllm)
     listed = (models / "__init__.py").read_text().splitlines()
     answer = desk.new_model(nova, "--placement", "vllm-ascend", "--json")
@@ -222,7 +222,7 @@ def test_an_import_that_the_tree_lacks_is_a_refusal(desk: Desk, nova: Path) -> N
     layers = desk.vllm / "vllm/model_executor/layers"
     source = layers.resolve()
     layers.unlink()
-    shutil.copytree(source, layers, ignore=lambda folder, names: [n for n in names if n == "layernorm.py"])
+    copy_tree(source, layers, ignore=lambda folder, names: [n for n in names if n == "layernorm.py"])
     before = snapshot(desk.vllm, desk.delivery)
     answer = desk.new_model(nova, "--json")
     assert answer.code == 1

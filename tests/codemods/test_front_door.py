@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from codemods import CODEMODS, RECIPES, ChangeSet, Refusal, edit, run, undo
+from tests.copies import copy_file, copy_tree
 from tests.lab.commands import git_commit_all
 from tests.snapshots import snapshot
 
@@ -195,9 +196,9 @@ WORDS = {"why": "Why.", "how": "How.", "related_pr": "None.", "future_plan": "Re
 def ascend(tmp_path, ascend_source):
     """The real vllm-ascend's own package and settings, under git."""
     root = tmp_path / "vllm-ascend"
-    shutil.copytree(ascend_source / "vllm_ascend", root / "vllm_ascend")
+    copy_tree(ascend_source / "vllm_ascend", root / "vllm_ascend")
     for name in ("pyproject.toml", "setup.py"):
-        shutil.copy(ascend_source / name, root / name)
+        copy_file(ascend_source / name, root / name)
     git_commit_all(root, "vllm-ascend")
     return root
 

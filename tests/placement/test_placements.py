@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from scaffold.placement.protocol import Code, Implementation, Placement, Site
 from scaffold.placement.registration import ConfigModule, Registration
 from scaffold.placement.table import PLACEMENTS
 from scaffold.roots.vllm_tree import CONFIG_CLASSES, MODELS, PROCESSORS, REGISTRY, TEXT_DICT
+from tests.copies import copy_tree
 
 EXISTING = Implementation(Registration("NovaForCausalLM", "llama", "LlamaForCausalLM", TEXT_DICT))
 OURS = Implementation(
@@ -25,7 +25,7 @@ ASCEND = Path("vllm_ascend/models")
 
 @pytest.fixture
 def site(registry_tree: Path, delivery_repo: Path, ascend_source: Path, tmp_path: Path) -> Site:
-    shutil.copytree(ascend_source / ASCEND, delivery_repo / ASCEND)
+    copy_tree(ascend_source / ASCEND, delivery_repo / ASCEND)
     return Site("Nova-7B", "nova", registry_tree, delivery_repo, tmp_path / "plugin", "# ours", lambda path: None)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from scaffold.planning.render import render
 from scaffold.planning.request import Request
 from scaffold.strategy.decide import decide
 from scaffold.strategy.protocol import Question
+from tests.copies import copy_tree
 from tests.models.mixed import write_mixed
 from tests.snapshots import snapshot
 
@@ -135,7 +135,7 @@ def test_at_the_check_against_the_tree_there_is_a_proof_that_holds_and_no_hole(
     layers = registry_tree / "vllm/model_executor/layers"
     source = layers.resolve()
     layers.unlink()
-    shutil.copytree(source, layers, ignore=lambda folder, names: [n for n in names if n == "layernorm.py"])
+    copy_tree(source, layers, ignore=lambda folder, names: [n for n in names if n == "layernorm.py"])
     error = refused(asked())
     assert "vllm.model_executor.layers.layernorm" in error.found
     assert error.spec.holes == ()

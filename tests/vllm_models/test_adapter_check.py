@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from scaffold.checkpoint.headers import Form, Forms
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.common.errors import UsageError
 from scaffold.vllm_models.adapter import check_adapter
+from tests.copies import copy_tree
 from tests.lab.checkpoints import checkpoint
 from tests.lab.engine import engine
 
@@ -64,7 +64,7 @@ def test_the_vision_tower_of_llava_lacks_a_prefix(vllm_source: Path) -> None:
 
 
 def test_with_that_prefix_llava_fits(vllm_source: Path, tmp_path: Path) -> None:
-    shutil.copytree(vllm_source / MODELS, tmp_path / MODELS)
+    copy_tree(vllm_source / MODELS, tmp_path / MODELS)
     file = tmp_path / MODELS / "llava.py"
     text = file.read_text()
     row = '"model.vision_tower.": "vision_tower.",'

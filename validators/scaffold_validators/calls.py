@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from scaffold_validators.imports import absolute_module, module_file, parsed_file
+from scaffold_validators.syntax import nodes
 
 MOST_STEPS = 12
 """How many re-exports and base classes are followed in a row."""
@@ -60,14 +61,13 @@ def misfit_calls(text: str, tree: Path, package: str = "vllm") -> tuple[Misfit, 
     Raises:
         SyntaxError: the text does not parse.
     """
-    parsed = ast.parse(text)
     names = {
         alias.asname or alias.name: (node.module or "", alias.name)
-        for node in ast.walk(parsed)
+        for node in nodes(text)
         if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == package
         for alias in node.names
     }
-    return tuple(_misfits(parsed, names, tree))
+    return tuple(_misfits(text, names, tree))
 
 
 def signature(tree: Path, module: str, name: str) -> Signature | None:
@@ -76,8 +76,8 @@ def signature(tree: Path, module: str, name: str) -> Signature | None:
     return None if found is None else _signature(tree, found, MOST_STEPS)
 
 
-def _misfits(parsed: ast.Module, names: dict[str, tuple[str, str]], tree: Path) -> Iterator[Misfit]:
-    for node in ast.walk(parsed):
+def _misfits(text: str, names: dict[str, tuple[str, str]], tree: Path) -> Iterator[Misfit]:
+    for node in nodes(text):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in names:
             continue
         found = signature(tree, *names[node.func.id])

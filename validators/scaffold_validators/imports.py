@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from scaffold_validators.syntax import below, nodes
+
 MOST_STARS = 8
 """How many ``from x import *`` are followed in a row."""
 
@@ -36,11 +38,11 @@ def unresolved_imports(text: str, tree: Path, package: str = "vllm") -> tuple[Un
     Raises:
         SyntaxError: the text does not parse.
     """
-    return tuple(_unresolved(ast.parse(text), tree, package))
+    return tuple(_unresolved(text, tree, package))
 
 
-def _unresolved(parsed: ast.Module, tree: Path, package: str) -> Iterator[Unresolved]:
-    for node in ast.walk(parsed):
+def _unresolved(text: str, tree: Path, package: str) -> Iterator[Unresolved]:
+    for node in nodes(text):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.split(".")[0] == package and module_file(tree, alias.name) is None:
@@ -116,10 +118,10 @@ def _bound(file: Path, changed: int) -> tuple[frozenset[str], tuple[tuple[str, i
             names |= {alias.asname or alias.name for alias in node.names}
             starred += [(node.module or "", node.level) for alias in node.names if alias.name == "*"]
         else:
-            names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            names |= {n.id for n in below(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     lazy: set[str] = set()
     if "__getattr__" in names:
-        lazy = {n.value for n in ast.walk(parsed) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+        lazy = {n.value for n in below(parsed) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     return frozenset(names), tuple(starred), frozenset(lazy)
 
 

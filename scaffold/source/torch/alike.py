@@ -107,7 +107,8 @@ def _plain(output: Any) -> bool:
 
 def _parts(event: Event, returned: Collection[int]) -> Iterator[Any]:
     assert event.module is not None
-    for path, module in event.module.modules():
+    modules = event.module.modules()
+    for path, module in modules:
         yield path, module.kind
         for name, value in sorted(module.attributes.items()):
             if isinstance(value, Tensor):
@@ -119,13 +120,13 @@ def _parts(event: Event, returned: Collection[int]) -> Iterator[Any]:
             elif isinstance(value, (list, tuple, dict)):
                 yield name
                 yield from _values([value])
-    yield from _configs(event.module)
+    yield from _configs([module for _, module in modules])
     yield from _values([*event.args[1:], event.kwargs], returned)
 
 
-def _configs(module: Module) -> Iterator[Any]:
-    """Yield what the configs say that modules below keep; nearly always it is one and the same."""
-    found = {id(value): value for _, one in module.modules() for value in one.attributes.values() if _is_object(value)}
+def _configs(modules: Iterable[Module]) -> Iterator[Any]:
+    """Yield what the configs say that modules keep; nearly always it is one and the same."""
+    found = {id(value): value for one in modules for value in one.attributes.values() if _is_object(value)}
     for value in found.values():
         yield value.kind
         yield from _values(value.attributes.values())

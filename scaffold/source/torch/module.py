@@ -23,21 +23,27 @@ class Module(Instance):
             if isinstance(value, Module):
                 yield name, value
 
-    def modules(self, path: str = "", around: tuple[Module, ...] = ()) -> Iterator[tuple[str, Module]]:
+    def modules(self) -> list[tuple[str, Module]]:
         """Return this module and all below it with their dotted paths.
-
-        Args:
-            path: its own.
-            around: the modules that hold it.
 
         Raises:
             NotUnderstood: a module holds itself, so that its tensors have no end of names.
         """
+        found: list[tuple[str, Module]] = []
+        self._gather("", [], found)
+        return found
+
+    def _gather(self, path: str, around: list[Module], found: list[tuple[str, Module]]) -> None:
+        """Add this module and all below it; ``around`` are those that hold it."""
         if self in around:
             raise NotUnderstood(f"the module {path}, which holds itself")
-        yield path, self
-        for name, child in self.children():
-            yield from child.modules(f"{path}.{name}" if path else name, (*around, self))
+        found.append((path, self))
+        around.append(self)
+        before = f"{path}." if path else ""
+        for name, value in self.attributes.items():
+            if isinstance(value, Module):
+                value._gather(f"{before}{name}", around, found)
+        around.pop()
 
     def saved_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Return the parameters and saved buffers below, with the names of a state dict."""

@@ -74,16 +74,22 @@ def recording(recorder: Recorder) -> Iterator[None]:
         _RECORDER.reset(token)
 
 
-def tensors_in(tree: Any) -> Iterator[Traced]:
+def tensors_in(tree: Any) -> list[Traced]:
     """Return the tensors in nested tuples, lists and dictionaries, in order."""
+    found: list[Traced] = []
+    _gather(tree, found)
+    return found
+
+
+def _gather(tree: Any, found: list[Traced]) -> None:
     if isinstance(tree, Traced):
-        yield tree
+        found.append(tree)
     elif isinstance(tree, (tuple, list)):
         for part in tree:
-            yield from tensors_in(part)
+            _gather(part, found)
     elif isinstance(tree, dict):
         for part in tree.values():
-            yield from tensors_in(part)
+            _gather(part, found)
 
 
 def record(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Operation:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -296,15 +296,21 @@ class Config(Instance):
         for cls in self.cls.ancestry if self.cls else []:
             if not isinstance(cls, SourceClass):
                 continue
-            for statement in cls.node.body:
-                if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                    is_class_variable = "ClassVar" in ast.unparse(statement.annotation)
-                    if statement.value is not None and not is_class_variable and statement.target.id not in seen:
-                        seen.add(statement.target.id)
-                        yield statement.target.id
+            for name in _fields_of(cls.node):
+                if name not in seen:
+                    seen.add(name)
+                    yield name
 
     def _default(self, interpreter: Interpreter, name: str) -> Any:
         return keyed(deep_copy(interpreter.attribute(self.cls, name)), name)
+
+
+@lru_cache(maxsize=64)
+def _fields_of(node: ast.ClassDef) -> tuple[str, ...]:
+    """Return the names of a class body's annotated attributes with a value, but for those of the class itself."""
+    annotated = [one for one in node.body if isinstance(one, ast.AnnAssign) and one.value is not None]
+    own = [one for one in annotated if "ClassVar" not in ast.unparse(one.annotation)]
+    return tuple(one.target.id for one in own if isinstance(one.target, ast.Name))
 
 
 def _untagged(value: Any) -> Any:
