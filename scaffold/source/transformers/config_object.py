@@ -115,6 +115,8 @@ class Config(Instance):
             key: _untagged(value) if key.endswith("_config") else keyed(_untagged(value), key)
             for key, value in values.items()
         }  # what a config in the config is made of has its keys there
+        self.stated = frozenset(values)
+        """Keys that it was made of."""
         self.per_layer: frozenset[str] = frozenset()
         """Keys that ``per_layer_config`` sets for some layers: there is no value of the whole model."""
         self._renames: dict[str, str] | None = None
@@ -143,14 +145,30 @@ class Config(Instance):
         own_init, own_post_init = self._method("__init__"), self._method("__post_init__")
         if own_init is not None:
             interpreter.call_function(own_init, [], given)
-            if not self.attributes.get("rope_parameters") and "rope_theta" in self.attributes:
-                self.convert_rope(interpreter)
+            self._complete_rope(interpreter)
         elif own_post_init is not None:
             interpreter.call_function(own_post_init, [], extra)
         else:
             self.post_init(interpreter, **extra)
-        for name in set(self.attributes) - given.keys():
-            self.attributes[name] = keyed(self.attributes[name], name)
+        for name, value in self.attributes.items():
+            if name not in given or isinstance(value, (int, float)):  # which a class may have converted
+                self.attributes[name] = keyed(value, name)
+
+    def _complete_rope(self, interpreter: Interpreter) -> None:
+        """Bring rotary keys that a class's own ``__init__`` set into ``rope_parameters``, unless they are there."""
+        made, stated = self.attributes.get("rope_parameters") or {}, self.attributes.get("rope_scaling")
+        scaling = stated if isinstance(stated, dict) else {}
+        if "rope_theta" in self.attributes and not (made and scaling.keys() <= made.keys()):
+            self.convert_rope(interpreter, **({"rope_scaling": scaling} if scaling else {}))
+
+    def to_make(self) -> dict[str, Any]:
+        """Return values of which its class makes the same again: an ``__init__`` may refuse what it does not name."""
+        init = self._method("__init__")
+        if init is None:
+            return self.attributes
+        arguments = init.node.args
+        named = {one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+        return {key: value for key, value in self.attributes.items() if key in self.stated or key in named}
 
     def post_init(self, interpreter: Interpreter, **kwargs: Any) -> None:
         """Do what ``PreTrainedConfig.__post_init__`` does, as far as modeling source can see it."""
