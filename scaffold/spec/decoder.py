@@ -36,6 +36,8 @@ class DecoderSpec:
 
     Attributes:
         layers: one entry for each layer of the checkpoint.
+        head_unit_rows: each row of the head's weight is divided by its length.
+        buffers: saved tensors that the source makes itself, of no weights; below a layer for all layers.
         text_key: where ``config.json`` has the text config inside of it; empty where it is the whole.
         config: the checkpoint's text config, with what its class adds.
     """
@@ -54,6 +56,8 @@ class DecoderSpec:
     head_bias: bool
     logits_scale: Value
     logits_soft_cap: Value | None
+    head_unit_rows: bool = False
+    buffers: tuple[str, ...] = ()
     text_key: str = ""
     config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
