@@ -21,6 +21,7 @@ from scaffold.probing.rotations import candidates
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.operations import Operation
+from scaffold.source.torch.ops.products import MASKED
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.values import Value
 
@@ -28,6 +29,7 @@ HIDDEN_SCORE = -1e4
 """Masks add some -1e30, -1e9 or the smallest number of a dtype; no score of a probe comes near."""
 PRODUCTS = ("matmul", "bmm", "baddbmm", "einsum")
 FUSED = "scaled_dot_product_attention"
+FUSED_ARGUMENTS = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal", "scale", "enable_gqa")
 USUAL_CAPS = (50.0, 30.0)
 
 
@@ -82,8 +84,11 @@ def find(event: Event, caps: tuple[float, ...]) -> Core:
     """
     operations = list(event.all_operations())
     softmaxes = [i for i, op in enumerate(operations) if _is_softmax(op)]
-    if len(softmaxes) != 1:
-        raise NotUnderstood(f"{len(softmaxes) or 'no'} softmax attention in one block", event.where)
+    fused = [op for op in operations if op.name == FUSED]
+    if len(softmaxes) + len(fused) != 1:
+        raise NotUnderstood(f"{len(softmaxes) + len(fused) or 'no'} softmax attention in one block", event.where)
+    if fused:
+        return _fused(fused[0], event)
     at = softmaxes[0]
     scores, weights = _array(operations[at].args[0]), _array(operations[at].output)
     q, k = _query_and_key(operations[:at], event)
@@ -102,6 +107,53 @@ def find(event: Event, caps: tuple[float, ...]) -> Core:
     sinks = _sinks(extra, shift, operations[at].where)
     kv = _kv_heads(k, values)
     return Core(q, k[:: heads // kv], values[:: heads // kv], out, scale, cap, slopes, sinks, visible, event.where)
+
+
+def _fused(op: Operation, event: Event) -> Core:
+    """Return the attention of ``scaled_dot_product_attention``, whose arguments say what it is.
+
+    Raises:
+        NotUnderstood: it is more than a scale, ALiBi and a mask.
+    """
+    given = {**dict(zip(FUSED_ARGUMENTS, op.args)), **op.kwargs}
+    q, k, v = (_of_fused(given.get(name), event) for name in FUSED_ARGUMENTS[:3])
+    out = _of_fused(op.output, event)
+    heads, scale = len(q), given.get("scale")
+    scale = q.shape[-1] ** -0.5 if scale is None else float(scale)
+    whole_k, whole_v = (np.repeat(one, heads // len(one), axis=0) for one in (k, v))
+    raw = q @ np.swapaxes(whole_k, 1, 2)
+    scores = scale * raw + _added(given.get("attn_mask"), bool(given.get("is_causal")), raw.shape, op.where)
+    visible = scores.max(axis=0) > HIDDEN_SCORE
+    if not np.array_equal(np.broadcast_to(visible, scores.shape), scores > HIDDEN_SCORE):
+        raise NotUnderstood("a mask that differs from head to head", op.where)
+    scale, cap, slopes, _ = _relation(raw, scores, visible, (), op.where)
+    kv = _kv_heads(whole_k, whole_v)
+    return Core(
+        q, whole_k[:: heads // kv], whole_v[:: heads // kv], out, scale, cap, slopes, None, visible, event.where
+    )
+
+
+def _of_fused(value: object, event: Event) -> Array:
+    """Return ``[heads, tokens, …]`` of what a fused attention takes or gives."""
+    array = _array(value)
+    while array.ndim > 3 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 3 or array.shape[1] != NUM_TOKENS:
+        raise NotUnderstood(f"attention over a tensor {_array(value).shape}", event.where)
+    return array
+
+
+def _added(mask: object, causal: bool, shape: tuple[int, ...], where: str) -> Array:
+    """Return what a fused attention adds to scores ``[heads, tokens, tokens]``."""
+    added = np.zeros(shape)
+    if causal:
+        added = added + np.where(np.tri(shape[-2], shape[-1], dtype=bool), 0.0, MASKED)
+    if isinstance(mask, Tensor):
+        given = mask.a.reshape(-1, *mask.a.shape[-2:])
+        if len(given) not in (1, shape[0]):
+            raise NotUnderstood(f"a mask {mask.shape} over {shape[0]} heads", where)
+        added = added + (np.where(given, 0.0, MASKED) if given.dtype == np.bool_ else given)
+    return np.asarray(added)
 
 
 def _is_softmax(op: Operation) -> bool:

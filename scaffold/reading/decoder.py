@@ -12,6 +12,7 @@ from scaffold.expressions.python import shown
 from scaffold.expressions.uses import needs_layer
 from scaffold.probing import norms
 from scaffold.probing.attention_core import caps
+from scaffold.probing.blocks import definition
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, TIED, Probe
@@ -61,6 +62,7 @@ def read(probe: Probe) -> DecoderSpec:
     head = _head(probe)
     given = last if norm is None else norm.result().a.reshape(NUM_TOKENS, -1)
     scale, cap = _logits(probe, head, given)
+    _written_to(probe, head)
     key = probe.key("num_layers")
     return DecoderSpec(
         base_name=base,
@@ -77,9 +79,21 @@ def read(probe: Probe) -> DecoderSpec:
         head_bias=isinstance(head.module.attributes.get("bias"), Tensor) if head.module else False,
         logits_scale=scale,
         logits_soft_cap=cap,
+        head_unit_rows=_saved_head(probe, head)[1],
+        buffers=_buffers(probe, f"{base}.{layers_name}" if base else layers_name),
         config=probe.completed,
         text_key=probe.outer.text_key if probe.outer else "",
     )
+
+
+def _buffers(probe: Probe, layers: str) -> tuple[str, ...]:
+    """Return the names of saved buffers that the source makes of no weights, those of layers below their layer."""
+    found = set()
+    for name, tensor in probe.model.saved_tensors():
+        if tensor.role == "buffer" and tensor.origin is not None:
+            inside = name.removeprefix(f"{layers}.")
+            found.add(f"{layers}.{{layer}}.{inside.partition('.')[2]}" if inside != name else name)
+    return tuple(sorted(found))
 
 
 def _without_layers(probe: Probe) -> tuple[str, str]:
@@ -136,13 +150,52 @@ def _head(probe: Probe) -> Event:
     for event in probe.root.walk():
         if isinstance(event.module, Linear) and event.result().shape[-1] == vocab:
             return event
+    for event in probe.root.walk():  # a class of the source's own
+        weight = event.module.attributes.get("weight") if event.module is not None else None
+        gives = isinstance(event.output, Tensor) and event.result().shape[-1:] == (vocab,)
+        if gives and not event.inside and isinstance(weight, Tensor) and weight.ndim == 2:
+            return event
     raise NotUnderstood("no head: no linear layer to the vocabulary", probe.root.where)
+
+
+def _saved_head(probe: Probe, head: Event) -> tuple[Array, bool]:
+    """Return the head's weight as it is used, and whether that is the saved one with rows of length one.
+
+    Raises:
+        NotUnderstood: it is neither the saved one nor that.
+    """
+    assert head.module is not None
+    weight = head.module.attributes["weight"]
+    saved = weight
+    while not saved.role and saved.origin is not None and saved.origin.args:
+        saved = saved.origin.args[0]
+    unit = saved.a / np.maximum(np.linalg.norm(saved.a, axis=-1, keepdims=True), 1e-12)
+    if saved.role == "parameter":
+        x = head.tensors()[0].a
+        if same(x @ unit.T, head.result().a) and not same(x @ saved.a.T, head.result().a):
+            return unit, True
+        if weight is saved:
+            return saved.a, False
+    raise NotUnderstood("a head whose weight is not the saved one", definition(head))
+
+
+def _written_to(probe: Probe, spec_head: Event) -> None:
+    """Check that the model writes to none of its parameters as it runs, but for the head's weight.
+
+    Raises:
+        NotUnderstood: it does.
+    """
+    allowed = f"{probe.path(spec_head.module)}.weight"
+    now = {name for name, _ in probe.model.saved_tensors()}
+    lost = sorted(probe.saved - now - {allowed})
+    if lost:
+        raise NotUnderstood(f"the parameter {lost[0]}, which the model writes to as it runs", probe.source.file.shown)
 
 
 def _logits(probe: Probe, head: Event, given: Array) -> tuple[Value, Value | None]:
     """Return the factor on the logits and their soft cap."""
     assert head.module is not None
-    weight, bias = head.module.attributes["weight"].a, head.module.attributes.get("bias")
+    (weight, _), bias = _saved_head(probe, head), head.module.attributes.get("bias")
     plain = given @ weight.T + (bias.a if isinstance(bias, Tensor) else 0.0)
     output = probe.root.output
     logits = output.field("logits") if hasattr(output, "field") else output
