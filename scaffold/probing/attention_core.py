@@ -7,7 +7,7 @@ product of q and k, and ahead to the product with v; what happens between is fit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.rotations import candidates
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
-from scaffold.source.torch.operations import Operation
+from scaffold.source.torch.operations import Operation, tensors_in
 from scaffold.source.torch.ops.products import MASKED
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.values import Value
@@ -83,18 +83,23 @@ def find(event: Event, caps: tuple[float, ...]) -> Core:
         NotUnderstood: there is none, more than one, or it is more than vLLM's ``Attention`` computes.
     """
     operations = list(event.all_operations())
-    softmaxes = [i for i, op in enumerate(operations) if _is_softmax(op)]
-    fused = [op for op in operations if op.name == FUSED]
-    if len(softmaxes) + len(fused) != 1:
-        raise NotUnderstood(f"{len(softmaxes) + len(fused) or 'no'} softmax attention in one block", event.where)
-    if fused:
-        return _fused(fused[0], event)
-    at = softmaxes[0]
+    places = [i for i, op in enumerate(operations) if _is_softmax(op) or op.name == FUSED]
+    if not places:
+        raise NotUnderstood("no softmax attention in one block", event.where)
+    cores = [_core(operations, place, event, caps, alone=len(places) == 1) for place in places]
+    return cores[0] if len(cores) == 1 else _together(cores, event)
+
+
+def _core(operations: list[Operation], at: int, event: Event, caps: tuple[float, ...], *, alone: bool) -> Core:
+    """Return the attention of one softmax, or of one fused function; of more than one, what each is of its own."""
+    if operations[at].name == FUSED:
+        return _fused(operations[at], event)
     scores, weights = _array(operations[at].args[0]), _array(operations[at].output)
-    q, k = _query_and_key(operations[:at], event)
+    q, k = _query_and_key(operations[:at] if alone else _before(operations[at]), event)
     heads = q.shape[0]
     scores, weights = _heads(scores, heads, event), _heads(weights, heads, event)
-    values, out, used = _value_and_output(operations[at:], weights, event)
+    later = operations[at:] if alone else [op for op in operations[at:] if _weighs(op, weights)]
+    values, out, used = _value_and_output(later, weights, event)
     extra = scores[..., NUM_TOKENS:]
     scores = scores[..., :NUM_TOKENS]
     if not same(used, weights[..., :NUM_TOKENS]):
@@ -107,6 +112,46 @@ def find(event: Event, caps: tuple[float, ...]) -> Core:
     sinks = _sinks(extra, shift, operations[at].where)
     kv = _kv_heads(k, values)
     return Core(q, k[:: heads // kv], values[:: heads // kv], out, scale, cap, slopes, sinks, visible, event.where)
+
+
+def _before(softmax: Operation) -> list[Operation]:
+    """Return the operations that the scores of a softmax come from, as far as the first products, the last one last."""
+    found: list[Operation] = []
+    level = [softmax]
+    while level and not any(op.name in PRODUCTS for op in found):
+        origins = [one.origin for op in level for one in tensors_in(op.args) if one.origin is not None]
+        found = [*dict.fromkeys(origins), *found]
+        level = origins
+    return found
+
+
+def _weighs(op: Operation, weights: Array) -> bool:
+    """Return whether an operation is a product of just these attention weights."""
+    pair = _pair(op) if op.name in PRODUCTS else None
+    return pair is not None and pair[0].size == weights.size and same(pair[0].reshape(weights.shape), weights)
+
+
+def _together(cores: list[Core], event: Event) -> Core:
+    """Return the attention of several softmaxes, each over some of the heads: source that goes from head to head.
+
+    Raises:
+        NotUnderstood: they are not of one form.
+    """
+    first = cores[0]
+    forms = [(one.soft_cap, one.q.shape[1:], one.v.shape[1:], one.slopes is None, one.sinks is None) for one in cores]
+    alike = all(form == forms[0] for form in forms) and all(abs(c.scale / first.scale - 1) < 1e-9 for c in cores)
+    if not alike or not all(np.array_equal(one.visible, first.visible) for one in cores):
+        raise NotUnderstood(f"{len(cores)} softmax attention in one block", event.where)
+    q, out = (np.concatenate([getattr(one, name) for one in cores]) for name in ("q", "out"))
+    of_each = [len(one.q) // len(one.k) for one in cores]
+    k = np.concatenate([np.repeat(one.k, times, axis=0) for one, times in zip(cores, of_each)])
+    v = np.concatenate([np.repeat(one.v, times, axis=0) for one, times in zip(cores, of_each)])
+    group = len(q) // _kv_heads(k, v)
+    slopes, sinks = (
+        np.concatenate([getattr(one, name) for one in cores]) if getattr(first, name) is not None else None
+        for name in ("slopes", "sinks")
+    )
+    return replace(first, q=q, k=k[::group], v=v[::group], out=out, slopes=slopes, sinks=sinks)
 
 
 def _fused(op: Operation, event: Event) -> Core:

@@ -54,6 +54,17 @@ def forward(self, x, attention_mask=None, position_ids=None, past_key_value=None
     return self.o_proj(rearrange(attend(q, k, v, causal=True), "... h d -> ... (h d)"))
 """,
     },
+    "head by head": {
+        "forward": BEGIN
+        + """
+    scores = [q[:, n] @ k[:, n // (self.heads // self.kv_heads)].transpose(1, 2) for n in range(self.heads)]
+    outs = []
+    for n, score in enumerate(scores):
+        score = score / math.sqrt(self.size) + attention_mask[0]
+        outs.append(score.softmax(dim=-1) @ v[:, n // (self.heads // self.kv_heads)])
+    return self.o_proj(torch.cat(outs, dim=-1))
+"""
+    },
     "the sequence first": {
         "forward": """
 def forward(self, x, attention_mask=None, position_ids=None, past_key_value=None, head_mask=None):

@@ -65,6 +65,7 @@ def _repeat(interpreter: Interpreter, tensor: Any, pattern: Any, **known: Any) -
     flat, right, sizes = _named(x, pattern, known)
     names = _names(pattern, x.ndim)
     new = [name for axis in right for name in axis if name not in names]
+    sizes |= {name: int(name) for name in new if name.isdigit()}
     if any(name not in sizes for name in new):
         raise NotUnderstood(f"the einops pattern {pattern!r} without the length of {new[0]}")
     for _ in new:

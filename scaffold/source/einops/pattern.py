@@ -11,11 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from scaffold.source.python.errors import NotUnderstood
 
-TOKEN = re.compile(r"\(|\)|\.\.\.|[A-Za-z_]\w*|1")
+TOKEN = re.compile(r"\(|\)|\.\.\.|[A-Za-z_]\w*|\d+")
+TOGETHER = "(...)"
+"""``...`` in parentheses: the axes that are left, in one."""
 MAX_PATTERN = 300
 """Characters; far above any pattern of a model."""
 Side = list[list[str]]
-"""Axes of one side: each a list of names, several where they lie together in one axis; none for an axis of one."""
+"""Axes of one side: each a list of names, several where they lie together in one axis; none for an axis of one.
+
+A number is a new axis of that length.
+"""
 
 
 def read(pattern: str, ndim: int) -> tuple[Side, Side]:
@@ -48,7 +53,7 @@ def _axes(side: str, pattern: str) -> Side:
             found.append(inside or [])
             inside = None
         elif inside is not None:
-            inside += [word] if word != "1" else []
+            inside += [TOGETHER if word == "..." else word] if word != "1" else []
         else:
             found.append([word] if word != "1" else [])
     return found
@@ -59,7 +64,7 @@ def _spread(side: Side, more: Sequence[str]) -> Iterator[list[str]]:
         if axis == ["..."]:
             yield from ([name] for name in more)
         else:
-            yield [one for name in axis for one in (more if name == "..." else [name])]
+            yield [one for name in axis for one in (more if name == TOGETHER else [name])]
 
 
 def lengths(side: Side, shape: Sequence[int], known: Mapping[str, int]) -> dict[str, int]:
