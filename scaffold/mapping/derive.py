@@ -13,7 +13,7 @@ from scaffold.spec.layers import LayerSpec
 from scaffold.weights.disk import Disk, of_names
 from scaffold.weights.norm_rules import norm_rules
 from scaffold.weights.quantisation import Quantisation
-from scaffold.weights.rules import Rule, WeightMap
+from scaffold.weights.rules import REST, Rule, WeightMap
 from scaffold.weights.scope import Scope
 from scaffold.weights.targets import attribute, join
 from scaffold.weights.transforms import UnitRows
@@ -70,6 +70,9 @@ def _rules(
     listed = f"{base}{spec.layers_name}."
     own = {name.removeprefix(f"{listed}{{layer}}.") for name in spec.buffers}
     tables |= {name for name in own if f"{listed}{{layer}}.{name}" in spec.buffers}
+    for module in spec.unused:
+        if any(name.startswith(f"{module}.") for name in names):
+            yield Scope(f"{module}.").ignored(f"{{{REST}}}", "the source's model does not use it")
     for name in sorted(own & set(spec.buffers)):
         if name in names:
             yield Scope().ignored(name, "a table that the source computes itself", is_computed=True)

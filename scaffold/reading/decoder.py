@@ -22,6 +22,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.alike import returned_by, signature
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Linear
+from scaffold.source.torch.operations import tensors_in
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.layers import LayerSpec
@@ -81,6 +82,7 @@ def read(probe: Probe) -> DecoderSpec:
         logits_soft_cap=cap,
         head_unit_rows=_saved_head(probe, head)[1],
         buffers=_buffers(probe, f"{base}.{layers_name}" if base else layers_name),
+        unused=_unused(probe, f"{base}.{layers_name}" if base else layers_name),
         config=probe.completed,
         text_key=probe.outer.text_key if probe.outer else "",
     )
@@ -94,6 +96,24 @@ def _buffers(probe: Probe, layers: str) -> tuple[str, ...]:
             inside = name.removeprefix(f"{layers}.")
             found.add(f"{layers}.{{layer}}.{inside.partition('.')[2]}" if inside != name else name)
     return tuple(sorted(found))
+
+
+def _unused(probe: Probe, layers: str) -> tuple[str, ...]:
+    """Return the outermost modules with tensors of which nothing is computed, such as heads for further tokens.
+
+    Layers are not asked, as one of them runs for all that are like it; nor is the source of the library, whose
+    checkpoints have other names.
+    """
+    if probe.source.library is not None:
+        return ()
+    used = {id(one) for op in probe.root.all_operations() for one in tensors_in((op.args, op.kwargs))}
+    found: list[str] = []
+    for path, module in probe.model.modules():
+        tensors = [tensor for _, tensor in module.saved_tensors()]
+        inside = f"{path}.".startswith((f"{layers}.", *(f"{one}." for one in found)))
+        if path and tensors and not inside and not any(id(tensor) in used for tensor in tensors):
+            found.append(path)
+    return tuple(found)
 
 
 def _without_layers(probe: Probe) -> tuple[str, str]:

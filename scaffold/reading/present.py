@@ -51,6 +51,8 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
         )
     yield Fact("norm placement", _placement(spec.layer), (source(spec.layer.source),), "layer norms")
     yield Fact("head bias", str(spec.head_bias), (source(f"the module {spec.head_name}"),))
+    if spec.unused:
+        yield Fact("left out", f"{', '.join(spec.unused)}: no text goes through", (source("the modeling source"),))
     if spec.head_unit_rows:
         yield Fact("head weight", "each row divided by its length", (source(f"the module {spec.head_name}"),))
     for name, value in (("logits scale", spec.logits_scale), ("logits soft cap", spec.logits_soft_cap)):

@@ -169,10 +169,12 @@ def _loading(
     scales = {r.scale.name.format_map(values) for r in rules if r.scale for values in r.instances()}
     names = set(names) - scales
     renames = _renames(rules, prefix, before)
+    left_out = tuple(filter(None, map(_beginning, rules)))
+    loaded = {_renamed(name, renames) for name in names if not name.startswith(left_out)}
     found = Loading(
         prefixes=prefixes,
         renames=renames,
-        stacked=_stacked_rows(rules, {_renamed(name, renames) for name in names}, prefix, renames),
+        stacked=_stacked_rows(rules, loaded, prefix, renames),
         packed_modules=packed_modules(rules),
         transposed=_transposed(rules),
         expert_names=_expert_names(rules),

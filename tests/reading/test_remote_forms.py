@@ -326,3 +326,65 @@ def test_attention_of_todays_transformers_does_not_stand_in_for_that_of_an_earli
     parts["classes"] = "VelaAttention = LlamaAttention\n"
     with pytest.raises(NotUnderstood):
         read(tmp_path, transformers_source, {"attention_bias": False}, **parts)
+
+
+OF_THE_LIBRARY = """
+class Rotary(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        kind = "default" if config.rope_scaling is None else config.rope_scaling["rope_type"]
+        inverse, self.factor = ROPE_INIT_FUNCTIONS[kind](config, None)
+        self.register_buffer("inv_freq", inverse, persistent=False)
+
+    def forward(self, x, length):
+        angles = torch.arange(length)[:, None] * self.inv_freq
+        table = torch.cat((angles, angles), dim=-1)
+        return table.cos() * self.factor, table.sin() * self.factor
+"""
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
+ROPE_IMPORT = "from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS"
+
+
+def scaled(directory: Path, transformers: Path, imports: str, config: dict[str, Any]) -> AttentionSpec:
+    parts = {"imports": f"{ROPE_IMPORT}\n{imports}", "classes": OF_THE_LIBRARY}
+    parts["projections"] = ALPHA.partition("self.k_proj")[2].join(["self.table = Rotary(config)\nself.k_proj", ""])
+    parts["forward"] = FORMS["fused, causal"]["forward"].replace("self.rotary(v, length)", "self.table(v, length)")
+    return attention(directory, transformers, config, **parts)
+
+
+@pytest.mark.parametrize(
+    ("imports", "config"),
+    [
+        ("", {}),
+        ("", {"rope_scaling": {"rope_type": "linear", "factor": 2.0}}),
+        ("from transformers.masking_utils import create_causal_mask", {"rope_scaling": YARN}),
+        ("", {"rope_scaling": YARN, "transformers_version": "4.57.1"}),
+    ],
+)
+def test_rotations_by_functions_of_the_library(
+    imports: str, config: dict[str, Any], tmp_path: Path, transformers_source: Path
+) -> None:
+    assert scaled(tmp_path, transformers_source, imports, config).rope is not None
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"rope_scaling": YARN},
+        {"rope_scaling": YARN, "transformers_version": "4.44.2"},
+    ],
+)
+def test_rotations_that_releases_compute_in_different_ways_are_a_hole(
+    config: dict[str, Any], tmp_path: Path, transformers_source: Path
+) -> None:
+    with pytest.raises(NotUnderstood, match="computed in another way"):
+        scaled(tmp_path, transformers_source, "", config)
+
+
+def test_modules_that_no_text_goes_through_are_left_out(tmp_path: Path, transformers_source: Path) -> None:
+    more = """
+self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+self.heads = nn.ModuleList([VelaLayer(config, number) for number in range(2)])
+self.gate = nn.Linear(config.hidden_size, 1)
+"""
+    assert read(tmp_path, transformers_source, head=more).unused == ("heads", "gate")

@@ -101,7 +101,7 @@ def _module_item(interpreter: Interpreter, module: Module, key: Any) -> Any:
     if isinstance(_of(module), ModuleDict):
         return module.attributes[key]
     if isinstance(_of(module), ParameterList):
-        return _of(module).items[key if isinstance(key, slice) else int(key)]
+        return list(_of(module).attributes.values())[key if isinstance(key, slice) else int(key)]
     raise NotUnderstood(f"an item of {module.kind}")
 
 
@@ -113,7 +113,7 @@ def _set_module_item(interpreter: Interpreter, module: Module, key: Any, new: An
 
 def _iterate_module(interpreter: Interpreter, module: Module) -> Any:
     if isinstance(_of(module), ParameterList):
-        return _of(module).items
+        return list(_of(module).attributes.values())
     if not isinstance(_of(module), ModuleList):
         raise NotUnderstood(f"a loop over {module.kind}")
     return [child for _, child in module.children()]

@@ -223,11 +223,6 @@ class ParameterList(Layer):
         super().__init__()
         self.attributes |= {str(number): one for number, one in enumerate(parameters)}
 
-    @property
-    def items(self) -> list[Any]:
-        """Return the parameters in order."""
-        return list(self.attributes.values())
-
     def __len__(self) -> int:
         return len(self.attributes)
 

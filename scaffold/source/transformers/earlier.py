@@ -6,6 +6,7 @@ file of the release that had it; what is still there is read from today's files.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.source.python.builtins import get_attribute
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.torch import torch_ops
 from scaffold.source.torch.module import Module
@@ -43,7 +45,50 @@ def rope_functions(interpreter: Interpreter, file: SourceFile, dotted: str) -> d
     """Return ``ROPE_INIT_FUNCTIONS``: today's, and those that releases before 5 had besides."""
     found = interpreter.resolve(file, dotted)
     today = {} if found is None else interpreter.global_name(*found)
-    return {"default": partial(_default_frequencies, interpreter), **today}
+    own = {"default": partial(_default_frequencies, interpreter)}
+    changed = {name: partial(_as_today, interpreter, file, name) for name in CHANGED if name in today}
+    return {**own, **today, **(changed if not _is_of_library(file) else {})}
+
+
+SETTLED = (4, 53)
+"""From this release on, what ``CHANGED`` computes has been what it is today."""
+CHANGED = {
+    "yarn": ("original_max_position_embeddings", "mscale", "mscale_all_dim"),
+    "longrope": ("long_factor",),
+}
+"""Scalings whose functions read these numbers otherwise, or not at all, in 4.43 and some releases after it."""
+FIRST_RELEASES = {"masking_utils": (4, 53), "modeling_layers": (4, 53)}
+"""Modules of transformers that only these releases and later ones have: source that imports them is no older."""
+
+
+def _is_of_library(file: SourceFile) -> bool:
+    return "transformers" in file.path.parts[:-1]
+
+
+def _earliest(file: SourceFile, config: Any) -> tuple[int, ...]:
+    """Return the earliest release that a file may be of, by what it imports and the config; empty if none is known."""
+    stated = str(config.attributes.get("transformers_version") or "")
+    found = [tuple(int(part) for part in re.findall(r"\d+", stated)[:2])]
+    modules = {part for dotted in file.imports.values() for part in dotted.split(".")}
+    found += [release for module, release in FIRST_RELEASES.items() if module in modules]
+    return max(found)
+
+
+def _as_today(interpreter: Interpreter, file: SourceFile, name: str, config: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return what today's function gives where that of the source's own day gave the same.
+
+    Raises:
+        NotUnderstood: it read the numbers that the config has in another way, or may have.
+    """
+    get = partial(get_attribute, interpreter, config)
+    scaling = get("rope_scaling", None) or get("rope_parameters", None) or {}
+    if _earliest(file, config) < SETTLED and any(scaling.get(key) is not None for key in CHANGED[name]):
+        what = f"rotations scaled by {name!r}, which releases of transformers before 4.53 computed in another way"
+        raise NotUnderstood(what, file.shown)
+    dotted = "transformers.modeling_rope_utils.ROPE_INIT_FUNCTIONS"
+    found = interpreter.resolve(file, dotted)
+    assert found is not None
+    return interpreter.call(interpreter.global_name(*found)[name], [config, *args], kwargs, file.shown)
 
 
 @dataclass(frozen=True)
