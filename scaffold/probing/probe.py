@@ -67,6 +67,8 @@ class Probe(Made):
     """Whether a round number is a literal sooner than an expression of two config keys."""
     saved: frozenset[str] = frozenset()
     """Names of the tensors that the model saved before it ran."""
+    given_mask: bool = False
+    """Whether the model was given a mask, which it computes with and does not make."""
     switches: dict[tuple[str, int], dict[str, Module]] = field(default_factory=dict, compare=False)
     """Modules as they are made with a switch the other way round, by its key and the layers; probes may share them."""
 
@@ -207,7 +209,7 @@ def run(
             raise
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
             raise NotUnderstood(f"{type(error).__name__}: {error}", source.file.shown) from error
-    return Probe(**vars(made), root=interpreter.watched[0], sizes=sizes, saved=saved)
+    return Probe(**vars(made), root=interpreter.watched[0], sizes=sizes, saved=saved, given_mask=mask is not None)
 
 
 def _takes(made: Made, argument: str) -> bool:

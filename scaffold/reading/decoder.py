@@ -84,6 +84,7 @@ def read(probe: Probe) -> DecoderSpec:
         buffers=_buffers(probe, f"{base}.{layers_name}" if base else layers_name),
         unused=_unused(probe, f"{base}.{layers_name}" if base else layers_name),
         config=probe.completed,
+        given_mask=probe.given_mask,
         text_key=probe.outer.text_key if probe.outer else "",
     )
 

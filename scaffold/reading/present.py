@@ -51,6 +51,9 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
         )
     yield Fact("norm placement", _placement(spec.layer), (source(spec.layer.source),), "layer norms")
     yield Fact("head bias", str(spec.head_bias), (source(f"the module {spec.head_name}"),))
+    if spec.given_mask:
+        said = "the caller's: read with that of a server, where a token sees those up to its own"
+        yield Fact("attention mask", said, (source("the modeling source"),))
     if spec.unused:
         yield Fact("left out", f"{', '.join(spec.unused)}: no text goes through", (source("the modeling source"),))
     if spec.head_unit_rows:

@@ -39,6 +39,7 @@ class DecoderSpec:
         head_unit_rows: each row of the head's weight is divided by its length.
         buffers: saved tensors that the source makes itself, of no weights; below a layer for all layers.
         unused: modules outside of the layers that the source's model has, and that no text goes through.
+        given_mask: the source computes with a mask that its caller makes; it was read with a causal one.
         text_key: where ``config.json`` has the text config inside of it; empty where it is the whole.
         config: the checkpoint's text config, with what its class adds.
     """
@@ -60,6 +61,7 @@ class DecoderSpec:
     head_unit_rows: bool = False
     buffers: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    given_mask: bool = False
     text_key: str = ""
     config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 

@@ -10,6 +10,7 @@ import pytest
 from scaffold.expressions.tree import key
 from scaffold.feed_forwards.experts.spec import ExpertsSpec
 from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec
+from scaffold.reading.present import decoder_facts
 from scaffold.source.python.errors import NotUnderstood
 from tests.models.remote.build import read
 
@@ -64,6 +65,34 @@ def forward(self, x, attention_mask=None, position_ids=None, past_key_value=None
         outs.append(score.softmax(dim=-1) @ v[:, n // (self.heads // self.kv_heads)])
     return self.o_proj(torch.cat(outs, dim=-1))
 """
+    },
+    "dynamic scalings, which do nothing up to the trained length": {
+        "projections": """
+self.k_proj = nn.Linear(config.hidden_size, self.kv_heads * self.size, bias=False)
+self.v_proj = nn.Linear(config.hidden_size, self.kv_heads * self.size, bias=False)
+self.trained, self.base = config.max_position_embeddings, config.rope_theta
+steps = [math.log(n, self.trained) if n > self.trained else 1 for n in range(1, 400)]
+self.register_buffer("logn", torch.tensor(steps)[None, :, None, None], persistent=False)
+""",
+        "forward": """
+def ntk_alpha(self, length):
+    return max(2 ** math.ceil(math.log(length / self.trained, 2) + 1) - 1, 1)
+
+def forward(self, x, attention_mask=None, position_ids=None, past_key_value=None, head_mask=None):
+    batch, length, _ = x.shape
+    q = self.q_proj(x).view(batch, length, self.heads, self.size)
+    k = self.k_proj(x).view(batch, length, self.kv_heads, self.size)
+    v = self.v_proj(x).view(batch, length, self.kv_heads, self.size)
+    base = self.base * self.ntk_alpha(length) ** (self.size / (self.size - 2))
+    inverse = 1.0 / (base ** (torch.arange(0, self.size, 2, device=x.device).float() / self.size))
+    table = torch.outer(torch.arange(length), inverse)
+    cos, sin = (torch.cat((one, one), -1)[None, :, None].half() for one in (table.cos(), table.sin()))
+    q, k = turned(q.float(), cos, sin), turned(k.float(), cos, sin)
+    q = q * self.logn[:, :length].type_as(q).expand_as(q)
+    q, k, v = (one.permute(0, 2, 1, 3) for one in (q, k, v))
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=attention_mask, enable_gqa=True)
+    return self.o_proj(out.transpose(1, 2).flatten(2))
+""",
     },
     "the sequence first": {
         "forward": """
@@ -209,7 +238,11 @@ mask = torch.where(attention_mask.bool(), 0.0, -1e9)
 
 
 def test_a_mask_that_the_caller_has_to_give_is_causal(tmp_path: Path, transformers_source: Path) -> None:
-    assert attention(tmp_path, transformers_source, mask=WAITS).window is None
+    found = read(tmp_path, transformers_source, mask=WAITS)
+    assert isinstance(found.layer.mixer, AttentionSpec)
+    assert found.layer.mixer.window is None
+    assert found.given_mask
+    assert any(fact.name == "attention mask" for fact in decoder_facts(found))
 
 
 def test_attention_that_sees_all_tokens_is_a_hole(tmp_path: Path, transformers_source: Path) -> None:
