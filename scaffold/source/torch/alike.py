@@ -21,8 +21,8 @@ from scaffold.source.torch.module import Module
 from scaffold.source.torch.operations import tensors_in
 from scaffold.source.torch.tensors import Tensor
 
-NUMBER = "layer_i"
-"""How the attributes begin that hold a layer's number (``layer_idx``, ``layer_id``, ``layer_index``)."""
+NUMBER = ("layer_i", "block_i", "layer_number", "block_number")
+"""How the attributes begin that hold a layer's number (``layer_idx``, ``layer_id``, ``block_idx``)."""
 NOTHING = object()
 """In the place of a value that was not there."""
 SCALARS = (bool, int, float, str)
