@@ -120,6 +120,11 @@ class SourceFile:
                 found |= imported_names(statement)
         return found
 
+    @cached_property
+    def is_of_library(self) -> bool:
+        """Return whether the file is one of the transformers package, not of a checkpoint."""
+        return any(one.name == "transformers" and (one / "models").is_dir() for one in self.path.parents)
+
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes that the file defines, in its order."""

@@ -47,6 +47,15 @@ BASE_DEFAULTS: dict[str, Any] = {
     "use_return_dict": True,
 }
 """Defaults of ``PreTrainedConfig`` and what it computes where nothing was stated."""
+EARLIER_DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(("add_cross_attention", "is_decoder", "tie_encoder_decoder", "torchscript", "use_bfloat16"), False),
+    **dict.fromkeys(("bos_token_id", "eos_token_id", "sep_token_id", "decoder_start_token_id"), None),
+    **dict.fromkeys(("cross_attention_hidden_size", "finetuning_task", "prefix", "tokenizer_class"), None),
+    **dict.fromkeys(("problem_type", "task_specific_params", "label2id"), None),
+    "num_labels": 2,
+}
+"""Defaults that ``PretrainedConfig`` of transformers 4 has besides (src/transformers/configuration_utils.py, 4.30 to
+4.57), for the config classes of remote code."""
 BASE_FIELDS: dict[str, Any] = {
     "architectures": None,
     "chunk_size_feed_forward": 0,
@@ -126,6 +135,12 @@ class Config(Instance):
     def kind(self) -> str:
         """Return the name of the config class, or a word for one without a class."""
         return self.cls.name if self.cls else "config"
+
+    @property
+    def _base_defaults(self) -> Mapping[str, Any]:
+        """What the base class has: that of today, and for remote code also that of transformers 4."""
+        is_remote = self.cls is not None and not self.cls.file.is_of_library
+        return EARLIER_DEFAULTS | BASE_DEFAULTS if is_remote else BASE_DEFAULTS
 
     def complete(self, interpreter: Interpreter) -> None:
         """Do what making the config object does: defaults, older spellings, the class's own completion.
@@ -229,8 +244,8 @@ class Config(Instance):
                 return keyed(interpreter.attribute(self.cls, name), name)
             except NotUnderstood:
                 pass
-        if name in BASE_DEFAULTS:
-            return BASE_DEFAULTS[name]
+        if name in self._base_defaults:
+            return self._base_defaults[name]
         part = name.removesuffix("_config")
         of_part = f"the part {part}, which is made of " if part != name and self.cls is not None else ""
         raise Raised(f"{of_part}the config key {name!r}, which config.json does not have")

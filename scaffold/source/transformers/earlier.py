@@ -47,7 +47,7 @@ def rope_functions(interpreter: Interpreter, file: SourceFile, dotted: str) -> d
     today = {} if found is None else interpreter.global_name(*found)
     own = {"default": partial(_default_frequencies, interpreter)}
     changed = {name: partial(_as_today, interpreter, file, name) for name in CHANGED if name in today}
-    return {**own, **today, **(changed if not _is_of_library(file) else {})}
+    return {**own, **today, **(changed if not file.is_of_library else {})}
 
 
 SETTLED = (4, 53)
@@ -59,10 +59,6 @@ CHANGED = {
 """Scalings whose functions read these numbers otherwise, or not at all, in 4.43 and some releases after it."""
 FIRST_RELEASES = {"masking_utils": (4, 53), "modeling_layers": (4, 53)}
 """Modules of transformers that only these releases and later ones have: source that imports them is no older."""
-
-
-def _is_of_library(file: SourceFile) -> bool:
-    return "transformers" in file.path.parts[:-1]
 
 
 def _earliest(file: SourceFile, config: Any) -> tuple[int, ...]:
