@@ -31,6 +31,7 @@ CASES = {
     "def x():\n    return 1\nx = (x, 2)[1]": 2,
     "from math import sqrt as x\nx = x(16.0)": 4.0,
     "from transformers.utils import is_x_available\nif is_x_available():\n    x = 1\nelse:\n    x = 2": 2,
+    "from transformers.utils import is_torch_available\nif is_torch_available():\n    x = 1\nelse:\n    x = 2": 1,
     "x = 2\nif x > 5:\n    x = 3": 2,
     "try:\n    import deepspeed\n    x = True\nexcept ImportError:\n    x = False": False,
     "try:\n    import torch\n    x = True\nexcept ImportError:\n    x = False": True,
