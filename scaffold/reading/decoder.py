@@ -62,7 +62,8 @@ def read(probe: Probe) -> DecoderSpec:
     norm = _final_norm(probe, last)
     head = _head(probe)
     given = last if norm is None else norm.result().a.reshape(NUM_TOKENS, -1)
-    scale, cap = _logits(probe, head, given)
+    weight, unit_rows = _saved_head(probe, head)
+    scale, cap = _logits(probe, head, weight, given)
     _written_to(probe, head)
     key = probe.key("num_layers")
     return DecoderSpec(
@@ -80,7 +81,7 @@ def read(probe: Probe) -> DecoderSpec:
         head_bias=isinstance(head.module.attributes.get("bias"), Tensor) if head.module else False,
         logits_scale=scale,
         logits_soft_cap=cap,
-        head_unit_rows=_saved_head(probe, head)[1],
+        head_unit_rows=unit_rows,
         buffers=_buffers(probe, f"{base}.{layers_name}" if base else layers_name),
         unused=_unused(probe, f"{base}.{layers_name}" if base else layers_name),
         config=probe.completed,
@@ -190,6 +191,8 @@ def _saved_head(probe: Probe, head: Event) -> tuple[Array, bool]:
     saved = weight
     while not saved.role and saved.origin is not None and saved.origin.args:
         saved = saved.origin.args[0]
+    if isinstance(head.module, Linear) and weight is saved:
+        return weight.a, False  # PyTorch's own layer computes with what it has
     unit = saved.a / np.maximum(np.linalg.norm(saved.a, axis=-1, keepdims=True), 1e-12)
     if saved.role == "parameter":
         x = head.tensors()[0].a
@@ -213,10 +216,10 @@ def _written_to(probe: Probe, spec_head: Event) -> None:
         raise NotUnderstood(f"the parameter {lost[0]}, which the model writes to as it runs", probe.source.file.shown)
 
 
-def _logits(probe: Probe, head: Event, given: Array) -> tuple[Value, Value | None]:
+def _logits(probe: Probe, head: Event, weight: Array, given: Array) -> tuple[Value, Value | None]:
     """Return the factor on the logits and their soft cap."""
     assert head.module is not None
-    (weight, _), bias = _saved_head(probe, head), head.module.attributes.get("bias")
+    bias = head.module.attributes.get("bias")
     plain = given @ weight.T + (bias.a if isinstance(bias, Tensor) else 0.0)
     output = probe.root.output
     logits = output.field("logits") if hasattr(output, "field") else output
