@@ -121,12 +121,32 @@ def _unused(probe: Probe, layers: str) -> tuple[str, ...]:
 def _without_layers(probe: Probe) -> tuple[str, str]:
     """Return why there is no list of layers that are called one after the other, and where."""
     left = probe.passed_over()
+    odd = _odd_list(probe)
+    if odd:
+        return odd, probe.source.file.shown
     if not left:
         return "no list of layers that are called one after the other", probe.source.file.shown
     numbers = ", ".join(probe.path(module).rpartition(".")[2] for module in left)
     cls = left[0].cls
     where = cls.file.lines(cls.node) if cls else probe.source.file.shown
     return f"layers that text alone does not go through: {numbers} ({left[0].kind})", where
+
+
+def _odd_list(probe: Probe) -> str:
+    """Return what is odd about a list that holds the layers, empty if nothing is, or there is no such list."""
+    calls: dict[str, list[Event]] = {}
+    for event in probe.root.walk():
+        parent, _, name = probe.path(event.module).rpartition(".")
+        if name.isdigit():
+            calls.setdefault(parent, []).append(event)
+    layers = probe.num_layers()
+    for parent, events in calls.items():
+        modules = len({id(event.module) for event in events})
+        if layers and modules == layers and len(events) % layers == 0 and len(events) > layers:
+            return f"layers that are run {len(events) // layers} times ({parent})"
+        if layers and layers < modules <= layers + 2 and len(events) == modules:
+            return f"a list of layers that holds other modules, too ({parent}: {modules} for {layers} layers)"
+    return ""
 
 
 def _at(probe: Probe, spec: LayerSpec, number: int) -> LayerSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from scaffold.expressions.tree import key
 from scaffold.feed_forwards.experts.spec import ExpertsSpec
 from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec
+from scaffold.reading.from_source import read_decoder
 from scaffold.reading.present import decoder_facts
+from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
-from tests.models.remote.build import read
+from tests.models.remote.build import CONFIG, Text, read, source
 
 SEPARATE = ProjectionSpec(("q_proj", "k_proj", "v_proj"))
 BEGIN = """
@@ -421,3 +424,28 @@ self.heads = nn.ModuleList([VelaLayer(config, number) for number in range(2)])
 self.gate = nn.Linear(config.hidden_size, 1)
 """
     assert read(tmp_path, transformers_source, head=more).unused == ("heads", "gate")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("enumerate(self.layers):", "[*enumerate(self.layers)] * 2:", "layers that are run 2 times (model.layers)"),
+        (
+            "range(config.num_hidden_layers)])",
+            "range(config.num_hidden_layers + 1)])",
+            "a list of layers that holds other modules, too (model.layers: 3 for 2 layers)",
+        ),
+    ],
+)
+def test_what_is_odd_about_a_list_of_layers_is_said(
+    old: str, new: str, what: str, tmp_path: Path, transformers_source: Path
+) -> None:
+    found = source(tmp_path, transformers_source)
+    text = (tmp_path / "modeling_vela.py").read_text().replace("head_mask[number]", "None")
+    assert old in text
+    (tmp_path / "modeling_vela.py").write_text(text.replace(old, new))
+    again = find("VelaForCausalLM", "vela", CONFIG["auto_map"], tmp_path, transformers_source)
+    assert again is not None
+    assert found.class_name == again.class_name
+    with pytest.raises(NotUnderstood, match=re.escape(what)):
+        read_decoder(again, Text(CONFIG))  # type: ignore[arg-type]
