@@ -27,9 +27,10 @@ class Call:
     """A call that may be a feed-forward block's.
 
     Attributes:
-        event: the call; the layer's own, where its own linear layers make up the block.
+        event: the call; the layer's own, where its own linear layers, or a list of experts, make up the block.
         name: the block's path in the layer; empty in the latter case.
-        parts: the linear layers of the latter case.
+        parts: the calls of the latter case: of linear layers, and of experts.
+        listed: whether experts are among them.
         given: what the block computes, ``[tokens, hidden]``, if that is not the call's result.
     """
 
@@ -37,6 +38,7 @@ class Call:
     name: str
     parts: tuple[Event, ...] = ()
     given: Array | None = None
+    listed: bool = False
 
 
 @dataclass(frozen=True)

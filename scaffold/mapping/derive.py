@@ -13,9 +13,10 @@ from scaffold.spec.layers import LayerSpec
 from scaffold.weights.disk import Disk, of_names
 from scaffold.weights.norm_rules import norm_rules
 from scaffold.weights.quantisation import Quantisation
-from scaffold.weights.rules import Rule, WeightMap
+from scaffold.weights.rules import REST, Rule, WeightMap
 from scaffold.weights.scope import Scope
 from scaffold.weights.targets import attribute, join
+from scaffold.weights.transforms import UnitRows
 
 
 def derive(
@@ -67,6 +68,14 @@ def _rules(
             yield replace(rule, ranges={**rule.ranges, "layer": layer_range})
     tables = {join(layer.mixer.name, name) for layer in kinds for name in mixers.kind_of(layer.mixer).COMPUTED}
     listed = f"{base}{spec.layers_name}."
+    own = {name.removeprefix(f"{listed}{{layer}}.") for name in spec.buffers}
+    tables |= {name for name in own if f"{listed}{{layer}}.{name}" in spec.buffers}
+    for module in spec.unused:
+        if any(name.startswith(f"{module}.") for name in names):
+            yield Scope(f"{module}.").ignored(f"{{{REST}}}", "the source's model does not use it")
+    for name in sorted(own & set(spec.buffers)):
+        if name in names:
+            yield Scope().ignored(name, "a table that the source computes itself", is_computed=True)
     yield from _computed(names, listed, disk.named(listed), range(len(spec.layers)), tables)
 
 
@@ -85,7 +94,8 @@ def _outside_of_layers(spec: DecoderSpec, names: Collection[str], base: str, dis
             yield from norm_rules(model, name, norm, hidden)
     top = Scope()
     if not spec.tied.value:
-        yield top.vocabulary(head, vocab, hidden, target=f"{attribute(spec.head_name)}.weight")
+        steps = (UnitRows(),) if spec.head_unit_rows else ()
+        yield top.vocabulary(head, vocab, hidden, target=f"{attribute(spec.head_name)}.weight", transforms=steps)
     elif disk.named(head) in names:
         yield top.tied(head, base + embed, vocab, hidden)
     if spec.head_bias:

@@ -7,7 +7,7 @@ product of q and k, and ahead to the product with v; what happens between is fit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.rotations import candidates
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
-from scaffold.source.torch.operations import Operation
+from scaffold.source.torch.operations import Operation, tensors_in
+from scaffold.source.torch.ops.products import MASKED
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.values import Value
 
@@ -28,6 +29,7 @@ HIDDEN_SCORE = -1e4
 """Masks add some -1e30, -1e9 or the smallest number of a dtype; no score of a probe comes near."""
 PRODUCTS = ("matmul", "bmm", "baddbmm", "einsum")
 FUSED = "scaled_dot_product_attention"
+FUSED_ARGUMENTS = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal", "scale", "enable_gqa")
 USUAL_CAPS = (50.0, 30.0)
 
 
@@ -81,15 +83,23 @@ def find(event: Event, caps: tuple[float, ...]) -> Core:
         NotUnderstood: there is none, more than one, or it is more than vLLM's ``Attention`` computes.
     """
     operations = list(event.all_operations())
-    softmaxes = [i for i, op in enumerate(operations) if _is_softmax(op)]
-    if len(softmaxes) != 1:
-        raise NotUnderstood(f"{len(softmaxes) or 'no'} softmax attention in one block", event.where)
-    at = softmaxes[0]
+    places = [i for i, op in enumerate(operations) if _is_softmax(op) or op.name == FUSED]
+    if not places:
+        raise NotUnderstood("no softmax attention in one block", event.where)
+    cores = [_core(operations, place, event, caps, alone=len(places) == 1) for place in places]
+    return cores[0] if len(cores) == 1 else _together(cores, event)
+
+
+def _core(operations: list[Operation], at: int, event: Event, caps: tuple[float, ...], *, alone: bool) -> Core:
+    """Return the attention of one softmax, or of one fused function; of more than one, what each is of its own."""
+    if operations[at].name == FUSED:
+        return _fused(operations[at], event)
     scores, weights = _array(operations[at].args[0]), _array(operations[at].output)
-    q, k = _query_and_key(operations[:at], event)
+    q, k = _query_and_key(operations[:at] if alone else _before(operations[at]), event)
     heads = q.shape[0]
     scores, weights = _heads(scores, heads, event), _heads(weights, heads, event)
-    values, out, used = _value_and_output(operations[at:], weights, event)
+    later = operations[at:] if alone else [op for op in operations[at:] if _weighs(op, weights)]
+    values, out, used = _value_and_output(later, weights, event)
     extra = scores[..., NUM_TOKENS:]
     scores = scores[..., :NUM_TOKENS]
     if not same(used, weights[..., :NUM_TOKENS]):
@@ -102,6 +112,93 @@ def find(event: Event, caps: tuple[float, ...]) -> Core:
     sinks = _sinks(extra, shift, operations[at].where)
     kv = _kv_heads(k, values)
     return Core(q, k[:: heads // kv], values[:: heads // kv], out, scale, cap, slopes, sinks, visible, event.where)
+
+
+def _before(softmax: Operation) -> list[Operation]:
+    """Return the operations that the scores of a softmax come from, as far as the first products, the last one last."""
+    found: list[Operation] = []
+    level = [softmax]
+    while level and not any(op.name in PRODUCTS for op in found):
+        origins = [one.origin for op in level for one in tensors_in(op.args) if one.origin is not None]
+        found = [*dict.fromkeys(origins), *found]
+        level = origins
+    return found
+
+
+def _weighs(op: Operation, weights: Array) -> bool:
+    """Return whether an operation is a product of just these attention weights."""
+    pair = _pair(op) if op.name in PRODUCTS else None
+    return pair is not None and pair[0].size == weights.size and same(pair[0].reshape(weights.shape), weights)
+
+
+def _together(cores: list[Core], event: Event) -> Core:
+    """Return the attention of several softmaxes, each over some of the heads: source that goes from head to head.
+
+    Raises:
+        NotUnderstood: they are not of one form.
+    """
+    first = cores[0]
+    forms = [(one.soft_cap, one.q.shape[1:], one.v.shape[1:], one.slopes is None, one.sinks is None) for one in cores]
+    alike = all(form == forms[0] for form in forms) and all(abs(c.scale / first.scale - 1) < 1e-9 for c in cores)
+    if not alike or not all(np.array_equal(one.visible, first.visible) for one in cores):
+        raise NotUnderstood(f"{len(cores)} softmax attention in one block", event.where)
+    q, out = (np.concatenate([getattr(one, name) for one in cores]) for name in ("q", "out"))
+    of_each = [len(one.q) // len(one.k) for one in cores]
+    k = np.concatenate([np.repeat(one.k, times, axis=0) for one, times in zip(cores, of_each)])
+    v = np.concatenate([np.repeat(one.v, times, axis=0) for one, times in zip(cores, of_each)])
+    group = len(q) // _kv_heads(k, v)
+    slopes, sinks = (
+        np.concatenate([getattr(one, name) for one in cores]) if getattr(first, name) is not None else None
+        for name in ("slopes", "sinks")
+    )
+    return replace(first, q=q, k=k[::group], v=v[::group], out=out, slopes=slopes, sinks=sinks)
+
+
+def _fused(op: Operation, event: Event) -> Core:
+    """Return the attention of ``scaled_dot_product_attention``, whose arguments say what it is.
+
+    Raises:
+        NotUnderstood: it is more than a scale, ALiBi and a mask.
+    """
+    given = {**dict(zip(FUSED_ARGUMENTS, op.args)), **op.kwargs}
+    q, k, v = (_of_fused(given.get(name), event) for name in FUSED_ARGUMENTS[:3])
+    out = _of_fused(op.output, event)
+    heads, scale = len(q), given.get("scale")
+    scale = q.shape[-1] ** -0.5 if scale is None else float(scale)
+    whole_k, whole_v = (np.repeat(one, heads // len(one), axis=0) for one in (k, v))
+    raw = q @ np.swapaxes(whole_k, 1, 2)
+    scores = scale * raw + _added(given.get("attn_mask"), bool(given.get("is_causal")), raw.shape, op.where)
+    visible = scores.max(axis=0) > HIDDEN_SCORE
+    if not np.array_equal(np.broadcast_to(visible, scores.shape), scores > HIDDEN_SCORE):
+        raise NotUnderstood("a mask that differs from head to head", op.where)
+    scale, cap, slopes, _ = _relation(raw, scores, visible, (), op.where)
+    kv = _kv_heads(whole_k, whole_v)
+    return Core(
+        q, whole_k[:: heads // kv], whole_v[:: heads // kv], out, scale, cap, slopes, None, visible, event.where
+    )
+
+
+def _of_fused(value: object, event: Event) -> Array:
+    """Return ``[heads, tokens, …]`` of what a fused attention takes or gives."""
+    array = _array(value)
+    while array.ndim > 3 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 3 or array.shape[1] != NUM_TOKENS:
+        raise NotUnderstood(f"attention over a tensor {_array(value).shape}", event.where)
+    return array
+
+
+def _added(mask: object, causal: bool, shape: tuple[int, ...], where: str) -> Array:
+    """Return what a fused attention adds to scores ``[heads, tokens, tokens]``."""
+    added = np.zeros(shape)
+    if causal:
+        added = added + np.where(np.tri(shape[-2], shape[-1], dtype=bool), 0.0, MASKED)
+    if isinstance(mask, Tensor):
+        given = mask.a.reshape(-1, *mask.a.shape[-2:])
+        if len(given) not in (1, shape[0]):
+            raise NotUnderstood(f"a mask {mask.shape} over {shape[0]} heads", where)
+        added = added + (np.where(given, 0.0, MASKED) if given.dtype == np.bool_ else given)
+    return np.asarray(added)
 
 
 def _is_softmax(op: Operation) -> bool:

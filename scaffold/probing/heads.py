@@ -113,19 +113,27 @@ class Tracer:
 
 
 def _heads_first(array: Array, heads: int) -> Array | None:
-    return array[0] if array.ndim == 4 and array.shape[:3] == (1, heads, NUM_TOKENS) else None
+    found = _without_batch(array, 3)
+    return found if found.ndim == 3 and found.shape[:2] == (heads, NUM_TOKENS) else None
 
 
 def _tokens_first(array: Array, heads: int) -> Array | None:
-    found = array[0] if array.ndim == 4 and array.shape[0] == 1 else array
+    found = _without_batch(array, 3)
     return np.swapaxes(found, 0, 1) if found.ndim == 3 and found.shape[:2] == (NUM_TOKENS, heads) else None
 
 
 def _flat(array: Array, heads: int) -> Array | None:
-    found = array[0] if array.ndim == 3 and array.shape[0] == 1 else array
+    found = _without_batch(array, 2)
     if found.ndim != 2 or found.shape[0] != NUM_TOKENS or found.shape[1] % heads:
         return None
     return np.swapaxes(found.reshape(NUM_TOKENS, heads, -1), 0, 1)
+
+
+def _without_batch(array: Array, ndim: int) -> Array:
+    """Return the array without axes of one, as long as it has more axes than that; the last one stays."""
+    while array.ndim > ndim and 1 in array.shape[:-1]:
+        array = array.squeeze(array.shape.index(1))
+    return array
 
 
 LAYOUTS = ((_heads_first, True), (_tokens_first, True), (_flat, False))

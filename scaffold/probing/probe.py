@@ -18,6 +18,7 @@ from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import ModuleList
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.tensors import Tensor
+from scaffold.source.torch.torch_ops import NoTensor
 from scaffold.source.transformers.config_object import Config
 from scaffold.source.transformers.config_object import make as make_config
 from scaffold.vocabulary.lookup import at, key_of, replaced, spellings
@@ -27,6 +28,7 @@ NUM_TOKENS = 11
 """Longer than the probe's sliding window, and a prime, so that no other size equals it."""
 TIED = "tie_word_embeddings"
 TEXT_CONFIG = "text_config"
+MASK = "attention_mask"
 MAX_LAYERS = 512
 """Far above any model's; bounds what a config can cost."""
 
@@ -63,6 +65,10 @@ class Probe(Made):
     """Which of the two tables of sizes it has."""
     literals_first: bool = True
     """Whether a round number is a literal sooner than an expression of two config keys."""
+    saved: frozenset[str] = frozenset()
+    """Names of the tensors that the model saved before it ran."""
+    given_mask: bool = False
+    """Whether the model was given a mask, which it computes with and does not make."""
     switches: dict[tuple[str, int], dict[str, Module]] = field(default_factory=dict, compare=False)
     """Modules as they are made with a switch the other way round, by its key and the layers; probes may share them."""
 
@@ -164,6 +170,7 @@ def run(
     sizes: int = 0,
     outer: Outer | None = None,
     check: Callable[[Probe, Event], object] | None = None,
+    mask: str | None = None,
 ) -> Probe:
     """Run the source's model on a few tokens, at the sizes of a probe and with all its layers.
 
@@ -174,11 +181,14 @@ def run(
         outer: the config around the text config, which the model is then made of if its config class has such a part.
         check: is given the probe so far and the first layer that no other can stand in for, where there is one: a
             model of which that layer is not understood is not run to its end.
+        mask: the argument that is given which positions each token sees, ``[1, 1, tokens, tokens]``: those up to its
+            own, as a server has it. None: the model makes its mask, unless it computes with one that it was not given.
 
     Raises:
         NotUnderstood: the source does something that the interpreter does not, or ``check`` raises it.
     """
     made = make(source, config, sizes, outer)
+    saved = frozenset(name for name, _ in made.model.saved_tensors())
     interpreter = made.interpreter
     with np.errstate(all="ignore"):
         tokens = Tensor(interpreter.rng.integers(3, 100, (1, NUM_TOKENS)))
@@ -188,11 +198,24 @@ def run(
                 check(Probe(**vars(made), root=interpreter.watched[0], sizes=sizes), event)
 
         interpreter.recorder.stand_ins = StandIns(_listed(made), first)
+        given: dict[str, Any] = {"input_ids": tokens, "use_cache": False}
+        if mask is not None:
+            given[mask] = Tensor(np.tri(NUM_TOKENS, dtype=bool)[None, None])
         try:
-            interpreter.call(made.model, [], {"input_ids": tokens, "use_cache": False}, source.file.shown)
+            interpreter.call(made.model, [], given, source.file.shown)
+        except NoTensor:
+            if mask is None and _takes(made, MASK):
+                return run(source, config, sizes, outer, check, MASK)
+            raise
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
             raise NotUnderstood(f"{type(error).__name__}: {error}", source.file.shown) from error
-    return Probe(**vars(made), root=interpreter.watched[0], sizes=sizes)
+    return Probe(**vars(made), root=interpreter.watched[0], sizes=sizes, saved=saved, given_mask=mask is not None)
+
+
+def _takes(made: Made, argument: str) -> bool:
+    """Return whether the model's forward has an argument of a name."""
+    found = made.model.cls.method("forward") if made.model.cls is not None else None
+    return found is not None and argument in [one.arg for one in found[1].args.args]
 
 
 def _listed(made: Made) -> list[Module]:
@@ -221,7 +244,7 @@ def _count(made: Made) -> int:
 
 def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Return a config's values with those of configs in it as objects again: sizes stand there, too."""
-    return {k: _plain(v.attributes) if isinstance(v, Config) else v for k, v in attributes.items()}
+    return {k: _plain(v.to_make()) if isinstance(v, Config) else v for k, v in attributes.items()}
 
 
 def _interpreter(source: ModelingSource, seed: int = 0) -> Interpreter:

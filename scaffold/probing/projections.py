@@ -49,9 +49,12 @@ def is_linear(event: Event) -> bool:
 
 
 def rows(array: Array) -> Array | None:
-    """Return ``[tokens, width]`` of that itself with any axes of one in front, None for anything else."""
-    while array.ndim > 2 and array.shape[0] == 1:
-        array = array[0]
+    """Return ``[tokens, width]`` of that itself with any axes of one before the width, None for anything else.
+
+    Tokens may stand before the batch (``[tokens, batch, width]``) or behind it.
+    """
+    while array.ndim > 2 and 1 in array.shape[:-1]:
+        array = array.squeeze(array.shape.index(1))
     return array if array.ndim == 2 and array.shape[0] == NUM_TOKENS else None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scaffold.expressions.tree import HEAD_DIM, LAYER, Entries, Expression, Item, Key, Literal, is_name, key
+from scaffold.probing.numbers import stated
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.tensors import Array
@@ -187,14 +188,25 @@ class RopeCandidate:
 
 def candidates(probe: Probe) -> Iterator[RopeCandidate]:
     """Yield what the probe's rotations may have been made of."""
+    yield from _of_parameters(probe.small.attributes.get("rope_parameters"))
+    yield from _of_keys(probe)
+    yield RopeCandidate(_of_theta(Literal(LEGACY_THETA)), {"rope_theta": LEGACY_THETA})
+
+
+def _of_parameters(parameters: object) -> Iterator[RopeCandidate]:
+    """Yield the parameters of ``rope_parameters``: its own, or those of each kind of layer."""
+    if not isinstance(parameters, Mapping):
+        return
+    if parameters.get("rope_theta") is not None:
+        yield RopeCandidate(key("rope_parameters"), parameters)
+    for name, part in parameters.items():
+        if isinstance(part, Mapping) and part.get("rope_theta") is not None and str(name).isidentifier():
+            yield RopeCandidate(key("rope_parameters", name), part)
+
+
+def _of_keys(probe: Probe) -> Iterator[RopeCandidate]:
+    """Yield plain rotations by a theta that has a key of its own, in a list or in an object too."""
     attributes = probe.small.attributes
-    parameters = attributes.get("rope_parameters")
-    if isinstance(parameters, Mapping):
-        if parameters.get("rope_theta") is not None:
-            yield RopeCandidate(key("rope_parameters"), parameters)
-        for name, part in parameters.items():
-            if isinstance(part, Mapping) and part.get("rope_theta") is not None and str(name).isidentifier():
-                yield RopeCandidate(key("rope_parameters", name), part)
     for name in ("rope_theta", "rotary_emb_base", "rope_local_base_freq", "swa_rope_theta"):
         if isinstance(attributes.get(name), (int, float)):
             yield RopeCandidate(_of_theta(Key((name,))), {"rope_theta": float(attributes[name])})
@@ -203,7 +215,10 @@ def candidates(probe: Probe) -> Iterator[RopeCandidate]:
         if "theta" in name and is_name(name) and numbers:
             for theta in dict.fromkeys(value):
                 yield RopeCandidate(_of_theta(Item(Key((name,)), LAYER)), {"rope_theta": float(theta)}, name)
-    yield RopeCandidate(_of_theta(Literal(LEGACY_THETA)), {"rope_theta": LEGACY_THETA})
+    for theta, stands_for in stated(probe, "rope_theta"):
+        tree = stands_for.tree
+        if isinstance(tree, Key) and len(tree.path) > 1 and tree.path[0] != "rope_parameters":
+            yield RopeCandidate(_of_theta(tree), {"rope_theta": theta})
 
 
 def _of_theta(theta: Expression) -> Entries:

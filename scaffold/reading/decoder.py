@@ -12,6 +12,7 @@ from scaffold.expressions.python import shown
 from scaffold.expressions.uses import needs_layer
 from scaffold.probing import norms
 from scaffold.probing.attention_core import caps
+from scaffold.probing.blocks import definition
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, TIED, Probe
@@ -21,6 +22,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.alike import returned_by, signature
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Linear
+from scaffold.source.torch.operations import tensors_in
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.layers import LayerSpec
@@ -60,7 +62,9 @@ def read(probe: Probe) -> DecoderSpec:
     norm = _final_norm(probe, last)
     head = _head(probe)
     given = last if norm is None else norm.result().a.reshape(NUM_TOKENS, -1)
-    scale, cap = _logits(probe, head, given)
+    weight, unit_rows = _saved_head(probe, head)
+    scale, cap = _logits(probe, head, weight, given)
+    _written_to(probe, head)
     key = probe.key("num_layers")
     return DecoderSpec(
         base_name=base,
@@ -77,20 +81,72 @@ def read(probe: Probe) -> DecoderSpec:
         head_bias=isinstance(head.module.attributes.get("bias"), Tensor) if head.module else False,
         logits_scale=scale,
         logits_soft_cap=cap,
+        head_unit_rows=unit_rows,
+        buffers=_buffers(probe, f"{base}.{layers_name}" if base else layers_name),
+        unused=_unused(probe, f"{base}.{layers_name}" if base else layers_name),
         config=probe.completed,
+        given_mask=probe.given_mask,
         text_key=probe.outer.text_key if probe.outer else "",
     )
+
+
+def _buffers(probe: Probe, layers: str) -> tuple[str, ...]:
+    """Return the names of saved buffers that the source makes of no weights, those of layers below their layer."""
+    found = set()
+    for name, tensor in probe.model.saved_tensors():
+        if tensor.role == "buffer" and tensor.origin is not None:
+            inside = name.removeprefix(f"{layers}.")
+            found.add(f"{layers}.{{layer}}.{inside.partition('.')[2]}" if inside != name else name)
+    return tuple(sorted(found))
+
+
+def _unused(probe: Probe, layers: str) -> tuple[str, ...]:
+    """Return the outermost modules with tensors of which nothing is computed, such as heads for further tokens.
+
+    Layers are not asked, as one of them runs for all that are like it; nor is the source of the library, whose
+    checkpoints have other names.
+    """
+    if probe.source.library is not None:
+        return ()
+    used = {id(one) for op in probe.root.all_operations() for one in tensors_in((op.args, op.kwargs))}
+    found: list[str] = []
+    for path, module in probe.model.modules():
+        tensors = [tensor for _, tensor in module.saved_tensors()]
+        inside = f"{path}.".startswith((f"{layers}.", *(f"{one}." for one in found)))
+        if path and tensors and not inside and not any(id(tensor) in used for tensor in tensors):
+            found.append(path)
+    return tuple(found)
 
 
 def _without_layers(probe: Probe) -> tuple[str, str]:
     """Return why there is no list of layers that are called one after the other, and where."""
     left = probe.passed_over()
+    odd = _odd_list(probe)
+    if odd:
+        return odd, probe.source.file.shown
     if not left:
         return "no list of layers that are called one after the other", probe.source.file.shown
     numbers = ", ".join(probe.path(module).rpartition(".")[2] for module in left)
     cls = left[0].cls
     where = cls.file.lines(cls.node) if cls else probe.source.file.shown
     return f"layers that text alone does not go through: {numbers} ({left[0].kind})", where
+
+
+def _odd_list(probe: Probe) -> str:
+    """Return what is odd about a list that holds the layers, empty if nothing is, or there is no such list."""
+    calls: dict[str, list[Event]] = {}
+    for event in probe.root.walk():
+        parent, _, name = probe.path(event.module).rpartition(".")
+        if name.isdigit():
+            calls.setdefault(parent, []).append(event)
+    layers = probe.num_layers()
+    for parent, events in calls.items():
+        modules = len({id(event.module) for event in events})
+        if layers and modules == layers and len(events) % layers == 0 and len(events) > layers:
+            return f"layers that are run {len(events) // layers} times ({parent})"
+        if layers and layers < modules <= layers + 2 and len(events) == modules:
+            return f"a list of layers that holds other modules, too ({parent}: {modules} for {layers} layers)"
+    return ""
 
 
 def _at(probe: Probe, spec: LayerSpec, number: int) -> LayerSpec:
@@ -136,13 +192,54 @@ def _head(probe: Probe) -> Event:
     for event in probe.root.walk():
         if isinstance(event.module, Linear) and event.result().shape[-1] == vocab:
             return event
+    for event in probe.root.walk():  # a class of the source's own
+        weight = event.module.attributes.get("weight") if event.module is not None else None
+        gives = isinstance(event.output, Tensor) and event.result().shape[-1:] == (vocab,)
+        if gives and not event.inside and isinstance(weight, Tensor) and weight.ndim == 2:
+            return event
     raise NotUnderstood("no head: no linear layer to the vocabulary", probe.root.where)
 
 
-def _logits(probe: Probe, head: Event, given: Array) -> tuple[Value, Value | None]:
+def _saved_head(probe: Probe, head: Event) -> tuple[Array, bool]:
+    """Return the head's weight as it is used, and whether that is the saved one with rows of length one.
+
+    Raises:
+        NotUnderstood: it is neither the saved one nor that.
+    """
+    assert head.module is not None
+    weight = head.module.attributes["weight"]
+    saved = weight
+    while not saved.role and saved.origin is not None and saved.origin.args:
+        saved = saved.origin.args[0]
+    if isinstance(head.module, Linear) and weight is saved:
+        return weight.a, False  # PyTorch's own layer computes with what it has
+    unit = saved.a / np.maximum(np.linalg.norm(saved.a, axis=-1, keepdims=True), 1e-12)
+    if saved.role == "parameter":
+        x = head.tensors()[0].a
+        if same(x @ unit.T, head.result().a) and not same(x @ saved.a.T, head.result().a):
+            return unit, True
+        if weight is saved:
+            return saved.a, False
+    raise NotUnderstood("a head whose weight is not the saved one", definition(head))
+
+
+def _written_to(probe: Probe, spec_head: Event) -> None:
+    """Check that the model writes to none of its parameters as it runs, but for the head's weight.
+
+    Raises:
+        NotUnderstood: it does.
+    """
+    allowed = f"{probe.path(spec_head.module)}.weight"
+    now = {name for name, _ in probe.model.saved_tensors()}
+    lost = sorted(probe.saved - now - {allowed})
+    if lost:
+        raise NotUnderstood(f"the parameter {lost[0]}, which the model writes to as it runs", probe.source.file.shown)
+
+
+def _logits(probe: Probe, head: Event, weight: Array, given: Array) -> tuple[Value, Value | None]:
     """Return the factor on the logits and their soft cap."""
     assert head.module is not None
-    weight, bias = head.module.attributes["weight"].a, head.module.attributes.get("bias")
+    bias = head.module.attributes.get("bias")
     plain = given @ weight.T + (bias.a if isinstance(bias, Tensor) else 0.0)
     output = probe.root.output
     logits = output.field("logits") if hasattr(output, "field") else output

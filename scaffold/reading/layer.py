@@ -83,12 +83,19 @@ def _parts_of(probe: Probe, event: Event) -> _Parts:
     found = _Parts([], [], [], [])
     children = list(_children(probe, event))
     own = tuple(e for e in children if is_linear(e))
+    listed = _listed(probe, event, children) if own else ()
     for child in children:
-        if child not in own and not _does_nothing(child):
+        if child not in (*own, *listed) and not _does_nothing(child):
             _add(found, probe, event, child)
         elif own and child is own[0]:
-            _add_feed_forward(found, probe, Call(event, "", own))
+            _add_feed_forward(found, probe, Call(event, "", (*own, *listed), listed=bool(listed)))
     return found
+
+
+def _listed(probe: Probe, event: Event, children: list[Event]) -> tuple[Event, ...]:
+    """Return the calls of modules that lie in a list of the layer's own and mix no tokens: experts, beside a router."""
+    numbered = [one for one in children if name_in(event, one).rpartition(".")[2].isdigit()]
+    return tuple(one for one in numbered if not any(kind.reads(probe, one) for kind in mixers.kinds()))
 
 
 def _children(probe: Probe, event: Event) -> Iterator[Event]:

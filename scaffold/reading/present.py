@@ -51,6 +51,13 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
         )
     yield Fact("norm placement", _placement(spec.layer), (source(spec.layer.source),), "layer norms")
     yield Fact("head bias", str(spec.head_bias), (source(f"the module {spec.head_name}"),))
+    if spec.given_mask:
+        said = "the caller's: read with that of a server, where a token sees those up to its own"
+        yield Fact("attention mask", said, (source("the modeling source"),))
+    if spec.unused:
+        yield Fact("left out", f"{', '.join(spec.unused)}: no text goes through", (source("the modeling source"),))
+    if spec.head_unit_rows:
+        yield Fact("head weight", "each row divided by its length", (source(f"the module {spec.head_name}"),))
     for name, value in (("logits scale", spec.logits_scale), ("logits soft cap", spec.logits_soft_cap)):
         if value not in (None, ONE):
             yield sized(name, value)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scaffold.source.einops.names import LIBRARY as EINOPS
+from scaffold.source.flash_attn.names import LIBRARY as FLASH_ATTN
 from scaffold.source.numpy.names import LIBRARY as NUMPY
 from scaffold.source.python import interpreter
 from scaffold.source.python.builtins import LIBRARY as BUILTINS
@@ -18,7 +20,7 @@ from scaffold.source.torch.random_numbers import Random
 from scaffold.source.torch.record import Recorder
 from scaffold.source.transformers.names import LIBRARY as TRANSFORMERS
 
-LIBRARIES = (TRANSFORMERS, TORCH, NUMPY, MATH, BUILTINS)
+LIBRARIES = (TRANSFORMERS, TORCH, EINOPS, FLASH_ATTN, NUMPY, MATH, BUILTINS)
 """The first that knows a thing answers."""
 
 

@@ -122,6 +122,8 @@ def _from_file(
     config_path = path.with_name(path.name.replace("modeling_", "configuration_"))
     if config is not None and path.with_name(config[0]).is_file():
         config_path = path.with_name(config[0])
+    if config is not None and config_path == path and config[1] in file.class_names:
+        return ModelingSource(file, class_name, file, config[1], None, transformers)
     if config_path == path or not config_path.is_file():
         return ModelingSource(file, class_name, None, None, None, transformers)
     config_file = SourceFile.parse(config_path)

@@ -36,6 +36,10 @@ class DecoderSpec:
 
     Attributes:
         layers: one entry for each layer of the checkpoint.
+        head_unit_rows: each row of the head's weight is divided by its length.
+        buffers: saved tensors that the source makes itself, of no weights; below a layer for all layers.
+        unused: modules outside of the layers that the source's model has, and that no text goes through.
+        given_mask: the source computes with a mask that its caller makes; it was read with a causal one.
         text_key: where ``config.json`` has the text config inside of it; empty where it is the whole.
         config: the checkpoint's text config, with what its class adds.
     """
@@ -54,6 +58,10 @@ class DecoderSpec:
     head_bias: bool
     logits_scale: Value
     logits_soft_cap: Value | None
+    head_unit_rows: bool = False
+    buffers: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    given_mask: bool = False
     text_key: str = ""
     config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 

@@ -14,7 +14,7 @@ from scaffold.weights.apply import export, load
 from scaffold.weights.prove import prove
 from scaffold.weights.ranks import coverage_errors
 from scaffold.weights.rules import WeightMap
-from scaffold.weights.transforms import Array, Scale
+from scaffold.weights.transforms import Array, Scale, UnitRows
 
 
 def routing_is_total_and_unambiguous(weight_map: WeightMap, names: Iterable[str]) -> None:
@@ -49,13 +49,18 @@ def shards_reassemble(weight_map: WeightMap, tensor_parallel_size: int) -> None:
 
 
 def loading_can_be_undone(weight_map: WeightMap, tensors: Mapping[str, Array], tensor_parallel_size: int) -> None:
-    """The parameters of all ranks together hold each tensor exactly; for weights with scales, what they stand for."""
+    """The parameters of all ranks together hold each tensor exactly; for weights with scales, what they stand for.
+
+    Of rows that are brought to a length of one, they hold these.
+    """
     ranks = [load(weight_map, tensors, tensor_parallel_size, rank) for rank in range(tensor_parallel_size)]
     for name, array in export(weight_map, ranks).items():
         expected = tensors[name]
         (route,) = weight_map.routes(name)
         if route.rule.scale is not None:
             expected = route.rule.scale.apply(expected, tensors[route.rule.scale.name.format_map(route.values)])
+        for step in route.rule.transforms:
+            expected = step.apply(expected) if isinstance(step, UnitRows) else expected
         assert np.array_equal(array, expected), f"{name} is not the same after {tensor_parallel_size} ranks held it"
 
 

@@ -5,9 +5,10 @@ from scaffold.weights.prove import prove
 from scaffold.weights.rules import Part, Route, Rule, WeightMap
 from scaffold.weights.scope import Heads, Scope
 from scaffold.weights.splits import Even, KvHeads, Vocabulary, Whole, expert_interval
-from scaffold.weights.transforms import Offset, Scale, Stack, Transpose, Twice, Ungroup
+from scaffold.weights.transforms import Apart, Offset, Scale, Stack, Transpose, Twice, Ungroup, UnitRows
 
 __all__ = [
+    "Apart",
     "Even",
     "Finding",
     "Heads",
@@ -23,6 +24,7 @@ __all__ = [
     "Transpose",
     "Twice",
     "Ungroup",
+    "UnitRows",
     "Vocabulary",
     "WeightMap",
     "Whole",

@@ -14,7 +14,7 @@ from itertools import product
 
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.weights.rules import EXPERT, REST, Rule
-from scaffold.weights.transforms import Flatten, Stack, Transpose, Twice, Ungroup
+from scaffold.weights.transforms import Apart, Flatten, Stack, Transpose, Twice, Ungroup, UnitRows
 
 STACKED_SHARDS = ("q", "k", "v", 0, 1)
 EXPERT_SHARDS = ("w1", "w2", "w3", "w13")
@@ -54,6 +54,7 @@ class Loading:
         expert_names: gate, down and up of one expert on disk, if they are not the usual ones.
         packed: the part of names of a projection that holds q, k and v.
         flattened: endings of names of vectors that lie as matrices with one row.
+        unit_rows: names of matrices whose rows are brought to a length of one.
     """
 
     prefixes: Prefixes
@@ -64,6 +65,7 @@ class Loading:
     expert_names: tuple[str, str, str] | None
     packed: str
     flattened: tuple[str, ...]
+    unit_rows: tuple[str, ...] = ()
 
     def map_name(self, name: str) -> tuple[str, str | int | None] | None:
         """Return what ``WeightsMapper`` makes of a name: the new name and the shard; None if it is left out."""
@@ -117,6 +119,8 @@ def _one_by_one(rules: Sequence[Rule], names: frozenset[str]) -> tuple[tuple[Rul
         for step in rule.transforms:
             if isinstance(step, Twice):
                 made = _twice(rule, step)
+            elif isinstance(step, Apart):
+                made = _apart(rule, step)
             elif isinstance(step, Stack):
                 made = (_of_each(rule, step),)
         found += made or (rule,)
@@ -135,6 +139,20 @@ def _twice(rule: Rule, step: Twice) -> tuple[Rule, Rule]:
     return first, replace(first, source=rule.source.replace(module, second, 1), parts=rule.parts[1:], scale=scale)
 
 
+def _apart(rule: Rule, step: Apart) -> tuple[Rule, ...]:
+    """Return the rules of a tensor that holds two projections, as if there were one of each."""
+    module = rule.source.rpartition(".")[0]
+    steps = tuple(one for one in rule.transforms if not isinstance(one, (Apart, Ungroup)))
+    found = []
+    for name, part in zip(step.names, rule.parts, strict=True):
+        other = f"{module.rpartition('.')[0]}.{name}"
+        shape = (part.size, *(rule.shape or ())[1:])
+        scale = rule.scale and replace(rule.scale, name=rule.scale.name.replace(module, other, 1))
+        source = rule.source.replace(module, other, 1)
+        found.append(replace(rule, source=source, shape=shape, parts=(part,), transforms=steps, scale=scale))
+    return tuple(found)
+
+
 def _of_each(rule: Rule, step: Stack) -> Rule:
     """Return the rule of single experts' weights, which lie in one matrix."""
     source = rule.source.removesuffix(step.old) + step.new
@@ -151,15 +169,18 @@ def _loading(
     scales = {r.scale.name.format_map(values) for r in rules if r.scale for values in r.instances()}
     names = set(names) - scales
     renames = _renames(rules, prefix, before)
+    left_out = tuple(filter(None, map(_beginning, rules)))
+    loaded = {_renamed(name, renames) for name in names if not name.startswith(left_out)}
     found = Loading(
         prefixes=prefixes,
         renames=renames,
-        stacked=_stacked_rows(rules, {_renamed(name, renames) for name in names}, prefix, renames),
+        stacked=_stacked_rows(rules, loaded, prefix, renames),
         packed_modules=packed_modules(rules),
         transposed=_transposed(rules),
         expert_names=_expert_names(rules),
         packed=_packed(rules),
         flattened=_flattened(rules),
+        unit_rows=tuple(r.source for r in rules if any(isinstance(step, UnitRows) for step in r.transforms)),
     )
     _check(found, rules, names)
     return found

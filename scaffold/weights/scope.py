@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from scaffold.weights.rules import EXPERT, Part, Rule, ShardId
 from scaffold.weights.splits import Even, KvHeads, Split, Vocabulary, Whole
-from scaffold.weights.targets import VALUES
-from scaffold.weights.transforms import Scale, Stack, Transform, Transpose, Twice, Ungroup
+from scaffold.weights.targets import KEYS, VALUES
+from scaffold.weights.transforms import Apart, Scale, Stack, Transform, Transpose, Twice, Ungroup
 
 QKV: tuple[ShardId, ...] = ("q", "k", "v")
 GATE_UP: tuple[ShardId, ...] = (0, 1)
@@ -55,9 +55,11 @@ class Scope:
         size = _after(shape, transforms)[0] if shape else 0
         return self._rule(name, target, shape, (None,), [size], (Whole(),), 0, transforms)
 
-    def vocabulary(self, name: str, size: int, *rest: int, target: str | None = None) -> Rule:
+    def vocabulary(
+        self, name: str, size: int, *rest: int, target: str | None = None, transforms: Sequence[Transform] = ()
+    ) -> Rule:
         """Return the rule of an embedding or a head, ``[vocabulary, hidden]``, padded and shared by rows."""
-        return self._rule(name, target, (size, *rest), (None,), [size], (Vocabulary(),))
+        return self._rule(name, target, (size, *rest), (None,), [size], (Vocabulary(),), 0, transforms)
 
     def column(
         self, name: str, *shape: int, unit: int = 1, target: str | None = None, transforms: Sequence[Transform] = ()
@@ -75,21 +77,35 @@ class Scope:
         return self._rule(name, target, shape, (None,), [size], (Even(unit),), axis, transforms)
 
     def qkv(
-        self, names: Sequence[str], target: str, heads: Heads, *inputs: int, transforms: Sequence[Transform] = ()
+        self,
+        names: Sequence[str],
+        target: str,
+        heads: Heads,
+        *inputs: int,
+        transforms: Sequence[Transform] = (),
+        pairs: int = 0,
+        kv_order: Sequence[int] = (0, 1),
     ) -> Iterator[Rule]:
         """Yield the rules of separate q, k and v projections, which become one; ``inputs`` is empty for biases.
 
-        Where v is what the projection of k gives, that name stands twice, and one rule fills both.
+        Where v is what the projection of k gives, that name stands twice, and one rule fills both. So it does where one
+        projection holds both, in ``pairs`` groups of heads of k and of v, in the order ``kv_order``.
         """
         q, k, v = heads.parts()
         of_q, of_k, of_v = names
         found: list[tuple[str, tuple[Part, ...], tuple[Transform, ...]]] = [(of_q, (q,), tuple(transforms))]
-        if of_k == of_v:
+        if pairs:
+            in_order = tuple((k, v)[i] for i in kv_order)
+            count = heads.kv_heads // pairs
+            apart = Apart(tuple((KEYS, VALUES)[i] for i in kv_order))  # type: ignore[arg-type]
+            found.append((of_k, in_order, (*transforms, Ungroup(pairs, (count, count)), apart)))
+        elif of_k == of_v:
             found.append((of_k, (k, v), (*transforms, Twice(VALUES))))
         else:
             found += [(of_k, (k,), tuple(transforms)), (of_v, (v,), tuple(transforms))]
         for name, parts, steps in found:
-            shape = _before((parts[0].size, *inputs), transforms)
+            rows = sum(part.size for part in parts) if pairs else parts[0].size
+            shape = _before((rows, *inputs), transforms)
             shards, splits = tuple(part.shard for part in parts), tuple(part.split for part in parts)
             yield self._rule(name, target, shape, shards, [part.size for part in parts], splits, 0, steps)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 QKV = "qkv_proj"
+KEYS = "k_proj"
 VALUES = "v_proj"
-"""What values' weights are called while they are loaded, where the layer of the keys gives values, too."""
+"""What the weights of keys and of values are called while they are loaded, where one layer gives both."""
 GATE_UP = "gate_up_proj"
 UP = "up_proj"
 DOWN = "down_proj"

@@ -171,7 +171,55 @@ class Twice:
         return f"also as {self.name}"
 
 
-Transform = Transpose | Ungroup | Offset | Flatten | Stack | Twice
+@dataclass(frozen=True)
+class Apart:
+    """Is two projections in one, which are loaded one by one: the first half of what is there is k, the second v.
+
+    Attributes:
+        names: what their modules are called while they are loaded.
+    """
+
+    names: tuple[str, str]
+
+    def shape(self, shape: Shape) -> Shape:
+        """Return the shape afterwards: the same."""
+        return shape
+
+    def apply(self, array: Array) -> Array:
+        """Return the tensor as the parameter wants it."""
+        return array
+
+    def undo(self, array: Array) -> Array:
+        """Return the tensor as it lies on disk."""
+        return array
+
+    def __str__(self) -> str:
+        return f"as {' and '.join(self.names)}"
+
+
+@dataclass(frozen=True)
+class UnitRows:
+    """Divides each row by its length, as a head does that compares directions (Baichuan 2's NormHead)."""
+
+    def shape(self, shape: Shape) -> Shape:
+        """Return the shape afterwards: the same."""
+        return shape
+
+    def apply(self, array: Array) -> Array:
+        """Return the tensor as the parameter wants it; a row of zeros stays one (``torch.nn.functional.normalize``)."""
+        length = np.sqrt(np.square(array.astype(np.float32)).sum(axis=-1, keepdims=True))
+        result: Array = (array / np.maximum(length, 1e-12)).astype(array.dtype)
+        return result
+
+    def undo(self, array: Array) -> Array:
+        """Return a tensor of which this makes ``array``: that itself, whose rows have lengths of one."""
+        return array
+
+    def __str__(self) -> str:
+        return "rows of length one"
+
+
+Transform = Transpose | Ungroup | Offset | Flatten | Stack | Twice | Apart | UnitRows
 
 
 @dataclass(frozen=True)

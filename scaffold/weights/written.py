@@ -111,8 +111,8 @@ def test_file(weight_map: WeightMap, architecture: str) -> str:
 
 
 NAMES = (
-    "Even", "Heads", "KvHeads", "Offset", "Part", "Rule", "Scale", "Scope", "Stack", "Transpose", "Twice", "Ungroup",
-    "Vocabulary", "WeightMap", "Whole",
+    "Apart", "Even", "Heads", "KvHeads", "Offset", "Part", "Rule", "Scale", "Scope", "Stack", "Transpose", "Twice",
+    "Ungroup", "UnitRows", "Vocabulary", "WeightMap", "Whole",
 )  # fmt: skip
 
 

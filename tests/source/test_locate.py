@@ -142,3 +142,12 @@ def test_of_several_config_classes_it_is_the_one_that_auto_map_names(tmp_path: P
     assert source is not None
     assert source.config_file is not None
     assert (source.config_file.path.name, source.config_class) == ("configs.py", "NovaConfig")
+
+
+def test_a_config_class_in_the_modeling_file(tmp_path: Path) -> None:
+    file = tmp_path / "modeling_both.py"
+    file.write_text("class BothConfig:\n    pass\nclass BothForCausalLM:\n    pass\n")
+    auto_map = {"AutoConfig": "modeling_both.BothConfig", "AutoModelForCausalLM": "modeling_both.BothForCausalLM"}
+    source = find("BothForCausalLM", "both", auto_map, tmp_path, None)
+    assert source is not None
+    assert (source.config_file, source.config_class) == (source.file, "BothConfig")

@@ -27,6 +27,7 @@ from scaffold.source.torch import torch_ops
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import ACTIVATIONS, Linear
 from scaffold.source.torch.module import Module
+from scaffold.source.torch.operations import Operation
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.values import Value
 
@@ -103,8 +104,8 @@ def is_experts(event: Event) -> bool:
 
 
 def reads(probe: Probe, call: Call) -> bool:
-    """Return whether a call is a block's that holds expert weights."""
-    return not call.parts and is_experts(call.event)
+    """Return whether a call is a block's that holds expert weights, or a layer's with a router and experts."""
+    return call.listed or (not call.parts and is_experts(call.event))
 
 
 def read(probe: Probe, call: Call) -> Block[ExpertsSpec]:
@@ -114,9 +115,43 @@ def read(probe: Probe, call: Call) -> Block[ExpertsSpec]:
         NotUnderstood: part of it is of no known form.
     """
     event, name = call.event, call.name
-    assert event.module is not None
+    if call.listed:
+        return _in_layer(probe, call)
     x = event.tensors()[0].a.reshape(NUM_TOKENS, -1)
     given = event.result().a.reshape(NUM_TOKENS, -1) if call.given is None else call.given
+    found = _read(probe, event, name, x, given)
+    if found is None:
+        what = "routed experts whose outputs are not weighted sums of down(act(gate) * up)"
+        raise NotUnderstood(what, definition(event))
+    return found
+
+
+def _in_layer(probe: Probe, call: Call) -> Block[ExpertsSpec]:
+    """Read a router and experts that the layer itself calls: one of the sums that it makes is what they give.
+
+    Raises:
+        NotUnderstood: none is, with a router of a known form.
+    """
+    event, x = call.event, input_of(call.parts[0])
+    behind = event.steps[event.steps.index(call.parts[-1]) :]
+    made = [step.output for step in behind if isinstance(step, Operation) and isinstance(step.output, Tensor)]
+    sums = [one.a.reshape(x.shape) for one in made if one.a.size == x.size and one.a.dtype.kind == "f"]
+    assert event.module is not None
+    kinds = [gated for _, _, gated in _activations(probe)]
+    outputs = [stack.outputs(x, gated) for stack in _stacks(event.module) for gated in kinds]
+    for one in reversed([one for one in sums if any(_solve(given, one) is not None for given in outputs)]):
+        try:
+            found = _read(probe, event, call.name, x, one)
+        except NotUnderstood:
+            continue
+        if found is not None:
+            return found
+    raise NotUnderstood("a router and experts in a layer that add up in no known way", definition(event))
+
+
+def _read(probe: Probe, event: Event, name: str, x: Array, given: Array) -> Block[ExpertsSpec] | None:
+    """Return the experts that make ``given`` of ``x``, both ``[tokens, hidden]``; None if no sum of them does."""
+    assert event.module is not None
     shared, shared_gate, rest = _without_shared(probe, event, x, given)
     for stack in _stacks(event.module):
         for activation, limits, gated in _activations(probe):
@@ -146,7 +181,7 @@ def read(probe: Probe, call: Call) -> Block[ExpertsSpec]:
                     source=definition(event),
                 )
                 return Block(spec, x, given)
-    raise NotUnderstood("routed experts whose outputs are not weighted sums of down(act(gate) * up)", definition(event))
+    return None
 
 
 def _solve(outputs: Array, routed: Array) -> Array | None:

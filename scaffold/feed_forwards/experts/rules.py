@@ -20,7 +20,7 @@ from scaffold.weights.transforms import Flatten
 def rules(scope: Scope, spec: ExpertsSpec, hidden: int, disk: Disk) -> Iterator[Rule]:
     """Yield the rules of a block."""
     count, size = int(spec.num_experts.value), int(spec.intermediate_size.value)
-    block, router = attribute(spec.name), spec.router
+    block, router = attribute(spec.name, "mlp"), spec.router
     plain = scope.unscaled()
     gate = join(block, attribute(router.name.split(".")[0]))
     yield plain.whole(join(spec.name, router.name, router.weight_name), count, hidden, target=f"{gate}.weight")

@@ -19,11 +19,12 @@ from scaffold.mixers.grouped_query.pieces.table import pieces_of
 from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec, values_differ
 from scaffold.rendering.fragment import fill
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.weights.targets import QKV, VALUES, attribute, join
-from scaffold.weights.transforms import Twice
+from scaffold.weights.targets import KEYS, QKV, VALUES, attribute, join
+from scaffold.weights.transforms import Apart, Twice
 
 TEMPLATE = Path(__file__).parent / "attention.py.jinja"
 SHARE_KEYS = Path(__file__).parent / "share_keys.py.jinja"
+SPLIT_KEY_VALUES = Path(__file__).parent / "split_key_values.py.jinja"
 PARTS = "qkv"
 IMPORTS = (
     "import torch",
@@ -87,7 +88,10 @@ def _as_loaded(projection: ProjectionSpec) -> ProjectionSpec:
 
 
 def _loaders(own: Layers, name: str, frame: Frame) -> Iterator[Loader]:
-    """Yield what loads keys as values, too, in layers where these have no projection of their own."""
+    """Yield what loads keys and values where they have no projections of their own."""
+    pairs = [a for a in own.used if a.projection.kv_groups]
+    if pairs:
+        yield Loader("split_key_values", _split(own, pairs, name, frame))
     shared = [a.projection.names[1] for a in own.used if a.projection.shares_kv]
     if not shared:
         return
@@ -104,6 +108,27 @@ def _loaders(own: Layers, name: str, frame: Frame) -> Iterator[Loader]:
         condition=write_expression(condition),
     )
     yield Loader("share_keys", text.rstrip())
+
+
+def _split(own: Layers, pairs: list[AttentionSpec], name: str, frame: Frame) -> str:
+    """Return what loads a projection of keys and values as one of each."""
+    kinds = {(a.projection.names[1], a.projection.kv_groups, a.projection.kv_order, a.num_kv_heads) for a in pairs}
+    if len(kinds) > 1 or values_differ(pairs):
+        raise NotUnderstood("no idiom yet for keys and values that lie together in different ways", pairs[0].source)
+    projection = pairs[0].projection
+    rule = next(rule for rule in frame.rules.rules if any(isinstance(step, Apart) for step in rule.transforms))
+    groups: object = projection.kv_groups
+    if isinstance(groups, str):
+        groups = write_expression(pairs[0].num_kv_heads.tree, "self.config")
+    return fill(
+        SPLIT_KEY_VALUES,
+        groups=groups,
+        pairs=join(name, projection.names[1]),
+        keys=join(name, projection.names[1].rpartition(".")[0], KEYS),
+        values=join(name, projection.names[1].rpartition(".")[0], VALUES),
+        order=", ".join("kv"[part] for part in projection.kv_order),
+        layers=rule.source.partition("{layer}")[0],
+    ).rstrip()
 
 
 def _sorting(layers: Sequence[AttentionSpec], hidden_size: str) -> Sorting | None:

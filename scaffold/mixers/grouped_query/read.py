@@ -23,7 +23,7 @@ from scaffold.probing.heads import Path, Tracer
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
-from scaffold.probing.projections import input_of, is_plain, output_of, packing, select
+from scaffold.probing.projections import Selection, input_of, is_plain, output_of, packing, select
 from scaffold.probing.rotations import listed
 from scaffold.probing.values import bias_value, size_value
 from scaffold.source.python.errors import NotUnderstood
@@ -159,15 +159,24 @@ def _projection(event: Event, paths: tuple[Path, ...]) -> ProjectionSpec:
     is_shared = of_k == of_v and np.array_equal(selections[1].columns, selections[2].columns)
     if of_q not in (of_k, of_v) and (of_k != of_v or is_shared) and all(map(is_plain, selections)):
         return ProjectionSpec(tuple(name_in(event, m) for m in modules), transposed=transposed.pop())
+    if of_k == of_v != of_q and is_plain(selections[0]) and transposed == {False}:
+        found = packing([s.columns for s in selections[1:]], output_of(modules[1]).shape[1])
+        if found is not None and found.counts[0] == found.counts[1]:
+            names = tuple(name_in(event, m) for m in modules)
+            groups = _in_words(found.groups, selections)
+            return ProjectionSpec(names, kv_groups=groups, kv_order=found.order)
     if len({id(m.module) for m in modules}) == 1:
         found = packing([s.columns for s in selections], output_of(modules[0]).shape[1])
         if found is not None:
             name = (name_in(event, modules[0]),)
-            heads, kv_heads = len(selections[0].columns), len(selections[1].columns)
-            words = {kv_heads: "num_kv_heads", heads: "num_heads"}
-            groups = words.get(found.groups, found.groups) if found.groups > 1 else 1
-            return ProjectionSpec(name, groups, transposed.pop(), found.order)
+            return ProjectionSpec(name, _in_words(found.groups, selections), transposed.pop(), found.order)
     raise NotUnderstood("a layout of q, k and v in their projections", definition(event))
+
+
+def _in_words(groups: int, selections: list[Selection]) -> int | str:
+    """Return a number of groups as the word of the heads that there are as many of, 1 and other numbers as they are."""
+    words = {len(selections[1].columns): "num_kv_heads", len(selections[0].columns): "num_heads"}
+    return words.get(groups, groups) if groups > 1 else 1
 
 
 def _rope(probe: Probe, path: Path, head_dim: int, real: Value) -> RopeSpec | None:

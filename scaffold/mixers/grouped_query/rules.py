@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from scaffold.idioms.frame import Target
 from scaffold.mixers.grouped_query.spec import AttentionSpec
@@ -26,9 +27,13 @@ def rules(scope: Scope, spec: AttentionSpec, hidden: int, target: Target) -> Ite
     else:
         ours = join(block, QKV)
         transforms = (Transpose(),) if projection.transposed else ()
-        yield from scope.qkv([f"{p}.weight" for p in parts], f"{ours}.weight", layout, hidden, transforms=transforms)
+        pairs: dict[str, Any] = {}
+        if projection.kv_groups:
+            pairs = {"pairs": _number(projection.kv_groups, spec), "kv_order": projection.kv_order}
+        names = [f"{p}.weight" for p in parts]
+        yield from scope.qkv(names, f"{ours}.weight", layout, hidden, transforms=transforms, **pairs)
         if spec.qkv_bias.value:
-            yield from scope.qkv([f"{p}.bias" for p in parts], f"{ours}.bias", layout)
+            yield from scope.qkv([f"{p}.bias" for p in parts], f"{ours}.bias", layout, **pairs)
     output, ours = join(spec.name, spec.o_name), join(block, attribute(spec.o_name))
     transforms = (Transpose(),) if spec.o_transposed else ()
     shape = (heads * v_size, hidden) if spec.o_transposed else (hidden, heads * v_size)
@@ -80,6 +85,9 @@ def _packed_qkv(
 
 def real_groups(spec: AttentionSpec) -> int:
     """Return the groups of a packed projection at the checkpoint's sizes: the spec has them as words or a number."""
+    return _number(spec.projection.groups, spec)
+
+
+def _number(groups: int | str, spec: AttentionSpec) -> int:
     words = {"num_heads": spec.num_heads, "num_kv_heads": spec.num_kv_heads}
-    groups = spec.projection.groups
     return int(words[groups].value) if isinstance(groups, str) else groups

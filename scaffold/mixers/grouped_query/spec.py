@@ -44,10 +44,13 @@ class ProjectionSpec:
 
     Attributes:
         names: of the linear layers: three of q, k and v, or one that holds all. Where v is what the layer of k gives,
-            before norm and rotation, the second and the third are one.
+            before norm and rotation, the second and the third are one; so they are where one layer holds both.
         groups: of a packed projection: how many groups lie one after the other on disk: a number, or ``num_heads`` or
             ``num_kv_heads``.
         order: in which q (0), k (1) and v (2) lie in a group.
+        kv_groups: where one layer holds k and v, and another q: how many groups of both lie one after the other on
+            disk, as ``groups``; 0 where no layer does.
+        kv_order: in which k (0) and v (1) lie in such a group.
         transposed: the weight lies ``[in, out]`` (transformers' Conv1D).
     """
 
@@ -55,6 +58,8 @@ class ProjectionSpec:
     groups: int | str = 1
     transposed: bool = False
     order: tuple[int, ...] = (0, 1, 2)
+    kv_groups: int | str = 0
+    kv_order: tuple[int, ...] = (0, 1)
 
     @property
     def packed(self) -> bool:
@@ -64,7 +69,7 @@ class ProjectionSpec:
     @property
     def shares_kv(self) -> bool:
         """Return whether one layer of its own gives both k and v."""
-        return not self.packed and self.names[1] == self.names[2]
+        return not self.packed and not self.kv_groups and self.names[1] == self.names[2]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,10 @@ METHODS: dict[type, tuple[str, ...]] = {
     list: ("append", "pop", "reverse", "sort", "extend", "index", "count", "insert", "copy"),
     tuple: ("index", "count"),
     set: ("add", "union", "update", "discard", "isdisjoint", "issubset", "intersection", "difference"),
-    str: ("split", "startswith", "endswith", "lower", "upper", "replace", "join", "strip"),
+    str: (
+        *("split", "rsplit", "partition", "startswith", "endswith", "lower", "upper", "replace", "join", "strip"),
+        *("lstrip", "rstrip", "isdigit", "find", "count", "removeprefix", "removesuffix"),
+    ),
 }
 """Methods of containers that source may call. None of them reaches more than the container and its arguments."""
 SIZED = (list, tuple, range, dict, set, str)
@@ -88,6 +91,8 @@ def instance_attribute(interpreter: Interpreter, instance: Instance, name: str) 
     """Return an attribute of an object: its own, a method, what its library gives, what its class assigns."""
     if name in instance.attributes:
         return instance.attributes[name]
+    if name == "__dict__":
+        return instance.attributes
     found = instance.cls.method(name) if instance.cls is not None else None
     if found:
         return interpreter.bound(instance, *found)
@@ -129,6 +134,13 @@ def _super_attribute(interpreter: Interpreter, proxy: SuperProxy, name: str) -> 
     return method
 
 
+def _number_attribute(interpreter: Interpreter, value: float, name: str) -> Any:
+    """Return a method of a number, bound to it."""
+    if name == "is_integer":
+        return lambda: float(value).is_integer()
+    raise Raised(f"the attribute {name!r} of {kind_of(value)}")
+
+
 def _namespace_attribute(interpreter: Interpreter, value: SimpleNamespace, name: str) -> Any:
     if name not in vars(value):
         raise Raised(f"the attribute {name!r} of {kind_of(value)}")
@@ -166,6 +178,7 @@ KINDS = (
     Kind(Partial, call=_call_partial),
     Kind((FunctionType, MethodType, partial), call=_call_python),
     Kind((list, dict), set_item=_set_item),
+    Kind((int, float), attribute=_number_attribute),
     Kind(tuple(METHODS), attribute=container_attribute),
     Kind((*SIZED, bytes), item=_item),
     Kind((*SIZED, enumerate, zip, reversed), iterate=lambda _, value: value),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
+import re
+from collections import defaultdict
 from collections.abc import Callable
 from types import BuiltinFunctionType, UnionType
 from typing import Any
 
 from scaffold.source.python import attributes, bounds, names
+from scaffold.source.python.attributes import kind_of
 from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.python.library import Kind, Library, Meaning, computes, inert
 from scaffold.source.python.objects import External, Function, Instance, Partial, SourceClass
@@ -33,6 +37,45 @@ def _sum(interpreter: Interpreter, function: Any, args: list[Any], kwargs: dict[
     return sum(items, start)
 
 
+def _with_key(interpreter: Interpreter, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Call ``sorted``, ``max`` and ``min``, which call a function of the source for each element."""
+    key = kwargs.get("key")
+    if key is not None:
+        kwargs = {**kwargs, "key": lambda value: interpreter.call(key, [value], {}, interpreter.where())}
+    return function(*(interpreter.iterate(value) for value in args) if len(args) == 1 else args, **kwargs)
+
+
+def _mapped(interpreter: Interpreter, function: Any, *loops: Any) -> list[Any]:
+    """Return ``map(function, …)``, as a list."""
+    rows = zip(*(interpreter.iterate(loop) for loop in loops))
+    return [interpreter.call(function, list(row), {}, interpreter.where()) for row in rows]
+
+
+def _filtered(interpreter: Interpreter, function: Any, loop: Any) -> list[Any]:
+    """Return ``filter(function, …)``, as a list."""
+    where = interpreter.where()
+    return [
+        v for v in interpreter.iterate(loop) if (v if function is None else interpreter.call(function, [v], {}, where))
+    ]
+
+
+def _next(interpreter: Interpreter, loop: Any, *default: Any) -> Any:
+    """Return ``next(loop, default)`` of a loop that was not begun: its first element."""
+    if isinstance(loop, (enumerate, zip, reversed)):
+        return next(loop, *default)
+    for value in interpreter.iterate(loop):
+        return value
+    if default:
+        return default[0]
+    raise Raised("StopIteration")
+
+
+def _is_subclass(interpreter: Interpreter, cls: Any, others: Any) -> bool:
+    """Return ``issubclass(cls, others)`` of classes of the source and of names from outside."""
+    ancestry = cls.ancestry if isinstance(cls, SourceClass) else (cls,)
+    return any(one in ancestry for one in (others if isinstance(others, tuple) else (others,)))
+
+
 def _round(interpreter: Interpreter, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     digits = args[1] if len(args) > 1 else kwargs.get("ndigits")
     if digits is not None and abs(int(digits)) > bounds.MAX_EXPONENT:
@@ -42,8 +85,9 @@ def _round(interpreter: Interpreter, function: Any, args: list[Any], kwargs: dic
 
 CALLS: dict[str, Call] = {
     **dict.fromkeys(("abs", "all", "any", "bool", "dict", "divmod", "enumerate", "float", "int", "len"), _as_it_is),
-    **dict.fromkeys(("max", "min", "object", "range", "reversed", "slice", "str", "zip"), _as_it_is),
-    **dict.fromkeys(("list", "tuple", "sorted", "set"), _over_a_loop),
+    **dict.fromkeys(("object", "range", "reversed", "slice", "str", "zip"), _as_it_is),
+    **dict.fromkeys(("list", "tuple", "set"), _over_a_loop),
+    **dict.fromkeys(("sorted", "max", "min"), _with_key),
     "sum": _sum,
     "round": _round,
 }
@@ -81,6 +125,19 @@ def is_instance(interpreter: Interpreter, value: Any, types: Any) -> bool:
             if any(kind is not None and isinstance(value, kind) for kind in known):
                 return True
     return False
+
+
+def type_of(interpreter: Interpreter, value: Any) -> Any:
+    """Return ``type(value)``: a class of the source, the name of a library's class, or one of Python's own types."""
+    if isinstance(value, Instance):
+        return value.cls if value.cls is not None else External(value.kind)
+    for library in interpreter.libraries:
+        for dotted, kind in library.types.items():
+            if isinstance(kind, type) and type(value) is kind:
+                return External(dotted)
+    if type(value).__module__ != "builtins" and not isinstance(value, (int, float, str, dict)):
+        return External(kind_of(value))
+    return next((one for one in PLAIN_TYPES if isinstance(value, one)), External(type(value).__name__))
 
 
 def get_attribute(interpreter: Interpreter, value: Any, name: str, *default: Any) -> Any:
@@ -132,7 +189,50 @@ def _field(interpreter: Interpreter, default: Any = None, default_factory: Any =
     return default if default_factory is None else interpreter.call(default_factory, [], {}, "")
 
 
+def _power(interpreter: Interpreter, base: Any, exponent: Any) -> Any:
+    interpreter.spend(bounds.binary(ast.Pow(), base, exponent))
+    return base**exponent
+
+
+FACTORIES = (list, dict, set, int, float)
+
+
+def _default_dict(interpreter: Interpreter, factory: Any = None, *args: Any) -> dict[Any, Any]:
+    """Return ``collections.defaultdict`` of one of Python's own types."""
+    if factory not in FACTORIES:
+        raise NotUnderstood("a dictionary with values made by something else than a type of Python's own")
+    return defaultdict(factory, *args)
+
+
+def _environment(interpreter: Interpreter, name: Any, default: Any = None) -> Any:
+    """Return what ``os.environ.get`` gives where nothing is set."""
+    return default
+
+
+PATTERNS = (
+    (re.compile(r"os\.environ\.get"), computes(_environment)),
+    (re.compile(r"(?:packaging\.)?version\.(?:parse|Version)"), computes(lambda interpreter, text: _release(text))),
+)
+"""Calls of the standard library and of packaging by their whole name."""
+
+
+def _release(text: Any) -> tuple[int, ...]:
+    """Return a release as numbers that can be compared: those of ``2.1.0+cpu`` are 2, 1 and 0."""
+    return tuple(int(part) for part in re.findall(r"\d+", str(text).partition("+")[0])[:3])
+
+
+PLAIN_TYPES = (bool, int, float, str, list, tuple, dict, set, range, slice, bytes, type(None))
+"""Python's own types, the narrower first."""
+
 NAMES: dict[str, Meaning] = {
+    "type": computes(type_of),
+    "map": computes(_mapped),
+    "filter": computes(_filtered),
+    "next": computes(_next),
+    "iter": computes(lambda interpreter, loop: loop),
+    "issubclass": computes(_is_subclass),
+    "vars": computes(lambda interpreter, value: interpreter.attribute(value, "__dict__")),
+    "pow": computes(_power),
     "isinstance": computes(is_instance),
     "getattr": computes(get_attribute),
     "hasattr": computes(_hasattr),
@@ -143,12 +243,15 @@ NAMES: dict[str, Meaning] = {
     "deepcopy": computes(lambda interpreter, value: deep_copy(value)),
     "field": computes(_field),  # dataclasses
     "partial": computes(lambda interpreter, function, *args, **kwargs: Partial(function, args, kwargs)),  # functools
-    "OrderedDict": computes(lambda interpreter, *args: dict(*args)),  # collections
+    "OrderedDict": computes(lambda interpreter, *args, **kwargs: dict(*args, **kwargs)),  # collections
+    "defaultdict": computes(_default_dict),
     "UserDict": computes(lambda interpreter, *args: dict(*args)),
     "lru_cache": Meaning("inert", _decorator),
     "wraps": Meaning("inert", _decorator),
     "nullcontext": inert(),  # contextlib
     "warn": inert(),  # warnings
+    **dict.fromkeys(("filterwarnings", "simplefilter", "catch_warnings"), inert()),
+    "getenv": computes(lambda interpreter, name, default=None: default),  # os: nothing is set
 }
 """Builtins that look at objects, and helpers of the standard library, by the last part of their name."""
 
@@ -158,11 +261,18 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "collections.abc.Sequence": (list, tuple),
 }
 
+EXCEPTIONS = tuple(
+    name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
+)
+"""Exceptions and warnings: names that source raises, catches and passes on, and of which nothing is asked."""
+
 LIBRARY = Library(
     builtins={name: getattr(builtins, name) for name in CALLS}
+    | {name: External(name) for name in EXCEPTIONS}
     | {"NotImplemented": NotImplemented, "print": lambda *_, **__: None},
     names=NAMES,
     types=TYPES,
+    patterns=PATTERNS,
     kinds=(
         *names.KINDS,
         *attributes.KINDS,

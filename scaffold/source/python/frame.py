@@ -86,6 +86,9 @@ class Frame(Scope):
     def do_Return(self, node: ast.Return) -> None:  # noqa: N802
         raise Returned(None if node.value is None else self.value(node.value))
 
+    def do_Global(self, node: ast.Global) -> None:  # noqa: N802
+        self.globals.update(node.names)
+
     def do_Pass(self, node: ast.Pass) -> None:  # noqa: N802
         return
 

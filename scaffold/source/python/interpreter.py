@@ -16,12 +16,13 @@ from scaffold.source.python import bounds
 from scaffold.source.python.attributes import kind_of
 from scaffold.source.python.binding import bind
 from scaffold.source.python.errors import NotUnderstood, Raised
+from scaffold.source.python.fields import dataclass_fields
 from scaffold.source.python.frame import Frame, Returned, clean
 from scaffold.source.python.library import Library
 from scaffold.source.python.names import outside
 from scaffold.source.python.objects import External, Function, Instance, SourceClass
 from scaffold.source.python.protocol import Resolve
-from scaffold.source.python.syntax import SourceFile
+from scaffold.source.python.syntax import Binding, SourceFile, imported_names
 
 MAX_STEPS = 2_000_000
 MAX_DEPTH = 60
@@ -43,7 +44,7 @@ class Interpreter:
         self.depth = 0
         self._at: tuple[SourceFile, ast.AST] | None = None
         self._globals: dict[tuple[str, str], Any] = {}
-        self._defining: set[tuple[str, str]] = set()
+        self._defining: dict[tuple[str, str], list[Binding]] = {}
         self._behaviours: dict[tuple[type, str], Callable[..., Any] | None] = {}
 
     # --- budget
@@ -78,17 +79,24 @@ class Interpreter:
     def global_name(self, file: SourceFile, name: str) -> Any:
         """Return what a name means at the top level of a file."""
         key = (str(file.path), name)
-        if key in self._defining:
-            raise NotUnderstood(f"the name {name!r}, which is defined by itself", file.shown)
         if key not in self._globals:
-            self._defining.add(key)
+            outermost = key not in self._defining
+            self._defining.setdefault(key, [])
             try:
-                self._globals[key] = self._define(file, name)
+                found = self._define(file, name, self._defining[key])
             except Exception as error:  # of expressions outside of any statement: bases, values of names
                 raise clean(error, file.shown) from error
             finally:
-                self._defining.discard(key)
+                if outermost:
+                    del self._defining[key]
+            if not outermost:
+                return found
+            self._globals[key] = found
         return self._globals[key]
+
+    def set_global(self, file: SourceFile, name: str, value: Any) -> None:
+        """Give a name at the top level of a file another value, for this run."""
+        self._globals[str(file.path), name] = value
 
     def source_class(self, file: SourceFile, name: str) -> SourceClass:
         """Return a class of the file.
@@ -101,18 +109,28 @@ class Interpreter:
             raise NotUnderstood(f"no class {name!r}", file.shown)
         return found
 
-    def _define(self, file: SourceFile, name: str) -> Any:
-        node = file.definitions.get(name)
-        if isinstance(node, ast.ClassDef):
-            frame = Frame(self, file, {}, {})
-            bases = [frame.value(base) for base in node.bases]
-            return SourceClass(file, node, tuple(b for b in bases if isinstance(b, (SourceClass, External))))
-        if isinstance(node, ast.FunctionDef):
-            return self._function(file, node)
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-            return Frame(self, file, {}, {}).value(node.value)
-        if name in file.imports:
-            return self.imported(file, file.imports[name])
+    def _define(self, file: SourceFile, name: str, inside: list[Binding]) -> Any:
+        """Return what the last statement that binds the name makes of it.
+
+        Args:
+            file: where the name stands.
+            name: the name.
+            inside: the statements that are being carried out for this name: to them, it is what it was before.
+        """
+        bound = [one for one in file.bindings.get(name, ()) if not any(one is other for other in inside)]
+        if inside:
+            first = file.bindings[name].index(inside[-1])
+            bound = [one for one in bound if file.bindings[name].index(one) < first]
+        for one in reversed(bound):
+            if len(file.bindings[name]) > 1 and not self._is_carried_out(file, one):
+                continue
+            inside.append(one)
+            try:
+                return self._bound(file, name, one.statement)
+            finally:
+                inside.pop()
+        if inside:
+            raise NotUnderstood(f"the name {name!r}, which is defined by itself", file.shown)
         if name == "__name__":
             return file.shown
         for library in self.libraries:
@@ -121,6 +139,41 @@ class Interpreter:
         if self._is_known(name):
             return External(name)
         raise NotUnderstood(f"the name {name!r}", file.shown)
+
+    def _bound(self, file: SourceFile, name: str, statement: ast.stmt) -> Any:
+        """Return what a statement at the top level binds a name to."""
+        if isinstance(statement, ast.ClassDef):
+            frame = Frame(self, file, {}, {})
+            bases = [frame.value(base) for base in statement.bases]
+            return SourceClass(file, statement, tuple(b for b in bases if isinstance(b, (SourceClass, External))))
+        if isinstance(statement, ast.FunctionDef):
+            return self._function(file, statement)
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            return self.imported(file, imported_names(statement)[name])
+        assert isinstance(statement, (ast.Assign, ast.AnnAssign))
+        assert statement.value is not None
+        return Frame(self, file, {}, {}).value(statement.value)
+
+    def _is_carried_out(self, file: SourceFile, binding: Binding) -> bool:
+        """Return whether Python comes to a statement at the top level, as far as that can be told."""
+        for test, wanted in binding.conditions:
+            try:
+                if bool(Frame(self, file, {}, {}).value(test)) is not wanted:
+                    return False
+            except NotUnderstood:
+                continue
+        return all(self._succeeds(file, attempt) is tried for attempt, tried in binding.attempts)
+
+    def _succeeds(self, file: SourceFile, attempt: ast.Try) -> bool:
+        """Return whether all that is imported in a ``try`` can be imported here."""
+        dotted = [name for one in attempt.body for name in _imports(one)]
+        return all(self._can_be_imported(file, name) for name in dotted)
+
+    def _can_be_imported(self, file: SourceFile, dotted: str) -> bool:
+        top, last = dotted.partition(".")[0], dotted.rpartition(".")[2]
+        if any(top in library.packages for library in self.libraries) or self._is_known(last):
+            return True
+        return self.resolve(file, dotted) is not None
 
     def imported(self, file: SourceFile, dotted: str) -> Any:
         """Return what an import brings: a definition of a file that is followed, or a name from outside."""
@@ -303,9 +356,43 @@ class Interpreter:
         found = cls.method("__init__")
         if found is not None:
             self.call_function(Function(found[0].file, found[1], {}, instance, found[0]), args, kwargs)
+        else:
+            instance.attributes |= self._fields(cls, args, kwargs)
+            self._after_init(cls, instance)
         return instance
+
+    def _fields(self, cls: SourceClass, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of a dataclass's fields; a class that is none takes no arguments.
+
+        Raises:
+            NotUnderstood: an argument is that of no field, or a field has neither argument nor default.
+        """
+        fields = dataclass_fields(cls)
+        where = cls.file.lines(cls.node)
+        given = {**dict(zip(fields, args)), **kwargs}
+        if len(args) > len(fields) or not given.keys() <= fields.keys():
+            raise NotUnderstood(f"arguments of {cls.name} that are none of its fields", where)
+        missing = [name for name, (_, default) in fields.items() if default is None and name not in given]
+        if missing:
+            raise NotUnderstood(f"{cls.name} without {missing[0]!r}", where)
+        defaults = {
+            n: Frame(self, file, {}, {}).value(d) for n, (file, d) in fields.items() if d is not None and n not in given
+        }
+        return {name: given[name] if name in given else defaults[name] for name in fields}
+
+    def _after_init(self, cls: SourceClass, instance: Instance) -> None:
+        found = cls.method("__post_init__")
+        if found is not None:
+            self.call_function(Function(found[0].file, found[1], {}, instance, found[0]), [], {})
 
 
 def _last_name(decorator: ast.expr) -> str:
     """Return the last part of a decorator's dotted name, empty for what is no name."""
     return getattr(decorator, "attr", "") or getattr(decorator, "id", "")
+
+
+def _imports(statement: ast.stmt) -> list[str]:
+    """Return the dotted names that a statement imports."""
+    if isinstance(statement, ast.Import):
+        return [alias.name for alias in statement.names]
+    return list(imported_names(statement).values()) if isinstance(statement, ast.ImportFrom) else []

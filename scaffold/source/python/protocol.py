@@ -36,6 +36,9 @@ class Interpreter(Protocol):
     def global_name(self, file: SourceFile, name: str) -> Any:
         """Return what a name means at the top level of a file."""
 
+    def set_global(self, file: SourceFile, name: str, value: Any) -> None:
+        """Give a name at the top level of a file another value."""
+
     def source_class(self, file: SourceFile, name: str) -> SourceClass:
         """Return a class of the file."""
 

@@ -35,11 +35,16 @@ class Scope:
         self.interpreter, self.file = interpreter, file
         self.names, self.closure = names, closure
         self.owner, self.receiver = owner, receiver
+        self.globals: set[str] = set()
+        """Names that the function assigns at the top level of its file."""
 
     def assign(self, target: ast.expr, value: Any) -> None:
         """Bind a value to a target."""
         if isinstance(target, ast.Name):
-            self.names[target.id] = value
+            if target.id in self.globals:
+                self.interpreter.set_global(self.file, target.id, value)
+            else:
+                self.names[target.id] = value
         elif isinstance(target, (ast.Tuple, ast.List)):
             items = _gather(target.elts, list(self.interpreter.iterate(value)))
             if len(items) != len(target.elts):

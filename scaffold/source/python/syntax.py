@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -13,6 +14,21 @@ MAX_SOURCE_BYTES = 4_000_000
 """Far above any modeling file (transformers' longest has 300 kB); bounds what a checkpoint can cost us."""
 KEPT = 32
 """Trees that are kept: more than one model's source imports, and some 100 MB at most of transformers' files."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A statement at the top level that gives a name its meaning, and under which conditions it is carried out.
+
+    Attributes:
+        statement: a class, a function, an assignment or an import.
+        conditions: the tests of the ``if`` statements around it, and whether each has to be true.
+        attempts: the ``try`` statements around it, and whether it stands in what is tried (else in the handler).
+    """
+
+    statement: ast.stmt
+    conditions: tuple[tuple[ast.expr, bool], ...] = ()
+    attempts: tuple[tuple[ast.Try, bool], ...] = ()
 
 
 class UnreadableError(ValueError):
@@ -87,6 +103,15 @@ class SourceFile:
         return found
 
     @cached_property
+    def bindings(self) -> dict[str, list[Binding]]:
+        """What the top level binds each name to, in the order of the file."""
+        found: dict[str, list[Binding]] = {}
+        for one in _bindings(self.tree.body, Binding(ast.Pass())):
+            for name in bound_names(one.statement):
+                found.setdefault(name, []).append(one)
+        return found
+
+    @cached_property
     def imports(self) -> dict[str, str]:
         """Local name → dotted name; relative imports keep their leading dots."""
         found: dict[str, str] = {}
@@ -94,6 +119,11 @@ class SourceFile:
             if isinstance(statement, (ast.Import, ast.ImportFrom)):
                 found |= imported_names(statement)
         return found
+
+    @cached_property
+    def is_of_library(self) -> bool:
+        """Return whether the file is one of the transformers package, not of a checkpoint."""
+        return any(one.name == "transformers" and (one / "models").is_dir() for one in self.path.parents)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -123,6 +153,39 @@ def imported_names(statement: ast.Import | ast.ImportFrom) -> dict[str, str]:
         }
     module = "." * statement.level + (statement.module or "")
     return {alias.asname or alias.name: f"{module}.{alias.name}" for alias in statement.names}
+
+
+def bound_names(statement: ast.stmt) -> tuple[str, ...]:
+    """Return the names that a class, a function, an assignment to names or an import binds."""
+    if isinstance(statement, (ast.ClassDef, ast.FunctionDef)):
+        return (statement.name,)
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return tuple(imported_names(statement))
+    if isinstance(statement, ast.Assign):
+        return tuple(target.id for target in statement.targets if isinstance(target, ast.Name))
+    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
+        return (statement.target.id,)
+    return ()
+
+
+def _bindings(body: list[ast.stmt], around: Binding) -> Iterator[Binding]:
+    """Yield the statements of a body that bind names, those inside of ``if`` and ``try`` with what they depend on."""
+    for statement in body:
+        if isinstance(statement, ast.If):
+            if not (isinstance(statement.test, ast.Name) and statement.test.id == "TYPE_CHECKING"):
+                held = replace(around, conditions=(*around.conditions, (statement.test, True)))
+                yield from _bindings(statement.body, held)
+            failed = replace(around, conditions=(*around.conditions, (statement.test, False)))
+            yield from _bindings(statement.orelse, failed)
+        elif isinstance(statement, ast.Try):
+            tried = replace(around, attempts=(*around.attempts, (statement, True)))
+            yield from _bindings([*statement.body, *statement.orelse], tried)
+            for handler in statement.handlers[:1]:
+                failed = replace(around, attempts=(*around.attempts, (statement, False)))
+                yield from _bindings(handler.body, failed)
+            yield from _bindings(statement.finalbody, around)
+        else:
+            yield replace(around, statement=statement)
 
 
 def _top_level(body: list[ast.stmt]) -> list[ast.stmt]:

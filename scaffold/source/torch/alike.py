@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,10 @@ from scaffold.source.torch.module import Module
 from scaffold.source.torch.operations import tensors_in
 from scaffold.source.torch.tensors import Tensor
 
-NUMBER = "layer_i"
-"""How the attributes begin that hold a layer's number (``layer_idx``, ``layer_id``, ``layer_index``)."""
+NUMBER = ("layer_i", "block_i", "layer_number", "block_number")
+"""How the attributes begin that hold a layer's number (``layer_idx``, ``layer_id``, ``block_idx``)."""
+NOTHING = object()
+"""In the place of a value that was not there."""
 SCALARS = (bool, int, float, str)
 
 
@@ -53,7 +56,7 @@ class StandIns:
         self._check = check
         self._layers = {id(module) for module in layers}
         self._first: dict[str, Event] = {}
-        self._begun: dict[int, str] = {}
+        self._begun: dict[int, tuple[str, dict[tuple[str, str], Any]]] = {}
         self._returned: set[int] = set()
 
     def first_of(self, event: Event) -> Event | None:
@@ -61,14 +64,19 @@ class StandIns:
         if id(event.module) not in self._layers or not event.tensors():
             return None
         begun = signature(event, self._returned)
-        self._begun[id(event)] = begun
+        self._begun[id(event)] = begun, _kept(event)
         first = self._first.get(begun)
         return first if first is not None and first.tensors()[0].shape == event.tensors()[0].shape else None
 
     def carried_out(self, event: Event) -> None:
-        """Note a call that was carried out: others may stand in for it unless it used its number or left a trace."""
-        begun = self._begun.pop(id(event), None)
-        again = None if begun is None else signature(event, self._returned)
+        """Note a call that was carried out: others may stand in for it unless it used its number or left a trace.
+
+        Tables that a layer makes as it is called first, of nothing but sizes, are no trace.
+        """
+        begun, before = self._begun.pop(id(event), (None, {}))
+        if begun is not None:
+            with _as_it_was(event, before):
+                again = signature(event, self._returned)
         if begun is not None and not event.numbered and _plain(event.output) and again == begun:
             self._first.setdefault(begun, event)
         elif begun is not None and self._check is not None:
@@ -79,6 +87,49 @@ class StandIns:
         """Note what a call returned, whether it was carried out or not."""
         if id(event.module) in self._layers:
             self._returned |= returned_by([event])
+
+
+def _kept(event: Event) -> dict[tuple[str, str], Any]:
+    """Return what the modules of a layer keep, by path and name."""
+    assert event.module is not None
+    return {(path, name): value for path, one in event.module.modules() for name, value in one.attributes.items()}
+
+
+@contextmanager
+def _as_it_was(event: Event, before: dict[tuple[str, str], Any]) -> Iterator[None]:
+    """Take back, for a while, the tables that a layer made as it was called, with the numbers that it noted of them."""
+    assert event.module is not None
+    given = {id(tensor) for tensor in tensors_in((event.args, event.kwargs))}
+    changed: list[tuple[Module, str, Any]] = []
+    for path, module in event.module.modules():
+        for name, value in list(module.attributes.items()):
+            old = before.get((path, name), NOTHING)
+            if old is not value and not isinstance(value, Module) and _is_table(value, given):
+                changed.append((module, name, value))
+                if old is NOTHING:
+                    del module.attributes[name]
+                else:
+                    module.attributes[name] = old
+    try:
+        yield
+    finally:
+        for module, name, value in changed:
+            module.attributes[name] = value
+
+
+def _is_table(value: Any, given: set[int]) -> bool:
+    """Return whether a value is a number, or a tensor that is not computed of what a layer was given."""
+    if not isinstance(value, Tensor):
+        return isinstance(value, (int, float))
+    level, seen = [value], set()
+    while level:
+        if any(id(one) in given or one.role == "parameter" for one in level):
+            return False
+        seen |= {id(one) for one in level}
+        origins = [one.origin for one in level if one.origin is not None]
+        parts = (part for origin in origins for part in tensors_in((origin.args, origin.kwargs)))
+        level = [part for part in parts if isinstance(part, Tensor) and id(part) not in seen]
+    return True
 
 
 def returned_by(events: Iterable[Event]) -> set[int]:

@@ -11,13 +11,13 @@ from scaffold.source.python.attributes import instance_attribute
 from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.python.library import Base, Kind
 from scaffold.source.python.objects import External, Function, SourceClass
-from scaffold.source.torch import torch_ops
+from scaffold.source.torch import special, torch_ops
 from scaffold.source.torch.alike import NUMBER, output_as
-from scaffold.source.torch.layers import LAYERS, Layer, ModuleDict, ModuleList, Sequential
+from scaffold.source.torch.layers import LAYERS, Layer, ModuleDict, ModuleList, ParameterList, Sequential
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.protocol import Interpreter
 from scaffold.source.torch.special import buffer
-from scaffold.source.torch.tensors import Device, Dtype, Tensor, in_place
+from scaffold.source.torch.tensors import Device, Dtype, Tensor, in_place, write
 
 TENSOR_ATTRIBUTES = ("shape", "ndim", "dtype", "T", "mT", "real", "imag", "data", "device", "is_cuda", "requires_grad")
 FIELDS: dict[type, tuple[str, ...]] = {
@@ -34,6 +34,15 @@ def _tensor_attribute(interpreter: Interpreter, tensor: Tensor, name: str) -> An
     return getattr(tensor, name) if name in TENSOR_ATTRIBUTES else partial(torch_ops.apply, name, tensor)
 
 
+def _set_tensor_attribute(interpreter: Interpreter, tensor: Tensor, name: str, new: Any) -> None:
+    """Set ``.data``, which puts other values into a tensor; marks that only training reads are passed over."""
+    if name != "data":
+        return
+    if not isinstance(new, Tensor) or new.shape != tensor.shape:
+        raise NotUnderstood("a tensor's data replaced by those of another shape")
+    write(tensor, "set_data", (new,), {}, new.a)
+
+
 def _set_tensor_item(interpreter: Interpreter, tensor: Tensor, key: Any, new: Any) -> None:
     tensor[key] = new
 
@@ -41,6 +50,12 @@ def _set_tensor_item(interpreter: Interpreter, tensor: Tensor, key: Any, new: An
 def _augment_tensor(interpreter: Interpreter, function: Callable[[Any, Any], Any], left: Tensor, right: Any) -> Tensor:
     """The tensor and its views change in place."""
     return in_place(left, right, function)
+
+
+def _set_of_machine(interpreter: Interpreter, name: External, attribute: str, new: Any) -> None:
+    """Set a switch of the machine, such as ``torch.backends.cuda.matmul.allow_tf32``: no value depends on it."""
+    if not name.dotted.startswith(special.DEVICES):
+        raise NotUnderstood(f"an attribute set on {name.dotted}")
 
 
 def _field(interpreter: Interpreter, value: Any, name: str) -> Any:
@@ -85,6 +100,8 @@ def _module_item(interpreter: Interpreter, module: Module, key: Any) -> Any:
         return items[key] if isinstance(key, slice) else items[int(key)]
     if isinstance(_of(module), ModuleDict):
         return module.attributes[key]
+    if isinstance(_of(module), ParameterList):
+        return list(_of(module).attributes.values())[key if isinstance(key, slice) else int(key)]
     raise NotUnderstood(f"an item of {module.kind}")
 
 
@@ -95,6 +112,8 @@ def _set_module_item(interpreter: Interpreter, module: Module, key: Any, new: An
 
 
 def _iterate_module(interpreter: Interpreter, module: Module) -> Any:
+    if isinstance(_of(module), ParameterList):
+        return list(_of(module).attributes.values())
     if not isinstance(_of(module), ModuleList):
         raise NotUnderstood(f"a loop over {module.kind}")
     return [child for _, child in module.children()]
@@ -206,6 +225,7 @@ KINDS = (
         Tensor,
         attribute=_tensor_attribute,
         item=lambda _, tensor, key: tensor[key],
+        set_attribute=_set_tensor_attribute,
         set_item=_set_tensor_item,
         iterate=lambda _, tensor: tensor,
         augmented=_augment_tensor,
@@ -221,6 +241,7 @@ KINDS = (
         methods=METHODS,
     ),
     Kind(tuple(FIELDS), attribute=_field),
+    Kind(External, set_attribute=_set_of_machine),
 )
 BASES = (Base(lambda cls: any(isinstance(one, External) for one in cls.ancestry), _make),)
 """A class with a base from outside that no other library knows is taken for a module."""

@@ -115,7 +115,12 @@ class Embedding(Layer):
 
     def __init__(self, rng: np.random.Generator, num_embeddings: int, embedding_dim: int, *_: Any, **__: Any) -> None:
         super().__init__()
-        self.attributes["weight"] = _normal(rng, 1, num_embeddings, embedding_dim)
+        self.attributes |= {
+            "num_embeddings": num_embeddings,
+            "embedding_dim": embedding_dim,
+            "padding_idx": None,
+            "weight": _normal(rng, 1, num_embeddings, embedding_dim),
+        }
 
     def forward(self, ids: Tensor) -> Any:
         return self.op("embedding", ids, self.attributes["weight"])
@@ -211,6 +216,17 @@ class ModuleList(Layer):
             self.attributes[str(number)] = module
 
 
+class ParameterList(Layer):
+    """Parameters by number."""
+
+    def __init__(self, rng: np.random.Generator, parameters: Any = ()) -> None:
+        super().__init__()
+        self.attributes |= {str(number): one for number, one in enumerate(parameters)}
+
+    def __len__(self) -> int:
+        return len(self.attributes)
+
+
 class ModuleDict(Layer):
     """Submodules by name."""
 
@@ -232,7 +248,9 @@ class Sequential(ModuleList):
     """Submodules called one after the other (by the interpreter, so that each call is watched)."""
 
     def __init__(self, rng: np.random.Generator, *modules: Any) -> None:
-        super().__init__(rng, modules)
+        named = dict(modules[0]) if len(modules) == 1 and isinstance(modules[0], dict) else {}
+        super().__init__(rng, () if named else modules)
+        self.attributes |= named
 
 
 class Identity(Layer):
@@ -296,6 +314,7 @@ LAYERS: dict[str, Callable[..., Module]] = {
     "RMSNorm": RMSNorm,
     "ModuleList": ModuleList,
     "ModuleDict": ModuleDict,
+    "ParameterList": ParameterList,
     "Sequential": Sequential,
     "Identity": Identity,
     "Dropout": Identity,

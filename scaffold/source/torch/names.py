@@ -20,7 +20,9 @@ DTYPES = (
 )  # fmt: skip
 _LAYER = re.compile(r"torch\.nn\.(modules\.\w+\.)?[A-Z]\w*")
 """How layers are called: a class of ``torch.nn``."""
-CONSTANTS = {f"torch.{name}": getattr(math, name) for name in ("inf", "pi", "e", "nan")}
+CONSTANTS = {f"torch.{name}": getattr(math, name) for name in ("inf", "pi", "e", "nan")} | {
+    "torch.__version__": "2.13.0"
+}
 
 TYPES: dict[str, type | tuple[type, ...]] = {
     "torch.Tensor": Tensor,
@@ -37,7 +39,11 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def _call(interpreter: Interpreter, name: External, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """Make a layer or a tensor, or carry out an operation."""
+    """Make a layer or a tensor, or carry out an operation; initial values are random anyway."""
+    if name.dotted.startswith("torch.nn.init."):
+        return args[0] if args else kwargs.get("tensor")
+    if name.dotted.startswith(special.DEVICES) and name.name in special.MACHINE:
+        return special.MACHINE[name.name]
     if name.dotted.startswith("torch.nn.") and name.name in LAYERS:
         return LAYERS[name.name](interpreter.rng, *args, **kwargs)
     if _LAYER.fullmatch(name.dotted):

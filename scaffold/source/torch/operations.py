@@ -74,6 +74,11 @@ def recording(recorder: Recorder) -> Iterator[None]:
         _RECORDER.reset(token)
 
 
+def is_recording() -> bool:
+    """Return whether a model runs, rather than being made."""
+    return _RECORDER.get() is not None
+
+
 def tensors_in(tree: Any) -> list[Traced]:
     """Return the tensors in nested tuples, lists and dictionaries, in order."""
     found: list[Traced] = []

@@ -13,7 +13,7 @@ from scaffold.source.torch.layers import random_parameter
 from scaffold.source.torch.ops.arguments import sizes
 from scaffold.source.torch.ops.products import MASKED
 from scaffold.source.torch.protocol import Interpreter
-from scaffold.source.torch.tensors import Dtype, Tensor, computed
+from scaffold.source.torch.tensors import Device, Dtype, Tensor, computed
 
 
 def _parameter(interpreter: Interpreter, data: Tensor, *_: Any, **__: Any) -> Tensor:
@@ -45,8 +45,18 @@ def _normal_distribution(interpreter: Interpreter, mean: Any = 0.0, deviation: A
     return SimpleNamespace(icdf=lambda share: computed("icdf", (share,), quantile(share.a)))
 
 
+def _skip_init(interpreter: Interpreter, cls: Any, *args: Any, device: Any = None, **kwargs: Any) -> Any:
+    """Return ``torch.nn.utils.skip_init``: the module, whose weights are drawn as ever."""
+    return interpreter.call(cls, list(args), kwargs, interpreter.where())
+
+
 NAMES: dict[str, Meaning] = {
     "Parameter": computes(_parameter),
+    "device": computes(lambda interpreter, *_, **__: Device()),
+    "get_default_device": computes(lambda interpreter: Device()),
+    "skip_init": computes(_skip_init),
+    "iinfo": computes(lambda interpreter, *_: SimpleNamespace(min=-(2**63), max=2**63 - 1)),
+    "script": computes(lambda interpreter, function, *_, **__: function),  # torch.jit
     "Buffer": computes(buffer),
     "finfo": computes(_finfo),
     "Normal": computes(_normal_distribution),
@@ -55,8 +65,20 @@ NAMES: dict[str, Meaning] = {
     "rand_like": computes(lambda interpreter, x, **_: Tensor(interpreter.rng.uniform(0, 1, x.shape))),
     "randn_like": computes(lambda interpreter, x, **_: Tensor(interpreter.rng.normal(0, 1, x.shape))),
     **dict.fromkeys(("autocast", "no_grad", "manual_seed"), inert()),
-    **dict.fromkeys(("is_tracing", "is_scripting", "is_compiling", "is_autocast_enabled"), question()),
+    **dict.fromkeys(
+        ("is_tracing", "is_scripting", "is_compiling", "is_autocast_enabled", "is_autocast_cpu_enabled"), question()
+    ),
     "is_grad_enabled": question(),
     **dict.fromkeys(("get_default_dtype", "get_autocast_dtype"), question(Dtype("float32"))),
 }
 """By the last part of the name, wherever it was imported from."""
+
+MACHINE: dict[str, Any] = {
+    **dict.fromkeys(("is_available", "is_bf16_supported", "is_initialized", "is_built"), False),
+    **dict.fromkeys(("device_count", "memory_allocated", "current_device"), 0),
+    **dict.fromkeys(("get_device_capability",), (0, 0)),
+    **dict.fromkeys(("empty_cache", "synchronize", "set_device", "manual_seed_all", "ipc_collect"), None),
+}
+"""What ``torch.cuda.…`` and its like answer on a machine that has nothing but its processor, by the last part."""
+DEVICES = ("torch.cuda.", "torch.npu.", "torch.xpu.", "torch.mps.", "torch.backends.", "torch.distributed.")
+"""Modules that ask for the machine, or do something to it."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch import bounds
-from scaffold.source.torch.operations import Operation, Traced, record, replaced
+from scaffold.source.torch.operations import Operation, Traced, is_recording, record, replaced
 
 Array = NDArray[Any]
 KINDS: dict[str, type] = {"f": np.float64, "i": np.int64, "u": np.int64, "c": np.complex128}
@@ -188,15 +188,22 @@ def write(
 
     The tensors that ``target`` is a view of change with it: to them it is an operation ``write_through`` of
     (tensor before, view).
+
+    A parameter that is written to before the model runs is given its first values, which the checkpoint replaces:
+    nothing happens. One that is written to as it runs is a parameter no more, but what was computed of one.
     """
     chain = [target]
     while chain[-1].view_of is not None:
         chain.append(chain[-1].view_of)
+    if chain[-1].role == "parameter" and not is_recording():
+        return target
     before = [_past(tensor) for tensor in chain]
     target.a[_key(key)] = array
     record(name, (before[0], *replaced(args, target, before[0])), replaced(kwargs, target, before[0]), target)
     for base, past, view in zip(chain[1:], before[1:], chain):
         record("write_through", (past, view), {}, base)
+    for tensor in chain:
+        tensor.role = "" if tensor.role == "parameter" else tensor.role
     return target
 
 

@@ -27,6 +27,10 @@ OPS: dict[str, Op] = {**elementwise.OPS, **reductions.OPS, **products.OPS, **sha
 ALIASES: dict[str, str] = {**elementwise.ALIASES, **shapes.ALIASES}
 
 
+class NoTensor(NotUnderstood):
+    """An operation on None, where PyTorch takes a tensor: source that waits for an argument that it was not given."""
+
+
 def apply(name: str, *args: Any, **kwargs: Any) -> Any:
     """Call the row ``name`` on tensors; a trailing underscore writes the result back into the first.
 
@@ -41,6 +45,8 @@ def apply(name: str, *args: Any, **kwargs: Any) -> Any:
     kwargs = {NUMPY_NAMES.get(key, key): value for key, value in kwargs.items()}
     if "input" in kwargs:
         args = (kwargs.pop("input"), *args)
+    if args and args[0] is None:
+        raise NoTensor(f"{name!r} of None")
     arrays, named = tuple(map(plain_tree, args)), {key: plain_tree(value) for key, value in kwargs.items()}
     try:
         bounds.result(name.rstrip("_"), arrays, named)

@@ -13,7 +13,7 @@ from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.python.library import Base, Kind
 from scaffold.source.python.objects import External, SourceClass
 from scaffold.source.torch.module import Module
-from scaffold.source.transformers import config_object
+from scaffold.source.transformers import config_object, earlier
 from scaffold.source.transformers.auto import AutoClass, ConfigTable, Part
 from scaffold.source.transformers.config_object import Config, ConfigInit, PerLayerConfigs, is_config_class
 from scaffold.source.transformers.protocol import Interpreter
@@ -86,7 +86,8 @@ MODEL_METHODS: dict[str, Callable[..., Any]] = {
     "post_init": _nothing,
     "__post_init__": _nothing,
     "get_input_embeddings": _input_embeddings,
-    "warn_if_padding_and_no_attention_mask": _nothing,
+    **dict.fromkeys(("warn_if_padding_and_no_attention_mask", "init_weights", "tie_weights"), _nothing),
+    **earlier.MODEL_METHODS,
 }
 """What source calls on ``PreTrainedModel``, beyond what ``nn.Module`` has."""
 

@@ -47,6 +47,15 @@ BASE_DEFAULTS: dict[str, Any] = {
     "use_return_dict": True,
 }
 """Defaults of ``PreTrainedConfig`` and what it computes where nothing was stated."""
+EARLIER_DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(("add_cross_attention", "is_decoder", "tie_encoder_decoder", "torchscript", "use_bfloat16"), False),
+    **dict.fromkeys(("bos_token_id", "eos_token_id", "sep_token_id", "decoder_start_token_id"), None),
+    **dict.fromkeys(("cross_attention_hidden_size", "finetuning_task", "prefix", "tokenizer_class"), None),
+    **dict.fromkeys(("problem_type", "task_specific_params", "label2id"), None),
+    "num_labels": 2,
+}
+"""Defaults that ``PretrainedConfig`` of transformers 4 has besides (src/transformers/configuration_utils.py, 4.30 to
+4.57), for the config classes of remote code."""
 BASE_FIELDS: dict[str, Any] = {
     "architectures": None,
     "chunk_size_feed_forward": 0,
@@ -115,6 +124,8 @@ class Config(Instance):
             key: _untagged(value) if key.endswith("_config") else keyed(_untagged(value), key)
             for key, value in values.items()
         }  # what a config in the config is made of has its keys there
+        self.stated = frozenset(values)
+        """Keys that it was made of."""
         self.per_layer: frozenset[str] = frozenset()
         """Keys that ``per_layer_config`` sets for some layers: there is no value of the whole model."""
         self._renames: dict[str, str] | None = None
@@ -124,6 +135,12 @@ class Config(Instance):
     def kind(self) -> str:
         """Return the name of the config class, or a word for one without a class."""
         return self.cls.name if self.cls else "config"
+
+    @property
+    def _base_defaults(self) -> Mapping[str, Any]:
+        """What the base class has: that of today, and for remote code also that of transformers 4."""
+        is_remote = self.cls is not None and not self.cls.file.is_of_library
+        return EARLIER_DEFAULTS | BASE_DEFAULTS if is_remote else BASE_DEFAULTS
 
     def complete(self, interpreter: Interpreter) -> None:
         """Do what making the config object does: defaults, older spellings, the class's own completion.
@@ -143,14 +160,30 @@ class Config(Instance):
         own_init, own_post_init = self._method("__init__"), self._method("__post_init__")
         if own_init is not None:
             interpreter.call_function(own_init, [], given)
-            if not self.attributes.get("rope_parameters") and "rope_theta" in self.attributes:
-                self.convert_rope(interpreter)
+            self._complete_rope(interpreter)
         elif own_post_init is not None:
             interpreter.call_function(own_post_init, [], extra)
         else:
             self.post_init(interpreter, **extra)
-        for name in set(self.attributes) - given.keys():
-            self.attributes[name] = keyed(self.attributes[name], name)
+        for name, value in self.attributes.items():
+            if name not in given or isinstance(value, (int, float)):  # which a class may have converted
+                self.attributes[name] = keyed(value, name)
+
+    def _complete_rope(self, interpreter: Interpreter) -> None:
+        """Bring rotary keys that a class's own ``__init__`` set into ``rope_parameters``, unless they are there."""
+        made, stated = self.attributes.get("rope_parameters") or {}, self.attributes.get("rope_scaling")
+        scaling = stated if isinstance(stated, dict) else {}
+        if "rope_theta" in self.attributes and not (made and scaling.keys() <= made.keys()):
+            self.convert_rope(interpreter, **({"rope_scaling": scaling} if scaling else {}))
+
+    def to_make(self) -> dict[str, Any]:
+        """Return values of which its class makes the same again: an ``__init__`` may refuse what it does not name."""
+        init = self._method("__init__")
+        if init is None:
+            return self.attributes
+        arguments = init.node.args
+        named = {one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+        return {key: value for key, value in self.attributes.items() if key in self.stated or key in named}
 
     def post_init(self, interpreter: Interpreter, **kwargs: Any) -> None:
         """Do what ``PreTrainedConfig.__post_init__`` does, as far as modeling source can see it."""
@@ -211,8 +244,8 @@ class Config(Instance):
                 return keyed(interpreter.attribute(self.cls, name), name)
             except NotUnderstood:
                 pass
-        if name in BASE_DEFAULTS:
-            return BASE_DEFAULTS[name]
+        if name in self._base_defaults:
+            return self._base_defaults[name]
         part = name.removesuffix("_config")
         of_part = f"the part {part}, which is made of " if part != name and self.cls is not None else ""
         raise Raised(f"{of_part}the config key {name!r}, which config.json does not have")

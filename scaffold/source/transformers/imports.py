@@ -10,7 +10,7 @@ from scaffold.source.python.syntax import SourceFile
 
 MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """One part of a dotted name."""
-LIBRARY_FILES = ("activations", "modeling_rope_utils")
+LIBRARY_FILES = ("activations", "modeling_attn_mask_utils", "modeling_rope_utils")
 """Files at the root of transformers that are followed, as they are plain PyTorch. All else there (caches, masks,
 kernels, loading) stays outside, and the interpreter has its own word for what models take from it."""
 

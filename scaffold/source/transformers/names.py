@@ -10,7 +10,7 @@ from scaffold.source.python.objects import External
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.torch.attributes import call_watched
 from scaffold.source.torch.layers import ACTIVATIONS, LAYERS, Activation
-from scaffold.source.transformers import attributes, auto, special
+from scaffold.source.transformers import attributes, auto, earlier, special
 from scaffold.source.transformers.config_object import BASE_NAMES, of_base_class
 from scaffold.source.transformers.protocol import Interpreter
 from scaffold.source.transformers.tables import ActivationTable, AttentionTable, ModelOutput
@@ -51,7 +51,9 @@ def _table(interpreter: Interpreter, file: SourceFile, dotted: str) -> Any:
         return ActivationTable(interpreter.resolve(file, f"{module}.ACT2CLS"))
     if name == "ALL_ATTENTION_FUNCTIONS":
         return AttentionTable()
-    return auto.table(file, name)
+    if name == "ROPE_INIT_FUNCTIONS":
+        return earlier.rope_functions(interpreter, file, dotted)
+    return earlier.model_class(interpreter, file, dotted) or auto.table(file, name)
 
 
 LIBRARY = Library(

@@ -35,5 +35,6 @@ NAMES: dict[str, Meaning] = {
     **dict.fromkeys(("is_flash_attention_requested", "is_flash_attn_available", "is_torch_xpu_available"), question()),
     **dict.fromkeys(("is_fsdp_managed_module", "is_deepspeed_zero3_enabled"), question()),
     "is_torchdynamo_compiling": question(),
+    "is_torch_available": computes(lambda interpreter: True),
 }
 """By the last part of the name, wherever it was imported from."""

@@ -114,3 +114,25 @@ def test_the_first_layer_that_no_other_stands_in_for_is_checked_before_the_rest_
     with pytest.raises(NotUnderstood, match="an odd layer"):
         probed(tmp_path, numbered, kept, check=check, num_hidden_layers=9)
     assert [path for path, _ in checked] == ["model.layers.0"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "ran"),
+    [
+        ("self.table, self.length = torch.arange(40).float().cos(), 40", [0]),
+        ("self.last = hidden_states.mean(dim=1)", [0, 1, 2, 3]),
+        ("self.length = [hidden_states.shape[1]]", [0, 1, 2, 3]),
+    ],
+)
+def test_a_table_that_a_layer_makes_when_it_is_called_first_is_no_trace(
+    tmp_path: Path, kept: str, ran: list[int]
+) -> None:
+    assert carried_out(probed(tmp_path, (LAST, f"{kept}\n        {LAST}"), num_hidden_layers=4)) == ran
+
+
+@pytest.mark.parametrize("name", ["layer_idx", "layer_id", "block_idx", "layer_number"])
+def test_the_number_of_a_layer_alone_makes_no_difference(tmp_path: Path, name: str) -> None:
+    kept = ("self.norm_out = ", f"self.{name} = layer_idx\n        self.norm_out = ")
+    assert carried_out(probed(tmp_path, kept, num_hidden_layers=4)) == [0]
+    used = (LAST, f"{LAST} * (1 + self.{name})")
+    assert carried_out(probed(tmp_path, kept, used, num_hidden_layers=4)) == [0, 1, 2, 3]

@@ -7,8 +7,11 @@
 # ruff: noqa: N812
 import math
 
+import einops
+import numpy as np
 import torch
 import torch.nn.functional as F
+from einops import rearrange, reduce, repeat
 from torch import nn
 
 
@@ -221,3 +224,28 @@ def solving(x, i, m):
     return torch.linalg.solve_triangular(a, x, upper=False), torch.linalg.solve_triangular(
         a, x, upper=True, unitriangular=True
     )
+
+
+def older_constructors(x, i, m):
+    y = torch.Tensor([1, 2.5]), torch.FloatTensor([[1], [2]]), torch.LongTensor([3, 4]), torch.Tensor(x[0])
+    return y, torch.arange(0, 8, step=4), torch.arange(start=1, end=6, step=2), torch.arange(8, 0, -3)
+
+
+def joined_and_diagonal(x, i, m):
+    square = x[0, :, :4]
+    y = torch.hstack((x[0, 0], x[0, 1])), torch.hstack((x[0], x[1])), torch.vstack((x[0, 0], x[0, 1]))
+    return y, torch.diag(square), torch.diag(x[0, 0], 1), x.detach().cpu().numpy().sum()
+
+
+def named_axes(x, i, m):
+    y = rearrange(x, "a (b c) d -> a b (c d)", b=2), rearrange(x, "a b d -> d 1 (a b)"), rearrange(x, "... d -> d ...")
+    z = rearrange([x[0], x[1]], "n a b -> a (n b)"), repeat(x, "a b d -> a (b r) d", r=3), repeat(x, "... -> 2 ...")
+    w = reduce(x, "a (b two) d -> b d", "mean", two=2), reduce(x, "a b d -> a d", "max"), reduce(x, "... d -> d", "sum")
+    return y, z, w, einops.einsum(x, x, "a left d, a right d -> a left right")
+
+
+def arrays(x, i, m):
+    angles = np.outer(np.arange(4), 1.0 / np.power(10000, np.arange(0, 6, 2) / 6))
+    y = torch.tensor(np.sin(angles)), torch.from_numpy(np.cos(angles)), torch.tensor(np.array([1.5, 2]))
+    z = np.concatenate([np.ones((2, 2)), np.zeros((1, 2))]), np.linspace(0, 1, 5), np.full((2,), 3.0)
+    return y, [torch.tensor(one) for one in z], torch.tensor(np.sqrt(np.abs(angles))), np.log(2.0) + np.prod([2, 3])

@@ -197,3 +197,26 @@ def test_the_text_config_is_the_one_inside(tmp_path: Path, interpreter: Interpre
     assert interpreter.call(get, [], {}, "") is made
     made.attributes["text_config"] = inner
     assert interpreter.call(get, [], {}, "") is inner
+
+
+def test_a_config_class_of_remote_code_has_the_defaults_of_transformers_4(tmp_path: Path) -> None:
+    text = "from transformers import PretrainedConfig\nclass XConfig(PretrainedConfig):\n"
+    text += "    def __init__(self, a=1, **kwargs):\n        self.a = a\n        super().__init__(**kwargs)\n"
+    path = tmp_path / "configuration_x.py"
+    path.write_text(text)
+    interpreter = Interpreter(resolve)
+    config = make(interpreter, interpreter.source_class(SourceFile.parse(path), "XConfig"), {"eos_token_id": 7})
+    assert [interpreter.attribute(config, name) for name in ("is_decoder", "bos_token_id", "eos_token_id")] == [
+        False, None, 7,
+    ]  # fmt: skip
+
+
+def test_numbers_that_a_config_class_converts_keep_their_key(tmp_path: Path) -> None:
+    text = "from transformers import PretrainedConfig\nclass XConfig(PretrainedConfig):\n"
+    text += "    def __init__(self, eps=1e-6, **kwargs):\n        self.eps = float(eps)\n"
+    text += "        super().__init__(**kwargs)\n"
+    path = tmp_path / "configuration_x.py"
+    path.write_text(text)
+    interpreter = Interpreter(resolve)
+    config = make(interpreter, interpreter.source_class(SourceFile.parse(path), "XConfig"), {"eps": 1e-5})
+    assert key_of(config.attributes["eps"]) == "eps"

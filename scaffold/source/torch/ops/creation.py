@@ -35,10 +35,26 @@ def _full(size: Any, fill_value: Any, dtype: Any = None, **_: Any) -> Tensor:
 
 
 def _arange(*args: Any, start: Any = 0, end: Any = None, step: Any = 1, dtype: Any = None, **_: Any) -> Tensor:
-    bounds = args if end is None else (start, end, step)
-    first, last, width = (0, *map(plain, bounds), 1)[1 if len(bounds) > 1 else 0 :][:3]
+    if len(args) == 1:
+        end = args[0]
+    elif args:
+        start, end, *given = args
+        step = given[0] if given else step
+    first, last, width = (plain(bound) for bound in (start, end, step))
     bounded(int(abs(last - first) / abs(width)) + 1)
-    return Tensor(np.arange(*(plain(b) for b in bounds), dtype=kind(dtype)))
+    return Tensor(np.arange(first, last, width, dtype=kind(dtype)))
+
+
+def _typed(form: type) -> Op:
+    """Return ``torch.FloatTensor`` and its like: of numbers, or of a shape."""
+
+    def create(*args: Any) -> Tensor:
+        is_data = len(args) == 1 and isinstance(args[0], (list, tuple, Tensor, np.ndarray))
+        if not is_data:
+            return Tensor(np.zeros(sizes(args), dtype=form))
+        return Tensor(np.array(plain_tree(args[0]), dtype=form))
+
+    return create
 
 
 def _tensor(value: Any, dtype: Any = None, **_: Any) -> Tensor:
@@ -76,9 +92,20 @@ def _eye(n: Any, m: Any = None, dtype: Any = None, **_: Any) -> Tensor:
     return Tensor(np.eye(int(n), None if m is None else int(m), dtype=kind(dtype, np.float64)))
 
 
+def _joined(axis: int) -> Op:
+    def join(tensors: Any) -> Tensor:
+        arrays = [np.atleast_2d(plain(t)) if axis == 0 else np.atleast_1d(plain(t)) for t in tensors]
+        return Tensor(np.concatenate(arrays, axis=0 if arrays[0].ndim == 1 else axis))
+
+    return join
+
+
 CREATION: dict[str, Op] = {
     "zeros": _filled(0), "ones": _filled(1), "empty": _filled(0), "full": _full, "arange": _arange,
     "linspace": _linspace, "eye": _eye, "tensor": _tensor, "as_tensor": _tensor, "scalar_tensor": _tensor,
     "cat": _cat, "concat": _cat, "concatenate": _cat, "stack": _stack, "meshgrid": _meshgrid,
     "broadcast_tensors": _broadcast_tensors, "from_numpy": _tensor,
+    "hstack": _joined(1), "vstack": _joined(0),
+    "Tensor": _typed(np.float64), "FloatTensor": _typed(np.float64), "LongTensor": _typed(np.int64),
+    "IntTensor": _typed(np.int64), "BoolTensor": _typed(np.bool_),
 }  # fmt: skip

@@ -121,7 +121,8 @@ OPS: dict[str, Op] = {
     # dtypes, devices and storage
     "to": _convert, "type": _convert, "type_as": _convert, "float": _as(np.float64), "double": _as(np.float64),
     "half": _as(np.float64), "bfloat16": _as(np.float64), "int": _as(np.int64), "long": _as(np.int64),
-    "bool": _as(np.bool_), "detach": _identity, "cpu": _identity, "cuda": _identity, "requires_grad_": _identity,
+    "bool": _as(np.bool_), "detach": _identity, "cpu": _identity, "cuda": _identity, "numpy": _identity,
+    "requires_grad_": _identity,
     "contiguous": lambda x, **_: np.ascontiguousarray(x).reshape(x.shape), "clone": lambda x, **_: np.array(x),
     "uniform_": _spread, "normal_": _spread,
     "copy_": _copy, "fill_": _copy, "zero_": lambda x: np.zeros_like(x), "alias": _identity,

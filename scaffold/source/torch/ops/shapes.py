@@ -200,6 +200,7 @@ OPS: dict[str, Op] = {
     "embedding": lambda ids, weight, *_, **__: weight[ids], "where": _where, "nonzero": _nonzero,
     "tril": lambda x, diagonal=0: np.tril(x, diagonal), "triu": lambda x, diagonal=0: np.triu(x, diagonal),
     "diagonal": lambda x, offset=0, dim1=0, dim2=1: np.diagonal(x, offset, dim1, dim2),
+    "diag": lambda x, diagonal=0: np.diag(x, int(diagonal)),
     # writes
     "scatter": _scatter, "scatter_add": _scatter_add, "index_add": _index_add, "index_copy": _index_copy,
     "masked_scatter": _masked_scatter, "one_hot": _one_hot,

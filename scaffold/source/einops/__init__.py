@@ -1,0 +1,1 @@
+"""einops: axes by name."""
