@@ -33,6 +33,7 @@ FILES = {
     "mkdocs-nav-entry": "codemods.docs.mkdocs_nav_entry",
     "nav-title": "codemods.docs.nav_title",
     "accuracy-list": "codemods.vllm_ascend.accuracy_list",
+    "add-modelslim-rows": "codemods.vllm_ascend.modelslim_rows",
 }
 """Name of a codemod → the module whose ``CODEMOD`` it is."""
 
