@@ -240,12 +240,12 @@ QUANT_MODEL_PREFIX_MAPPINGS = {
     }
 }
 """
-_CEDAR = '''\
+_CEDAR = """\
     "cedar": {
         "gate_up_proj": ["gate_proj", "up_proj"],
         "experts": ["experts.0.gate_proj", "experts.0.up_proj", "experts.0.down_proj"],
     },
-'''
+"""
 _CEDAR_TEXT = _CEDAR.replace('"cedar"', '"cedar_text"')
 _ROW = {
     "model_types": "cedar,cedar_text",

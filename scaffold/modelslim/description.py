@@ -36,7 +36,8 @@ class Description:
 
     Attributes:
         files: their names, the one that vllm-ascend reads first, if it is there.
-        words: entry → word, such as ``model.layers.0.mlp.down_proj.weight`` → ``W8A8_DYNAMIC``; of that file alone.
+        words: entry → word, such as ``model.layers.0.mlp.down_proj.weight`` → ``W8A8_DYNAMIC``; of that file alone, and
+            where it is not there of all, the first that has it.
         settings: what it says of the checkpoint as a whole: ``version``, ``group_size``, ``kv_cache_type`` …
         others: what the other files say besides.
     """
@@ -68,7 +69,9 @@ def read_description(directory: Path) -> Description | None:
     if not files:
         return None
     read = {name: read_object(directory / name, "ModelSlim's description", 4 * MAX_BYTES) for name in files}
-    main = read.pop(MODELSLIM_FILE, {})
+    main = read.pop(MODELSLIM_FILE, None)
+    if main is None:
+        main = {name: value for file in reversed(files) for name, value in read[file].items()}
     words = {name: word for name, word in main.items() if _is_entry(name, word)}
     others = tuple(
         Other(file, name, word, words.get(name, ""))

@@ -113,7 +113,7 @@ def _handed(reader: Reader, node: Node, replaces: bool = False) -> Handed:
     assert node.definition is not None
     mapper = reader.class_attribute(node.definition, NAMES)
     # what __init__ adds is seen where the mapping itself is handed over, and not where it is copied before
-    packed = node.attributes.get(PACKED) if replaces else None
+    packed = node.grown.get(PACKED) if replaces else None
     packed = reader.class_attribute(node.definition, PACKED) if packed is None else packed
     owner = next((item.node.name for item in reader.mro(node.definition) if _assigns(item.node, NAMES)), "")
     unread = mapper.unread if isinstance(mapper, Mapper) else f"{NAMES} of {owner}" if owner and mapper else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -51,9 +51,18 @@ def read_upstream(tree: Path) -> Upstream | None:
                 file = SourceFile(path, path.name, read_tree(path))
             except UnreadableError:
                 return None
-            rows = {model_type: _row(row) for model_type, row in _literal(file, PACKED).items()}
-            return Upstream(file, where, rows, _schemes(tree))
+            return Upstream(file, where, _rows(file), _schemes(tree))
     return None
+
+
+def upstream_of(text: str, before: Upstream) -> Upstream:
+    """Return what a tree says once the file of its tables has another text."""
+    file = replace(before.file, tree=ast.parse(text.removeprefix("\ufeff")))
+    return replace(before, file=file, packed=_rows(file))
+
+
+def _rows(file: SourceFile) -> dict[str, Row]:
+    return {model_type: _row(row) for model_type, row in _literal(file, PACKED).items()}
 
 
 def _literal(file: SourceFile, name: str) -> dict[str, dict[str, list[str]]]:

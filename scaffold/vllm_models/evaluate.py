@@ -272,11 +272,15 @@ class Evaluator:
         return True
 
     def _set_item(self, target: ast.Subscript, value: Any) -> bool:
-        """Give a dictionary among a module's attributes an entry, such as ``self.packed_modules_mapping["qkv"] = …``."""
+        """Give a dictionary of a module's, or of its class's, an entry: ``self.packed_modules_mapping["qkv"] = …``."""
         owner = self.value(target.value.value) if isinstance(target.value, ast.Attribute) else None
         held, key = self.value(target.value), self.value(target.slice)
         if not isinstance(owner, Node) or not isinstance(held, dict) or not isinstance(key, str):
             return False
         assert isinstance(target.value, ast.Attribute)
-        owner.attributes[target.value.attr] = {**held, key: value}
+        name = target.value.attr
+        if name in owner.attributes:
+            owner.attributes[name] = {**held, key: value}
+        else:
+            owner.grown[name] = {**owner.grown.get(name, held), key: value}
         return True

@@ -129,6 +129,7 @@ class Node:
         prefix: the name under which it asks for its quantisation; None if it is not known.
         asked_as: the model type of the config with which it is made.
         is_whole: whether each rank has all of it, by its argument ``disable_tp``.
+        grown: dictionaries of its class to which its ``__init__`` adds entries, with these.
     """
 
     class_name: str
@@ -143,6 +144,7 @@ class Node:
     prefix: str | None = None
     asked_as: str = ""
     is_whole: bool = False
+    grown: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def form(self) -> tuple[Any, ...]:
         """Return what modules that are made alike have in common: classes, parameters and experts, all the way down."""
