@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from scaffold.checkpoint.quantization import modelslim_files
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import UsageError
 from scaffold.roots.vllm_tree import Registered, VllmTree, read_vllm_tree
@@ -45,7 +46,7 @@ def check_adapter(
     files = Files(root)
     tree = None if root is None else read_vllm_tree(root)
     value = _class(files.open(path), checkpoint.architecture, {} if tree is None else tree.registry)
-    return _check(_reader(files, tree, transformers), value, checkpoint, transformers, completed)
+    return _check(_reader(files, tree, transformers, is_quantised=is_described(checkpoint)), value, checkpoint, transformers, completed)
 
 
 def check_registered(
@@ -72,10 +73,13 @@ def check_registered(
         UsageError: its file is not in the tree, or does not have it.
     """
     files = Files(tree.root)
-    reader = _reader(files, tree, transformers)
+    reader = _reader(files, tree, transformers, is_quantised=is_described(checkpoint))
     value = _registered(reader, tree, entry)
     found = _check(reader, value, checkpoint, transformers, completed, absent)
-    others = {size: _reader(files, tree, transformers, size, reader.kinds) for size in ranks if size > 1}
+    is_quantised = is_described(checkpoint)
+    others = {
+        size: _reader(files, tree, transformers, size, reader.kinds, is_quantised) for size in ranks if size > 1
+    }  # fmt: skip
     faults = {size: _faults(other, value, checkpoint, transformers, completed) for size, other in others.items()}
     new = {size: [why for why in of if why not in found.faults] for size, of in faults.items()}
     misfits = {size: tuple(sorted(of, key=lambda why: not says_sizes(why))) for size, of in new.items()}
@@ -194,6 +198,11 @@ def _check(
         return check(reader, node, checkpoint.weights.forms, absent)
     except RecursionError:
         raise _endless(value) from None
+
+
+def is_described(checkpoint: Checkpoint) -> bool:
+    """Return whether the weights are quantised by a description beside the config, which need not speak of it."""
+    return bool(modelslim_files(checkpoint.path))
 
 
 def tree_of(path: Path) -> Path | None:

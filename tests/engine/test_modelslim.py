@@ -1,0 +1,87 @@
+"""Descriptions of ModelSlim, resolved by us and by vllm-ascend's own functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from codemods import run
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.modelslim.check import Model, check_modelslim
+from scaffold.modelslim.description import Description, read_description
+from scaffold.modelslim.layers import Handed, Layer, layers
+from scaffold.modelslim.upstream import read_upstream
+from scaffold.roots.vllm_tree import read_vllm_tree
+from scaffold.vllm_models.adapter import built
+from tests.lab.engine import engine
+from tests.modelslim.made import FILE, Made, write_description
+from tests.modelslim.real_shapes import REAL_SHAPES
+from tests.modelslim.upstream import TABLES, agrees, case, ours, resolve, without_rows
+
+
+def _events(folder: Path) -> list[Layer | Handed]:
+    checkpoint = read_checkpoint(folder)
+    tree = read_vllm_tree(engine().pristine)
+    reader, root = built(tree, tree.registry[checkpoint.architecture], checkpoint, engine().transformers)
+    return list(layers(reader, root))
+
+
+def _model_types(made: Made) -> list[str]:
+    text = made.config.get("text_config", made.config)
+    return [made.config["model_type"], text["model_type"]]
+
+
+def _said(folder: Path) -> Description:
+    found = read_description(folder)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
+    """For each real shape: the rows found and written, and what vllm-ascend resolves before and after."""
+    found, cases = {}, []
+    for name, make in REAL_SHAPES.items():
+        made = make()
+        folder = made.write(tmp_path_factory.mktemp("checkpoint"))
+        tree = without_rows(tmp_path_factory.mktemp("tree"), _model_types(made))
+        before = (tree / TABLES).read_text()
+        model = read_vllm_tree(engine().pristine)
+        checkpoint = read_checkpoint(folder)
+        serves = Model(model, model.registry[checkpoint.architecture], engine().transformers)
+        check = check_modelslim(checkpoint, serves, tree)
+        assert check is not None
+        for row in check.rows:
+            run("add-modelslim-rows", tree, journal=tree / "journal", **row.arguments)
+        if not check.description.is_read:
+            write_description(folder, made.description())
+        again = check_modelslim(read_checkpoint(folder), serves, tree)
+        events = _events(folder)
+        found[name] = {"first": check, "again": again, "events": events, "folder": folder, "tree": tree}
+        cases += [case(_said(folder), events, text) for text in (before, (tree / TABLES).read_text())]
+    outcomes = iter(resolve(cases))
+    for entry in found.values():
+        entry["before"], entry["after"] = next(outcomes), next(outcomes)
+    return found
+
+
+@pytest.mark.parametrize("name", REAL_SHAPES)
+def test_the_missing_row_is_found_and_with_it_vllm_ascend_resolves_every_layer(written, name: str) -> None:
+    entry = written[name]
+    assert len(entry["first"].rows) == 1
+    assert entry["again"].rows == ()
+    assert any(layer["got"] == "KeyError" for layer in entry["before"]["layers"])
+    upstream = read_upstream(entry["tree"])
+    answers = ours(_said(entry["folder"]), entry["events"], upstream)
+    assert len(answers) == len(entry["after"]["layers"]) > 9
+    for one, theirs in zip(answers, entry["after"]["layers"]):
+        assert "Error" not in theirs["got"] or one.layer.may_be_absent, (one, theirs)
+        assert agrees(one, theirs, upstream), (one, theirs)
+
+
+def test_joined_descriptions_of_shards_are_read(written) -> None:
+    entry = written["per-shard descriptions"]
+    assert [finding.kind for finding in entry["first"].findings] == ["file"]
+    assert entry["again"].holds
+    assert (entry["folder"] / FILE).is_file()
