@@ -17,9 +17,10 @@ from codemods.text.tree_style import DEFAULTS, Style
 
 PLACES = (
     "vllm_ascend/quantization/modelslim_config.py",
+    "vllm_ascend/quantization/configs/modelslim_config.py",
     "vllm_ascend/quantization/quant_config.py",
 )
-PACKED = "packed_modules_model_mapping"
+PACKED, SINCE_0_28 = "packed_modules_model_mapping", "UPDATED_PACKED_MODULES_MAPPING"
 PREFIXES, SUBSTRINGS = "QUANT_MODEL_PREFIX_MAPPINGS", "QUANT_MODEL_SUBSTR_MAPPINGS"
 TABLES = {"packed": PACKED, "prefix": PREFIXES, "substr": SUBSTRINGS}
 BOM = "\ufeff"
@@ -36,6 +37,8 @@ def modelslim_rows(text: str, *, model_types: str, row: str, table: str = "packe
     elsewhere in the file, too.
     """
     name = _table(table)
+    if name == PACKED and PACKED not in text and SINCE_0_28 in text:
+        name = SINCE_0_28
     asked = {one: _entries(row, table) for one in _words(model_types, "model_types")}
     width = (style or DEFAULTS["vllm-ascend"]).line_length
     for model_type, entries in asked.items():
@@ -175,7 +178,7 @@ def _literal(row: ast.Dict, name: str, what: str) -> object:
 
 
 def _check_elsewhere(tree: ast.Module, table: str, model_type: str) -> None:
-    """Refuse a row that further statements give: ``table["x"] = …`` or ``table.update(…)`` with the model type in it."""
+    """Refuse a row that further statements give: ``table["x"] = …`` or ``table.update(…)`` with the model type."""
     for node in ast.walk(tree):
         target: ast.expr | None = None
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
@@ -281,8 +284,10 @@ CODEMOD = Codemod(
         RefusedExample({**_GATE, "row": "qkv_proj=query,key"}, _BEFORE, "has 'qkv_proj' as ['q_proj', 'k_proj'"),
         RefusedExample(_GATE, _BEFORE + 'packed_modules_model_mapping["birch"] = {}\n', "in line 13"),
         RefusedExample(_GATE, "packed_modules_model_mapping = {**OTHERS}\n", "no plain text"),
-        RefusedExample(_GATE, "packed_modules_model_mapping = {'birch': {'qkv_proj': ['q_proj', 'k_proj', 'v_proj']}}\n",
+        RefusedExample(_GATE, "packed_modules_model_mapping = {'birch': {'qkv_proj': ['q_proj', 'k_proj', 'v_proj']}}",
                        "closes on the line of its last entry"),
+        Example(_GATE, _BEFORE.replace(PACKED, SINCE_0_28), _BEFORE.replace(PACKED, SINCE_0_28).replace(
+            _NOTHING, _NOTHING + '        "gate_up_proj": ["gate_proj", "up_proj"],\n')),
         RefusedExample({**_GATE, "model_types": "Evil\"x"}, _BEFORE, "model_types"),
         RefusedExample({**_GATE, "row": "qkv_proj"}, _BEFORE, "entries such as"),
         RefusedExample({**_GATE, "table": "other"}, _BEFORE, "packed or prefix or substr"),

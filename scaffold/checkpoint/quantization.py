@@ -183,8 +183,10 @@ def _packed_kind(part: Part, patterns: Sequence[Pattern]) -> str:
 
 
 def modelslim_files(directory: Path) -> tuple[str, ...]:
-    """Return the files that describe the weights, the one that vllm-ascend reads first; older ones have more words in
-    their names, and shards may have one each."""
+    """Return the files that describe the weights, the one that vllm-ascend reads first.
+
+    Older ones have more words in their names, and shards may have one each.
+    """
     found = sorted(path.name for path in directory.glob(MODELSLIM_FILES) if has_file(directory, path.name))
     return tuple(sorted(found, key=lambda name: name != MODELSLIM_FILE)[:MAX_FILES])
 

@@ -1,8 +1,8 @@
 """Which entry of the description each layer gets: what vllm-ascend's ``get_quant_method`` does, as values.
 
 The source of the rules is vllm_ascend/quantization/modelslim_config.py: ``get_quant_method``,
-``is_layer_skipped_ascend``, ``get_linear_quant_type``, ``_has_quant_weight``, ``apply_vllm_mapper``. What renames
-differs between releases and is run (`scaffold.modelslim.renames`); what is written here did not change since 0.13.
+``is_layer_skipped_ascend``, ``get_linear_quant_type``, ``_has_quant_weight``, ``apply_vllm_mapper``. What renames is
+run (`scaffold.modelslim.renames`); in what releases differ besides is a `Dialect`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
 from scaffold.modelslim.description import FLOAT, WEIGHT
+from scaffold.modelslim.dialect import BEGINNING, GET, Dialect
 from scaffold.modelslim.layers import EMBEDDING, MOE, Handed, Layer
 from scaffold.modelslim.upstream import Row, Upstream
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.vllm_models.mappers import Mapper
 
 _LAYER = re.compile(r"\.(\d+)\.")
+_OF_EXPERT = re.compile(r"\.experts\.\d+\.(\w+)\.weight$")
 _LATER_EXPERT = re.compile(r"\.experts\.[1-9]\d*\.")
 
 
@@ -35,6 +39,7 @@ class Asked:
         words: what those that are there say, in their order.
         word: the one that counts; empty if there is none, or they differ.
         plain_by: the entry that makes it plain, where that is none of its own: it only begins with the same text.
+        is_absent: whether it is plain because there is no entry.
         packed: whether a packed module's parts were looked up.
         row: the mapping of packed modules that was in force.
         names: from a name of the checkpoint's to that of its entry.
@@ -47,6 +52,7 @@ class Asked:
     words: tuple[str, ...]
     word: str
     plain_by: str
+    is_absent: bool
     packed: bool
     row: Row = field(repr=False)
     names: Callable[[str], str] = field(repr=False)
@@ -62,6 +68,12 @@ class _Entries:
     def plain(self) -> list[str]:
         """Return the names of plain weights, sorted."""
         return sorted(name for name, word in self.words.items() if word == FLOAT and name.endswith(WEIGHT))
+
+    @cached_property
+    def experts(self) -> tuple[str, ...]:
+        """Return what experts consist of, by the names of entries."""
+        found = {match[1] for name in self.words if (match := _OF_EXPERT.search(name))}
+        return tuple(f"experts.0.{name}" for name in sorted(found))
 
     @cached_property
     def by_layer(self) -> Mapping[str, dict[str, str]]:
@@ -91,7 +103,11 @@ def _number(name: str) -> str:
 
 
 def asked(
-    events: Iterable[Layer | Handed], words: Mapping[str, str], upstream: Upstream, drops: bool, once: bool
+    events: Iterable[Layer | Handed],
+    words: Mapping[str, str],
+    upstream: Upstream,
+    has_rename_mapper: bool,
+    text_types: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Asked]:
     """Yield each layer with what it is given.
 
@@ -99,20 +115,22 @@ def asked(
         events: of `scaffold.modelslim.layers.layers`.
         words: the description, with the entries that vllm-ascend's code adds.
         upstream: the tables.
-        drops: whether a mapper also takes away what its class does not load (vLLM before ``get_rename_mapper``).
-        once: whether a mapper that was applied is known by its identity, so that it is not applied again.
+        has_rename_mapper: whether vLLM has ``get_rename_mapper``: without it a mapper takes away what its class does
+            not load, too, and one that was applied is known by its identity and not applied again.
+        text_types: outer model type → that of the text config.
 
     Raises:
         NotUnderstood: code that renames is beyond the interpreter.
     """
+    dialect, rows = upstream.dialect, {model_type: dict(known) for model_type, known in upstream.packed.items()}
     entries, row, applied = _Entries(words), dict[str, tuple[str, ...]](), ""
-    rows = {model_type: dict(known) for model_type, known in upstream.packed.items()}
     chain: list[Mapper] = []
     names = _names(())
     for event in events:
         if isinstance(event, Handed):
-            if event.mapper is not None and not (once and applied == event.owner):
-                mapper = _renaming(event.mapper, drops)
+            is_new = dialect.maps_names and (has_rename_mapper or applied != event.owner)
+            if event.mapper is not None and is_new:
+                mapper = _renaming(event.mapper, drops=not has_rename_mapper)
                 renamed = ((mapper.map(name), word) for name, word in entries.words.items())
                 entries = _Entries({found[0]: word for found, word in renamed if found is not None})
                 chain.append(mapper)
@@ -122,10 +140,17 @@ def asked(
             elif event.packed is not None:
                 row.update(event.packed)  # where a row of the table is in force, that row itself
             continue
-        row = rows.get(event.asked_as, row)
+        model_type = text_types.get(event.asked_as, event.asked_as) if dialect.by_text else event.asked_as
+        if model_type in upstream.unread:
+            raise NotUnderstood(f"the row of {model_type} in {upstream.where}")
+        if dialect.replaces:
+            row = rows.get(model_type, row)
+        else:
+            row.update(rows.get(model_type, {}))
+        if dialect.finds_experts and "experts" not in row and entries.experts:
+            row["experts"] = entries.experts
         if event.prefix is not None:
-            prefix = upstream.renames.layer(event.asked_as, event.prefix, entries.near(event.prefix), row)
-            yield _answer(event, prefix, entries, dict(row), names)
+            yield _answer(event, model_type, entries, dict(row), names, upstream)
 
 
 def _renaming(mapper: Mapper, drops: bool) -> Mapper:
@@ -146,21 +171,45 @@ def _names(chain: tuple[Mapper, ...]) -> Callable[[str], str]:
     return name
 
 
-def _answer(layer: Layer, prefix: str, entries: _Entries, row: Row, names: Callable[[str], str]) -> Asked:
+def _answer(
+    layer: Layer, model_type: str, entries: _Entries, row: Row, names: Callable[[str], str], upstream: Upstream
+) -> Asked:
+    assert layer.prefix is not None
+    dialect, near = upstream.dialect, entries.near(layer.prefix)
+    prefix = upstream.renames.layer(model_type, layer.prefix, near, row, dialect.by_part)
     last = prefix.rpartition(".")[2]
-    is_packed = last in row
-    looked_up = tuple(prefix.replace(last, part) + WEIGHT for part in row[last]) if is_packed else (prefix + WEIGHT,)
+    parts = [with_part(prefix, part, dialect) for part in row[last]] if last in row else [prefix]
+    if dialect.by_part:
+        parts = [upstream.renames.part(model_type, part, near, row) for part in parts]
+    looked_up = [part + WEIGHT for part in parts]
+    if dialect.lacks_v:
+        looked_up = [name for name in looked_up if not _is_v_of_k(name, entries.words)] if last in row else looked_up
     missing = tuple(name for name in looked_up if name not in entries.words)
     words = tuple(entries.words[name] for name in looked_up if name in entries.words)
-    plain_by = ""
-    if layer.kind == EMBEDDING and missing:
-        missing, words = (), (FLOAT,)
-    elif not is_packed:
+    plain_by, is_absent = "", False
+    may_lack = dialect.lookup == GET and last not in row
+    if missing and (may_lack or (layer.kind == EMBEDDING and dialect.plain_embeddings)):
+        missing, words, is_absent = (), (FLOAT,), True
+    elif last not in row and dialect.lookup == BEGINNING:
         by = entries.plain_below(prefix)
         plain_by = by if by and by != looked_up[0] else ""
         missing, words = ((), (FLOAT,)) if by else (missing, words)
     word = words[0] if not missing and len(set(words)) == 1 else ""
-    return Asked(layer, prefix, looked_up, missing, words, word, plain_by, is_packed, row, names)
+    found = tuple(looked_up)
+    return Asked(layer, prefix, found, missing, words, word, plain_by, is_absent, last in row, row, names)
+
+
+def with_part(prefix: str, part: str, dialect: Dialect) -> str:
+    """Return a prefix with a part in place of its last component."""
+    last = prefix.rpartition(".")[2]
+    return prefix.replace(last, part) if dialect.everywhere else prefix.removesuffix(last) + part
+
+
+def _is_v_of_k(name: str, words: Mapping[str, str]) -> bool:
+    """Return whether an entry for v is left out, as k's weight is v's (``_is_missing_v_shard``)."""
+    stem = name.removesuffix("v_proj.weight")
+    has_both = f"{stem}q_proj.weight" in words and f"{stem}k_proj.weight" in words
+    return stem != name and name not in words and has_both
 
 
 def kind_of(layer: Layer) -> str:

@@ -97,7 +97,11 @@ def check_modelslim(
         return None
     general = (*file_findings(said), *entry_findings(said, checkpoint), *cache_findings(said, checkpoint.weights.forms))
     drafts = tuple(draft_findings(said, checkpoint))
-    upstream = None if ascend is None else read_upstream(ascend)
+    try:
+        upstream = None if ascend is None else read_upstream(ascend)
+    except NotUnderstood as error:
+        note = f"which layer gets which entry is not known: {error}"
+        return ModelSlimCheck(said, findings=(*general, *drafts), notes=(note,))
     if upstream is None or model is None:
         why = "no vllm-ascend tree with tables of packed modules" if upstream is None else "no class of the model"
         note = f"which layer gets which entry was not looked at: {why} was given"
@@ -151,13 +155,13 @@ def resolve(
         UsageError: the table cannot take a row.
     """
     forms, filled = checkpoint.weights.forms, looked.filled
-    answers = _answers(said, looked, upstream)
-    need = wanted(answers, filled)
+    answers = _answers(said, checkpoint, looked, upstream)
+    need = wanted(answers, filled, upstream.dialect)
     configs = checkpoint.config, checkpoint.text_config
     types = list(dict.fromkeys(str(config["model_type"]) for config in configs if config.get("model_type")))
     rows = tuple(new_rows(need, answers, upstream, types))
     mended = _mended(upstream, rows)
-    after = [one for one in _answers(said, looked, mended) if _is_there(one, filled)]
+    after = [one for one in _answers(said, checkpoint, looked, mended) if _is_there(one, filled)]
     findings = [*_conflicts(need, answers, rows, filled, upstream), *missing(after, filled, forms), *mixed(after)]
     findings += [*unregistered(after, mended, filled), *odd_experts(after, said, filled)]
     findings += tensor_findings(after, filled, forms, said, ranks)
@@ -167,10 +171,10 @@ def resolve(
     return ModelSlimCheck(said, upstream.where, count, by_word, rows, tuple(alike(findings)), notes)
 
 
-def _answers(said: Description, looked: Looked, upstream: Upstream) -> list[Asked]:
-    drops = not looked.has_rename_mapper
+def _answers(said: Description, checkpoint: Checkpoint, looked: Looked, upstream: Upstream) -> list[Asked]:
     words = upstream.renames.entries(said.words, said.settings)
-    return list(asked(looked.events, words, upstream, drops, once=drops))
+    outer, text = (str(one.get("model_type", "")) for one in (checkpoint.config, checkpoint.text_config))
+    return list(asked(looked.events, words, upstream, looked.has_rename_mapper, {outer: text}))
 
 
 def _mended(upstream: Upstream, rows: Sequence[NewRow]) -> Upstream:

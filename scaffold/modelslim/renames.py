@@ -23,6 +23,8 @@ from scaffold.source.python.syntax import SourceFile
 
 METHOD = "get_quant_method"
 PREFIX = "prefix"
+BY_PART = "quant_prefix_mapper"
+"""Renames a layer, or each of its parts."""
 ADAPTS = "_apply_extra_quant_adaptations"
 MAPPER = "WeightsMapper"
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
@@ -33,28 +35,28 @@ class Renames:
     """The class that asks for each layer's quantisation, as text."""
 
     file: SourceFile = field(repr=False)
+    _functions: dict[bool, ast.FunctionDef] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def _class(self) -> ast.ClassDef:
         classes = (node for node in self.file.definitions.values() if isinstance(node, ast.ClassDef))
         return next(node for node in classes if _method(node, METHOD) is not None)
 
-    @cached_property
-    def _of_layers(self) -> ast.FunctionDef:
-        """The statements of ``get_quant_method`` that change the prefix, as a function of model type and prefix."""
+    def _of_layers(self, by_part: bool) -> ast.FunctionDef:
+        """Return the statements of ``get_quant_method`` that change the prefix, as a function that gives the new one.
+
+        Args:
+            by_part: leave out what is done to each part.
+        """
         asked = _method(self._class, METHOD)
         assert asked is not None
         made = ast.parse(f"def renamed(self, model_type, {PREFIX}):\n    return {PREFIX}").body[0]
         assert isinstance(made, ast.FunctionDef)
-        made.body = [*(one for one in asked.body if _sets(one, PREFIX)), *made.body]
+        sets = [one for one in asked.body if _sets(one, PREFIX) and not (by_part and BY_PART in ast.unparse(one))]
+        made.body = [*sets, *made.body]
         return ast.fix_missing_locations(ast.copy_location(made, asked))
 
-    @property
-    def replaces_row(self) -> bool:
-        """Return whether a row of the table takes the place of the class's own mapping of packed modules."""
-        return "packed_modules_mapping" in ast.unparse(self._class)
-
-    def layer(self, model_type: str, prefix: str, words: Mapping[str, str], row: object) -> str:
+    def layer(self, model_type: str, prefix: str, words: Mapping[str, str], row: object, by_part: bool) -> str:
         """Return the prefix that is looked up for a layer's.
 
         Args:
@@ -62,13 +64,24 @@ class Renames:
             prefix: the layer's.
             words: the entries near by, as code may ask which of two are there.
             row: what is packed.
+            by_part: leave out what is done to each part.
 
         Raises:
             NotUnderstood: the code is beyond the interpreter.
         """
-        found = self._run(self._of_layers, [model_type, prefix], words, row)
+        if by_part not in self._functions:
+            self._functions[by_part] = self._of_layers(by_part)
+        return self._text(self._functions[by_part], [model_type, prefix], words, row)
+
+    def part(self, model_type: str, prefix: str, words: Mapping[str, str], row: object) -> str:
+        """Return the name that is looked up for a part's; see `layer`."""
+        mapper = _method(self._class, BY_PART)
+        return prefix if mapper is None else self._text(mapper, [model_type, prefix], words, row)
+
+    def _text(self, function: ast.FunctionDef, given: list[object], words: Mapping[str, str], row: object) -> str:
+        found = self._run(function, given, words, row)
         if not isinstance(found, str):
-            raise NotUnderstood(f"{METHOD} of {self.file.shown}, which makes no text of {prefix}")
+            raise NotUnderstood(f"{METHOD} of {self.file.shown}, which makes no text of {given[-1]}")
         return found
 
     def entries(self, words: Mapping[str, str], settings: Mapping[str, object]) -> dict[str, str]:

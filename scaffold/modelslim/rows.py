@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from scaffold.modelslim.asked import Asked
+from scaffold.modelslim.asked import Asked, with_part
 from scaffold.modelslim.description import WEIGHT
+from scaffold.modelslim.dialect import Dialect
 from scaffold.modelslim.fills import SHARDS, Fills
 from scaffold.modelslim.layers import EMBEDDING, MOE
 from scaffold.modelslim.upstream import Row, Upstream
@@ -68,7 +69,7 @@ def stems_of(one: Asked, fills: Fills) -> list[str]:
     return list(dict.fromkeys(parts[shard] for shard in known))
 
 
-def wanted(answers: Iterable[Asked], fills: Fills) -> Wanted:
+def wanted(answers: Iterable[Asked], fills: Fills, dialect: Dialect) -> Wanted:
     """Return the packed modules of a model, from where its tensors go."""
     entries: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
     renames: dict[str, dict[tuple[str, str], None]] = defaultdict(dict)
@@ -80,7 +81,7 @@ def wanted(answers: Iterable[Asked], fills: Fills) -> Wanted:
             continue
         found = [one.names(stem + WEIGHT).removesuffix(WEIGHT) for stem in stems]
         last = one.prefix.rpartition(".")[2]
-        parts = _parts(one.prefix, found)
+        parts = one.row.get(last, (last,)) if _is_right(one, found) else _parts(one.prefix, found, dialect)
         moved = _moved(one.prefix, found[0]) if parts is None else None
         if parts == (last,):
             whole.setdefault((model_type, last), one.prefix)
@@ -107,14 +108,19 @@ def _differs(prefix: str, last: str, parts: Sequence[str], known: Sequence[str])
         yield f"{both}: one row cannot say both"
 
 
-def _parts(prefix: str, found: Sequence[str]) -> tuple[str, ...] | None:
-    """Return what has to stand in place of the last part of a prefix, as vllm-ascend puts it there: everywhere."""
-    parent, _, last = prefix.rpartition(".")
+def _is_right(one: Asked, found: Sequence[str]) -> bool:
+    """Return whether the entries that are looked up are those of the modules; of experts, of the first."""
+    return {entry.removesuffix(WEIGHT) for entry in one.entries} == set(found)
+
+
+def _parts(prefix: str, found: Sequence[str], dialect: Dialect) -> tuple[str, ...] | None:
+    """Return what has to stand in place of the last part of a prefix, as vllm-ascend puts it there."""
+    parent = prefix.rpartition(".")[0]
     begin = f"{parent}." if parent else ""
     if not all(name.startswith(begin) for name in found):
         return None
     parts = tuple(name.removeprefix(begin) for name in found)
-    return parts if all(prefix.replace(last, part) == name for part, name in zip(parts, found)) else None
+    return parts if all(with_part(prefix, part, dialect) == name for part, name in zip(parts, found)) else None
 
 
 def _moved(prefix: str, name: str) -> tuple[str, str] | None:
@@ -156,6 +162,9 @@ def new_rows(
     if lacking and not need.conflicts:
         asked_as = sorted({one.layer.asked_as for one in answers})
         entries = {last: parts for row in need.entries.values() for last, parts in row.items()}
+        if not upstream.dialect.replaces:  # added to the class's own mapping, of which nothing is said again
+            known = {one.prefix.rpartition(".")[2]: one.row for one in answers}
+            entries = {k: v for k, v in entries.items() if set(known.get(k, {}).get(k, ())) != set(v)}
         for types in _alike(list(dict.fromkeys((*model_types, *asked_as))), entries, upstream):
             yield NewRow("packed", types, entries)
     for model_type, pairs in need.renames.items():

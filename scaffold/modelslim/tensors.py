@@ -52,10 +52,9 @@ def _is_what_it_says(one: Asked, stem: str, forms: Mapping[str, Form]) -> Iterat
             "describe it as FLOAT, or take the weights that the description is of", (f"{stem}.{WEIGHT}",), one.prefix,
         )  # fmt: skip
     if not is_plain and one.word == FLOAT:
-        told = f"no entry names it, so it is served plain (embeddings without one are), and its weight is {form.dtype}"
+        told = f"no entry names it, so it is served plain, and its weight is {form.dtype}"
         by = f"{one.plain_by} alone begins as its name does and is FLOAT, so it is served plain" if one.plain_by else ""
-        is_absent = one.layer.kind == EMBEDDING and not one.missing and one.words == (FLOAT,)
-        says = by or (told if is_absent else f"it is described as FLOAT, and its weight is {form.dtype}")
+        says = by or (told if one.is_absent else f"it is described as FLOAT, and its weight is {form.dtype}")
         yield Finding(
             "described otherwise", f"{says}: {'garbage without any error' if by else 'the weights do not fit'}",
             "describe the layer as what it is", (f"{stem}.{WEIGHT}",), one.prefix,

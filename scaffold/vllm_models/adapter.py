@@ -46,7 +46,8 @@ def check_adapter(
     files = Files(root)
     tree = None if root is None else read_vllm_tree(root)
     value = _class(files.open(path), checkpoint.architecture, {} if tree is None else tree.registry)
-    return _check(_reader(files, tree, transformers, is_quantised=is_described(checkpoint)), value, checkpoint, transformers, completed)
+    reader = _reader(files, tree, transformers, is_quantised=is_described(checkpoint))
+    return _check(reader, value, checkpoint, transformers, completed)
 
 
 def check_registered(

@@ -14,6 +14,7 @@ from scaffold.modelslim.layers import Handed, Layer, layers
 from scaffold.modelslim.upstream import read_upstream
 from scaffold.roots.vllm_tree import read_vllm_tree
 from scaffold.vllm_models.adapter import built
+from tests.bench.modelslim import compare
 from tests.lab.engine import engine
 from tests.modelslim.made import FILE, Made, write_description
 from tests.modelslim.real_shapes import REAL_SHAPES
@@ -85,3 +86,10 @@ def test_joined_descriptions_of_shards_are_read(written) -> None:
     assert [finding.kind for finding in entry["first"].findings] == ["file"]
     assert entry["again"].holds
     assert (entry["folder"] / FILE).is_file()
+
+
+def test_random_descriptions_resolve_as_vllm_ascends_functions_say() -> None:
+    layers, failures, differ = compare(12, seed=1)
+    assert differ == []
+    assert layers > 900
+    assert 0.05 < failures / layers < 0.6

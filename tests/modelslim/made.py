@@ -1,4 +1,4 @@
-"""Checkpoints as ModelSlim writes them, made up: headers without data, and descriptions, in the shapes of real models."""
+"""Checkpoints as ModelSlim writes them, made up: headers without data, and descriptions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Made:
 
     def description(self) -> dict[str, Any]:
         """Return the description: every tensor with the word of its module."""
-        words = {name: "FLOAT" for name in self.others}
+        words = dict.fromkeys(self.others, "FLOAT")
         for module in self.modules:
             if not self.left_out(module):
                 leaves = _leaves(self.word(module), *self.modules[module], self.settings, module)

@@ -149,7 +149,9 @@ def test_descriptions_of_shards_that_contradict_each_other(tmp_path: Path) -> No
     ("change", "count"),
     [(lambda words: words, 0), (lambda words: {n: w for n, w in words.items() if "v_proj.kv_cache_off" not in n}, 2)],
 )
-def test_the_scales_of_a_c8_cache_are_there(tmp_path: Path, change: Callable[..., dict[str, object]], count: int) -> None:
+def test_the_scales_of_a_c8_cache_are_there(
+    tmp_path: Path, change: Callable[..., dict[str, object]], count: int
+) -> None:
     made = w4a8()
     caches = {
         f"model.layers.{layer}.self_attn.{p}_proj.kv_cache_{what}": (256,)

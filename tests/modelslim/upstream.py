@@ -77,7 +77,7 @@ def resolve(cases: Sequence[Mapping[str, Any]], tree: Path | None = None) -> lis
 def ours(said: Description, events: Sequence[Layer | Handed], upstream: Upstream) -> list[Asked]:
     """Return our own answers, as vLLM's release of the engine hands mappers over."""
     words = upstream.renames.entries(said.words, said.settings)
-    return list(asked(events, words, upstream, drops=False, once=False))
+    return list(asked(events, words, upstream, has_rename_mapper=True))
 
 
 def agrees(one: Asked, theirs: Mapping[str, Any], upstream: Upstream) -> bool:

@@ -17,10 +17,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
-KEPT = ("vllm_ascend.quantization.modelslim_config", "vllm_ascend.quantization.method_adapters",
-        "vllm_ascend.quantization.methods", "vllm_ascend.quantization.quant_type")  # fmt: skip
+CONFIGS = ("vllm_ascend.quantization.modelslim_config", "vllm_ascend.quantization.configs.modelslim_config")
+"""Up to 0.26, and since 0.28."""
+KEPT = (*CONFIGS, "vllm_ascend.quantization.method_adapters", "vllm_ascend.quantization.methods",
+        "vllm_ascend.quantization.quant_type")  # fmt: skip
 """What is vllm-ascend's own; all else of it is stubbed."""
-CONFIG = "vllm_ascend.quantization.modelslim_config"
+PACKAGES = ("vllm_ascend", "vllm_ascend.quantization", "vllm_ascend.quantization.configs")
+
+
+class Anything:
+    """An object that can be made of everything."""
+
+    def __init__(self, *given: object, **named: object) -> None:
+        pass
 
 
 class Stub(types.ModuleType):
@@ -29,9 +38,17 @@ class Stub(types.ModuleType):
     def __getattr__(self, name: str):
         if name.startswith("__"):
             raise AttributeError(name)
-        value = type(name, (), {}) if name[0].isupper() else MagicMock(name=name)
+        if name == "is_fused_moe_layer":
+            return is_experts
+        value = type(name, (Anything,), {}) if name[0].isupper() else MagicMock(name=name)
         setattr(self, name, value)
         return value
+
+
+def is_experts(layer: object) -> bool:
+    from vllm.model_executor.layers.fused_moe import RoutedExperts
+
+    return isinstance(layer, RoutedExperts)
 
 
 class Finder:
@@ -48,7 +65,7 @@ class Finder:
         return Stub(spec.name)
 
     def exec_module(self, module):
-        if module.__name__ in ("vllm_ascend", "vllm_ascend.quantization"):
+        if module.__name__ in PACKAGES:
             module.__path__ = [str(Path(TREE, *module.__name__.split(".")))]
         if module.__name__ == "vllm_ascend.utils":
             module.vllm_version_is = lambda version: False
@@ -60,7 +77,8 @@ class Finder:
 def main(asked: dict) -> list[dict]:
     sys.meta_path.insert(0, Finder())
     found = []
-    own = importlib.import_module(CONFIG)
+    name = next(one for one in CONFIGS if Path(TREE, *one.split(".")).with_suffix(".py").is_file())
+    own = importlib.import_module(name)
     for case in asked["cases"]:
         config = own if case["tables"] is None else with_text(own, case["tables"])
         found.append(one(config, case))
@@ -69,10 +87,10 @@ def main(asked: dict) -> list[dict]:
 
 def with_text(own, text: str):
     """Return the module with another text, under the same package."""
-    module = types.ModuleType(CONFIG)
+    module = types.ModuleType(own.__name__)
     module.__package__, module.__file__ = own.__package__, own.__file__
     with registering_again():
-        exec(compile(text, own.__file__, "exec"), module.__dict__)  # noqa: S102
+        exec(compile(text, own.__file__, "exec"), module.__dict__)
     return module
 
 
@@ -92,7 +110,7 @@ def one(module, case: dict) -> dict:
 
     try:
         config = module.AscendModelSlimConfig(dict(case["description"]))
-    except Exception as error:  # noqa: BLE001 – the outcome
+    except Exception as error:
         return {"fails": f"{type(error).__name__}: {error}", "layers": []}
     current = SimpleNamespace(
         model_config=SimpleNamespace(hf_config=SimpleNamespace(model_type=""), dtype=None, enforce_eager=True),
@@ -145,7 +163,7 @@ def resolved(config, event: dict) -> dict:
     object.__setattr__(layer, "moe_config", MagicMock())
     try:
         method = config.get_quant_method(layer, event["prefix"])
-    except Exception as error:  # noqa: BLE001 – the outcome
+    except Exception as error:
         return {"path": event["path"], "got": type(error).__name__, "says": str(error)[:200]}
     scheme = getattr(method, "quant_method", None)
     found = {"path": event["path"], "got": type(scheme).__name__ if scheme is not None else "FLOAT"}

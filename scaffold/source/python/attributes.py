@@ -20,7 +20,19 @@ METHODS: dict[type, tuple[str, ...]] = {
     list: ("append", "pop", "reverse", "sort", "extend", "index", "count", "insert", "copy"),
     tuple: ("index", "count"),
     set: ("add", "union", "update", "discard", "isdisjoint", "issubset", "intersection", "difference"),
-    str: ("split", "startswith", "endswith", "lower", "upper", "replace", "join", "strip", "isdigit"),
+    str: (
+        "split",
+        "startswith",
+        "endswith",
+        "lower",
+        "upper",
+        "replace",
+        "join",
+        "strip",
+        "isdigit",
+        "removesuffix",
+        "removeprefix",
+    ),
 }
 """Methods of containers that source may call. None of them reaches more than the container and its arguments."""
 SIZED = (list, tuple, range, dict, set, str)
