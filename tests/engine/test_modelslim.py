@@ -11,6 +11,7 @@ from scaffold.checkpoint.read import read_checkpoint
 from scaffold.modelslim.check import Model, check_modelslim
 from scaffold.modelslim.description import Description, read_description
 from scaffold.modelslim.layers import Handed, Layer, layers
+from scaffold.modelslim.schemes import COLUMN, ROW, SCHEMES, Module, Scheme
 from scaffold.modelslim.upstream import read_upstream
 from scaffold.roots.vllm_tree import read_vllm_tree
 from scaffold.vllm_models.adapter import built
@@ -93,3 +94,35 @@ def test_random_descriptions_resolve_as_vllm_ascends_functions_say() -> None:
     assert differ == []
     assert layers > 900
     assert 0.05 < failures / layers < 0.6
+
+
+@pytest.mark.parametrize("version", ["0", "1.0.0"])
+def test_the_tensors_of_a_word_are_the_parameters_that_its_scheme_makes(version: str) -> None:
+    settings = {"version": version, "group_size": 64}
+    words, events, sizes = dict[str, str](), list[Layer | Handed](), dict[str, tuple[int, int]]()
+    for number, (word, kind) in enumerate(SCHEMES):
+        for layer in ("RowParallelLinear", "ColumnParallelLinear") if kind == "linear" else ("FusedMoE",):
+            path = f"model.layers.{number}.{layer}"
+            words[f"{path}.weight"] = word
+            events.append(Layer(number, path, path, kind, layer, "cedar"))
+            sizes[path] = (256, 512)
+    (found,) = resolve([case(Description((FILE,), words, settings), events, sizes=sizes)])
+    for event, theirs in zip(events, found["layers"]):
+        assert isinstance(event, Layer)
+        scheme = SCHEMES[words[f"{event.path}.weight"], event.kind]
+        assert _ours(scheme, event, version) == {name: tuple(shape) for name, shape in theirs["shapes"].items()}
+
+
+def _ours(scheme: Scheme, layer: Layer, version: str) -> dict[str, tuple[int, ...]]:
+    """Return the parameters of a layer of 256 outputs and 512 inputs, or of two experts of these sizes."""
+    if layer.kind == "linear":
+        shared = ROW if layer.layer == "RowParallelLinear" else COLUMN
+        return _shapes(scheme, Module(256, 512, shared, group=64, version=version))
+    w13 = _shapes(scheme, Module(2 * 512, 256, COLUMN, True, 64, version))
+    w2 = _shapes(scheme, Module(256, 512, ROW, True, 64, version))
+    each = {f"w13_{name}": shape for name, shape in w13.items()} | {f"w2_{name}": shape for name, shape in w2.items()}
+    return {name: (2, *shape) for name, shape in each.items()}
+
+
+def _shapes(scheme: Scheme, module: Module) -> dict[str, tuple[int, ...]]:
+    return {one.leaf: shape for one in scheme.tensors if (shape := one.shape(module)) is not None}
