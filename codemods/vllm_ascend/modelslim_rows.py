@@ -200,7 +200,7 @@ def _entries(row: str, table: str) -> Values:
     pairs = list(_pairs(row))
     if table == "packed":
         return {name: _words(parts, "row") for name, parts in pairs}
-    return {name: _words(new, "row")[0] for name, new in pairs}
+    return {name: _words(new, "row")[0] if new else "" for name, new in pairs}
 
 
 def _pairs(row: str) -> Iterator[tuple[str, str]]:

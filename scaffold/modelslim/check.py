@@ -11,7 +11,6 @@ from typing import Any
 from codemods import Refusal, find_codemod
 from scaffold.checkpoint.patterns import pattern_of
 from scaffold.checkpoint.read import Checkpoint
-from scaffold.common.errors import UsageError
 from scaffold.modelslim.asked import Asked, asked, kind_of
 from scaffold.modelslim.caches import cache_findings
 from scaffold.modelslim.described import entry_findings, file_findings
@@ -152,7 +151,6 @@ def resolve(
 
     Raises:
         NotUnderstood: code that renames is beyond the interpreter.
-        UsageError: the table cannot take a row.
     """
     forms, filled = checkpoint.weights.forms, looked.filled
     answers = _answers(said, checkpoint, looked, upstream)
@@ -160,9 +158,19 @@ def resolve(
     configs = checkpoint.config, checkpoint.text_config
     types = list(dict.fromkeys(str(config["model_type"]) for config in configs if config.get("model_type")))
     rows = tuple(new_rows(need, answers, upstream, types))
-    mended = _mended(upstream, rows)
+    refused: list[Finding] = []
+    try:
+        mended = _mended(upstream, rows)
+    except Refusal as error:  # the table says something else already, or is not written as text
+        refused.append(Finding("row", error.found, error.remedy, ()))
+        mended, rows = upstream, ()
     after = [one for one in _answers(said, checkpoint, looked, mended) if _is_there(one, filled)]
-    findings = [*_conflicts(need, answers, rows, filled, upstream), *missing(after, filled, forms), *mixed(after)]
+    findings = [
+        *refused,
+        *_conflicts(need, answers, rows, filled, upstream),
+        *missing(after, filled, forms),
+        *mixed(after),
+    ]
     findings += [*unregistered(after, mended, filled), *odd_experts(after, said, filled)]
     findings += tensor_findings(after, filled, forms, said, ranks)
     by_word = dict(Counter(one.word for one in after if one.word))
@@ -178,14 +186,14 @@ def _answers(said: Description, checkpoint: Checkpoint, looked: Looked, upstream
 
 
 def _mended(upstream: Upstream, rows: Sequence[NewRow]) -> Upstream:
-    """Return the tables with the rows in them: what mends is shown to mend."""
+    """Return the tables with the rows in them: what mends is shown to mend.
+
+    Raises:
+        Refusal: the table cannot take a row.
+    """
     text = upstream.file.path.read_text(encoding="utf-8")
     for row in rows:
-        try:
-            text = find_codemod(CODEMOD).run(text, row.arguments)
-        except Refusal as error:
-            where = str(upstream.file.path)
-            raise UsageError(error.found, where=where, expected=error.expected, remedy=error.remedy) from error
+        text = find_codemod(CODEMOD).run(text, row.arguments)
     return upstream_of(text, upstream) if rows else upstream
 
 

@@ -82,7 +82,7 @@ def wanted(answers: Iterable[Asked], fills: Fills, dialect: Dialect) -> Wanted:
         found = [one.names(stem + WEIGHT).removesuffix(WEIGHT) for stem in stems]
         last = one.prefix.rpartition(".")[2]
         parts = one.row.get(last, (last,)) if _is_right(one, found) else _parts(one.prefix, found, dialect)
-        moved = _moved(one.prefix, found[0]) if parts is None else None
+        new = moved(one.prefix, found[0]) if parts is None else None
         if parts == (last,):
             whole.setdefault((model_type, last), one.prefix)
             if set(one.row.get(last, parts)) != {last}:  # as the files have it, against a mapping of the class's
@@ -90,8 +90,8 @@ def wanted(answers: Iterable[Asked], fills: Fills, dialect: Dialect) -> Wanted:
         elif parts is not None:
             known = entries[model_type].setdefault(last, parts)
             conflicts |= dict.fromkeys(_differs(one.prefix, last, parts, known))
-        elif moved is not None:
-            renames[model_type][moved] = None
+        elif new is not None:
+            renames[model_type][new] = None
         else:
             conflicts[f"no row translates {one.prefix} into {', '.join(found)}"] = None
     for (model_type, last), prefix in whole.items():
@@ -123,7 +123,7 @@ def _parts(prefix: str, found: Sequence[str], dialect: Dialect) -> tuple[str, ..
     return parts if all(with_part(prefix, part, dialect) == name for part, name in zip(parts, found)) else None
 
 
-def _moved(prefix: str, name: str) -> tuple[str, str] | None:
+def moved(prefix: str, name: str) -> tuple[str, str] | None:
     """Return the parts of a layer's name and of its entry's that differ, None if they have too little in common."""
     ours, theirs = prefix.split(".")[:-1], name.split(".")[:-1]
     if "experts" in theirs:

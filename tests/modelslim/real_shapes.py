@@ -120,9 +120,13 @@ def vision() -> Made:
     block = "model.visual.blocks.0"
     modules |= {f"{block}.attn.qkv": (192, 64), f"{block}.attn.proj": (64, 64),
                 f"{block}.mlp.linear_fc1": (128, 64), f"{block}.mlp.linear_fc2": (64, 128)}  # fmt: skip
+    others |= {"model.visual.patch_embed.proj.weight": (64, 3, 2, 16, 16), "model.visual.patch_embed.proj.bias": (64,),
+               "model.visual.pos_embed.weight": (16, 64)}  # fmt: skip
+    others |= {f"{block}.norm{number}.{p}": (64,) for number in (1, 2) for p in ("weight", "bias")}
     for at in ("model.visual.merger", "model.visual.deepstack_merger_list.0"):
         modules |= {f"{at}.linear_fc1": (256, 256), f"{at}.linear_fc2": (HIDDEN, 256)}
         others |= {f"{at}.norm.{p}": (64 if "list" not in at else 256,) for p in ("weight", "bias")}
+    others |= {f"{name}.bias": (size[0],) for name, size in modules.items() if "visual" in name}
     return Made(config, modules, others, dynamic, {"model_quant_type": "W8A8_DYNAMIC"})
 
 
