@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scaffold.cli.output import Output
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from scaffold.checkpoint.read import Checkpoint
     from scaffold.modelslim.check import ModelSlimCheck
+
+
+UNEVEN = "uneven"
+"""The kind of finding that is about a number of ranks."""
 
 
 def modelslim_of(
@@ -41,7 +46,12 @@ def modelslim_of(
     tree = None if root is None else read_vllm_tree(root)
     entry = None if tree is None else tree.registry.get(read.architecture)
     model = None if tree is None or entry is None else Model(tree, entry, transformers, completed)
-    return check_modelslim(read, model, settings.path("vllm_ascend") or container_root("vllm_ascend"), ranks)
+    found = check_modelslim(read, model, settings.path("vllm_ascend") or container_root("vllm_ascend"), ranks)
+    if found is None or settings.get("tp"):
+        return found
+    uneven = [one for one in found.findings if one.kind == UNEVEN]  # of sizes that nobody asked for
+    left = tuple(one for one in found.findings if one.kind != UNEVEN)
+    return replace(found, findings=left, notes=(*found.notes, *map(str, uneven)))
 
 
 def show_modelslim(output: Output, check: ModelSlimCheck | None) -> None:
