@@ -13,10 +13,14 @@ from scaffold.modelslim.description import Description, read_description
 from scaffold.modelslim.layers import Handed, Layer, layers
 from scaffold.modelslim.schemes import COLUMN, ROW, SCHEMES, Module, Scheme
 from scaffold.modelslim.upstream import read_upstream
+from scaffold.placement.vllm_ascend import VLLM_ASCEND
+from scaffold.planning.plan import make_plan
+from scaffold.planning.request import Request
 from scaffold.roots.vllm_tree import read_vllm_tree
 from scaffold.vllm_models.adapter import built
 from tests.bench.modelslim import compare
 from tests.lab.engine import engine
+from tests.lab.trees import ascend_repo
 from tests.modelslim.made import FILE, Made, write_description
 from tests.modelslim.real_shapes import REAL_SHAPES
 from tests.modelslim.upstream import TABLES, agrees, case, ours, resolve, without_rows
@@ -126,3 +130,29 @@ def _ours(scheme: Scheme, layer: Layer, version: str) -> dict[str, tuple[int, ..
 
 def _shapes(scheme: Scheme, module: Module) -> dict[str, tuple[int, ...]]:
     return {one.leaf: shape for one in scheme.tensors if (shape := one.shape(module)) is not None}
+
+
+@pytest.fixture(scope="module")
+def delivery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repo of vllm-ascend whose tables lack the row of a mixture of experts."""
+    repo = ascend_repo(tmp_path_factory.mktemp("delivery") / "vllm-ascend")
+    without_rows(repo, ["qwen3_moe"])
+    return repo
+
+
+@pytest.mark.parametrize("strategy", ["supported", "native"])
+def test_new_model_adds_the_row_for_vllms_class_and_for_a_generated_one(
+    delivery: Path, tmp_path: Path, strategy: str
+) -> None:
+    folder = REAL_SHAPES["MoE W8A8 dynamic"]().write(tmp_path / "Cedar-7B")
+    made = engine()
+    request = Request(
+        folder, made.pristine, delivery, VLLM_ASCEND.name, strategy=strategy, transformers=made.transformers
+    )
+    plan = make_plan(request)
+    assert plan.decision.strategy.name == strategy
+    diff = plan.changes.diff(plan.subject.site.roots)
+    assert '+    "qwen3_moe": {\n' in diff
+    assert '+        "experts": ["experts.0.gate_proj", "experts.0.up_proj", "experts.0.down_proj"],\n' in diff
+    assert '+        "qkv_proj": ["q_proj", "k_proj", "v_proj"],\n' in diff
+    assert any("which this adds" in note for note in plan.notes)
