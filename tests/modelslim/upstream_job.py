@@ -113,7 +113,8 @@ def one(module, case: dict) -> dict:
     except Exception as error:
         return {"fails": f"{type(error).__name__}: {error}", "layers": []}
     current = SimpleNamespace(
-        model_config=SimpleNamespace(hf_config=SimpleNamespace(model_type=""), dtype=None, enforce_eager=True),
+        model_config=SimpleNamespace(hf_config=SimpleNamespace(model_type=""), dtype=None, enforce_eager=True,
+                                     hf_text_config=SimpleNamespace(model_type="")), use_v2_model_runner=False,
         compilation_config=MagicMock(), parallel_config=SimpleNamespace(enable_expert_parallel=False),
         kv_transfer_config=None, quant_config=config,
     )  # fmt: skip
