@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FAST := -m "not engine"
 FURTHER := found
 
-.PHONY: examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet
+.PHONY: examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -100,6 +100,8 @@ bench-parity: $(VENV)/.complete ## Right servers and planted faults in bfloat16,
 
 bench-strategies: $(VENV)/.complete ## What auto ends in with --twin, for 61 architectures, and whether that is right (ONLY=ernie4_5; REUSE=1)
 	@$(PY) -m tests.bench.strategies --only "$(ONLY)" $(if $(REUSE),--reuse)
+bench-modelslim: $(VENV)/.complete ## Random ModelSlim descriptions, resolved by us and by vllm-ascend itself (CASES=250 SEED=0 ASCEND=tree)
+	@$(PY) -m tests.bench.modelslim --cases $(or $(CASES),250) --seed $(or $(SEED),0) --only "$(ONLY)" $(if $(ASCEND),--ascend "$(ASCEND)")
 bench-survey: $(VENV)/.complete ## Which of vLLM's own text decoders are right: docs/survey.md (ONLY=gemma2; ALL=1)
 	@$(PY) -m tests.bench.survey --only "$(ONLY)" $(if $(ALL),--all)
 

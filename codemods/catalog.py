@@ -55,6 +55,7 @@ FILES = {
     "fp8-dequant-on-load": "codemods.models.fp8_dequant",
     "local-kv-norm": "codemods.models.local_kv_norm",
     "vendored-module": "codemods.models.vendored_module",
+    "add-modelslim-rows": "codemods.vllm_ascend.modelslim_rows",
 }
 """Name of a codemod → the module whose ``CODEMOD`` it is."""
 

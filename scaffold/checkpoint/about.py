@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scaffold.checkpoint import blocks, custom_code, length, modalities, prediction, tokenizer
+from scaffold.checkpoint import blocks, custom_code, length, modalities, nz, prediction, tokenizer
 from scaffold.checkpoint.ascend_paths import Answer, ascend_paths
 from scaffold.checkpoint.facts import Evidence, Fact
 from scaffold.checkpoint.patterns import Pattern
@@ -57,6 +57,7 @@ def _facts(
     yield Fact("tensors", size + f"{checkpoint.weight_bytes / 2**30:.2f} GiB", (Evidence("file", shards[0]),))
     yield from _quantization(quantization, paths)
     yield from blocks.facts(checkpoint.config, found)
+    yield from nz.facts(found)
     yield from prediction.facts(text, found, checkpoint.weights.forms)
     yield from modalities.facts(path, checkpoint.config, found)
     yield from tokenizer.facts(path)

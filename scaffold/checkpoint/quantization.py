@@ -19,6 +19,8 @@ from scaffold.checkpoint.text import printable
 
 MODELSLIM_FILE = "quant_model_description.json"
 """vllm-ascend: MODELSLIM_CONFIG_FILENAME in vllm_ascend/quantization/modelslim_config.py."""
+MODELSLIM_FILES = "quant_model_description*.json"
+MAX_FILES = 1000
 FP8 = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
 UNNAMED = "not named"
 """The kind where the config describes a quantisation without its method, and no tensor shows one."""
@@ -180,11 +182,25 @@ def _packed_kind(part: Part, patterns: Sequence[Pattern]) -> str:
     return "gptq" if qweight[-1] == scales[-1] else "awq"
 
 
+def modelslim_files(directory: Path) -> tuple[str, ...]:
+    """Return the files that describe the weights, the one that vllm-ascend reads first.
+
+    Older ones have more words in their names, and shards may have one each.
+    """
+    found = sorted(path.name for path in directory.glob(MODELSLIM_FILES) if has_file(directory, path.name))
+    return tuple(sorted(found, key=lambda name: name != MODELSLIM_FILE)[:MAX_FILES])
+
+
 def _modelslim(directory: Path) -> dict[str, int] | None:
     """Return the words that ModelSlim's description uses, most frequent first, with their counts."""
-    if not has_file(directory, MODELSLIM_FILE):
+    files = modelslim_files(directory)
+    if not files:
         return None
-    described = read_object(directory / MODELSLIM_FILE, "ModelSlim's description of the weights", 4 * MAX_BYTES)
+    described = {
+        name: word
+        for file in reversed(files)
+        for name, word in read_object(directory / file, "ModelSlim's description", 4 * MAX_BYTES).items()
+    }
     counts: dict[str, int] = {}
     for name, word in described.items():
         if isinstance(word, str) and name.endswith(".weight"):

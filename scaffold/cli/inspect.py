@@ -11,6 +11,7 @@ import click
 
 from scaffold.capacity.nodes import DEVICES, Device, planned_for
 from scaffold.cli.one_core import one_core
+from scaffold.cli.modelslim import modelslim_of
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.reading import read_asked
 from scaffold.cli.roots import Settings, python_option
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--modeling", type=click.Path(path_type=Path), help="The model's Python source, if it is elsewhere.")
 @click.option("--vllm", type=click.Path(path_type=Path), help="A vLLM tree: what its registry knows of the model.")
+@click.option("--vllm-ascend", type=click.Path(path_type=Path), help="Its tree: what it makes of ModelSlim's names.")
 @click.option("--device", type=click.Choice(tuple(DEVICES)), help="The NPUs to plan for; A2 and A3 of 64 GB without.")
 @click.option("--memory", type=click.IntRange(1, 4096), metavar="GIB", help="Memory of one NPU, if it is another.")
 @click.option("--verify", is_flag=True, help="Read all tensor data: NaN, infinity, zeros, absurd numbers.")
@@ -70,7 +72,11 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     capacity = plan(read.text_config, known.patterns, dequantise, by_map, decoder, device)
     registry = _registry(settings, reading)
     differences = disagreements(read, decoder)
-    return Inspection(read, reading.spec, known, capacity, registry, differences, source_notes=reading.notes)
+    completed = None if decoder is None else decoder.config
+    described = modelslim_of(settings, read, reading.transformers, completed)
+    return Inspection(
+        read, reading.spec, known, capacity, registry, differences, source_notes=reading.notes, modelslim=described
+    )
 
 
 def _bytes_per_rank(reading: Reading) -> Mapping[int, int] | None:

@@ -14,9 +14,11 @@ from scaffold.checkpoint.facts import Fact
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.verify.run import Verification
 from scaffold.cli.disagreements import disagreements_document, show_disagreements
+from scaffold.cli.modelslim import modelslim_document, show_modelslim
 from scaffold.cli.nearest import differences_document
 from scaffold.cli.output import Output
 from scaffold.disagreements.finding import Disagreement
+from scaffold.modelslim.check import ModelSlimCheck
 from scaffold.roots.registered import RegistryFacts
 from scaffold.spec.holes import holes_document
 from scaffold.spec.model import ModelSpec
@@ -46,6 +48,7 @@ class Inspection:
     disagreements: tuple[Disagreement, ...] = ()
     verification: Verification | None = None
     source_notes: tuple[str, ...] = ()
+    modelslim: ModelSlimCheck | None = None
 
     def notes(self) -> tuple[str, ...]:
         """Return what there is to say of the files that were read."""
@@ -99,6 +102,7 @@ def document(found: Inspection) -> dict[str, Any]:
             ],
         },
         "quantization": _quantization(found.about),
+        "modelslim": modelslim_document(found.modelslim),
         "capacity": _capacity(found.capacity),
         "registry": _registry(found.registry),
         "verification": _verification(found.verification),
@@ -193,6 +197,7 @@ def show(output: Output, found: Inspection) -> None:
     if found.spec.holes:
         output.table("Holes", ("what", "where"), [(hole.what, hole.evidence) for hole in found.spec.holes])
     show_disagreements(output, found.disagreements)
+    show_modelslim(output, found.modelslim)
     for note in found.notes():
         output.line(f"note: {note}")
     _show_capacity(output, found.capacity)

@@ -10,6 +10,7 @@ import click
 from scaffold.cli.adapter_check import show_adapter
 from scaffold.cli.disagreements import disagreements_document, show_disagreements
 from scaffold.cli.one_core import one_core
+from scaffold.cli.modelslim import modelslim_document, modelslim_of, show_modelslim
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, believe_option, python_option
 
@@ -31,7 +32,8 @@ USUAL_SIZES = (1, 2, 4, 8, 16)
 @click.option("--rules", type=click.Path(path_type=Path), help="Your own rules: a Python file, see docs/weights.md.")
 @click.option("--emit", type=click.Path(path_type=Path), help="Write rules and their tests to this Python file.")
 @click.option("--adapter", type=click.Path(path_type=Path), help="Check an existing vLLM model file instead.")
-@click.option("--vllm", type=click.Path(path_type=Path), help="For --adapter: the tree (default: that of the file).")
+@click.option("--vllm", type=click.Path(path_type=Path), help="A vLLM tree, for --adapter and ModelSlim's names.")
+@click.option("--vllm-ascend", type=click.Path(path_type=Path), help="Its tree: what it makes of ModelSlim's names.")
 @believe_option
 @python_option
 @reporting
@@ -67,10 +69,16 @@ def command(
     sizes = asked or fitting_sizes(weight_map, USUAL_SIZES)
     proof = prove(weight_map, read.tensors if rules else tensors_of(read), sizes)
     _show(output, read, weight_map, proof)
-    output.document({**_document(weight_map, proof), "disagreements": disagreements_document(found)})
+    described = modelslim_of(settings, read, ranks=sizes)
+    show_modelslim(output, described)
+    output.document({
+        **_document(weight_map, proof),
+        "disagreements": disagreements_document(found),
+        "modelslim": modelslim_document(described),
+    })  # fmt: skip
     if emit is not None:
         _emit(output, emit, read, weight_map)
-    return 0 if proof.holds else 1
+    return 0 if proof.holds and (described is None or described.holds) else 1
 
 
 def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap) -> None:

@@ -103,7 +103,7 @@ def _expression(text: str) -> re.Pattern[str] | None:
 def _hits(entries: Sequence[str], modules: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield entries that name modules, with these. Whole names are looked up; what is a rule is held against kinds."""
     known = set(modules)
-    kinds = list({_kind(module): module for module in reversed(modules)}.values())
+    kinds = list({kind_of(module): module for module in reversed(modules)}.values())
     for entry in entries:
         is_rule = entry.startswith(REGEX) or "*" in entry
         numbered = is_rule and any(c.isdigit() for c in entry)
@@ -124,7 +124,7 @@ def _not_named(modules: Sequence[str], entries: Sequence[str]) -> list[str]:
     by_kind: dict[str, bool] = {}
     found = []
     for module in modules:
-        kind = module if numbered else _kind(module)
+        kind = module if numbered else kind_of(module)
         if kind not in by_kind:
             by_kind[kind] = any(_names_any(entry, module) for entry in rest)
         if not by_kind[kind] and module not in whole:
@@ -132,7 +132,8 @@ def _not_named(modules: Sequence[str], entries: Sequence[str]) -> list[str]:
     return found
 
 
-def _kind(module: str) -> str:
+def kind_of(module: str) -> str:
+    """Return a module with the numbers of its layers and experts taken out."""
     return re.sub(r"(?<=\.)\d+(?=\.|$)", "*", module)
 
 
@@ -184,7 +185,7 @@ def _kept(subject: Subject, listed: Listed, entry: str, hit: Sequence[str], plai
 
 def _is_weight_of(pattern: Pattern, module: str) -> bool:
     stem, _, ending = pattern.name.rpartition(".")
-    return ending in ENDINGS and stem == _kind(module) and pattern.dtype not in UNQUANTISED
+    return ending in ENDINGS and stem == kind_of(module) and pattern.dtype not in UNQUANTISED
 
 
 def _missed(subject: Subject, listed: Listed, missed: Sequence[str]) -> Disagreement:

@@ -23,6 +23,7 @@ from scaffold.disagreements import (
     numbers,
     prediction,
     quantisation,
+    targets,
     ties,
     vocabulary_rows,
 )
@@ -46,6 +47,7 @@ KINDS: tuple[ModuleType, ...] = (
     data_type,
     quantisation,
     ignored,
+    targets,
     prediction,
 )
 """Each has ``KIND``, what people call it, and ``find``, which yields the disagreements of a `Subject`."""

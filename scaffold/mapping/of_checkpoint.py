@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from scaffold.checkpoint.headers import TensorHeader
+from scaffold.checkpoint.quantization import modelslim_files
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.idioms.frame import NEWEST, Target
 from scaffold.mapping.derive import derive
@@ -46,7 +47,8 @@ def tensors_of(checkpoint: Checkpoint) -> Mapping[str, TensorHeader]:
 
     Those of a quantisation whose weights are not dequantised while they are loaded count as the weights that they hold.
     """
-    return checkpoint.tensors if is_dequantised(checkpoint.config) else unpacked(checkpoint.tensors)
+    is_packed = not is_dequantised(checkpoint.config) or modelslim_files(checkpoint.path)
+    return unpacked(checkpoint.tensors) if is_packed else checkpoint.tensors
 
 
 def _input_scales(rules: Iterable[Rule], names: Collection[str]) -> Iterator[Rule]:

@@ -18,6 +18,7 @@ from scaffold.placement.protocol import Implementation
 from scaffold.placement.table import PLACEMENTS
 from scaffold.planning.answers import question_of, with_answers
 from scaffold.planning.document import add_patches, document, document_values
+from scaffold.planning.modelslim import add_modelslim_rows
 from scaffold.planning.place import place
 from scaffold.planning.prove import prove
 from scaffold.planning.read import Subject, read
@@ -135,8 +136,9 @@ def _plan(request: Request, subject: Subject) -> Plan:
         code = render(proved, subject, question.target) or render_mapper(decision, subject)
         check_calls(code, subject.tree)
         placed = place(code, decision, subject, PLACEMENTS[request.placement])
+        changes, told = add_modelslim_rows(placed.changes, code, decision, subject, request.ranks)
     documents = document_values(decision, subject, request)
-    documented = document(placed.changes, documents, subject, request.verdicts)
+    documented = document(changes, documents, subject, request.verdicts)
     return Plan(
         request=request,
         subject=subject,
@@ -145,5 +147,5 @@ def _plan(request: Request, subject: Subject) -> Plan:
         implementation=placed.implementation,
         documents=documents,
         changes=add_patches(documented, request.patches, subject.site),
-        notes=(*subject.settled.notes, *placed.notes, *decision.notes),
+        notes=(*subject.settled.notes, *placed.notes, *told, *decision.notes),
     )

@@ -10,6 +10,7 @@ from scaffold.adapter.config_object import config_object, write
 from scaffold.adapter.context import LICENCE_HEADER, TIED, adapter_context, class_prefix
 from scaffold.common.errors import CheckFailed
 from scaffold.idioms.frame import Target
+from scaffold.mapping.of_checkpoint import tensors_of
 from scaffold.mapping.proved import Proved
 from scaffold.placement.protocol import Code
 from scaffold.placement.registration import ConfigModule, absolute_imports
@@ -78,7 +79,7 @@ def _adapter_context(proved: Proved, subject: Subject, target: Target) -> Mappin
         _config_class(reading),
         decoder,
         proved.weight_map,
-        checkpoint.tensors,
+        tensors_of(checkpoint),
         subject.tree.licence_header(),
         quantisation_of(checkpoint.config, checkpoint.tensors),
         target,

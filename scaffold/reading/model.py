@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import ScaffoldError
-from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.mapping.of_checkpoint import tensors_of, weight_map_of
 from scaffold.reading.from_source import NO_SOURCE, read_decoder, read_from_source
 from scaffold.reading.plain.evidence import about_plain, plain_facts
 from scaffold.reading.plain.family import Family, completed, families, family_of, problems
@@ -54,7 +54,7 @@ def _read(family: Family, checkpoint: Checkpoint) -> DecoderSpec | tuple[Hole, .
         small = read_decoder(family.source(), replace(checkpoint, text_config=one_of_each(config)))
         decoder = all_layers(small, config)
         quantisation_of(checkpoint.config, checkpoint.tensors)  # an unknown one is a hole
-        proof = prove(weight_map_of(decoder, checkpoint, None), checkpoint.tensors)
+        proof = prove(weight_map_of(decoder, checkpoint, None), tensors_of(checkpoint))
     except NotUnderstood as error:
         return (
             Hole("model", f"no modeling source, and read as a plain {family.name} it has {error.what}", error.where),

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from scaffold.checkpoint.quantization import modelslim_files
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import UsageError
 from scaffold.roots.vllm_tree import Registered, VllmTree, read_vllm_tree
@@ -45,7 +46,8 @@ def check_adapter(
     files = Files(root)
     tree = None if root is None else read_vllm_tree(root)
     value = _class(files.open(path), checkpoint.architecture, {} if tree is None else tree.registry)
-    return _check(_reader(files, tree, transformers), value, checkpoint, transformers, completed)
+    reader = _reader(files, tree, transformers, is_quantised=is_described(checkpoint))
+    return _check(reader, value, checkpoint, transformers, completed)
 
 
 def check_registered(
@@ -72,22 +74,79 @@ def check_registered(
         UsageError: its file is not in the tree, or does not have it.
     """
     files = Files(tree.root)
-    reader = _reader(files, tree, transformers)
-    file = files.find(_module(entry))
-    value = None if file is None else reader.global_value(file, entry.class_name)
-    if not isinstance(value, ClassValue):
-        raise UsageError(
-            f"no class {entry.class_name} in {_module(entry)}",
-            where=str(tree.root),
-            expected="the class that its registry.py names",
-            remedy="check the tree",
-        )
+    reader = _reader(files, tree, transformers, is_quantised=is_described(checkpoint))
+    value = _registered(reader, tree, entry)
     found = _check(reader, value, checkpoint, transformers, completed, absent)
-    others = {size: _reader(files, tree, transformers, size, reader.kinds) for size in ranks if size > 1}
+    is_quantised = is_described(checkpoint)
+    others = {
+        size: _reader(files, tree, transformers, size, reader.kinds, is_quantised) for size in ranks if size > 1
+    }  # fmt: skip
     faults = {size: _faults(other, value, checkpoint, transformers, completed) for size, other in others.items()}
     new = {size: [why for why in of if why not in found.faults] for size, of in faults.items()}
     misfits = {size: tuple(sorted(of, key=lambda why: not says_sizes(why))) for size, of in new.items()}
     return replace(found, misfits=misfits)
+
+
+def built(
+    tree: VllmTree,
+    entry: Registered | Path,
+    checkpoint: Checkpoint,
+    transformers: Path | None = None,
+    completed: Mapping[str, Any] | None = None,
+) -> tuple[Reader, Node]:
+    """Make the modules of a registered class, or of a file's, with a quantisation, and return the reader with them.
+
+    Args:
+        tree: the vLLM tree.
+        entry: of its registry; a file with a class for the checkpoint's architecture.
+        checkpoint: see `check_registered`.
+        transformers: see `check_registered`.
+        completed: see `check_registered`.
+
+    Raises:
+        UsageError: the class is not there, or goes on without an end.
+    """
+    files = Files(tree.root)
+    reader = _reader(files, tree, transformers, is_quantised=True)
+    value = _of_file(files, entry, checkpoint, tree) if isinstance(entry, Path) else _registered(reader, tree, entry)
+    config = config_of(checkpoint, completed, transformers, tree.root)
+    try:
+        node = reader.build(value, [], {"vllm_config": reader.around(config), "prefix": ""})
+    except RecursionError:
+        raise _endless(value) from None
+    assert isinstance(node, Node)
+    return reader, node
+
+
+def _of_file(files: Files, path: Path, checkpoint: Checkpoint, tree: VllmTree) -> ClassValue:
+    return _class(files.open(path, f"{MODELS}.{path.stem}"), checkpoint.architecture, tree.registry)
+
+
+def _registered(reader: Reader, tree: VllmTree, entry: Registered) -> ClassValue:
+    """Return the class that a registry names.
+
+    Raises:
+        UsageError: its file is not in the tree, or does not have it.
+    """
+    file = reader.files.find(_module(entry))
+    value = None if file is None else reader.global_value(file, entry.class_name)
+    if isinstance(value, ClassValue):
+        return value
+    raise UsageError(
+        f"no class {entry.class_name} in {_module(entry)}",
+        where=str(tree.root),
+        expected="the class that its registry.py names",
+        remedy="check the tree",
+    )
+
+
+def _endless(value: ClassValue) -> UsageError:
+    return UsageError(
+        "its classes go on without an end when they are followed",
+        where=str(value.file.path),
+        expected="a model file",
+        remedy="let the twin show what it computes",
+    )
 
 
 def _faults(
@@ -109,6 +168,7 @@ def _reader(
     transformers: Path | None,
     ranks: int = 1,
     kinds: dict[str, set[int]] | None = None,
+    is_quantised: bool = False,
 ) -> Reader:
     registry = {} if tree is None else tree.registry
     return Reader(
@@ -120,6 +180,7 @@ def _reader(
         frozenset() if tree is None else tree.latent_model_types(),
         ranks,
         kinds,
+        is_quantised,
     )
 
 
@@ -137,12 +198,12 @@ def _check(
         assert isinstance(node, Node)
         return check(reader, node, checkpoint.weights.forms, absent)
     except RecursionError:
-        raise UsageError(
-            "its classes go on without an end when they are followed",
-            where=str(value.file.path),
-            expected="a model file",
-            remedy="let the twin show what it computes",
-        ) from None
+        raise _endless(value) from None
+
+
+def is_described(checkpoint: Checkpoint) -> bool:
+    """Return whether the weights are quantised by a description beside the config, which need not speak of it."""
+    return bool(modelslim_files(checkpoint.path))
 
 
 def tree_of(path: Path) -> Path | None:

@@ -133,6 +133,8 @@ class Evaluator:
         left, right = self.value(node.left), self.value(node.right)
         if isinstance(node.op, ast.BitOr) and isinstance(left, Mapper) and isinstance(right, Mapper):
             return left | right
+        if isinstance(node.op, ast.BitOr) and isinstance(left, dict) and isinstance(right, dict):
+            return left | right
         plain = (int, float, str, list, tuple)
         if not isinstance(left, plain) or not isinstance(right, plain):
             return Unknown(f"{self.file.where(node)}: arithmetic")
@@ -270,6 +272,22 @@ class Evaluator:
             if isinstance(value, list | tuple) and len(items) != len(target.elts):
                 return False
             return False not in {self.assign(inner, item) for inner, item in zip(target.elts, items)}
+        elif isinstance(target, ast.Subscript):
+            return self._set_item(target, value)
         else:
             return False
+        return True
+
+    def _set_item(self, target: ast.Subscript, value: Any) -> bool:
+        """Give a dictionary of a module's, or of its class's, an entry: ``self.packed_modules_mapping["qkv"] = …``."""
+        owner = self.value(target.value.value) if isinstance(target.value, ast.Attribute) else None
+        held, key = self.value(target.value), self.value(target.slice)
+        if not isinstance(owner, Node) or not isinstance(held, dict) or not isinstance(key, str):
+            return False
+        assert isinstance(target.value, ast.Attribute)
+        name = target.value.attr
+        if name in owner.attributes:
+            owner.attributes[name] = {**held, key: value}
+        else:
+            owner.grown[name] = {**owner.grown.get(name, held), key: value}
         return True

@@ -9,7 +9,7 @@ from scaffold.source.python.objects import External
 from scaffold.vllm_models.experts import Experts
 from scaffold.vllm_models.layers import Arguments
 from scaffold.vllm_models.mappers import mapper_of
-from scaffold.vllm_models.reader import Known, Reader
+from scaffold.vllm_models.reader import Known, Reader, prefix_of
 from scaffold.vllm_models.shares import uneven
 from scaffold.vllm_models.values import ClassValue, FunctionValue, Node, Parameter, Partial, Record, Unknown
 
@@ -81,7 +81,7 @@ def _experts(reader: Reader, positional: list[Any], named: dict[str, Any], where
         is_gated=not (isinstance(activation, str) and activation.endswith("_no_mul")),
         quantised=f"{where}: experts with a quantisation" if given.values.get("quant_config") is not None else "",
     )
-    return Node("FusedMoE", experts=experts)
+    return Node("FusedMoE", experts=experts, layer="FusedMoE", prefix=prefix_of(named), asked_as=reader.asked_as)
 
 
 def _inner_model(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:
@@ -105,7 +105,8 @@ def _inner_model(reader: Reader, positional: list[Any], named: dict[str, Any], w
     if file is None or file.class_node(class_name) is None:
         return Node(class_name, unread=f"{where}: {class_name} of {module}")
     value = reader.global_value(file, class_name)
-    return reader.build(value, [], {"vllm_config": reader.around(config), "prefix": named.get("prefix", "")})
+    with reader.asking_as(config):
+        return reader.build(value, [], {"vllm_config": reader.around(config), "prefix": named.get("prefix", "")})
 
 
 def _initialize_model(reader: Reader, positional: list[Any], named: dict[str, Any], where: str) -> Any:

@@ -58,8 +58,11 @@ class Reader:
         ranks: the tensor-parallel size.
         kinds: file and line that make layers → the first layer of each kind, as a reader for one rank found them:
             for more ranks, these alone are made.
+        is_quantised: whether the model gets a quantisation that its config does not name. One that the outer config
+            names is that of the models inside of it, too.
 
     Attributes:
+        asked_as: the model type of the config for which vLLM's ``initialize_model`` makes modules right now.
         faults: where the code fails for certain when the modules are made, and how.
         defaulted: key that the config was asked for and does not have → where a default is in its place.
     """
@@ -74,6 +77,7 @@ class Reader:
         latent: frozenset[str] = frozenset(),
         ranks: int = 1,
         kinds: dict[str, set[int]] | None = None,
+        is_quantised: bool = False,
     ) -> None:
         self.files, self.registered = files, registered
         self.causal_lm, self.config_class = causal_lm, config_class
@@ -82,6 +86,8 @@ class Reader:
         self.kinds = {} if kinds is None else kinds
         self.faults: list[str] = []
         self.defaulted: dict[str, str] = {}
+        self.asked_as = ""
+        self._is_quantised = is_quantised
         self._depth = self._doubts = 0
         self._orders: dict[ClassValue, tuple[ClassValue, ...]] = {}
 
@@ -100,9 +106,20 @@ class Reader:
         finally:
             self._doubts -= is_so
 
+    @contextmanager
+    def asking_as(self, config: Record) -> Iterator[None]:
+        """Note that vLLM makes what follows with a config of its own (``set_current_vllm_config``)."""
+        before, self.asked_as = self.asked_as, str(config.values.get("model_type", ""))
+        try:
+            yield
+        finally:
+            self.asked_as = before
+
     def around(self, config: Record) -> Record:
         """Return vLLM's config around a model's config."""
-        quant = Unknown("quant_config") if "quantization_config" in config.values else None
+        self._is_quantised = self._is_quantised or "quantization_config" in config.values
+        self.asked_as = self.asked_as or str(config.values.get("model_type", ""))
+        quant = Unknown("quant_config") if self._is_quantised else None
         text = next((config.get(key) for key in TEXT_KEYS if key in config.values), config)
         latent = isinstance(text, Record) and text.values.get("model_type") in self.latent
         inner = {"hf_config": config, "hf_text_config": text, "use_mla": latent}
@@ -283,12 +300,17 @@ class Reader:
                     self._share(known.name, positional, named, where)
                     made = LAYERS[known.name].node(known.name, positional, named)
                     node.parameters |= made.parameters
+                    self._names(node, known.name, named)
                     if named.get("quant_config") is not None:
                         node.quantised = f"{where}: {known.name} with a quantisation, which makes its own parameters"
                     return True
                 if isinstance(known, External) and known.name in BARE:
                     return True
         return False
+
+    def _names(self, node: Node, layer: str, named: Mapping[str, Any]) -> None:
+        node.layer, node.prefix, node.asked_as = layer, prefix_of(named), self.asked_as
+        node.is_whole = truth(named.get("disable_tp", False)) is True
 
     def _share(self, layer: str, positional: Sequence[Any], named: Mapping[str, Any], where: str) -> None:
         for reason in misfits(layer, positional, named, self.ranks):
@@ -363,6 +385,7 @@ class Reader:
         if name in LAYERS:
             self._share(name, positional, named, where)
             node = LAYERS[name].node(name, positional, named)
+            self._names(node, name, named)
             if named.get("quant_config") is not None:
                 node.quantised = f"{where}: {name} with a quantisation, which makes its own parameters"
             return node
@@ -374,6 +397,12 @@ class Reader:
             except (NotUnderstood, TypeError, ValueError, OverflowError):
                 pass
         return Unknown(f"{where}: {name}()", made=True)
+
+
+def prefix_of(named: Mapping[str, Any]) -> str | None:
+    """Return the prefix that a layer is made with: none given is the empty one, None is one that is not known."""
+    prefix = named.get("prefix", "")
+    return prefix if isinstance(prefix, str) else None
 
 
 def _arguments(scope: Evaluator, node: ast.Call) -> tuple[list[Any], dict[str, Any]] | None:

@@ -125,6 +125,11 @@ class Node:
         quantised: where it gets a quantisation, which makes its own parameters; empty if it gets none.
         unread: why it could not be read: then it may take any name.
         tied: it shares the weight of another module, and a loader skips it.
+        layer: the layer of vLLM that it is, such as ``RowParallelLinear``, where it is one that holds weights.
+        prefix: the name under which it asks for its quantisation; None if it is not known.
+        asked_as: the model type of the config with which it is made.
+        is_whole: whether each rank has all of it, by its argument ``disable_tp``.
+        grown: dictionaries of its class to which its ``__init__`` adds entries, with these.
     """
 
     class_name: str
@@ -135,6 +140,11 @@ class Node:
     quantised: str = ""
     unread: str = ""
     tied: bool = False
+    layer: str = ""
+    prefix: str | None = None
+    asked_as: str = ""
+    is_whole: bool = False
+    grown: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def form(self) -> tuple[Any, ...]:
         """Return what modules that are made alike have in common: classes, parameters and experts, all the way down."""

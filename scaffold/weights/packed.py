@@ -18,6 +18,11 @@ PLAIN = "BF16"
 FP8 = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
 
 
+MODELSLIM = (".input_scale", ".input_offset", ".quant_bias", ".deq_scale", ".weight_scale_second",
+             ".weight_offset_second", ".scale_bias", ".kv_cache_scale", ".kv_cache_offset")  # fmt: skip
+"""What ModelSlim writes beside a weight, its scale and its offset."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unpacked(TensorHeader):
     """A weight with the bytes of all tensors that it lies in."""
@@ -63,6 +68,12 @@ def _scaled(shapes: Mapping[str, Shape]) -> Shape | None:
     return (rows, columns) if shapes[".weight_scale"] in ((rows, 1), (rows,), (1,), ()) else None
 
 
+def _modelslim(shapes: Mapping[str, Shape]) -> Shape | None:
+    """A scale for each output; of four bits two outputs may lie in a byte."""
+    (rows, columns), scale = shapes[".weight"], shapes[".weight_scale"]
+    return (scale[0], columns) if len(scale) == 2 and scale[1] == 1 and scale[0] in (rows, 2 * rows) else None
+
+
 def _mxfp4(shapes: Mapping[str, Shape]) -> Shape | None:
     blocks, scales = shapes["_blocks"], shapes["_scales"]
     if len(blocks) != 4 or blocks[:3] != scales or blocks[3] != 16:
@@ -85,6 +96,8 @@ def _awq(shapes: Mapping[str, Shape]) -> Shape | None:
 LAYOUTS = (
     Layout(".weight", ("U8",), (".weight_scale", ".weight_scale_2"), (".input_scale",), ".weight", _nvfp4,
            "modelopt.py: two values of four bits in a byte, 16 with a scale"),
+    Layout(".weight", ("I8",), (".weight_scale", ".weight_offset"), MODELSLIM, ".weight", _modelslim,
+           "vllm-ascend: quantization/methods/w8a8_static.py, w8a8_dynamic.py, w8a16.py, w4a8.py"),
     Layout(".weight", (*FP8, "I8"), (".weight_scale",), (".input_scale",), ".weight", _scaled,
            "fbgemm_fp8.py, compressed_tensors/: a scale for each row, or one"),
     Layout("_blocks", ("U8",), ("_scales",), (), "", _mxfp4, "mxfp4.py: [experts, out, in / 32, 16]"),

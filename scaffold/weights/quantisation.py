@@ -11,6 +11,9 @@ from scaffold.common.errors import CheckpointError
 KEY = "quantization_config"
 METHOD = "fp8"
 """The quantisation that adapters dequantise while they load."""
+ASCEND = (None, "", "ascend")
+"""What configs of ModelSlim's checkpoints call their method, where they have a section for it."""
+ASCEND_ENDING = ".weight_offset"
 SCALE_ENDINGS = ("weight_scale_inv", "weight_scale")
 """What stands in place of ``weight`` in the name of its scale: DeepSeek-V3's kin; compressed-tensors and others."""
 INPUT_ENDINGS = ("activation_scale", "input_scale")
@@ -40,6 +43,8 @@ def quantisation_of(config: Mapping[str, Any], names: Collection[str]) -> Quanti
     if described is None:
         return None
     method = described.get("quant_method") if isinstance(described, dict) else None
+    if method in ASCEND and any(name.endswith(ASCEND_ENDING) for name in names):
+        return None  # the layers that an adapter is made of ask for their quantisation
     if method != METHOD:
         raise _unknown(f"the method {method!r}", METHOD)
     ending = next((e for e in SCALE_ENDINGS if any(name.endswith(f".{e}") for name in names)), None)

@@ -16,7 +16,7 @@ from tests.lab.checkpoints import checkpoint as lab_checkpoint
 KEYS = {
     "schema", "path", "architecture", "model_type", "modalities", "digest", "facts", "disagreements",
     "disagreement_details", "holes", "notes", "parts",
-    "tensors", "quantization", "capacity", "registry", "verification",
+    "tensors", "quantization", "modelslim", "capacity", "registry", "verification",
 }  # fmt: skip
 
 

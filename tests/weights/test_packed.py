@@ -18,6 +18,16 @@ GPTQ: Given = {
     "q.qweight": ("I32", (4, 64)), "q.qzeros": ("I32", (1, 8)), "q.scales": ("F16", (1, 64)), "q.g_idx": ("I32", (32,)),
 }  # fmt: skip
 AWQ: Given = {"q.qweight": ("I32", (32, 8)), "q.qzeros": ("I32", (1, 8)), "q.scales": ("F16", (1, 64))}
+STATIC: Given = {
+    "q.weight": ("I8", (64, 32)), "q.weight_scale": ("F32", (64, 1)), "q.weight_offset": ("F32", (64, 1)),
+    "q.input_scale": ("F32", (1,)), "q.input_offset": ("F32", (1,)), "q.quant_bias": ("I32", (64,)),
+    "q.deq_scale": ("F32", (64,)),
+}  # fmt: skip
+FOUR_BITS: Given = {
+    "q.weight": ("I8", (32, 32)), "q.weight_scale": ("F32", (64, 1)), "q.weight_offset": ("F32", (64, 1)),
+    "q.weight_scale_second": ("F32", (64, 2)), "q.weight_offset_second": ("F32", (64, 2)),
+    "q.scale_bias": ("F32", (64, 1)),
+}  # fmt: skip
 
 
 def headers(given: Given) -> dict[str, TensorHeader]:
@@ -29,8 +39,9 @@ def headers(given: Given) -> dict[str, TensorHeader]:
     [
         (NVFP4, "q.weight", (64, 32)), (PER_ROW, "q.weight", (64, 32)), (MXFP4, "e.up", (4, 64, 64)),
         (GPTQ, "q.weight", (64, 32)), (AWQ, "q.weight", (64, 32)),
+        (STATIC, "q.weight", (64, 32)), (FOUR_BITS, "q.weight", (64, 32)),
     ],
-    ids=["nvfp4", "fp8 per row", "mxfp4", "gptq", "awq"],
+    ids=["nvfp4", "fp8 per row", "mxfp4", "gptq", "awq", "ModelSlim's W8A8", "ModelSlim's W4A8"],
 )  # fmt: skip
 def test_a_quantised_weight_is_one_with_the_bytes_of_all_its_tensors(
     given: Given, name: str, shape: tuple[int, ...]

@@ -1,0 +1,38 @@
+"""Layers for multi-token prediction: described, or known to be plain.
+
+The draft model asks for the quantisation of its layers as the model does, from the same description
+(vllm_ascend/quantization/modelslim_config.py, the notes at ``deepseek_mtp``). ModelSlim leaves them out at times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scaffold.checkpoint import prediction
+from scaffold.checkpoint.patterns import pattern_of
+from scaffold.checkpoint.quantization import UNQUANTISED
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.modelslim.description import Description
+from scaffold.modelslim.fills import LEAVES
+from scaffold.weights.findings import Finding
+
+
+def draft_findings(said: Description, checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Yield layers for multi-token prediction that are there and not described."""
+    forms = checkpoint.weights.forms
+    found = prediction.found(checkpoint.text_config, checkpoint.weights.patterns, forms)
+    if not found.names or not said.is_read:
+        return
+    own = set(found.names)
+    layers = {name.split(".eh_proj")[0] for name in forms if ".eh_proj" in name}
+    beyond = tuple(f"{layer}." for layer in sorted(layers))
+    weights = [
+        name for name, form in forms.items()
+        if name.endswith(LEAVES) and len(form.shape) == 2
+        and (pattern_of(name) in own or name in own or name.startswith(beyond))
+    ]  # fmt: skip
+    missing = [name for name in weights if name not in said.words]
+    plain = [name for name in missing if forms[name].dtype in UNQUANTISED]
+    if plain:
+        says = "layers for multi-token prediction are plain, and no entry says so: making the draft ends in a KeyError"
+        yield Finding("draft", says, "add the entries as FLOAT", tuple(plain))
