@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scaffold.capacity.nodes import DEVICES, Device, planned_for
-from scaffold.cli.one_core import one_core
 from scaffold.cli.modelslim import modelslim_of
+from scaffold.cli.one_core import one_core
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.reading import read_asked
 from scaffold.cli.roots import Settings, python_option

@@ -9,8 +9,8 @@ import click
 
 from scaffold.cli.adapter_check import show_adapter
 from scaffold.cli.disagreements import disagreements_document, show_disagreements
-from scaffold.cli.one_core import one_core
 from scaffold.cli.modelslim import modelslim_document, modelslim_of, show_modelslim
+from scaffold.cli.one_core import one_core
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, believe_option, python_option
 
