@@ -103,7 +103,10 @@ def look(job, before):
 
 
 def kept(original, patch, dictionaries):
-    """Return what else holds the original: a table, a partial function, a closure of somebody else."""
+    """Return what else holds the original: a table, a partial function, a closure of somebody else.
+
+    What a module that could not be imported left behind is none: nobody calls it.
+    """
     own = {id(vars(patch)), *(id(value) for value in vars(patch).values())}
     found = []
     for holder in gc.get_referrers(original):
@@ -111,7 +114,7 @@ def kept(original, patch, dictionaries):
             continue
         if isinstance(holder, list | tuple | set | functools.partial | types.MethodType | types.CellType):
             found.append(f"kept by a {type(holder).__name__}: {str(holder)[:200]}")
-        elif isinstance(holder, dict) and not {"__module__", "__wrapped__"} & holder.keys():
+        elif isinstance(holder, dict) and not {"__module__", "__wrapped__", "__loader__"} & holder.keys():
             found.append(f"kept by a dict: {sorted(map(str, holder))[:4]}")
     return found
 
