@@ -28,8 +28,7 @@ def check_delivery_repo(path: Path) -> None:
     """Check that a commit could be made there; changes nothing.
 
     Raises:
-        UsageError: no git repo, one that git refuses, no commit yet, no branch, a merge or rebase under way, no
-            identity.
+        UsageError: no git repo, one that git refuses, no commit yet, a merge or rebase under way, no identity.
     """
     repo = _open(path)
     _asked(repo, path, "rev-parse", "--git-dir")  # git's own word, as on a repo of others
@@ -38,6 +37,20 @@ def check_delivery_repo(path: Path) -> None:
     for name in IN_PROGRESS:
         if (Path(repo.git_dir) / name).exists():
             raise _unfit(path, f"{name}: an operation under way", "none", "finish or abort it")
+    reader = repo.config_reader()
+    for key, variables in IDENTITY.items():
+        if not reader.get_value("user", key, "") and not all(os.environ.get(name) for name in variables):
+            raise _unfit(path, f"no user.{key}", "an identity to sign off with", f"git config user.{key} …")
+
+
+def check_branch(path: Path) -> None:
+    """Check that a commit would be on a branch. The image's own checkout is on none, and may be planned for.
+
+    Raises:
+        UsageError: HEAD is detached, or what `check_delivery_repo` says.
+    """
+    check_delivery_repo(path)
+    repo = _open(path)
     if repo.head.is_detached:
         raise _unfit(
             path,
@@ -45,10 +58,6 @@ def check_delivery_repo(path: Path) -> None:
             "a branch, or the commit would be on none",
             "git switch -c NAME",
         )
-    reader = repo.config_reader()
-    for key, variables in IDENTITY.items():
-        if not reader.get_value("user", key, "") and not all(os.environ.get(name) for name in variables):
-            raise _unfit(path, f"no user.{key}", "an identity to sign off with", f"git config user.{key} …")
 
 
 def committed_text(path: Path, file: PurePosixPath) -> str | None:
@@ -74,7 +83,7 @@ def check_contents(path: Path, contents: Mapping[PurePosixPath, str]) -> tuple[s
         UsageError: the repo is not fit for a commit.
         CheckFailed: there is nothing to commit.
     """
-    check_delivery_repo(path)
+    check_branch(path)
     repo = _open(path)
     with _own_index(repo, path, contents) as environment:
         return tuple(repo.git.diff("--cached", "--stat", "HEAD", env=environment).splitlines())
@@ -97,7 +106,7 @@ def commit(path: Path, contents: Mapping[PurePosixPath, str], message: str) -> s
         CheckFailed: nothing would change; git or one of the repo's hooks refused, or a hook would have had other
             contents committed. The repo is as it was.
     """
-    check_delivery_repo(path)
+    check_branch(path)
     repo = _open(path)
     before = repo.head.commit.hexsha
     with _own_index(repo, path, contents) as environment:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from codemods import ChangeSet, Refusal, apply, undo
 from scaffold.common.errors import CheckFailed
 from scaffold.delivery.accuracy import Accuracy
-from scaffold.delivery.commit import check_contents, check_delivery_repo, commit
+from scaffold.delivery.commit import check_branch, check_contents, commit
 from scaffold.delivery.documents import accuracy_rows, render_documents
 from scaffold.delivery.excuses import NO_EXCUSE, Excuses
 from scaffold.delivery.figures import check_figures
@@ -134,7 +134,7 @@ def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuse
         excuses = replace(excuses, without_parity="")  # it was shown: there is nothing to excuse
     if accuracy is not None:
         excuses = replace(excuses, accuracy_pending="")
-    check_delivery_repo(delivery)
+    check_branch(delivery)
     changes = _with_documents(record, evidence.current, workspace, excuses, accuracy)
     filled = set(changes.paths)
     version = evidence.current[0].versions.get("vllm", "unknown")

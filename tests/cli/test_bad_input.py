@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,9 +81,8 @@ def delivery_without_git(desk: Desk, checkpoint: Path) -> tuple[str, ...]:
     return ()
 
 
-def staged_changes(desk: Desk, checkpoint: Path) -> tuple[str, ...]:
-    (desk.delivery / "mine.txt").write_text("mine")
-    subprocess.run(["git", "add", "mine.txt"], cwd=desk.delivery, check=True)
+def delivery_in_a_merge(desk: Desk, checkpoint: Path) -> tuple[str, ...]:
+    (desk.delivery / ".git" / "MERGE_HEAD").write_text("")
     return ()
 
 
@@ -138,7 +136,7 @@ CASES: tuple[tuple[Break, int, tuple[str, ...]], ...] = (
     (no_ascend_tree, 2, ("no vllm-ascend source tree",)),
     (no_such_root, 2, ("not a directory", "--vllm")),
     (delivery_without_git, 2, ("no git repo",)),
-    (staged_changes, 2, ("staged changes (mine.txt)",)),
+    (delivery_in_a_merge, 2, ("MERGE_HEAD: an operation under way",)),
     (name_that_is_a_path, 2, ("../../elsewhere",)),
     (patch_of_nothing, 2, ("vllm.nowhere.Thing.forward",)),
     (no_engine, 3, ("no engine", "--python")),

@@ -14,7 +14,7 @@ from tests.cli.conftest import Desk
 from tests.snapshots import snapshot
 
 ADAPTER = "vllm/model_executor/models/nova.py"
-PATCHED = "vllm.model_executor.models.registry._LazyRegisteredModel.inspect_model_cls"
+PATCHED = "vllm.model_executor.models.registry._ModelRegistry.get_supported_archs"
 """A real method of a file that the small tree has."""
 
 

@@ -94,7 +94,6 @@ def test_a_refusal_is_one_line_that_names_the_file_and_nothing_is_written(
         ((LIST,), "accuracy.txt is not there; expected a source tree, a file of one, or name=value"),
         ((".", "config=a.yaml", "config=b.yaml"), "config is given twice"),
         ((".", "colour=red", "config=a.yaml"), "unknown: colour"),
-        ((".", "config=a.yaml", "--replace"), "no such argument"),
     ],
 )
 def test_a_wrong_call_ends_with_2_and_says_why(
@@ -104,6 +103,12 @@ def test_a_wrong_call_ends_with_2_and_says_why(
     assert answer.code == 2
     assert says in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_what_has_no_entries_replaces_none(empty_desk: Desk) -> None:
+    answer = empty_desk.call("run", "ascend-patch-import", ".", "module=patch_nova", "--replace")
+    assert answer.code == 2
+    assert "no such argument" in answer.stderr
 
 
 def test_a_file_that_is_called_like_an_argument_is_a_file_unless_the_codemod_has_such_an_argument(

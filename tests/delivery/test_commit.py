@@ -165,8 +165,9 @@ def test_a_repo_in_the_middle_of_a_merge_is_unfit(delivery_repo: Path) -> None:
 
 def test_a_commit_would_be_on_no_branch(delivery_repo: Path) -> None:
     git(delivery_repo, "checkout", "-q", "--detach")
+    check_delivery_repo(delivery_repo)
     with pytest.raises(UsageError, match="a detached HEAD at"):
-        check_delivery_repo(delivery_repo)
+        commit(delivery_repo, {A: "a"}, "x")
 
 
 def test_a_repo_of_somebody_else_is_refused_in_gits_words(delivery_repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
