@@ -25,6 +25,8 @@ from tests.modelslim.made import FILE, Made, write_description
 from tests.modelslim.real_shapes import REAL_SHAPES
 from tests.modelslim.upstream import TABLES, agrees, case, ours, resolve, without_rows
 
+pytestmark = pytest.mark.engine
+
 
 def _events(folder: Path) -> list[Layer | Handed]:
     checkpoint = read_checkpoint(folder)
