@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from scaffold.feed_forwards.experts.spec import ExpertsSpec
 from scaffold.reading.from_source import difference
 from scaffold.roots.vllm_tree import Registered
+from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.holes import listed
 from scaffold.strategy.gate import Gate
 from scaffold.strategy.protocol import Question
@@ -29,7 +33,21 @@ def same_spec(question: Question, entry: Registered) -> Gate:
     other = Candidates(reading.transformers, reading.checkpoint, source).spec_of(entry)
     if other is None:
         return Gate(notes=(ALONE.format(**told),))
+    other = _laid_out_like(other, spec.decoder)
     if other == spec.decoder:
         return Gate()
     shown = difference(spec.decoder, other)
     return Gate(against=(OTHER.format(source=source.file.shown, difference=shown, **told),))
+
+
+def _laid_out_like(other: DecoderSpec, read: DecoderSpec) -> DecoderSpec:
+    """Return what the architecture's source computes, with experts that lie as those of the source that was read."""
+    if len(other.layers) != len(read.layers):
+        return other
+    layers = []
+    for one, here in zip(other.layers, read.layers, strict=True):
+        block, like = one.feed_forward, here.feed_forward
+        if isinstance(block, ExpertsSpec) and isinstance(like, ExpertsSpec):
+            one = replace(one, feed_forward=block.laid_out_like(like))
+        layers.append(one)
+    return replace(other, layers=tuple(layers))

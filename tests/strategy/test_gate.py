@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from scaffold.checkpoint.read import read_checkpoint
+from scaffold.feed_forwards.experts.spec import ExpertsSpec, RouterSpec
 from scaffold.reading.of_checkpoint import read_model_of
+from scaffold.spec.values import Value
 from scaffold.strategy import supported
 from scaffold.strategy.decide import NoStrategy, decide
 from scaffold.strategy.gate import prove_files
@@ -224,6 +227,22 @@ def test_a_registered_name_over_another_model_is_not_supported(tmp_path: Path) -
         answer = supported.holds(Question(reading, tree().registry, tree()))
         assert answer.holds is (name == "same"), answer.reason
         assert ("computes something else" in answer.reason) is (name == "other")
+
+
+def test_a_code_that_keeps_experts_apart_computes_the_same() -> None:
+    """Labs ship a module for each expert, and transformers has a tensor of all of them since."""
+    listed = ExpertsSpec(
+        *("mlp", "experts", "{expert}.up_proj.weight", "{expert}.down_proj.weight", False),
+        *(Value(8), Value(64), Value("silu"), cast(RouterSpec, None), None),
+        gate_name="{expert}.gate_proj.weight",
+    )
+    joint = replace(listed, up_name="gate_up_proj", down_name="down_proj", gate_name="", transposed=True)
+    assert joint.laid_out_like(listed) == listed
+    assert listed.laid_out_like(joint) == joint
+    other = replace(joint, activation=Value("gelu"))
+    assert other.laid_out_like(listed) != listed
+    turned = replace(joint, transposed=False)
+    assert turned.laid_out_like(joint) == turned, "of two tensors of all experts, how they lie is what they mean"
 
 
 def test_parts_around_a_decoder_that_was_read_are_left_open_and_not_refused() -> None:

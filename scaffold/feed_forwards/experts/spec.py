@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.spec.values import Value
@@ -61,6 +61,24 @@ class ExpertsSpec:
     gate_name: str = ""
     in_rows: bool = False
     source: str = field(default="", compare=False)
+
+    def laid_out_like(self, other: ExpertsSpec) -> ExpertsSpec:
+        """Return the same computation in the layout of ``other``, where just one of them has a module per expert.
+
+        One code has a module for each expert, a later one has a tensor of all: that is how weights are kept, not what
+        is computed with them, and which names a class takes is held against the files.
+        """
+        if self.is_listed == other.is_listed:
+            return self
+        return replace(
+            self,
+            up_name=other.up_name,
+            down_name=other.down_name,
+            gate_name=other.gate_name,
+            transposed=other.transposed,
+            alternating=other.alternating,
+            in_rows=other.in_rows,
+        )
 
     @property
     def is_listed(self) -> bool:

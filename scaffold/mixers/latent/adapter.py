@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from scaffold.expressions.python import write as write_expression
+from scaffold.expressions.tree import Literal, updated
 from scaffold.expressions.uses import imports as imports_of
 from scaffold.idioms.construct import construct_mixer
 from scaffold.idioms.frame import Frame
@@ -22,6 +25,8 @@ from scaffold.weights.targets import attribute
 
 NAMES = {"head_dim": "self.qk_rope_head_dim", "qk_head_dim": "self.qk_head_dim"}
 """What a class of latent attention calls its numbers: only a part of each head turns."""
+YARN = "deepseek_yarn"
+"""What vLLM's models of latent attention call yarn: the class of its table that platforms replace for them."""
 HERE = Path(__file__).parent
 LINEAR = "vllm.model_executor.layers.linear"
 IMPORTS = (
@@ -49,6 +54,8 @@ def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: 
         raise NotUnderstood("no idiom yet for scaled latents in vLLM's MLA layer", spec.source)
     rope = rope_of(PerLayer({}, ()), [spec.rope])
     assert rope is not None
+    if cached and is_yarn_of_both(frame.config):
+        rope = replace(rope, parameters=updated(rope.parameters, "rope_type", Literal(YARN)))
     q_norm = {}
     if spec.q_norm is not None and spec.q_lora_rank is not None:
         rank = spec.q_lora_rank.code
@@ -81,3 +88,16 @@ def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: 
     own = CACHED_IMPORTS if cached else (*PLAIN_IMPORTS, SEES_ALL_IMPORT)
     imports = (*IMPORTS, *own, *imports_of(spec.scale.tree))
     return Written(text, construct_mixer(attribute(spec.name), class_name), imports)
+
+
+def is_yarn_of_both(config: Mapping[str, Any]) -> bool:
+    """Return whether a config asks for yarn in a form that both of vLLM's tables of it compute alike.
+
+    Source: vllm/model_executor/layers/rotary_embedding/{deepseek_scaling_rope,yarn_scaling_rope}.py: the former knows
+    neither a stated factor of attention nor frequencies that are not rounded, and takes one ``mscale`` alone otherwise.
+    """
+    stated = config.get("rope_parameters") or config.get("rope_scaling")
+    if not isinstance(stated, Mapping) or stated.get("rope_type", stated.get("type")) != "yarn":
+        return False
+    is_paired = bool(stated.get("mscale")) == bool(stated.get("mscale_all_dim"))
+    return is_paired and stated.get("attention_factor") is None and stated.get("truncate", True) is True
