@@ -26,7 +26,7 @@ from scaffold.weights.targets import attribute
 NAMES = {"head_dim": "self.qk_rope_head_dim", "qk_head_dim": "self.qk_head_dim"}
 """What a class of latent attention calls its numbers: only a part of each head turns."""
 YARN = "deepseek_yarn"
-"""What vLLM's models of latent attention call yarn: the class of its table that platforms replace for them."""
+"""What vLLM's own models of latent attention call yarn, so that their class of its table is taken."""
 HERE = Path(__file__).parent
 LINEAR = "vllm.model_executor.layers.linear"
 IMPORTS = (
