@@ -115,8 +115,8 @@ class Settings:
             raise _no(name, value, "a whole number") from error
 
     def excuses(self) -> Excuses:
-        """Return the reasons that are given for what a delivery goes without, each in one line."""
-        given = (" ".join(str(self.get(name) or "").split()) for name in ("without_parity", "accuracy_pending"))
+        """Return the reasons that the call gives for what a delivery goes without, each in one line."""
+        given = (" ".join(str(self.given.get(name) or "").split()) for name in ("without_parity", "accuracy_pending"))
         return Excuses(*given)
 
     def switch(self, name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +17,48 @@ CONTAINER_ROOTS = {
     "work": Path("/workspace"),
 }
 """The layout of the official image (vllm-ascend: Dockerfile)."""
+KNOWN = {
+    "accept_device", "adapter", "allow", "believe", "chat", "delivery", "device", "dtype", "enforce_eager", "force",
+    "idle_seconds", "include_path", "limit", "lm_eval_python", "max_model_len", "max_num_seqs", "model_id",
+    "modeling", "name", "no_ladder", "num_fewshot", "on", "output", "patches", "placement", "port", "python",
+    "reference_seconds", "request_seconds", "same_as", "search", "slice_layers", "soc", "start_seconds", "strategy",
+    "sums", "tp", "trust_remote_code", "vllm", "vllm_ascend", "work",
+}  # fmt: skip
+"""What may be set: options that commands read here. What is written and what excuses evidence is said in the call."""
 
 
 def defaults(directory: Path, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Return option name → value; the environment wins over the files.
 
     Raises:
-        UsageError: a settings file is no TOML.
+        UsageError: a settings file is no TOML, or sets what nothing reads.
     """
     found: dict[str, Any] = {}
     project = directory / "pyproject.toml"
     if project.is_file():
-        found |= _toml(project).get("tool", {}).get("scaffold", {})
+        found |= _known(_toml(project).get("tool", {}).get("scaffold", {}), f"[tool.scaffold] of {project}")
     own = directory / "scaffold.toml"
     if own.is_file():
-        found |= _toml(own)
+        found |= _known(_toml(own), str(own))
     for name, value in environment.items():
         if name.startswith("SCAFFOLD_") and name != "SCAFFOLD_CACHE":
             found[name.removeprefix("SCAFFOLD_").lower()] = value
-    return {key.replace("-", "_"): value for key, value in found.items()}
+    return found
+
+
+def _known(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a table with the names that options have here, all of which have to be known."""
+    named = {key.replace("-", "_"): value for key, value in table.items()}
+    unknown = sorted(set(named) - KNOWN)
+    if unknown:
+        near = get_close_matches(unknown[0], sorted(KNOWN), 1)
+        raise UsageError(
+            f"{', '.join(unknown)}: no setting of scaffold",
+            where=where,
+            expected=f"settings: {', '.join(sorted(KNOWN))}",
+            remedy=f"write {near[0]}" if near else "remove it, or pass it in the call",
+        )
+    return named
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -1,0 +1,46 @@
+"""Settings files: what is set there is read, and what nothing reads is an error rather than silence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import scaffold.cli
+from scaffold.cli.settings import KNOWN, defaults
+from scaffold.common.errors import UsageError
+
+READ = re.compile(r"""(?:settings|self)\.(?:get|path|number|switch|_root)\(\s*"([a-z_]+)"|\.get\("(work)"\)""")
+
+
+def test_what_commands_read_is_what_may_be_set() -> None:
+    texts = [path.read_text() for path in Path(scaffold.cli.__file__).parent.glob("*.py")]
+    read = {name for text in texts for pair in READ.findall(text) for name in pair if name}
+    assert read == KNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("vlm = 'x'", "write vllm"),
+        ("trust-remote-cod = true", "write trust_remote_code"),
+        ("without-parity = 'always'", "no setting of scaffold"),
+        ("zzz = 1", "remove it"),
+    ],
+)
+def test_what_nothing_reads_is_an_error(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "scaffold.toml").write_text(text)
+    with pytest.raises(UsageError, match=says):
+        defaults(tmp_path, {})
+    (tmp_path / "scaffold.toml").unlink()
+    (tmp_path / "pyproject.toml").write_text(f"[tool.scaffold]\n{text}\n")
+    with pytest.raises(UsageError, match=r"\[tool.scaffold\]"):
+        defaults(tmp_path, {})
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_project(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.scaffold]\ntp = '1'\nmax-num-seqs = 4\nport = 1\n")
+    (tmp_path / "scaffold.toml").write_text("tp = '2'\nport = 2\n")
+    found = defaults(tmp_path, {"SCAFFOLD_PORT": "3", "SCAFFOLD_CACHE": "x"})
+    assert found == {"tp": "2", "max_num_seqs": 4, "port": "3"}
