@@ -49,7 +49,7 @@ def run_fault(fault: Fault, place: Workplace, logs: Path) -> Told:
 def before_any_server(checkpoint: Path, place: Workplace) -> Told:
     """Return what stage static says of a checkpoint."""
     report = static_check(read_checkpoint(checkpoint), place.vllm, transformers=engine().transformers)
-    return Told(report.verdict, "; ".join(report.stops))
+    return Told(report.verdict, "; ".join(map(str, report.stops)))
 
 
 def is_told(fault: Fault, told: Told) -> bool:
