@@ -14,7 +14,7 @@ pytestmark = pytest.mark.engine
 HELD = (
     ("vllm.utils.math_utils", "cdiv"),
     ("vllm.distributed.parallel_state", "get_tp_group"),
-    ("vllm.model_executor.models.utils", "maybe_prefix"),
+    ("vllm.model_executor.models.utils", "extract_layer_index"),
 )
 """Functions that many modules hold by name."""
 
