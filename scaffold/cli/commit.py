@@ -11,6 +11,7 @@ from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import show_commit, show_prepared
 from scaffold.cli.roots import Settings, accuracy_pending_option, name_option, without_parity_option, work_option
 from scaffold.common.names import model_name
+from scaffold.evidence.gather import check_planned
 from scaffold.running.adaptation import commit_plan, prepare_commit
 
 
@@ -33,6 +34,7 @@ def command(output: Output, checkpoint: Path, dry_run: bool, **given: Any) -> No
     """
     settings = Settings(given)
     name = model_name(settings.get("name"), checkpoint)
+    check_planned(settings.workspace().record(name), checkpoint)
     excuses, device = settings.excuses(), settings.get("accept_device") or "npu"
     if dry_run:
         show_prepared(output, prepare_commit(name, settings.workspace(), device, excuses))

@@ -14,6 +14,7 @@ from scaffold.cli.serving import gate_settings, serve_settings
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.delivery.accuracy import DIGITS, Accuracy
+from scaffold.evidence.gather import check_planned
 from scaffold.running.evaluation import Tasks, evaluate, own_python, take_results
 from scaffold_validators.records import unstructure
 
@@ -50,6 +51,7 @@ def command(output: Output, checkpoint: Path, results: Path | None, tasks: str |
             expected="one of them",
             remedy="name what lm_eval is to ask, such as --tasks gsm8k, or pass the file that it wrote",
         )
+    check_planned(workspace.record(name), checkpoint)
     if results is not None:
         accuracy = take_results(workspace, name, results)
     else:

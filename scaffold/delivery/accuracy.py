@@ -14,6 +14,8 @@ from scaffold.common.errors import UsageError
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.records import Kind
 
+LARGEST = 1e12
+"""No figure of an evaluation is larger, but for one that went wrong."""
 DIGITS = 4
 """To which documents give a figure; the tree's own test allows 5 % (``RTOL``)."""
 
@@ -129,10 +131,14 @@ def read_results(path: Path, digests: Mapping[str, str]) -> Accuracy:
 def _tasks(document: Mapping[str, Any]) -> Iterator[Task]:
     for name, values in sorted(document["results"].items()):
         metrics = tuple(_metrics(values))
-        counts = document.get("n-samples", {}).get(name, {})
-        shots = document.get("n-shot", {}).get(name, 0)
-        samples, of = counts.get("effective", 0), counts.get("original", 0)
-        yield Task(str(name), metrics, int(shots), int(samples), int(of))
+        counts = (document.get("n-samples") or {}).get(name) or {}
+        shots = (document.get("n-shot") or {}).get(name) or 0
+        samples, of = int(counts.get("effective", 0)), int(counts.get("original", 0))
+        if not _is_plain(name) or not all(_is_plain(metric.name) for metric in metrics):
+            raise ValueError(f"the name {name!r}, or one of a metric of it")
+        if int(shots) < 0 or not 0 <= samples <= of or (counts and not samples):
+            raise ValueError(f"{samples} of {of} questions and {shots} shots of {name}")
+        yield Task(name, metrics, int(shots), samples, of)
 
 
 def _metrics(values: Mapping[str, Any]) -> Iterator[Metric]:
@@ -141,11 +147,16 @@ def _metrics(values: Mapping[str, Any]) -> Iterator[Metric]:
         name, comma, filter_ = key.partition(",")
         if not comma or name.endswith("_stderr") or isinstance(value, bool) or not isinstance(value, int | float):
             continue
-        if not math.isfinite(value):
+        if not math.isfinite(value) or abs(value) > LARGEST:
             raise ValueError(f"{key} is {value}")
         stderr = values.get(f"{name}_stderr,{filter_}")
-        known = isinstance(stderr, int | float) and math.isfinite(stderr)
+        known = isinstance(stderr, int | float) and not isinstance(stderr, bool) and abs(stderr) < LARGEST
         yield Metric(key, float(value), float(stderr) if known and stderr is not None else None)
+
+
+def _is_plain(name: object) -> bool:
+    """Return whether a name may stand in one cell of a table and one line of a message."""
+    return isinstance(name, str) and 0 < len(name) < 200 and name.isprintable() and "|" not in name
 
 
 def _shown(arguments: Any) -> str:

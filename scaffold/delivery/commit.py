@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from scaffold.common.errors import CheckFailed, UsageError
-from scaffold.delivery.staged import Entry, entries, put, stage_commit
+from scaffold.delivery.staged import Entry, entries, put, stage_commit, staged_entries
 
 if TYPE_CHECKING:
     from git import Repo
@@ -51,6 +51,9 @@ def check_branch(path: Path) -> None:
     """
     check_delivery_repo(path)
     repo = _open(path)
+    unmerged = sorted({line.split("\t")[1] for line in repo.git.ls_files("--unmerged").splitlines()})
+    if unmerged:
+        raise _unfit(path, f"conflicts in {', '.join(unmerged[:3])}", "an index without conflicts", "resolve them")
     if repo.head.is_detached:
         raise _unfit(
             path,
@@ -108,6 +111,7 @@ def commit(path: Path, contents: Mapping[PurePosixPath, str], message: str) -> s
     """
     check_branch(path)
     repo = _open(path)
+    _catch_up(repo, contents)
     before = repo.head.commit.hexsha
     with _own_index(repo, path, contents) as environment:
         tree = repo.git.write_tree(env=environment)
@@ -115,13 +119,33 @@ def commit(path: Path, contents: Mapping[PurePosixPath, str], message: str) -> s
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as text:
             text.write(message)
             text.flush()
-            _asked(repo, path, "commit", "--signoff", "--quiet", "--file", text.name, environment=environment)
+            _asked(
+                repo,
+                path,
+                "commit",
+                "--signoff",
+                "--quiet",
+                "--cleanup=verbatim",
+                "--file",
+                text.name,
+                environment=environment,
+            )
     made = repo.head.commit
     if made.tree.hexsha != tree or [parent.hexsha for parent in made.parents] != [before]:
         repo.git.update_ref("HEAD", before, made.hexsha)
         raise _not_this(path, f"a commit {made.hexsha[:12]} of other contents, which a hook made of it")
     stage_commit(repo, before, contents)
     return str(made.hexsha)
+
+
+def _catch_up(repo: Repo, contents: Mapping[PurePosixPath, str]) -> None:
+    """Have the index follow a commit of just these files, if a crash came between the two."""
+    made = repo.head.commit
+    if made.parents and {PurePosixPath(str(name)) for name in made.stats.files} == set(contents):
+        parent = made.parents[0].hexsha
+        behind = entries(repo, parent, contents)
+        if all(staged_entries(repo, contents).get(file) == behind.get(file) for file in contents):
+            stage_commit(repo, parent, contents)
 
 
 @contextmanager
@@ -140,8 +164,6 @@ def _own_index(repo: Repo, path: Path, contents: Mapping[PurePosixPath, str]) ->
             mode = before[file].mode if file in before else "100644"
             put(repo, file, Entry(mode, _stored(repo, file, text)), environment)
         if repo.git.write_tree(env=environment) == repo.head.commit.tree.hexsha:
-            if repo.head.commit.parents:
-                stage_commit(repo, "HEAD~1", contents)  # a crash right after the commit left the index behind it
             raise CheckFailed(
                 f"nothing to commit: the planned files are as in {repo.head.commit.hexsha[:12]}",
                 where=str(path),

@@ -38,10 +38,13 @@ def own_lines(committed: str, edits: Sequence[Edit], now: str) -> str:
         now: the file in the work tree.
 
     Raises:
-        CheckFailed: the plan rewrote a line that is not in the commit before, so that it cannot be told apart.
+        CheckFailed: the plan rewrote a line that is not in the commit before, so that it cannot be told apart; or a
+            line of the plan is gone, or was edited together with lines of others.
     """
     old, new = split_lines(committed), split_lines(now)
-    own, rewritten = _follow(edits, new)
+    own, rewritten, written = _follow(edits, new)
+    if sum(own) < written:
+        raise _lost(edits[-1])
     left = Counter(line for before, _ in rewritten for line in before)
     text, added = list[str](), set[str]()
     for operation, first, last, start, stop in _stretches(old, new):
@@ -73,8 +76,8 @@ Rewritten = tuple[list[str], list[str]]
 """Lines of others that a plan took out, and what it wrote in their place."""
 
 
-def _follow(edits: Sequence[Edit], now: list[str]) -> tuple[list[bool], list[Rewritten]]:
-    """Return whether each line of now is the plan's, and what it did to lines of others."""
+def _follow(edits: Sequence[Edit], now: list[str]) -> tuple[list[bool], list[Rewritten], int]:
+    """Return whether each line of now is the plan's, what it did to lines of others, and how many it had written."""
     lines = split_lines(edits[0].before)
     own, rewritten = [False] * len(lines), list[Rewritten]()
     for edit in edits:
@@ -86,7 +89,7 @@ def _follow(edits: Sequence[Edit], now: list[str]) -> tuple[list[bool], list[Rew
                 rewritten.append((foreign, after[start:stop]))
         own = list(_carried(before, own, after, True))
         lines = after
-    return list(_carried(lines, own, now, False)), rewritten
+    return list(_carried(lines, own, now, False)), rewritten, sum(own)
 
 
 def _carried(old: list[str], own: list[bool], new: list[str], by_plan: bool) -> Iterator[bool]:
@@ -100,6 +103,16 @@ def _carried(old: list[str], own: list[bool], new: list[str], by_plan: bool) -> 
 
 def _stretches(old: list[str], new: list[str]) -> Sequence[tuple[str, int, int, int, int]]:
     return SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+
+
+def _lost(edit: Edit) -> CheckFailed:
+    added = Counter(split_lines(edit.after)) - Counter(split_lines(edit.before))
+    return CheckFailed(
+        f"lines of this plan that are gone, or were edited together with others; it wrote {''.join(added).strip()!r}",
+        where=edit.path,
+        expected="the lines that the plan wrote, corrected or not, in lines of their own",
+        remedy="run scaffold new-model for this model again, which writes what is missing",
+    )
 
 
 def _shared(edit: Edit, line: str) -> CheckFailed:

@@ -38,15 +38,16 @@ def stage_commit(repo: Repo, before: str, files: Iterable[PurePosixPath]) -> Non
     """Have the user's index follow from the commit ``before`` to HEAD; lines that are staged beyond it stay staged."""
     names = list(files)
     old, new = entries(repo, before, names), entries(repo, "HEAD", names)
-    staged = _staged(repo, names)
+    staged = staged_entries(repo, names)
     for file in names:
-        if staged.get(file) == old.get(file):
-            put(repo, file, new[file])
-        elif file in staged and file in old:
+        if staged.get(file) == old.get(file) or file not in old:
+            put(repo, file, new[file])  # a new file is the plan's, staged before or not
+        elif file in staged:
             put(repo, file, Entry(new[file].mode, _merged(repo, staged[file].blob, old[file].blob, new[file].blob)))
 
 
-def _staged(repo: Repo, files: Iterable[PurePosixPath]) -> dict[PurePosixPath, Entry]:
+def staged_entries(repo: Repo, files: Iterable[PurePosixPath]) -> dict[PurePosixPath, Entry]:
+    """Return file → entry of those that the user's index has."""
     said = repo.git.ls_files("--stage", "-z", "--", *map(str, files))
     rows = (row.partition("\t") for row in said.split("\0") if row)
     return {PurePosixPath(name): Entry(*head.split()[:2]) for head, _, name in rows}

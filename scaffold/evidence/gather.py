@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.common.errors import UsageError
 from scaffold.evidence.digests import present_digests, weights_digest
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
@@ -52,3 +53,18 @@ def gather(workspace: Workspace, name: str, checkpoint: Checkpoint | None = None
     if sums or any(WEIGHTS in verdict.digests for verdict in verdicts):
         digests[WEIGHTS] = weights_digest(checkpoint)
     return Evidence(record, checkpoint, digests, verdicts)
+
+
+def check_planned(record: PlanRecord, checkpoint: Path) -> None:
+    """Check that a checkpoint is the one that a name was planned for.
+
+    Raises:
+        UsageError: it is another.
+    """
+    if checkpoint.resolve() != Path(record.checkpoint).resolve():
+        raise UsageError(
+            f"{checkpoint}, and {record.name} was planned for {record.checkpoint}",
+            where="the call",
+            expected="the checkpoint that the name was planned for",
+            remedy="pass that one, or the --name of the other",
+        )

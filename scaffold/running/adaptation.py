@@ -16,12 +16,15 @@ from scaffold.delivery.excuses import NO_EXCUSE, Excuses
 from scaffold.delivery.figures import check_figures
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 from scaffold.delivery.message import commit_message
+from scaffold.delivery.own_lines import Edit
 from scaffold.delivery.sign_off import check_accuracy, check_sign_off, has_parity
 from scaffold.evidence.gather import gather
 from scaffold.evidence.plan_record import PlanRecord, Served
 from scaffold.evidence.workspace import Workspace
+from scaffold.placement.vllm import VLLM as IN_VLLM
 from scaffold.planning.plan import Plan
 from scaffold.running.carry_over import DELIVERY, VLLM, carry_over, contents, edits_of
+from scaffold_validators.problem import Problem
 from scaffold_validators.verdict import Verdict
 
 
@@ -49,7 +52,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
             vllm_files=_joined(plan.files(plan.request.vllm), earlier.vllm_files if earlier else ()),
             delivery_files=_joined(plan.files(delivery), earlier.delivery_files if earlier else ()),
             edits=(*(earlier.edits if earlier else ()), *edits),
-            served=_served(plan),
+            served=_served(plan, earlier.served if earlier else None),
             carried=earlier.carried if earlier else (),
             overrides=plan.subject.settled.overrides,
             believe=plan.request.believe or "",
@@ -57,12 +60,17 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
     )
 
 
-def _served(plan: Plan) -> Served | None:
-    """Return what vLLM's tree is to serve the architecture with, by name."""
-    if plan.implementation is None or not plan.files(plan.request.vllm):
-        return None
+def _served(plan: Plan, earlier: Served | None) -> Served | None:
+    """Return what vLLM's tree is to serve the architecture with, by name.
+
+    A class of a config that an earlier run registered is known to the tree, and so is not made by the next one.
+    """
+    if plan.implementation is None or plan.request.placement != IN_VLLM.name:
+        return None  # where nothing changes on a further run, it is there from the one before
     code = plan.implementation.code
     config = code.config if code is not None else None
+    if config is None and code is not None and earlier is not None and earlier.module == code.module:
+        return replace(earlier, registration=plan.implementation.registration)
     return Served(
         plan.implementation.registration,
         module=code.module if code is not None else "",
@@ -224,4 +232,23 @@ def undo_last(workspace: Workspace) -> tuple[Path, ...]:
         config = TEST_CONFIGS / f"{name}.yaml"
         if any(path.parts[-len(config.parts) :] == config.parts and not path.exists() for path in touched):
             workspace.forget(name)
+        else:
+            _forget_edits(name, workspace, touched)
     return touched
+
+
+def _forget_edits(name: str, workspace: Workspace, touched: Sequence[Path]) -> None:
+    """Take edits that were undone out of a plan's record."""
+    try:
+        record = workspace.record(name)
+    except Problem:  # it is said to whoever asks for it
+        return
+    roots = {VLLM: Path(record.vllm), DELIVERY: Path(record.delivery)}
+
+    def is_undone(edit: Edit) -> bool:
+        path = (roots[edit.root] / edit.path).resolve()
+        return path in touched and path.is_file() and path.read_bytes() == edit.before.encode()
+
+    kept = tuple(edit for edit in record.edits if not is_undone(edit))
+    if kept != record.edits:
+        workspace.save_record(replace(record, edits=kept))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from codemods import ChangeSet
@@ -63,8 +64,16 @@ def contents(changes: ChangeSet, record: PlanRecord, files: Sequence[str]) -> di
             raise _gone(delivery / file)
         edits = _edits(record, DELIVERY, file)
         before = committed_text(delivery, PurePosixPath(file)) if edits else None
-        found[PurePosixPath(file)] = own_lines(before, edits, now) if before is not None else now
+        found[PurePosixPath(file)] = now if before is None else _own(before, edits, now)
     return found
+
+
+def _own(committed: str, edits: Sequence[Edit], now: str) -> str:
+    """Return the plan's lines in a file, whose ends of lines git may write otherwise in the work tree."""
+    if "\r\n" not in committed:
+        now = now.replace("\r\n", "\n")
+        edits = [replace(e, before=e.before.replace("\r\n", "\n"), after=e.after.replace("\r\n", "\n")) for e in edits]
+    return own_lines(committed, edits, now)
 
 
 def edits_of(changes: ChangeSet, roots: Mapping[str, Path], workspace: Workspace) -> tuple[Edit, ...]:

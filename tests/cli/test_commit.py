@@ -66,6 +66,7 @@ def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
 ) -> None:
     desk = desk_with_models
     planned(desk, nova, fake_engine, "good")
+    planned(desk, nova, fake_engine, "good")  # a further run, which changes nothing, forgets nothing
     with (desk.vllm / MODELS / "nova.py").open("a") as adapter:
         adapter.write("\n\nCORRECTED_BY_HAND = True\n")
     served(desk, nova, fake_engine, "good")

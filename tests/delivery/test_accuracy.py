@@ -63,6 +63,11 @@ def test_figures_come_with_all_that_they_depend_on(tmp_path: Path) -> None:
         (json.dumps(results(results={"count": {"acc,none": float("nan")}})), "acc,none is nan"),
         (json.dumps(results(results={"count": 7})), "no results of lm_eval"),
         (json.dumps(results(date="yesterday")), "no results of lm_eval"),
+        (json.dumps(results(results={"co|unt": {"acc,none": 0.5}})), "the name 'co|unt'"),
+        (json.dumps(results(results={"\ud800": {"acc,none": 0.5}})), "the name"),
+        (json.dumps(results(results={"count": {"ppl,none": 1e308}})), "ppl,none is 1e\\+308"),
+        (json.dumps(results(**{"n-shot": {"count": -1}})), "-1 shots"),
+        (json.dumps(results(**{"n-samples": {"count": {"original": 4, "effective": 5}}})), "5 of 4 questions"),
     ],
 )
 def test_what_is_no_results_file_is_refused(tmp_path: Path, text: str, found: str) -> None:

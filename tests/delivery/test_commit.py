@@ -138,6 +138,46 @@ def test_an_index_that_a_crash_left_behind_its_commit_follows_with_the_next_call
     assert git(delivery_repo, "diff", "--cached", "--name-only") == ""
 
 
+@pytest.mark.parametrize("words", [("--all",), ("--intent-to-add", ".")])
+def test_new_files_that_a_user_had_staged_follow_the_commit(delivery_repo: Path, words: tuple[str, ...]) -> None:
+    (delivery_repo / "docs").mkdir(exist_ok=True)
+    (delivery_repo / A).write_text("earlier")
+    git(delivery_repo, "add", *words)
+    (delivery_repo / A).write_text("a")
+    commit(delivery_repo, {A: "a"}, "x")
+    assert git(delivery_repo, "status", "--short") == ""
+
+
+def test_what_a_user_staged_of_a_commit_is_left_alone_when_there_is_nothing_to_commit(delivery_repo: Path) -> None:
+    shared(delivery_repo)
+    commit(delivery_repo, {SHARED: "first\n\nlast\nplanned\n"}, "x")
+    git(delivery_repo, "checkout", "--", str(SHARED))
+    (delivery_repo / SHARED).write_text("first\n\nlast\nplanned\nmore\n")
+    git(delivery_repo, "add", str(SHARED))
+    staged = git(delivery_repo, "diff", "--cached")
+    with pytest.raises(CheckFailed, match="nothing to commit"):
+        check_contents(delivery_repo, {SHARED: "first\n\nlast\nplanned\n"})
+    assert git(delivery_repo, "diff", "--cached") == staged
+
+
+def test_conflicts_in_the_index_are_refused(delivery_repo: Path) -> None:
+    shared(delivery_repo)
+    (delivery_repo / SHARED).write_text("stashed\n\nlast\n")
+    git(delivery_repo, "stash")
+    (delivery_repo / SHARED).write_text("committed\n\nlast\n")
+    git(delivery_repo, "commit", "-qam", "x")
+    subprocess.run(["git", "stash", "pop"], cwd=delivery_repo, check=False, capture_output=True)
+    with pytest.raises(UsageError, match=r"conflicts in README\.md"):
+        commit(delivery_repo, {A: "a"}, "x")
+
+
+def test_the_message_is_whole_whatever_git_is_set_to(delivery_repo: Path) -> None:
+    for name, value in (("commit.cleanup", "strip"), ("core.commentChar", "-")):
+        git(delivery_repo, "config", name, value)
+    commit(delivery_repo, {A: "a"}, "[Model] x\n\nFiles:\n- docs/a.txt\n")
+    assert "- docs/a.txt" in git(delivery_repo, "log", "-1", "--format=%B")
+
+
 def test_what_would_be_committed_is_shown_without_a_change(delivery_repo: Path) -> None:
     before = git(delivery_repo, "rev-parse", "HEAD")
     assert any(str(A) in line for line in check_contents(delivery_repo, {A: "a\n"}))

@@ -58,9 +58,13 @@ def test_a_line_that_a_user_removed_stays_committed() -> None:
     assert own_lines(INDEX, [edit(INDEX, after)], after.replace("alpha\n", "")) == after
 
 
-def test_what_was_undone_is_gone() -> None:
+@pytest.mark.parametrize(
+    "now", [INDEX, INDEX.replace("omega\n", "nova\nomega\n").replace("alpha\nnova", "beta\nnova2")]
+)
+def test_a_line_of_the_plan_that_is_gone_or_edited_together_with_others_is_told(now: str) -> None:
     after = INDEX.replace("omega\n", "nova\nomega\n")
-    assert own_lines(INDEX, [edit(INDEX, after)], INDEX) == INDEX
+    with pytest.raises(CheckFailed, match="it wrote 'nova'"):
+        own_lines(INDEX, [edit(INDEX, after)], now)
 
 
 def test_a_line_that_holds_an_entry_of_another_plan_too_is_refused() -> None:
