@@ -52,10 +52,13 @@ class Holders:
 
 @dataclass(frozen=True)
 class Users:
-    """Feeds the files of the tree, a line each, that name a dotted module; those under ``but`` are left out."""
+    """Feeds the files of the tree, a line each, that name a dotted module.
+
+    Those whose paths begin with one of ``but`` are left out.
+    """
 
     module: str
-    but: str
+    but: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
     if isinstance(feed, FileText):
         return changes.read(tree / feed.path) or ""
     if isinstance(feed, Users):
-        return _users(tree, feed.module.format_map(arguments), feed.but.format_map(arguments))
+        return _users(tree, feed.module.format_map(arguments), tuple(name.format_map(arguments) for name in feed.but))
     if isinstance(feed, Vendored):
         return _vendored(feed, tree, arguments)
     source, target = arguments[feed.tree], arguments[feed.target]
@@ -170,14 +173,25 @@ def _holders(changes: ChangeSet, source: Path, file: Path, target: str) -> str:
     return "".join(f"{binding.module} {binding.name}\n" for binding in holders(package, ".".join(parts), path))
 
 
-def _users(tree: Path, module: str, but: str) -> str:
+def _users(tree: Path, module: str, but: tuple[str, ...]) -> str:
+    """Return the files that name a module, dotted or by its last name alone, as `from package import name` does.
+
+    A module of that name in a package beside its own, such as the other kind of patches, is another one.
+    """
     import re
 
-    pattern = re.compile(rb"\b" + re.escape(module.encode()) + rb"\b(?!\.py)")
-    files = (
-        p for p in sorted(tree.rglob("*.py")) if p.is_file() and not p.relative_to(tree).as_posix().startswith(but)
-    )
-    return "".join(f"{path.relative_to(tree).as_posix()}\n" for path in files if pattern.search(path.read_bytes()))
+    package, _, name = module.rpartition(".")
+    own = f"{module.replace('.', '/')}.py"
+    siblings = {p.parent.name for p in (tree / package.replace(".", "/")).parent.rglob(f"{name}.py")}
+    others = sorted(siblings - {package.rpartition(".")[2]})
+    behind = b"".join(rb"(?<!\b%s\.)(?<!\b%s import )" % ((re.escape(other.encode()),) * 2) for other in others)
+    pattern = re.compile(behind + rb"(?<![\w/])" + re.escape(name.encode()) + rb"\b(?!\.py)")
+    users = []
+    for path in sorted(tree.rglob("*.py")):
+        shown = path.relative_to(tree).as_posix()
+        if path.is_file() and shown != own and not shown.startswith(but) and pattern.search(path.read_bytes()):
+            users.append(f"{shown}\n")
+    return "".join(users)
 
 
 def _vendored(feed: Vendored, place: Path, arguments: Mapping[str, str]) -> str:

@@ -114,7 +114,10 @@ RETIRE_PATCH = Recipe(
             "ascend-patch-file-removal",
             {
                 **same("module", "kind"),
-                "users": Users("vllm_ascend.patch.{kind}.{module}", "vllm_ascend/patch/{kind}/__init__"),
+                "users": Users(
+                    "vllm_ascend.patch.{kind}.{module}",
+                    ("vllm_ascend/patch/{kind}/__init__", "vllm_ascend/patch/__init__"),
+                ),
             },
         ),
     ),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WHERE = "vllm/model_executor/models/registry.py"
-DICTS = DictLiteral(r"_\w+_MODELS", what="dict", expected="`{name} = {{…}}` at the top level")
+DICTS = DictLiteral(r"_(?!PREVIOUSLY_|OOT_|VLLM_)\w+_MODELS", what="dict", expected="`{name} = {{…}}` at the top level")
 
 
 def table_of(arguments: Mapping[str, str], ending: str) -> str:
@@ -206,6 +206,12 @@ ROW = EntryList(
             "a Python identifier",
         ),
         RefusedExample({"architecture": "X", "module": "../x", "class_name": "X"}, _BEFORE, "module"),
+        # The dict that all others are joined in, and those of models that vLLM has no more, take no implementation.
+        RefusedExample(
+            {"architecture": "X", "module": "x", "class_name": "X", "registry": "_VLLM_MODELS"},
+            _BEFORE + "\n_VLLM_MODELS = {\n    **_TEXT_GENERATION_MODELS,\n}\n",
+            "no table _VLLM_MODELS",
+        ),
         RefusedExample({"architecture": "X", "module": "x", "class_name": "X"}, "x = (", "not valid"),
         RefusedExample({"architecture": "X", "module": "x", "class_name": "X"}, "x = 1\n", "no dict"),
     ),

@@ -53,13 +53,30 @@ def test_what_is_added_is_retired_without_a_trace(ascend, vllm, tmp_path, form):
     assert not run("retire-patch", ascend, journal=tmp_path / "journal", module=module, kind=kind).is_changed
 
 
-def test_a_patch_that_something_else_names_is_not_retired(ascend, vllm, tmp_path):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from vllm_ascend.patch.worker.patch_new import _ascend_grow\n",
+        "from vllm_ascend.patch.worker import patch_new\n",
+        "from vllm_ascend.patch.worker import (\n    patch_old,\n    patch_new,\n)\n",
+        "from .patch_new import _ascend_grow\n",
+    ],
+)
+def test_a_patch_that_something_else_names_is_not_retired(ascend, vllm, tmp_path, text):
     arguments = {"module": "patch_new", "target": HELD, "vllm": str(vllm), **WORDS}
     run("add-patch", ascend, journal=tmp_path / "journal", **arguments)
     user = ascend / "tests/ut/test_new.py"
     user.parent.mkdir(parents=True)
-    user.write_text("from vllm_ascend.patch.worker.patch_new import _ascend_grow\n")
+    user.write_text(text)
     before = snapshot(ascend)
     with pytest.raises(Refusal, match=r"tests/ut/test_new\.py names"):
         run("retire-patch", ascend, journal=tmp_path / "journal", module="patch_new")
     assert snapshot(ascend) == before
+
+
+def test_a_patch_of_the_other_kind_may_have_the_same_name(ascend, vllm, tmp_path):
+    for kind in ("worker", "platform"):
+        arguments = {"module": "patch_new", "target": HELD, "vllm": str(vllm), "kind": kind, **WORDS}
+        run("add-patch", ascend, journal=tmp_path / "journal", **arguments)
+    assert run("retire-patch", ascend, journal=tmp_path / "journal", module="patch_new").is_changed
+    assert (ascend / "vllm_ascend/patch/platform/patch_new.py").exists()
