@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WHERE = "vllm/model_executor/models/registry.py"
-DICTS = DictLiteral(r"_(?!PREVIOUSLY_|OOT_|VLLM_)\w+_MODELS", what="dict", expected="`{name} = {{…}}` at the top level")
+DICTS = DictLiteral(r"_\w+_MODELS", what="dict", expected="`{name} = {{…}}` at the top level")
+IMPLEMENTATIONS = DictLiteral(r"_(?!PREVIOUSLY_|OOT_|VLLM_)\w+_MODELS", what=DICTS.what, expected=DICTS.expected)
+"""Those that name what serves an architecture."""
 
 
 def table_of(arguments: Mapping[str, str], ending: str) -> str:
@@ -99,7 +101,7 @@ ROW = EntryList(
     upstream="https://docs.vllm.ai/en/latest/contributing/model/registration.html",
     tree="vllm",
     files=(WHERE,),
-    kind=DICTS,
+    kind=IMPLEMENTATIONS,
     order=by_architecture,
     orders={"_SPECULATIVE_DECODING_MODELS": by_draft},
     entry=_entry,
