@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 WHERE = "vllm/model_executor/models/registry.py"
 DICTS = DictLiteral(r"_\w+_MODELS", what="dict", expected="`{name} = {{…}}` at the top level")
-IMPLEMENTATIONS = DictLiteral(r"_(?!PREVIOUSLY_|OOT_|VLLM_)\w+_MODELS", what=DICTS.what, expected=DICTS.expected)
-"""Those that name what serves an architecture."""
+OTHER_DICTS = ("_VLLM_MODELS", "_PREVIOUSLY_SUPPORTED_MODELS", "_OOT_SUPPORTED_MODELS")
+"""Those that name nothing that serves one: all others joined, the last release that did, a plugin's page."""
 
 
 def table_of(arguments: Mapping[str, str], ending: str) -> str:
@@ -51,10 +51,18 @@ def table_of(arguments: Mapping[str, str], ending: str) -> str:
 
 def _entry(arguments: Mapping[str, str]) -> Entry:
     module, class_name = dotted_name(arguments["module"], "module"), identifier(arguments["class_name"], "class_name")
+    table = table_of(arguments, "_MODELS")
+    if table in OTHER_DICTS:
+        raise Refusal(
+            f"{table} names no implementations",
+            where="registry",
+            expected="a dict such as _TEXT_GENERATION_MODELS or _MULTIMODAL_MODELS",
+            remedy="choose one of these; vllm-retired-model and vllm-plugin-model are for what is not in vLLM",
+        )
     return Entry(
         identifier(arguments["architecture"], "architecture"),
         f'("{module}", "{class_name}")',
-        table_of(arguments, "_MODELS"),
+        table,
         arguments["section"],
     )
 
@@ -101,7 +109,7 @@ ROW = EntryList(
     upstream="https://docs.vllm.ai/en/latest/contributing/model/registration.html",
     tree="vllm",
     files=(WHERE,),
-    kind=IMPLEMENTATIONS,
+    kind=DICTS,
     order=by_architecture,
     orders={"_SPECULATIVE_DECODING_MODELS": by_draft},
     entry=_entry,
@@ -115,6 +123,14 @@ ROW = EntryList(
         Parameter("category", "the same in short: TEXT_GENERATION (where neither is given), MULTIMODAL …", ""),
     ),
     examples=(
+        # One that vLLM once had comes back, and is retired no more.
+        Example(
+            {"architecture": "X", "module": "x", "class_name": "X", "replace": "yes"},
+            'A_B = 1\n_TEXT_GENERATION_MODELS = {\n    "W": ("w", "W"),\n}\n'
+            '_PREVIOUSLY_SUPPORTED_MODELS = {\n    "V": "0.9.1",\n    "X": "0.9.2",\n}\n',
+            'A_B = 1\n_TEXT_GENERATION_MODELS = {\n    "W": ("w", "W"),\n    "X": ("x", "X"),\n}\n'
+            '_PREVIOUSLY_SUPPORTED_MODELS = {\n    "V": "0.9.1",\n}\n',
+        ),
         # Cedar3 follows Cedar and Cedar2; the comment stays with WILLOW below it.
         Example(
             {
@@ -208,11 +224,16 @@ ROW = EntryList(
             "a Python identifier",
         ),
         RefusedExample({"architecture": "X", "module": "../x", "class_name": "X"}, _BEFORE, "module"),
+        RefusedExample(
+            {"architecture": "X", "module": "x", "class_name": "X"},
+            _BEFORE + '\n_PREVIOUSLY_SUPPORTED_MODELS = {\n    "X": "0.9.2",\n}\n',
+            'registered already, as "0.9.2"',
+        ),
         # The dict that all others are joined in, and those of models that vLLM has no more, take no implementation.
         RefusedExample(
             {"architecture": "X", "module": "x", "class_name": "X", "registry": "_VLLM_MODELS"},
             _BEFORE + "\n_VLLM_MODELS = {\n    **_TEXT_GENERATION_MODELS,\n}\n",
-            "no table _VLLM_MODELS",
+            "_VLLM_MODELS names no implementations",
         ),
         RefusedExample({"architecture": "X", "module": "x", "class_name": "X"}, "x = (", "not valid"),
         RefusedExample({"architecture": "X", "module": "x", "class_name": "X"}, "x = 1\n", "no dict"),

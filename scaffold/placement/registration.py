@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codemods import ChangeSet, edit
-from scaffold.roots.vllm_tree import MODELS
+from scaffold.roots.vllm_tree import MODELS, read_vllm_tree
 from scaffold_validators.syntax import nodes
 
 MODELS_PACKAGE = ".".join(MODELS.parts)
@@ -47,7 +47,14 @@ class ConfigModule:
 
 
 def register_in_vllm(changes: ChangeSet, tree: Path, registration: Registration) -> ChangeSet:
-    """Add the line to the tree's ``registry.py``."""
+    """Add the line to the tree's ``registry.py``.
+
+    What that says of an architecture that it does not serve (the last release that did, a plugin's page) goes.
+
+    Raises:
+        Refusal: the registry has another implementation of it.
+    """
+    is_served = registration.architecture in read_vllm_tree(tree).registry
     return edit(
         changes,
         "vllm-registry-entry",
@@ -56,6 +63,7 @@ def register_in_vllm(changes: ChangeSet, tree: Path, registration: Registration)
         module=registration.module,
         class_name=registration.class_name,
         registry=registration.table,
+        replace="no" if is_served else "yes",
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from codemods import ChangeSet
+from codemods import ChangeSet, Refusal
 from scaffold.placement.protocol import Code, Implementation, Placement, Site
 from scaffold.placement.registration import ConfigModule, Registration
 from scaffold.placement.table import PLACEMENTS
@@ -63,6 +64,21 @@ def test_what_goes_where(
         relative = name == "vllm"
         assert ("from .utils" in texts["nova.py"]) is relative
         assert ("from vllm.model_executor.models.utils" in texts["nova.py"]) is not relative
+
+
+@pytest.mark.parametrize("table", ["_PREVIOUSLY_SUPPORTED_MODELS", "_OOT_SUPPORTED_MODELS"])
+def test_one_that_vllm_no_longer_has_comes_back(site: Site, table: str) -> None:
+    before = (site.vllm / REGISTRY).read_text()
+    gone = re.search(rf'{table}[^=]*= {{\n    "(\w+)": "', before)
+    assert gone is not None
+    registration = replace(OURS.registration, architecture=gone[1])
+    changes, _ = placed(PLACEMENTS["vllm"], replace(OURS, registration=registration), site)
+    after = changes.read(site.vllm / REGISTRY) or ""
+    assert after.count(f'"{gone[1]}"') == 1
+    assert f'"{gone[1]}": ("nova", "NovaForCausalLM"),' in after
+    taken = replace(OURS, registration=replace(registration, architecture="LlamaForCausalLM"))
+    with pytest.raises(Refusal, match="registered already"):
+        placed(PLACEMENTS["vllm"], taken, site)
 
 
 CONFIG = ConfigModule("configuration_nova", "NovaConfig", "nova", "class NovaConfig:\n    pass\n")
