@@ -7,11 +7,13 @@ Source: vllm/model_executor/models/utils.py, ``WeightsMapper._map_name``. This f
 class WeightsMapper:
     """Replaces parts and beginnings of names, each once."""
 
-    def __init__(self, orig_to_new_prefix=None, orig_to_new_substr=None):  # type: ignore[no-untyped-def]
+    def __init__(
+        self, orig_to_new_prefix: dict[str, str] | None = None, orig_to_new_substr: dict[str, str] | None = None
+    ) -> None:
         self.orig_to_new_prefix = orig_to_new_prefix or {}
         self.orig_to_new_substr = orig_to_new_substr or {}
 
-    def _map_name(self, key):  # type: ignore[no-untyped-def]
+    def _map_name(self, key: str) -> str:
         for substr, new_key in self.orig_to_new_substr.items():
             if substr in key:
                 key = key.replace(substr, new_key, 1)
