@@ -42,6 +42,7 @@ def test_static_comes_first_and_a_stop_starts_no_server_and_signs_nothing(
     answer = desk.call("validate", nova, *roots, "--json")
     assert answer.code == 1
     assert answer.document["verdicts"] == []
+    assert "  next step  " in answer.stderr, "what to do is said to a person, too"
     (stop,) = answer.document["static"]["stops"]
     assert stop.startswith("code: line ")
     assert stop.endswith("no 'NoSuchNorm' in vllm.model_executor.layers.layernorm")

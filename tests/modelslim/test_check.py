@@ -15,6 +15,7 @@ from scaffold.checkpoint.headers import Form
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.modelslim.check import Looked, Model, ModelSlimCheck, check_modelslim, look, resolve
 from scaffold.modelslim.description import read_description
+from scaffold.modelslim.layers import Layer
 from scaffold.modelslim.upstream import Upstream, read_upstream
 from scaffold.roots.vllm_tree import read_vllm_tree
 from tests.lab.engine import engine
@@ -68,6 +69,16 @@ def test_a_wrong_description_is_found(what: str) -> None:
     finally:
         (folder / FILE).write_text(before)
     assert kind in kinds
+
+
+def test_a_layer_that_asks_under_a_name_that_is_not_known_is_noted() -> None:
+    folder, checkpoint, looked = _looked("dense W8A8")
+    said = read_description(folder)
+    assert said is not None
+    hidden = tuple(replace(one, prefix=None) if isinstance(one, Layer) else one for one in looked.events)
+    found = resolve(said, checkpoint, replace(looked, events=hidden), _upstream())
+    assert any("asks for its quantisation is not known" in note for note in found.notes)
+    assert not any("asks for its quantisation is not known" in note for note in checked("dense W8A8").notes)
 
 
 @pytest.mark.parametrize("name", ["MoE W8A8 dynamic", "W4A8", "vision-language with prefix", "MTP described"])

@@ -169,6 +169,11 @@ def test_without_git_it_is_refused_and_says_what_to_do(file, monkeypatch):
         merge(b"a", b"b", b"c", file)
 
 
+def test_what_git_takes_for_a_binary_file_is_refused_and_not_emptied(file):
+    with pytest.raises(Refusal, match=r"new\.py: the file was edited .* git cannot merge it"):
+        merge(b"a\x00b\n", b"b\n", b"c\n", file)
+
+
 LINES = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=8).map(lambda lines: "".join(f"{x}\n" for x in lines))
 
 
