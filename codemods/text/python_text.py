@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,8 +12,6 @@ if TYPE_CHECKING:
     import libcst as cst
 
 INDENT = "    "
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-"""A line as Python's parser counts them: with any of the three ends, and at no other character."""
 MAX_DEPTH = 80
 """Levels of a syntax tree: vLLM and vllm-ascend have up to 48, an ``elif`` being one. libcst visits each with several
 calls, and its parser ends the process on brackets nested by the thousand: Python's own refuses these with an error."""
@@ -57,36 +53,6 @@ def parse_module(text: str, where: str) -> cst.Module:
             expected="a Python file",
             remedy="repair the file first",
         ) from error
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Whole lines of a file, and what stands before and after them; joined, they are the file."""
-
-    before: str
-    lines: str
-    after: str
-
-    def with_lines(self, lines: str) -> str:
-        """Return the file with other lines in place of these."""
-        return self.before + lines + self.after
-
-
-def cut(text: str, tree: ast.Module, node: ast.stmt) -> Cut:
-    """Cut the lines of a statement of the top level, and of those that share a line with it, out of a tree's text.
-
-    libcst takes a third of a second for vLLM's registry, and a hundredth for the statement that an edit is about.
-    """
-    lines = _LINE.findall(text)
-    first = last = node
-    for other in reversed(tree.body):
-        if other.lineno < first.lineno <= (other.end_lineno or 0):
-            first = other
-    for other in tree.body:
-        if other.lineno == last.end_lineno:
-            last = other
-    start, end = first.lineno - 1, last.end_lineno
-    return Cut("".join(lines[:start]), "".join(lines[start:end]), "".join(lines[end:]))
 
 
 @lru_cache(maxsize=8)

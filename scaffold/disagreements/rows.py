@@ -30,11 +30,6 @@ class Comparison(Enum):
     ZEROS = "all rows that were read are zeros, as in a file that holds no data"
     NOT_READ = "there are no files to read"
 
-    @property
-    def is_known(self) -> bool:
-        """Return whether they were compared."""
-        return self in (Comparison.SAME, Comparison.DIFFERENT)
-
 
 def compared(checkpoint: Checkpoint, first: str, second: str) -> Comparison:
     """Compare rows at even distances. Rows of zeros alone (a sparse file) show nothing."""

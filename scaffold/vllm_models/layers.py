@@ -132,10 +132,6 @@ def _convolution(given: Arguments) -> Parameters:
     return with_bias({"weight": Parameter()}, given.switch("bias", True), (given.size("out_channels"),))
 
 
-def _given_size(name: str, parameter: str = "weight") -> Callable[[Arguments], Parameters]:
-    return lambda given: {parameter: Parameter(shape=(given.size(name),))}
-
-
 PARALLEL = Layer("input_size output_size bias", _linear("input_size", "output_size"))
 CONVOLUTION = Layer("in_channels out_channels kernel_size stride padding dilation groups bias", _convolution)
 EMBEDDING = Layer("num_embeddings embedding_dim", _embedding)

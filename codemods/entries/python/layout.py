@@ -9,9 +9,6 @@ from unicodedata import east_asian_width
 
 from codemods.refusal import Refusal
 
-EXPLODED = "exploded"
-"""Always one part per line, as a list's other entries are."""
-
 
 @dataclass(frozen=True)
 class Layout:
