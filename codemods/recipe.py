@@ -75,7 +75,15 @@ class Vendored:
     names: str
 
 
-Feed = str | FileText | ModuleText | Holders | Users | Vendored
+@dataclass(frozen=True)
+class MissingPackages:
+    """Feeds the packages between ``package`` and a dotted module in it, a line each, that have no ``__init__.py``."""
+
+    package: str
+    module: str
+
+
+Feed = str | FileText | ModuleText | Holders | Users | Vendored | MissingPackages
 """What an argument of a step's codemod is; in a string ``{parameter}`` stands for the recipe's argument."""
 
 
@@ -148,6 +156,8 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
         return _users(tree, feed.module.format_map(arguments), tuple(name.format_map(arguments) for name in feed.but))
     if isinstance(feed, Vendored):
         return _vendored(feed, tree, arguments)
+    if isinstance(feed, MissingPackages):
+        return _missing_packages(changes, tree, feed.package.format_map(arguments), feed.module.format_map(arguments))
     source, target = arguments[feed.tree], arguments[feed.target]
     path = module_file(changes, source, target)
     if path is None:
@@ -160,6 +170,12 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
     if isinstance(feed, Holders):
         return _holders(changes, Path(source).resolve(), path, target)
     return changes.read(path) or ""
+
+
+def _missing_packages(changes: ChangeSet, tree: Path, package: str, module: str) -> str:
+    inner = module.split(".")[:-1]
+    paths = ["/".join([*package.split("."), *inner[: end + 1]]) for end in range(len(inner))]
+    return "".join(f"{path}\n" for path in paths if not changes.has_file(tree / path / "__init__.py"))
 
 
 def _holders(changes: ChangeSet, source: Path, file: Path, target: str) -> str:

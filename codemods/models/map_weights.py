@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.models.class_source import ClassSource, class_source
+from codemods.models.rules_before import taken_before
 from codemods.refusal import Refusal
 from codemods.text.import_member import with_import
-from codemods.text.names import one_of, string_literal
+from codemods.text.names import dotted_name, one_of, string_literal
 from codemods.text.python_text import bracketed
 from codemods.text.tree_style import Style
 
@@ -32,14 +34,15 @@ def map_weights(
     all that it is for, or if the class does not load by a mapper or by ``AutoWeightsLoader``.
     """
     one_of(rule, (*RULES, *LISTS), "rule")
-    where = module.replace(".", "/") + ".py"
+    where = dotted_name(module, "module").replace(".", "/") + ".py"
     found = class_source(text, class_name, where)
     key = string_literal(old, "old")
     if rule in LISTS:
+        _check_no_name(new, rule)
         return _skipped(found, rule, key)
     value = DROP if new == DROP else string_literal(new, "new")
     if rule == "regex":
-        key = _pattern(old)
+        key = _pattern(old, new)
     mapper = _mapper(found)
     table = f"orig_to_new_{rule}"
     entry = f"{key}: {value},"
@@ -48,21 +51,41 @@ def map_weights(
     if mapper:
         edited = _added(found, mapper, table, entry, key, value, old)
     else:
+        _check_not_inherited(found)
         edited = _with_mapper(found, table, entry, style)
     if edited != text and rule == "regex":
         edited = with_import(edited, "", "", where, plain="import regex as re")
     return edited if mapper else with_import(edited, UTILS, "WeightsMapper", where)
 
 
-def _pattern(old: str) -> str:
+def _check_no_name(new: str, rule: str) -> None:
+    if new != DROP:
+        raise Refusal(
+            f"{new!r} with rule={rule}",
+            where="new",
+            expected="no new name: what a list of the loader names is left out",
+            remedy="leave `new` away, or say which kind of rule renames it",
+        )
+
+
+def _pattern(old: str, new: str) -> str:
     try:
-        re.compile(old)
+        pattern = re.compile(old)
     except re.error as error:
         raise Refusal(
             f"{old!r} is no regular expression ({error})",
             where="old",
             expected="a regular expression",
             remedy="correct it",
+        ) from error
+    try:
+        pattern.sub(new, "")
+    except (re.error, IndexError) as error:
+        raise Refusal(
+            f"{new!r} cannot take the place of what {old!r} matches ({error})",
+            where="new",
+            expected=f"a template with groups that the pattern has ({pattern.groups})",
+            remedy="correct the group's number or name",
         ) from error
     quoted = string_literal(old, "old")
     return f're.compile(r"{old}")' if '"' not in old and not old.endswith("\\") else f"re.compile({quoted})"
@@ -92,6 +115,26 @@ def _mapper(found: ClassSource) -> ast.Call | None:
     return None
 
 
+def _check_not_inherited(found: ClassSource) -> None:
+    """Refuse to hide the mapper of a base in the same file behind one of the class's own."""
+    parents = {n.name: n for n in ast.parse(found.text).body if isinstance(n, ast.ClassDef)}
+    left = [ast.unparse(base) for base in found.node.bases]
+    seen: set[str] = set()
+    while left:
+        name = left.pop(0)
+        node = parents.get(name)
+        if node is None or name in seen:
+            continue
+        seen.add(name)
+        left += [ast.unparse(base) for base in node.bases]
+        if _mapper(replace(found, node=node)):
+            raise found.refusal(
+                f"it inherits {MAPPER} of {name}",
+                f"a class with a mapper of its own, or none above it: one here would hide all rules of {name}",
+                f"name {name}, or write `{MAPPER} = {name}.{MAPPER} | WeightsMapper(…)` by hand",
+            )
+
+
 def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: str, value: str, old: str) -> str:
     method = found.method("load_weights")
     if method is not None and MAPPER not in ast.unparse(method):
@@ -103,6 +146,7 @@ def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: st
         )
     keyword = next((k for k in mapper.keywords if k.arg == table), None)
     if keyword is None:
+        _check_reached(found, mapper, table.rpartition("_")[2], old)
         return _with_table(found, mapper, table, entry)
     if not isinstance(keyword.value, ast.Dict) or None in keyword.value.keys:
         raise found.refusal(f"{table} is no plain table", "a dict written out", "write it out first", keyword.value)
@@ -115,22 +159,19 @@ def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: st
         raise found.refusal(
             f"{old!r} is mapped already, to {_text(has)}", "no rule for it", "edit that rule by hand", has
         )
-    if table == "orig_to_new_prefix":
-        _check_reached(found, keyword.value, old)
+    _check_reached(found, mapper, table.rpartition("_")[2], old)
     return _with_entry(found, keyword.value, entry)
 
 
-def _check_reached(found: ClassSource, table: ast.Dict, old: str) -> None:
-    name = old
-    for key, value in zip(table.keys, table.values, strict=True):
-        if isinstance(key, ast.Constant) and isinstance(key.value, str) and name.startswith(key.value):
-            became = value.value if isinstance(value, ast.Constant) else "…"
-            raise found.refusal(
-                f"the rule {key.value!r} before it makes {became!r} of these names",
-                "names as they are after the rules before",
-                "give `old` as it is then, or use a regex, which is applied first",
-                key,
-            )
+def _check_reached(found: ClassSource, mapper: ast.Call, rule: str, old: str) -> None:
+    taken = taken_before(mapper, rule, old)
+    if taken:
+        raise found.refusal(
+            f"the rule {taken.key!r} before it makes {taken.becomes} of these names",
+            "names as they are after the rules before",
+            "give `old` as it is then, or use a regex, which is applied first",
+            taken.node,
+        )
 
 
 def _with_entry(found: ClassSource, table: ast.Dict, entry: str) -> str:
@@ -284,6 +325,7 @@ class Birch:
 """
 _CEDAR = {"module": "vllm.model_executor.models.cedar", "class_name": "Cedar", "old": "bark.", "new": "tower.bark."}
 _BIRCH = {**_CEDAR, "class_name": "Birch"}
+_SUBSTR = _BEFORE.replace("prefix={", "substr={").replace('"model."', '".old."').replace("language_model.model.", ".new.")
 _ROW = '            "model.": "language_model.model.",  # before the rings\n'
 
 CODEMOD = Codemod(
@@ -322,7 +364,7 @@ CODEMOD = Codemod(
             ).replace("load_weights(weights)\n", "load_weights(weights, mapper=self.hf_to_vllm_mapper)\n"),
         ),
         Example(
-            {**_BIRCH, "rule": "skip_prefixes"},
+            {**_BIRCH, "rule": "skip_prefixes", "new": DROP},
             _BEFORE,
             _BEFORE.replace('["lm_head."]', '["lm_head.", "bark."]'),
         ),
@@ -333,6 +375,16 @@ CODEMOD = Codemod(
             _CEDAR, _BEFORE.replace(", mapper=self.hf_to_vllm_mapper", ""), "does not use hf_to_vllm_mapper"
         ),
         RefusedExample({**_CEDAR, "class_name": "Oak"}, _BEFORE, "no class Oak"),
+        RefusedExample({**_CEDAR, "module": "vllm/cedar"}, _BEFORE, "joined by dots"),
+        RefusedExample({**_CEDAR, "rule": "suffix", "old": "x.old.ring", "new": "x."}, _SUBSTR, "before it makes"),
+        RefusedExample({**_CEDAR, "rule": "substr", "old": ".old.ring", "new": ".r"}, _SUBSTR, "before it makes"),
+        RefusedExample({**_CEDAR, "rule": "regex", "old": "a(b)", "new": r"\2"}, _BEFORE, "cannot take the place"),
+        RefusedExample({**_BIRCH, "rule": "skip_prefixes"}, _BEFORE, "no new name"),
+        RefusedExample(
+            {**_BIRCH, "class_name": "Alder"},
+            _BEFORE.replace("class Birch:", "class Alder(Cedar):"),
+            "inherits hf_to_vllm_mapper of Cedar",
+        ),
         RefusedExample({**_CEDAR, "rule": "regex", "old": "("}, _BEFORE, "no regular expression"),
         RefusedExample(_BIRCH, _BEFORE.replace("AutoWeightsLoader(self, ", "Loader("), "does not load by one"),
     ),
