@@ -26,6 +26,9 @@ class FileText:
 
     path: str
 
+    def __str__(self) -> str:
+        return self.path
+
 
 @dataclass(frozen=True)
 class ModuleText:
@@ -38,6 +41,9 @@ class ModuleText:
     tree: str
     target: str
 
+    def __str__(self) -> str:
+        return f"the module of {{{self.target}}} in {{{self.tree}}}"
+
 
 @dataclass(frozen=True)
 class Holders:
@@ -49,6 +55,9 @@ class Holders:
     tree: str
     target: str
 
+    def __str__(self) -> str:
+        return f"the modules of {{{self.tree}}} that import {{{self.target}}} by name"
+
 
 @dataclass(frozen=True)
 class Users:
@@ -59,6 +68,9 @@ class Users:
 
     module: str
     but: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"the files that name {self.module}"
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,9 @@ class Vendored:
     source: str
     names: str
 
+    def __str__(self) -> str:
+        return f"{{{self.names}}} of {{{self.source}}} in {{{self.tree}}}, with what {{{self.installed}}} lacks"
+
 
 @dataclass(frozen=True)
 class MissingPackages:
@@ -81,6 +96,9 @@ class MissingPackages:
 
     package: str
     module: str
+
+    def __str__(self) -> str:
+        return f"the packages of {self.module} below {self.package} that are not there"
 
 
 Feed = str | FileText | ModuleText | Holders | Users | Vendored | MissingPackages

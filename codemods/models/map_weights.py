@@ -325,7 +325,9 @@ class Birch:
 """
 _CEDAR = {"module": "vllm.model_executor.models.cedar", "class_name": "Cedar", "old": "bark.", "new": "tower.bark."}
 _BIRCH = {**_CEDAR, "class_name": "Birch"}
-_SUBSTR = _BEFORE.replace("prefix={", "substr={").replace('"model."', '".old."').replace("language_model.model.", ".new.")
+_SUBSTR = (
+    _BEFORE.replace("prefix={", "substr={").replace('"model."', '".old."').replace("language_model.model.", ".new.")
+)
 _ROW = '            "model.": "language_model.model.",  # before the rings\n'
 
 CODEMOD = Codemod(

@@ -84,7 +84,9 @@ ROW = EntryList(
         Parameter("page", "supported_models, or pooling_models/embed …", "supported_models"),
     ),
     examples=(
-        Example({**_CEDAR, "cells": "LoRA=✅︎", "table": _TEXT}, _BEFORE, _BEFORE.replace("| `Willow", _ROW + "| `Willow")),
+        Example(
+            {**_CEDAR, "cells": "LoRA=✅︎", "table": _TEXT}, _BEFORE, _BEFORE.replace("| `Willow", _ROW + "| `Willow")
+        ),
         # A further table under the same heading has a number.
         Example(
             {**_CEDAR, "cells": "LoRA=✅︎", "table": "Text-only > Text Generation (2)"},

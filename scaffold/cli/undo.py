@@ -20,5 +20,8 @@ def command(output: Output, **given: Any) -> None:
     A commit that was made stays in git.
     """
     files = undo_last(Settings(given).workspace())
-    output.table("As before again", ("path",), [(str(file),) for file in files])
+    if files:
+        output.table("As before again", ("path",), [(str(file),) for file in files])
+    else:
+        output.line("every file of the last run is as before it already; the run counts as taken back")
     output.document({"files": [str(file) for file in files]})

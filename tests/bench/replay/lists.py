@@ -16,8 +16,8 @@ Arguments = dict[str, str]
 class Replayed:
     """A list: ``arguments`` makes of an entry what its codemod takes, None if that cannot be said by arguments.
 
-    ``is_per_table``: each of the file's tables is a list of its own. ``has_classes``: an entry's value is a class of the
-    file, which is written before it is listed.
+    ``is_per_table``: each of the file's tables is a list of its own. ``has_classes``: an entry's value is a class
+    of the file, which is written before it is listed.
     """
 
     codemod: str
