@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.models.class_source import ClassSource, class_source
+from codemods.models.loader_lists import LISTS, with_skipped
+from codemods.models.mapper_tables import indented, with_rule, with_table
 from codemods.models.rules_before import taken_before
 from codemods.refusal import Refusal
 from codemods.text.import_member import with_import
@@ -17,7 +19,6 @@ from codemods.text.tree_style import Style
 
 MAPPER = "hf_to_vllm_mapper"
 RULES = ("prefix", "substr", "suffix", "regex")
-LISTS = ("skip_prefixes", "skip_substrs", "ignore_unexpected_prefixes", "ignore_unexpected_suffixes")
 DROP = "None"
 """What the new name is where the tensor is left out."""
 UTILS = "vllm.model_executor.models.utils"
@@ -39,7 +40,7 @@ def map_weights(
     key = string_literal(old, "old")
     if rule in LISTS:
         _check_no_name(new, rule)
-        return _skipped(found, rule, key)
+        return with_skipped(found, rule, key)
     value = DROP if new == DROP else string_literal(new, "new")
     if rule == "regex":
         key = _pattern(old, new)
@@ -147,7 +148,7 @@ def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: st
     keyword = next((k for k in mapper.keywords if k.arg == table), None)
     if keyword is None:
         _check_reached(found, mapper, table.rpartition("_")[2], old)
-        return _with_table(found, mapper, table, entry)
+        return with_table(found, mapper, table, entry)
     if not isinstance(keyword.value, ast.Dict) or None in keyword.value.keys:
         raise found.refusal(f"{table} is no plain table", "a dict written out", "write it out first", keyword.value)
     known = {_text(k): (k, v) for k, v in zip(keyword.value.keys, keyword.value.values, strict=True) if k is not None}
@@ -160,7 +161,7 @@ def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: st
             f"{old!r} is mapped already, to {_text(has)}", "no rule for it", "edit that rule by hand", has
         )
     _check_reached(found, mapper, table.rpartition("_")[2], old)
-    return _with_entry(found, keyword.value, entry)
+    return with_rule(found, keyword.value, entry)
 
 
 def _check_reached(found: ClassSource, mapper: ast.Call, rule: str, old: str) -> None:
@@ -172,58 +173,6 @@ def _check_reached(found: ClassSource, mapper: ast.Call, rule: str, old: str) ->
             "give `old` as it is then, or use a regex, which is applied first",
             taken.node,
         )
-
-
-def _with_entry(found: ClassSource, table: ast.Dict, entry: str) -> str:
-    start, stop = found.start(table), found.stop(table)
-    if not table.values:
-        indent = found.indent(table)
-        return found.spliced((start, stop, f"{{\n{indent}    {_set(entry, indent)}\n{indent}}}"))
-    last = table.values[-1]
-    if last.end_lineno == table.end_lineno:  # on one line: broken, with the comma that keeps it so
-        indent = found.indent(table)
-        pairs = [
-            f"{found.text[found.start(k) : found.stop(k)]}: {found.text[found.start(v) : found.stop(v)]},"
-            for k, v in zip(table.keys, table.values, strict=True)
-            if k is not None
-        ]
-        return found.spliced(
-            (start, stop, "{" + "".join(f"\n{indent}    {p}" for p in (*pairs, _set(entry, indent))) + f"\n{indent}}}")
-        )
-    first_key = table.keys[-1]
-    indent = found.indent(first_key if first_key is not None else last)
-    at = found.stop(last)
-    comma = "" if found.text[at:].lstrip().startswith(",") else ","
-    line_end = found.text.index("\n", at)
-    edits = [(line_end + 1, line_end + 1, f"{indent}{_set(entry, indent[4:])}\n")]
-    return found.spliced(*edits, *([(at, at, comma)] if comma else []))
-
-
-def _with_table(found: ClassSource, mapper: ast.Call, table: str, entry: str) -> str:
-    if not mapper.keywords or mapper.lineno == mapper.end_lineno:
-        base = found.indent(mapper)
-        shown = [
-            found.text[offset : found.stop(k.value)] for k in mapper.keywords for offset in [_keyword_start(found, k)]
-        ]
-        rows = "".join(f"\n{base}    {row}," for row in shown)
-        new = f"({rows}\n{base}    {table}={{\n{base}        {_set(entry, f'{base}    ')}\n{base}    }},\n{base})"
-        return found.spliced((found.stop(mapper.func), found.stop(mapper), new))
-    last = mapper.keywords[-1]
-    indent = found.lines[last.lineno - 1][: last.col_offset]
-    at = found.stop(last.value)
-    comma = "" if found.text[at:].lstrip().startswith(",") else ","
-    line_end = found.text.index("\n", at)
-    rows = f"{indent}{table}={{\n{indent}    {_set(entry, indent)}\n{indent}}},\n"
-    return found.spliced((line_end + 1, line_end + 1, rows), *([(at, at, comma)] if comma else []))
-
-
-def _set(entry: str, indent: str) -> str:
-    """Return an entry of one or more lines, set a level deeper than ``indent``."""
-    return entry.replace("\n", f"\n{indent}    ")
-
-
-def _keyword_start(found: ClassSource, keyword: ast.keyword) -> int:
-    return found.start(keyword.value) - len(f"{keyword.arg}=")
 
 
 def _with_mapper(found: ClassSource, table: str, entry: str, style: Style) -> str:
@@ -243,7 +192,7 @@ def _with_mapper(found: ClassSource, table: str, entry: str, style: Style) -> st
     first = found.first_statement(found.node.body)
     indent = found.indent(first)
     at = found.line_start(first)
-    shown = _set(entry, f"{indent}    ")
+    shown = indented(entry, f"{indent}    ")
     table_text = f"{indent}    {table}={{\n{indent}        {shown}\n{indent}    }}\n"
     rows = f"{indent}{MAPPER} = WeightsMapper(\n{table_text}{indent})\n\n"
     return found.spliced((at, at, rows), passed)
@@ -266,37 +215,6 @@ def _passed(found: ClassSource, call: ast.Call, style: Style) -> tuple[int, int,
     width = style.line_length
     line = bracketed(f"{before}(", [shown, mapper], f"){after}", width=width, indent=indent, hug=True)
     return begin + len(indent), stop + len(after), line
-
-
-def _skipped(found: ClassSource, name: str, key: str) -> str:
-    method = found.method("load_weights")
-    calls = [part for part in ast.walk(method) if isinstance(part, ast.Call)] if method else []
-    made = [call for call in calls if ast.unparse(call.func) == "AutoWeightsLoader"]
-    if len(made) != 1:
-        raise found.refusal(
-            f"{len(made)} calls of AutoWeightsLoader in load_weights", "one", "write the loader by hand", method
-        )
-    keyword = next((k for k in made[0].keywords if k.arg == name), None)
-    if keyword is None:
-        stop = found.stop(made[0]) - 1
-        before = found.text[:stop].rstrip()
-        comma = "" if before.endswith(",") else ", "
-        if before.endswith(","):
-            return found.spliced((len(before), len(before), f"\n{found.indent(made[0])}    {name}=[{key}],"))
-        return found.spliced((len(before), len(before), f"{comma}{name}=[{key}]"))
-    if not isinstance(keyword.value, ast.List):
-        raise found.refusal(f"{name} is no plain list", "a list written out", "edit it by hand", keyword.value)
-    if any(_text(item) == _text(ast.parse(key, mode="eval").body) for item in keyword.value.elts):
-        return found.text
-    items = keyword.value.elts
-    if items and items[-1].end_lineno != keyword.value.end_lineno:
-        at = found.stop(items[-1])
-        comma = "" if found.text[at:].lstrip().startswith(",") else ","
-        line_end = found.text.index("\n", at)
-        new = (line_end + 1, line_end + 1, f"{found.indent(items[-1])}{key},\n")
-        return found.spliced(new, *([(at, at, comma)] if comma else []))
-    at = found.stop(items[-1]) if items else found.stop(keyword.value) - 1
-    return found.spliced((at, at, f", {key}" if items else key))
 
 
 def _text(node: ast.expr) -> str:

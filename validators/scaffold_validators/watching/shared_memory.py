@@ -47,7 +47,7 @@ def _open_files(folder: Path) -> Iterator[Path]:
 
 
 def remove(segments: Iterable[Path], since: float) -> None:
-    """Remove segments that no process has mapped any more, and that were made at ``since`` (seconds, epoch) or later."""
+    """Remove segments made at ``since`` (seconds since the epoch) or later that no process has mapped any more."""
     left = {segment for segment in segments if _is_made_since(segment, since)}
     if not left:
         return
