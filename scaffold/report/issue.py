@@ -109,7 +109,8 @@ def post_comment(
         "X-GitHub-Api-Version": "2022-11-28",
         "User-Agent": "vllm-ascend-scaffold",
     }
-    with Client(base_url=api.rstrip("/"), headers=headers, timeout=SECONDS) as client:
+    is_safe = urlsplit(api).scheme == "https"  # else it is this machine's own, and certificates are not read for it
+    with Client(base_url=api.rstrip("/"), headers=headers, timeout=SECONDS, verify=is_safe) as client:
         return _Poster(client, issue, body, token, wait).post()
 
 
