@@ -13,6 +13,8 @@ import yaml
 
 LANGUAGES = ("zh", "en")
 """The first is the default: vllm-ascend asks for documents in Chinese."""
+PLAIN = re.compile(r"[A-Za-z0-9 ,./'()-]*")
+"""What means nothing to Markdown."""
 FOLDER = Path(__file__).parent / "words"
 
 
@@ -37,13 +39,13 @@ class Words:
         words = str(self.sections[section][key])
         return words.format(**fields) if fields else words
 
-    def fact(self, name: str) -> str:
-        """Return what a fact is called; what is told of some layers keeps the end of its name."""
+    def fact(self, name: str, verbatim: Callable[[str], str]) -> str:
+        """Return what a fact is called; the end of its name, which may be a checkpoint's word, as it stands."""
         table = self.sections["fact"]
-        for start in sorted(table, key=len, reverse=True):
-            if name == start or name.startswith(f"{start} "):
-                return str(table[start]) + name[len(start) :]
-        return name
+        start = next((key for key in sorted(table, key=len, reverse=True) if f"{name} ".startswith(f"{key} ")), "")
+        rest = name[len(start) :].strip()
+        plain = rest if PLAIN.fullmatch(rest) else verbatim(rest)
+        return " ".join(filter(None, (str(table[start]) if start else "", plain)))
 
     def said(self, text: str, verbatim: Callable[[str], str]) -> str | None:
         """Return a sentence of the tool's own in this language; None where it is none, or of another language.
