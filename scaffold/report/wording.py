@@ -72,4 +72,5 @@ class Words:
 def words(language: str) -> Words:
     """Return the words of a language of `LANGUAGES`."""
     text = (FOLDER / f"{language}.yaml").read_text(encoding="utf-8")
-    return Words(language, yaml.safe_load(text))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was built
+    return Words(language, yaml.load(text, loader))  # noqa: S506 - a safe one, either way
