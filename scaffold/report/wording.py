@@ -15,6 +15,8 @@ LANGUAGES = ("zh", "en")
 """The first is the default: vllm-ascend asks for documents in Chinese."""
 PLAIN = re.compile(r"[A-Za-z0-9 ,./'()-]*")
 """What means nothing to Markdown."""
+LAYERS = re.compile(r"(.*), layers? ([\d ,…()-]+)")
+"""How the name of a fact ends that is told of some layers (scaffold/reading/present.py)."""
 FOLDER = Path(__file__).parent / "words"
 
 
@@ -42,10 +44,14 @@ class Words:
     def fact(self, name: str, verbatim: Callable[[str], str]) -> str:
         """Return what a fact is called; the end of its name, which may be a checkpoint's word, as it stands."""
         table = self.sections["fact"]
-        start = next((key for key in sorted(table, key=len, reverse=True) if f"{name} ".startswith(f"{key} ")), "")
-        rest = name[len(start) :].strip()
+        starts = [key for key in table if name.startswith(key) and name[len(key) :][:1] in ("", " ", ",")]
+        start = max(starts, key=len, default="")
+        rest, layers = name[len(start) :].strip(), ""
+        found = LAYERS.fullmatch(rest)
+        if found:
+            rest, layers = found[1], self.of("text", "of_layers", layers=found[2])
         plain = rest if PLAIN.fullmatch(rest) else verbatim(rest)
-        return " ".join(filter(None, (str(table[start]) if start else "", plain)))
+        return " ".join(filter(None, (str(table[start]) if start else "", plain))) + layers
 
     def said(self, text: str, verbatim: Callable[[str], str]) -> str | None:
         """Return a sentence of the tool's own in this language; None where it is none, or of another language.

@@ -211,7 +211,7 @@ def _account() -> Account:
         modalities=("text",),
         placement="vllm",
         facts=(
-            KnownFact("attention of layers 1, 3", "4 heads, 2 KV heads of 8", ("config: num_attention_heads",)),
+            KnownFact("attention, layers 1, 3", "4 heads, 2 KV heads of 8", ("config: num_attention_heads",)),
             KnownFact("quantization", "fp8", ("config: quantization_config",)),
             KnownFact("something new", "yes", ()),
         ),

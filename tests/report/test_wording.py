@@ -99,6 +99,22 @@ def test_every_fact_of_this_tool_has_a_chinese_name() -> None:
     assert sorted(names - set(table)) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "chinese", "english"),
+    [
+        ("attention", "注意力", "attention"),
+        ("attention, layers 0-3", "注意力（第 0-3 层）", "attention, layers 0-3"),
+        ("q/k norm, layer 5", "q/k norm（第 5 层）", "q/k norm, layers 5"),
+        ("rope, layers 1, 3, 5 … (9)", "旋转位置编码（RoPE）（第 1, 3, 5 … (9) 层）", "rope, layers 1, 3, 5 … (9)"),
+        ("part vision_tower", "部分 <vision_tower>", "<part vision_tower>"),
+        ("attentional|x", "<attentional|x>", "<attentional|x>"),
+    ],
+)
+def test_a_fact_is_called_by_its_name_and_its_layers(name: str, chinese: str, english: str) -> None:
+    found = [words(language).fact(name, lambda text: f"<{text}>") for language in LANGUAGES]
+    assert found == [chinese, english]
+
+
 SAID = [
     ("3 request(s) answered, log clean", "3 个请求均有应答，日志无异常"),
     (
