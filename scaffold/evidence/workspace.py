@@ -12,6 +12,7 @@ from pathlib import Path
 from codemods import FOLDER, Earlier, earlier_of, generated_digest, keep_out_of_git
 from scaffold.common.errors import UsageError
 from scaffold.delivery.accuracy import ACCURACY, Accuracy
+from scaffold.evidence.account import ACCOUNT, Account
 from scaffold.evidence.plan_record import PLAN, PlanRecord
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.problem import Problem
@@ -84,6 +85,19 @@ class Workspace:
                 remedy="run scaffold new-model first, or pass its --work and --name",
             )
         return load(PLAN, path)
+
+    def save_account(self, name: str, account: Account) -> None:
+        """Keep what the newest plan of a model found out."""
+        _write(self.folder / name / "account.json", dump(ACCOUNT, account))
+
+    def account(self, name: str) -> Account | None:
+        """Return what the newest plan of a model found out; None of a plan that kept nothing.
+
+        Raises:
+            Problem: the record does not fit: broken, changed, or of another version.
+        """
+        path = self.folder / name / "account.json"
+        return load(ACCOUNT, path) if path.is_file() else None
 
     def forget(self, name: str) -> None:
         """Remove what was planned for a model; logs and verdicts stay as evidence."""
@@ -169,7 +183,18 @@ class Workspace:
             Problem: a record does not fit: broken, changed, of another version, or of an unknown stage; it does not
                 follow on the one before it; or a log that one rests on was changed or is gone.
         """
-        newest: dict[tuple[str, int], Verdict] = {}
+        newest = {(verdict.stage, verdict.tensor_parallel_size): verdict for verdict in self.history(name)}
+        for verdict in newest.values():
+            _check_log(verdict)
+        return tuple(sorted(newest.values(), key=lambda v: (position(v.stage), v.tensor_parallel_size)))
+
+    def history(self, name: str) -> tuple[Verdict, ...]:
+        """Return all verdicts of a model, the oldest first: those of states that are gone, too.
+
+        Raises:
+            Problem: a record does not fit, as `verdicts` says; of logs nothing is asked.
+        """
+        found: list[Verdict] = []
         before = ""
         for path in self._verdict_files(name):
             verdict = load(VERDICT, path)
@@ -181,11 +206,9 @@ class Workspace:
                     "the record that follows on the one before it: one was changed, removed, or brought from elsewhere",
                 )
             before = sha256_of(path)
-            stage = stage_named(verdict.stage, f"{path}, field content.stage")
-            newest[stage.name, verdict.tensor_parallel_size] = verdict
-        for verdict in newest.values():
-            _check_log(verdict)
-        return tuple(sorted(newest.values(), key=lambda v: (position(v.stage), v.tensor_parallel_size)))
+            stage_named(verdict.stage, f"{path}, field content.stage")
+            found.append(verdict)
+        return tuple(found)
 
     def _verdict_files(self, name: str) -> list[Path]:
         """Return the records of a model's verdicts, the oldest first."""

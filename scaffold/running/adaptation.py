@@ -23,13 +23,14 @@ from scaffold.evidence.plan_record import PlanRecord, Served
 from scaffold.evidence.workspace import Workspace
 from scaffold.placement.vllm import VLLM as IN_VLLM
 from scaffold.planning.plan import Plan
+from scaffold.running.account import account_of
 from scaffold.running.carry_over import DELIVERY, VLLM, carry_over, contents, edits_of
 from scaffold_validators.problem import Problem
 from scaffold_validators.verdict import Verdict
 
 
 def apply_plan(plan: Plan, workspace: Workspace) -> None:
-    """Write the plan's change set, and remember the plan.
+    """Write the plan's change set, and remember the plan and what it found out.
 
     A later run for the same model keeps the files of the earlier one in its record: they belong to one commit.
     """
@@ -58,6 +59,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
             believe=plan.request.believe or "",
         )
     )
+    workspace.save_account(plan.name, account_of(plan))
 
 
 def _served(plan: Plan, earlier: Served | None) -> Served | None:
