@@ -27,6 +27,7 @@ COMMANDS = {
     "fleet": "The gates of a list of planned models, side by side on a Ray cluster.",
     "diagnose": "Failures in serve logs: the cause, what followed, what to do.",
     "evaluate": "Accuracy of a planned model, from lm_eval.",
+    "report": "Report and runbook of a planned model, in Chinese or English; a comment for its issue.",
     "commit": "One signed-off commit of the planned files, if the evidence suffices.",
     "undo": "Take back the last run.",
     "run": "One codemod or recipe, on source trees or files.",

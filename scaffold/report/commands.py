@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from scaffold.report.value import Command, Run, Runbook
-from scaffold_validators.redact import redact
+from scaffold_validators.redact import PLACEHOLDER, redact
 from scaffold_validators.serve import HOST
 from scaffold_validators.stages.ladder.climb import STEPS
 
@@ -17,6 +17,8 @@ EAGER = "--enforce-eager"
 SERVERS = ("real", "dummy")
 """Stages whose server is the whole model's, the one to be shown first."""
 RECORD, DERIVED, WRITTEN = "record", "derived", "written"
+SPECIAL, ESCAPED = re.compile(r"[].\\[*^$+?{}()|]"), r"\\\g<0>"
+"""Of extended regular expressions, which ``pkill`` takes."""
 JSON_HEADER = "Content-Type: application/json"
 
 
@@ -35,12 +37,15 @@ def runbook_of(history: Sequence[Run]) -> Runbook | None:
         stage=verdict.stage,
         device=verdict.device,
         outcome=verdict.outcome.value,
+        is_current=run.is_current,
+        is_redacted=PLACEHOLDER in verdict.command,
         start=Command(verdict.command, RECORD, verdict.outcome.value),
         probe=Command(f"curl -fsS {base}/v1/models", RECORD if verdict.passed else WRITTEN),
         requests=tuple(
             Command(_curl(base, exchange.path, exchange.request), RECORD, str(exchange.status))
             for exchange in verdict.exchanges
         ),
+        answers=tuple(exchange.content for exchange in verdict.exchanges),
         is_eager=EAGER in words,
         eager=_fallback("eager", f"{verdict.command} {EAGER}", run, history, EAGER in words),
         no_dynamo=_fallback("no-dynamo", f"TORCHDYNAMO_DISABLE=1 {verdict.command}", run, history),
@@ -73,7 +78,7 @@ def _stop(words: Sequence[str]) -> str:
     """Return what ends the server as Ctrl-C does; the pattern does not find the shell that runs it."""
     at = words.index("serve") if "serve" in words else -1
     model = words[at + 1] if 0 <= at < len(words) - 1 else ""
-    return f"pkill -INT -f {shlex.quote('[v]llm serve ' + re.escape(model))}"
+    return f"pkill -INT -f {shlex.quote(f'[v]llm serve {SPECIAL.sub(ESCAPED, model)}( |$)')}"
 
 
 def _after(option: str, words: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from scaffold.delivery.sign_off import NPU
 from scaffold.evidence.account import Account
 from scaffold.report.value import CommitMade, FeatureRow, Limit, Run, StaticList
 from scaffold_validators.results.feature import State
-from scaffold_validators.stages.table import LADDER_STAGE, PARITY_PROOFS, STAGES, stage_named
+from scaffold_validators.stages.table import LADDER_STAGE, PARITY_PROOFS, STAGES
 
 
 def limits_of(
@@ -50,15 +50,15 @@ def _not_run(history: Sequence[Run]) -> Iterator[Limit]:
         runs = [run for run in history if run.verdict.stage == stage.name]
         if stage is LADDER_STAGE or any(run.is_current for run in runs):
             continue
-        yield Limit("stale" if runs else "not-run", stage_named(stage.name).name)
+        yield Limit("stale" if runs else "not-run", stage.name)
 
 
 def _of_features(features: Sequence[FeatureRow]) -> Iterator[Limit]:
     for row in features:
         if row.state is State.UNSUPPORTED:
-            yield Limit("feature-fails", row.title)
+            yield Limit("feature-fails", row.feature)
         elif row.state is State.NOT_TRIED:
-            yield Limit("feature-not-tried", row.title)
+            yield Limit("feature-not-tried", row.feature)
 
 
 def _of_model(account: Account | None) -> Iterator[Limit]:

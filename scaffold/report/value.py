@@ -240,16 +240,22 @@ class Runbook:
 
     Attributes:
         stage: that started the server.
-        probe: asks which models are served; ``requests`` are those that the gate sent.
+        is_current: that run is of the state that the report is on.
+        is_redacted: secrets were taken out of its command.
+        probe: asks which models are served; ``requests`` are those that the gate sent, ``answers`` the texts that came
+            back.
         is_eager: the start is in eager mode already.
     """
 
     stage: str
     device: str
     outcome: str
+    is_current: bool
+    is_redacted: bool
     start: Command
     probe: Command
     requests: tuple[Command, ...]
+    answers: tuple[str, ...]
     is_eager: bool
     eager: Command
     no_dynamo: Command

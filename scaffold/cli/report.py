@@ -1,0 +1,75 @@
+"""``scaffold report``: what is known of a planned model, as report and runbook, or as a comment for its issue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scaffold.cli.output import Output, reporting
+from scaffold.cli.roots import DIRECTORY, Settings, name_option, work_option
+from scaffold.common.errors import UsageError
+from scaffold.common.names import model_name
+from scaffold.evidence.gather import check_planned
+from scaffold.report.gather import gather_report
+from scaffold.report.render import COMMENT, REPORT, RUNBOOK, render
+from scaffold.report.value import Report
+from scaffold.report.wording import LANGUAGES
+from scaffold_validators.records import unstructure
+
+
+@click.command("report")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--lang", type=click.Choice(LANGUAGES), help="The language (default: zh).")
+@click.option(
+    "--output", "folder", type=DIRECTORY, help="Where report.md and runbook.md go (default: the model's own folder)."
+)
+@click.option("--comment", is_flag=True, help="Show the comment for the originating issue instead; write nothing.")
+@click.option("--post", metavar="OWNER/REPO#N", help="Post that comment, once, with the token in GITHUB_TOKEN.")
+@name_option
+@work_option
+@reporting
+def command(output: Output, checkpoint: Path, comment: bool, post: str | None, **given: Any) -> None:
+    """Write what is known of the model that was planned for CHECKPOINT: report.md and runbook.md, in Chinese.
+
+    They are handed over, not committed: without --output they go into the work directory, below .scaffold. All of it
+    comes from records; what was not run is said as not run.
+    """
+    settings = Settings(given)
+    name, workspace = model_name(settings.get("name"), checkpoint), settings.workspace()
+    language = settings.get("lang") or LANGUAGES[0]
+    if language not in LANGUAGES:
+        raise UsageError(str(language), where="lang", expected=" or ".join(LANGUAGES), remedy="correct it")
+    check_planned(workspace.record(name), checkpoint)
+    report = gather_report(workspace, name)
+    output.document({"name": name, "language": language, "report": unstructure(report)})
+    if comment or post:
+        _comment(output, render(COMMENT, report, language), post)
+        return
+    folder = settings.path("folder") or workspace.folder / name
+    _write(output, report, language, folder)
+
+
+def _write(output: Output, report: Report, language: str, folder: Path) -> None:
+    """Write both documents.
+
+    Raises:
+        UsageError: the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for document in (REPORT, RUNBOOK):
+            (folder / document).write_text(render(document, report, language), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            str(error), where=str(folder), expected="a folder that can be written to", remedy="name another --output"
+        ) from error
+    output.document({"files": [str(folder / document) for document in (REPORT, RUNBOOK)]})
+    for document in (REPORT, RUNBOOK):
+        output.line(f"written: {folder / document}")
+
+
+def _comment(output: Output, text: str, post: str | None) -> None:
+    output.document({"comment": text})
+    output.line(text)

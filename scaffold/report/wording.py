@@ -1,0 +1,73 @@
+"""The words of a language: tables of terms and sentences, and what the tool's own English means in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LANGUAGES = ("zh", "en")
+"""The first is the default: vllm-ascend asks for documents in Chinese."""
+FOLDER = Path(__file__).parent / "words"
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of one language.
+
+    Attributes:
+        language: a row of `LANGUAGES`.
+        sections: section → key → words.
+    """
+
+    language: str
+    sections: Mapping[str, Any]
+
+    def of(self, section: str, key: str, **fields: object) -> str:
+        """Return words with their fields filled in.
+
+        Raises:
+            KeyError: there are none of this section and key, or a field of theirs is not given.
+        """
+        words = str(self.sections[section][key])
+        return words.format(**fields) if fields else words
+
+    def fact(self, name: str) -> str:
+        """Return what a fact is called; what is told of some layers keeps the end of its name."""
+        table = self.sections["fact"]
+        for start in sorted(table, key=len, reverse=True):
+            if name == start or name.startswith(f"{start} "):
+                return str(table[start]) + name[len(start) :]
+        return name
+
+    def said(self, text: str, verbatim: Callable[[str], str]) -> str | None:
+        """Return a sentence of the tool's own in this language; None where it is none, or of another language.
+
+        Args:
+            text: in English.
+            verbatim: marks up what a sentence quotes.
+        """
+        for pattern, words in self.sections["said"]:
+            found = re.fullmatch(pattern, text)
+            if found:
+                return str(words).format(*(self._quoted(group, text, verbatim) for group in found.groups()))
+        return None
+
+    def _quoted(self, group: str, of: str, verbatim: Callable[[str], str]) -> str:
+        """Return a part of a sentence: a number, a sentence again, or as it stands."""
+        if re.fullmatch(r"[\d.,%]+", group):
+            return group
+        said = self.said(group, verbatim) if len(group) < len(of) else None
+        return verbatim(group) if said is None else said
+
+
+@cache
+def words(language: str) -> Words:
+    """Return the words of a language of `LANGUAGES`."""
+    text = (FOLDER / f"{language}.yaml").read_text(encoding="utf-8")
+    return Words(language, yaml.safe_load(text))
