@@ -15,7 +15,7 @@ import pytest
 
 from scaffold.report.page.folding import unfolded
 from scaffold.report.page.render import page as render
-from scaffold.report.page.render import words
+from scaffold.report.page.words import words
 from tests.browser.conftest import Opened
 from tests.report.page.made_up import large_weights, report
 from tests.report.page.test_render import HOSTILE, hostile
@@ -133,7 +133,7 @@ def test_a_finding_is_at_the_rule_that_it_is_about(opened: Opened) -> None:
         "odd.weight",
         "BF16",
         "[1]",
-        *"no rule takes it".split(),
+        *["no", "rule", "takes", "it"],
     ]
 
 

@@ -30,6 +30,7 @@
     root.lang = language === "en" ? "en" : "zh-CN";
     for (const node of document.querySelectorAll("[data-t]"))
       say(node, node.dataset.t, ...JSON.parse(node.dataset.a || "[]"));
+    for (const node of document.querySelectorAll("[data-zh]")) node.textContent = node.dataset[language];
     for (const node of document.querySelectorAll("[data-placeholder]"))
       node.placeholder = words[node.dataset.placeholder][language];
     for (const button of document.querySelectorAll("[data-language]"))

@@ -10,16 +10,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from scaffold.report.page.text import embedded, legible
 from scaffold.report.page.timeline import timeline
 from scaffold.report.page.weights import Weights
+from scaffold.report.page.words import fact_name, told, words
 from scaffold.report.value import Report
 from scaffold_validators.verdict import Verdict
 
@@ -31,7 +30,6 @@ SECTIONS = (
     "gates", "weights", "model", "features", "capacity", "static", "changes", "evidence", "runbook", "limits",
 )  # fmt: skip
 """The parts of the page in their order: each is a template and a word ``section.…``."""
-LANGUAGES = ("zh", "en")
 LINE_KINDS = (("+++", "file"), ("---", "file"), ("@@", "hunk"), ("+", "added"), ("-", "removed"), ("\\", "file"))
 """How a line of a diff begins → what it is; the first that fits."""
 
@@ -65,13 +63,6 @@ def page(report: Report, weights: Weights | None = None, without_weights: str = 
             policy=policy(css, script),
         )
     )
-
-
-@cache
-def words() -> Mapping[str, Mapping[str, str]]:
-    """Return what the page says of itself: key → language → text."""
-    found: dict[str, dict[str, str]] = yaml.safe_load((FOLDER / "words.yaml").read_text(encoding="utf-8"))
-    return found
 
 
 def policy(css: str, script: str) -> str:
@@ -153,6 +144,6 @@ def _environment() -> Environment:
     )
     made.filters["embedded"] = lambda value: _as_it_is(embedded(value))
     made.filters["tojson_text"] = lambda value: json.dumps([str(one) for one in value], ensure_ascii=False)
-    helpers = (diff_lines, seconds, gib, tone, mark)
+    helpers = (diff_lines, seconds, gib, tone, mark, fact_name, told)
     made.globals.update({helper.__name__: helper for helper in helpers})
     return made

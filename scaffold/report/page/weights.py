@@ -47,6 +47,7 @@ class Weights:
         tree: their names, each with the index of its kind.
         ranks: the tensor-parallel sizes that it is proved for.
         stand_for: whether they are the weights that packed tensors stand for, and not the tensors themselves.
+        is_of_plan: whether the rules are those of the module that a plan adds; else they only follow from the model.
     """
 
     weight_map: WeightMap
@@ -55,6 +56,7 @@ class Weights:
     kinds: tuple[Kind, ...]
     ranks: tuple[int, ...]
     stand_for: bool = False
+    is_of_plan: bool = True
 
     def document(self) -> dict[str, Any]:
         """Return all of it as the page's script reads it: values of JSON."""

@@ -174,15 +174,17 @@ def report(**fields: Any) -> Report:
                           ("a function that is made at run time",)),
         accuracy=Accuracy(
             tasks=(Task("gsm8k", (Metric("exact_match,strict-match", 0.9121, 0.0078),), 5, 1319, 1319),),
-            chat_template=True, fewshot_as_multiturn=False, model="local-completions", model_args="", date="2026-11-27T10:15",
-            lm_eval_version="0.4.13", results="results.json", results_sha256="", digests={},
+            chat_template=True, fewshot_as_multiturn=False, model="local-completions", model_args="",
+            date="2026-11-27T10:15", lm_eval_version="0.4.13", results="results.json", results_sha256="", digests={},
         ),
         accuracy_holds=True,
         runbook=Runbook(
-            "real", "npu", "passed", start, probe, (), False, Command(f"{SERVE} --enforce-eager", "derived"),
-            Command(f"TORCHDYNAMO_DISABLE=1 {SERVE}", "derived", "passed"), Command("pkill -INT -f '[v]llm'", "written"),
+            stage="real", device="npu", outcome="passed", is_current=True, is_redacted=False, start=start, probe=probe,
+            requests=(), answers=(), is_eager=False, eager=Command(f"{SERVE} --enforce-eager", "derived"),
+            no_dynamo=Command(f"TORCHDYNAMO_DISABLE=1 {SERVE}", "derived", "passed"),
+            stop=Command("pkill -INT -f '[v]llm serve /models/vega-moe'", "written"),
         ),
-        limits=(Limit("feature-fails", "FlashComm1"), Limit("hole", "whether long prompts use another base")),
+        limits=(Limit("feature-fails", "flashcomm1"), Limit("hole", "whether long prompts use another base")),
         commit=CommitMade("4be1f0c9a7d25e83", "[Model] Add Vega-MoE", "2026-11-27", "N", True, ("a", "b")),
         tool="0.1.0",
     )  # fmt: skip

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from scaffold.report.page.render import FOLDER, SECTIONS, diff_lines, gib, page, policy, seconds, words
+from scaffold.report.page.render import FOLDER, SECTIONS, diff_lines, gib, page, policy, seconds
+from scaffold.report.page.words import GROUPS, words
 from scaffold.report.value import Role, Shown
 from scaffold_validators.outcome import Outcome
 from scaffold_validators.results.feature import State
@@ -129,7 +130,7 @@ def test_every_word_that_is_used_is_there_and_every_one_there_is_used() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in [*TEMPLATES, FOLDER / "page.js"])
     used = set(re.findall(r'"#?([a-z_.]+)"', sources)) | set(re.findall(r"'([a-z_.]+)'", sources))
     groups = tuple(f"{group}." for group in re.findall(r'one_of\("(\w+)"', sources))
-    dynamic = (*groups, "section.", "check_")
+    dynamic = (*groups, *(f"{group}." for group in GROUPS), "section.", "check_", "text.")
     named = set(words())
     assert {key for key in named if not key.startswith(dynamic)} <= used
     asked = set(re.findall(r'\bt\("([a-z_.]+)"(?! ~)', sources)) | set(
