@@ -19,7 +19,7 @@ from scaffold.report.page.text import embedded, legible
 from scaffold.report.page.timeline import timeline
 from scaffold.report.page.weights import Weights
 from scaffold.report.page.words import fact_name, told, words
-from scaffold.report.value import Report
+from scaffold.report.value import Limit, Report
 from scaffold_validators.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def page(report: Report, weights: Weights | None = None, without_weights: str = 
             weights=weights,
             without_weights=without_weights,
             timeline=timeline(report.history),
+            limits=_limits(report),
             devices=", ".join(devices),
             language=language,
             word=lambda key, *values: _word(key, language).format(*values),
@@ -109,6 +110,14 @@ def mark(verdict: Verdict) -> str:
 def _legible(value: object) -> object:
     """Return the text of a value with what is not to be seen as an escape; what is HTML already as it is."""
     return value if value is None or hasattr(value, "__html__") else legible(str(value))
+
+
+def _limits(report: Report) -> dict[str, list[Limit]]:
+    """Return the limits by their kind, in their order."""
+    found: dict[str, list[Limit]] = {}
+    for limit in report.limits:
+        found.setdefault(limit.kind, []).append(limit)
+    return found
 
 
 def _word(key: str, language: str) -> str:

@@ -29,7 +29,7 @@ def words() -> Mapping[str, Texts]:
     for group in (*GROUPS, "text"):
         tables = {language: wording.words(language).sections[group] for language in wording.LANGUAGES}
         for row in SENTENCES if group == "text" else tables[wording.LANGUAGES[0]]:
-            found[f"{group}.{row}"] = {language: str(table[row]) for language, table in tables.items()}
+            found[f"{group}.{row}"] = {language: _plain(str(table[row])) for language, table in tables.items()}
     return found
 
 
@@ -40,4 +40,13 @@ def fact_name(name: str) -> Texts:
 
 def told(sentence: str) -> Texts:
     """Return a sentence of this tool's own, where a language has words for it; else it stands as it is."""
-    return {language: wording.words(language).said(sentence, str) or sentence for language in wording.LANGUAGES}
+    return {language: _said(sentence, language) for language in wording.LANGUAGES}
+
+
+def _said(sentence: str, language: str) -> str:
+    found = wording.words(language).said(sentence, str)
+    return sentence if found is None else _plain(found)
+
+
+def _plain(markdown: str) -> str:
+    return markdown.replace("`", "")

@@ -176,3 +176,21 @@ def test_the_files_of_the_page_are_small() -> None:
     assert all(
         len(path.read_text(encoding="utf-8").splitlines()) < 450 for path in (*TEMPLATES, *Path(FOLDER).glob("*.*"))
     )
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of ``#rrggbb`` (WCAG 2.2)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_text_can_be_read_on_what_it_stands_on(theme: int) -> None:
+    blocks = re.findall(r":root \{(.*?)\}", (FOLDER / "page.css").read_text(encoding="utf-8"), re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", blocks[theme]))
+    pairs = [(text, back) for text in ("ink", "quiet", "accent", "good", "bad", "warn") for back in ("paper", "panel")]
+    pairs += [(tone, f"{tone}-back") for tone in ("good", "bad", "warn")] + [("ink", "good-back"), ("ink", "bad-back")]
+    for text, back in [*pairs, ("quiet", "bad-back")]:
+        light, dark = sorted((luminance(colours[text]), luminance(colours[back])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, back)
