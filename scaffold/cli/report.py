@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -79,5 +80,16 @@ def _write(output: Output, report: Report, language: str, folder: Path) -> None:
 
 
 def _comment(output: Output, text: str, post: str | None) -> None:
+    """Show the comment, or post it where that is asked for."""
     output.document({"comment": text})
-    output.line(text)
+    if post is None:
+        output.line(text)
+        return
+    from scaffold.report.issue import GITHUB, parse_issue, post_comment
+
+    issue = parse_issue(post)
+    token, api = os.environ.get("GITHUB_TOKEN", "").strip(), os.environ.get("GITHUB_API_URL") or GITHUB
+    output.progress(f"posting to {issue}")
+    posted = post_comment(text, issue, token, api)
+    output.document({"posted": posted.url, "is_new": posted.is_new})
+    output.line(f"posted: {posted.url}" if posted.is_new else f"it is there already: {posted.url}")

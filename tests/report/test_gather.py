@@ -19,7 +19,8 @@ def test_what_was_shown_is_in_it_and_what_was_not_run_is_said(desk: Desk, nova: 
     planned = gather_report(workspace, "good")
     assert (planned.runbook, planned.commit, planned.capacity, planned.static) == (None, None, None, None)
     assert [limit.kind for limit in planned.limits][:4] == ["no-real", "no-parity", "no-accuracy", "no-commit"]
-    assert planned.account is not None and planned.account_holds
+    assert planned.account is not None
+    assert planned.account_holds
     assert [answer.strategy for answer in planned.account.considered if answer.holds] == ["native"]
     assert {change.path: change.role for change in planned.changes if change.root == "vllm" and change.created} == {
         "vllm/model_executor/models/nova.py": Role.ADAPTER,
@@ -31,7 +32,8 @@ def test_what_was_shown_is_in_it_and_what_was_not_run_is_said(desk: Desk, nova: 
     assert answer.code == 0, answer.stderr
     report = gather_report(workspace, "good")
     real = report.run_of("real")
-    assert real is not None and real.verdict.passed
+    assert real is not None
+    assert real.verdict.passed
     assert report.runbook is not None
     assert (report.runbook.start.text, report.runbook.start.is_recorded) == (real.verdict.command, True)
     assert {row.subject: (row.dummy, row.real) for row in report.proofs} == {

@@ -9,7 +9,7 @@ from typing import Any
 PLACEHOLDER = "<redacted>"
 _KEEP_NAME = re.compile(
     r"(?i)((?:--api-key|--hf-token|authorization:|bearer|"
-    r"[\w-]*(?:token|secret|password|api[_-]?key)[\"']?\s*[=:])[\s=]*[\"']?(?:bearer\s+)?)"
+    r"(?<![\w-])[\w-]*(?:token|secret|password|api[_-]?key)[\"']?\s*[=:])[\s=]*[\"']?(?:bearer\s+)?)"
     r"(?!None\b|null\b|False\b|True\b|\d+\b)([^\s\"',)\]}]{6,})"
 )
 _WHOLE = re.compile(r"\b(?:hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{8,}|gh[pousr]_[A-Za-z0-9]{16,})")
