@@ -46,6 +46,13 @@ def command(output: Output, checkpoint: Path, comment: bool, post: str | None, a
     language = settings.get("lang") or LANGUAGES[0]
     if language not in LANGUAGES:
         raise UsageError(str(language), where="lang", expected=" or ".join(LANGUAGES), remedy="correct it")
+    if as_page and (comment or post):
+        raise UsageError(
+            "--html beside a comment",
+            where="the call",
+            expected="one of them",
+            remedy="write the page in a call of its own",
+        )
     check_planned(workspace.record(name), checkpoint)
     report = gather_report(workspace, name)
     output.document({"name": name, "language": language, "report": unstructure(report)})

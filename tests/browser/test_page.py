@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import statistics
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 SIZE, OPEN, KEY = 5_000_000, 2.0, 50.0
-"""Bytes of a page, seconds until it is there, milliseconds for a key: of 91,991 tensors."""
+"""Bytes of a page, processor seconds until it is there, milliseconds for a key: of 91,991 tensors."""
 GATE = "model.layers.17.mlp.experts.3.gate_proj.weight"
 
 
@@ -54,14 +53,18 @@ def found(page: Page, query: str) -> int:
     return int(re.sub(r"\D.*", "", page.inner_text("#found").replace(",", "")))
 
 
+def worked(page: Page) -> float:
+    """Return the processor time of a page's own process, in seconds: a clock would measure who else is at work here."""
+    protocol = page.context.new_cdp_session(page)
+    protocol.send("Performance.enable")
+    return {one["name"]: one["value"] for one in protocol.send("Performance.getMetrics")["metrics"]}["ProcessTime"]
+
+
 def test_a_large_checkpoint_opens_at_once(opened: Opened, large: str) -> None:
     assert len(large.encode()) < SIZE
-    taken = []
-    for _ in range(3):
-        started = time.monotonic()
-        opened.show(large).wait_for_selector("#tree summary")
-        taken.append(time.monotonic() - started)
-    assert min(taken) < OPEN, taken
+    page = opened.show(large)
+    page.wait_for_selector("#tree summary")
+    assert 0 < worked(page) < OPEN
 
 
 def test_it_is_searched_as_one_types(opened: Opened, large: str) -> None:
