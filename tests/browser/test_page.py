@@ -244,8 +244,8 @@ def test_bars_lie_where_the_stages_were(opened: Opened) -> None:
     assert "RuntimeError: The size of tensor a (128)" in page.locator(".cause").first.inner_text()
 
 
-def test_what_is_folded_away_is_printed(opened: Opened) -> None:
-    page = opened.show(render(report(), small()))
+def test_what_is_folded_away_is_printed_and_fits_the_paper(opened: Opened, large: str) -> None:
+    page = opened.show(large, viewport={"width": 794, "height": 1123})  # A4
     folded = page.locator("details.prints:not([open])")
     before = folded.count()
     assert before > 0
@@ -253,6 +253,7 @@ def test_what_is_folded_away_is_printed(opened: Opened) -> None:
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert folded.count() == 0
     assert not page.is_visible("nav")
+    assert page.evaluate("document.documentElement.scrollWidth") == 794
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert folded.count() == before
 
