@@ -49,7 +49,7 @@ def _context(report: Report, found: Words) -> dict[str, Any]:
         "cell": cell,
         "fence": fence,
         "said": said,
-        "fact_name": lambda name: found.fact(name).replace("|", "\\|"),
+        "fact_name": lambda name: found.fact(name, cell),
         "limits_by_kind": _limits(report, found),
         "size": size_text,
         "dash": EMPTY,

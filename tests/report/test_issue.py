@@ -30,12 +30,12 @@ def post(github: FakeGitHub, text: str = "it works", waits: list[float] | None =
 
 
 def test_it_is_posted_and_found_again(github: FakeGitHub) -> None:
-    github.comments = ["a comment"] * 250  # of three pages
-    assert post(github) == Posted("https://x/251", is_new=True)
-    assert github.comments[250:] == [f"it works\n\n{marker('it works')}\n"]
-    assert post(github) == Posted("https://x/251", is_new=False)
+    github.comments = ["a comment"] * 101  # of two pages
+    assert post(github) == Posted("https://x/102", is_new=True)
+    assert github.comments[101:] == [f"it works\n\n{marker('it works')}\n"]
+    assert post(github) == Posted("https://x/102", is_new=False)
     assert post(github, "it works better").is_new
-    assert len(github.comments) == 252
+    assert len(github.comments) == 103
     assert github.tokens == {f"Bearer {TOKEN}"}
 
 

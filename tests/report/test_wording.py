@@ -1,0 +1,178 @@
+"""Every value that a report can have has words in both languages, and the Chinese is set as Chinese is."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import scaffold.report
+from scaffold.ascend.fate import Outcome as Fate
+from scaffold.placement.table import PLACEMENTS
+from scaffold.report.features import FEATURES
+from scaffold.report.proofs import SUBJECTS
+from scaffold.report.render import COMMENT, REPORT, RUNBOOK, render
+from scaffold.report.value import Role, Shown
+from scaffold.report.wording import LANGUAGES, words
+from scaffold.strategy.table import STRATEGIES
+from scaffold_validators.outcome import Outcome
+from scaffold_validators.results.feature import State
+from scaffold_validators.stages.ladder.climb import STEPS
+from scaffold_validators.stages.table import STAGES
+from tests.report.samples import empty, full, of_the_commit
+
+PACKAGE = Path(scaffold.report.__file__).parent
+TABLES: dict[str, set[str]] = {
+    "stage": {stage.name for stage in STAGES},
+    "outcome": {*(outcome.value for outcome in Outcome), "not-run", "stale"},
+    "state": {*(state.value for state in State), "not-run"},
+    "shown": {shown.value for shown in Shown},
+    "feature": {feature.name for feature in FEATURES},
+    "strategy": {strategy.name for strategy in STRATEGIES},
+    "placement": {*PLACEMENTS, "unknown"},
+    "role": {role.value for role in Role},
+    "subject": {subject.name for subject in SUBJECTS},
+    "ladder": {step.name for step in STEPS},
+    "kernel": {fate.value for fate in Fate},
+    "limit": set(re.findall(r'Limit\("([\w-]+)"', (PACKAGE / "limits.py").read_text()))
+    | set(re.findall(r'"(stale|not-run)"', (PACKAGE / "limits.py").read_text())),
+    "signature": set("GUBXYREN"),  # git: Documentation/pretty-formats.adoc, %G?
+}
+"""Section → keys that it has to have, and no others."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_value_has_words(language: str) -> None:
+    sections = words(language).sections
+    assert {section: set(sections[section]) for section in TABLES} == TABLES
+
+
+def test_both_languages_have_the_same_words_with_the_same_fields() -> None:
+    chinese, english = (dict(_fields(words(language).sections)) for language in LANGUAGES)
+    assert chinese == english
+
+
+def _fields(sections: Any) -> Iterator[tuple[tuple[str, str], set[str | None]]]:
+    for section, table in sections.items():
+        for key, text in table.items() if section not in ("said", "fact") else ():
+            assert isinstance(text, str), (section, key)
+            yield (section, key), {name for _, name, _, _ in string.Formatter().parse(text)} - {None}
+
+
+def test_no_words_are_left_over() -> None:
+    used = "".join(path.read_text() for path in [*PACKAGE.glob("*.py"), *(PACKAGE / "templates").iterdir()])
+    sections = words("en").sections
+    of_tables = {
+        *TABLES,
+        "said",
+        "fact",
+        "punctuation",
+        "answer",
+        "action",
+        "holds",
+        "mended",
+        "yes_no",
+        "root",
+        "step",
+    }
+    left = [
+        (section, key)
+        for section in sorted(set(sections) - of_tables)
+        for key in sections[section]
+        if not re.search(rf'"{re.escape(key)}"', used) and not key.startswith("stage_")
+    ]
+    assert left == []
+
+
+FACTS = re.compile(r"\b(?:Fact|sized)\(\s*f?\"([^\"{]+)")
+
+
+def test_every_fact_of_this_tool_has_a_chinese_name() -> None:
+    sources = (path.read_text(encoding="utf-8") for path in PACKAGE.parent.rglob("*.py"))
+    names = {name.strip() for text in sources for name in FACTS.findall(text)}
+    assert len(names) > 30
+    table = words("zh").sections["fact"]
+    assert sorted(names - set(table)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "chinese", "english"),
+    [
+        ("attention", "注意力", "attention"),
+        ("attention, layers 0-3", "注意力（第 0-3 层）", "attention, layers 0-3"),
+        ("q/k norm, layer 5", "q/k norm（第 5 层）", "q/k norm, layers 5"),
+        ("rope, layers 1, 3, 5 … (9)", "旋转位置编码（RoPE）（第 1, 3, 5 … (9) 层）", "rope, layers 1, 3, 5 … (9)"),
+        ("part vision_tower", "部分 <vision_tower>", "<part vision_tower>"),
+        ("attentional|x", "<attentional|x>", "<attentional|x>"),
+    ],
+)
+def test_a_fact_is_called_by_its_name_and_its_layers(name: str, chinese: str, english: str) -> None:
+    found = [words(language).fact(name, lambda text: f"<{text}>") for language in LANGUAGES]
+    assert found == [chinese, english]
+
+
+SAID = [
+    ("3 request(s) answered, log clean", "3 个请求均有应答，日志无异常"),
+    (
+        "float32 log probabilities of 1325 tokens differ from the float32 reference by "
+        "median 3.8e-06 (at most 1.0e-04), p95 1.4e-05 (at most 1.0e-03); 319 of 320 sure greedy tokens agree",
+        "1325 个 token 的对数概率（<float32>）与 float32 参考值的差异：中位数 <3.8e-06>（上限 <1.0e-04>），"
+        "p95 <1.4e-05>（上限 <1.0e-03>）；可判定的 320 个贪心 token 中有 319 个一致",
+    ),
+    ("the first 2 of 9 layers: 1 request(s) answered, log clean", "共 9 层，取前 2 层：1 个请求均有应答，日志无异常"),
+    ("1 verified, 3 not-applicable, 1 not-tried", "1 项已验证，3 项不适用，1 项未测试"),
+    ("NovaForCausalLM is not in the registry", "<NovaForCausalLM> 未在 vLLM 中注册"),
+    ("theoretical length 128; practical length 64, in 2 start(s); 32 of 32 at once answered; 64 of 64 at once answered",
+     "理论最大长度为 128，实测最大长度为 64（启动 2 次）；32 个并发请求中有 32 个应答；64 个并发请求中有 64 个应答"),
+    ("8: 4 heads of 8 cannot be shared evenly by 8 ranks", "8（4 个大小为 8 的注意力头无法均分到 8 卡）"),
+    ("tensors, imports and calls of a.b:C hold; no kernel stops it on A2",
+     "<a.b:C> 的张量、导入和调用均符合要求；在 <A2> 上没有发现不可用的算子"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("english", "chinese"), SAID, ids=lambda text: text[:30])
+def test_what_the_tool_says_is_said_in_chinese(english: str, chinese: str) -> None:
+    assert words("zh").said(english, lambda text: f"<{text}>") == chinese
+    assert words("en").said(english, str) is None
+
+
+def test_what_tables_say_is_said_in_chinese() -> None:
+    texts = [*(step.tells for step in STEPS), *(feature.elsewhere for feature in FEATURES if feature.elsewhere)]
+    texts += [f"stage real: with step eager it passes: {STEPS[0].tells}"]
+    assert [text for text in texts if words("zh").said(text, str) is None] == []
+
+
+@pytest.mark.parametrize("text", ["a line of a log", "RuntimeError: 1 request(s) answered, log clean\n", ""])
+def test_what_is_not_the_tools_own_stays_as_it_is(text: str) -> None:
+    assert words("zh").said(text, str) is None
+
+
+CJK = "\u4e00-\u9fff"
+WRONG = (
+    (re.compile(f"[{CJK}][A-Za-z0-9]|[A-Za-z0-9%][{CJK}]"), "no space between Chinese and Latin"),
+    (re.compile(f"[{CJK}] [{CJK}]"), "a space inside of Chinese"),
+    (re.compile(f"[{CJK}][,;:?!()]|[,;?!()][{CJK}]"), "punctuation of half width in Chinese"),
+    (re.compile(f"[{CJK}]\\.(?:\\s|$)"), "a full stop of half width"),
+    (re.compile("[，。：；、（）“”] | [，。：；、（）]"), "a space beside punctuation of full width"),
+    (re.compile("。。|，，|：：|、、|[，：；、]。"), "punctuation twice"),
+)
+
+
+@pytest.mark.parametrize("sample", [full, empty, of_the_commit], ids=lambda sample: sample.__name__)
+@pytest.mark.parametrize("document", [REPORT, RUNBOOK, COMMENT])
+def test_chinese_is_set_as_chinese_is(sample: Any, document: str) -> None:
+    text = re.sub(r"^(`{3,}).*?^\1$", "", render(document, sample(), "zh"), flags=re.M | re.S)
+    text = re.sub(r"(`+)[^`\n]+\1", "code", text)
+    found = [(why, line) for line in text.splitlines() for pattern, why in WRONG if pattern.search(_plain(line))]
+    assert found == []
+
+
+def _plain(line: str) -> str:
+    """Return a line without the marks of tables and lists, which are set apart by spaces."""
+    return (
+        re.sub(r"^[>#\-\d. *]+|\*\*|^\| *| *\|$", "", line.replace(" | ", "\n")).replace("✅ ", "").replace("❌ ", "")
+    )
