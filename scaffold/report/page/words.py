@@ -35,7 +35,7 @@ def words() -> Mapping[str, Texts]:
 
 def fact_name(name: str) -> Texts:
     """Return what a fact of a model is called."""
-    return {language: wording.words(language).fact(name) for language in wording.LANGUAGES}
+    return {language: _plain(wording.words(language).fact(name, str)) for language in wording.LANGUAGES}
 
 
 def told(sentence: str) -> Texts:
