@@ -20,6 +20,7 @@ from scaffold.report.page.timeline import timeline
 from scaffold.report.page.weights import Weights
 from scaffold.report.page.words import fact_name, told, words
 from scaffold.report.value import Limit, Report
+from scaffold_validators.stages.table import REAL_SERVER, SLICE_SERVER, STAGES
 from scaffold_validators.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def page(report: Report, weights: Weights | None = None, without_weights: str = 
             word=lambda key, *values: _word(key, language).format(*values),
             words=words(),
             sections=SECTIONS,
+            real_stages=[stage.name for stage in STAGES if stage.starts in (REAL_SERVER, SLICE_SERVER)],
             css=_as_it_is(css),
             script=_as_it_is(script),
             policy=policy(css, script),

@@ -35,17 +35,12 @@ def words() -> Mapping[str, Texts]:
 
 def fact_name(name: str) -> Texts:
     """Return what a fact of a model is called."""
-    return {language: _plain(wording.words(language).fact(name, str)) for language in wording.LANGUAGES}
+    return {language: wording.words(language).fact(name, str) for language in wording.LANGUAGES}
 
 
 def told(sentence: str) -> Texts:
     """Return a sentence of this tool's own, where a language has words for it; else it stands as it is."""
-    return {language: _said(sentence, language) for language in wording.LANGUAGES}
-
-
-def _said(sentence: str, language: str) -> str:
-    found = wording.words(language).said(sentence, str)
-    return sentence if found is None else _plain(found)
+    return {language: wording.words(language).said(sentence, str) or sentence for language in wording.LANGUAGES}
 
 
 def _plain(markdown: str) -> str:

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from scaffold.report import wording
 from scaffold.report.page.render import FOLDER, SECTIONS, diff_lines, gib, page, policy, seconds
 from scaffold.report.page.words import GROUPS, words
 from scaffold.report.value import Role, Shown
+from scaffold.report.wording import LANGUAGES
 from scaffold_validators.outcome import Outcome
 from scaffold_validators.results.feature import State
 from scaffold_validators.stages.table import STAGES
@@ -72,6 +74,17 @@ def test_what_was_not_run_is_said() -> None:
                 "no_answers", "no_changes", "no_weights", "no_limits", "not_run"):  # fmt: skip
         assert words()[key]["en"] in shown, key
     assert "no source" in shown
+
+
+def test_what_random_weights_showed_is_no_proof_of_the_weight_map() -> None:
+    def line(text: str) -> str:
+        return next(one for one in "".join(Elements(text).text).splitlines() if words()["loaded"]["en"] in one)
+
+    assert "real weights TP 8 ✓ passed · parity with transformers TP 8 ✓ passed" in line(
+        page(report(), small(), "", "en")
+    )
+    only_dummy = tuple(run for run in history() if run.verdict.stage in ("twin", "dummy"))
+    assert line(page(report(history=only_dummy), small(), "", "en")).endswith(words()["not_run"]["en"])
 
 
 def test_the_policy_allows_what_is_in_the_page_and_nothing_else() -> None:
@@ -176,6 +189,14 @@ def test_the_files_of_the_page_are_small() -> None:
     assert all(
         len(path.read_text(encoding="utf-8").splitlines()) < 450 for path in (*TEMPLATES, *Path(FOLDER).glob("*.*"))
     )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_the_page_takes_from_markdown_has_no_marks_of_it(language: str) -> None:
+    sections = wording.words(language).sections
+    sentences = [str(row[1]) for row in sections["said"]]
+    assert not [text for text in [*sentences, *map(str, sections["fact"].values())] if "`" in text]
+    assert not [key for key, texts in words().items() if "`" in texts[language]]
 
 
 def luminance(colour: str) -> float:
