@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +58,25 @@ def test_a_native_adapter_agrees_with_transformers_and_is_committed(
     assert "Signed-off-by: " in message
     assert "No NPU was used: the evidence is of the device cpu, accepted explicitly." in message
     assert git(shop.place.ascend, "status", "--short", "--", *own) == ""
+    _check_report(shop, row, answer.document)
+
+
+def _check_report(shop: Shop, row: str, job: dict[str, Any]) -> None:
+    """Check that report and runbook say what the job found: of a real server's log, answers and comparison."""
+    folder = shop.place.work / "reports" / row
+    told = shop.run("report", checkpoint(row), "--work", shop.place.work, "--output", folder)
+    assert told.code == 0, told.said
+    value, report = told.document["report"], (folder / "report.md").read_text()
+    assert value["commit"]["hash"] == job["commit"]
+    assert all(verdict["record"] in report for verdict in job["verdicts"])
+    assert re.search(r"个 token 的对数概率（`float32`）与 float32 参考值的差异：中位数 `[\d.e-]+`（上限 ", report)
+    assert any("Loading weights took" in line["text"] for line in value["log_lines"])
+    shown = {(row["subject"], row["dummy"], row["real"]) for row in value["proofs"]}
+    assert {("api", "yes", "yes"), ("weight-names", "cannot", "yes"), ("shards", "cannot", "yes")} <= shown
+    start, *_ = re.findall(r"```bash\n(.*)\n```", (folder / "runbook.md").read_text())
+    assert start in {verdict["command"] for verdict in job["verdicts"] if verdict["stage"] == "real"}
+    assert {near["architecture"] for near in value["account"]["near"]}
+    assert [limit["detail"] for limit in value["limits"] if limit["kind"] == "no-npu"] == ["CPU"]
 
 
 def test_a_model_that_vllm_has_needs_no_code(shop: Shop) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -141,3 +142,17 @@ def test_a_command_that_did_not_pass_is_said_to_be_one() -> None:
     for said in ("没有通过验证", "随机的 dummy 权重", "之后有变化", "密钥已隐去"):
         assert said in text
     assert "**" not in render(RUNBOOK, full(), "zh")
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "report.md"
+
+
+def test_the_examples_of_the_docs_are_what_is_rendered() -> None:
+    rendered = {line for document in (REPORT, RUNBOOK) for lang in LANGUAGES for line in lines(document, lang)}
+    examples = re.findall(r"^(`{3,})markdown\n(.*?)^\1$", PAGE.read_text(encoding="utf-8"), flags=re.M | re.S)
+    assert len(examples) == 3
+    assert [line for _, text in examples for line in text.splitlines() if line not in rendered] == []
+
+
+def lines(document: str, language: str) -> list[str]:
+    return render(document, full(), language).splitlines()
