@@ -8,10 +8,10 @@ STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0:
 # What is compiled is kept, whatever the machine's settings are: each run compiles 700 files anew otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-FAST := -m "not engine"
+FAST := -m "not engine and not browser"
 FURTHER := found
 
-.PHONY: examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim
+.PHONY: screenshots test-browser examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -20,7 +20,7 @@ $(VENV)/.complete: pyproject.toml
 	@test -n "$(BASE_PYTHON)" || { echo "python3.11 not found: the CPU engine's torch build needs it" >&2; exit 3; }
 	@echo "== the tool's environment"
 	@rm -rf $(VENV) && $(BASE_PYTHON) -m venv $(VENV)
-	@$(PY) -m pip --disable-pip-version-check --quiet install --editable '.[dev]'
+	@$(PY) -m pip --disable-pip-version-check --quiet install --editable '.[dev,browser]'
 	@touch $@
 
 setup: $(VENV)/.complete ## Set up tool, engine, trees and checkpoints
@@ -38,6 +38,14 @@ test-fast: $(VENV)/.complete ## Tests without a running engine
 test-installed: setup ## Wheel and sdist, installed by pip, as an ordinary user has them
 	@$(STEP) "as installed" $(PY) -m pytest -m installed tests/installed
 
+test-browser: $(VENV)/.complete ## The report's page in a real Chromium, which is installed where apt is there
+	@$(STEP) "Chromium" tests/browser/install-chromium
+	@$(STEP) "in a browser" $(PY) -m pytest -n 0 -m browser tests/browser
+
+screenshots: $(VENV)/.complete ## The pictures of docs/report.md, into docs/images/
+	@$(STEP) "Chromium" tests/browser/install-chromium
+	@$(PY) -m tests.browser.screenshots
+
 test-pythons: setup ## Fast tests on each Python of this machine, with the newest and the lowest versions
 	@$(STEP) "fast tests on each Python" $(PY) -m nox
 
@@ -49,6 +57,7 @@ test: lint ## Everything, with the real engine
 	@$(STEP) "fast tests" $(PY) -m pytest $(FAST)
 	@$(STEP) "further Pythons here (make test-pythons runs on them)" $(PY) -m nox --session $(FURTHER)
 	@$(STEP) "as installed" $(PY) -m pytest -m installed tests/installed
+	@$(MAKE) --no-print-directory test-browser
 	@$(STEP) "tests against PyTorch" $(PY) -m pytest -m "engine and not installed" --ignore tests/engine -n 2
 	@$(STEP) "engine tests" $(PY) -m pytest -m engine tests/engine --dist loadgroup --durations 20 -v
 

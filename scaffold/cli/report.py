@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from scaffold.cli.output import Output, reporting
-from scaffold.cli.roots import DIRECTORY, Settings, name_option, work_option
+from scaffold.cli.report_page import write_page
+from scaffold.cli.roots import DIRECTORY, Settings, name_option, python_option, work_option
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.evidence.gather import check_planned
@@ -26,12 +27,15 @@ from scaffold_validators.records import unstructure
 @click.option(
     "--output", "folder", type=DIRECTORY, help="Where report.md and runbook.md go (default: the model's own folder)."
 )
+@click.option("--html", "as_page", is_flag=True, help="Write report.html too: one page to look at, without network.")
+@click.option("--modeling", type=click.Path(path_type=Path), help="For its weight map: the source, if elsewhere.")
+@python_option
 @click.option("--comment", is_flag=True, help="Show the comment for the originating issue instead; write nothing.")
 @click.option("--post", metavar="OWNER/REPO#N", help="Post that comment, once, with the token in GITHUB_TOKEN.")
 @name_option
 @work_option
 @reporting
-def command(output: Output, checkpoint: Path, comment: bool, post: str | None, **given: Any) -> None:
+def command(output: Output, checkpoint: Path, comment: bool, post: str | None, as_page: bool, **given: Any) -> None:
     """Write what is known of the model that was planned for CHECKPOINT: report.md and runbook.md, in Chinese.
 
     They are handed over, not committed: without --output they go into the work directory, below .scaffold. All of it
@@ -42,6 +46,13 @@ def command(output: Output, checkpoint: Path, comment: bool, post: str | None, *
     language = settings.get("lang") or LANGUAGES[0]
     if language not in LANGUAGES:
         raise UsageError(str(language), where="lang", expected=" or ".join(LANGUAGES), remedy="correct it")
+    if as_page and (comment or post):
+        raise UsageError(
+            "--html beside a comment",
+            where="the call",
+            expected="one of them",
+            remedy="write the page in a call of its own",
+        )
     check_planned(workspace.record(name), checkpoint)
     report = gather_report(workspace, name)
     output.document({"name": name, "language": language, "report": unstructure(report)})
@@ -50,6 +61,10 @@ def command(output: Output, checkpoint: Path, comment: bool, post: str | None, *
         return
     folder = settings.path("folder") or workspace.folder / name
     _write(output, report, language, folder)
+    if as_page:
+        page = write_page(output, settings, report, language, folder)
+        output.document({"page": str(page)})
+        output.line(f"written: {page}")
 
 
 def _write(output: Output, report: Report, language: str, folder: Path) -> None:

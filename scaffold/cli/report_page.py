@@ -1,0 +1,42 @@
+"""``scaffold report --html``: the report as one page to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scaffold.cli.output import Output
+from scaffold.cli.roots import Settings
+from scaffold.common.errors import UsageError
+from scaffold.evidence.workspace import Workspace
+from scaffold.report.value import Report
+
+PAGE = "report.html"
+
+
+def write_page(output: Output, settings: Settings, report: Report, language: str, folder: Path) -> Path:
+    """Write the page, and return where.
+
+    Raises:
+        UsageError: the folder cannot be written to.
+        CheckpointError: the checkpoint cannot be read any more.
+    """
+    from scaffold.report.page.of_plan import weights_of_plan
+    from scaffold.report.page.render import page
+
+    engine = settings.engine()
+    record = Workspace(Path(report.identity.work)).record(report.identity.name)
+    output.progress("reading where each tensor goes")
+    found = weights_of_plan(record, report.account, engine.transformers if engine else None, settings.path("modeling"))
+    why = found if isinstance(found, str) else ""
+    weights = None if isinstance(found, str) else found
+    path = folder / PAGE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(page(report, weights, why, language), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            str(error), where=str(path), expected="a file that can be written", remedy="name another --output"
+        ) from error
+    if why:
+        output.line(f"the page has no weight map: {why}")
+    return path

@@ -1,0 +1,47 @@
+"""The words of the page in all languages: its own, and those that the report's other renderings have too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from scaffold.report import wording
+
+FILE = Path(__file__).parent / "words.yaml"
+GROUPS = (
+    "outcome", "stage", "state", "shown", "role", "subject", "limit", "strategy", "placement", "feature", "ladder",
+    "kernel",
+)  # fmt: skip
+"""Sections of the report's words that name rows of tables; ``<section>.<row>`` here."""
+SENTENCES = ("start_stale", "start_failed", "start_dummy", "redacted")
+"""Of the section ``text``, what is said of a command; ``text.<key>`` here."""
+Texts = Mapping[str, str]
+"""Language → text."""
+
+
+@cache
+def words() -> Mapping[str, Texts]:
+    """Return key → language → text."""
+    found: dict[str, Texts] = dict(yaml.safe_load(FILE.read_text(encoding="utf-8")))
+    for group in (*GROUPS, "text"):
+        tables = {language: wording.words(language).sections[group] for language in wording.LANGUAGES}
+        for row in SENTENCES if group == "text" else tables[wording.LANGUAGES[0]]:
+            found[f"{group}.{row}"] = {language: _plain(str(table[row])) for language, table in tables.items()}
+    return found
+
+
+def fact_name(name: str) -> Texts:
+    """Return what a fact of a model is called."""
+    return {language: wording.words(language).fact(name, str) for language in wording.LANGUAGES}
+
+
+def told(sentence: str) -> Texts:
+    """Return a sentence of this tool's own, where a language has words for it; else it stands as it is."""
+    return {language: wording.words(language).said(sentence, str) or sentence for language in wording.LANGUAGES}
+
+
+def _plain(markdown: str) -> str:
+    return markdown.replace("`", "")
