@@ -68,3 +68,29 @@ def check_planned(record: PlanRecord, checkpoint: Path) -> None:
             expected="the checkpoint that the name was planned for",
             remedy="pass that one, or the --name of the other",
         )
+
+
+def check_name(workspace: Workspace, name: str, checkpoint: Path) -> None:
+    """Check that a name is free for a checkpoint, or is this one's already: two under one name would be merged.
+
+    Raises:
+        UsageError: it is another's, or differs from another's in case alone, which some file systems do not tell.
+    """
+    for known in workspace.planned():
+        if known != name and known.lower() == name.lower():
+            raise UsageError(
+                f"the name {name!r}, and {known!r} was planned here",
+                where="--name",
+                expected="a name that differs from all others in more than case",
+                remedy=f"pass --name {known} if it is the same model, else another name",
+            )
+    if name not in workspace.planned():
+        return
+    planned = Path(workspace.record(name).checkpoint)
+    if checkpoint.resolve() != planned.resolve():
+        raise UsageError(
+            f"{checkpoint}, and {name} was planned for {planned}",
+            where="--name",
+            expected="a name of its own for each checkpoint",
+            remedy=f"pass another --name; or take the plan of {name} back with scaffold undo, if the checkpoint moved",
+        )

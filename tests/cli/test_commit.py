@@ -14,6 +14,7 @@ from tests.lab.ports import free_port
 
 ADAPTER = Path("vllm_ascend/models")
 MODELS = Path("vllm/model_executor/models")
+UNTRIED = ("--without", "features", "a stand-in", "--without", "capacity", "a stand-in")
 
 
 def git(repo: Path, *words: str) -> str:
@@ -45,7 +46,7 @@ def served(desk: Desk, checkpoint: Path, engine: Path, name: str) -> None:
 def commit(desk: Desk, checkpoint: Path, name: str, *words: str) -> Answer:
     roots = ("--work", desk.work, "--name", name, "--accept-device", "cpu")
     reasons = ("--without-parity", "a stand-in", "--accuracy-pending", "a stand-in")
-    return desk.call("commit", checkpoint, *roots, *reasons, *words)
+    return desk.call("commit", checkpoint, *roots, *reasons, *UNTRIED, *words)
 
 
 def renamed(nova: Path, name: str) -> Path:
@@ -76,6 +77,7 @@ def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
     assert "vllm_ascend/models/nova.py" in shown.stdout
     assert (git(desk.delivery, "rev-parse", "HEAD"), (desk.delivery / ADAPTER / "nova.py").exists()) == (before, False)
     roots = ("--work", desk.work, "--name", "good", "--accept-device", "cpu", "--without-parity", "a stand-in")
+    roots += UNTRIED
     refused = desk.call("commit", nova, *roots)
     assert (refused.code, "no accuracy" in refused.stderr) == (1, True), refused.stderr
     taken = desk.call("evaluate", nova, "--results", write_results(desk.root / "r.json"), *roots[:4])
