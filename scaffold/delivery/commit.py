@@ -159,6 +159,15 @@ def head_of(path: Path) -> str:
     return str(_open(path).head.commit.hexsha)
 
 
+def titles_of(path: Path, count: int = 300) -> tuple[str, ...]:
+    """Return the titles of the last commits, the newest first; merges have none of their own.
+
+    Raises:
+        UsageError: no git repo.
+    """
+    return tuple(_open(path).git.log(f"-{count}", "--no-merges", "--format=%s").splitlines())
+
+
 def _check_unlocked(repo: Repo, path: Path) -> None:
     lock = Path(repo.git_dir) / "index.lock"
     if lock.exists():

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from codemods import ChangeSet, Refusal, apply, undo
 from scaffold.common.errors import CheckFailed, ScaffoldError
 from scaffold.delivery.accuracy import Accuracy
-from scaffold.delivery.commit import check_branch, check_contents, commit, committed_text, head_of
+from scaffold.delivery.commit import check_branch, check_contents, commit, committed_text, head_of, titles_of
 from scaffold.delivery.documents import render_documents
 from scaffold.delivery.excuses import NO_EXCUSE, Excuses
 from scaffold.delivery.gate.case import Case, Said
@@ -96,6 +96,7 @@ def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuse
         evidence.current,
         excuses,
         accuracy,
+        titles_of(Path(record.delivery)),
     )
     return Prepared(record, found.changes, found.contents, message, rows, evidence.current)
 
