@@ -128,6 +128,18 @@ def undo(journal_dir: Path, *, whole: bool = True, disk: Disk | None = None) -> 
     return taken_back
 
 
+def take_back_cut_off_part(journal_dir: Path, *, disk: Disk | None = None) -> bool:
+    """Take back a run that was cut off, if it continued another one, which stays; return whether there was one.
+
+    Raises `Refusal` as `undo` does.
+    """
+    state = read_state(journal_dir)
+    if state.finished or not state.undoable or not read_record(journal_dir, state.undoable[-1]).continues:
+        return False
+    undo(journal_dir, whole=False, disk=disk)
+    return True
+
+
 def generated_digest(journal_dir: Path, path: Path) -> str | None:
     """SHA-256 (hex) of what the tool wrote last to a file that it created, None if it did not."""
     return read_state(journal_dir).generated.get(str(path.resolve()))

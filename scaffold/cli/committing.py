@@ -9,7 +9,7 @@ from scaffold.checkpoint.text import printable
 from scaffold.cli.output import Output
 from scaffold.cli.roots import Settings
 from scaffold.delivery.gate.point import GateRefused, Row, State
-from scaffold.running.committing import Prepared, commit_plan, prepare_commit
+from scaffold.running.committing import Prepared, commit_plan, prepare_commit, recover
 from scaffold.running.summary import Summary, summary_of
 
 
@@ -39,6 +39,7 @@ def make_commit(output: Output, settings: Settings, name: str) -> None:
         CheckFailed: git or a hook refuses.
         UsageError: nothing was planned for the model, or an option does not fit.
     """
+    recover(settings.workspace())
     prepared = _gated(output, settings, name)
     made = commit_plan(settings.workspace(), prepared)
     summary = summary_of(made, prepared)

@@ -28,6 +28,7 @@ def commit_message(
     excuses: Excuses = NO_EXCUSE,
     accuracy: Accuracy | None = None,
     history: Sequence[str] = (),
+    served_by: str = "",
 ) -> str:
     """Return the message, without the sign-off line that git adds; it says what was not shown, and why.
 
@@ -39,11 +40,12 @@ def commit_message(
         verdicts: the evidence.
         excuses: what was not shown, and why.
         accuracy: what an evaluation measured.
+        served_by: the name of the model whose commit brought the code that serves this one; empty for its own.
         history: the titles of earlier commits, whose form this one has.
         served_from: what it was served from in vLLM's tree, where the same code comes in ``files``.
     """
     lines = [
-        title(strategy_named(strategy).subject.format(name=name), history, has_code=any(map(_is_code, files))),
+        title(strategy_named(strategy).subject.format(name=name), history, has_code=any(map(is_code, files))),
         "",
         f"Architecture: {architecture} (strategy: {strategy})",
         "",
@@ -52,6 +54,8 @@ def commit_message(
     if served_from:
         lines += ["", "The gates ran with the same code in vLLM's tree:"]
         lines += [f"- {path.as_posix()}" for path in served_from]
+    if served_by:
+        lines += ["", f"It is served by the code that came with {served_by}, which has the same architecture."]
     lines += ["", "Evidence:"]
     for verdict in verdicts:
         named = stage_named(verdict.stage).title
@@ -76,6 +80,6 @@ def commit_message(
     return "\n".join(lines) + "\n"
 
 
-def _is_code(path: PurePath) -> bool:
+def is_code(path: PurePath) -> bool:
     """Return whether a file is more than a document or a test."""
     return path.parts[0] not in DOCUMENTS

@@ -111,17 +111,18 @@ def undo_last(workspace: Workspace) -> Undone:
     touched = undo(workspace.journal).paths
     committed: dict[Path, tuple[str, ...]] = {}
     for name in workspace.planned():
-        if any(_is_config_of(name, path) and not path.exists() for path in touched):
-            workspace.forget(name)  # one that does not fit, too
-            continue
+        is_gone = any(_is_config_of(name, path) and not path.exists() for path in touched)
         try:
             record = workspace.record(name)
-        except Problem:  # it is said to whoever asks for it
-            continue
-        delivery = Path(record.delivery)
-        if record.commits and any(_is_config_of(name, path) for path in touched):
-            committed[delivery] = (*committed.get(delivery, ()), *record.commits)
-        _forget_undone(record, workspace, touched)
+            delivery = Path(record.delivery)
+            if record.commits and any(_is_config_of(name, path) for path in touched):
+                committed[delivery] = (*committed.get(delivery, ()), *record.commits)
+            if not is_gone:
+                _forget_undone(record, workspace, touched)
+        except Problem:  # a record that does not fit is said to whoever asks for it
+            pass
+        if is_gone:
+            workspace.forget(name)
     return Undone(touched, committed)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from codemods import ChangeSet, Refusal, apply, undo
+from codemods import ChangeSet, Refusal, apply, take_back_cut_off_part, undo
 from scaffold.common.errors import CheckFailed, ScaffoldError
 from scaffold.delivery.accuracy import Accuracy
 from scaffold.delivery.commit import check_branch, check_contents, commit, committed_text, head_of, titles_of
@@ -23,6 +23,7 @@ from scaffold.evidence.gather import Evidence, gather
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold.running.carry_over import DELIVERY, carry_over, contents, edits_of, joined_edits
+from scaffold.running.others_code import served_by
 from scaffold_validators.verdict import Verdict
 
 
@@ -39,6 +40,8 @@ class Delivered:
     record: PlanRecord
     changes: ChangeSet
     contents: Mapping[PurePosixPath, str]
+    served_by: str
+    """The name of the plan whose code serves this one; empty where it has its own, or vLLM's own serves it."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,15 @@ class Prepared(Delivered):
             CheckFailed: there is nothing to commit.
         """
         return check_contents(self.delivery, self.contents)
+
+
+def recover(workspace: Workspace) -> None:
+    """Take back what a commit that was cut off had begun to write; the plan stays.
+
+    Raises:
+        Refusal: a file of it was edited since.
+    """
+    take_back_cut_off_part(workspace.journal)
 
 
 def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuses: Excuses = NO_EXCUSE) -> Prepared:
@@ -97,8 +109,9 @@ def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuse
         excuses,
         accuracy,
         titles_of(Path(record.delivery)),
+        found.served_by,
     )
-    return Prepared(record, found.changes, found.contents, message, rows, evidence.current)
+    return Prepared(record, found.changes, found.contents, found.served_by, message, rows, evidence.current)
 
 
 def _needed(excuses: Excuses, evidence: Evidence, accepted_device: str, accuracy: Accuracy | None) -> Excuses:
@@ -113,24 +126,41 @@ def _needed(excuses: Excuses, evidence: Evidence, accepted_device: str, accuracy
 
 def _deliver(evidence: Evidence, workspace: Workspace, excuses: Excuses, accuracy: Accuracy | None) -> Delivered | Said:
     """Return what the commit would hold, or why that cannot be gathered."""
-    record, delivery = evidence.record, Path(evidence.record.delivery)
+    record = evidence.record
     versions = next((verdict.versions for verdict in evidence.current if verdict.versions), {})
     try:
         changes = _with_documents(record, evidence.current, workspace, excuses, accuracy)
         filled = set(changes.paths)
         changes = carry_over(changes, record, workspace, versions.get("vllm", "unknown"))
-        if changes.conflicts:
-            return _edited_twice(changes.conflicts)
-        new = [path.relative_to(delivery.resolve()) for path in changes.paths if path not in filled]
-        record = replace(
-            record,
-            carried=tuple(sorted({*record.carried, *(file.as_posix() for file in new)})),
-            edits=joined_edits(record.edits, edits_of(changes, {DELIVERY: delivery}, workspace)),
-        )
-        files = sorted({*record.delivery_files, *record.carried})
-        return Delivered(record, changes, contents(changes, record, files))
+        return delivered(record, changes, filled, workspace)
     except (ScaffoldError, Refusal) as error:
         return error
+
+
+def delivered(record: PlanRecord, changes: ChangeSet, filled: Set[Path], workspace: Workspace) -> Delivered:
+    """Return what a commit holds of a plan's files, in a repo with these changes.
+
+    Args:
+        record: the plan's.
+        changes: what is written before the commit.
+        filled: those of its files that are the plan's own documents; the others come from vLLM's tree.
+        workspace: where it was planned.
+
+    Raises:
+        CheckFailed: a file was edited in two places, is gone, or has lines that are not the plan's alone; or the code
+            that serves the model is another plan's, and not committed.
+    """
+    delivery = Path(record.delivery)
+    if changes.conflicts:
+        raise _edited_twice(changes.conflicts)
+    new = [path.relative_to(delivery.resolve()) for path in changes.paths if path not in filled]
+    record = replace(
+        record,
+        carried=tuple(sorted({*record.carried, *(file.as_posix() for file in new)})),
+        edits=joined_edits(record.edits, edits_of(changes, {DELIVERY: delivery}, workspace)),
+    )
+    files = sorted({*record.delivery_files, *record.carried})
+    return Delivered(record, changes, contents(changes, record, files), served_by(record, workspace))
 
 
 def _case(

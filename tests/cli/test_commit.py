@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.evidence.workspace import Workspace
 from tests.cli.conftest import Answer, Desk
 from tests.delivery.results import write_results
 from tests.lab.ports import free_port
+from tests.snapshots import snapshot
 
 ADAPTER = Path("vllm_ascend/models")
 MODELS = Path("vllm/model_executor/models")
@@ -124,3 +126,58 @@ def test_of_two_models_each_commit_holds_its_own_lines(desk: Desk, nova: Path, f
         assert any(name in line.lower() for line in diff)
         assert not [line for line in diff if other in line.lower() or "user's own" in line]
     assert git(desk.delivery, "diff", "-U0").splitlines()[-1] == "+a user's own line"
+
+
+def test_a_second_name_of_one_architecture_is_committed_after_the_code_that_serves_it(
+    desk_with_models: Desk, nova: Path, fake_engine: Path
+) -> None:
+    desk, second = desk_with_models, Path(shutil.copytree(nova, nova.with_name("second")))
+    planned(desk, nova, fake_engine, "good")
+    planned(desk, second, fake_engine, "good+chatty".replace("+", "-"))
+    for checkpoint, name in ((second, "good-chatty"), (nova, "good")):
+        served(desk, checkpoint, fake_engine, name)
+    refused = commit(desk, second, "good-chatty")
+    assert refused.code == 1
+    assert "code: NovaForCausalLM is served by the code of good, which no commit holds yet" in refused.stderr
+    assert commit(desk, nova, "good").code == 0
+    made = commit(desk, second, "good-chatty")
+    assert made.code == 0, made.stderr
+    assert "It is served by the code that came with good" in git(desk.delivery, "log", "-1", "--format=%B")
+    assert not [file for file in files_of(desk) if file.startswith("vllm_ascend")]
+
+
+def test_a_name_is_one_checkpoints_alone(desk: Desk, nova: Path) -> None:
+    second = Path(shutil.copytree(nova, nova.with_name("second")))
+    assert desk.new_model(nova, "--name", "good").code == 0
+    assert desk.new_model(nova, "--name", "good").code == 0
+    for name, says in (("good", "good was planned for"), ("Good", "the name 'Good', and 'good' was planned here")):
+        refused = desk.new_model(second, "--name", name, "--dry-run")
+        assert (refused.code, says in refused.stderr) == (2, True), refused.stderr
+    for name in ("journal", "Survey"):
+        refused = desk.new_model(second, "--name", name)
+        assert (refused.code, "the work directory has them" in refused.stderr) == (2, True), refused.stderr
+
+
+def test_a_refused_commit_leaves_no_new_file_and_undo_takes_all_of_one_that_was_made_back(
+    desk_with_models: Desk, nova: Path, fake_engine: Path
+) -> None:
+    desk = desk_with_models
+    before = snapshot(desk.vllm, desk.delivery)
+    planned(desk, nova, fake_engine, "good")
+    served(desk, nova, fake_engine, "good")
+    with_plan, record = snapshot(desk.delivery), Workspace(desk.work).record("good")
+    hook = desk.delivery / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'lint: no' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    refused = commit(desk, nova, "good")
+    assert (refused.code, "lint: no" in refused.stderr) == (1, True)
+    assert (snapshot(desk.delivery), Workspace(desk.work).record("good")) == (with_plan, record)
+    hook.unlink()
+    made = commit(desk, nova, "good", "--json")
+    assert made.code == 0, made.stderr
+    undone = desk.call("undo", "--work", desk.work, "--json")
+    hash_ = made.document["commit"]
+    assert undone.document["committed"] == {str(desk.delivery): [hash_]}
+    assert snapshot(desk.vllm, desk.delivery) == before
+    assert Workspace(desk.work).planned() == []
