@@ -42,8 +42,3 @@ def detect(root: Path) -> Layout:
         expected=f"{INDEX} with a toctree, or {MKDOCS}, and {TEST_CONFIGS}/",
         remedy="pass the root of a vllm-ascend checkout of 0.18 or later with --delivery",
     )
-
-
-def document_paths(name: str) -> tuple[Path, Path]:
-    """Return where test config and tutorial of a model are, below the root."""
-    return TEST_CONFIGS / f"{name}.yaml", TUTORIALS / f"{name}.md"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from scaffold.evidence.digests import present_digests, weights_digest
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold.roots.vllm_tree import read_vllm_tree
+from scaffold_validators.problem import Problem
 from scaffold_validators.verdict import WEIGHTS, Verdict
 
 
@@ -47,12 +49,22 @@ def gather(workspace: Workspace, name: str, checkpoint: Checkpoint | None = None
     """
     record = workspace.record(name)
     checkpoint = checkpoint or read_checkpoint(Path(record.checkpoint))
-    files = [Path(file) for file in record.delivery_files]
     verdicts = workspace.verdicts(name)
-    digests = present_digests(read_vllm_tree(Path(record.vllm)), Path(record.delivery), files, checkpoint)
+    tree, plans = read_vllm_tree(Path(record.vllm)), _plans(workspace, record)
+    digests = present_digests(tree, Path(record.delivery), plans, checkpoint)
     if sums or any(WEIGHTS in verdict.digests for verdict in verdicts):
         digests[WEIGHTS] = weights_digest(checkpoint)
     return Evidence(record, checkpoint, digests, verdicts)
+
+
+def _plans(workspace: Workspace, record: PlanRecord) -> list[PlanRecord]:
+    """Return all plans with the same repo; one whose record does not fit is said where it is asked for."""
+    found = [record]
+    for name in workspace.planned():
+        with suppress(Problem):
+            if name != record.name:
+                found.append(workspace.record(name))
+    return [plan for plan in found if plan.delivery == record.delivery]
 
 
 def check_planned(record: PlanRecord, checkpoint: Path) -> None:

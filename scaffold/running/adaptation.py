@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codemods import apply, undo
-from scaffold.delivery.layout import document_paths
+from scaffold.delivery.layout import TEST_CONFIGS
 from scaffold.delivery.own_lines import Edit
 from scaffold.evidence.gather import gather
 from scaffold.evidence.plan_record import PlanRecord, Served
@@ -127,7 +127,7 @@ def undo_last(workspace: Workspace) -> Undone:
 
 
 def _is_config_of(name: str, path: Path) -> bool:
-    parts = document_paths(name)[0].parts
+    parts = (TEST_CONFIGS / f"{name}.yaml").parts
     return path.parts[-len(parts) :] == parts
 
 

@@ -16,7 +16,7 @@ from scaffold.delivery.excuses import NO_EXCUSE, Excuses
 from scaffold.delivery.gate.case import Case, Said
 from scaffold.delivery.gate.point import Row, check_rows
 from scaffold.delivery.gate.table import look
-from scaffold.delivery.layout import detect, document_paths
+from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS, detect
 from scaffold.delivery.message import commit_message
 from scaffold.delivery.sign_off import parity_proof
 from scaffold.evidence.gather import Evidence, gather
@@ -24,6 +24,7 @@ from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold.running.carry_over import DELIVERY, carry_over, contents, edits_of, joined_edits
 from scaffold.running.others_code import served_by
+from scaffold_validators.digest import sha256_of
 from scaffold_validators.verdict import Verdict
 
 
@@ -159,8 +160,29 @@ def delivered(record: PlanRecord, changes: ChangeSet, filled: Set[Path], workspa
         carried=tuple(sorted({*record.carried, *(file.as_posix() for file in new)})),
         edits=joined_edits(record.edits, edits_of(changes, {DELIVERY: delivery}, workspace)),
     )
+    _check_as_served(changes, [delivery.resolve() / file for file in record.carried], workspace)
     files = sorted({*record.delivery_files, *record.carried})
     return Delivered(record, changes, contents(changes, record, files), served_by(record, workspace))
+
+
+def _check_as_served(changes: ChangeSet, carried: Sequence[Path], workspace: Workspace) -> None:
+    """Check that what comes from vLLM's tree is committed as it was served there.
+
+    Raises:
+        CheckFailed: somebody edited it in the delivery repo.
+    """
+    changed = {change.path: change for change in changes.changes}
+    edited = []
+    for path in carried:
+        change, known = changed.get(path), workspace.generated(path)
+        if change is not None:
+            is_edited = change.generated is not None and change.after != change.generated
+        else:
+            is_edited = known is not None and (not path.is_file() or sha256_of(path) != known)
+        if is_edited:
+            edited.append(path)
+    if edited:
+        raise _edited_twice(edited)
 
 
 def _case(
@@ -170,7 +192,7 @@ def _case(
     accuracy: Accuracy | None,
     found: Delivered | Said,
 ) -> Case:
-    delivery = Path(evidence.record.delivery)
+    delivery, name = Path(evidence.record.delivery), evidence.record.name
     texts: Mapping[PurePosixPath, str] = found.contents if isinstance(found, Delivered) else {}
     unfit = _unfit(delivery)
 
@@ -180,7 +202,7 @@ def _case(
         return committed_text(delivery, file)
 
     return Case(
-        name=evidence.record.name,
+        name=name,
         checkpoint=Path(evidence.record.checkpoint),
         is_multimodal=evidence.checkpoint.is_multimodal,
         verdicts=evidence.verdicts,
@@ -188,6 +210,8 @@ def _case(
         accepted_device=accepted_device,
         excuses=excuses,
         accuracy=accuracy,
+        config=PurePosixPath((TEST_CONFIGS / f"{name}.yaml").as_posix()),
+        tutorial=PurePosixPath((TUTORIALS / f"{name}.md").as_posix()),
         index=PurePosixPath(detect(delivery).index.as_posix()),
         held=held,
         undeliverable=None if isinstance(found, Delivered) else found,
@@ -205,9 +229,9 @@ def _unfit(delivery: Path) -> Said | None:
 
 def _edited_twice(paths: Sequence[Path]) -> CheckFailed:
     return CheckFailed(
-        "edits of the same lines, here and in vLLM's tree",
+        "edits of what was served from vLLM's tree",
         where=", ".join(map(str, paths)),
-        expected="a file that is edited in one of the two places",
+        expected="a file that is edited in vLLM's tree alone",
         remedy="make the edit in vLLM's tree, where it is served, and remove this file",
     )
 
@@ -225,7 +249,7 @@ def commit_plan(workspace: Workspace, prepared: Prepared) -> str:
     """
     name = prepared.record.name
     earlier, head = workspace.record(name), head_of(prepared.delivery)
-    config = prepared.delivery / document_paths(name)[0]
+    config = prepared.delivery / TEST_CONFIGS / f"{name}.yaml"
     workspace.save_record(prepared.record)  # before the files: a kill in between forgets none of them
     try:
         apply(prepared.changes, workspace.journal, continues=config)

@@ -23,14 +23,14 @@ from tempfile import TemporaryDirectory
 from codemods import ChangeSet, apply
 from scaffold.common.errors import CheckFailed
 from scaffold.delivery.commit import committed_text
-from scaffold.delivery.layout import document_paths
+from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold.running.carry_over import DELIVERY, edits_of
 from scaffold.running.committing import Prepared, commit_plan, delivered, recover
 
 NAME = "nova"
-CONFIG, TUTORIAL = document_paths(NAME)
+CONFIG, TUTORIAL = TEST_CONFIGS / f"{NAME}.yaml", TUTORIALS / f"{NAME}.md"
 INDEX, INIT, CODE = Path("docs/index.md"), Path("vllm_ascend/models/__init__.py"), Path("vllm_ascend/models/nova.py")
 SHARED = {INDEX: "# Models\n\nalpha\nomega\n", INIT: "first()\n\nlast()\n"}
 LINES = {INDEX: "nova\n", INIT: "nova()\n"}

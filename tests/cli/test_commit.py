@@ -82,6 +82,10 @@ def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
     roots += UNTRIED
     refused = desk.call("commit", nova, *roots)
     assert (refused.code, "no accuracy" in refused.stderr) == (1, True), refused.stderr
+    told = {"model": "local-completions", "model_args": "model=another,base_url=http://x/v1"}
+    of_another = write_results(desk.root / "another.json", config=told)
+    refused = desk.call("evaluate", nova, "--results", of_another, *roots[:4])
+    assert (refused.code, "results of another\n" in refused.stderr) == (2, True), refused.stderr
     taken = desk.call("evaluate", nova, "--results", write_results(desk.root / "r.json"), *roots[:4])
     assert taken.code == 0, taken.stderr
     made = desk.call("commit", nova, *roots)
@@ -92,6 +96,7 @@ def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
     assert "class NovaForCausalLM" in delivered
     assert "CORRECTED_BY_HAND = True" in delivered
     assert "from ." not in delivered
+    assert "patches" not in str(files_of(desk))
     message = git(desk.delivery, "log", "-1", "--format=%B")
     assert "- count, exact_match,none: 0.8125\n" in message
     assert "The gates ran with the same code in vLLM's tree:\n- vllm/model_executor/models/nova.py\n" in message
@@ -176,6 +181,12 @@ def test_a_refused_commit_leaves_no_new_file_and_undo_takes_all_of_one_that_was_
     hook.unlink()
     made = commit(desk, nova, "good", "--json")
     assert made.code == 0, made.stderr
+    delivered = desk.delivery / ADAPTER / "nova.py"
+    text = delivered.read_text()
+    delivered.write_text(f"{text}# edited where it is not served\n")
+    refused = commit(desk, nova, "good")
+    assert (refused.code, "code: edits of what was served from vLLM's tree" in refused.stderr) == (1, True)
+    delivered.write_text(text)
     undone = desk.call("undo", "--work", desk.work, "--json")
     hash_ = made.document["commit"]
     assert undone.document["committed"] == {str(desk.delivery): [hash_]}

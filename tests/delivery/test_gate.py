@@ -78,6 +78,8 @@ def case(tmp_path: Path) -> Case:
         ),
         digests=NOW,
         accuracy=accuracy,
+        config=CONFIG,
+        tutorial=TUTORIAL,
         index=INDEX,
         held=texts.get,
     )

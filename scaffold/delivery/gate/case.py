@@ -38,7 +38,9 @@ class Case:
         accepted_device: ``npu``, or another device that the user has named.
         excuses: what is not shown, and why.
         accuracy: the newest evaluation; None without one.
-        index: the file that lists the tutorials, below the repo.
+        config: its test config, below the repo.
+        tutorial: its tutorial.
+        index: the file that lists the tutorials.
         held: text of a file as the repo has it after the commit; None where it has none.
         undeliverable: why the contents of the commit could not be gathered; None if they could.
         unfit: why no commit can be made in the repo; None if one can.
@@ -53,6 +55,8 @@ class Case:
     accepted_device: str = "npu"
     excuses: Excuses = NO_EXCUSE
     accuracy: Accuracy | None = None
+    config: PurePosixPath = NO_FILE
+    tutorial: PurePosixPath = NO_FILE
     index: PurePosixPath = NO_FILE
     held: Callable[[PurePosixPath], str | None] = _holds_nothing
     undeliverable: Said | None = None

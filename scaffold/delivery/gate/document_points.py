@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
 
 from scaffold.delivery.gate.case import Case
 from scaffold.delivery.gate.point import Answer, missing, refused, shown
-from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
 
 REQUIRED_KEYS: Mapping[str, type | tuple[type, ...]] = {
     "model_name": str,
@@ -37,7 +35,7 @@ FENCE = re.compile(r" *(`{3,}|~{3,})")
 
 def test_config(case: Case) -> Answer:
     """Look at the test config."""
-    path = PurePosixPath(TEST_CONFIGS.as_posix()) / f"{case.name}.yaml"
+    path = case.config
     text = case.held(path)
     if text is None:
         return missing("no test config in the commit", str(path))
@@ -68,7 +66,7 @@ def config_problem(text: str) -> str:
 
 def tutorial(case: Case) -> Answer:
     """Look for each section of the tutorial, and for words in it."""
-    path = PurePosixPath(TUTORIALS.as_posix()) / f"{case.name}.md"
+    path = case.tutorial
     text = case.held(path)
     if text is None:
         return missing("no tutorial in the commit", str(path))

@@ -6,14 +6,13 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from scaffold.common.errors import CheckFailed
 from scaffold.delivery.documents import accuracy_rows
 from scaffold.delivery.figures import check_figures
 from scaffold.delivery.gate.case import Case
 from scaffold.delivery.gate.point import Answer, missing, reasoned, refused, shown
-from scaffold.delivery.layout import document_paths
 from scaffold.delivery.sign_off import check_accuracy, check_none_failed, check_parity, check_required, parity_proof
 from scaffold_validators.openai_api import Exchange
 from scaffold_validators.results.feature import State as FeatureState
@@ -165,13 +164,12 @@ def accuracy(case: Case) -> Answer:
 
 
 def _check_documents(case: Case) -> None:
-    config, tutorial = (PurePosixPath(path.as_posix()) for path in document_paths(case.name))
-    texts = case.held(config), case.held(tutorial)
+    texts = case.held(case.config), case.held(case.tutorial)
     if texts[0] is None or texts[1] is None:
         return  # points of their own say so
     found = case.accuracy
     figures = {(task, metric): value for task, metric, value in found.figures()} if found is not None else {}
-    check_figures(texts[0], texts[1], figures, accuracy_rows(found), str(config))
+    check_figures(texts[0], texts[1], figures, accuracy_rows(found), str(case.config))
 
 
 def _not_run(stage: str, case: Case) -> str:
