@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FAST := -m "not engine and not browser"
 FURTHER := found
 
-.PHONY: screenshots test-browser examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim
+.PHONY: screenshots test-browser examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim bench-commit-kills
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -137,6 +137,9 @@ bench-gates-delay: $(VENV)/.complete ## From a worker's death to the verdict, an
 
 bench-kills: $(VENV)/.complete ## Codemods' runs and undos killed at random moments lose nothing (TIMES=500 SEED=0)
 	@$(PY) -m tests.bench.kills --times $(or $(TIMES),500) --seed $(or $(SEED),0)
+
+bench-commit-kills: $(VENV)/.complete ## Commits killed at random points leave the repo as it was, or committed whole (TIMES=1000 SEED=0)
+	@$(PY) -m tests.bench.commit_kills --times $(or $(TIMES),1000) --seed $(or $(SEED),0)
 
 bench-gates-ends: $(VENV)/.complete ## A tool ended at random moments leaves nothing behind (MOMENTS=50 SEED=0; REAL=1: the real engine)
 	@$(PY) -m tests.bench.gates.moments $(if $(MOMENTS),--moments $(MOMENTS)) --seed $(or $(SEED),0) $(if $(REAL),--real)

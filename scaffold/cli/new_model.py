@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from scaffold.cli.committing import make_commit
 from scaffold.cli.destination import Destination, find_destination
 from scaffold.cli.disagreements import show_disagreements
 from scaffold.cli.live import live
@@ -15,7 +16,6 @@ from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import (
     plan_document,
     refusal_document,
-    show_commit,
     show_holes,
     show_plan,
     show_verdicts,
@@ -33,6 +33,7 @@ from scaffold.cli.roots import (
     required,
     serve_options,
     tree_options,
+    without_option,
     without_parity_option,
     work_option,
 )
@@ -41,14 +42,14 @@ from scaffold.cli.stages import chosen_stages, stage_option
 from scaffold.cli.static_first import soc_option, static_of_plan
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
-from scaffold.evidence.gather import gather
+from scaffold.evidence.gather import check_name, gather
 from scaffold.evidence.workspace import Workspace
 from scaffold.placement.table import PLACEMENTS
 from scaffold.planning.plan import Plan, make_plan
 from scaffold.planning.refusal import NotPlanned
 from scaffold.planning.request import Request
 from scaffold.roots.vllm_tree import REGISTRY
-from scaffold.running.adaptation import apply_plan, commit_plan, keep_twin
+from scaffold.running.adaptation import apply_plan, keep_twin
 from scaffold.running.validation import preflight, validate
 from scaffold.strategy.decide import AUTO
 from scaffold.strategy.table import NAMES
@@ -85,6 +86,7 @@ from scaffold_validators.verdict import Verdict
 @click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
 @without_parity_option
 @accuracy_pending_option
+@without_option
 @serve_options
 @gate_options
 @parity_options
@@ -163,8 +165,7 @@ def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, wit
             return 1
     if not with_commit:
         return 0 if shown else 1
-    excuses = settings.excuses()
-    show_commit(output, commit_plan(plan.name, workspace, settings.get("accept_device") or "npu", excuses), excuses)
+    make_commit(output, settings, plan.name)
     return 0
 
 
@@ -232,7 +233,10 @@ def _request(
     verdicts: tuple[Verdict, ...] = ()
     ours: tuple[str, ...] = ()
     known = model_name(name, checkpoint)
-    if PLACEMENTS[destination.placement].edits_trees and known in workspace.planned():
+    edits_trees = PLACEMENTS[destination.placement].edits_trees
+    if edits_trees:
+        check_name(workspace, known, checkpoint)
+    if edits_trees and known in workspace.planned():
         record = workspace.record(known)
         verdicts = gather(workspace, known).current
         if record.vllm == str(destination.vllm) and REGISTRY.as_posix() in record.vllm_files:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
@@ -11,10 +10,8 @@ from scaffold.checkpoint.text import printable
 from scaffold.cli.disagreements import disagreements_document, show_disagreements
 from scaffold.cli.nearest import differences_document
 from scaffold.cli.output import Output
-from scaffold.delivery.excuses import Excuses
 from scaffold.planning.plan import Plan
 from scaffold.planning.refusal import NotPlanned
-from scaffold.running.adaptation import Prepared
 from scaffold.spec.holes import holes_document
 from scaffold.spec.values import Hole
 from scaffold.weights.findings import Proof
@@ -187,26 +184,6 @@ def verdicts_document(verdicts: Sequence[Verdict], kept: bool = True) -> dict[st
             for verdict in verdicts
         ]
     }
-
-
-def show_prepared(output: Output, prepared: Prepared) -> None:
-    """Show the commit that would be made: its message, what it would write first, and what it would change."""
-    stat = prepared.stat()
-    diff = prepared.changes.diff({"": prepared.delivery})
-    document = {"message": prepared.message, "files": [str(file) for file in prepared.contents], "diff": diff}
-    output.document({"dry_run": True, "commit": None, "would_commit": document})
-    output.line(prepared.message)
-    output.diff(diff)
-    for line in stat:
-        output.line(line)
-
-
-def show_commit(output: Output, commit: str, excuses: Excuses) -> None:
-    """Show the commit that was made, and the reasons that were given for what was not shown."""
-    output.document({"commit": commit, **{name: why for name, why in asdict(excuses).items() if why}})
-    output.line(f"commit {commit}")
-    for line in excuses.lines():
-        output.line(f"  {line}")
 
 
 def _weights(checkpoint: Checkpoint, proof: Proof | None) -> dict[str, Any]:
