@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": "Accuracy of a planned model, from lm_eval.",
     "commit": "One signed-off commit of the planned files, if the evidence suffices.",
     "undo": "Take back the last run.",
+    "skill": "What an agent reads to do all this, step by step.",
     "run": "One codemod or recipe, on source trees or files.",
     "codemod": "Codemods on their own: list, show, run.",
 }
