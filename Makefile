@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FAST := -m "not engine"
 FURTHER := found
 
-.PHONY: examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim
+.PHONY: examples codemod-pages command-pages docs help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -20,17 +20,18 @@ $(VENV)/.complete: pyproject.toml
 	@test -n "$(BASE_PYTHON)" || { echo "python3.11 not found: the CPU engine's torch build needs it" >&2; exit 3; }
 	@echo "== the tool's environment"
 	@rm -rf $(VENV) && $(BASE_PYTHON) -m venv $(VENV)
-	@$(PY) -m pip --disable-pip-version-check --quiet install --editable '.[dev]'
+	@$(PY) -m pip --disable-pip-version-check --quiet install --editable '.[dev,docs]'
 	@touch $@
 
 setup: $(VENV)/.complete ## Set up tool, engine, trees and checkpoints
 	@$(STEP) "engine, trees, checkpoints" $(PY) -m tests.lab
 
-lint: $(VENV)/.complete ## Style, types, import directions
+lint: $(VENV)/.complete ## Style, types, import directions, the pages as a site
 	@$(STEP) "ruff check" $(PY) -m ruff check --quiet .
 	@$(STEP) "ruff format" $(PY) -m ruff format --check --quiet .
 	@$(STEP) "mypy --strict" $(PY) -m mypy
 	@$(STEP) "import directions" $(VENV)/bin/lint-imports
+	@$(STEP) "pages as a site" $(PY) -m tests.site
 
 test-fast: $(VENV)/.complete ## Tests without a running engine
 	@$(STEP) "fast tests" $(PY) -m pytest $(FAST)
@@ -57,6 +58,12 @@ demo: $(VENV)/.complete ## The main job on two new architectures
 
 codemod-pages: $(VENV)/.complete ## Pages of all codemods and their hooks, from the codemods' own files
 	@$(PY) -m codemods.pages
+
+command-pages: $(VENV)/.complete ## Pages of all commands, schema of settings and diagrams, from the commands' own parsers
+	@$(PY) -m scaffold.cli.pages
+
+docs: $(VENV)/.complete ## Look at the pages as a site: http://127.0.0.1:8010 (PORT=8010)
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs serve --dev-addr 127.0.0.1:$(or $(PORT),8010)
 
 examples: $(VENV)/.complete ## Six generated adapters of different families, to read
 	@$(PY) -m tests.lab.examples
