@@ -13,13 +13,15 @@ from typing import Any
 
 import click
 
+from scaffold.cli.documents import DRAFT, document_schema, file_name, lines, table
 from scaffold.cli.main import COMMANDS, scaffold
+from scaffold.cli.output import SCHEMA
 from scaffold.cli.settings import KNOWN
 from scaffold.cli.way import diagrams
 
 COMMAND_PAGES = Path("docs/commands")
-SETTINGS_SCHEMA = Path("docs/schemas/settings.json")
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
+SCHEMAS = Path("docs/schemas")
+SETTINGS_SCHEMA = SCHEMAS / "settings.json"
 _NOTE = "make command-pages writes this from the commands' own parsers"
 _WORDS = {"integer range": "number", "integer": "number", "text": "text", "path": "path", "directory": "path"}
 
@@ -27,8 +29,25 @@ _WORDS = {"integer range": "number", "integer": "number", "text": "text", "path"
 def all_files() -> dict[Path, str]:
     """Return every generated file, below the project's directory, and its text."""
     pages = {COMMAND_PAGES / f"{name}.md": _page(name) for name in COMMANDS}
-    schema = json.dumps(settings_schema(), indent=2, ensure_ascii=False) + "\n"
-    return {COMMAND_PAGES / "README.md": _index(), **pages, SETTINGS_SCHEMA: schema, **diagrams()}
+    schemas = {SCHEMAS / file_name(command): document_schema(command) for command in table()["documents"]}
+    texts = {
+        path: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        for path, schema in {**schemas, SETTINGS_SCHEMA: settings_schema()}.items()
+    }
+    return {COMMAND_PAGES / "README.md": _index(), **pages, SCHEMAS / "README.md": _schemas(), **texts, **diagrams()}
+
+
+def _schemas() -> str:
+    head = (
+        f"<!-- {_NOTE} -->\n# Schemas\n\n"
+        "What may be set in `scaffold.toml` or `[tool.scaffold]` of `pyproject.toml`: [settings.json](settings.json).\n"
+        "A name that is not there is an error.\n\n"
+        "Each command takes `--json`, and then prints one document on stdout and all else on stderr.\n"
+        f"`schema` is {SCHEMA}; later releases of it add keys, and lose none. A command that fails adds `error`;\n"
+        "one that Ctrl-C ended adds `interrupted`. In types, `X?` may be null, `[X]` is a list, `{X}` maps names\n"
+        "to X, and a capital letter is a [record](#records)."
+    )
+    return "\n".join([head, *lines()]) + "\n"
 
 
 def settings_schema() -> dict[str, Any]:
