@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,14 @@ def test_the_chinese_quick_start_has_the_same_steps() -> None:
     assert FENCE.findall(chinese) == FENCE.findall(english)
     headings = [[line.split()[0] for line in text.splitlines() if line.startswith("#")] for text in (english, chinese)]
     assert headings[0] == headings[1]
+
+
+def test_no_chinese_sentence_is_broken_into_lines_which_would_put_a_blank_into_it() -> None:
+    text = re.sub(r"```.*?```", "", (ROOT / "docs/quick-start.zh.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert re.findall(r"[^\n]\n(?=[^\n])", text) == []
+
+
+def test_what_help_has_in_angle_brackets_is_no_element_of_a_page() -> None:
+    pages = "".join(text for path, text in FILES.items() if path.suffix == ".md")
+    assert "&lt;model type>" in pages
+    assert re.findall(r"<(?!!--)", re.sub(r"`[^`]*`", "", pages)) == []

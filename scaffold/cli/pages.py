@@ -118,7 +118,11 @@ def _page(name: str) -> str:
     parts = [f"<!-- {_NOTE} -->"]
     for path, command in _with_own(name, _command(name)):
         level = "#" if path == name else "##"
-        parts += [f"{level} scaffold {path}", _usage(path, command), inspect.cleandoc(command.help or COMMANDS[name])]
+        parts += [
+            f"{level} scaffold {path}",
+            _usage(path, command),
+            _text(inspect.cleandoc(command.help or COMMANDS[name])),
+        ]
         rows = [_row(option) for option in command.params if isinstance(option, click.Option) and not option.hidden]
         if rows:
             parts.append("\n".join(["| option | value | what it says |", "| --- | --- | --- |", *rows]))
@@ -132,11 +136,16 @@ def _usage(path: str, command: click.Command) -> str:
 
 def _row(option: click.Option) -> str:
     words = ", ".join(f"`{word}`" for word in (*option.opts, *option.secondary_opts))
-    return f"| {words} | {_value(option)} | {_help(option).replace('|', chr(92) + '|')} |"
+    return f"| {words} | {_value(option)} | {_text(_help(option)).replace('|', chr(92) + '|')} |"
 
 
 def _help(option: click.Option) -> str:
     return " ".join((option.help or "").split())
+
+
+def _text(words: str) -> str:
+    """Return words as Markdown shows them, and not as elements of HTML."""
+    return words.replace("<", "&lt;")
 
 
 def _value(option: click.Option) -> str:

@@ -74,6 +74,7 @@ def test_the_diff_goes_through_gits_pager_and_the_end_says_what_comes_next(desk:
     assert "NovaForCausalLM, strategy native" in paged.read_text()
     assert "+class NovaForCausalLM" in re.sub(r"\x1b\[\d*m", "", paged.read_text())
     assert "class NovaForCausalLM" not in seen.text
+    assert re.search(r"0:00:0\d.* reading", seen.text)  # the clock beside what takes long
     decided, written, following = (seen.text.index(part) for part in ("strategy native", "Written", "next:"))
     assert decided < written < following
     assert f"scaffold validate {nova} --work {desk.work} --tp 1" in seen.text.replace(
@@ -190,3 +191,16 @@ def test_git_is_not_needed_to_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert pager.pager({"PATH": str(tmp_path), "PAGER": "more"}) == "more"
     assert pager.pager({"PATH": str(tmp_path)}) == "less"
+
+
+def test_a_command_that_is_misspelt_is_told_the_near_one(empty_desk: Desk) -> None:
+    answer = empty_desk.call("inspct", "/models/X")
+    assert (answer.code, "Did you mean inspect?" in answer.stderr) == (2, True)
+    assert "Did you mean" not in empty_desk.call("xyzzy").stderr
+
+
+def test_without_trees_and_vllm_the_first_thing_said_is_how_to_name_them(desk: Desk, nova: Path) -> None:
+    answer = desk.call("new-model", nova, "--work", desk.work)
+    assert answer.code == 3
+    assert "pass --vllm and --vllm-ascend" in answer.stderr
+    assert "a plugin" in desk.call("new-model", nova, "--work", desk.work, "--placement", "plugin").stderr
