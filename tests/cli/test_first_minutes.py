@@ -203,4 +203,4 @@ def test_without_trees_and_vllm_the_first_thing_said_is_how_to_name_them(desk: D
     answer = desk.call("new-model", nova, "--work", desk.work)
     assert answer.code == 3
     assert "pass --vllm and --vllm-ascend" in answer.stderr
-    assert "a plugin" in desk.call("new-model", nova, "--work", desk.work, "--placement", "plugin").stderr
+    assert "the plugin" in desk.call("new-model", nova, "--work", desk.work, "--placement", "plugin").stderr
