@@ -62,4 +62,5 @@ def _again(context: click.Context, option: click.Option) -> Iterator[str]:
             yield word
         return
     for one in value if option.multiple else (value,):
-        yield from (word, str(one))
+        yield word
+        yield from map(str, one if isinstance(one, tuple) else (one,))

@@ -135,6 +135,8 @@ def test_commands_that_come_next_are_ones_that_the_command_line_takes(
 
 def test_a_dry_run_ends_with_the_same_call_without_it(desk: Desk, nova: Path) -> None:
     answer = desk.new_model(nova, "--dry-run", "--placement", "vllm", "--tp", "1")
+    assert pager.pager({"GIT_PAGER": "less"}) is None  # no terminal: nothing is paged
+    assert "+class NovaForCausalLM" in answer.stdout
     (call,) = re.findall(r"next:\n  (.*)\n", answer.stdout)
     assert shlex.split(call)[:2] == ["scaffold", "new-model"]
     for said in ("--placement vllm", f"--vllm {desk.vllm}", "--tp 1"):
@@ -169,11 +171,6 @@ def test_the_pager_is_the_one_that_git_takes(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     clean = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
     assert pager.pager({**clean, **environment}) == expected
-
-
-def test_where_there_is_no_terminal_nothing_is_paged(desk: Desk, nova: Path) -> None:
-    assert pager.pager({"GIT_PAGER": "less"}) is None
-    assert "+class NovaForCausalLM" in desk.new_model(nova, "--dry-run").stdout
 
 
 def test_ctrl_c_in_a_pager_is_the_pagers_own(tmp_path: Path) -> None:
