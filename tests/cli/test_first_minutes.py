@@ -83,6 +83,7 @@ def test_the_diff_goes_through_gits_pager_and_the_end_says_what_comes_next(desk:
     assert f"scaffold undo --work {desk.work}" in seen.text
 
 
+@pytest.mark.engine  # it needs none, and takes as long as one
 def test_ctrl_c_says_what_was_written_and_how_to_take_it_back(desk: Desk, nova: Path, fake_engine: Path) -> None:
     before = snapshot(desk.vllm, desk.delivery)
     gates = ("--validate", "--name", "hang", "--python", fake_engine, "--port", str(free_port()))

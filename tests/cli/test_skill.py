@@ -86,6 +86,7 @@ def test_reports_are_written_by_hand_only_where_no_command_writes_them() -> None
     assert "scaffold report /models/X --lang zh" in skill_text([*COMMANDS, "report"])
 
 
+@pytest.mark.engine  # it needs none, and takes as long as one
 def test_its_core_path_runs_on_a_made_up_checkpoint(desk: Desk, nova: Path, fake_engine: Path) -> None:
     said = [shlex.join(words[1:]) for words in commands_of(skill_text())]
     assert [call for call in said if call in CORE] == list(CORE)
