@@ -86,11 +86,11 @@ def test_the_diff_goes_through_gits_pager_and_the_end_says_what_comes_next(desk:
 @pytest.mark.engine  # it needs none, and takes as long as one
 def test_ctrl_c_says_what_was_written_and_how_to_take_it_back(desk: Desk, nova: Path, fake_engine: Path) -> None:
     before = snapshot(desk.vllm, desk.delivery)
-    gates = ("--validate", "--name", "hang", "--python", fake_engine, "--port", str(free_port()))
+    gates = ("--validate", "--name", "hangs-on-request", "--python", fake_engine, "--port", str(free_port()))
     seen = on_terminal(
         *("new-model", nova, *roots(desk), *gates, "--diff"),
         environment={"TERM": "xterm", "COLUMNS": "300"},
-        when=lambda text: "starting" in text,
+        when=lambda text: "sending requests" in text,
         key=b"\x03",
     )
     assert seen.code == 130, seen.text
