@@ -12,6 +12,8 @@ from scaffold.cli.output import Output, reporting
 
 TEMPLATE = Path(__file__).with_name("SKILL.md.jinja")
 FILE = "SKILL.md"
+EXCUSES = ("--without", "--without-parity", "--accuracy-pending", "--accept-device", "--allow")
+"""Options that let something pass without evidence: a person's to decide."""
 
 
 @click.command("skill")
@@ -32,19 +34,33 @@ def command(output: Output, /, **given: Path | None) -> None:
     output.line(f"written: {path}")
 
 
-def skill_text(commands: Collection[str] | None = None) -> str:
-    """Return the skill, for the commands that this release has."""
+def skill_text(commands: Collection[str] | None = None, options: Collection[str] | None = None) -> str:
+    """Return the skill, for the commands and options that this release has, or for those that are given."""
     from jinja2 import Environment, StrictUndefined
 
     from scaffold.cli.main import COMMANDS
     from scaffold.strategy.table import NAMES
 
+    known = known_options() if options is None else options
     markdown = Environment(undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701 - it is no HTML
     return markdown.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         version=version("vllm-ascend-scaffold"),
         commands=tuple(COMMANDS if commands is None else commands),
+        options=known,
+        excuses=", ".join(f"`{option}`" for option in EXCUSES if option in known),
         strategies=", ".join(NAMES),
     )
+
+
+def known_options() -> frozenset[str]:
+    """Return the options of all commands."""
+    from scaffold.cli.main import COMMANDS, scaffold
+
+    found: set[str] = set()
+    for name in COMMANDS:
+        command = scaffold.get_command(click.Context(scaffold), name)
+        found |= {word for parameter in (command.params if command else ()) for word in parameter.opts}
+    return frozenset(found)
 
 
 def _write(folder: Path, text: str) -> Path:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from scaffold.cli.main import COMMANDS, scaffold
-from scaffold.cli.skill import skill_text
+from scaffold.cli.skill import known_options, skill_text
 from scaffold.strategy.table import NAMES
 from scaffold_validators.outcome import Outcome
 from scaffold_validators.stages.table import gates
@@ -56,14 +56,8 @@ def test_commands_within_sentences_are_taken_too() -> None:
 
 
 def test_each_option_that_it_names_is_one_of_a_command() -> None:
-    known: set[str] = set()
-    for name in COMMANDS:
-        command = scaffold.get_command(click.Context(scaffold), name)
-        assert command is not None
-        known |= {word for parameter in command.params for word in parameter.opts}
-    assert set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", skill_text())) - known == {
-        "--no-verify"
-    }  # git's, which is never used
+    of_git = {"--no-verify"}  # which is never used
+    assert set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", skill_text())) - known_options() == of_git
 
 
 def test_it_says_what_to_do_at_each_way_in_which_a_stage_ends() -> None:
@@ -84,6 +78,14 @@ def test_it_goes_through_every_stage_and_names_the_strategies_in_their_order() -
 def test_reports_are_written_by_hand_only_where_no_command_writes_them() -> None:
     assert "scaffold report" not in skill_text([name for name in COMMANDS if name != "report"])
     assert "scaffold report /models/X --lang zh" in skill_text([*COMMANDS, "report"])
+
+
+def test_what_a_release_lacks_is_not_in_its_skill() -> None:
+    assert "--num-fewshot 5 --bench\n" in skill_text(options=[*known_options(), "--bench"])
+    lacking = skill_text(options=known_options() - {"--bench", "--accept-device"})
+    assert "--bench" not in lacking
+    assert "--accept-device" not in lacking
+    assert "`--without-parity`, `--accuracy-pending`, `--accept-device`, `--allow`" in skill_text()
 
 
 @pytest.mark.engine  # it needs none, and takes as long as one
