@@ -90,3 +90,10 @@ def test_what_help_has_in_angle_brackets_is_no_element_of_a_page() -> None:
     pages = "".join(text for path, text in FILES.items() if path.suffix == ".md")
     assert "&lt;model type>" in pages
     assert re.findall(r"<(?!!--)", re.sub(r"`[^`]*`", "", pages)) == []
+
+
+def test_every_target_of_make_that_a_page_names_is_one() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for page in PAGES:
+        for line in re.findall(r"(?:`|\$ )make ([a-z -]+)", page.read_text(encoding="utf-8")):
+            assert set(line.split()) <= targets, f"{page.name}: make {line}"

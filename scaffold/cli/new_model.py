@@ -14,7 +14,7 @@ from scaffold.cli.disagreements import show_disagreements
 from scaffold.cli.live import live
 from scaffold.cli.next_steps import Step, step
 from scaffold.cli.output import Output, reporting
-from scaffold.cli.planned import show_end, show_plan
+from scaffold.cli.planned import show_end, show_plan, show_steps
 from scaffold.cli.present import (
     plan_document,
     refusal_document,
@@ -145,7 +145,6 @@ def command(
     is_last = not (plan.changes.conflicts or with_gates or with_commit)
     following = _next_steps(plan, checkpoint, engine) if is_last else ()
     show_end(output, plan, following, written=True, again=again)
-    output.document({"next": [one.line for one in following]})
     if plan.changes.conflicts:
         output.failure("resolve what is marked, or start over with scaffold undo and --force; then go on")
         return 1
@@ -172,6 +171,8 @@ def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, wit
         shown = all(verdict.passed for verdict in verdicts)
         if any(verdict.failed for verdict in verdicts):
             return 1
+        if shown and not with_commit:
+            show_steps(output, _after_gates(plan.checkpoint.path, engine))
     if not with_commit:
         return 0 if shown else 1
     excuses = settings.excuses()
@@ -284,11 +285,19 @@ def _next_steps(plan: Plan, checkpoint: Path, engine: Engine | None) -> tuple[St
     if plugin is not None:
         install = ("pip", "install", "--no-deps", str(plugin))
         return Step(install, "in the environment that serves: vLLM finds it by itself"), undo
-    of = (str(checkpoint),)
-    python = () if engine is not None else ("--python", PYTHON)
+    what = "serve it: dummy weights, real weights, parity with transformers"
+    validate = step("validate", (str(checkpoint),), what, *_python(engine))
+    return validate, *_after_gates(checkpoint, engine), undo
+
+
+def _after_gates(checkpoint: Path, engine: Engine | None) -> tuple[Step, Step]:
+    """Return what to call once a planned model was served."""
+    what = "its accuracy; the task is yours to choose"
     return (
-        step("validate", of, "serve it: dummy weights, real weights, parity with transformers", *python),
-        step("evaluate", of, "its accuracy; the task is yours to choose", "--tasks", "gsm8k", *python),
-        step("commit", of, "one signed-off commit; says what is still missing"),
-        undo,
+        step("evaluate", (str(checkpoint),), what, "--tasks", "gsm8k", *_python(engine)),
+        step("commit", (str(checkpoint),), "one signed-off commit; says what is still missing"),
     )
+
+
+def _python(engine: Engine | None) -> tuple[str, ...]:
+    return () if engine is not None else ("--python", PYTHON)

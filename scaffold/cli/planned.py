@@ -78,6 +78,12 @@ def show_end(output: Output, plan: Plan, steps: Sequence[Step], *, written: bool
     show_files(output, plan, "Written" if written else "Would be written")
     if not plan.changes.paths:
         output.line("nothing to change: all of it is there as planned")
+    show_steps(output, steps)
+
+
+def show_steps(output: Output, steps: Sequence[Step]) -> None:
+    """Show the commands that come next, each with what it is for."""
+    output.document({"next": [step.line for step in steps]})
     if steps:
         output.line("next:")
     for step in steps:

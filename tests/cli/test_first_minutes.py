@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from scaffold.cli import interrupted, pager
+from scaffold.cli.output import Output
 from tests.cli.calls import check_call
 from tests.cli.conftest import Desk
 from tests.lab.ports import free_port
@@ -202,3 +204,28 @@ def test_without_trees_and_vllm_the_first_thing_said_is_how_to_name_them(desk: D
     assert answer.code == 3
     assert "pass --vllm and --vllm-ascend" in answer.stderr
     assert "the plugin" in desk.call("new-model", nova, "--work", desk.work, "--placement", "plugin").stderr
+
+
+def test_an_interrupted_command_ends_its_document_with_what_it_left(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(as_json=True, quiet=False, verbose=False)
+    output.document({"name": "nova"})
+    output.interrupted(["no file of a source tree was written"])
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {
+        "schema": 1,
+        "name": "nova",
+        "interrupted": ["no file of a source tree was written"],
+    }
+    assert told.err == "no file of a source tree was written\n"
+
+
+@pytest.mark.engine  # it needs none, and takes as long as one
+def test_gates_that_passed_are_followed_by_accuracy_and_commit(desk: Desk, nova: Path, referred_engine: Path) -> None:
+    gates = ("--validate", "--stage", "dummy", "--name", "good", "--port", str(free_port()))
+    answer = desk.new_model(nova, "--python", referred_engine, *gates, "--json")
+    assert answer.code == 0, answer.stderr
+    following = [shlex.split(line) for line in answer.document["next"]]
+    assert [words[1] for words in following] == ["evaluate", "commit"]
+    for words in following:
+        check_call(words)
+        assert words[words.index("--name") + 1] == "good"
