@@ -27,7 +27,12 @@ class Before:
 
     def lines(self) -> list[str]:
         """Return what to say of it: nothing is left half-way but an undo, which can be called again."""
-        files, is_cut_off = self.left()
+        from codemods import Refusal
+
+        try:
+            files, is_cut_off = self.left()
+        except Refusal as refusal:
+            return [f"what was written cannot be told: {refusal.where}: {refusal.found}"]
         undo = shlex.join(["scaffold", "undo", "--work", str(self.journal.parents[1])])
         if is_cut_off:
             return [f"taking back was cut off half-way; {undo} makes the files as they were"]

@@ -117,6 +117,9 @@ def test_what_ctrl_c_left_is_what_was_written_since_the_call(desk: Desk, nova: P
     state = desk.work / ".scaffold/journal/state.json"
     state.write_text(state.read_text().replace('"finished": true', '"finished": false'))
     assert "cut off half-way; scaffold undo" in again.lines()[0]
+    state.write_text("{")
+    assert again.lines()[0].startswith(f"what was written cannot be told: {state}")
+    assert interrupted.before({"work": desk.work}) is None
 
 
 def test_commands_that_come_next_are_ones_that_the_command_line_takes(
