@@ -156,6 +156,19 @@ def earlier_of(journal_dir: Path, *, force: bool = False) -> Earlier:
     return Earlier(partial(generated_text, journal_dir), force)
 
 
+def runs_so_far(journal_dir: Path) -> int:
+    """Return the number of the last run that was ever started; 0 where there was none."""
+    return read_state(journal_dir).runs
+
+
+def written_since(journal_dir: Path, runs: int) -> tuple[tuple[Path, ...], bool]:
+    """Return the files of runs after that number that stand, and whether the last run was cut off half-way."""
+    state = read_state(journal_dir)
+    records = [read_record(journal_dir, number) for number in state.undoable if number > runs]
+    files = dict.fromkeys(Path(file.path) for record in records for file in record.files)
+    return tuple(files), not state.finished
+
+
 # --- apply ---------------------------------------------------------------------------------
 
 

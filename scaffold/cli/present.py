@@ -7,7 +7,7 @@ from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.text import printable
-from scaffold.cli.disagreements import disagreements_document, show_disagreements
+from scaffold.cli.disagreements import disagreements_document
 from scaffold.cli.nearest import differences_document
 from scaffold.cli.output import Output
 from scaffold.planning.plan import Plan
@@ -34,10 +34,15 @@ def refusal_document(refusal: NotPlanned, strategy: str, placement: str) -> dict
     }
 
 
+def hole_lines(holes: Sequence[Hole]) -> list[str]:
+    """Return what the evidence does not determine."""
+    return [f"  hole: {hole.what} ({hole.evidence})" for hole in holes]
+
+
 def show_holes(output: Output, holes: Sequence[Hole]) -> None:
     """Show what the evidence does not determine."""
-    for hole in holes:
-        output.line(f"  hole: {hole.what} ({hole.evidence})")
+    for line in hole_lines(holes):
+        output.line(line)
 
 
 def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
@@ -65,42 +70,6 @@ def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
         "conflicts": [str(path) for path in plan.changes.conflicts],
         "diff": plan.diff,
     }
-
-
-def show_plan(output: Output, plan: Plan) -> None:
-    """Show the decision, the diff and the files."""
-    output.line(f"{plan.name}: {plan.spec.architecture}, strategy {plan.decision.strategy.name}")
-    for reason in plan.decision.why:
-        output.line(f"  {reason}")
-    show_disagreements(output, plan.subject.settled.found)
-    show_holes(output, plan.spec.holes)
-    for note in plan.notes:
-        output.line(f"  {note}")
-    for one in plan.near:
-        for line in one.lines():
-            output.line(f"  {line}")
-    counts = plan.decision.counts
-    if counts is not None:
-        told = f"{counts.taken} routed, {counts.left_out} left out with a reason, {len(counts.unknown)} not known"
-        output.line(f"  weights: {len(plan.checkpoint.tensors)} tensors, {told}")
-    if plan.proved_sizes:
-        output.line(f"  tensor-parallel sizes that it was proved for: {', '.join(map(str, plan.proved_sizes))}")
-    for size, why in plan.decision.misfits.items():
-        output.line(f"  not at tensor-parallel {size}: {why[0]}")
-    output.line()
-    output.diff(plan.diff)
-    rows = [
-        (
-            "create" if change.before is None else "remove" if change.after is None else "edit",
-            str(change.path),
-            _size(change.before, change.after),
-        )
-        for change in plan.changes.changes
-    ]
-    if rows:
-        output.table("Files", ("action", "path", "lines"), rows)
-    for path in plan.changes.conflicts:
-        output.failure(f"{path}: what you edited and what is generated now contradict each other: marked as git does")
 
 
 def show_verdicts(output: Output, verdicts: Sequence[Verdict]) -> None:
@@ -204,8 +173,3 @@ def _weights_by(plan: Plan) -> dict[str, Any]:
         "ignored": counts.left_out if counts else None,
         "unrouted": list(counts.unknown) if counts else None,
     }
-
-
-def _size(before: bytes | None, after: bytes | None) -> str:
-    old, new = (len((text or b"").splitlines()) for text in (before, after))
-    return f"+{new - old}" if new >= old else str(new - old)
