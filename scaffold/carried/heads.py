@@ -9,7 +9,7 @@ import numpy as np
 
 from scaffold.carried.axes import Atom, Axes, Axis
 from scaffold.carried.spec import HEADS, KV_HEADS, NOTHING, CarriedHeads, Stretch
-from scaffold.carried.stretch import TOKENS, Block, Size, ancestors, flat, held, shape_op
+from scaffold.carried.stretch import TOKENS, Block, Size, ancestors, flat, held, shape_op, unchanged
 from scaffold.carried.values import Val
 from scaffold.probing import rotations
 from scaffold.probing.attention_core import Core
@@ -25,7 +25,7 @@ from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.rope import RopeSpec
 from scaffold.spec.values import Value
 
-RESERVED = frozenset({"self", "qkv", "positions", "output"})
+RESERVED = frozenset({"self", "cos", "sin", "qkv", "positions", "output", "hidden_states"})
 PARTS = ("q", "k", "v")
 
 
@@ -112,7 +112,7 @@ class Attention:
             self._stretch(part, part.target if part.name == "v" else places[part.name][0], None) for part in parts
         )
         after = (*(self._stretch(part, part.target, places[part.name][1]) for part in parts[:2]), NOTHING)
-        if self.block.table not in (None, turn):
+        if self.block.table is not None and self.block.table is not turn:
             raise NotUnderstood("tables of another rotation beside one")
         return self._paths(parts), CarriedHeads(before, True, after, self._rope(turn))
 
@@ -130,20 +130,24 @@ class Attention:
         q, k, v = (Path(part.selection) for part in parts if part.selection is not None)
         return q, k, v
 
-    def _tensor(self, heads: Array, what: str) -> Tensor:
-        """Return the first tensor of the run that holds ``[heads, tokens, entries]``, whatever its form.
+    def _tensor(self, heads: Array, what: str, *, first: bool = False) -> Tensor:
+        """Return the last tensor of the run that holds ``[heads, tokens, entries]``, whatever its form; or the first.
 
         Raises:
             NotUnderstood: none does.
         """
-        wanted = _flat_heads(heads)
+        wanted, result = _flat_heads(heads), None
         for op in self.event.all_operations():
             for tensor in tensors_in((op.output, op.args)):
                 if isinstance(tensor, Tensor) and tensor.a.size == wanted.size:
                     found = flat(tensor.a)
                     if found is not None and same(found, wanted):
-                        return tensor
-        raise NotUnderstood(f"{what} of the attention, which no tensor of the source holds")
+                        if first:
+                            return tensor
+                        result = tensor
+        if result is None:
+            raise NotUnderstood(f"{what} of the attention, which no tensor of the source holds")
+        return result
 
     def _turned(self, q: Part, k: Part) -> tuple[Turn, dict[str, tuple[Tensor, Tensor]]] | None:
         """Return the rotation of both q and k, with what goes into it and what comes out of it; None if there is none.
@@ -162,7 +166,7 @@ class Attention:
         return None
 
     def _chain(self, part: Part) -> list[tuple[Tensor, Array]]:
-        """Return what a part was computed from that has its size, nearest to the attention first, flat."""
+        """Return what a part was computed from that has its size, the last one first, flat."""
         size = part.target.a.size
         known = {id(linear.output) for linear in self.tracer.linears}
         found = []
@@ -170,7 +174,10 @@ class Attention:
             values = flat(tensor.a) if tensor.a.size == size and tensor.a.dtype.kind == "f" else None
             if values is not None:
                 found.append((tensor, values))
-        return found
+        return sorted(found, key=lambda one: -self._when(one[0]))
+
+    def _when(self, tensor: Tensor) -> int:
+        return -1 if tensor.origin is None else self.block.around.order.get(id(tensor.origin), -1)
 
     def _stretch(self, part: Part, target: Tensor, begin: Tensor | None) -> Stretch:
         """Return what makes ``target`` of the projection, or of ``begin``."""
@@ -186,6 +193,7 @@ class Attention:
             if selection is None:
                 return None
             part.selection = selection
+            part.renamed.setdefault("hidden_states", part.name)
             values[part.name] = tensor
             names = self.block.around.statements.names(selection.linear.where)
             if len(names) == 1:
@@ -201,11 +209,11 @@ class Attention:
         found = self._columns(tensor, part)
         if found is None:
             return None
-        inner = shape_op(tensor)
+        inner = unchanged(tensor)
         while inner is not None:
             if flat(inner.a) is not None and self._columns(inner, part) is not None:
                 return None
-            inner = shape_op(inner)
+            inner = unchanged(inner)
         return found
 
     def _columns(self, tensor: Tensor, part: Part) -> Selection | None:
@@ -223,7 +231,7 @@ class Attention:
         Raises:
             NotUnderstood: it cannot be carried over.
         """
-        out = self._tensor(self.core.out, "the output")
+        out = self._tensor(self.core.out, "the output", first=True)
         axis = (*self.of_q, self.per_value)
         values: dict[str, Tensor] = {}
 
@@ -243,7 +251,7 @@ class Attention:
             result = ((TOKENS,), axis)
             inputs = _Inputs("attn_output", values, result)
             try:
-                renamed = dict.fromkeys(self._names_of(out), "attn_output")
+                renamed = dict.fromkeys((*self._names_of(out), "hidden_states"), "attn_output")
                 return linear, self.block.stretch(target, "attn_output", result, leaf, renamed, inputs, mixes=True)
             except NotUnderstood as error:
                 errors.append(error)
@@ -287,12 +295,12 @@ def _same_view(tensor: Tensor, begin: Tensor) -> bool:
 
 def _pair(turn: Turn, chain: list[tuple[Tensor, Array]], count: int) -> tuple[Tensor, Tensor] | None:
     """Return what a rotation was given and what it gave, of what a part was computed from."""
-    for tensor, values in chain:
+    for at, (tensor, values) in enumerate(chain):
         heads = np.swapaxes(values.reshape(NUM_TOKENS, count, -1), 0, 1)
         before = _flat_heads(turn.undo(heads))
         if same(before, values):
             continue
-        for earlier, given in chain:
-            if earlier is not tensor and same(given, before):
+        for earlier, given in reversed(chain[at + 1 :]):  # where it is the first time
+            if same(given, before):
                 return earlier, tensor
     return None

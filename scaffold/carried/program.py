@@ -202,7 +202,7 @@ class Program:
         inside |= {self._known[id(one)].code for one in used if self._known[id(one)].code.isidentifier()}
         for one in used:
             self._pending[id(one)] -= 1
-        if op.where:
+        if op.where and op.name not in SHAPES:
             self.places.append(op.where)
         outputs = op.output if isinstance(op.output, tuple) else (op.output,)
         if isinstance(found, tuple):

@@ -62,14 +62,14 @@ class Stretch:
         parameters: that they use.
         norms: that they call.
         needs_config: they read ``self.config``.
-        uses_tables: they read the tables of cos and sin.
+        tables: statements before them, which read the tables of cos and sin of the positions.
     """
 
     lines: tuple[str, ...] = ()
     parameters: tuple[CarriedParameter, ...] = ()
     norms: tuple[CarriedNorm, ...] = ()
     needs_config: bool = False
-    uses_tables: bool = False
+    tables: tuple[str, ...] = ()
 
 
 NOTHING = Stretch()

@@ -12,7 +12,7 @@ import numpy as np
 from scaffold.carried import proof
 from scaffold.carried.again import FEWER, Again
 from scaffold.carried.axes import Atom, Axes, Axis, is_tokens, shared, size_of
-from scaffold.carried.operations import CALL, SHAPES
+from scaffold.carried.operations import CALL, CONVERTED, SHAPES, UNCHANGED
 from scaffold.carried.program import Program, Surroundings
 from scaffold.carried.sources import Statements, files_of
 from scaffold.carried.spec import CarriedNorm, CarriedParameter, Stretch
@@ -31,13 +31,13 @@ from scaffold.source.torch.operations import Operation, tensors_in
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.values import Value
 
-TABLES = ("cos, sin = self.rotary_emb.cos_sin_cache[positions].chunk(2, dim=-1)",)
+TABLES = "cos, sin = self.rotary_emb.cos_sin_cache[positions].chunk(2, dim=-1)"
 """cos and sin of the positions, ``[tokens, rotary_dim / 2]``: ``cos_sin_cache`` of vLLM's RotaryEmbeddingBase."""
-FORMS: dict[str, tuple[Callable[[Array], Array], str]] = {
-    "as they are": (lambda half: half, ""),
-    "twice": (lambda half: np.concatenate([half, half], axis=-1), ".repeat(1, 2)"),
-    "each twice": (lambda half: np.repeat(half, 2, axis=-1), ".repeat_interleave(2, dim=-1)"),
-}
+FORMS: tuple[tuple[Callable[[Array], Array], str], ...] = (
+    (lambda half: half, ""),
+    (lambda half: np.concatenate([half, half], axis=-1), "repeat(1, 2)"),
+    (lambda half: np.repeat(half, 2, axis=-1), "repeat_interleave(2, dim=-1)"),
+)
 """How sources keep cos and sin of half as many angles as entries turn."""
 TOKENS = Atom(NUM_TOKENS, is_token=True)
 
@@ -80,6 +80,8 @@ class Block:
     turns: Callable[[], list[Turn]]
     given: str = "hidden_states"
     table: Turn | None = None
+    form: str | None = None
+    reads: bool = False
     calls: dict[int, Operation] = field(default_factory=dict)
     norms: dict[str, CarriedNorm] = field(default_factory=dict)
     used: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
@@ -95,9 +97,10 @@ class Block:
         self.around = Surroundings(
             self.probe, statements, order, self.words, self.reserved, statements.constants_of([module, *inside])
         )
-        self._find_norms()
+        self._find_norms(order)
 
-    def _find_norms(self) -> None:
+    def _find_norms(self, order: dict[int, int]) -> None:
+        """Note the calls of norms of known forms: each is one operation, when its last one happened."""
         for event in self.event.walk():
             if event is self.event or not norms.looks_like_norm(event):
                 continue
@@ -121,6 +124,8 @@ class Block:
             )
             operation = Operation(CALL, (given,), {"attribute": attribute}, event.where, output)
             self.calls[id(output)] = operation
+            if output.origin is not None and id(output.origin) in order:
+                order[id(operation)] = order[id(output.origin)]
 
     # --- leaves
 
@@ -144,12 +149,14 @@ class Block:
             return None
         for turn in [self.table] if self.table else self.turns():
             for name, half in (("cos", turn.cos), ("sin", turn.sin)):
-                for form, code in FORMS.values():
+                for form, code in FORMS:
                     if np.array_equal(form(half).shape, values.shape) and np.allclose(form(half), values, 1e-9, 1e-12):
-                        self.table = turn
+                        if self.form not in (None, code):
+                            raise NotUnderstood("tables of cos and sin in two forms")
+                        self.table, self.form, self.reads = turn, code, True
                         last = (Atom(values.shape[1]),)
                         axes = tuple((TOKENS,) if n == NUM_TOKENS else last if n > 1 else () for n in tensor.shape)
-                        return Val(f"{name}{code}", ATOM, axes, normal(axes))
+                        return Val(name, ATOM, axes, normal(axes))
         return None
 
     # --- a stretch
@@ -179,7 +186,7 @@ class Block:
             NotUnderstood: it is not token-wise, or of another kind that is not carried over.
         """
         axes = Axes({axis: size.code for axis, size in self.sizes.items()})
-        self.used = {}
+        self.used, self.reads = {}, False
 
         def either(tensor: Tensor) -> Val | None:
             return leaf(axes, tensor) or self.outer_leaf(axes, tensor)
@@ -187,17 +194,15 @@ class Block:
         program = Program(self.around, axes, either, renamed, f"{self.given}.dtype", self.calls)
         program.run(target, name, result)
         lines = tuple(program.lines)
-        tables = any(word in line for line in lines for word in ("cos", "sin")) and self._reads_tables(lines)
-        if tables:
-            lines = (lines[0], *TABLES, *lines[1:])
+        tables = self._tables() if self.reads else ()
         parameters = tuple(self._parameter(axes, path, found) for path, found in self.used.items())
         called = tuple(one for one in self.norms.values() if any(f"self.{one.attribute}(" in line for line in lines))
         found = Stretch(lines, parameters, called, program.needs_config, tables)
         self._prove(found, target, name, result, inputs, mixes=mixes)
         return found
 
-    def _reads_tables(self, lines: tuple[str, ...]) -> bool:
-        return self.table is not None and any("cos" in line or "sin" in line for line in lines)
+    def _tables(self) -> tuple[str, ...]:
+        return (TABLES, f"cos, sin = cos.{self.form}, sin.{self.form}") if self.form else (TABLES,)
 
     def _parameter(self, axes: Axes, path: str, found: tuple[Axis, ...]) -> CarriedParameter:
         """Return a saved tensor with how ranks share it.
@@ -270,7 +275,13 @@ class Block:
                 wanted = {name: _share(expected, result[-1], ranks, rank)}
                 around = {"positions": np.arange(NUM_TOKENS), self.given: x}
                 where = "" if ranks == 1 else f"on rank {rank} of {ranks}"
-                proof.check(found.lines, {**around, **shares}, self._attributes(found, ranks, rank), wanted, where)
+                proof.check(
+                    (*found.tables, *found.lines),
+                    {**around, **shares},
+                    self._attributes(found, ranks, rank),
+                    wanted,
+                    where,
+                )
         attributes = self._attributes(found, 1, 0)
         again, (changed, cut) = self.again, self.again.inputs
         for run, x, tokens, where in (
@@ -280,7 +291,7 @@ class Block:
             other = {key: _flat(again.of(tensor, run), tokens) for key, (tensor, _) in inputs.items()}
             wanted = {name: _flat(again.of(target, run), tokens)}
             around = {"positions": np.arange(tokens), self.given: x}
-            proof.check(found.lines, {**around, **other}, attributes, wanted, where)
+            proof.check((*found.tables, *found.lines), {**around, **other}, attributes, wanted, where)
             same_as = (expected[1:], wanted[name][1:]) if tokens == NUM_TOKENS else (expected[:tokens], wanted[name])
             if not same(*same_as) and not (mixes and tokens == NUM_TOKENS):
                 raise NotUnderstood(f"{name} of a token that depends on other tokens")
@@ -342,6 +353,14 @@ def shape_op(tensor: Tensor) -> Tensor | None:
     if op is None or op.name not in SHAPES or not op.args or not isinstance(op.args[0], Tensor):
         return None
     return op.args[0] if op.args[0].a.size == tensor.a.size else None
+
+
+def unchanged(tensor: Tensor) -> Tensor | None:
+    """Return what a tensor is only another view of, or in another dtype; None if it is more."""
+    op = tensor.origin
+    if op is not None and op.name in (*CONVERTED, *UNCHANGED) and op.args and isinstance(op.args[0], Tensor):
+        return op.args[0]
+    return shape_op(tensor)
 
 
 def ancestors(target: Tensor, stop: Callable[[Tensor], bool]) -> list[Tensor]:

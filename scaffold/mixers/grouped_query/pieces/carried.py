@@ -46,4 +46,7 @@ def _needs_config(stretches: Sequence[Stretch]) -> bool:
 
 
 def _lines(stretches: Sequence[Stretch]) -> str:
-    return "\n".join(line for stretch in stretches for line in stretch.lines)
+    tables = dict.fromkeys(stretch.tables for stretch in stretches)
+    return "\n".join(
+        [line for table in tables for line in table] + [line for stretch in stretches for line in stretch.lines]
+    )
