@@ -97,6 +97,9 @@ class Program:
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             raise NotUnderstood(f"{type(number).__name__} where a number is expected")
         key = key_of(number)
+        if key is None and number < 0:
+            positive = self.number(-number, operation)
+            return Val(f"-{positive.at_least(SIGN)}", SIGN, (), ())
         probe = self.around.probe
         number = float(number) if isinstance(number, float) else int(number)
         if key is not None and key in probe.small.attributes and probe.small.attributes[key] == number:

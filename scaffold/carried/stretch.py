@@ -185,7 +185,7 @@ class Block:
         Raises:
             NotUnderstood: it is not token-wise, or of another kind that is not carried over.
         """
-        axes = Axes({axis: size.code for axis, size in self.sizes.items()})
+        axes = Axes({axis: size.code for axis, size in self.sizes.items() if size.code.startswith("self.")})
         self.used, self.reads = {}, False
 
         def either(tensor: Tensor) -> Val | None:
