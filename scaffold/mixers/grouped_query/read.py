@@ -70,6 +70,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
             raise NotUnderstood("projections of q, k and v with different inputs", event.where)
     core = _with_late_sinks(core, tracer)
     o_event, output_norm, gate, attended = _attended(probe, event, core, tracer, attention)
+    window, chunk = _mask(probe, core)
     spec = AttentionSpec(
         name=name,
         projection=_projection(event, (q, k, v)),
@@ -84,7 +85,8 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         o_bias=bias_value(probe, [o_event]),
         rope=_rope(probe, q, head_dim, head_dim_value) if carried is None else carried.rope,
         qk_norm=_qk_norm(probe, event, q, k),
-        window=window(probe, core),
+        window=window,
+        chunk=chunk,
         soft_cap=None if core.soft_cap is None else explain(probe, core.soft_cap),
         sinks=_sinks(event, core),
         slopes=_slopes(core),
@@ -262,23 +264,23 @@ def _v_norm(probe: Probe, event: Event, v: Path) -> ValueNormSpec | None:
     return ValueNormSpec(name_in(event, v.norm), norms.identify(probe, v.norm), v.per_head)
 
 
-def window(probe: Probe, core: Core) -> Value | None:
-    """Return how many positions a token sees, None for all before it.
+def _mask(probe: Probe, core: Core) -> tuple[Value | None, Value | None]:
+    """Return how many positions a token sees, None for all before it; and the length of chunks that it does not leave.
 
     Raises:
-        NotUnderstood: the mask is neither causal nor a sliding window.
+        NotUnderstood: the mask is neither causal, nor a sliding window, nor chunks.
     """
     index = np.arange(NUM_TOKENS)
     distance = index[:, None] - index[None, :]
     if np.array_equal(core.visible, distance >= 0):
-        return None
+        return None, None
     size = int(core.visible.sum(axis=1).max())
     if np.array_equal(core.visible, (distance >= 0) & (distance < size)):
-        return size_value(probe, "sliding_window", size, core.where)
+        return size_value(probe, "sliding_window", size, core.where), None
     for size in range(2, NUM_TOKENS):
         if np.array_equal(core.visible, (distance >= 0) & (index[:, None] // size == index[None, :] // size)):
-            raise NotUnderstood(f"chunked attention: a token sees those of its chunk ({size} in a probe)", core.where)
-    raise NotUnderstood("a mask that is neither causal nor a sliding window", core.where)
+            return None, size_value(probe, "attention_chunk_size", size, core.where)
+    raise NotUnderstood("a mask that is neither causal, nor a sliding window, nor chunks", core.where)
 
 
 def _sinks(event: Event, core: Core) -> str | None:

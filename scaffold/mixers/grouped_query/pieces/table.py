@@ -24,6 +24,7 @@ PIECES: tuple[Callable[[Layers], Piece | None], ...] = (
     scores.alibi,
     scores.soft_cap,
     scores.window,
+    scores.chunks,
     scores.sinks,
 )
 
