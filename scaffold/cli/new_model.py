@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from scaffold.cli.committing import make_commit
 from scaffold.cli.clock import clock
+from scaffold.cli.committing import make_commit
 from scaffold.cli.destination import Destination, find_destination
 from scaffold.cli.disagreements import show_disagreements
 from scaffold.cli.live import live
