@@ -42,13 +42,20 @@ def command(output: Output, checkpoint: Path, comment: bool, post: str | None, *
     language = settings.get("lang") or LANGUAGES[0]
     if language not in LANGUAGES:
         raise UsageError(str(language), where="lang", expected=" or ".join(LANGUAGES), remedy="correct it")
+    if (comment or post) and given["folder"] is not None:
+        raise UsageError(
+            "--output together with --comment or --post",
+            where="the call",
+            expected="one of them: a comment is shown or posted, not written",
+            remedy="leave one out",
+        )
     check_planned(workspace.record(name), checkpoint)
     report = gather_report(workspace, name)
     output.document({"name": name, "language": language, "report": unstructure(report)})
     if comment or post:
         _comment(output, render(COMMENT, report, language), post)
         return
-    folder = settings.path("folder") or workspace.folder / name
+    folder = given["folder"] or workspace.folder / name
     _write(output, report, language, folder)
 
 
