@@ -39,6 +39,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
         apply(plan.changes, workspace.journal)  # a plugin: no gates on a tree, no delivery, so nothing to remember
         return
     edits = edits_of(plan.changes, {VLLM: plan.request.vllm, DELIVERY: delivery}, workspace)
+    account = account_of(plan)
     apply(plan.changes, workspace.journal)
     earlier = workspace.record(plan.name) if plan.name in workspace.planned() else None
     workspace.save_record(
@@ -59,7 +60,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
             believe=plan.request.believe or "",
         )
     )
-    workspace.save_account(plan.name, account_of(plan))
+    workspace.save_account(plan.name, account)
 
 
 def _served(plan: Plan, earlier: Served | None) -> Served | None:

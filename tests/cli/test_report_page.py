@@ -75,5 +75,5 @@ def test_rules_that_are_not_those_of_the_plan_are_not_shown(desk: Desk, nova: Pa
 def test_a_page_beside_a_comment_is_refused_before_anything_is_written(desk: Desk, nova: Path) -> None:
     answer = desk.call("report", nova, "--work", desk.work, "--html", "--comment")
     assert answer.code == 2
-    assert "a call of its own" in answer.stderr
+    assert "--html together with --comment" in answer.stderr
     assert list(desk.work.iterdir()) == []

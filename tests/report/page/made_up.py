@@ -20,6 +20,7 @@ from tests.verdicts import make_verdict
 
 SERVE = "vllm serve /models/Vega-MoE --served-model-name Vega-MoE --tensor-parallel-size 8"
 CAUSE = "RuntimeError: The size of tensor a (128) must match the size of tensor b (64) at non-singleton dimension 3"
+TRACING = "the cause is in tracing by torch.compile, in eager mode too: of a vision tower, often a resize"
 STEPS = (
     LadderStep("eager", "--enforce-eager", Outcome.REQUEST_FAILED, CAUSE, "shape-mismatch", "e.log"),
     LadderStep("no-dynamo", "TORCHDYNAMO_DISABLE=1", Outcome.PASSED, "", "", "d.log"),
@@ -47,7 +48,8 @@ def history() -> tuple[Run, ...]:
     failed: dict[str, Any] = {"signature": "shape-mismatch", "cause": CAUSE, "next_step": "compare head_dim"}
     agrees = "log probabilities differ by at most {}, 32 of 32 greedy tokens agree"
     answered = "{} request(s) answered, log clean"
-    tells, first, second, real = "stage dummy: with step no-dynamo it passes", "dummy-tp8", "dummy-tp8-2", "real-tp8"
+    tells = f"stage dummy: with step no-dynamo it passes: {TRACING}"
+    first, second, real = "dummy-tp8", "dummy-tp8-2", "real-tp8"
     rows: tuple[tuple[str, str, str, dict[str, float], str, dict[str, Any]], ...] = (
         ("static", "passed", "", {"static": 2.1}, "no kernel stops it on A2", {}),
         ("twin", "passed", "", {"twin": 31.0}, agrees.format("1.9e-06"), {}),
