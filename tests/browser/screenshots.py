@@ -60,7 +60,7 @@ def _tensor(page: Page) -> None:
 
 SCREENSHOTS = (
     Screenshot(
-        "report-gates.png", "The gates of a model, with a root cause", "zh", "light", (1160, 830), 1160, "body", _top
+        "report-gates.png", "The gates of a model, with a root cause", "zh", "light", (1160, 790), 1160, "body", _top
     ),
     Screenshot(
         "report-weights.png", "A weight map of 91,991 tensors", "en", "dark", (1030, 740), 1280, ".tools", _tensor

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scaffold.report.layers import merged
 from scaffold.report.page.text import embedded, legible
 from scaffold.report.page.timeline import timeline
 from scaffold.report.page.weights import Weights
@@ -155,6 +156,6 @@ def _environment() -> Environment:
     )
     made.filters["embedded"] = lambda value: _as_it_is(embedded(value))
     made.filters["tojson_text"] = lambda value: json.dumps([str(one) for one in value], ensure_ascii=False)
-    helpers = (diff_lines, seconds, gib, tone, mark, fact_name, told)
+    helpers = (diff_lines, seconds, gib, tone, mark, merged, fact_name, told)
     made.globals.update({helper.__name__: helper for helper in helpers})
     return made
