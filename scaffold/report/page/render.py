@@ -36,13 +36,12 @@ LINE_KINDS = (("+++", "file"), ("---", "file"), ("@@", "hunk"), ("+", "added"), 
 """How a line of a diff begins → what it is; the first that fits."""
 
 
-def page(report: Report, weights: Weights | None = None, without_weights: str = "", language: str = "zh") -> str:
+def page(report: Report, weights: Weights | None = None, language: str = "zh") -> str:
     """Return the page.
 
     Args:
         report: what is known of the model.
-        weights: where its tensors go; None where that could not be told.
-        without_weights: why not.
+        weights: where its tensors go; None where its checkpoint was not read.
         language: the one that it begins in; it holds both.
     """
     css, script = (_packaged(name) for name in ("page.css", "page.js"))
@@ -53,7 +52,6 @@ def page(report: Report, weights: Weights | None = None, without_weights: str = 
         .render(
             report=report,
             weights=weights,
-            without_weights=without_weights,
             timeline=timeline(report.history),
             limits=_limits(report),
             devices=", ".join(devices),

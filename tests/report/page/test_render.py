@@ -15,6 +15,7 @@ import pytest
 
 from scaffold.report import wording
 from scaffold.report.page.render import FOLDER, SECTIONS, diff_lines, gib, page, policy, seconds
+from scaffold.report.page.weights import tensors_alone
 from scaffold.report.page.words import GROUPS, words
 from scaffold.report.value import Report, Role, Shown
 from scaffold.report.wording import LANGUAGES
@@ -70,22 +71,29 @@ def test_every_part_is_there_and_every_element_is_closed(made: Callable[[], Repo
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_was_not_run_is_said(language: str) -> None:
     bare = replace(empty(), features=(), proofs=(), limits=())
-    shown = "".join(Elements(page(bare, None, "no source", language)).text)
+    shown = "".join(Elements(page(bare, None, language)).text)
     for key in ("no_gates", "capacity_not_run", "static_not_run", "no_runbook", "not_committed", "no_account",
                 "no_answers", "no_changes", "no_weights", "no_limits", "not_run", "no_false_ready"):  # fmt: skip
         assert words()[key][language] in shown, key
-    assert "no source" in shown
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_tensors_that_go_nobody_knows_where_are_listed_and_the_page_says_why(language: str) -> None:
+    alone = tensors_alone({"odd.weight": header("odd.weight", 1)}, f"the spec has holes: {HOSTILE}")
+    found = Elements(page(report(), alone, language))
+    texts = {text.strip() for text in found.text}
+    assert {words()["no_rules"][language], words()["not_known"][language]} <= texts
+    assert any(HOSTILE in text for text in texts)
+    assert not {words()["rules"][language], words()["rank_bytes"][language]} & texts
 
 
 def test_what_random_weights_showed_is_no_proof_of_the_weight_map() -> None:
     def line(text: str) -> str:
         return next(one for one in "".join(Elements(text).text).splitlines() if words()["loaded"]["en"] in one)
 
-    assert "real weights TP 8 ✓ passed · parity with transformers TP 8 ✓ passed" in line(
-        page(report(), small(), "", "en")
-    )
+    assert "real weights TP 8 ✓ passed · parity with transformers TP 8 ✓ passed" in line(page(report(), small(), "en"))
     only_dummy = tuple(run for run in history() if run.verdict.stage in ("twin", "dummy"))
-    assert line(page(report(history=only_dummy), small(), "", "en")).endswith(words()["not_run"]["en"])
+    assert line(page(report(history=only_dummy), small(), "en")).endswith(words()["not_run"]["en"])
 
 
 def test_the_policy_allows_what_is_in_the_page_and_nothing_else() -> None:
@@ -126,7 +134,7 @@ def hostile() -> Any:
 
 def test_text_of_others_is_shown_as_text() -> None:
     ordinary = Elements(page(report(), small()))
-    found = Elements(page(hostile(), small(header(f"odd.{HOSTILE}.weight", 1), header("\ud800\u202e", 1)), HOSTILE))
+    found = Elements(page(hostile(), small(header(f"odd.{HOSTILE}.weight", 1), header("\ud800\u202e", 1))))
     assert (found.open, found.wrong) == ([], [])
     assert "img" not in found.tags
     assert "".join(found.text).count(HOSTILE) > 25
