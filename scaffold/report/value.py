@@ -277,7 +277,8 @@ class CommitMade:
     Attributes:
         signature: git's letter for the signature: ``G`` a good one, ``N`` none, and so on (git-log, ``%G?``).
         signed_off: whether it has a sign-off line.
-        without_parity, accuracy_pending: the reasons that its message gives; empty where it gives none.
+        without_parity: the reason that its message gives; empty where it gives none. ``accuracy_pending`` likewise.
+        excused: other points that were not shown, each with its reason.
     """
 
     hash: str
@@ -288,6 +289,7 @@ class CommitMade:
     files: tuple[str, ...]
     without_parity: str = ""
     accuracy_pending: str = ""
+    excused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

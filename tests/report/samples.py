@@ -188,7 +188,17 @@ def _capacity() -> CapacityResult:
 
 def _commit() -> CommitMade:
     files = ("docs/source/tutorials/models/Nova-7B.md", "vllm_ascend/models/nova.py")
-    return CommitMade("0" * 40, "[Model] Add Nova-7B", "2026-11-27T10:00:00+08:00", "G", True, files, "no reference")
+    return CommitMade(
+        "0" * 40,
+        "[Model] Add Nova-7B",
+        "2026-11-27T10:00:00+08:00",
+        "G",
+        True,
+        files,
+        "no reference",
+        "",
+        ("capacity: one card",),
+    )
 
 
 def _accuracy() -> Accuracy:
