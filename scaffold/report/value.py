@@ -198,7 +198,8 @@ class StaticList:
 
     Attributes:
         soc: the generation of NPUs; empty where no tree of vllm-ascend was looked at.
-        kernels: what becomes of kernels → how many.
+        kernels: what becomes of kernels → how many; ``kernel_names`` → which, of records that have them.
+        limits: of that generation of NPUs, which the model meets.
         stops: what speaks against a server, those allowed by the user too.
     """
 
@@ -208,6 +209,8 @@ class StaticList:
     served_by: str
     soc: str
     kernels: Mapping[str, int]
+    kernel_names: Mapping[str, tuple[str, ...]]
+    limits: tuple[str, ...]
     stops: tuple[str, ...]
     allowed: tuple[str, ...]
     not_known: tuple[str, ...]

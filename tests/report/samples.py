@@ -143,7 +143,15 @@ def _history() -> tuple[Run, ...]:
         LadderStep("again", "", Outcome.FALSE_READY, "RuntimeError: shape", DIED.id, "log"),
         LadderStep("eager", "--enforce-eager", Outcome.PASSED, "", "", "log"),
     )
-    numbers = {"kernels": {"replaced": 5, "Triton": 1}, "soc": "A2", "served_by": "nova:Nova", "not_known": ["one"]}
+    names = {"replaced": ["rms_norm", "silu_and_mul"], "Triton": ["chunk_scan (in prefill)"]}
+    numbers = {
+        "kernels": {"replaced": 2, "Triton": 1},
+        "kernel_names": names,
+        "limits": ["no fp8"],
+        "soc": "A2",
+        "served_by": "nova:Nova",
+        "not_known": ["one"],
+    }
     verdicts: list[tuple[Verdict, bool]] = [
         (make_verdict("static", numbers=numbers, device="", allowed=("late-warning",)), True),
         (make_verdict("real", "false-ready", reason="it died", command=COMMAND, **at_first), False),
