@@ -16,6 +16,8 @@ EXCUSES = {
     "accuracy_pending": "No accuracy has been measured: ",
 }
 """How it gives a reason (scaffold/delivery/excuses.py)."""
+EXCUSED = "Not shown, "
+"""How it names another point that was excused, and why."""
 FIELDS = ("%H", "%s", "%aI", "%G?", "%B")
 
 
@@ -51,6 +53,7 @@ def commit_of(record: PlanRecord, history: Sequence[Run]) -> tuple[CommitMade | 
         signature=signature,
         signed_off=any(line.startswith("Signed-off-by: ") for line in lines),
         files=tuple(sorted(filter(None, str(files).split("\0")))),
+        excused=tuple(line.removeprefix(EXCUSED) for line in lines if line.startswith(EXCUSED)),
         **excuses,
     )
     return made, tuple(sorted(number for name, number in named.items() if name in message))
