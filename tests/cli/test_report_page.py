@@ -47,8 +47,16 @@ def test_the_page_has_the_plan_s_rules_each_tensor_and_the_adapter(desk: Desk, n
     assert "no gate was run yet" in text
 
 
-def test_what_cannot_be_told_is_said_in_the_page(desk: Desk, nova: Path) -> None:
+def test_rules_of_another_state_and_what_cannot_be_told_are_not_shown(desk: Desk, nova: Path) -> None:
     assert desk.new_model(nova, "--name", "good").code == 0
+    workspace = Workspace(desk.work)
+    record, account = workspace.record("good"), workspace.account("good")
+    assert account is not None
+    assert weights_of_plan(record, account).why_no_rules == ""
+    other = replace(account, rules=account.rules[1:])
+    assert weights_of_plan(record, other).why_no_rules == OTHER_RULES
+    follows = weights_of_plan(record, replace(account, rules=()))
+    assert (follows.why_no_rules, follows.is_of_plan) == ("", False)
     for source in nova.glob("*.py"):
         source.unlink()
     answer = desk.call("report", nova, "--name", "good", "--work", desk.work, "--html", "--output", desk.root / "out")
@@ -59,18 +67,6 @@ def test_what_cannot_be_told_is_said_in_the_page(desk: Desk, nova: Path) -> None
     data = data_of(text)
     assert (data["known"], data["rules"], data["findings"]) == (False, [], [])
     assert names_of(data).keys() == read_checkpoint(nova).tensors.keys()
-
-
-def test_rules_that_are_not_those_of_the_plan_are_not_shown(desk: Desk, nova: Path) -> None:
-    assert desk.new_model(nova, "--name", "good").code == 0
-    workspace = Workspace(desk.work)
-    record, account = workspace.record("good"), workspace.account("good")
-    assert account is not None
-    assert weights_of_plan(record, account).why_no_rules == ""
-    other = replace(account, rules=account.rules[1:])
-    assert weights_of_plan(record, other).why_no_rules == OTHER_RULES
-    follows = weights_of_plan(record, replace(account, rules=()))
-    assert (follows.why_no_rules, follows.is_of_plan) == ("", False)
 
 
 def test_a_page_beside_a_comment_is_refused_before_anything_is_written(desk: Desk, nova: Path) -> None:
