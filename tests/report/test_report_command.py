@@ -73,6 +73,11 @@ def test_of_a_model_from_its_plan_to_its_commit(
     later = desk.call("report", nova, *words, "--json").document["report"]
     assert (later["basis"], [run["is_current"] for run in later["history"]]) == ("commit", [True] * 3)
 
+    (desk.delivery / ".git").rename(desk.root / "git")
+    lost = desk.call("report", nova, *words)
+    assert (lost.code, "git does not answer" in lost.stderr) == (2, True), lost.stderr
+    (desk.root / "git").rename(desk.delivery / ".git")
+
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with fake_github(FakeGitHub()) as github:
         monkeypatch.setenv("GITHUB_API_URL", github.url)

@@ -66,7 +66,7 @@ def _fields(sections: Any) -> Iterator[tuple[tuple[str, str], set[str | None]]]:
 
 
 def test_no_words_are_left_over() -> None:
-    used = "".join(path.read_text() for path in [*PACKAGE.glob("*.py"), *(PACKAGE / "templates").iterdir()])
+    used = "".join(path.read_text() for path in [*PACKAGE.glob("*.py"), *(PACKAGE / "templates").rglob("*.jinja")])
     sections = words("en").sections
     of_tables = {
         *TABLES,
