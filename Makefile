@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FAST := -m "not engine and not browser"
 FURTHER := found
 
-.PHONY: screenshots test-browser examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim
+.PHONY: screenshots test-browser examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim bench-commit-kills
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -20,17 +20,18 @@ $(VENV)/.complete: pyproject.toml
 	@test -n "$(BASE_PYTHON)" || { echo "python3.11 not found: the CPU engine's torch build needs it" >&2; exit 3; }
 	@echo "== the tool's environment"
 	@rm -rf $(VENV) && $(BASE_PYTHON) -m venv $(VENV)
-	@$(PY) -m pip --disable-pip-version-check --quiet install --editable '.[dev,browser]'
+	@$(PY) -m pip --disable-pip-version-check --quiet install --editable '.[dev,browser,docs]'
 	@touch $@
 
 setup: $(VENV)/.complete ## Set up tool, engine, trees and checkpoints
 	@$(STEP) "engine, trees, checkpoints" $(PY) -m tests.lab
 
-lint: $(VENV)/.complete ## Style, types, import directions
+lint: $(VENV)/.complete ## Style, types, import directions, the pages as a site
 	@$(STEP) "ruff check" $(PY) -m ruff check --quiet .
 	@$(STEP) "ruff format" $(PY) -m ruff format --check --quiet .
 	@$(STEP) "mypy --strict" $(PY) -m mypy
 	@$(STEP) "import directions" $(VENV)/bin/lint-imports
+	@$(STEP) "pages as a site" $(PY) -m tests.site
 
 test-fast: $(VENV)/.complete ## Tests without a running engine
 	@$(STEP) "fast tests" $(PY) -m pytest $(FAST)
@@ -66,6 +67,13 @@ demo: $(VENV)/.complete ## The main job on two new architectures
 
 codemod-pages: $(VENV)/.complete ## Pages of all codemods and their hooks, from the codemods' own files
 	@$(PY) -m codemods.pages
+
+.PHONY: command-pages docs
+command-pages: $(VENV)/.complete ## Pages of all commands, schema of settings and diagrams, from the commands' own parsers
+	@$(PY) -m scaffold.cli.pages
+
+docs: $(VENV)/.complete ## Look at the pages as a site: http://127.0.0.1:8010 (PORT=8010)
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs serve --dev-addr 127.0.0.1:$(or $(PORT),8010)
 
 examples: $(VENV)/.complete ## Six generated adapters of different families, to read
 	@$(PY) -m tests.lab.examples
@@ -137,6 +145,9 @@ bench-gates-delay: $(VENV)/.complete ## From a worker's death to the verdict, an
 
 bench-kills: $(VENV)/.complete ## Codemods' runs and undos killed at random moments lose nothing (TIMES=500 SEED=0)
 	@$(PY) -m tests.bench.kills --times $(or $(TIMES),500) --seed $(or $(SEED),0)
+
+bench-commit-kills: $(VENV)/.complete ## Commits killed at random points leave the repo as it was, or committed whole (TIMES=1000 SEED=0)
+	@$(PY) -m tests.bench.commit_kills --times $(or $(TIMES),1000) --seed $(or $(SEED),0)
 
 bench-gates-ends: $(VENV)/.complete ## A tool ended at random moments leaves nothing behind (MOMENTS=50 SEED=0; REAL=1: the real engine)
 	@$(PY) -m tests.bench.gates.moments $(if $(MOMENTS),--moments $(MOMENTS)) --seed $(or $(SEED),0) $(if $(REAL),--real)

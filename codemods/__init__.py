@@ -9,7 +9,7 @@ All that is refused is a `Refusal`. A codemod's file, and libcst, is imported wh
 
 from codemods.catalog import CODEMODS, find, find_codemod, target_file
 from codemods.changes.change_set import Change, ChangeSet
-from codemods.changes.journal import apply, earlier_of, generated_digest, generated_text, undo
+from codemods.changes.journal import apply, earlier_of, generated_digest, generated_text, take_back_cut_off_part, undo
 from codemods.changes.merging import NOTHING, Earlier
 from codemods.changes.out_of_sight import FOLDER, keep_out_of_git
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
@@ -55,6 +55,7 @@ __all__ = [
     "module_file",
     "run",
     "style_of",
+    "take_back_cut_off_part",
     "target_file",
     "undo",
 ]

@@ -26,6 +26,9 @@ class FileText:
 
     path: str
 
+    def __str__(self) -> str:
+        return self.path
+
 
 @dataclass(frozen=True)
 class ModuleText:
@@ -38,6 +41,9 @@ class ModuleText:
     tree: str
     target: str
 
+    def __str__(self) -> str:
+        return f"the module of {{{self.target}}} in {{{self.tree}}}"
+
 
 @dataclass(frozen=True)
 class Holders:
@@ -49,6 +55,9 @@ class Holders:
     tree: str
     target: str
 
+    def __str__(self) -> str:
+        return f"the modules of {{{self.tree}}} that import {{{self.target}}} by name"
+
 
 @dataclass(frozen=True)
 class Users:
@@ -59,6 +68,9 @@ class Users:
 
     module: str
     but: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"the files that name {self.module}"
 
 
 @dataclass(frozen=True)
@@ -74,8 +86,22 @@ class Vendored:
     source: str
     names: str
 
+    def __str__(self) -> str:
+        return f"{{{self.names}}} of {{{self.source}}} in {{{self.tree}}}, with what {{{self.installed}}} lacks"
 
-Feed = str | FileText | ModuleText | Holders | Users | Vendored
+
+@dataclass(frozen=True)
+class MissingPackages:
+    """Feeds the packages between ``package`` and a dotted module in it, a line each, that have no ``__init__.py``."""
+
+    package: str
+    module: str
+
+    def __str__(self) -> str:
+        return f"the packages of {self.module} below {self.package} that are not there"
+
+
+Feed = str | FileText | ModuleText | Holders | Users | Vendored | MissingPackages
 """What an argument of a step's codemod is; in a string ``{parameter}`` stands for the recipe's argument."""
 
 
@@ -148,6 +174,8 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
         return _users(tree, feed.module.format_map(arguments), tuple(name.format_map(arguments) for name in feed.but))
     if isinstance(feed, Vendored):
         return _vendored(feed, tree, arguments)
+    if isinstance(feed, MissingPackages):
+        return _missing_packages(changes, tree, feed.package.format_map(arguments), feed.module.format_map(arguments))
     source, target = arguments[feed.tree], arguments[feed.target]
     path = module_file(changes, source, target)
     if path is None:
@@ -160,6 +188,12 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
     if isinstance(feed, Holders):
         return _holders(changes, Path(source).resolve(), path, target)
     return changes.read(path) or ""
+
+
+def _missing_packages(changes: ChangeSet, tree: Path, package: str, module: str) -> str:
+    inner = module.split(".")[:-1]
+    paths = ["/".join([*package.split("."), *inner[: end + 1]]) for end in range(len(inner))]
+    return "".join(f"{path}\n" for path in paths if not changes.has_file(tree / path / "__init__.py"))
 
 
 def _holders(changes: ChangeSet, source: Path, file: Path, target: str) -> str:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from codemods.codemod import Parameter
-from codemods.recipe import FileText, Holders, ModuleText, Recipe, Step, TreeExample, Users, Vendored, same
+from codemods.recipe import (
+    FileText,
+    Holders,
+    MissingPackages,
+    ModuleText,
+    Recipe,
+    Step,
+    TreeExample,
+    Users,
+    Vendored,
+    same,
+)
 
 _PATCH_HEADER = FileText("vllm_ascend/patch/worker/__init__.py")
 """Its leading comment is the licence header that files of the tree start with."""
@@ -68,6 +79,7 @@ ADD_PATCH = Recipe(
                 "source": ModuleText("vllm", "target"),
                 "header_source": _PATCH_HEADER,
                 "importers": Holders("vllm", "target"),
+                "missing_packages": MissingPackages("vllm_ascend.patch.{kind}", "{module}"),
             },
         ),
         Step("ascend-patch-import", same("module", "kind", "condition")),

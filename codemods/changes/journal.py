@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-def apply(change_set: ChangeSet, journal_dir: Path, *, continues: bool = False, disk: Disk | None = None) -> None:
+def apply(change_set: ChangeSet, journal_dir: Path, *, continues: Path | None = None, disk: Disk | None = None) -> None:
     """Write all changes to disk, remembering how to take them back.
 
-    ``continues``: `undo` takes them back together with the run before, if that wrote all of these
-    files, as they are a later part of what it did. Raises `Refusal`, with nothing written, if a
+    ``continues``: `undo` takes them back together with the run before, if that wrote this
+    file, as they are a later part of what it did. Raises `Refusal`, with nothing written, if a
     file is no longer what the change set started from (`Outdated`), if it is read-only, if an earlier run
     was cut off and not undone, if another run goes on writing to the same tree, or if the disk refuses a write.
     """
@@ -67,7 +67,7 @@ def apply(change_set: ChangeSet, journal_dir: Path, *, continues: bool = False, 
         _check_unchanged(change_set)
         for path in change_set.paths:
             check_writable(path)
-        record = _record(change_set, state, continues and _wrote(journal_dir, state, change_set))
+        record = _record(change_set, state, _wrote(journal_dir, state, continues))
         number = state.runs + 1
         started = replace(state, undoable=[*state.undoable, number], runs=number, finished=False)
         generated = _generated(change_set, state)
@@ -88,18 +88,18 @@ def apply(change_set: ChangeSet, journal_dir: Path, *, continues: bool = False, 
             remove_other_runs(journal_dir, done, disk)
 
 
-def undo(journal_dir: Path, *, disk: Disk | None = None) -> ChangeSet:
+def undo(journal_dir: Path, *, whole: bool = True, disk: Disk | None = None) -> ChangeSet:
     """Take the last run back, byte by byte and mode by mode; returns what was taken back.
 
-    A run that was continued is taken back with what continued it. Files that are as before already
-    (after a crash) are left out of what is returned. Raises `Refusal`, with nothing restored, if no
-    run is left (`NothingToUndo`) or if a file was edited since, which it names.
+    A run that was continued is taken back with what continued it, unless ``whole`` is false. Files
+    that are as before already (after a crash) are left out of what is returned. Raises `Refusal`, with
+    nothing restored, if no run is left (`NothingToUndo`) or if a file was edited since, which it names.
     """
     disk = disk or Disk()
     with ExitStack() as held:
         _hold_journal(held, journal_dir)
         state = read_state(journal_dir)
-        numbers = last_run(journal_dir, state)
+        numbers = last_run(journal_dir, state)[: None if whole else 1]
         if not numbers:
             raise NothingToUndo(
                 "there is no run to take back",
@@ -128,6 +128,18 @@ def undo(journal_dir: Path, *, disk: Disk | None = None) -> ChangeSet:
     return taken_back
 
 
+def take_back_cut_off_part(journal_dir: Path, *, disk: Disk | None = None) -> bool:
+    """Take back a run that was cut off, if it continued another one, which stays; return whether there was one.
+
+    Raises `Refusal` as `undo` does.
+    """
+    state = read_state(journal_dir)
+    if state.finished or not state.undoable or not read_record(journal_dir, state.undoable[-1]).continues:
+        return False
+    undo(journal_dir, whole=False, disk=disk)
+    return True
+
+
 def generated_digest(journal_dir: Path, path: Path) -> str | None:
     """SHA-256 (hex) of what the tool wrote last to a file that it created, None if it did not."""
     return read_state(journal_dir).generated.get(str(path.resolve()))
@@ -144,6 +156,19 @@ def earlier_of(journal_dir: Path, *, force: bool = False) -> Earlier:
     return Earlier(partial(generated_text, journal_dir), force)
 
 
+def runs_so_far(journal_dir: Path) -> int:
+    """Return the number of the last run that was ever started; 0 where there was none."""
+    return read_state(journal_dir).runs
+
+
+def written_since(journal_dir: Path, runs: int) -> tuple[tuple[Path, ...], bool]:
+    """Return the files of runs after that number that stand, and whether the last run was cut off half-way."""
+    state = read_state(journal_dir)
+    records = [read_record(journal_dir, number) for number in state.undoable if number > runs]
+    files = dict.fromkeys(Path(file.path) for record in records for file in record.files)
+    return tuple(files), not state.finished
+
+
 # --- apply ---------------------------------------------------------------------------------
 
 
@@ -158,10 +183,10 @@ def _check_unchanged(change_set: ChangeSet) -> None:
             )
 
 
-def _wrote(journal_dir: Path, state: State, change_set: ChangeSet) -> bool:
-    """Return whether the last run wrote all files of a change set."""
-    records = [read_record(journal_dir, number) for number in last_run(journal_dir, state)]
-    return {str(path) for path in change_set.paths} <= {file.path for record in records for file in record.files}
+def _wrote(journal_dir: Path, state: State, path: Path | None) -> bool:
+    """Return whether the last run, or what continued it, wrote a file."""
+    records = [read_record(journal_dir, number) for number in last_run(journal_dir, state)] if path else []
+    return any(file.path == str(path.resolve()) for record in records for file in record.files if path)
 
 
 def _record(change_set: ChangeSet, state: State, continues: bool) -> Record:

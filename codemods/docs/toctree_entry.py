@@ -8,6 +8,7 @@ from codemods.codemod import Example, Parameter, RefusedExample
 from codemods.entries.entry_list import Entry, EntryList, entry_codemod
 from codemods.entries.kinds.pages import Toctree
 from codemods.entries.orders import beside_family
+from codemods.refusal import Refusal
 from codemods.text.names import file_name
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ WHERE = "docs/source/tutorials/models/index.md"
 
 def _entry(arguments: Mapping[str, str]) -> Entry:
     page = file_name(arguments["page"], "page", ".md").removesuffix(".md")
+    if page == "index":
+        raise Refusal(
+            "the index itself", where="page", expected="a page that the index lists", remedy="name the tutorial's file"
+        )
     return Entry(page, table=arguments["caption"], is_same=lambda item: True)
 
 
@@ -60,6 +65,7 @@ ROW = EntryList(
             "```{toctree}\n:maxdepth: 1\n\nCedar2\nBirch\nYew\n```\n",
         ),
         RefusedExample({"page": "Yew.md"}, "# Tutorials\n", "no toctree"),
+        RefusedExample({"page": "index.md"}, _BEFORE, "the index itself"),
         RefusedExample({"page": "../Yew.md"}, _BEFORE, "page"),
         RefusedExample({"page": "Yew.md\n:hidden:"}, _BEFORE, "page"),
     ),

@@ -96,6 +96,10 @@ class EntryList:
     is_styled: bool = False
     remedy: str = "say replace=yes to change it, or keep it"
     orders: Mapping[str, Order] = field(default_factory=dict)
+    check: Callable[[str, Entry], None] | None = None
+    """Refuses an entry that a file cannot have, such as a class that it does not know."""
+    is_table_asked: bool = False
+    """Whether the table has to be said where a file has several: what an entry is does not tell."""
 
 
 def entry_codemod(row: EntryList) -> Codemod:
@@ -124,7 +128,7 @@ def with_entry(row: EntryList, text: str, arguments: Mapping[str, str], style: S
     entry = row.entry({"section": "", **arguments})
     where = row.files[0]
     listing = row.kind.read(text, where, entry.key)
-    table = _table(listing, entry, where)
+    table = _table(listing, entry, where, row.is_table_asked)
     known = [
         (found, section, item)
         for found in listing.tables
@@ -137,6 +141,8 @@ def with_entry(row: EntryList, text: str, arguments: Mapping[str, str], style: S
     for found, _, item in known:
         if found == table and (is_same(item) if is_same else item.value == row.kind.value(entry, table)):
             return text
+    if row.check:
+        row.check(text, entry)
     others = [one for one in listing.elsewhere if row.scope(one.name) == row.scope(table.name)]
     if others or (known and not (replaces or entry.is_moved)):
         raise _refusal(row, entry, [(found, item) for found, _, item in known], others)
@@ -174,23 +180,35 @@ def _with_tail(lines: str, tail: str) -> str:
     return written + tail + lines[len(written) :]
 
 
-def _table(listing: Listing, entry: Entry, where: str) -> Table:
+def _table(listing: Listing, entry: Entry, where: str, is_asked: bool) -> Table:
     """Return the table that an entry names, the first one without a name. Raises `Refusal` if it is none, or several.
+
+    With ``is_asked``, an entry that is in no table has to name one where there are several.
 
     A name of headings may be a part of the path, in its order: ``Multimodal > Text Generation``.
     """
     named = [table for table in listing.tables if table.name == entry.table or not entry.table]
     named = named or [table for table in listing.tables if _leads_to(entry.table, table.name)]
-    if named and (not entry.table or all(table.name.startswith(named[0].name) for table in named)):
+    if is_asked and not entry.table:
+        holding = [t for t in named if any(i.key == entry.key for section in t.sections for i in section.items)]
+        named = holding or named
+    is_open = not entry.table and not is_asked
+    if named and (is_open or all(table.name.startswith(named[0].name) for table in named)):
         if named[0].problem is not None:
             raise named[0].problem
         return named[0]
     raise Refusal(
-        f"there is no table {entry.table}" if not named else f"{entry.table} may be {len(named)} tables",
+        _unnamed(entry.table, len(named)),
         where=where,
         expected=f"one of: {', '.join(table.name for table in named or listing.tables)}",
         remedy="name a table that the file has",
     )
+
+
+def _unnamed(table: str, count: int) -> str:
+    if not count:
+        return f"there is no table {table}"
+    return f"{table} may be {count} tables" if table else f"the file has {count} tables, and none is named"
 
 
 def _leads_to(words: str, path: str) -> bool:

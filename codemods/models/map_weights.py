@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.models.class_source import ClassSource, class_source
+from codemods.models.loader_lists import LISTS, with_skipped
+from codemods.models.mapper_tables import indented, with_rule, with_table
+from codemods.models.rules_before import taken_before
 from codemods.refusal import Refusal
 from codemods.text.import_member import with_import
-from codemods.text.names import one_of, string_literal
+from codemods.text.names import dotted_name, one_of, string_literal
 from codemods.text.python_text import bracketed
 from codemods.text.tree_style import Style
 
 MAPPER = "hf_to_vllm_mapper"
 RULES = ("prefix", "substr", "suffix", "regex")
-LISTS = ("skip_prefixes", "skip_substrs", "ignore_unexpected_prefixes", "ignore_unexpected_suffixes")
 DROP = "None"
 """What the new name is where the tensor is left out."""
 UTILS = "vllm.model_executor.models.utils"
@@ -32,14 +35,15 @@ def map_weights(
     all that it is for, or if the class does not load by a mapper or by ``AutoWeightsLoader``.
     """
     one_of(rule, (*RULES, *LISTS), "rule")
-    where = module.replace(".", "/") + ".py"
+    where = dotted_name(module, "module").replace(".", "/") + ".py"
     found = class_source(text, class_name, where)
     key = string_literal(old, "old")
     if rule in LISTS:
-        return _skipped(found, rule, key)
+        _check_no_name(new, rule)
+        return with_skipped(found, rule, key)
     value = DROP if new == DROP else string_literal(new, "new")
     if rule == "regex":
-        key = _pattern(old)
+        key = _pattern(old, new)
     mapper = _mapper(found)
     table = f"orig_to_new_{rule}"
     entry = f"{key}: {value},"
@@ -48,21 +52,41 @@ def map_weights(
     if mapper:
         edited = _added(found, mapper, table, entry, key, value, old)
     else:
+        _check_not_inherited(found)
         edited = _with_mapper(found, table, entry, style)
     if edited != text and rule == "regex":
         edited = with_import(edited, "", "", where, plain="import regex as re")
     return edited if mapper else with_import(edited, UTILS, "WeightsMapper", where)
 
 
-def _pattern(old: str) -> str:
+def _check_no_name(new: str, rule: str) -> None:
+    if new != DROP:
+        raise Refusal(
+            f"{new!r} with rule={rule}",
+            where="new",
+            expected="no new name: what a list of the loader names is left out",
+            remedy="leave `new` away, or say which kind of rule renames it",
+        )
+
+
+def _pattern(old: str, new: str) -> str:
     try:
-        re.compile(old)
+        pattern = re.compile(old)
     except re.error as error:
         raise Refusal(
             f"{old!r} is no regular expression ({error})",
             where="old",
             expected="a regular expression",
             remedy="correct it",
+        ) from error
+    try:
+        pattern.sub(new, "")
+    except (re.error, IndexError) as error:
+        raise Refusal(
+            f"{new!r} cannot take the place of what {old!r} matches ({error})",
+            where="new",
+            expected=f"a template with groups that the pattern has ({pattern.groups})",
+            remedy="correct the group's number or name",
         ) from error
     quoted = string_literal(old, "old")
     return f're.compile(r"{old}")' if '"' not in old and not old.endswith("\\") else f"re.compile({quoted})"
@@ -92,6 +116,26 @@ def _mapper(found: ClassSource) -> ast.Call | None:
     return None
 
 
+def _check_not_inherited(found: ClassSource) -> None:
+    """Refuse to hide the mapper of a base in the same file behind one of the class's own."""
+    parents = {n.name: n for n in ast.parse(found.text).body if isinstance(n, ast.ClassDef)}
+    left = [ast.unparse(base) for base in found.node.bases]
+    seen: set[str] = set()
+    while left:
+        name = left.pop(0)
+        node = parents.get(name)
+        if node is None or name in seen:
+            continue
+        seen.add(name)
+        left += [ast.unparse(base) for base in node.bases]
+        if _mapper(replace(found, node=node)):
+            raise found.refusal(
+                f"it inherits {MAPPER} of {name}",
+                f"a class with a mapper of its own, or none above it: one here would hide all rules of {name}",
+                f"name {name}, or write `{MAPPER} = {name}.{MAPPER} | WeightsMapper(…)` by hand",
+            )
+
+
 def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: str, value: str, old: str) -> str:
     method = found.method("load_weights")
     if method is not None and MAPPER not in ast.unparse(method):
@@ -103,7 +147,8 @@ def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: st
         )
     keyword = next((k for k in mapper.keywords if k.arg == table), None)
     if keyword is None:
-        return _with_table(found, mapper, table, entry)
+        _check_reached(found, mapper, table.rpartition("_")[2], old)
+        return with_table(found, mapper, table, entry)
     if not isinstance(keyword.value, ast.Dict) or None in keyword.value.keys:
         raise found.refusal(f"{table} is no plain table", "a dict written out", "write it out first", keyword.value)
     known = {_text(k): (k, v) for k, v in zip(keyword.value.keys, keyword.value.values, strict=True) if k is not None}
@@ -115,74 +160,19 @@ def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: st
         raise found.refusal(
             f"{old!r} is mapped already, to {_text(has)}", "no rule for it", "edit that rule by hand", has
         )
-    if table == "orig_to_new_prefix":
-        _check_reached(found, keyword.value, old)
-    return _with_entry(found, keyword.value, entry)
+    _check_reached(found, mapper, table.rpartition("_")[2], old)
+    return with_rule(found, keyword.value, entry)
 
 
-def _check_reached(found: ClassSource, table: ast.Dict, old: str) -> None:
-    name = old
-    for key, value in zip(table.keys, table.values, strict=True):
-        if isinstance(key, ast.Constant) and isinstance(key.value, str) and name.startswith(key.value):
-            became = value.value if isinstance(value, ast.Constant) else "…"
-            raise found.refusal(
-                f"the rule {key.value!r} before it makes {became!r} of these names",
-                "names as they are after the rules before",
-                "give `old` as it is then, or use a regex, which is applied first",
-                key,
-            )
-
-
-def _with_entry(found: ClassSource, table: ast.Dict, entry: str) -> str:
-    start, stop = found.start(table), found.stop(table)
-    if not table.values:
-        indent = found.indent(table)
-        return found.spliced((start, stop, f"{{\n{indent}    {_set(entry, indent)}\n{indent}}}"))
-    last = table.values[-1]
-    if last.end_lineno == table.end_lineno:  # on one line: broken, with the comma that keeps it so
-        indent = found.indent(table)
-        pairs = [
-            f"{found.text[found.start(k) : found.stop(k)]}: {found.text[found.start(v) : found.stop(v)]},"
-            for k, v in zip(table.keys, table.values, strict=True)
-            if k is not None
-        ]
-        return found.spliced(
-            (start, stop, "{" + "".join(f"\n{indent}    {p}" for p in (*pairs, _set(entry, indent))) + f"\n{indent}}}")
+def _check_reached(found: ClassSource, mapper: ast.Call, rule: str, old: str) -> None:
+    taken = taken_before(mapper, rule, old)
+    if taken:
+        raise found.refusal(
+            f"the rule {taken.key!r} before it makes {taken.becomes} of these names",
+            "names as they are after the rules before",
+            "give `old` as it is then, or use a regex, which is applied first",
+            taken.node,
         )
-    first_key = table.keys[-1]
-    indent = found.indent(first_key if first_key is not None else last)
-    at = found.stop(last)
-    comma = "" if found.text[at:].lstrip().startswith(",") else ","
-    line_end = found.text.index("\n", at)
-    edits = [(line_end + 1, line_end + 1, f"{indent}{_set(entry, indent[4:])}\n")]
-    return found.spliced(*edits, *([(at, at, comma)] if comma else []))
-
-
-def _with_table(found: ClassSource, mapper: ast.Call, table: str, entry: str) -> str:
-    if not mapper.keywords or mapper.lineno == mapper.end_lineno:
-        base = found.indent(mapper)
-        shown = [
-            found.text[offset : found.stop(k.value)] for k in mapper.keywords for offset in [_keyword_start(found, k)]
-        ]
-        rows = "".join(f"\n{base}    {row}," for row in shown)
-        new = f"({rows}\n{base}    {table}={{\n{base}        {_set(entry, f'{base}    ')}\n{base}    }},\n{base})"
-        return found.spliced((found.stop(mapper.func), found.stop(mapper), new))
-    last = mapper.keywords[-1]
-    indent = found.lines[last.lineno - 1][: last.col_offset]
-    at = found.stop(last.value)
-    comma = "" if found.text[at:].lstrip().startswith(",") else ","
-    line_end = found.text.index("\n", at)
-    rows = f"{indent}{table}={{\n{indent}    {_set(entry, indent)}\n{indent}}},\n"
-    return found.spliced((line_end + 1, line_end + 1, rows), *([(at, at, comma)] if comma else []))
-
-
-def _set(entry: str, indent: str) -> str:
-    """Return an entry of one or more lines, set a level deeper than ``indent``."""
-    return entry.replace("\n", f"\n{indent}    ")
-
-
-def _keyword_start(found: ClassSource, keyword: ast.keyword) -> int:
-    return found.start(keyword.value) - len(f"{keyword.arg}=")
 
 
 def _with_mapper(found: ClassSource, table: str, entry: str, style: Style) -> str:
@@ -202,7 +192,7 @@ def _with_mapper(found: ClassSource, table: str, entry: str, style: Style) -> st
     first = found.first_statement(found.node.body)
     indent = found.indent(first)
     at = found.line_start(first)
-    shown = _set(entry, f"{indent}    ")
+    shown = indented(entry, f"{indent}    ")
     table_text = f"{indent}    {table}={{\n{indent}        {shown}\n{indent}    }}\n"
     rows = f"{indent}{MAPPER} = WeightsMapper(\n{table_text}{indent})\n\n"
     return found.spliced((at, at, rows), passed)
@@ -225,37 +215,6 @@ def _passed(found: ClassSource, call: ast.Call, style: Style) -> tuple[int, int,
     width = style.line_length
     line = bracketed(f"{before}(", [shown, mapper], f"){after}", width=width, indent=indent, hug=True)
     return begin + len(indent), stop + len(after), line
-
-
-def _skipped(found: ClassSource, name: str, key: str) -> str:
-    method = found.method("load_weights")
-    calls = [part for part in ast.walk(method) if isinstance(part, ast.Call)] if method else []
-    made = [call for call in calls if ast.unparse(call.func) == "AutoWeightsLoader"]
-    if len(made) != 1:
-        raise found.refusal(
-            f"{len(made)} calls of AutoWeightsLoader in load_weights", "one", "write the loader by hand", method
-        )
-    keyword = next((k for k in made[0].keywords if k.arg == name), None)
-    if keyword is None:
-        stop = found.stop(made[0]) - 1
-        before = found.text[:stop].rstrip()
-        comma = "" if before.endswith(",") else ", "
-        if before.endswith(","):
-            return found.spliced((len(before), len(before), f"\n{found.indent(made[0])}    {name}=[{key}],"))
-        return found.spliced((len(before), len(before), f"{comma}{name}=[{key}]"))
-    if not isinstance(keyword.value, ast.List):
-        raise found.refusal(f"{name} is no plain list", "a list written out", "edit it by hand", keyword.value)
-    if any(_text(item) == _text(ast.parse(key, mode="eval").body) for item in keyword.value.elts):
-        return found.text
-    items = keyword.value.elts
-    if items and items[-1].end_lineno != keyword.value.end_lineno:
-        at = found.stop(items[-1])
-        comma = "" if found.text[at:].lstrip().startswith(",") else ","
-        line_end = found.text.index("\n", at)
-        new = (line_end + 1, line_end + 1, f"{found.indent(items[-1])}{key},\n")
-        return found.spliced(new, *([(at, at, comma)] if comma else []))
-    at = found.stop(items[-1]) if items else found.stop(keyword.value) - 1
-    return found.spliced((at, at, f", {key}" if items else key))
 
 
 def _text(node: ast.expr) -> str:
@@ -284,6 +243,9 @@ class Birch:
 """
 _CEDAR = {"module": "vllm.model_executor.models.cedar", "class_name": "Cedar", "old": "bark.", "new": "tower.bark."}
 _BIRCH = {**_CEDAR, "class_name": "Birch"}
+_SUBSTR = (
+    _BEFORE.replace("prefix={", "substr={").replace('"model."', '".old."').replace("language_model.model.", ".new.")
+)
 _ROW = '            "model.": "language_model.model.",  # before the rings\n'
 
 CODEMOD = Codemod(
@@ -322,7 +284,7 @@ CODEMOD = Codemod(
             ).replace("load_weights(weights)\n", "load_weights(weights, mapper=self.hf_to_vllm_mapper)\n"),
         ),
         Example(
-            {**_BIRCH, "rule": "skip_prefixes"},
+            {**_BIRCH, "rule": "skip_prefixes", "new": DROP},
             _BEFORE,
             _BEFORE.replace('["lm_head."]', '["lm_head.", "bark."]'),
         ),
@@ -333,6 +295,16 @@ CODEMOD = Codemod(
             _CEDAR, _BEFORE.replace(", mapper=self.hf_to_vllm_mapper", ""), "does not use hf_to_vllm_mapper"
         ),
         RefusedExample({**_CEDAR, "class_name": "Oak"}, _BEFORE, "no class Oak"),
+        RefusedExample({**_CEDAR, "module": "vllm/cedar"}, _BEFORE, "joined by dots"),
+        RefusedExample({**_CEDAR, "rule": "suffix", "old": "x.old.ring", "new": "x."}, _SUBSTR, "before it makes"),
+        RefusedExample({**_CEDAR, "rule": "substr", "old": ".old.ring", "new": ".r"}, _SUBSTR, "before it makes"),
+        RefusedExample({**_CEDAR, "rule": "regex", "old": "a(b)", "new": r"\2"}, _BEFORE, "cannot take the place"),
+        RefusedExample({**_BIRCH, "rule": "skip_prefixes"}, _BEFORE, "no new name"),
+        RefusedExample(
+            {**_BIRCH, "class_name": "Alder"},
+            _BEFORE.replace("class Birch:", "class Alder(Cedar):"),
+            "inherits hf_to_vllm_mapper of Cedar",
+        ),
         RefusedExample({**_CEDAR, "rule": "regex", "old": "("}, _BEFORE, "no regular expression"),
         RefusedExample(_BIRCH, _BEFORE.replace("AutoWeightsLoader(self, ", "Loader("), "does not load by one"),
     ),

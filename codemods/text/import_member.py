@@ -38,6 +38,40 @@ def with_import(text: str, module: str, name: str, where: str, *, plain: str = "
     return "".join([*lines[:at], line, "" if is_kin[1] else end, *lines[at:]])
 
 
+def without_unused(text: str, names: set[str], where: str) -> str:
+    """Take members out of ``from … import …`` of the top level by the names that they are bound to."""
+    tree = parse_tree(text, where)
+    lines = text.splitlines(keepends=True)
+    for node in reversed(tree.body):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        kept = [alias for alias in node.names if (alias.asname or alias.name) not in names]
+        if len(kept) == len(node.names):
+            continue
+        start, end = node.lineno - 1, node.end_lineno or 0
+        if not kept:
+            is_last = end < len(lines) and not lines[end].strip() and (not start or not lines[start - 1].strip())
+            del lines[start : end + is_last]
+            continue
+        for alias in reversed(node.names):
+            if alias not in kept:
+                _cut(lines, node, alias)
+    return "".join(lines)
+
+
+def _cut(lines: list[str], node: ast.Import | ast.ImportFrom, alias: ast.alias) -> None:
+    """Take one of several members out of its line, with the comma that goes with it."""
+    at, index = alias.lineno - 1, node.names.index(alias)
+    line = lines[at].encode()
+    head, tail = line[: alias.col_offset].decode(), line[alias.end_col_offset :].decode()
+    if not head.strip() and not tail.strip(" ,\r\n"):
+        del lines[at]
+    elif index + 1 < len(node.names) and node.names[index + 1].lineno == alias.lineno:
+        lines[at] = head + tail.lstrip(" ,")
+    else:
+        lines[at] = head.rstrip(" ,") + (tail if tail.strip(" ,\r\n") or not node.end_lineno else tail.lstrip(" ,"))
+
+
 def bound_names(tree: ast.Module) -> set[str]:
     """Return the names that imports and assignments of the top level bind."""
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]

@@ -29,11 +29,12 @@ def units(text: str, tree: ast.Module) -> list[Unit]:
             start -= 1
         end = node.end_lineno or node.lineno
         shown = "".join(lines[start:end]).rstrip() + "\n"
-        found.append(Unit(shown, start + 1, frozenset(_bound([node])), frozenset(_read(shown, node)), node))
+        found.append(Unit(shown, start + 1, frozenset(bound([node])), frozenset(_read(shown, node)), node))
     return found
 
 
-def _bound(nodes: list[ast.stmt]) -> Iterator[str]:
+def bound(nodes: list[ast.stmt]) -> Iterator[str]:
+    """Yield the names that statements bind, those in blocks under a condition among them."""
     for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
@@ -41,9 +42,9 @@ def _bound(nodes: list[ast.stmt]) -> Iterator[str]:
             yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.If | ast.Try | ast.With):
             for field in ("body", "orelse", "finalbody"):
-                yield from _bound(getattr(node, field, []))
+                yield from bound(getattr(node, field, []))
             for handler in getattr(node, "handlers", []):
-                yield from _bound(handler.body)
+                yield from bound(handler.body)
         else:
             stored = (part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
             yield from (part.id for part in stored)

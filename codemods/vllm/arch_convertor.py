@@ -8,6 +8,7 @@ from codemods.codemod import Example, Parameter, RefusedExample
 from codemods.entries.entry_list import Entry, EntryList, entry_codemod
 from codemods.entries.kinds.dict_literal import DictLiteral
 from codemods.entries.orders import by_name
+from codemods.entries.python.known_value import knows_value
 from codemods.text.names import hub_name, identifier
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ def _entry(arguments: Mapping[str, str]) -> Entry:
 
 
 _BEFORE = """\
+class CedarConvertor(AlderConvertor):
+    pass
+
+
 MODEL_ARCH_CONFIG_CONVERTORS = {
     "alder": AlderConvertor,
     "willow": (
@@ -47,10 +52,12 @@ ROW = EntryList(
         Example(_CEDAR, _BEFORE, _BEFORE.replace('    "willow', '    "cedar_mtp": CedarConvertor,\n    "willow')),
         Example({**_CEDAR, "model_type": "willow", "class_name": "WillowConvertor"}, _BEFORE, _BEFORE),
         RefusedExample({**_CEDAR, "model_type": "alder"}, _BEFORE, "has the class AlderConvertor"),
+        RefusedExample({**_CEDAR, "class_name": "BirchConvertor"}, _BEFORE, "no BirchConvertor in the file"),
         RefusedExample({**_CEDAR, "class_name": "A B"}, _BEFORE, "class_name"),
         RefusedExample(_CEDAR, "x = 1\n", "no dict MODEL_ARCH_CONFIG_CONVERTORS"),
     ),
     noun="has the class",
+    check=knows_value,
     is_styled=True,
 )
 

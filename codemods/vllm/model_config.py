@@ -8,6 +8,7 @@ from codemods.codemod import Example, Parameter, RefusedExample
 from codemods.entries.entry_list import Entry, EntryList, entry_codemod
 from codemods.entries.kinds.dict_literal import DictLiteral
 from codemods.entries.orders import by_name
+from codemods.entries.python.known_value import knows_value
 from codemods.text.names import identifier
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ def _entry(arguments: Mapping[str, str]) -> Entry:
 
 
 _BEFORE = """\
+class CedarConfig(AlderConfig):
+    pass
+
+
 MODELS_CONFIG_MAP: dict[str, type] = {
     "AlderForCausalLM": AlderConfig,
     "WillowForCausalLM": (
@@ -53,10 +58,12 @@ ROW = EntryList(
         ),
         Example({**_CEDAR, "architecture": "WillowForCausalLM", "class_name": "WillowConfig"}, _BEFORE, _BEFORE),
         RefusedExample({**_CEDAR, "architecture": "AlderForCausalLM"}, _BEFORE, "has the class AlderConfig"),
+        RefusedExample({**_CEDAR, "class_name": "BirchConfig"}, _BEFORE, "no BirchConfig in the file"),
         RefusedExample({**_CEDAR, "class_name": "A B"}, _BEFORE, "class_name"),
         RefusedExample(_CEDAR, "x = 1\n", "no dict MODELS_CONFIG_MAP"),
     ),
     noun="has the class",
+    check=knows_value,
     is_styled=True,
 )
 

@@ -63,6 +63,7 @@ Some are served by another backend.
 | `ElmForConditionalGeneration`, `ElmModel` | Elm-VL | T + I<sup>+</sup> | `trees/elm-vl` |
 """
 _CEDAR = {"architecture": "CedarForCausalLM", "models": "Cedar", "examples": "`trees/cedar-7b`, etc."}
+_TEXT = "Text-only > Text Generation"
 _ROW = "| `CedarForCausalLM` | Cedar | `trees/cedar-7b`, etc. | ✅︎ | |\n"
 
 ROW = EntryList(
@@ -79,11 +80,13 @@ ROW = EntryList(
         Parameter("models", "the column Models, such as Cedar"),
         Parameter("examples", "the column Example HF Models, such as `trees/cedar-7b`, etc.", ""),
         Parameter("cells", "further columns, such as LoRA=✅︎; PP=✅︎; Inputs=T + I<sup>+</sup>", ""),
-        Parameter("table", "the headings above the table, such as Multimodal > Text Generation; else the first", ""),
+        Parameter("table", "the headings above the table, such as Multimodal > Text Generation", ""),
         Parameter("page", "supported_models, or pooling_models/embed …", "supported_models"),
     ),
     examples=(
-        Example({**_CEDAR, "cells": "LoRA=✅︎"}, _BEFORE, _BEFORE.replace("| `Willow", _ROW + "| `Willow")),
+        Example(
+            {**_CEDAR, "cells": "LoRA=✅︎", "table": _TEXT}, _BEFORE, _BEFORE.replace("| `Willow", _ROW + "| `Willow")
+        ),
         # A further table under the same heading has a number.
         Example(
             {**_CEDAR, "cells": "LoRA=✅︎", "table": "Text-only > Text Generation (2)"},
@@ -100,11 +103,13 @@ ROW = EntryList(
         RefusedExample({**_CEDAR, "architecture": "WillowForCausalLM"}, _BEFORE, "is listed already, as"),
         RefusedExample({**_CEDAR, "architecture": "ElmModel", "table": "Multimodal"}, _BEFORE, "is listed already, as"),
         RefusedExample({**_CEDAR, "table": "Text Generation"}, _BEFORE, "may be 3 tables"),
-        RefusedExample({**_CEDAR, "cells": "Colour=red"}, _BEFORE, "no column is named Colour"),
+        RefusedExample(_CEDAR, _BEFORE, "has 3 tables, and none is named"),
+        RefusedExample({**_CEDAR, "cells": "Colour=red", "table": _TEXT}, _BEFORE, "no column is named Colour"),
         RefusedExample({**_CEDAR, "models": "Cedar | Elm"}, _BEFORE, "models"),
         RefusedExample(_CEDAR, "# Supported Models\n", "no table with the column Architecture"),
     ),
     scope=_under_heading,
+    is_table_asked=True,
 )
 
 CODEMOD = entry_codemod(ROW)

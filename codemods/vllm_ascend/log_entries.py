@@ -60,6 +60,11 @@ class Section:
     entries: tuple[Entry, ...]
 
 
+def opens(line: str) -> bool:
+    """Return whether a line of the log begins a section, an entry or an item."""
+    return any(pattern.fullmatch(line.rstrip()) for pattern in (_SECTION, _HEADING, _ITEM))
+
+
 def sections(lines: list[str]) -> tuple[Section, ...]:
     """Read the log's sections; ``lines`` are the file's, with their ends."""
     headings = [(i, match) for i, line in enumerate(lines) if (match := _SECTION.fullmatch(line))]

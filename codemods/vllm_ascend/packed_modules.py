@@ -29,18 +29,27 @@ def _entry(arguments: Mapping[str, str]) -> Entry:
 def _modules(source: str) -> str:
     """Return the source of a dict from names to lists of names. Raises `Refusal` if it is none."""
     try:
-        value = ast.literal_eval(expression(source, "modules"))
+        node = expression(source, "modules")
+        value = ast.literal_eval(node)
         pairs = {
             module_name(key, "modules"): [module_name(one, "modules") for one in parts] for key, parts in value.items()
         }
     except (ValueError, AttributeError, TypeError) as error:
-        raise Refusal(
-            repr(source),
-            where="modules",
-            expected='a dict of lists, such as {"qkv_proj": ["q_proj", "k_proj", "v_proj"]}',
-            remedy="write it so",
-        ) from error
+        raise _refusal(repr(source)) from error
+    if not pairs or not all(pairs.values()):
+        raise _refusal(f"{source!r} packs nothing" if not pairs else f"{source!r} has a module that packs nothing")
+    if isinstance(node, ast.Dict) and len(node.keys) > len(pairs):
+        raise _refusal(f"{source!r} has a module twice")
     return repr(pairs)
+
+
+def _refusal(found: str) -> Refusal:
+    return Refusal(
+        found,
+        where="modules",
+        expected='a dict of lists, each module once, such as {"qkv_proj": ["q_proj", "k_proj", "v_proj"]}',
+        remedy="write it so",
+    )
 
 
 _BEFORE = """\
@@ -78,6 +87,9 @@ ROW = EntryList(
         ),
         RefusedExample({**_CEDAR, "model_type": "alder"}, _BEFORE, "has the modules"),
         RefusedExample({**_CEDAR, "modules": "{}.clear()"}, _BEFORE, "modules"),
+        RefusedExample({**_CEDAR, "modules": "{}"}, _BEFORE, "packs nothing"),
+        RefusedExample({**_CEDAR, "modules": '{"gate_up_proj": []}'}, _BEFORE, "a module that packs nothing"),
+        RefusedExample({**_CEDAR, "modules": '{"a": ["b"], "a": ["c"]}'}, _BEFORE, "a module twice"),
         RefusedExample(_CEDAR, "x = 1\n", "no dict packed_modules_model_mapping"),
     ),
     noun="has the modules",

@@ -9,16 +9,19 @@ from __future__ import annotations
 import textwrap
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
+from codemods.refusal import Refusal
 from codemods.text.lines import insert_lines, split_lines
 from codemods.text.names import dotted_name, one_line, one_of
 from codemods.text.sorted_place import sorted_place
 from codemods.text.tree_style import Style
-from codemods.vllm_ascend.log_entries import WHERE, Entry, entries_of, section
+from codemods.vllm_ascend.log_entries import WHERE, Entry, entries_of, opens, section
 from codemods.vllm_ascend.patch_names import KINDS, patch_file
 
 WIDTH = 100
 """The widest line of the log that is common, if the tree's line length allows it."""
 
+_NARROWER = 30
+"""How much narrower a text may get, so that none of its lines begins as an item of the log does."""
 _IS_SORTED = "alphabetical order"
 
 
@@ -99,15 +102,27 @@ def _underline(lines: list[str], entries: tuple[Entry, ...]) -> str:
 
 def _part(heading: str, value: str, width: int) -> list[str]:
     label = heading if heading.endswith("：") else f"{heading}:"
-    paragraph = textwrap.wrap(
-        one_line(value, heading),
+    wrapped = (_wrapped(one_line(value, heading), narrower) for narrower in range(width, width - _NARROWER, -1))
+    paragraph = next((lines for lines in wrapped if not any(map(opens, lines))), None)
+    if paragraph is None:
+        raise Refusal(
+            f"{value!r} would read as the beginning of an entry or an item of the log",
+            where=heading,
+            expected="words that begin with no number and are no heading",
+            remedy="word it differently",
+        )
+    return [f"#    {label}", *paragraph]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        text,
         width,
         initial_indent="#       ",
         subsequent_indent="#       ",
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [f"#    {label}", *paragraph]
 
 
 def _entry_text(number: int, file: str, target: str) -> str:
@@ -199,6 +214,8 @@ CODEMOD = Codemod(
         Example({**_CEDAR, "module": "patch_oak", "target": "trees.Oak.grow"}, _UNNUMBERED_LOG, _UNNUMBERED_LOG),
         RefusedExample(_CEDAR, "# Licence\n", "no section for worker patches"),
         RefusedExample({**_CEDAR, "why": "Because.\nimport os"}, _SORTED_LOG, "one line"),
+        RefusedExample({**_CEDAR, "how": "1. Call another one."}, _SORTED_LOG, "beginning of an entry"),
+        RefusedExample({**_CEDAR, "why": "** File: worker/patch_x.py **"}, _SORTED_LOG, "beginning of an entry"),
         RefusedExample({**_CEDAR, "target": "trees/Cedar"}, _SORTED_LOG, "joined by dots"),
     ),
     is_styled=True,

@@ -7,6 +7,7 @@ import re
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.refusal import Refusal
+from codemods.text.import_member import without_unused
 from codemods.text.lines import split_lines
 from codemods.text.names import one_of
 from codemods.text.python_text import parse_tree
@@ -16,6 +17,8 @@ from codemods.vllm_ascend.patch_names import KINDS, PACKAGE, patch_file, patch_m
 
 def remove_import(text: str, *, module: str, kind: str = "worker") -> str:
     """Take the import of a patch out, with its condition where it is the only statement under one.
+
+    What only that condition used is imported no longer, if the imports of the file's top level brought it.
 
     Raises `Refusal` where the statement imports others, too, or where it stands alone beside an ``else``.
     """
@@ -30,7 +33,11 @@ def remove_import(text: str, *, module: str, kind: str = "worker") -> str:
             del lines[start]
         elif start == len(lines) and start and not lines[start - 1].strip():
             del lines[start - 1]
-    return "".join(lines)
+    return without_unused("".join(lines), _names(tree) - _names(parse_tree("".join(lines), where)), where)
+
+
+def _names(tree: ast.Module) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def remove_log(text: str, *, module: str, kind: str = "worker") -> str:
@@ -109,6 +116,7 @@ if is_old():
 import vllm_ascend.patch.worker.patch_willow  # noqa
 """
 _THORN = "if is_old():\n    import vllm_ascend.patch.worker.patch_thorn  # noqa\n\n"
+_USED = "from trees import is_old\n\n"
 _ELSE = """\
 if is_old():
     import vllm_ascend.patch.worker.patch_a  # noqa
@@ -136,6 +144,12 @@ IMPORT = Codemod(
     examples=(
         Example(_CEDAR, _IMPORTS, _IMPORTS.replace("import vllm_ascend.patch.worker.patch_cedar  # noqa\n", "")),
         Example({"module": "patch_thorn"}, _IMPORTS, _IMPORTS.replace(_THORN, "")),
+        Example({"module": "patch_thorn"}, _USED + _IMPORTS, _IMPORTS.replace(_THORN, "")),
+        Example(
+            {"module": "patch_thorn"},
+            "from trees import age, is_old\n\n" + _IMPORTS + "print(age)\n",
+            "from trees import age\n\n" + _IMPORTS.replace(_THORN, "") + "print(age)\n",
+        ),
         Example({"module": "patch_b"}, _ELSE, _ELSE[: _ELSE.index("else:")]),
         Example({"module": "patch_oak"}, _IMPORTS, _IMPORTS),
         RefusedExample({"module": "patch_a"}, _ELSE, "alone before an `else`"),

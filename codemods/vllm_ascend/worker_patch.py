@@ -38,6 +38,7 @@ def worker_patch(
     kind: str = "worker",
     replacement: str = "",
     importers: str = "",
+    missing_packages: str = "",
     style: Style,
 ) -> str:
     """Write a patch for ``target``, such as ``vllm.model_executor.models.llama.LlamaMLP.forward``, or a class.
@@ -46,10 +47,12 @@ def worker_patch(
     is defined, ``header_source`` a file of the tree whose leading comment is the licence header.
     ``replacement`` is the dotted name of what takes the target's place; ``importers`` has a line ``module name`` for
     each module that imported the target by name, which is given the new one too where it has the original.
+    ``missing_packages`` are those of the patch's module that the tree does not have, a line each.
     ``text`` is what the file holds already: nothing, or exactly this patch. Raises `Refusal` if
-    the target is not defined in ``source`` or replacing it has no effect.
+    the target is not defined in ``source``, if replacing it has no effect, or if the patch would be in no package.
     """
     patch_module(module)
+    _check_packages(missing_packages.split(), module)
     one_of(kind, KINDS, "kind")
     tree = parse_tree(source, f"the module of {dotted_name(target, 'target')}")
     holders = [_holder(line) for line in importers.splitlines() if line.strip()]
@@ -69,6 +72,16 @@ def worker_patch(
             remedy="name the patch file differently, or edit the one that is there",
         )
     return patch
+
+
+def _check_packages(missing: list[str], module: str) -> None:
+    if missing:
+        raise Refusal(
+            f"there is no {missing[0]}/__init__.py",
+            where="module",
+            expected=f"a package of the tree for {module}, so that it is installed with the others",
+            remedy="name a sub-package that is there, or make that one first",
+        )
 
 
 def _path(tree: ast.Module, target: str) -> tuple[str, str]:
@@ -195,6 +208,7 @@ CODEMOD = Codemod(
         Parameter("kind", "worker or platform", "worker"),
         Parameter("replacement", "what takes its place, as a dotted name; without it a wrapper or a subclass", ""),
         Parameter("importers", "the modules that imported it by name, a line `module name` each", ""),
+        Parameter("missing_packages", "packages of the module that the tree does not have, a line each", ""),
     ),
     transform=worker_patch,
     examples=(
@@ -270,6 +284,7 @@ Cedar.height = staticmethod(_ascend_height)
         RefusedExample({**_CEDAR, "target": "vllm.trees.cedar.Oak"}, "", "does not define"),
         RefusedExample({**_CEDAR, "target": "vllm.trees;import os"}, "", "joined by dots"),
         RefusedExample({**_CEDAR, "module": "../patch"}, "", "module"),
+        RefusedExample({**_CEDAR, "missing_packages": "a/v3\n"}, "", "no a/v3/__init__.py"),
         RefusedExample(_CEDAR, "import os\n", "other content"),
     ),
     creates=True,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from codemods import CODEMODS, RECIPES, Codemod, Example, Recipe, find
-from codemods.recipe import FileText, ModuleText, Step
+from codemods.recipe import Step
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.run import command as run_command
 
@@ -62,14 +62,7 @@ command.add_command(run_command)
 
 
 def _said(step: Step) -> str:
-    feeds = []
-    for name, feed in step.feeds.items():
-        if isinstance(feed, FileText):
-            feeds.append(f"{name}=<{feed.path}>")
-        elif isinstance(feed, ModuleText):
-            feeds.append(f"{name}=<the module of {{{feed.target}}} in {{{feed.tree}}}>")
-        else:
-            feeds.append(f"{name}={feed}")
+    feeds = [f"{name}={feed}" if isinstance(feed, str) else f"{name}=<{feed}>" for name, feed in step.feeds.items()]
     conditions = [f"where there is {step.only_with}"] if step.only_with else []
     conditions += [f"where there is no {step.only_without}"] if step.only_without else []
     return ", ".join([" ".join([step.codemod, *feeds]), *conditions])

@@ -45,6 +45,13 @@ def find_destination(settings: Settings, engine: Engine | None) -> Destination:
         return Destination(placement, settings.vllm(), settings.delivery(), None)
     if settings.has_vllm():
         return Destination(placement, settings.vllm(), None, output)
+    if engine is None and settings.get("placement") is None:
+        raise EnvironmentLacks(
+            "no source tree, and no environment that has vLLM",
+            where="the call",
+            expected="the trees that are edited and committed to; or, for a plugin, the vLLM that it is made for",
+            remedy="pass --vllm and --vllm-ascend (in the container they are found), or --python for a plugin",
+        )
     if engine is None:
         raise EnvironmentLacks(
             "no vLLM to make the plugin for",

@@ -14,9 +14,16 @@ def disagreements_document(found: Sequence[Disagreement]) -> list[dict[str, Any]
     return [one.document() for one in found]
 
 
+def disagreement_lines(found: Sequence[Disagreement]) -> list[str]:
+    """Return what both sides say, what follows, and what to do."""
+    lines = []
+    for one in found:
+        lines.append(f"disagreement, {one.kind}: {one}")
+        lines += [f"  {one.remedy}"] if one.remedy else []
+    return lines
+
+
 def show_disagreements(output: Output, found: Sequence[Disagreement]) -> None:
     """Show what both sides say, what follows, and what to do."""
-    for one in found:
-        output.line(f"disagreement, {one.kind}: {one}")
-        if one.remedy:
-            output.line(f"  {one.remedy}")
+    for line in disagreement_lines(found):
+        output.line(line)

@@ -7,6 +7,7 @@ import importlib
 import signal
 import sys
 from contextlib import suppress
+from difflib import get_close_matches
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -30,6 +31,7 @@ COMMANDS = {
     "report": "Report and runbook of a planned model, in Chinese or English; a comment for its issue.",
     "commit": "One signed-off commit of the planned files, if the evidence suffices.",
     "undo": "Take back the last run.",
+    "skill": "What an agent reads to do all this, step by step.",
     "run": "One codemod or recipe, on source trees or files.",
     "codemod": "Codemods on their own: list, show, run.",
 }
@@ -52,6 +54,17 @@ class Commands(click.Group):
             module = importlib.import_module(f"scaffold.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], COMMANDS, 1)
+            if not near or "mean" in error.message:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from error
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem

@@ -8,16 +8,18 @@ from typing import Any
 
 import click
 
+from scaffold.cli.clock import clock
+from scaffold.cli.committing import make_commit
 from scaffold.cli.destination import Destination, find_destination
 from scaffold.cli.disagreements import show_disagreements
 from scaffold.cli.live import live
+from scaffold.cli.next_steps import Step, step
 from scaffold.cli.output import Output, reporting
+from scaffold.cli.planned import show_end, show_plan, show_steps
 from scaffold.cli.present import (
     plan_document,
     refusal_document,
-    show_commit,
     show_holes,
-    show_plan,
     show_verdicts,
     verdicts_document,
 )
@@ -33,6 +35,7 @@ from scaffold.cli.roots import (
     required,
     serve_options,
     tree_options,
+    without_option,
     without_parity_option,
     work_option,
 )
@@ -41,20 +44,23 @@ from scaffold.cli.stages import chosen_stages, stage_option
 from scaffold.cli.static_first import soc_option, static_of_plan
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
-from scaffold.evidence.gather import gather
+from scaffold.evidence.gather import check_name, gather
 from scaffold.evidence.workspace import Workspace
 from scaffold.placement.table import PLACEMENTS
 from scaffold.planning.plan import Plan, make_plan
 from scaffold.planning.refusal import NotPlanned
 from scaffold.planning.request import Request
 from scaffold.roots.vllm_tree import REGISTRY
-from scaffold.running.adaptation import apply_plan, commit_plan, keep_twin
+from scaffold.running.adaptation import apply_plan, keep_twin
 from scaffold.running.validation import preflight, validate
 from scaffold.strategy.decide import AUTO
 from scaffold.strategy.table import NAMES
 from scaffold.weights.written import test_file
 from scaffold_validators.engine import Engine, check_import_path
 from scaffold_validators.verdict import Verdict
+
+PYTHON = "<Python that has vllm>"
+"""Stands in the commands that come next for what was not named."""
 
 
 @click.command("new-model")
@@ -76,6 +82,7 @@ from scaffold_validators.verdict import Verdict
 @click.option("--same-as", metavar="ARCHITECTURE", help="Say that an unknown model type computes what this one does.")
 @click.option("--patch", "patches", multiple=True, help="Add a vllm-ascend worker patch of this dotted name.")
 @click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
+@click.option("--diff", "with_diff", is_flag=True, help="Show the diff as it is, not through a pager (GIT_PAGER).")
 @click.option("--force", is_flag=True, help="Replace generated files that were edited since, rather than merge them.")
 @click.option("--twin", "with_twin", is_flag=True, help="Prove it on a small random copy; write it if right.")
 @click.option("--validate", "with_gates", is_flag=True, help="Go on to the gates, those of --stage.")
@@ -85,6 +92,7 @@ from scaffold_validators.verdict import Verdict
 @click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
 @without_parity_option
 @accuracy_pending_option
+@without_option
 @serve_options
 @gate_options
 @parity_options
@@ -94,6 +102,7 @@ def command(
     /,
     checkpoint: Path,
     dry_run: bool,
+    with_diff: bool,
     with_twin: bool,
     with_gates: bool,
     with_commit: bool,
@@ -109,35 +118,38 @@ def command(
         preflight(required(engine), destination.vllm, serving.port)
     elif engine is not None:
         check_import_path(engine, destination.vllm)
-    output.progress(f"reading {checkpoint}")
     request = _request(settings, checkpoint, workspace, destination, engine)
     try:
-        plan = make_plan(request)
+        with clock(output, f"reading {checkpoint}"):
+            plan = make_plan(request)
     except NotPlanned as refusal:
         show_disagreements(output, refusal.subject.settled.found)
         show_holes(output, refusal.spec.holes)
         output.document({**refusal_document(refusal, request.strategy, destination.placement), "dry_run": dry_run})
         raise
-    show_plan(output, plan)
+    is_long = show_plan(output, plan, inline=with_diff)
     output.document(plan_document(plan, dry_run))
     proved = None
     if with_twin:
-        proved = _right_plan(output, plan, required(engine), workspace, dry_run)
+        proved = _right_plan(output, plan, required(engine), workspace, dry_run, with_diff)
         if proved is None:
             return 1
         plan = proved[0]
+    again = with_twin or is_long
     if dry_run:
+        steps = (step("new-model", (str(checkpoint),), "the same call, and it is written"),)
+        show_end(output, plan, steps if plan.changes.paths else (), written=False, again=again)
         return 0
     apply_plan(plan, workspace)
     if proved is not None and plan.request.delivery is not None:
         keep_twin(plan.name, workspace, proved[1])
-    output.progress(f"{len(plan.changes.paths)} file(s) written" if plan.changes.paths else "nothing to change")
     _keep_weights_test(output, plan, workspace)
+    is_last = not (plan.changes.conflicts or with_gates or with_commit)
+    following = _next_steps(plan, checkpoint, engine) if is_last else ()
+    show_end(output, plan, following, written=True, again=again)
     if plan.changes.conflicts:
         output.failure("resolve what is marked, or start over with scaffold undo and --force; then go on")
         return 1
-    if not (with_gates or with_commit):
-        _say_next(output, plan)
     return _go_on(output, plan, settings, with_gates, with_commit)
 
 
@@ -161,24 +173,31 @@ def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, wit
         shown = all(verdict.passed for verdict in verdicts)
         if any(verdict.failed for verdict in verdicts):
             return 1
+        if shown and not with_commit:
+            show_steps(output, _after_gates(plan.checkpoint.path, engine))
     if not with_commit:
         return 0 if shown else 1
-    excuses = settings.excuses()
-    show_commit(output, commit_plan(plan.name, workspace, settings.get("accept_device") or "npu", excuses), excuses)
+    make_commit(output, settings, plan.name)
     return 0
 
 
 def _right_plan(
-    output: Output, plan: Plan, engine: Engine, workspace: Workspace, dry_run: bool
+    output: Output, plan: Plan, engine: Engine, workspace: Workspace, dry_run: bool, with_diff: bool
 ) -> tuple[Plan, Verdict] | None:
     """Show what the twin says of the plan, and of the next ones where ``auto`` goes on; return the first right one."""
     from scaffold.running.twin import prove_in_turn
 
-    output.progress("making the twin, serving it, comparing with transformers")
     tried: list[dict[str, Any]] = []
-    for way, verdict in prove_in_turn(plan, engine, workspace.logs(plan.name)):
+    shown_of = prove_in_turn(plan, engine, workspace.logs(plan.name))
+    while True:
+        what = "trying what comes next" if tried else "making the twin, serving it, comparing with transformers"
+        with clock(output, what):
+            found = next(shown_of, None)
+        if found is None:
+            break
+        way, verdict = found
         if way is not plan:
-            show_plan(output, way)
+            show_plan(output, way, inline=with_diff)
             output.document(plan_document(way, dry_run))
         show_verdicts(output, [verdict])
         (shown,) = verdicts_document([verdict], kept=False)["verdicts"]
@@ -232,7 +251,10 @@ def _request(
     verdicts: tuple[Verdict, ...] = ()
     ours: tuple[str, ...] = ()
     known = model_name(name, checkpoint)
-    if PLACEMENTS[destination.placement].edits_trees and known in workspace.planned():
+    edits_trees = PLACEMENTS[destination.placement].edits_trees
+    if edits_trees:
+        check_name(workspace, known, checkpoint)
+    if edits_trees and known in workspace.planned():
         record = workspace.record(known)
         verdicts = gather(workspace, known).current
         if record.vllm == str(destination.vllm) and REGISTRY.as_posix() in record.vllm_files:
@@ -260,11 +282,26 @@ def _request(
     )
 
 
-def _say_next(output: Output, plan: Plan) -> None:
-    path = plan.checkpoint.path
-    if plan.subject.site.output is not None:
-        output.line(
-            f"next: pip install --no-deps {plan.subject.site.output}, where vLLM is; scaffold undo takes it back"
-        )
-        return
-    output.line(f"next: scaffold validate {path}, then scaffold commit {path}; scaffold undo takes it back")
+def _next_steps(plan: Plan, checkpoint: Path, engine: Engine | None) -> tuple[Step, ...]:
+    """Return what to call once a plan is written: the gates, the accuracy, the commit, or the way back."""
+    undo = step("undo", (), "or take all of it back")
+    plugin = plan.subject.site.output
+    if plugin is not None:
+        install = ("pip", "install", "--no-deps", str(plugin))
+        return Step(install, "in the environment that serves: vLLM finds it by itself"), undo
+    what = "serve it: dummy weights, real weights, parity with transformers"
+    validate = step("validate", (str(checkpoint),), what, *_python(engine))
+    return validate, *_after_gates(checkpoint, engine), undo
+
+
+def _after_gates(checkpoint: Path, engine: Engine | None) -> tuple[Step, Step]:
+    """Return what to call once a planned model was served."""
+    what = "its accuracy; the task is yours to choose"
+    return (
+        step("evaluate", (str(checkpoint),), what, "--tasks", "gsm8k", *_python(engine)),
+        step("commit", (str(checkpoint),), "one signed-off commit; says what is still missing"),
+    )
+
+
+def _python(engine: Engine | None) -> tuple[str, ...]:
+    return () if engine is not None else ("--python", PYTHON)

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -48,9 +49,13 @@ class Output:
 
     def diff(self, text: str) -> None:
         """Show a diff, in colours on a terminal."""
+        for line in self.coloured(text):
+            self.line(line)
+
+    def coloured(self, diff: str) -> list[str]:
+        """Return the lines of a diff in colours; `line` leaves them out where there is no terminal."""
         colours = {"+": "green", "-": "red", "@": "cyan"}
-        for line in text.splitlines():
-            self.line(click.style(line, fg=colours.get(line[:1])))
+        return [click.style(line, fg=colours.get(line[:1])) for line in diff.splitlines()]
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Show a table."""
@@ -82,6 +87,14 @@ class Output:
             # A file name that is no UTF-8 has half a surrogate pair in Python, and an escape of it in JSON
             click.echo(text.encode("utf-8", "backslashreplace").decode())
 
+    def interrupted(self, lines: Sequence[str]) -> None:
+        """Say what an interrupted command had done, and write the JSON document as far as it goes."""
+        self.document({"interrupted": list(lines)})
+        with suppress(OSError):  # the terminal may have gone
+            for line in lines:
+                click.echo(printable(line), err=True)
+            self.finish()
+
     def error(self, error: Exception) -> None:
         """Say what was found, where, what was expected and what to do."""
         parts = {name: str(getattr(error, name)) for name in ("found", "where", "expected", "remedy")}
@@ -110,12 +123,16 @@ def reporting(command: Callable[..., int | None]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: Any, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
         from codemods import Refusal
+        from scaffold.cli.interrupted import before
         from scaffold.common.errors import ScaffoldError
         from scaffold_validators.problem import Problem
 
-        output = Output(as_json, quiet, verbose)
+        output, journal = Output(as_json, quiet, verbose), before(options)
         try:
             code = command(output, *args, **options) or 0
+        except KeyboardInterrupt:
+            output.interrupted(journal.lines() if journal is not None else [])
+            raise
         except (ScaffoldError, Refusal, Problem) as error:
             output.error(error)
             code = error.exit_code

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.text import printable
-from scaffold.cli.disagreements import disagreements_document, show_disagreements
+from scaffold.cli.disagreements import disagreements_document
 from scaffold.cli.nearest import differences_document
 from scaffold.cli.output import Output
-from scaffold.delivery.excuses import Excuses
 from scaffold.planning.plan import Plan
 from scaffold.planning.refusal import NotPlanned
-from scaffold.running.adaptation import Prepared
 from scaffold.spec.holes import holes_document
 from scaffold.spec.values import Hole
 from scaffold.weights.findings import Proof
@@ -37,10 +34,15 @@ def refusal_document(refusal: NotPlanned, strategy: str, placement: str) -> dict
     }
 
 
+def hole_lines(holes: Sequence[Hole]) -> list[str]:
+    """Return what the evidence does not determine."""
+    return [f"  hole: {hole.what} ({hole.evidence})" for hole in holes]
+
+
 def show_holes(output: Output, holes: Sequence[Hole]) -> None:
     """Show what the evidence does not determine."""
-    for hole in holes:
-        output.line(f"  hole: {hole.what} ({hole.evidence})")
+    for line in hole_lines(holes):
+        output.line(line)
 
 
 def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
@@ -68,42 +70,6 @@ def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
         "conflicts": [str(path) for path in plan.changes.conflicts],
         "diff": plan.diff,
     }
-
-
-def show_plan(output: Output, plan: Plan) -> None:
-    """Show the decision, the diff and the files."""
-    output.line(f"{plan.name}: {plan.spec.architecture}, strategy {plan.decision.strategy.name}")
-    for reason in plan.decision.why:
-        output.line(f"  {reason}")
-    show_disagreements(output, plan.subject.settled.found)
-    show_holes(output, plan.spec.holes)
-    for note in plan.notes:
-        output.line(f"  {note}")
-    for one in plan.near:
-        for line in one.lines():
-            output.line(f"  {line}")
-    counts = plan.decision.counts
-    if counts is not None:
-        told = f"{counts.taken} routed, {counts.left_out} left out with a reason, {len(counts.unknown)} not known"
-        output.line(f"  weights: {len(plan.checkpoint.tensors)} tensors, {told}")
-    if plan.proved_sizes:
-        output.line(f"  tensor-parallel sizes that it was proved for: {', '.join(map(str, plan.proved_sizes))}")
-    for size, why in plan.decision.misfits.items():
-        output.line(f"  not at tensor-parallel {size}: {why[0]}")
-    output.line()
-    output.diff(plan.diff)
-    rows = [
-        (
-            "create" if change.before is None else "remove" if change.after is None else "edit",
-            str(change.path),
-            _size(change.before, change.after),
-        )
-        for change in plan.changes.changes
-    ]
-    if rows:
-        output.table("Files", ("action", "path", "lines"), rows)
-    for path in plan.changes.conflicts:
-        output.failure(f"{path}: what you edited and what is generated now contradict each other: marked as git does")
 
 
 def show_verdicts(output: Output, verdicts: Sequence[Verdict]) -> None:
@@ -189,26 +155,6 @@ def verdicts_document(verdicts: Sequence[Verdict], kept: bool = True) -> dict[st
     }
 
 
-def show_prepared(output: Output, prepared: Prepared) -> None:
-    """Show the commit that would be made: its message, what it would write first, and what it would change."""
-    stat = prepared.stat()
-    diff = prepared.changes.diff({"": prepared.delivery})
-    document = {"message": prepared.message, "files": [str(file) for file in prepared.contents], "diff": diff}
-    output.document({"dry_run": True, "commit": None, "would_commit": document})
-    output.line(prepared.message)
-    output.diff(diff)
-    for line in stat:
-        output.line(line)
-
-
-def show_commit(output: Output, commit: str, excuses: Excuses) -> None:
-    """Show the commit that was made, and the reasons that were given for what was not shown."""
-    output.document({"commit": commit, **{name: why for name, why in asdict(excuses).items() if why}})
-    output.line(f"commit {commit}")
-    for line in excuses.lines():
-        output.line(f"  {line}")
-
-
 def _weights(checkpoint: Checkpoint, proof: Proof | None) -> dict[str, Any]:
     return {
         "tensors": len(checkpoint.tensors),
@@ -227,8 +173,3 @@ def _weights_by(plan: Plan) -> dict[str, Any]:
         "ignored": counts.left_out if counts else None,
         "unrouted": list(counts.unknown) if counts else None,
     }
-
-
-def _size(before: bytes | None, after: bytes | None) -> str:
-    old, new = (len((text or b"").splitlines()) for text in (before, after))
-    return f"+{new - old}" if new >= old else str(new - old)

@@ -13,6 +13,7 @@ from scaffold.cli.settings import container_root, defaults
 from scaffold.cli.work import DIRECTORY, work_directory, work_option
 from scaffold.common.errors import EnvironmentLacks, UsageError
 from scaffold.delivery.excuses import Excuses
+from scaffold.delivery.gate.table import check_reasons
 from scaffold.disagreements.finding import SIDES
 from scaffold.evidence.workspace import Workspace
 from scaffold_validators.device import CPU, NPU
@@ -66,6 +67,13 @@ without_parity_option = click.option(
 accuracy_pending_option = click.option(
     "--accuracy-pending", metavar="REASON", help="Commit without figures of an evaluation; documents give the reason."
 )
+without_option = click.option(
+    "--without",
+    multiple=True,
+    nargs=2,
+    metavar="POINT REASON",
+    help="Commit without a point of the quality gate that may have a reason, such as features. Repeatable.",
+)
 serve_options = options(
     click.option("--port", type=click.IntRange(1, 65535), help="Port of the server (default: 8000)."),
     click.option("--tp", help="Tensor-parallel sizes, such as 1,2 (default: 1)."),
@@ -115,9 +123,19 @@ class Settings:
             raise _no(name, value, "a whole number") from error
 
     def excuses(self) -> Excuses:
-        """Return the reasons that the call gives for what a delivery goes without, each in one line."""
-        given = (" ".join(str(self.given.get(name) or "").split()) for name in ("without_parity", "accuracy_pending"))
-        return Excuses(*given)
+        """Return the reasons that the call gives for what a delivery goes without, each in one line.
+
+        Raises:
+            UsageError: one is given for what takes none.
+        """
+        given = {point: " ".join(why.split()) for point, why in self.given.get("without") or ()}
+        check_reasons(given)
+        named = {"parity": "without_parity", "accuracy": "accuracy_pending"}
+        own = {
+            field: " ".join(str(self.given.get(field) or given.pop(point, "")).split())
+            for point, field in named.items()
+        }
+        return Excuses(**own, without=given)
 
     def switch(self, name: str) -> bool:
         """Return whether something is on."""

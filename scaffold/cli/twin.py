@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from scaffold.cli.clock import clock
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import show_verdicts, verdicts_document
 from scaffold.cli.roots import Settings, name_option, python_option, required, work_option
@@ -29,9 +30,9 @@ def command(output: Output, checkpoint: Path, plugin: Path, **given: Any) -> int
     settings = Settings(given)
     engine = required(settings.engine())
     log = settings.workspace().logs(model_name(settings.get("name"), checkpoint)) / "twin.log"
-    output.progress("making the twin, serving it, comparing with transformers")
     trust = settings.switch("trust_remote_code")
-    verdict = prove_plugin(read_checkpoint(checkpoint), plugin, engine, log, trust)
+    with clock(output, "making the twin, serving it, comparing with transformers"):
+        verdict = prove_plugin(read_checkpoint(checkpoint), plugin, engine, log, trust)
     show_verdicts(output, [verdict])
     output.document(verdicts_document([verdict], kept=False))
     return 0 if verdict.passed else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -19,6 +20,13 @@ def command(output: Output, **given: Any) -> None:
 
     A commit that was made stays in git.
     """
-    files = undo_last(Settings(given).workspace())
-    output.table("As before again", ("path",), [(str(file),) for file in files])
-    output.document({"files": [str(file) for file in files]})
+    undone = undo_last(Settings(given).workspace())
+    if undone.paths:
+        output.table("As before again", ("path",), [(str(file),) for file in undone.paths])
+    else:
+        output.line("every file of the last run is as before it already; the run counts as taken back")
+    commits = {str(repo): list(hashes) for repo, hashes in undone.committed.items()}
+    output.document({"files": [str(file) for file in undone.paths], "committed": commits})
+    for repo, hashes in commits.items():
+        for one in reversed(hashes):
+            output.line(f"commit {one} stays; it is taken back with: git -C {shlex.quote(repo)} revert {one}")

@@ -16,6 +16,9 @@ _HASH = re.compile(r"[0-9a-f]{40}")
 _HUB_FOLDER = re.compile(rf"models--({_WORD}?)--({_WORD})")
 """A model's folder in the cache of huggingface_hub (its docs: "Understand caching"); it holds ``snapshots/<hash>``."""
 
+RESERVED = frozenset({"journal", "gates.lock", "survey"})
+"""What the work directory's state has beside the models' folders."""
+
 
 def model_name(given: str | None, checkpoint: Path) -> str:
     """Return the model's display name, which is also a file name.
@@ -23,7 +26,8 @@ def model_name(given: str | None, checkpoint: Path) -> str:
     It is as given, else the repo's in a hub's cache, else the checkpoint's folder.
 
     Raises:
-        UsageError: it is not made of letters, digits, dots, dashes and underscores, or is a snapshot's hash.
+        UsageError: it is not made of letters, digits, dots, dashes and underscores, is a snapshot's hash, or is what
+            this tool calls a folder of its own.
     """
     hub = _hub_id(checkpoint)
     name = given or (hub.split("/")[1] if hub else checkpoint.resolve().name)
@@ -33,6 +37,13 @@ def model_name(given: str | None, checkpoint: Path) -> str:
             where="--name" if given else str(checkpoint),
             expected="letters, digits, '.', '-' and '_', starting with a letter or digit, and no snapshot's hash",
             remedy="pass a name with --name",
+        )
+    if name.lower() in RESERVED:
+        raise UsageError(
+            f"the model name {name!r}",
+            where="--name" if given else str(checkpoint),
+            expected=f"a name that is none of {', '.join(sorted(RESERVED))}: the work directory has them",
+            remedy="pass another name with --name",
         )
     return name
 

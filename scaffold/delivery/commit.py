@@ -9,18 +9,22 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from scaffold.common.errors import CheckFailed, UsageError
-from scaffold.delivery.staged import Entry, entries, put, stage_commit, staged_entries
+from scaffold.delivery.staged import Entry, entries, hidden, put, stage_commit, staged_entries
 
 if TYPE_CHECKING:
     from git import Repo
 
+PLACES = ("vllm_ascend", "docs", "tests/e2e/models", "patches", "mkdocs.yml")
+"""Where a delivery is written, and what it is written from."""
 IN_PROGRESS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+OF_A_COMMIT = ("pre-commit", "prepare-commit-msg", "commit-msg", "reference-transaction")
+"""Hooks that can refuse a commit (githooks(5))."""
 IDENTITY = {"name": ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "email": ("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL")}
 
 
@@ -31,9 +35,17 @@ def check_delivery_repo(path: Path) -> None:
         UsageError: no git repo, one that git refuses, no commit yet, a merge or rebase under way, no identity.
     """
     repo = _open(path)
-    _asked(repo, path, "rev-parse", "--git-dir")  # git's own word, as on a repo of others
+    _asked(path, "rev-parse", "--git-dir")  # git's own word, as on a repo of others
     if not repo.head.is_valid():
         raise _unfit(path, "a repo without a commit", "a repo with a history", "make a first commit there")
+    left_out = hidden(repo, PLACES)
+    if left_out:
+        raise _unfit(
+            path,
+            f"a sparse checkout: {len(left_out)} files are not in the work tree, such as {left_out[0]}",
+            f"a work tree with all of {', '.join(PLACES)}",
+            "git sparse-checkout disable, or add these folders to it",
+        )
     for name in IN_PROGRESS:
         if (Path(repo.git_dir) / name).exists():
             raise _unfit(path, f"{name}: an operation under way", "none", "finish or abort it")
@@ -111,6 +123,7 @@ def commit(path: Path, contents: Mapping[PurePosixPath, str], message: str) -> s
     """
     check_branch(path)
     repo = _open(path)
+    _check_unlocked(repo, path)
     _catch_up(repo, contents)
     before = repo.head.commit.hexsha
     with _own_index(repo, path, contents) as environment:
@@ -119,23 +132,46 @@ def commit(path: Path, contents: Mapping[PurePosixPath, str], message: str) -> s
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as text:
             text.write(message)
             text.flush()
-            _asked(
-                repo,
-                path,
-                "commit",
-                "--signoff",
-                "--quiet",
-                "--cleanup=verbatim",
-                "--file",
-                text.name,
-                environment=environment,
-            )
+            words = ("--signoff", "--quiet", "--cleanup=verbatim", "--file", text.name)
+            _asked(path, "commit", *words, environment=environment)
     made = repo.head.commit
     if made.tree.hexsha != tree or [parent.hexsha for parent in made.parents] != [before]:
         repo.git.update_ref("HEAD", before, made.hexsha)
         raise _not_this(path, f"a commit {made.hexsha[:12]} of other contents, which a hook made of it")
-    stage_commit(repo, before, contents)
+    try:
+        stage_commit(repo, before, contents)
+    except subprocess.CalledProcessError as error:
+        raise CheckFailed(
+            f"the commit {made.hexsha} was made, and its files are not in the index: {_said(error)}",
+            where=str(path),
+            expected="an index that nothing else writes to",
+            remedy="end what else uses this repo, and run scaffold commit again, which brings the index up to date",
+        ) from error
     return str(made.hexsha)
+
+
+def head_of(path: Path) -> str:
+    """Return the hash of the last commit.
+
+    Raises:
+        UsageError: no git repo.
+    """
+    return str(_open(path).head.commit.hexsha)
+
+
+def titles_of(path: Path, count: int = 300) -> tuple[str, ...]:
+    """Return the titles of the last commits, the newest first; merges have none of their own.
+
+    Raises:
+        UsageError: no git repo.
+    """
+    return tuple(_open(path).git.log(f"-{count}", "--no-merges", "--format=%s").splitlines())
+
+
+def _check_unlocked(repo: Repo, path: Path) -> None:
+    lock = Path(repo.git_dir) / "index.lock"
+    if lock.exists():
+        raise _unfit(path, f"{lock}: git is at work", "no other git", "wait for it; if none runs, remove that file")
 
 
 def _catch_up(repo: Repo, contents: Mapping[PurePosixPath, str]) -> None:
@@ -160,9 +196,8 @@ def _own_index(repo: Repo, path: Path, contents: Mapping[PurePosixPath, str]) ->
     try:
         repo.git.read_tree("HEAD", env=environment)
         before = entries(repo, "HEAD", contents)
-        for file, text in contents.items():
-            mode = before[file].mode if file in before else "100644"
-            put(repo, file, Entry(mode, _stored(repo, file, text)), environment)
+        modes = {file: before[file].mode if file in before else "100644" for file in contents}
+        put(repo, {f: Entry(modes[f], _stored(repo, f, text)) for f, text in contents.items()}, environment)
         if repo.git.write_tree(env=environment) == repo.head.commit.tree.hexsha:
             raise CheckFailed(
                 f"nothing to commit: the planned files are as in {repo.head.commit.hexsha[:12]}",
@@ -184,29 +219,43 @@ def _stored(repo: Repo, file: PurePosixPath, text: str) -> str:
 
 def _try_hook(repo: Repo, path: Path, tree: str, environment: dict[str, str]) -> None:
     """Run the repo's hook once before the commit is made, and look at what it would have committed."""
-    _asked(repo, path, "hook", "run", "--ignore-missing", "pre-commit", environment=environment)
+    _asked(path, "hook", "run", "--ignore-missing", "pre-commit", environment=environment)
     after = repo.git.write_tree(env=environment)
     if after != tree:
         changed = ", ".join(repo.git.diff("--name-only", tree, after).splitlines())
         raise _not_this(path, f"a pre-commit hook that has {changed} committed in another form")
 
 
-def _asked(repo: Repo, path: Path, *words: str, environment: dict[str, str] | None = None) -> str:
+def _asked(path: Path, *words: str, environment: Mapping[str, str] | None = None) -> None:
     """Run git; what it or a hook refuses is an error in its own words."""
-    from git.exc import GitCommandError
-
+    command = ["git", *words]
     try:
-        name, *rest = words
-        return str(getattr(repo.git, name.replace("-", "_"))(*rest, env=environment or {}))
-    except GitCommandError as error:
-        said = str(error.stderr or error.stdout or error).strip().removeprefix("stderr: '").rstrip("'")
-        kind = UsageError if words[0] == "rev-parse" else CheckFailed
+        variables = {**os.environ, **(environment or {})}
+        subprocess.run(command, cwd=path, env=variables, capture_output=True, stdin=subprocess.DEVNULL, check=True)
+    except subprocess.CalledProcessError as error:
+        is_repo = words[0] != "rev-parse"
+        kind = CheckFailed if is_repo else UsageError
         raise kind(
-            f"git: {said[:600]}",
+            f"git: {_said(error)[:600] or _silent(path, words, error.returncode)}",
             where=str(path),
-            expected="a repo that git works on" if kind is UsageError else "a commit of the planned files",
+            expected="a commit of the planned files" if is_repo else "a repo that git works on",
             remedy="repair what git or the repo's hook reports",
         ) from error
+
+
+def _said(error: subprocess.CalledProcessError) -> str:
+    """Return what git or a hook wrote before it failed."""
+    return bytes(error.stderr or error.stdout or b"").decode(errors="replace").strip()
+
+
+def _silent(path: Path, words: Sequence[str], code: int) -> str:
+    """Return who said no without a word: one hook where it was asked alone, else one of those that are there."""
+    if words[0] == "hook":
+        return f"the hook {words[-1]} refused (exit code {code}) without a word"
+    hooks = Path(_open(path).git.rev_parse("--git-path", "hooks"))
+    there = [name for name in OF_A_COMMIT if os.access(path / hooks / name, os.X_OK)]
+    whose = f"; hooks that are asked: {', '.join(there)}" if there else ""
+    return f"{words[0]} ended with exit code {code} without a word{whose}"
 
 
 def _open(path: Path) -> Repo:

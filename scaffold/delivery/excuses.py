@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -12,10 +13,17 @@ class Excuses:
     Attributes:
         without_parity: why parity with the reference was not shown.
         accuracy_pending: why there are no figures of an evaluation yet.
+        without: of the other points of the quality gate that may have one: id → reason.
     """
 
     without_parity: str = ""
     accuracy_pending: str = ""
+    without: Mapping[str, str] = field(default_factory=dict)
+
+    def reason(self, point: str) -> str:
+        """Return the reason that was given for a point of the quality gate; empty without one."""
+        own = {"parity": self.without_parity, "accuracy": self.accuracy_pending}
+        return own.get(point, "") or self.without.get(point, "")
 
     def lines(self) -> tuple[str, ...]:
         """Return a sentence for each, as the commit message has it."""
@@ -24,6 +32,7 @@ class Excuses:
             found.append(f"Parity with the reference was not shown: {self.without_parity}")
         if self.accuracy_pending:
             found.append(f"No accuracy has been measured: {self.accuracy_pending}")
+        found += [f"Not shown, {point}: {why}" for point, why in sorted(self.without.items()) if why]
         return tuple(found)
 
 

@@ -7,10 +7,15 @@ from pathlib import PurePath
 
 from scaffold.delivery.accuracy import Accuracy
 from scaffold.delivery.excuses import NO_EXCUSE, Excuses
+from scaffold.delivery.layout import MKDOCS
 from scaffold.delivery.sign_off import NPU
+from scaffold.delivery.titles import title
 from scaffold.strategy.table import strategy_named
 from scaffold_validators.stages.table import stage_named
 from scaffold_validators.verdict import Verdict
+
+DOCUMENTS = ("docs", "tests", MKDOCS.name)
+"""Where documents and tests are, and what lists them."""
 
 
 def commit_message(
@@ -22,6 +27,8 @@ def commit_message(
     verdicts: Sequence[Verdict],
     excuses: Excuses = NO_EXCUSE,
     accuracy: Accuracy | None = None,
+    history: Sequence[str] = (),
+    served_by: str = "",
 ) -> str:
     """Return the message, without the sign-off line that git adds; it says what was not shown, and why.
 
@@ -33,10 +40,12 @@ def commit_message(
         verdicts: the evidence.
         excuses: what was not shown, and why.
         accuracy: what an evaluation measured.
+        served_by: the name of the model whose commit brought the code that serves this one; empty for its own.
+        history: the titles of earlier commits, whose form this one has.
         served_from: what it was served from in vLLM's tree, where the same code comes in ``files``.
     """
     lines = [
-        strategy_named(strategy).subject.format(name=name),
+        title(strategy_named(strategy).subject.format(name=name), history, has_code=any(map(is_code, files))),
         "",
         f"Architecture: {architecture} (strategy: {strategy})",
         "",
@@ -45,11 +54,13 @@ def commit_message(
     if served_from:
         lines += ["", "The gates ran with the same code in vLLM's tree:"]
         lines += [f"- {path.as_posix()}" for path in served_from]
+    if served_by:
+        lines += ["", f"It is served by the code that came with {served_by}, which has the same architecture."]
     lines += ["", "Evidence:"]
     for verdict in verdicts:
-        title = stage_named(verdict.stage).title
+        named = stage_named(verdict.stage).title
         where = f", tensor-parallel {verdict.tensor_parallel_size}, {verdict.device}" if verdict.device else ""
-        stage = f"{title}{where}"
+        stage = f"{named}{where}"
         lines.append(
             f"- stage {stage}: {verdict.outcome.word}, {verdict.reason} (record sha256 {verdict.evidence[:16]})"
         )
@@ -67,3 +78,8 @@ def commit_message(
     for line in excuses.lines():
         lines += ["", line]
     return "\n".join(lines) + "\n"
+
+
+def is_code(path: PurePath) -> bool:
+    """Return whether a file is more than a document or a test."""
+    return path.parts[0] not in DOCUMENTS

@@ -7,7 +7,7 @@ plan's line, a user's own) stays out of the commit and in the work tree.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -64,6 +64,18 @@ def own_lines(committed: str, edits: Sequence[Edit], now: str) -> str:
         if foreign and added & set(after):
             raise _shared(edits[0], foreign[0])
     return "".join(text)
+
+
+def without_own(plans: Iterable[Sequence[Edit]], now: str) -> str:
+    """Return a file without the lines of some plans.
+
+    Args:
+        plans: of each, what its runs did to the file, the oldest first.
+        now: the file.
+    """
+    lines = split_lines(now)
+    owned = [_follow(edits, lines)[0] for edits in plans]
+    return "".join(line for number, line in enumerate(lines) if not any(own[number] for own in owned))
 
 
 def split_lines(text: str) -> list[str]:

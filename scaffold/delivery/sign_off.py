@@ -13,33 +13,29 @@ from scaffold_validators.verdict import Verdict
 NPU = "npu"
 
 
-def check_sign_off(
+def check_required(
     verdicts: Sequence[Verdict],
     digests: Mapping[str, str],
     accepted_device: str = NPU,
     stages: Sequence[Stage] = STAGES,
-    without_parity: str = "",
 ) -> None:
-    """Check that what is required has passed on exactly this tree and this checkpoint, on an accepted device.
-
-    What is required is each stage that the table says so of, and one of `PARITY_PROOFS`.
+    """Check that each stage that has to pass did, on exactly this tree and this checkpoint, on an accepted device.
 
     Args:
         verdicts: only those with the present digests count.
-        digests: ``tree`` and ``checkpoint`` as they are now.
+        digests: of trees and checkpoint as they are now.
         accepted_device: ``npu``, or another device that the user has named.
         stages: the table.
-        without_parity: why none of `PARITY_PROOFS` is asked for; empty where one is. It excuses no stage that failed.
 
     Raises:
-        CheckFailed: the evidence does not suffice; dummy evidence never does.
+        CheckFailed: one did not; dummy evidence never does.
     """
     for stage in stages:
-        if stage.counts is Counts.NOT:
+        if stage.counts is not Counts.REQUIRED:
             continue
         of_stage = [verdict for verdict in verdicts if verdict.stage == stage.name]
         current = [verdict for verdict in of_stage if verdict.holds_for(digests)]
-        if stage.counts is Counts.REQUIRED and not current:
+        if not current:
             raise _refused(
                 stage,
                 f"stage {stage.name} passed on another state of tree or checkpoint"
@@ -47,17 +43,41 @@ def check_sign_off(
                 else f"stage {stage.name} has not been run",
                 f"run: scaffold validate CHECKPOINT --stage {stage.name}",
             )
-        for verdict in current:
-            if verdict.failed:
-                raise _refused(
-                    stage,
-                    f"stage {stage.name} ended as {verdict.outcome.word}: {verdict.reason}",
-                    "correct the adapter and run the stage again",
-                )
-        if stage.counts is Counts.REQUIRED:
-            _check_device(stage, current, accepted_device)
-    if not without_parity and not has_parity(verdicts, digests, accepted_device):
+        _check_passed(stage, current)
+        _check_device(stage, current, accepted_device)
+
+
+def check_none_failed(
+    verdicts: Sequence[Verdict], digests: Mapping[str, str], stages: Sequence[Stage] = STAGES
+) -> None:
+    """Check that no stage that has to pass where it was run failed on exactly this tree and this checkpoint.
+
+    Raises:
+        CheckFailed: one did.
+    """
+    for stage in stages:
+        if stage.counts is Counts.IF_RUN:
+            _check_passed(stage, [v for v in verdicts if v.stage == stage.name and v.holds_for(digests)])
+
+
+def check_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str], accepted_device: str = NPU) -> None:
+    """Check that one of `PARITY_PROOFS` is there.
+
+    Raises:
+        CheckFailed: none is.
+    """
+    if not parity_proof(verdicts, digests, accepted_device):
         raise _no_parity(verdicts, digests)
+
+
+def _check_passed(stage: Stage, verdicts: Sequence[Verdict]) -> None:
+    for verdict in verdicts:
+        if verdict.failed:
+            raise _refused(
+                stage,
+                f"stage {stage.name} ended as {verdict.outcome.word}: {verdict.reason}",
+                "correct the adapter and run the stage again",
+            )
 
 
 def check_accuracy(accuracy: Accuracy | None, digests: Mapping[str, str], pending: str) -> None:
@@ -78,20 +98,26 @@ def check_accuracy(accuracy: Accuracy | None, digests: Mapping[str, str], pendin
     )
 
 
-def has_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str], accepted_device: str = NPU) -> bool:
-    """Return whether one of `PARITY_PROOFS` is there, on this tree and checkpoint.
+def parity_proof(
+    verdicts: Sequence[Verdict], digests: Mapping[str, str], accepted_device: str = NPU
+) -> tuple[Verdict, ...]:
+    """Return the verdicts of the first of `PARITY_PROOFS` that is there, on this tree and checkpoint; empty if none is.
 
     What was served with the checkpoint's own weights counts on an accepted device alone; the twin's code is the same
     on each.
     """
     devices = {NPU, accepted_device}
-    passed = {(v.stage, v.device in devices) for v in verdicts if v.holds_for(digests) and v.passed}
+    passed = [v for v in verdicts if v.holds_for(digests) and v.passed]
 
-    def is_shown(stage: Stage) -> bool:
-        on_any = stage.starts.weights != "real" and (stage.name, False) in passed
-        return on_any or (stage.name, True) in passed
+    def shown(stage: Stage) -> list[Verdict]:
+        anywhere = stage.starts.weights != "real"
+        return [v for v in passed if v.stage == stage.name and (anywhere or v.device in devices)]
 
-    return any(all(map(is_shown, proof)) for proof in PARITY_PROOFS)
+    for proof in PARITY_PROOFS:
+        found = [shown(stage) for stage in proof]
+        if all(found):
+            return tuple(verdict for of_stage in found for verdict in of_stage)
+    return ()
 
 
 def _no_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str]) -> CheckFailed:

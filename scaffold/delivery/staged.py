@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -28,22 +29,61 @@ def entries(repo: Repo, commit: str, files: Iterable[PurePosixPath]) -> dict[Pur
     return {PurePosixPath(name): Entry(head.split()[0], head.split()[2]) for head, _, name in rows}
 
 
-def put(repo: Repo, file: PurePosixPath, entry: Entry, environment: dict[str, str] | None = None) -> None:
-    """Put a file into the index that the environment names."""
-    cache = f"{entry.mode},{entry.blob},{file}"
-    repo.git.update_index("--add", "--cacheinfo", cache, env=environment or {})
+def put(repo: Repo, new: Mapping[PurePosixPath, Entry], environment: Mapping[str, str] | None = None) -> None:
+    """Put files into the index that the environment names, all at once: a kill leaves it as it was, or as it is to be.
+
+    Raises:
+        CalledProcessError: git cannot write it, as another process does.
+    """
+    rows = "".join(f"{entry.mode} {entry.blob}\t{file}\0" for file, entry in new.items())
+    command = ["git", "update-index", "-z", "--add", "--index-info"]
+    variables = {**os.environ, **(environment or {})}
+    subprocess.run(command, cwd=repo.working_dir, input=rows.encode(), env=variables, capture_output=True, check=True)
 
 
 def stage_commit(repo: Repo, before: str, files: Iterable[PurePosixPath]) -> None:
-    """Have the user's index follow from the commit ``before`` to HEAD; lines that are staged beyond it stay staged."""
+    """Have the user's index follow from the commit ``before`` to HEAD; lines that are staged beyond it stay staged.
+
+    Raises:
+        CalledProcessError: git cannot write it.
+    """
     names = list(files)
     old, new = entries(repo, before, names), entries(repo, "HEAD", names)
-    staged = staged_entries(repo, names)
+    staged, flags = staged_entries(repo, names), _flags(repo, names)
+    following = {}
     for file in names:
         if staged.get(file) == old.get(file) or file not in old:
-            put(repo, file, new[file])  # a new file is the plan's, staged before or not
+            following[file] = new[file]  # a new file is the plan's, staged before or not
         elif file in staged:
-            put(repo, file, Entry(new[file].mode, _merged(repo, staged[file].blob, old[file].blob, new[file].blob)))
+            blob = _merged(repo, staged[file].blob, old[file].blob, new[file].blob)
+            following[file] = Entry(new[file].mode, blob)
+    put(repo, following)
+    for flag, flagged in sorted(flags.items()):
+        repo.git.update_index(flag, "--", *map(str, flagged))
+
+
+def hidden(repo: Repo, folders: Iterable[str]) -> list[str]:
+    """Return the tracked files below some folders that a sparse checkout leaves out of the work tree."""
+    said = repo.git.ls_files("-v", "-z", "--", *folders)
+    rows = (row.partition(" ") for row in said.split("\0") if row)
+    root = Path(str(repo.working_dir))
+    return [name for tag, _, name in rows if tag in SKIPPED and not (root / name).exists()]
+
+
+SKIPPED = ("S", "s")
+"""How ``git ls-files -v`` marks what is not in the work tree; a small letter stands for "assumed unchanged"."""
+
+
+def _flags(repo: Repo, files: Iterable[PurePosixPath]) -> dict[str, list[str]]:
+    """Return option of ``git update-index`` → files for which the user had set it: a new entry has none."""
+    said = repo.git.ls_files("-v", "-z", "--", *map(str, files))
+    found: dict[str, list[str]] = {}
+    for tag, _, name in (row.partition(" ") for row in said.split("\0") if row):
+        if tag in SKIPPED:
+            found.setdefault("--skip-worktree", []).append(name)
+        if tag.islower():
+            found.setdefault("--assume-unchanged", []).append(name)
+    return found
 
 
 def staged_entries(repo: Repo, files: Iterable[PurePosixPath]) -> dict[PurePosixPath, Entry]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.evidence.plan_record import PlanRecord
+from scaffold.evidence.served_files import PACKAGE, digest_of, libraries, own_code
 from scaffold.roots.vllm_tree import VllmTree
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.machine import machine_digest
@@ -30,20 +32,22 @@ FILES = {
 
 
 def present_digests(
-    tree: VllmTree, delivery: Path, delivery_files: Iterable[Path], checkpoint: Checkpoint
+    tree: VllmTree, delivery: Path, plans: Sequence[PlanRecord], checkpoint: Checkpoint
 ) -> dict[str, str]:
     """Return the digests of what is served now.
 
-    ``tree`` covers all Python of the vLLM tree, and the delivery's planned Python files: documents are not part
-    of what runs, and are filled with the verdicts afterwards.
+    ``tree`` covers all code of both trees, whoever wrote it: Python, libraries, and what Python imports by itself.
+    Documents are not part of what runs, and are filled with the verdicts afterwards.
+
+    Args:
+        tree: vLLM's.
+        delivery: the repo.
+        plans: all whose code the repo may have got by a commit.
+        checkpoint: what is served.
     """
-    digest = hashlib.sha256(tree.digest().encode())
-    for file in sorted(delivery_files):
-        path = delivery / file
-        if file.suffix == ".py" and path.is_file():
-            digest.update(file.as_posix().encode() + b"\0" + path.read_bytes())
+    parts = (*libraries(tree.root, "vllm"), *libraries(delivery, PACKAGE.name), *own_code(delivery, plans))
     return {
-        "tree": digest.hexdigest(),
+        "tree": hashlib.sha256(f"{tree.digest()} {digest_of(parts)}".encode()).hexdigest(),
         "checkpoint": checkpoint.digest,
         **_files_digests(checkpoint.path),
         "machine": machine_digest(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from scaffold.evidence.digests import present_digests, weights_digest
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold.roots.vllm_tree import read_vllm_tree
+from scaffold_validators.problem import Problem
 from scaffold_validators.verdict import WEIGHTS, Verdict
 
 
@@ -47,12 +49,22 @@ def gather(workspace: Workspace, name: str, checkpoint: Checkpoint | None = None
     """
     record = workspace.record(name)
     checkpoint = checkpoint or read_checkpoint(Path(record.checkpoint))
-    files = [Path(file) for file in record.delivery_files]
     verdicts = workspace.verdicts(name)
-    digests = present_digests(read_vllm_tree(Path(record.vllm)), Path(record.delivery), files, checkpoint)
+    tree, plans = read_vllm_tree(Path(record.vllm)), _plans(workspace, record)
+    digests = present_digests(tree, Path(record.delivery), plans, checkpoint)
     if sums or any(WEIGHTS in verdict.digests for verdict in verdicts):
         digests[WEIGHTS] = weights_digest(checkpoint)
     return Evidence(record, checkpoint, digests, verdicts)
+
+
+def _plans(workspace: Workspace, record: PlanRecord) -> list[PlanRecord]:
+    """Return all plans with the same repo; one whose record does not fit is said where it is asked for."""
+    found = [record]
+    for name in workspace.planned():
+        with suppress(Problem):
+            if name != record.name:
+                found.append(workspace.record(name))
+    return [plan for plan in found if plan.delivery == record.delivery]
 
 
 def check_planned(record: PlanRecord, checkpoint: Path) -> None:
@@ -67,4 +79,30 @@ def check_planned(record: PlanRecord, checkpoint: Path) -> None:
             where="the call",
             expected="the checkpoint that the name was planned for",
             remedy="pass that one, or the --name of the other",
+        )
+
+
+def check_name(workspace: Workspace, name: str, checkpoint: Path) -> None:
+    """Check that a name is free for a checkpoint, or is this one's already: two under one name would be merged.
+
+    Raises:
+        UsageError: it is another's, or differs from another's in case alone, which some file systems do not tell.
+    """
+    for known in workspace.planned():
+        if known != name and known.lower() == name.lower():
+            raise UsageError(
+                f"the name {name!r}, and {known!r} was planned here",
+                where="--name",
+                expected="a name that differs from all others in more than case",
+                remedy=f"pass --name {known} if it is the same model, else another name",
+            )
+    if name not in workspace.planned():
+        return
+    planned = Path(workspace.record(name).checkpoint)
+    if checkpoint.resolve() != planned.resolve():
+        raise UsageError(
+            f"{checkpoint}, and {name} was planned for {planned}",
+            where="--name",
+            expected="a name of its own for each checkpoint",
+            remedy=f"pass another --name; or take the plan of {name} back with scaffold undo, if the checkpoint moved",
         )

@@ -43,6 +43,7 @@ class PlanRecord:
         carried: what was written below the delivery repo for what is in vLLM's tree, when a commit was asked for.
         overrides: what the server has to be told of the config, as ``--hf-overrides`` takes it.
         believe: the side that the user believes where config and tensors disagree; empty where they said nothing.
+        commits: hashes of the commits that were made of it, the oldest first.
     """
 
     name: str
@@ -59,6 +60,7 @@ class PlanRecord:
     carried: tuple[str, ...] = ()
     overrides: Mapping[str, Any] = field(default_factory=dict)
     believe: str = ""
+    commits: tuple[str, ...] = ()
 
 
-PLAN = Kind("plan", 3, PlanRecord, remedy="run scaffold new-model for this model again, which writes it anew")
+PLAN = Kind("plan", 5, PlanRecord, remedy="run scaffold new-model for this model again, which writes it anew")

@@ -11,6 +11,9 @@ from scaffold.source.torch.tensors import Array
 TOLERANCE = 1e-9
 """Relative. Probes run in float64: equal forms differ by some 1e-14, different ones by a per cent or more."""
 
+NEGLIGIBLE = 1e-6
+"""A coefficient that small beside the others is left out if the sum is the same without it."""
+
 
 def same(left: Array, right: Array) -> bool:
     """Return whether two arrays have one shape and one content."""
@@ -33,4 +36,9 @@ def combination(target: Array, basis: Mapping[str, Array]) -> tuple[tuple[str, f
     coefficients = np.linalg.lstsq(matrix / scale, target.ravel(), rcond=None)[0] / scale
     if not same((matrix @ coefficients).reshape(target.shape), target):
         return None
+    used = [name for name, c in zip(names, coefficients) if abs(c) > NEGLIGIBLE * np.max(np.abs(coefficients))]
+    if len(used) < len(names):  # of arrays that are nearly alike, rounding leaves a trace of what is not used
+        without = combination(target, {name: basis[name] for name in used})
+        if without is not None:
+            return without
     return tuple((name, float(c)) for name, c in zip(names, coefficients) if abs(c) > TOLERANCE)

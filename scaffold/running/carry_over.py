@@ -90,6 +90,11 @@ def edits_of(changes: ChangeSet, roots: Mapping[str, Path], workspace: Workspace
     return tuple(found)
 
 
+def joined_edits(earlier: Sequence[Edit], new: Sequence[Edit]) -> tuple[Edit, ...]:
+    """Return edits of several runs, the oldest first; one that a run did again, as it was cut off, is there once."""
+    return (*earlier, *(edit for edit in new if edit not in earlier))
+
+
 def _implementation(served: Served, vllm: Path) -> Implementation:
     """Return what vLLM's tree has, as it is there now, edits by hand and all."""
     if not served.module:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
-from scaffold.common.errors import CheckFailed, EnvironmentLacks
+from scaffold.common.errors import CheckFailed, EnvironmentLacks, UsageError
 from scaffold.delivery.accuracy import Accuracy, read_results
 from scaffold.evidence.gather import gather
+from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold.running.validation import ServeOptions, preflight, serve_plan
 from scaffold_validators.device import find_device
@@ -23,6 +24,8 @@ from scaffold_validators.stages.visit import readiness
 
 RESULTS = "**/results_*.json"
 """What ``lm_eval`` writes below ``--output_path``."""
+MODEL_KEYS = ("model", "pretrained")
+"""What ``lm_eval`` is told of a model: the name that a server knows it by, or what it loads itself."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,11 @@ def take_results(workspace: Workspace, name: str, path: Path) -> Accuracy:
     """Keep a results file as what was measured of the model as it is now.
 
     Raises:
-        UsageError: nothing was planned for the model, or it is no results file.
+        UsageError: nothing was planned for the model, or it is no results file, or one of another model.
     """
-    accuracy = read_results(path, gather(workspace, name).digests)
+    evidence = gather(workspace, name)
+    accuracy = read_results(path, evidence.digests)
+    _check_model(accuracy, evidence.record, path)
     workspace.save_accuracy(name, accuracy)
     return accuracy
 
@@ -117,6 +122,24 @@ def evaluate(
     if not written:
         raise _failed("lm_eval ended without a results file", logs / "evaluate.log")
     return take_results(workspace, name, written[-1])
+
+
+def _check_model(accuracy: Accuracy, record: PlanRecord, path: Path) -> None:
+    """Check that results are of a planned model, by what ``lm_eval`` was told of it.
+
+    Raises:
+        UsageError: they are of another, or do not say of which.
+    """
+    told = dict(part.partition("=")[::2] for part in accuracy.model_args.split(","))
+    stated = [told[key].strip() for key in MODEL_KEYS if told.get(key)]
+    known = {record.name, str(record.documents.get("model_id") or ""), record.checkpoint} - {""}
+    if not any(word in known for word in stated):
+        raise UsageError(
+            f"results of {', '.join(stated) or 'a model that they do not name'}",
+            where=str(path),
+            expected=f"results of {', '.join(sorted(known))}",
+            remedy=f"evaluate this model, served as {record.name}; the tutorial has the command",
+        )
 
 
 def check_lm_eval(python: Path) -> None:

@@ -42,6 +42,6 @@ ALIAS = Strategy(
     name="alias",
     holds=holds,
     adds=Adds.REGISTRATION,
-    subject="[Model] Add {name}, served by an implementation that vLLM has",
+    subject="Add {name}, served by an implementation that vLLM has",
     support="vLLM serves it by an implementation that it has for another architecture of the same form.",
 )

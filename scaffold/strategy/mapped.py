@@ -77,6 +77,6 @@ MAPPED = Strategy(
     name="mapped",
     holds=holds,
     adds=Adds.MAPPER,
-    subject="[Model] Add {name}, served by an implementation that vLLM has, with other names of tensors",
+    subject="Add {name}, served by an implementation that vLLM has, with other names of tensors",
     support="vLLM serves it by an implementation that it has, behind a mapper for the names of its tensors.",
 )

@@ -45,6 +45,6 @@ NATIVE = Strategy(
     name="native",
     holds=holds,
     adds=Adds.MODULE,
-    subject="[Model] Add {name}",
+    subject="Add {name}",
     support="vLLM serves it by a native implementation that was added for it.",
 )

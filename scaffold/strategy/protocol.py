@@ -118,7 +118,7 @@ class Strategy:
         name: what ``--strategy`` calls it.
         holds: answers whether it fits a model.
         adds: what it adds to the target.
-        subject: the commit's, with ``{name}`` for the model's name.
+        subject: the commit's, without a type, with ``{name}`` for the model's name.
         support: the sentence that documents say of a model that is served in this way.
         model_impl: of ``vllm serve --model-impl``, where it must be stated.
     """

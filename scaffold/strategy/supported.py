@@ -32,6 +32,6 @@ SUPPORTED = Strategy(
     name="supported",
     holds=holds,
     adds=Adds.NOTHING,
-    subject="[Doc][Test] Add tutorial and test config of {name}",
+    subject="Add tutorial and test config of {name}",
     support="vLLM implements this architecture itself; nothing was added for it.",
 )

@@ -44,7 +44,7 @@ TRANSFORMERS = Strategy(
     name="transformers",
     holds=holds,
     adds=Adds.NOTHING,
-    subject="[Model] Add {name}, served by vLLM's Transformers backend",
+    subject="Add {name}, served by vLLM's Transformers backend",
     support="vLLM serves it through its Transformers modeling backend.",
     model_impl="transformers",
 )

@@ -76,6 +76,10 @@ class Scope:
         axis = len(shape) - 1
         return self._rule(name, target, shape, (None,), [size], (Even(unit),), axis, transforms)
 
+    def shared(self, name: str, shape: Sequence[int], axis: int, split: Split, target: str | None = None) -> Rule:
+        """Return the rule of a tensor of which ranks share one axis: numbers of heads, of an inner size."""
+        return self._rule(name, target, tuple(shape), (None,), [shape[axis]], (split,), axis)
+
     def qkv(
         self,
         names: Sequence[str],

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.documents import check_document
 from tests.fake_engine import REFERENCE, write_fake_engine
 from tests.runner import invoke
 
@@ -20,11 +21,14 @@ class Answer:
     code: int
     stdout: str
     stderr: str
+    words: tuple[str | Path, ...]
 
     @property
     def document(self) -> dict[str, Any]:
-        """Return the JSON document on stdout."""
-        return json.loads(self.stdout)
+        """Return the JSON document on stdout, which is as the command's schema says."""
+        document = json.loads(self.stdout)
+        check_document(self.words, document)
+        return document
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Desk:
         result = invoke([str(word) for word in words])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
-        return Answer(result.exit_code, result.stdout, result.stderr)
+        return Answer(result.exit_code, result.stdout, result.stderr, words)
 
     def new_model(self, checkpoint: Path, *words: str | Path) -> Answer:
         """Run ``new-model`` on these roots."""

@@ -34,7 +34,9 @@ def test_each_is_shown_with_its_arguments_and_examples(empty_desk: Desk, name: s
 def test_a_recipe_shows_how_its_arguments_feed_its_codemods(desk: Desk) -> None:
     shown = desk.call("codemod", "show", "list-tutorial").stdout
     assert "step: toctree-entry page={tutorial}.md, where there is no mkdocs.yml" in shown
-    assert "source=<the module of {target} in {vllm}>" in desk.call("codemod", "show", "add-patch").stdout
+    shown = desk.call("codemod", "show", "add-patch").stdout
+    assert "source=<the module of {target} in {vllm}>" in shown
+    assert "importers=<the modules of {vllm} that import {target} by name>" in shown
 
 
 def test_a_codemod_runs_and_is_undone(desk: Desk) -> None:
@@ -64,6 +66,18 @@ def test_a_recipe_is_one_run(desk: Desk) -> None:
     assert len(answer.document["files"]) == 3
     assert desk.call("undo", "--work", desk.work).code == 0
     assert snapshot(desk.delivery) == before
+
+
+def test_undo_says_so_where_somebody_took_the_edit_back_already(desk: Desk) -> None:
+    registry = desk.vllm / "vllm/model_executor/models/registry.py"
+    before = registry.read_bytes()
+    words = [*ENTRY[1:], "architecture=Nova2ForCausalLM"]
+    assert desk.call("codemod", "run", "vllm-registry-entry", desk.vllm, *words, "--work", desk.work).code == 0
+    registry.write_bytes(before)
+    answer = desk.call("undo", "--work", desk.work)
+    assert (answer.code, answer.stdout.count("\n")) == (0, 1)
+    assert "is as before it already" in answer.stdout
+    assert desk.call("undo", "--work", desk.work).code == 2
 
 
 def test_undo_goes_back_through_runs_of_all_kinds(desk: Desk, nova: Path) -> None:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.evidence.workspace import Workspace
 from tests.cli.conftest import Answer, Desk
 from tests.delivery.results import write_results
 from tests.lab.ports import free_port
+from tests.snapshots import snapshot
 
 ADAPTER = Path("vllm_ascend/models")
 MODELS = Path("vllm/model_executor/models")
+UNTRIED = ("--without", "features", "a stand-in", "--without", "capacity", "a stand-in")
 
 
 def git(repo: Path, *words: str) -> str:
@@ -45,7 +48,7 @@ def served(desk: Desk, checkpoint: Path, engine: Path, name: str) -> None:
 def commit(desk: Desk, checkpoint: Path, name: str, *words: str) -> Answer:
     roots = ("--work", desk.work, "--name", name, "--accept-device", "cpu")
     reasons = ("--without-parity", "a stand-in", "--accuracy-pending", "a stand-in")
-    return desk.call("commit", checkpoint, *roots, *reasons, *words)
+    return desk.call("commit", checkpoint, *roots, *reasons, *UNTRIED, *words)
 
 
 def renamed(nova: Path, name: str) -> Path:
@@ -76,8 +79,13 @@ def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
     assert "vllm_ascend/models/nova.py" in shown.stdout
     assert (git(desk.delivery, "rev-parse", "HEAD"), (desk.delivery / ADAPTER / "nova.py").exists()) == (before, False)
     roots = ("--work", desk.work, "--name", "good", "--accept-device", "cpu", "--without-parity", "a stand-in")
+    roots += UNTRIED
     refused = desk.call("commit", nova, *roots)
     assert (refused.code, "no accuracy" in refused.stderr) == (1, True), refused.stderr
+    told = {"model": "local-completions", "model_args": "model=another,base_url=http://x/v1"}
+    of_another = write_results(desk.root / "another.json", config=told)
+    refused = desk.call("evaluate", nova, "--results", of_another, *roots[:4])
+    assert (refused.code, "results of another\n" in refused.stderr) == (2, True), refused.stderr
     taken = desk.call("evaluate", nova, "--results", write_results(desk.root / "r.json"), *roots[:4])
     assert taken.code == 0, taken.stderr
     made = desk.call("commit", nova, *roots)
@@ -88,6 +96,7 @@ def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
     assert "class NovaForCausalLM" in delivered
     assert "CORRECTED_BY_HAND = True" in delivered
     assert "from ." not in delivered
+    assert "patches" not in str(files_of(desk))
     message = git(desk.delivery, "log", "-1", "--format=%B")
     assert "- count, exact_match,none: 0.8125\n" in message
     assert "The gates ran with the same code in vLLM's tree:\n- vllm/model_executor/models/nova.py\n" in message
@@ -122,3 +131,64 @@ def test_of_two_models_each_commit_holds_its_own_lines(desk: Desk, nova: Path, f
         assert any(name in line.lower() for line in diff)
         assert not [line for line in diff if other in line.lower() or "user's own" in line]
     assert git(desk.delivery, "diff", "-U0").splitlines()[-1] == "+a user's own line"
+
+
+def test_a_second_name_of_one_architecture_is_committed_after_the_code_that_serves_it(
+    desk_with_models: Desk, nova: Path, fake_engine: Path
+) -> None:
+    desk, second = desk_with_models, Path(shutil.copytree(nova, nova.with_name("second")))
+    planned(desk, nova, fake_engine, "good")
+    planned(desk, second, fake_engine, "good+chatty".replace("+", "-"))
+    for checkpoint, name in ((second, "good-chatty"), (nova, "good")):
+        served(desk, checkpoint, fake_engine, name)
+    refused = commit(desk, second, "good-chatty")
+    assert refused.code == 1
+    assert "code: NovaForCausalLM is served by the code of good, which no commit holds yet" in refused.stderr
+    assert commit(desk, nova, "good").code == 0
+    made = commit(desk, second, "good-chatty")
+    assert made.code == 0, made.stderr
+    assert "It is served by the code that came with good" in git(desk.delivery, "log", "-1", "--format=%B")
+    assert not [file for file in files_of(desk) if file.startswith("vllm_ascend")]
+
+
+def test_a_name_is_one_checkpoints_alone(desk: Desk, nova: Path) -> None:
+    second = Path(shutil.copytree(nova, nova.with_name("second")))
+    assert desk.new_model(nova, "--name", "good").code == 0
+    assert desk.new_model(nova, "--name", "good").code == 0
+    for name, says in (("good", "good was planned for"), ("Good", "the name 'Good', and 'good' was planned here")):
+        refused = desk.new_model(second, "--name", name, "--dry-run")
+        assert (refused.code, says in refused.stderr) == (2, True), refused.stderr
+    for name in ("journal", "Survey"):
+        refused = desk.new_model(second, "--name", name)
+        assert (refused.code, "the work directory has them" in refused.stderr) == (2, True), refused.stderr
+
+
+def test_a_refused_commit_leaves_no_new_file_and_undo_takes_all_of_one_that_was_made_back(
+    desk_with_models: Desk, nova: Path, fake_engine: Path
+) -> None:
+    desk = desk_with_models
+    before = snapshot(desk.vllm, desk.delivery)
+    planned(desk, nova, fake_engine, "good")
+    served(desk, nova, fake_engine, "good")
+    with_plan, record = snapshot(desk.delivery), Workspace(desk.work).record("good")
+    hook = desk.delivery / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'lint: no' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    refused = commit(desk, nova, "good")
+    assert (refused.code, "lint: no" in refused.stderr) == (1, True)
+    assert (snapshot(desk.delivery), Workspace(desk.work).record("good")) == (with_plan, record)
+    hook.unlink()
+    made = commit(desk, nova, "good", "--json")
+    assert made.code == 0, made.stderr
+    delivered = desk.delivery / ADAPTER / "nova.py"
+    text = delivered.read_text()
+    delivered.write_text(f"{text}# edited where it is not served\n")
+    refused = commit(desk, nova, "good")
+    assert (refused.code, "code: edits of what was served from vLLM's tree" in refused.stderr) == (1, True)
+    delivered.write_text(text)
+    undone = desk.call("undo", "--work", desk.work, "--json")
+    hash_ = made.document["commit"]
+    assert undone.document["committed"] == {str(desk.delivery): [hash_]}
+    assert snapshot(desk.vllm, desk.delivery) == before
+    assert Workspace(desk.work).planned() == []

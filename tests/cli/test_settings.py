@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import scaffold.cli
-from scaffold.cli.settings import KNOWN, defaults
+from scaffold.cli.roots import Settings
+from scaffold.cli.serving import serve_settings
+from scaffold.cli.settings import CONTAINER_ROOTS, KNOWN, defaults
 from scaffold.common.errors import UsageError
 
 READ = re.compile(r"""(?:settings|self)\.(?:get|path|number|switch|_root)\(\s*"([a-z_]+)"|\.get\("(work)"\)""")
@@ -44,3 +46,24 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_project(tmp_pa
     (tmp_path / "scaffold.toml").write_text("tp = '2'\nport = 2\n")
     found = defaults(tmp_path, {"SCAFFOLD_PORT": "3", "SCAFFOLD_CACHE": "x"})
     assert found == {"tp": "2", "max_num_seqs": 4, "port": "3"}
+
+
+def test_the_roots_of_the_container_are_found_without_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert CONTAINER_ROOTS["vllm"] == Path("/vllm-workspace/vllm")  # vllm-ascend: Dockerfile
+    assert (CONTAINER_ROOTS["vllm_ascend"], CONTAINER_ROOTS["work"]) == (
+        Path("/vllm-workspace/vllm-ascend"),
+        Path("/workspace"),
+    )
+    for name in CONTAINER_ROOTS:
+        (tmp_path / name).mkdir()
+        monkeypatch.setitem(CONTAINER_ROOTS, name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    settings = Settings({})
+    assert (settings.vllm(), settings.delivery()) == (tmp_path / "vllm", tmp_path / "vllm_ascend")
+    assert settings.workspace().work == tmp_path / "work"
+
+
+def test_the_port_is_8000_unless_asked_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert serve_settings(Settings({})).port == 8000
+    assert serve_settings(Settings({"port": 8001})).port == 8001

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from scaffold.common.errors import CheckFailed, ScaffoldError, UsageError
-from scaffold.delivery.commit import check_contents, check_delivery_repo, commit, committed_text
+from scaffold.delivery.commit import check_contents, check_delivery_repo, commit, committed_text, titles_of
 
 A, SHARED = PurePosixPath("docs/a.txt"), PurePosixPath("README.md")
 
@@ -114,17 +113,6 @@ def test_a_signature_that_fails_is_refused_in_its_own_words(delivery_repo: Path)
     with pytest.raises(CheckFailed, match="gpg failed to sign"):
         commit(delivery_repo, {A: "a"}, "x")
     assert git(delivery_repo, "rev-parse", "HEAD") == before
-
-
-@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen here")
-def test_a_repo_that_signs_with_ssh_gets_a_signed_commit(delivery_repo: Path, tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    for name, value in (("commit.gpgsign", "true"), ("gpg.format", "ssh"), ("user.signingkey", str(key))):
-        git(delivery_repo, "config", name, value)
-    assert "-----BEGIN SSH SIGNATURE-----" in git(
-        delivery_repo, "cat-file", "commit", commit(delivery_repo, {A: "a"}, "x")
-    )
 
 
 def test_twice_is_refused_with_the_commit_that_has_it(delivery_repo: Path) -> None:
@@ -233,3 +221,51 @@ def test_without_an_identity_nothing_can_be_signed(delivery_repo: Path, monkeypa
     monkeypatch.setenv("GIT_AUTHOR_EMAIL", "test@example.com")
     monkeypatch.setenv("GIT_COMMITTER_EMAIL", "test@example.com")
     check_delivery_repo(delivery_repo)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("pre-commit", "git: the hook pre-commit refused (exit code 3) without a word"),
+        ("commit-msg", "git: commit ended with exit code 1 without a word; hooks that are asked: commit-msg"),
+    ],
+)
+def test_a_hook_that_says_no_without_a_word_is_named(delivery_repo: Path, name: str, says: str) -> None:
+    hook(delivery_repo, name, "exit 3")
+    with pytest.raises(CheckFailed) as refused:
+        commit(delivery_repo, {A: "a"}, "x")
+    assert refused.value.found == says
+
+
+def test_a_sparse_checkout_that_lacks_files_of_a_delivery_is_told_so(delivery_repo: Path) -> None:
+    git(delivery_repo, "status")  # the repo is a copy: git looks at its files once more
+    git(delivery_repo, "sparse-checkout", "set", "docs")
+    with pytest.raises(UsageError, match=r"a sparse checkout: \d+ files .* such as tests/e2e/models/configs/"):
+        check_delivery_repo(delivery_repo)
+    git(delivery_repo, "sparse-checkout", "set", "docs", "tests", "vllm_ascend")
+    check_delivery_repo(delivery_repo)
+
+
+@pytest.mark.parametrize(("flag", "tag"), [("--skip-worktree", "S"), ("--assume-unchanged", "h")])
+def test_what_a_user_has_told_git_of_a_file_stays(delivery_repo: Path, flag: str, tag: str) -> None:
+    shared(delivery_repo)
+    git(delivery_repo, "update-index", flag, str(SHARED))
+    commit(delivery_repo, {SHARED: "first\n\nlast\nplanned\n", A: "a"}, "x")
+    assert git(delivery_repo, "ls-files", "-v", "--", str(SHARED), str(A)).split() == [tag, str(SHARED), "H", str(A)]
+    assert git(delivery_repo, "show", f":{SHARED}") == "first\n\nlast\nplanned\n"
+
+
+def test_a_repo_that_another_git_works_on_is_waited_for(delivery_repo: Path) -> None:
+    (delivery_repo / ".git" / "index.lock").touch()
+    before = git(delivery_repo, "rev-parse", "HEAD")
+    with pytest.raises(UsageError, match=r"index\.lock: git is at work"):
+        commit(delivery_repo, {A: "a"}, "x")
+    assert git(delivery_repo, "rev-parse", "HEAD") == before
+
+
+def test_the_titles_of_a_repo_are_the_newest_first_without_merges(delivery_repo: Path) -> None:
+    shared(delivery_repo)
+    git(delivery_repo, "switch", "-qc", "side", "HEAD~")
+    git(delivery_repo, "commit", "-qm", "[Doc] side", "--allow-empty")
+    git(delivery_repo, "merge", "-q", "-m", "merged", "-")
+    assert set(titles_of(delivery_repo)) == {"[Doc] side", "shared", "vllm-ascend"}

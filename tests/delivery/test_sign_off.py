@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from scaffold.common.errors import CheckFailed
-from scaffold.delivery.sign_off import check_sign_off
 from scaffold_validators.verdict import Verdict
-from tests.verdicts import make_verdict
+from tests.verdicts import check_sign_off, make_verdict
 
 NOW = {"tree": "t1", "checkpoint": "c1"}
 

@@ -72,6 +72,7 @@ class Shop:
     def main_job(self, row: str, sizes: str = "1,2", *stage: str) -> Answer:
         """Run ``new-model`` on to the commit."""
         accepted = ("--accept-device", "cpu", "--accuracy-pending", "no NPU here")
+        accepted += ("--without", "features", "no NPU here", "--without", "capacity", "no NPU here")
         words = (*stage, "--validate", "--commit", *accepted, "--port", str(free_port()))
         return self.new_model(row, *words, *SERVE[:-1], sizes)
 

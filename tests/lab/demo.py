@@ -46,6 +46,7 @@ def adapt(name: str, path: Path, place: Workplace) -> dict[str, Any]:
     """Run ``scaffold new-model`` for one checkpoint; its diff and all else it says go to a log."""
     words = ["new-model", str(path), "--name", name, *place.options(), "--validate", "--commit", "--json"]
     words += ["--accept-device", "cpu", "--accuracy-pending", "no NPU here", "--port", str(free_port()), *SERVE]
+    words += ["--without", "features", "no NPU here", "--without", "capacity", "no NPU here"]
     print(f"\n== scaffold new-model {path.name} --validate --commit --accept-device cpu {' '.join(SERVE)}", flush=True)
     command = [str(Path(sys.executable).parent / "scaffold"), *words]
     said = place.root / f"{name}.log"

@@ -13,13 +13,12 @@ from scaffold.ascend.soc import LIMITS, SOCS, Limited
 from scaffold.ascend.trees import Site
 from scaffold.checkpoint.ascend_paths import DEQUANTISE, DEVICES, NOT_SUPPORTED, RUNS, Answer
 from scaffold.common.errors import CheckFailed
-from scaffold.delivery.sign_off import check_sign_off
 from scaffold.running.static import Serving, StaticReport
 from scaffold.running.static_stops import KINDS
 from scaffold.running.static_verdict import verdict_of
 from scaffold.strategy.gate import Gate
 from scaffold_validators.verdict import Verdict
-from tests.verdicts import make_verdict
+from tests.verdicts import check_sign_off, make_verdict
 
 ROOT = Path("/trees")
 CLEAN = StaticReport(

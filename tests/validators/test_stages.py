@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from scaffold.common.errors import CheckFailed
-from scaffold.delivery.sign_off import check_sign_off
 from scaffold_validators.engine import probe
 from scaffold_validators.gates import run_stages
 from scaffold_validators.openai_api import Client
@@ -22,7 +21,7 @@ from scaffold_validators.stages.stage import Answers, Ask, Asking, Counts, Gate,
 from scaffold_validators.stages.table import STAGES, default_gates, gates, position, stage_named, with_needs
 from tests.fake_engine import REFERENCE, write_fake_engine
 from tests.lab.ports import free_port
-from tests.verdicts import make_verdict
+from tests.verdicts import check_sign_off, make_verdict
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)

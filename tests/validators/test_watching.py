@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 import psutil
 import pytest
@@ -22,6 +23,7 @@ from scaffold_validators.stages.conclude import with_log_failure
 from scaffold_validators.stages.stage import Gate
 from scaffold_validators.stages.table import with_needs
 from scaffold_validators.verdict import Verdict
+from scaffold_validators.watching.family import Family
 from scaffold_validators.watching.guardian import PACKAGES
 from scaffold_validators.watching.log import ServerLog
 from scaffold_validators.watching.progress import bar, meaningful, milestone
@@ -30,6 +32,17 @@ from tests.lab.ports import free_port
 
 SHARED = Path("/dev/shm")
 PATIENT = Patience(300, 600, 300)
+READER = """
+import mmap, sys, tempfile, time
+files = [open(path, "r+b") for path in sys.argv[1:]]
+files.append(tempfile.NamedTemporaryFile(dir="/dev/shm", delete=False))
+files[-1].write(b"0" * 4096)
+files[-1].flush()
+mapped = [mmap.mmap(file.fileno(), 4096) for file in files]
+print(files[-1].name.rpartition("/")[2], flush=True)
+time.sleep(600)
+"""
+"""Maps the files that are named, and a segment of its own, which it names."""
 
 
 @pytest.fixture
@@ -124,6 +137,24 @@ def test_no_segment_of_shared_memory_is_left(plan: ServePlan) -> None:
         pid = server.tree.process.pid
         until(lambda: len(segments(pid)) == 2)
     assert segments(pid) == []
+
+
+def test_what_a_server_reads_in_shared_memory_stays() -> None:
+    """A checkpoint that is kept in memory, in a folder of its own or not, is no segment of the server's."""
+    with TemporaryDirectory(dir=SHARED) as folder, NamedTemporaryFile(dir=SHARED) as file:
+        weights = [Path(folder) / "model.safetensors", Path(file.name)]
+        for path in weights:
+            path.write_bytes(b"0" * 4096)
+        time.sleep(0.05)  # start times of processes are known to 10 ms
+        with subprocess.Popen([sys.executable, "-c", READER, *map(str, weights)], stdout=subprocess.PIPE) as reader:
+            family = Family("none")
+            family._known.add(psutil.Process(reader.pid))
+            assert reader.stdout
+            segment = SHARED / reader.stdout.readline().decode().strip()
+            assert segment.exists()
+            assert family.end() == []
+        assert all(path.exists() for path in weights)
+        assert not segment.exists()
 
 
 def test_where_the_disk_is_full_the_gate_goes_on_and_what_passed_has_no_evidence(plan: ServePlan) -> None:

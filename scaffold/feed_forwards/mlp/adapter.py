@@ -12,6 +12,7 @@ from scaffold.expressions.uses import keys, needs_layer
 from scaffold.feed_forwards.mlp.activations import GATED_ACTIVATIONS, PLAIN_ACTIVATIONS
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.feed_forwards.protocol import Inner
+from scaffold.idioms.carried import made as made_for
 from scaffold.idioms.construct import construct
 from scaffold.idioms.frame import Frame
 from scaffold.idioms.norms import norm_call
@@ -48,6 +49,9 @@ class Mlp:
         gated_outside: some of those are multiplied by a gate.
         bias_behind_shared: some of those have a bias after ``down``.
         needs_config: what the class makes reads the config.
+        carried: statements between the projections, in the place of the activation.
+        carried_made: statements that make what these use.
+        imports: lines that these need.
     """
 
     gated: bool
@@ -61,6 +65,9 @@ class Mlp:
     down_bias: str
     inner_norm: dict[str, str]
     needs_config: bool
+    carried: tuple[str, ...] = ()
+    carried_made: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
     inside_others: bool = False
     gated_outside: bool = False
     bias_behind_shared: bool = False
@@ -81,7 +88,7 @@ def write(layers: Sequence[MlpSpec | None], inner: Sequence[Inner], name: str, f
     return Written(
         fill(TEMPLATE, mlp=mlp, frame=frame),
         construct_mlp(mlp, name, write_expression(size), frame),
-        IMPORTS,
+        (*IMPORTS, *mlp.imports),
         frozenset({NORM_OVER_RANKS}) if mlp.inner_norm else frozenset(),
         layer_idx=needs_layer(size),
     )
@@ -106,10 +113,20 @@ def mlp_of(specs: Sequence[MlpSpec], frame: Frame, inner: Sequence[Inner] = ()) 
         NotUnderstood: see `write`.
     """
     shapes = {
-        (s.activation_name, s.gated, s.packed, s.up_name, s.down_name, s.activation, s.inner_norm, s.transposed)
+        (
+            s.activation_name,
+            s.gated,
+            s.packed,
+            s.up_name,
+            s.down_name,
+            s.activation,
+            s.inner_norm,
+            s.transposed,
+            s.carried,
+        )
         for s in specs
     }
-    if len(shapes) > 1:
+    if len(shapes) > 1 or len({s.carried for s in specs}) > 1:
         raise NotUnderstood("no idiom yet for feed-forward blocks that differ in more than their size", specs[0].source)
     spec = specs[0]
     first = attribute(spec.up_name, GATE_UP if spec.gated else UP)
@@ -122,6 +139,8 @@ def mlp_of(specs: Sequence[MlpSpec], frame: Frame, inner: Sequence[Inner] = ()) 
         norm = {"name": attribute(spec.inner_norm[0]), "call": made}
         used.append(spec.inner_norm[1].eps.tree)
     inside = [block.spec for block in inner if isinstance(block.spec, MlpSpec)]
+    over = spec.carried
+    statements, imports, _ = made_for([over] if over else [], frame.prefix)
     return Mlp(
         gated=spec.gated,
         fused=spec.gated and spec.activation.value in GATED_ACTIVATIONS,
@@ -133,7 +152,11 @@ def mlp_of(specs: Sequence[MlpSpec], frame: Frame, inner: Sequence[Inner] = ()) 
         bias=bias.code,
         down_bias=down_bias.code,
         inner_norm=norm,
-        needs_config=any(map(keys, used)),
+        needs_config=any(map(keys, used))
+        or bool(over and (over.needs_config or any("config." in s for s in statements))),
+        carried=over.lines if over else (),
+        carried_made=("self.config = config",) * bool(over and over.needs_config) + tuple(statements),
+        imports=imports,
         gated_outside=any(block.gated for block in inner),
         bias_behind_shared=any(s.down_bias.value for s in inside),
     )
@@ -142,6 +165,8 @@ def mlp_of(specs: Sequence[MlpSpec], frame: Frame, inner: Sequence[Inner] = ()) 
 def _activation(spec: MlpSpec, prefix: str) -> tuple[str, Expression]:
     """Return how the activation is made, and the expression in that."""
     activation = str(spec.activation.value)
+    if spec.carried is not None:
+        return "", NONE
     if spec.activation_name:
         return f"{prefix}XIELU()", NONE
     if spec.gated and activation in GATED_ACTIVATIONS:

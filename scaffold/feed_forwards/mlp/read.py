@@ -8,7 +8,8 @@ from itertools import permutations
 
 import numpy as np
 
-from scaffold.feed_forwards.mlp.spec import MlpSpec
+from scaffold.carried.inner import carried
+from scaffold.feed_forwards.mlp.spec import CARRIED_OVER, MlpSpec
 from scaffold.feed_forwards.protocol import Call
 from scaffold.probing import norms
 from scaffold.probing.blocks import Block, definition, name_in
@@ -111,9 +112,35 @@ def read_mlp(
                 x,
                 output_of(down),
             )
+    reasons: list[str] = []
+    for down in layers:
+        size = input_of(down).shape[1]
+        if down in inner or not inner:
+            continue
+        try:
+            found_size = size_value(probe, size_role, size, definition(event))
+            over = carried(probe, event, inner, down, found_size)
+        except NotUnderstood as error:
+            reasons.append(error.what)
+            continue
+        used = [over.up] if over.gate is None or over.gate is over.up else [over.gate, over.up]
+        spec = MlpSpec(
+            name=name,
+            gate_name="" if over.gate is None else name_in(event, over.gate),
+            up_name=name_in(event, over.up),
+            down_name=name_in(event, down),
+            activation=Value(CARRIED_OVER),
+            intermediate_size=found_size,
+            bias=bias_value(probe, used),
+            down_bias=bias_value(probe, [down]),
+            transposed=isinstance(down.module, Conv1D),
+            carried=over.stretch,
+            source=definition(event),
+        )
+        return Block(spec, x, output_of(down))
     shown = name or ", ".join(name_in(event, part) for part in parts or ())  # of the layer itself, without a block
     what = f"a feed-forward block that is neither act(gate(x)) * up(x) nor act(up(x)): {shown} ({event.name})"
-    raise NotUnderstood(what, definition(event))
+    raise NotUnderstood(f"{what}; not carried over: {reasons[0]}" if reasons else what, definition(event))
 
 
 def _before_norm(probe: Probe, event: Event, given: Array) -> Iterator[tuple[Array, tuple[str, NormSpec] | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scaffold.carried.rules import carried_rules
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.weights.disk import Disk
 from scaffold.weights.norm_rules import norm_rules
@@ -51,5 +52,6 @@ def rules_at(scope: Scope, spec: MlpSpec, path: str, block: str, hidden: int) ->
         act, ours = join(path, spec.activation_name), join(block, attribute(spec.activation_name))
         for name, sizes in XIELU_SHAPES.items():
             yield scope.unscaled().whole(f"{act}.{name}", *sizes, target=f"{ours}.{name}")
+    yield from carried_rules(scope, (spec.carried,) if spec.carried else (), path, block)
     if spec.inner_norm is not None:
         yield from norm_rules(scope, join(path, spec.inner_norm[0]), spec.inner_norm[1], size, block)

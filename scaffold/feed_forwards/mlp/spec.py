@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from scaffold.carried.spec import Stretch
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.values import Value
+
+CARRIED_OVER = "carried over"
+"""In the place of an activation."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class MlpSpec:
         activation: a row of ``ACTIVATIONS``.
         inner_norm: a norm before ``down``.
         transposed: weights lie ``[in, out]``.
+        carried: what happens between the projections where it is none of these forms; ``activation`` says so, then.
         activation_name: of an activation that has parameters.
     """
 
@@ -32,6 +37,7 @@ class MlpSpec:
     inner_norm: tuple[str, NormSpec] | None = None
     transposed: bool = False
     activation_name: str = ""
+    carried: Stretch | None = None
     source: str = field(default="", compare=False)
 
     @property

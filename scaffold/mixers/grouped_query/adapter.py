@@ -10,6 +10,7 @@ from scaffold.expressions.python import write as write_expression
 from scaffold.expressions.uses import imports as imports_of
 from scaffold.expressions.uses import needs_layer
 from scaffold.idioms import layers as all_layers
+from scaffold.idioms.carried import KV_LOADER
 from scaffold.idioms.construct import construct_mixer
 from scaffold.idioms.frame import Frame
 from scaffold.idioms.per_layer import HINTS, PerLayer
@@ -72,11 +73,14 @@ def write(layers: Sequence[AttentionSpec | None], class_name: str, frame: Frame)
         needs_layer_idx=any(map(needs_layer, expressions)),
         slots=slots(pieces, SLOTS),
     )
+    helpers = frozenset[str]().union(*(piece.helpers for piece in pieces))
+    if KV_LOADER in helpers:
+        text = f"{KV_LOADER}\n\n{text}"
     return Written(
         text,
         construct_mixer(attribute(name), class_name),
         (*IMPORTS, *imports_of(numbers["scale"]), *(line for piece in pieces for line in piece.imports)),
-        frozenset[str]().union(*(piece.helpers for piece in pieces)),
+        helpers,
         sorting=_sorting(used, frame.hidden_size) if frame.loading.packed else None,
         loaders=tuple(_loaders(own, name, frame)),
     )

@@ -8,5 +8,6 @@ from scaffold.spec.kept import Kept
 
 def kept(spec: AttentionSpec) -> Kept:
     """Return what a layer keeps. vLLM's cache has one size for keys and values, that of the keys."""
-    window = None if spec.window is None else int(spec.window.value)
+    kept = spec.window or spec.chunk
+    window = None if kept is None else int(kept.value)
     return Kept(int(spec.num_kv_heads.value), 2 * int(spec.head_dim.value), window)

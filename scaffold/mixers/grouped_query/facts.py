@@ -48,6 +48,8 @@ def _of_scores(spec: AttentionSpec, which: str, origin: Evidence) -> Iterator[Fa
         yield sized(f"limit on q, k and v{which}", spec.clip)
     if spec.window:
         yield sized(f"sliding window{which}", spec.window)
+    if spec.chunk:
+        yield sized(f"attention in chunks of{which}", spec.chunk)
     if spec.soft_cap:
         yield sized(f"attention soft cap{which}", spec.soft_cap)
     if spec.sinks:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
+from scaffold.carried.heads import Attention, Numbers
+from scaffold.carried.spec import CarriedHeads, Stretch
 from scaffold.expressions.tree import HEAD_DIM
 from scaffold.mixers.grouped_query.spec import (
     AttentionSpec,
@@ -50,35 +53,40 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
     core = find(event, caps(probe))
     tracer = Tracer(probe, event)
     core = _with_scale_on_q(core, tracer)
-    q, k = _traced(tracer, core.q, "q", event), _traced(tracer, core.k, "k", event)
-    v, value_scale = _value(probe, tracer, core.v, event)
+    heads, head_dim, v_head_dim = len(core.q), core.q.shape[2], core.v.shape[2]
+    head_dim_value = size_value(probe, "head_dim", head_dim, event.where)
+    numbers = Numbers(
+        size_value(probe, "num_heads", heads, event.where),
+        size_value(probe, "num_kv_heads", len(core.k), event.where),
+        head_dim_value,
+        head_dim_value if v_head_dim == head_dim else size_value(probe, "v_head_dim", v_head_dim),
+    )
+    attention = lru_cache(lambda: Attention(probe, event, core, tracer, numbers))
+    known, value_scale, carried = _projected(probe, event, core, tracer, attention)
+    q, k, v = known
     x = input_of(q.selection.linear)
     for part in (k.selection.linear, v.selection.linear):
         if not same(input_of(part), x):
             raise NotUnderstood("projections of q, k and v with different inputs", event.where)
-    if q.turn is not k.turn:
-        raise NotUnderstood("a rotation of q that differs from that of k", event.where)
-    if k.scale is not None:
-        raise NotUnderstood("a factor on k that depends on the position", event.where)
-    heads, head_dim, v_head_dim = len(core.q), core.q.shape[2], core.v.shape[2]
-    head_dim_value = size_value(probe, "head_dim", head_dim, event.where)
     core = _with_late_sinks(core, tracer)
-    o_event, output_norm, gate = _output(probe, event, core, tracer)
+    o_event, output_norm, gate, attended = _attended(probe, event, core, tracer, attention)
+    window, chunk = _mask(probe, core)
     spec = AttentionSpec(
         name=name,
         projection=_projection(event, (q, k, v)),
         o_name=name_in(event, o_event),
         o_transposed=isinstance(o_event.module, Conv1D),
-        num_heads=size_value(probe, "num_heads", heads, event.where),
-        num_kv_heads=size_value(probe, "num_kv_heads", len(core.k), event.where),
+        num_heads=numbers.num_heads,
+        num_kv_heads=numbers.num_kv_heads,
         head_dim=head_dim_value,
-        v_head_dim=head_dim_value if v_head_dim == head_dim else size_value(probe, "v_head_dim", v_head_dim),
+        v_head_dim=numbers.v_head_dim,
         scale=scale_value(probe, core.scale, event, (head_dim, int(head_dim_value.value)), HEAD_DIM),
         qkv_bias=bias_value(probe, [p.selection.linear for p in (q, k, v)]),
         o_bias=bias_value(probe, [o_event]),
-        rope=_rope(probe, q, head_dim, head_dim_value),
+        rope=_rope(probe, q, head_dim, head_dim_value) if carried is None else carried.rope,
         qk_norm=_qk_norm(probe, event, q, k),
-        window=window(probe, core),
+        window=window,
+        chunk=chunk,
         soft_cap=None if core.soft_cap is None else explain(probe, core.soft_cap),
         sinks=_sinks(event, core),
         slopes=_slopes(core),
@@ -88,6 +96,8 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         value_scale=value_scale,
         clip=tracer.clip,
         v_norm=_v_norm(probe, event, v),
+        carried=carried,
+        carried_output=attended,
         source=definition(event),
     )
     given = output_of(o_event)
@@ -127,6 +137,57 @@ def _with_late_sinks(core: Core, tracer: Tracer) -> Core:
                 out = np.swapaxes(given.reshape(NUM_TOKENS, len(core.q), -1), 0, 1)
                 return replace(core, sinks=np.asarray(sinks[:, 0]), out=out)
     return core
+
+
+Projected = tuple[tuple[Path, Path, Path], "Value | None", "CarriedHeads | None"]
+
+
+def _projected(probe: Probe, event: Event, core: Core, tracer: Tracer, attention: Callable[[], Attention]) -> Projected:
+    """Return how q, k and v were made, a factor on v, and what is carried over from the source, where no idiom fits.
+
+    Raises:
+        NotUnderstood: what no idiom is for cannot be carried over either.
+    """
+    try:
+        q, k = _traced(tracer, core.q, "q", event), _traced(tracer, core.k, "k", event)
+        v, value_scale = _value(probe, tracer, core.v, event)
+        if q.turn is not k.turn:
+            raise NotUnderstood("a rotation of q that differs from that of k", event.where)
+        if k.scale is not None:
+            raise NotUnderstood("a factor on k that depends on the position", event.where)
+        _qk_norm(probe, event, q, k)
+        return (q, k, v), value_scale, None
+    except NotUnderstood as error:
+        tracer.clip = None
+        try:
+            known, carried = attention().projected()
+        except NotUnderstood as reason:
+            raise _neither(error, reason) from reason
+        return known, None, carried
+
+
+def _neither(error: NotUnderstood, reason: NotUnderstood) -> NotUnderstood:
+    """Return a hole for which there is no idiom, with the reason why its statements are not carried over."""
+    where = f" ({reason.where})" if reason.where and reason.where != error.where else ""
+    return NotUnderstood(f"{error.what}; not carried over: {reason.what}{where}", error.where)
+
+
+def _attended(
+    probe: Probe, event: Event, core: Core, tracer: Tracer, attention: Callable[[], Attention]
+) -> tuple[Event, tuple[str, NormSpec] | None, GateSpec | None, Stretch | None]:
+    """Return the output projection, and what comes before it: a norm, a gate, or what is carried over.
+
+    Raises:
+        NotUnderstood: it is none of them.
+    """
+    try:
+        return (*_output(probe, event, core, tracer), None)
+    except NotUnderstood as error:
+        try:
+            linear, stretch = attention().attended()
+        except NotUnderstood as reason:
+            raise _neither(error, reason) from reason
+        return linear, None, None, stretch
 
 
 def _traced(tracer: Tracer, heads: Array, what: str, block: Event) -> Path:
@@ -203,23 +264,23 @@ def _v_norm(probe: Probe, event: Event, v: Path) -> ValueNormSpec | None:
     return ValueNormSpec(name_in(event, v.norm), norms.identify(probe, v.norm), v.per_head)
 
 
-def window(probe: Probe, core: Core) -> Value | None:
-    """Return how many positions a token sees, None for all before it.
+def _mask(probe: Probe, core: Core) -> tuple[Value | None, Value | None]:
+    """Return how many positions a token sees, None for all before it; and the length of chunks that it does not leave.
 
     Raises:
-        NotUnderstood: the mask is neither causal nor a sliding window.
+        NotUnderstood: the mask is neither causal, nor a sliding window, nor chunks.
     """
     index = np.arange(NUM_TOKENS)
     distance = index[:, None] - index[None, :]
     if np.array_equal(core.visible, distance >= 0):
-        return None
+        return None, None
     size = int(core.visible.sum(axis=1).max())
     if np.array_equal(core.visible, (distance >= 0) & (distance < size)):
-        return size_value(probe, "sliding_window", size, core.where)
+        return size_value(probe, "sliding_window", size, core.where), None
     for size in range(2, NUM_TOKENS):
         if np.array_equal(core.visible, (distance >= 0) & (index[:, None] // size == index[None, :] // size)):
-            raise NotUnderstood(f"chunked attention: a token sees those of its chunk ({size} in a probe)", core.where)
-    raise NotUnderstood("a mask that is neither causal nor a sliding window", core.where)
+            return None, size_value(probe, "attention_chunk_size", size, core.where)
+    raise NotUnderstood("a mask that is neither causal, nor a sliding window, nor chunks", core.where)
 
 
 def _sinks(event: Event, core: Core) -> str | None:

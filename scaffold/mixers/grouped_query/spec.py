@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from scaffold.carried.spec import CarriedHeads, Stretch
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.rope import RopeSpec
 from scaffold.spec.values import Value
@@ -97,6 +98,9 @@ class AttentionSpec:
         slopes: of ALiBi.
         window: positions that a token sees, itself included; None for all before it.
         clip: what the projections give is limited to ``[-clip, clip]``.
+        chunk: positions of a chunk, outside of which a token sees none.
+        carried: what happens to q, k and v where there is no idiom for it; ``rope`` is that of its tables, then.
+        carried_output: what happens between the attention and its output projection, where there is no idiom for it.
         o_bias_name: of the output's bias, where the linear layer does not hold it.
     """
 
@@ -124,6 +128,9 @@ class AttentionSpec:
     clip: Value | None = None
     o_bias_name: str = ""
     v_norm: ValueNormSpec | None = None
+    chunk: Value | None = None
+    carried: CarriedHeads | None = None
+    carried_output: Stretch | None = None
     source: str = field(default="", compare=False)
 
 

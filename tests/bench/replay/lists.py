@@ -16,7 +16,8 @@ Arguments = dict[str, str]
 class Replayed:
     """A list: ``arguments`` makes of an entry what its codemod takes, None if that cannot be said by arguments.
 
-    ``is_per_table``: each of the file's tables is a list of its own.
+    ``is_per_table``: each of the file's tables is a list of its own. ``has_classes``: an entry's value is a class
+    of the file, which is written before it is listed.
     """
 
     codemod: str
@@ -24,6 +25,7 @@ class Replayed:
     read: Reader
     arguments: Callable[[Row], Arguments | None]
     is_per_table: bool = False
+    has_classes: bool = False
 
 
 def _registry(row: Row) -> Arguments | None:
@@ -115,12 +117,14 @@ VLLM = (
         "vllm/model_executor/models/config.py",
         dicts("MODELS_CONFIG_MAP"),
         _class_of("architecture"),
+        has_classes=True,
     ),
     Replayed(
         "vllm-arch-convertor",
         "vllm/transformers_utils/model_arch_config_convertor.py",
         dicts("MODEL_ARCH_CONFIG_CONVERTORS"),
         _class_of("model_type"),
+        has_classes=True,
     ),
     Replayed("vllm-reasoning-parser", "vllm/reasoning/__init__.py", dicts("_REASONING_PARSERS_TO_REGISTER"), _parser),
     Replayed("vllm-tool-parser", "vllm/tool_parsers/__init__.py", dicts("_TOOL_PARSERS_TO_REGISTER"), _parser),

@@ -101,6 +101,8 @@ def _applied(
 ) -> str:
     """Run the codemod, twice, and note what is wrong. Raises `Refusal`."""
     codemod = find_codemod(replayed.codemod)
+    if replayed.has_classes and f"class {given['class_name']}(" not in text:
+        text += f"\n\nclass {given['class_name']}(object):\n    pass\n"
     changed = codemod.run(text, given, style)
     tally.faults += [f"{name}: {fault}" for fault in _faults(replayed, text, changed, growth)]
     if codemod.run(changed, given, style) != changed:

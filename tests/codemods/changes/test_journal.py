@@ -153,21 +153,30 @@ def test_what_continues_a_run_is_taken_back_with_it(tree, journal):
     before = snapshot(tree)
     apply(changes_of(tree), journal)
     for text in ("filled", "filled again"):
-        apply(ChangeSet((tree,)).edit(tree / "new/c.txt", lambda _, new=text: new), journal, continues=True)
+        filled = ChangeSet((tree,)).edit(tree / "new/c.txt", lambda _, new=text: new)
+        apply(filled, journal, continues=tree / "new/c.txt")
     assert set(undo(journal).paths) == {tree / name for name in ("a.txt", "new/deep/b.txt", "run.sh", "new/c.txt")}
     assert snapshot(tree) == before
 
 
-def test_what_continues_no_run_that_wrote_its_files_is_a_run_of_its_own(tree, journal):
+def test_the_last_part_of_a_run_is_taken_back_alone_where_that_is_asked_for(tree, journal):
+    apply(changes_of(tree), journal)
+    after = snapshot(tree)
+    apply(ChangeSet((tree,)).edit(tree / "a.txt", lambda text: f"{text}more\n"), journal, continues=tree / "new/c.txt")
+    assert undo(journal, whole=False).paths == (tree / "a.txt",)
+    assert snapshot(tree) == after
+
+
+def test_what_continues_no_run_that_wrote_its_file_is_a_run_of_its_own(tree, journal):
     apply(ChangeSet((tree,)).edit(tree / "a.txt", str.upper), journal)
-    apply(ChangeSet((tree,)).edit(tree / "run.sh", str.upper), journal, continues=True)
+    apply(ChangeSet((tree,)).edit(tree / "run.sh", str.upper), journal, continues=tree / "new/c.txt")
     assert undo(journal).paths == (tree / "run.sh",)
     assert undo(journal).paths == (tree / "a.txt",)
 
 
 def test_a_run_whose_last_part_a_person_edited_stays_whole(tree, journal):
     apply(changes_of(tree), journal)
-    apply(ChangeSet((tree,)).edit(tree / "new/c.txt", lambda _: "filled"), journal, continues=True)
+    apply(ChangeSet((tree,)).edit(tree / "new/c.txt", lambda _: "filled"), journal, continues=tree / "new/c.txt")
     (tree / "a.txt").write_text("mine\n")
     after = snapshot(tree)
     with pytest.raises(Refusal, match=r"a\.txt: the file was edited since"):

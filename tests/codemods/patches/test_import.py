@@ -22,8 +22,9 @@ BLOCKS = (
 
 @st.composite
 def packages(draw):
-    """The text of a patch package."""
+    """The text of a patch package, which uses what it imports."""
     text = "# Licence\n\nfrom vllm.triton_utils import HAS_TRITON\n\nfrom vllm_ascend.utils import is_310p\n\n"
+    text += "assert HAS_TRITON or is_310p()\n"
     text += "import vllm_ascend.patch.worker.patch_first  # noqa\n"
     for number, block in enumerate(draw(st.lists(st.sampled_from(BLOCKS), max_size=5))):
         text += block.format(p=PACKAGE, n=f"n{number}")

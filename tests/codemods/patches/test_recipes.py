@@ -80,3 +80,20 @@ def test_a_patch_of_the_other_kind_may_have_the_same_name(ascend, vllm, tmp_path
         run("add-patch", ascend, journal=tmp_path / "journal", **arguments)
     assert run("retire-patch", ascend, journal=tmp_path / "journal", module="patch_new").is_changed
     assert (ascend / "vllm_ascend/patch/platform/patch_new.py").exists()
+
+
+def test_a_patch_in_a_package_that_is_not_there_is_refused(ascend, vllm, tmp_path):
+    before = snapshot(ascend)
+    arguments = {"module": "patch_v3.patch_new", "target": HELD, "vllm": str(vllm), **WORDS}
+    with pytest.raises(Refusal, match=r"no vllm_ascend/patch/worker/patch_v3/__init__\.py"):
+        run("add-patch", ascend, journal=tmp_path / "journal", **arguments)
+    assert snapshot(ascend) == before
+
+
+def test_a_retired_patch_takes_along_what_its_condition_alone_imported(ascend, vllm, tmp_path):
+    before = snapshot(ascend)
+    form = {"module": "patch_new", "kind": "platform", "condition": "HAS_TRITON"}
+    run("add-patch", ascend, journal=tmp_path / "journal", target=HELD, vllm=str(vllm), **form, **WORDS)
+    assert "import HAS_TRITON" in (ascend / "vllm_ascend/patch/platform/__init__.py").read_text()
+    run("retire-patch", ascend, journal=tmp_path / "journal", module="patch_new", kind="platform")
+    assert snapshot(ascend) == before

@@ -7,6 +7,7 @@ both, and what was found before and still runs. psutil tells a process from a la
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -44,6 +45,7 @@ class Family:
     session: int | None = None
     _known: set[psutil.Process] = field(default_factory=set, repr=False)
     _segments: set[Path] = field(default_factory=set, repr=False)
+    _began: float = field(default=math.inf, repr=False)
     _shared_then: frozenset[str] = field(default_factory=names, repr=False)
 
     def members(self) -> list[psutil.Process]:
@@ -58,6 +60,7 @@ class Family:
             if parents[pid] in own and pid != os.getpid():
                 own.add(pid)
         self._known = set(_running(own))
+        self._began = min([self._began, *_starts(self._known)])
         return sorted(self._known, key=lambda process: process.pid)
 
     def _is_in_session(self, pid: int) -> bool:
@@ -91,7 +94,7 @@ class Family:
         if self._signal(psutil.Process.terminate, grace):
             self._signal(psutil.Process.kill, CLEANER_SECONDS, spare=is_cleaner)
             self._signal(psutil.Process.kill, GRACE_SECONDS)
-        remove(self._segments)
+        remove(self._segments, self._began)
         return [process.pid for process in self.members()]
 
     def _signal(
@@ -139,6 +142,12 @@ def _parents() -> dict[int, int]:
         with suppress(OSError, ValueError, IndexError):
             found[pid] = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     return found
+
+
+def _starts(processes: Iterable[psutil.Process]) -> Iterable[float]:
+    for process in processes:
+        with suppress(psutil.Error):
+            yield process.create_time()
 
 
 def _running(pids: Iterable[int]) -> Iterable[psutil.Process]:

@@ -1,11 +1,14 @@
 """Shared memory that killed processes leave in `/dev/shm`: vLLM's queues between its processes are such segments.
 
 Only what a process of ours had mapped is removed, and not while any other process has it mapped: `/dev/shm` may be
-shared with other containers, whose processes cannot be seen.
+shared with other containers, whose processes cannot be seen. A segment lies in `/dev/shm` itself (its name has no
+slash, https://man7.org/linux/man-pages/man3/shm_open.3.html) and is younger than the processes that made it; what was
+there before, or lies in a folder there, is somebody's file, such as a checkpoint that is kept in memory.
 """
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,14 +27,14 @@ def names() -> frozenset[str]:
 
 
 def mapped_by(processes: Iterable[psutil.Process]) -> set[Path]:
-    """Return the segments that processes have mapped, or open as a file, and that still have a name."""
+    """Return what processes have mapped in `/dev/shm` itself, or open as a file, and what still has a name."""
     found: set[Path] = set()
     for process in processes:
         with suppress(OSError), Path(f"/proc/{process.pid}/maps").open(encoding="utf-8", errors="replace") as maps:
             found |= {Path(FOLDER + line.rstrip("\n").partition(FOLDER)[2]) for line in maps if FOLDER in line}
         with suppress(OSError):
             found |= set(_open_files(Path(f"/proc/{process.pid}/fd")))
-    return {path for path in found if not path.name.endswith(DELETED)}
+    return {path for path in found if path.parent == Path(FOLDER) and not path.name.endswith(DELETED)}
 
 
 def _open_files(folder: Path) -> Iterator[Path]:
@@ -43,10 +46,17 @@ def _open_files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def remove(segments: Iterable[Path]) -> None:
-    """Remove segments that no process has mapped any more."""
-    left = {segment for segment in segments if segment.exists()}
+def remove(segments: Iterable[Path], since: float) -> None:
+    """Remove segments made at ``since`` (seconds since the epoch) or later that no process has mapped any more."""
+    left = {segment for segment in segments if _is_made_since(segment, since)}
     if not left:
         return
     for segment in left - mapped_by(psutil.process_iter()):
         segment.unlink(missing_ok=True)
+
+
+def _is_made_since(path: Path, moment: float) -> bool:
+    with suppress(OSError):
+        status = path.lstat()
+        return stat.S_ISREG(status.st_mode) and status.st_ctime >= moment
+    return False

@@ -20,6 +20,7 @@ SLOTS = {
     "qkv_arguments": "`__init__`, arguments of QKVParallelLinear",
     "modules": "`__init__`, after the projections",
     "scores": "`__init__`, before Attention is made",
+    "attention": "`__init__`, the class of the attention, if it is not Attention",
     "position_arguments": "`__init__`, arguments of Attention about positions",
     "score_arguments": "`__init__`, arguments of Attention about scores",
     "last_arguments": "`__init__`, last arguments of Attention",

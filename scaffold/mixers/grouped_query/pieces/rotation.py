@@ -20,6 +20,9 @@ def rotation(layers: Layers) -> Piece | None:
     rope = rope_of(layers.per_layer, [layer.rope for layer in layers.specs])
     if rope is None:
         return None
+    if layers.used[0].carried is not None and not layers.used[0].carried.rotated:
+        made = get_rope(rope, "self.head_dim", layers.names, layers.frame.max_position)
+        return Piece({"scores": made}, (IMPORT,), uses=(rope.parameters,))
     made, turned = (
         get_rope(rope, "self.head_dim", layers.names, layers.frame.max_position),
         "q, k = self.rotary_emb(positions, q, k)",

@@ -9,6 +9,8 @@ from scaffold.idioms.written import Piece
 from scaffold.mixers.grouped_query.pieces.layers import Layers
 from scaffold.source.python.errors import NotUnderstood
 
+CHUNKED = "ChunkedLocalAttention"
+
 
 def alibi(layers: Layers) -> Piece | None:
     """Return ALiBi's slopes; ``bloom`` and its kin are modules of vLLM with a function that computes them."""
@@ -46,6 +48,27 @@ def window(layers: Layers) -> Piece | None:
         code["score_arguments"] = f"per_layer_sliding_window={write(size, names=layers.names)},"
     imports = (SEES_ALL_IMPORT,) if sees_all else ()
     return Piece(code, imports, uses=() if size == NONE else (size,)) if code else None
+
+
+def chunks(layers: Layers) -> Piece | None:
+    """Return attention in chunks: a layer of vLLM's own, which takes neither a soft cap nor a window nor sinks."""
+    size = layers.value(lambda a: a.chunk)
+    if size == NONE:
+        return None
+    if any(a.chunk and (a.window or a.soft_cap or a.sinks) for a in layers.used):
+        raise NotUnderstood("no idiom for chunks with a window, a soft cap or sinks", layers.used[0].source)
+    length = layers.value(lambda a: next(one.chunk for one in layers.used if one.chunk))
+    condition = layers.per_layer.condition([layer.chunk is not None for layer in layers.specs])
+    written = write(length, names=layers.names)
+    if condition == TRUE:
+        code = {"attention": CHUNKED, "score_arguments": f"attention_chunk_size={written},"}
+    else:
+        code = {
+            "attention": "attn_cls",
+            "scores": f"is_chunked = {write(condition)}\nattn_cls = {CHUNKED} if is_chunked else Attention",
+            "score_arguments": f'**({{"attention_chunk_size": {written}}} if is_chunked else {{}}),',
+        }
+    return Piece(code, (f"from vllm.model_executor.layers.attention import {CHUNKED}",), uses=(length, condition))
 
 
 def sinks(layers: Layers) -> Piece | None:

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scaffold.idioms.written import Piece
-from scaffold.mixers.grouped_query.pieces import factors, output, rotation, scores, values
+from scaffold.mixers.grouped_query.pieces import carried, factors, output, rotation, scores, values
 from scaffold.mixers.grouped_query.pieces.layers import Layers
 
 PIECES: tuple[Callable[[Layers], Piece | None], ...] = (
     factors.clip,
     rotation.qk_norm,
     values.v_norm,
+    carried.projected,
     rotation.rotation,
+    carried.rotated,
     factors.position_scale,
     factors.value_scale,
     output.value_size,
     output.gate,
     output.output_norm,
+    carried.attended,
     scores.alibi,
     scores.soft_cap,
     scores.window,
+    scores.chunks,
     scores.sinks,
 )
 

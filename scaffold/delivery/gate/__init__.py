@@ -1,0 +1,1 @@
+"""The quality gate of a commit: a table of points, each shown, reasoned or missing."""

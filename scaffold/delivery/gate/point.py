@@ -1,0 +1,132 @@
+"""A point of the quality gate, how it ended, and the refusal that names those that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from scaffold.common.errors import CheckFailed
+from scaffold.delivery.gate.case import Case, Said
+
+
+class State(Enum):
+    """How a point ended."""
+
+    SHOWN = "shown"
+    REASONED = "reasoned"
+    """It is not shown, and it is on record why."""
+    MISSING = "missing"
+
+    @property
+    def sign(self) -> str:
+        """Return how the table shows it."""
+        return {State.SHOWN: "✓", State.REASONED: "reasoned", State.MISSING: "✗"}[self]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a point ended for one model.
+
+    Attributes:
+        says: what was found, or the reason.
+        where: the evidence: a log, a record, a file.
+        error: what a missing point is refused with.
+    """
+
+    state: State
+    says: str
+    where: str = ""
+    error: Said | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One row of the table.
+
+    Attributes:
+        id: what the command line, refusals and documents call it.
+        asks: what a reviewer asks for, as a sentence.
+        look: holds it against a model.
+        remedy: what shows it.
+        may_be_reasoned: whether a reason may stand in for it: what one machine cannot do, another can.
+    """
+
+    id: str
+    asks: str
+    look: Callable[[Case], Answer]
+    remedy: str
+    may_be_reasoned: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A point and how it ended."""
+
+    point: Point
+    answer: Answer
+
+    @property
+    def error(self) -> Said:
+        """Return what a missing point is refused with, its own error where it has one."""
+        error = self.answer.error
+        return error or CheckFailed(
+            self.answer.says, where="commit", expected=self.point.asks, remedy=self.point.remedy
+        )
+
+
+class GateRefused(CheckFailed):
+    """Points of the quality gate are missing; each is named.
+
+    Attributes:
+        rows: the whole table.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = tuple(rows)
+        missing = [row for row in rows if row.answer.state is State.MISSING]
+        errors = [row.error for row in missing]
+        found = "; ".join(f"{row.point.id}: {error.found}" for row, error in zip(missing, errors, strict=True))
+        is_one = len(missing) == 1
+        super().__init__(
+            found if is_one else f"{len(missing)} points of the quality gate are missing: {found}",
+            where=", ".join(dict.fromkeys(error.where for error in errors)),
+            expected=errors[0].expected
+            if is_one
+            else "; ".join(f"{row.point.id}: {row.point.asks}" for row in missing),
+            remedy=errors[0].remedy
+            if is_one
+            else "; ".join(f"{r.point.id}: {e.remedy}" for r, e in zip(missing, errors)),
+        )
+        codes = {error.exit_code for error in errors}
+        self.exit_code = codes.pop() if len(codes) == 1 else CheckFailed.exit_code
+
+
+def check_rows(rows: Sequence[Row]) -> None:
+    """Check that no point is missing.
+
+    Raises:
+        GateRefused: some are. Its exit code is theirs where they share one.
+    """
+    if any(row.answer.state is State.MISSING for row in rows):
+        raise GateRefused(rows)
+
+
+def shown(says: str, where: str = "") -> Answer:
+    """Return that a point is shown."""
+    return Answer(State.SHOWN, says, where)
+
+
+def missing(says: str, where: str = "", error: Said | None = None) -> Answer:
+    """Return that a point is missing."""
+    return Answer(State.MISSING, says, where, error)
+
+
+def reasoned(says: str, where: str = "") -> Answer:
+    """Return that a reason stands in for a point."""
+    return Answer(State.REASONED, says, where)
+
+
+def refused(error: Said) -> Answer:
+    """Return that a check refused a point."""
+    return missing(error.found, error.where, error)

@@ -1,0 +1,292 @@
+"""The one commit of a planned model: what it would hold, the quality gate, and the commit itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from codemods import ChangeSet, Refusal, apply, take_back_cut_off_part, undo
+from scaffold.common.errors import CheckFailed, ScaffoldError
+from scaffold.delivery.accuracy import Accuracy
+from scaffold.delivery.commit import check_branch, check_contents, commit, committed_text, head_of, titles_of
+from scaffold.delivery.documents import render_documents
+from scaffold.delivery.excuses import NO_EXCUSE, Excuses
+from scaffold.delivery.gate.case import Case, Said
+from scaffold.delivery.gate.point import Row, check_rows
+from scaffold.delivery.gate.table import look
+from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS, detect
+from scaffold.delivery.message import commit_message
+from scaffold.delivery.sign_off import parity_proof
+from scaffold.evidence.gather import Evidence, gather
+from scaffold.evidence.plan_record import PlanRecord
+from scaffold.evidence.workspace import Workspace
+from scaffold.running.carry_over import DELIVERY, carry_over, contents, edits_of, joined_edits
+from scaffold.running.others_code import served_by
+from scaffold_validators.digest import sha256_of
+from scaffold_validators.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What one commit would hold.
+
+    Attributes:
+        record: the plan's, as it is once the commit is made.
+        changes: what is written to the work tree before.
+        contents: file below the repo → its text in the commit.
+    """
+
+    record: PlanRecord
+    changes: ChangeSet
+    contents: Mapping[PurePosixPath, str]
+    served_by: str
+    """The name of the plan whose code serves this one; empty where it has its own, or vLLM's own serves it."""
+
+
+@dataclass(frozen=True)
+class Prepared(Delivered):
+    """A commit that could be made, what it would say, and how each point of the quality gate ended."""
+
+    message: str
+    rows: tuple[Row, ...]
+    verdicts: tuple[Verdict, ...]
+    """Those that hold for it."""
+
+    @property
+    def delivery(self) -> Path:
+        """Return the repo that it would be made in."""
+        return Path(self.record.delivery)
+
+    def stat(self) -> tuple[str, ...]:
+        """Return what it would change, as ``git diff --stat`` shows it.
+
+        Raises:
+            UsageError: the repo is not fit for a commit.
+            CheckFailed: there is nothing to commit.
+        """
+        return check_contents(self.delivery, self.contents)
+
+
+def recover(workspace: Workspace) -> None:
+    """Take back what a commit that was cut off had begun to write; the plan stays.
+
+    Raises:
+        Refusal: a file of it was edited since.
+    """
+    take_back_cut_off_part(workspace.journal)
+
+
+def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuses: Excuses = NO_EXCUSE) -> Prepared:
+    """Hold the quality gate against a model, and gather what the one commit holds; writes nothing.
+
+    Args:
+        name: the model's.
+        workspace: where it was planned.
+        accepted_device: ``npu``, or another device that the user has named.
+        excuses: what is not shown, and why; message and documents say it where it is not.
+
+    Raises:
+        GateRefused: points are missing; each is named, and all are in its table.
+        UsageError: nothing was planned.
+        Problem: a record does not fit.
+    """
+    evidence = gather(workspace, name)
+    accuracy = workspace.accuracy(name)
+    excuses = _needed(excuses, evidence, accepted_device, accuracy)
+    found = _deliver(evidence, workspace, excuses, accuracy)
+    rows = look(_case(evidence, accepted_device, excuses, accuracy, found))
+    check_rows(rows)
+    assert isinstance(found, Delivered)
+    record = found.record
+    message = commit_message(
+        name,
+        record.architecture,
+        record.strategy,
+        [Path(file) for file in found.contents],
+        [Path(file) for file in record.vllm_files],
+        evidence.current,
+        excuses,
+        accuracy,
+        titles_of(Path(record.delivery)),
+        found.served_by,
+    )
+    return Prepared(record, found.changes, found.contents, found.served_by, message, rows, evidence.current)
+
+
+def _needed(excuses: Excuses, evidence: Evidence, accepted_device: str, accuracy: Accuracy | None) -> Excuses:
+    """Return the excuses without those for what was shown: there is nothing to excuse."""
+    if parity_proof(evidence.verdicts, evidence.digests, accepted_device):
+        excuses = replace(excuses, without_parity="")
+    if accuracy is not None:
+        excuses = replace(excuses, accuracy_pending="")
+    shown = {verdict.stage for verdict in evidence.current if verdict.passed}
+    return replace(excuses, without={point: why for point, why in excuses.without.items() if point not in shown})
+
+
+def _deliver(evidence: Evidence, workspace: Workspace, excuses: Excuses, accuracy: Accuracy | None) -> Delivered | Said:
+    """Return what the commit would hold, or why that cannot be gathered."""
+    record = evidence.record
+    versions = next((verdict.versions for verdict in evidence.current if verdict.versions), {})
+    try:
+        changes = _with_documents(record, evidence.current, workspace, excuses, accuracy)
+        filled = set(changes.paths)
+        changes = carry_over(changes, record, workspace, versions.get("vllm", "unknown"))
+        return delivered(record, changes, filled, workspace)
+    except (ScaffoldError, Refusal) as error:
+        return error
+
+
+def delivered(record: PlanRecord, changes: ChangeSet, filled: Set[Path], workspace: Workspace) -> Delivered:
+    """Return what a commit holds of a plan's files, in a repo with these changes.
+
+    Args:
+        record: the plan's.
+        changes: what is written before the commit.
+        filled: those of its files that are the plan's own documents; the others come from vLLM's tree.
+        workspace: where it was planned.
+
+    Raises:
+        CheckFailed: a file was edited in two places, is gone, or has lines that are not the plan's alone; or the code
+            that serves the model is another plan's, and not committed.
+    """
+    delivery = Path(record.delivery)
+    if changes.conflicts:
+        raise _edited_twice(changes.conflicts)
+    new = [path.relative_to(delivery.resolve()) for path in changes.paths if path not in filled]
+    record = replace(
+        record,
+        carried=tuple(sorted({*record.carried, *(file.as_posix() for file in new)})),
+        edits=joined_edits(record.edits, edits_of(changes, {DELIVERY: delivery}, workspace)),
+    )
+    _check_as_served(changes, [delivery.resolve() / file for file in record.carried], workspace)
+    files = sorted({*record.delivery_files, *record.carried})
+    return Delivered(record, changes, contents(changes, record, files), served_by(record, workspace))
+
+
+def _check_as_served(changes: ChangeSet, carried: Sequence[Path], workspace: Workspace) -> None:
+    """Check that what comes from vLLM's tree is committed as it was served there.
+
+    Raises:
+        CheckFailed: somebody edited it in the delivery repo.
+    """
+    changed = {change.path: change for change in changes.changes}
+    edited = []
+    for path in carried:
+        change, known = changed.get(path), workspace.generated(path)
+        if change is not None:
+            is_edited = change.generated is not None and change.after != change.generated
+        else:
+            is_edited = known is not None and (not path.is_file() or sha256_of(path) != known)
+        if is_edited:
+            edited.append(path)
+    if edited:
+        raise _edited_twice(edited)
+
+
+def _case(
+    evidence: Evidence,
+    accepted_device: str,
+    excuses: Excuses,
+    accuracy: Accuracy | None,
+    found: Delivered | Said,
+) -> Case:
+    delivery, name = Path(evidence.record.delivery), evidence.record.name
+    texts: Mapping[PurePosixPath, str] = found.contents if isinstance(found, Delivered) else {}
+    unfit = _unfit(delivery)
+
+    def held(file: PurePosixPath) -> str | None:
+        if file in texts or unfit is not None:
+            return texts.get(file)
+        return committed_text(delivery, file)
+
+    return Case(
+        name=name,
+        checkpoint=Path(evidence.record.checkpoint),
+        is_multimodal=evidence.checkpoint.is_multimodal,
+        verdicts=evidence.verdicts,
+        digests=evidence.digests,
+        accepted_device=accepted_device,
+        excuses=excuses,
+        accuracy=accuracy,
+        config=PurePosixPath((TEST_CONFIGS / f"{name}.yaml").as_posix()),
+        tutorial=PurePosixPath((TUTORIALS / f"{name}.md").as_posix()),
+        index=PurePosixPath(detect(delivery).index.as_posix()),
+        held=held,
+        undeliverable=None if isinstance(found, Delivered) else found,
+        unfit=unfit,
+    )
+
+
+def _unfit(delivery: Path) -> Said | None:
+    try:
+        check_branch(delivery)
+    except ScaffoldError as error:
+        return error
+    return None
+
+
+def _edited_twice(paths: Sequence[Path]) -> CheckFailed:
+    return CheckFailed(
+        "edits of what was served from vLLM's tree",
+        where=", ".join(map(str, paths)),
+        expected="a file that is edited in vLLM's tree alone",
+        remedy="make the edit in vLLM's tree, where it is served, and remove this file",
+    )
+
+
+def commit_plan(workspace: Workspace, prepared: Prepared) -> str:
+    """Make the one commit.
+
+    Returns:
+        Its hash.
+
+    Raises:
+        CheckFailed: git or a hook refuses. What was written for the commit is taken back.
+        UsageError: the repo is not fit for a commit.
+        Refusal: a file was written to since it was prepared.
+    """
+    name = prepared.record.name
+    earlier, head = workspace.record(name), head_of(prepared.delivery)
+    config = prepared.delivery / TEST_CONFIGS / f"{name}.yaml"
+    workspace.save_record(prepared.record)  # before the files: a kill in between forgets none of them
+    try:
+        apply(prepared.changes, workspace.journal, continues=config)
+        made = commit(prepared.delivery, prepared.contents, prepared.message)
+    except BaseException:
+        if head_of(prepared.delivery) == head:
+            _take_back(prepared, earlier, workspace)
+        raise
+    workspace.save_record(replace(prepared.record, commits=(*prepared.record.commits, made)))
+    return made
+
+
+def _take_back(prepared: Prepared, earlier: PlanRecord, workspace: Workspace) -> None:
+    """Take back what was written for a commit that was refused; what a hook made of it stays, to be committed."""
+    written = prepared.changes.changes
+    with suppress(Refusal):
+        if written and all(change.path.is_file() and change.path.read_bytes() == change.after for change in written):
+            undo(workspace.journal, whole=False)
+        workspace.save_record(earlier)
+
+
+def _with_documents(
+    record: PlanRecord,
+    verdicts: Sequence[Verdict],
+    workspace: Workspace,
+    excuses: Excuses,
+    accuracy: Accuracy | None,
+) -> ChangeSet:
+    """Return test config and tutorial with what was shown in them, merged with what a person made of them.
+
+    One whose edits contradict what was shown stays as its author wants it. They are a part of the run that planned
+    them: `undo_last` takes both back at once.
+    """
+    delivery = Path(record.delivery)
+    changes = ChangeSet(roots=(delivery,), earlier=workspace.earlier())
+    for path, text in render_documents(record.name, record.documents, verdicts, excuses, accuracy).items():
+        with suppress(Refusal):  # not ours
+            filled = changes.create(delivery / path, text, generated=workspace.generated(delivery / path))
+            changes = changes if filled.conflicts else filled
+    return changes
