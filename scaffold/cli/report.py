@@ -46,12 +46,13 @@ def command(output: Output, checkpoint: Path, comment: bool, post: str | None, a
     language = settings.get("lang") or LANGUAGES[0]
     if language not in LANGUAGES:
         raise UsageError(str(language), where="lang", expected=" or ".join(LANGUAGES), remedy="correct it")
-    if as_page and (comment or post):
+    writing = [option for option, asked in (("--output", given["folder"]), ("--html", as_page)) if asked]
+    if (comment or post) and writing:
         raise UsageError(
-            "--html beside a comment",
+            f"{writing[0]} together with --comment or --post",
             where="the call",
-            expected="one of them",
-            remedy="write the page in a call of its own",
+            expected="one of them: a comment is shown or posted, not written",
+            remedy="leave one out",
         )
     check_planned(workspace.record(name), checkpoint)
     report = gather_report(workspace, name)
@@ -59,7 +60,7 @@ def command(output: Output, checkpoint: Path, comment: bool, post: str | None, a
     if comment or post:
         _comment(output, render(COMMENT, report, language), post)
         return
-    folder = settings.path("folder") or workspace.folder / name
+    folder = given["folder"] or workspace.folder / name
     _write(output, report, language, folder)
     if as_page:
         page = write_page(output, settings, report, language, folder)

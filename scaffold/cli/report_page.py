@@ -27,16 +27,14 @@ def write_page(output: Output, settings: Settings, report: Report, language: str
     record = Workspace(Path(report.identity.work)).record(report.identity.name)
     output.progress("reading where each tensor goes")
     found = weights_of_plan(record, report.account, engine.transformers if engine else None, settings.path("modeling"))
-    why = found if isinstance(found, str) else ""
-    weights = None if isinstance(found, str) else found
     path = folder / PAGE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(page(report, weights, why, language), encoding="utf-8")
+        path.write_text(page(report, found, language), encoding="utf-8")
     except OSError as error:
         raise UsageError(
             str(error), where=str(path), expected="a file that can be written", remedy="name another --output"
         ) from error
-    if why:
-        output.line(f"the page has no weight map: {why}")
+    if found.why_no_rules:
+        output.line(f"the page has tensors without rules: {found.why_no_rules}")
     return path

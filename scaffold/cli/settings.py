@@ -19,7 +19,7 @@ CONTAINER_ROOTS = {
 """The layout of the official image (vllm-ascend: Dockerfile)."""
 KNOWN = {
     "accept_device", "adapter", "allow", "believe", "chat", "delivery", "device", "dtype", "enforce_eager", "force",
-    "idle_seconds", "include_path", "limit", "lm_eval_python", "max_model_len", "max_num_seqs", "model_id",
+    "idle_seconds", "include_path", "lang", "limit", "lm_eval_python", "max_model_len", "max_num_seqs", "model_id",
     "modeling", "name", "no_ladder", "num_fewshot", "on", "output", "patches", "placement", "port", "python",
     "reference_seconds", "request_seconds", "same_as", "search", "slice_layers", "soc", "start_seconds", "strategy",
     "sums", "tp", "trust_remote_code", "vllm", "vllm_ascend", "work",

@@ -101,7 +101,8 @@ class Workspace:
 
     def forget(self, name: str) -> None:
         """Remove what was planned for a model; logs and verdicts stay as evidence."""
-        (self.folder / name / "plan.json").unlink(missing_ok=True)
+        for kept in ("plan.json", "account.json"):
+            (self.folder / name / kept).unlink(missing_ok=True)
 
     def planned(self) -> list[str]:
         """Return the names of models for which there is a plan."""

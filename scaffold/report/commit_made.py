@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from scaffold.common.errors import UsageError
 from scaffold.delivery.layout import TEST_CONFIGS
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.report.value import CommitMade, Run
@@ -16,6 +17,8 @@ EXCUSES = {
     "accuracy_pending": "No accuracy has been measured: ",
 }
 """How it gives a reason (scaffold/delivery/excuses.py)."""
+EXCUSED = "Not shown, "
+"""How it names another point that was excused, and why."""
 FIELDS = ("%H", "%s", "%aI", "%G?", "%B")
 
 
@@ -23,6 +26,9 @@ def commit_of(record: PlanRecord, history: Sequence[Run]) -> tuple[CommitMade | 
     """Return the newest commit of a plan on the present branch, and the numbers of the runs that it names.
 
     A commit that was amended since is found as well; one without the evidence of this work directory is not it.
+
+    Raises:
+        UsageError: git does not answer.
     """
     from git import Repo
     from git.exc import GitError
@@ -40,8 +46,13 @@ def commit_of(record: PlanRecord, history: Sequence[Run]) -> tuple[CommitMade | 
             return None, ()
         hash_, subject, date, signature, message = found.split("\0", 4)
         files = git.execute(["git", "show", "--no-renames", "--name-only", "-z", "--format=", hash_])
-    except (GitError, OSError):
-        return None, ()
+    except (GitError, OSError) as error:
+        raise UsageError(
+            f"git does not answer: {error}",
+            where=record.delivery,
+            expected="the delivery repo, which is asked for the commit",
+            remedy="see git's own words: it has to be a repo that this user may read",
+        ) from error
     lines = message.splitlines()
     excuses = {name: _after(start, lines) for name, start in EXCUSES.items()}
     made = CommitMade(
@@ -51,6 +62,7 @@ def commit_of(record: PlanRecord, history: Sequence[Run]) -> tuple[CommitMade | 
         signature=signature,
         signed_off=any(line.startswith("Signed-off-by: ") for line in lines),
         files=tuple(sorted(filter(None, str(files).split("\0")))),
+        excused=tuple(line.removeprefix(EXCUSED) for line in lines if line.startswith(EXCUSED)),
         **excuses,
     )
     return made, tuple(sorted(number for name, number in named.items() if name in message))

@@ -78,6 +78,8 @@ def static_of(current: Sequence[Run]) -> StaticList | None:
         served_by=str(verdict.numbers.get("served_by") or ""),
         soc=str(verdict.numbers.get("soc") or ""),
         kernels=dict(kernels) if isinstance(kernels, dict) else {},
+        kernel_names={outcome: tuple(shown) for outcome, shown in (verdict.numbers.get("kernel_names") or {}).items()},
+        limits=tuple(map(str, verdict.numbers.get("limits") or ())),
         stops=tuple(f"{finding.id}: {finding.line or finding.meaning}" for finding in verdict.findings),
         allowed=verdict.allowed,
         not_known=tuple(map(str, verdict.numbers.get("not_known") or ())),

@@ -34,7 +34,7 @@ def gather_report(workspace: Workspace, name: str, checkpoint: Checkpoint | None
         checkpoint: as it is on disk; None to read it.
 
     Raises:
-        UsageError: nothing was planned for it, or the tree is gone.
+        UsageError: nothing was planned for it, the tree is gone, or git does not answer.
         CheckpointError: the checkpoint cannot be read any more.
         Problem: a record of it does not fit.
     """

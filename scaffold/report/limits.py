@@ -42,6 +42,8 @@ def _of_accuracy(commit: CommitMade | None, has_accuracy: bool) -> Iterator[Limi
         yield Limit("no-accuracy", commit.accuracy_pending if commit else "")
     if commit is None:
         yield Limit("no-commit")
+        return
+    yield from (Limit("excused", point) for point in commit.excused)
 
 
 def _not_run(history: Sequence[Run]) -> Iterator[Limit]:

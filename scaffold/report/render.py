@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaffold.capacity.nodes import size_text
+from scaffold.report.layers import merged
 from scaffold.report.markdown import EMPTY, cell, code, fence
 from scaffold.report.value import Limit, Report
 from scaffold.report.wording import Words, words
@@ -49,7 +50,10 @@ def _context(report: Report, found: Words) -> dict[str, Any]:
         "cell": cell,
         "fence": fence,
         "said": said,
-        "fact_name": lambda name: found.fact(name, cell),
+        "facts": [
+            (found.fact(one.name, one.layers, cell), one.value, one.evidence)
+            for one in merged(report.account.facts if report.account else ())
+        ],
         "limits_by_kind": _limits(report, found),
         "size": size_text,
         "dash": EMPTY,

@@ -198,7 +198,8 @@ class StaticList:
 
     Attributes:
         soc: the generation of NPUs; empty where no tree of vllm-ascend was looked at.
-        kernels: what becomes of kernels → how many.
+        kernels: what becomes of kernels → how many; ``kernel_names`` → which, of records that have them.
+        limits: of that generation of NPUs, which the model meets.
         stops: what speaks against a server, those allowed by the user too.
     """
 
@@ -208,6 +209,8 @@ class StaticList:
     served_by: str
     soc: str
     kernels: Mapping[str, int]
+    kernel_names: Mapping[str, tuple[str, ...]]
+    limits: tuple[str, ...]
     stops: tuple[str, ...]
     allowed: tuple[str, ...]
     not_known: tuple[str, ...]
@@ -277,7 +280,8 @@ class CommitMade:
     Attributes:
         signature: git's letter for the signature: ``G`` a good one, ``N`` none, and so on (git-log, ``%G?``).
         signed_off: whether it has a sign-off line.
-        without_parity, accuracy_pending: the reasons that its message gives; empty where it gives none.
+        without_parity: the reason that its message gives; empty where it gives none. ``accuracy_pending`` likewise.
+        excused: other points that were not shown, each with its reason.
     """
 
     hash: str
@@ -288,6 +292,7 @@ class CommitMade:
     files: tuple[str, ...]
     without_parity: str = ""
     accuracy_pending: str = ""
+    excused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

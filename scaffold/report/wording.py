@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,8 +15,6 @@ LANGUAGES = ("zh", "en")
 """The first is the default: vllm-ascend asks for documents in Chinese."""
 PLAIN = re.compile(r"[A-Za-z0-9 ,./'()-]*")
 """What means nothing to Markdown."""
-LAYERS = re.compile(r"(.*), layers? ([\d ,…()-]+)")
-"""How the name of a fact ends that is told of some layers (scaffold/reading/present.py)."""
 FOLDER = Path(__file__).parent / "words"
 
 
@@ -41,17 +39,21 @@ class Words:
         words = str(self.sections[section][key])
         return words.format(**fields) if fields else words
 
-    def fact(self, name: str, verbatim: Callable[[str], str]) -> str:
-        """Return what a fact is called; the end of its name, which may be a checkpoint's word, as it stands."""
+    def fact(self, name: str, layers: Sequence[str], verbatim: Callable[[str], str]) -> str:
+        """Return what a fact is called; the end of its name, which may be a checkpoint's word, as it stands.
+
+        Args:
+            name: without the layers that it is told of.
+            layers: their numbers, kind by kind; empty where it is told of all.
+            verbatim: marks up what is none of the tool's own words.
+        """
         table = self.sections["fact"]
-        starts = [key for key in table if name.startswith(key) and name[len(key) :][:1] in ("", " ", ",")]
+        starts = [key for key in table if name.startswith(key) and name[len(key) :][:1] in ("", " ")]
         start = max(starts, key=len, default="")
-        rest, layers = name[len(start) :].strip(), ""
-        found = LAYERS.fullmatch(rest)
-        if found:
-            rest, layers = found[1], self.of("text", "of_layers", layers=found[2])
+        rest = name[len(start) :].strip()
         plain = rest if PLAIN.fullmatch(rest) else verbatim(rest)
-        return " ".join(filter(None, (str(table[start]) if start else "", plain))) + layers
+        of = self.of("text", "of_layers", layers=self.of("punctuation", "semicolon").join(layers)) if layers else ""
+        return " ".join(filter(None, (str(table[start]) if start else "", plain))) + of
 
     def said(self, text: str, verbatim: Callable[[str], str]) -> str | None:
         """Return a sentence of the tool's own in this language; None where it is none, or of another language.

@@ -30,6 +30,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
         apply(plan.changes, workspace.journal)  # a plugin: no gates on a tree, no delivery, so nothing to remember
         return
     edits = edits_of(plan.changes, {VLLM: plan.request.vllm, DELIVERY: delivery}, workspace)
+    account = account_of(plan)
     earlier = workspace.record(plan.name) if plan.name in workspace.planned() else None
     record = PlanRecord(
         name=plan.name,
@@ -57,7 +58,7 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
         else:
             workspace.forget(plan.name)
         raise
-    workspace.save_account(plan.name, account_of(plan))
+    workspace.save_account(plan.name, account)
 
 
 def _served(plan: Plan, earlier: Served | None) -> Served | None:

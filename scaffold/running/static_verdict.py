@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scaffold.ascend.compatibility import Compatibility
 from scaffold.ascend.soc import ASSUMED, Soc
 from scaffold.checkpoint.ascend_paths import RUNS
 from scaffold.checkpoint.read import Checkpoint
@@ -131,6 +132,20 @@ def _numbers(report: StaticReport) -> dict[str, Any]:
     return {
         "served_by": report.serving.shown,
         "kernels": kernels,
+        "kernel_names": None if found is None else _names(found),
+        "limits": [] if found is None else sorted({_with(one.limit.meaning, one.only_if) for one in found.limits}),
         "soc": None if found is None else found.soc.name,
         "not_known": list(report.weights.notes),
     }
+
+
+def _names(found: Compatibility) -> dict[str, list[str]]:
+    """Return what becomes of kernels → their names, with the condition of those that are not called in any case."""
+    names: dict[str, set[str]] = {}
+    for kernel in found.kernels:
+        names.setdefault(kernel.outcome.value, set()).add(_with(kernel.name, kernel.only_if))
+    return {outcome: sorted(shown) for outcome, shown in sorted(names.items())}
+
+
+def _with(name: str, only_if: str) -> str:
+    return f"{name} ({only_if})" if only_if else name

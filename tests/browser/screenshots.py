@@ -14,12 +14,13 @@ from tests.browser.chromium import chromium, lacking
 from tests.report.page.made_up import large_weights, report
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, ViewportSize
+    from playwright.sync_api import Page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 MOST = 150_000
 """Bytes of a picture."""
-WINDOW: ViewportSize = {"width": 1280, "height": 900}
+HEIGHT = 900
+"""Of the window."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Screenshot:
         language: of the page.
         scheme: ``light`` or ``dark``.
         size: width and height of the picture in pixels.
+        window: width of the window.
         corner: the element at whose upper left corner it begins.
         prepare: what a reader does before.
     """
@@ -41,6 +43,7 @@ class Screenshot:
     language: str
     scheme: str
     size: tuple[int, int]
+    window: int
     corner: str
     prepare: Callable[[Page], None]
 
@@ -57,10 +60,10 @@ def _tensor(page: Page) -> None:
 
 SCREENSHOTS = (
     Screenshot(
-        "report-gates.png", "The gates of a model, with a root cause", "zh", "light", (1140, 830), "body", _top
+        "report-gates.png", "The gates of a model, with a root cause", "zh", "light", (1160, 790), 1160, "body", _top
     ),
     Screenshot(
-        "report-weights.png", "A weight map of 91,991 tensors", "en", "dark", (1030, 740), ".tools", _tensor
+        "report-weights.png", "A weight map of 91,991 tensors", "en", "dark", (1030, 740), 1280, ".tools", _tensor
     ),
 )  # fmt: skip
 
@@ -75,7 +78,7 @@ def main() -> int:
         path = Path(scratch) / "report.html"
         for one in SCREENSHOTS:
             path.write_text(render(report(), large_weights(), language=one.language), encoding="utf-8")
-            page = browser.new_page(viewport=WINDOW, reduced_motion="reduce")
+            page = browser.new_page(viewport={"width": one.window, "height": HEIGHT}, reduced_motion="reduce")
             page.emulate_media(color_scheme="dark" if one.scheme == "dark" else "light")
             page.goto(path.as_uri())
             one.prepare(page)

@@ -14,6 +14,7 @@ import pytest
 
 from scaffold.report.page.folding import unfolded
 from scaffold.report.page.render import page as render
+from scaffold.report.page.weights import tensors_alone
 from scaffold.report.page.words import words
 from tests.browser.conftest import Opened
 from tests.report.page.made_up import large_weights, report
@@ -140,6 +141,18 @@ def test_a_finding_is_at_the_rule_that_it_is_about(opened: Opened) -> None:
     ]
 
 
+def test_tensors_without_rules_are_found_and_called_neither_right_nor_wrong(opened: Opened) -> None:
+    tensors = {name: header(name, 4) for name in ("a.0.weight", "a.1.weight", "b.bias")}
+    page = opened.show(render(report(), tensors_alone(tensors, "the spec has holes"), "en"))
+    assert found(page, "weight") == 2
+    assert found(page, "unrouted") == 0
+    page.fill("#search", "bias")
+    page.locator("#results summary").click()
+    assert page.locator("#results summary").inner_text().split() == ["b.bias", "BF16", "[4]"]
+    assert "not known" in page.locator("#results .card").inner_text()
+    assert page.locator("#weights .bad").count() == 0
+
+
 def test_what_a_rank_holds_follows_the_choice(opened: Opened, large: str) -> None:
     page = opened.show(large)
     page.fill("#search", GATE)
@@ -181,7 +194,7 @@ def test_both_languages_are_in_the_page(opened: Opened, large: str) -> None:
 
 def test_text_of_others_is_text(opened: Opened) -> None:
     odd = (header(f"odd.{HOSTILE}.weight", 1), header(f"model.layers.0.attn.{HOSTILE}", 1), header("\ud800\u202ea", 1))
-    page = opened.show(render(hostile(), small(*odd), HOSTILE, language="en"))
+    page = opened.show(render(hostile(), small(*odd), "en"))
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     page.wait_for_function(f"document.querySelector('#tree').textContent.includes({HOSTILE!r})")
     assert found(page, "onerror=alert") == 2

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scaffold.checkpoint.read import read_checkpoint
 from scaffold.evidence.workspace import Workspace
 from scaffold.report.page.folding import Folded, unfolded
-from scaffold.report.page.of_plan import weights_of_plan
-from scaffold.report.page.weights import Weights
+from scaffold.report.page.of_plan import OTHER_RULES, weights_of_plan
 from tests.cli.conftest import Desk
 
 
@@ -47,33 +47,30 @@ def test_the_page_has_the_plan_s_rules_each_tensor_and_the_adapter(desk: Desk, n
     assert "no gate was run yet" in text
 
 
-def test_what_cannot_be_told_is_said_in_the_page(desk: Desk, nova: Path) -> None:
-    assert desk.new_model(nova, "--name", "good").code == 0
-    for source in nova.glob("*.py"):
-        source.unlink()
-    answer = desk.call("report", nova, "--name", "good", "--work", desk.work, "--html", "--output", desk.root / "out")
-    assert answer.code == 0, answer.stderr
-    assert "the page has no weight map: the spec has holes" in answer.stdout
-    text = (desk.root / "out" / "report.html").read_text(encoding="utf-8")
-    assert "the spec has holes" in text
-    assert 'id="weights-data"' not in text
-
-
-def test_rules_that_are_not_those_of_the_plan_are_not_shown(desk: Desk, nova: Path) -> None:
+def test_rules_of_another_state_and_what_cannot_be_told_are_not_shown(desk: Desk, nova: Path) -> None:
     assert desk.new_model(nova, "--name", "good").code == 0
     workspace = Workspace(desk.work)
     record, account = workspace.record("good"), workspace.account("good")
     assert account is not None
-    assert isinstance(weights_of_plan(record, account), Weights)
+    assert weights_of_plan(record, account).why_no_rules == ""
     other = replace(account, rules=account.rules[1:])
-    assert "not those of the plan" in str(weights_of_plan(record, other))
+    assert weights_of_plan(record, other).why_no_rules == OTHER_RULES
     follows = weights_of_plan(record, replace(account, rules=()))
-    assert isinstance(follows, Weights)
-    assert not follows.is_of_plan
+    assert (follows.why_no_rules, follows.is_of_plan) == ("", False)
+    for source in nova.glob("*.py"):
+        source.unlink()
+    answer = desk.call("report", nova, "--name", "good", "--work", desk.work, "--html", "--output", desk.root / "out")
+    assert answer.code == 0, answer.stderr
+    assert "the page has tensors without rules: the spec has holes" in answer.stdout
+    text = (desk.root / "out" / "report.html").read_text(encoding="utf-8")
+    assert "the spec has holes" in text
+    data = data_of(text)
+    assert (data["known"], data["rules"], data["findings"]) == (False, [], [])
+    assert names_of(data).keys() == read_checkpoint(nova).tensors.keys()
 
 
 def test_a_page_beside_a_comment_is_refused_before_anything_is_written(desk: Desk, nova: Path) -> None:
     answer = desk.call("report", nova, "--work", desk.work, "--html", "--comment")
     assert answer.code == 2
-    assert "a call of its own" in answer.stderr
+    assert "--html together with --comment" in answer.stderr
     assert list(desk.work.iterdir()) == []

@@ -11,12 +11,14 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from scaffold.common.errors import UsageError
+from scaffold.evidence.account import ACCOUNT
 from scaffold.evidence.plan_record import PLAN as PLAN_KIND
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold_validators.problem import Problem
 from scaffold_validators.records import Kind, dump
 from scaffold_validators.verdict import VERDICT
+from tests.report.samples import full
 from tests.verdicts import make_verdict
 
 PLAN = PlanRecord(
@@ -90,6 +92,28 @@ def test_a_plan_that_is_cut_off_is_refused_with_its_file(workspace: Workspace) -
     assert "new-model" in problem.value.remedy
 
 
+def test_what_a_plan_found_out_is_kept_until_the_plan_is_taken_back(workspace: Workspace) -> None:
+    assert workspace.account("nova") is None
+    account = full().account
+    assert account is not None
+    workspace.save_account("nova", account)
+    assert workspace.account("nova") == account
+    path = workspace.folder / "nova" / "account.json"
+    path.write_text(path.read_text().replace('"native"', '"naive"'))
+    with pytest.raises(Problem, match="digest") as problem:
+        workspace.account("nova")
+    assert "new-model" in problem.value.remedy
+    workspace.forget("nova")
+    assert workspace.account("nova") is None
+
+
+def test_the_history_has_what_the_newest_verdicts_have_not(workspace: Workspace) -> None:
+    for outcome in ("false-ready", "passed"):
+        workspace.save_verdict("nova", make_verdict("real", outcome, log=""))
+    assert [verdict.outcome.value for verdict in workspace.history("nova")] == ["false-ready", "passed"]
+    assert [verdict.outcome.value for verdict in workspace.verdicts("nova")] == ["passed"]
+
+
 def shape(type_: Any) -> Any:
     """Return the fields of a record's type, and of those in them, with their types."""
     if not is_dataclass(type_):
@@ -99,11 +123,11 @@ def shape(type_: Any) -> Any:
     return {field.name: shape(hints[field.name]) for field in fields(type_)}
 
 
-SHAPES = {("plan", 5): "77bc3768182fd3c4", ("verdict", 3): "127d2f54bacaf983"}
+SHAPES = {("account", 1): "10b462be682b6464", ("plan", 5): "77bc3768182fd3c4", ("verdict", 3): "127d2f54bacaf983"}
 """Kind and version of a record → the digest of its fields."""
 
 
-@pytest.mark.parametrize("kind", [PLAN_KIND, VERDICT], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [PLAN_KIND, VERDICT, ACCOUNT], ids=lambda kind: kind.name)
 def test_other_fields_are_another_version(kind: Kind[Any]) -> None:
     """An older tool must not read what it does not know: who changes a field raises the version, and this table."""
     found = hashlib.sha256(json.dumps(shape(kind.type), sort_keys=True).encode()).hexdigest()[:16]

@@ -143,7 +143,15 @@ def _history() -> tuple[Run, ...]:
         LadderStep("again", "", Outcome.FALSE_READY, "RuntimeError: shape", DIED.id, "log"),
         LadderStep("eager", "--enforce-eager", Outcome.PASSED, "", "", "log"),
     )
-    numbers = {"kernels": {"replaced": 5, "Triton": 1}, "soc": "A2", "served_by": "nova:Nova", "not_known": ["one"]}
+    names = {"replaced": ["rms_norm", "silu_and_mul"], "Triton": ["chunk_scan (in prefill)"]}
+    numbers = {
+        "kernels": {"replaced": 2, "Triton": 1},
+        "kernel_names": names,
+        "limits": ["no fp8"],
+        "soc": "A2",
+        "served_by": "nova:Nova",
+        "not_known": ["one"],
+    }
     verdicts: list[tuple[Verdict, bool]] = [
         (make_verdict("static", numbers=numbers, device="", allowed=("late-warning",)), True),
         (make_verdict("real", "false-ready", reason="it died", command=COMMAND, **at_first), False),
@@ -188,7 +196,17 @@ def _capacity() -> CapacityResult:
 
 def _commit() -> CommitMade:
     files = ("docs/source/tutorials/models/Nova-7B.md", "vllm_ascend/models/nova.py")
-    return CommitMade("0" * 40, "[Model] Add Nova-7B", "2026-11-27T10:00:00+08:00", "G", True, files, "no reference")
+    return CommitMade(
+        "0" * 40,
+        "[Model] Add Nova-7B",
+        "2026-11-27T10:00:00+08:00",
+        "G",
+        True,
+        files,
+        "no reference",
+        "",
+        ("capacity: one card",),
+    )
 
 
 def _accuracy() -> Accuracy:

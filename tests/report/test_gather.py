@@ -15,6 +15,7 @@ from scaffold.report.features import features_of
 from scaffold.report.limits import limits_of
 from scaffold.report.proofs import proofs_of
 from scaffold.report.value import Role, Run, Shown
+from scaffold.report.workflow import workflow_of
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.results.feature import State
 from scaffold_validators.verdict import Verdict
@@ -145,6 +146,24 @@ def test_lines_of_a_log_that_was_changed_are_not_shown(tmp_path: Path) -> None:
     assert log_lines_of(run) == ()
     log.unlink()
     assert (log_lines_of(run), log_lines_of(None), static_of([run])) == ((), (), None)
+
+
+WORKFLOWS = [
+    ((), []),
+    (("dummy",), ["dummy"]),
+    (("dummy", "real", "parity"), ["validate"]),
+    (("dummy", "real", "slice", "capacity"), ["validate", "capacity"]),
+    (("real", "parity", "features"), ["real", "parity", "features"]),
+]
+
+
+@pytest.mark.parametrize(("stages", "steps"), WORKFLOWS)
+def test_the_workflow_has_what_was_done_and_nothing_else(stages: tuple[str, ...], steps: list[str]) -> None:
+    history = tuple(runs(*map(make_verdict, stages)))
+    done = workflow_of(replace(full(), history=history, accuracy=None, commit=None))
+    assert [key for _, key, _ in done] == ["plan", *steps]
+    assert all(command.startswith("scaffold ") for *_, command in done)
+    assert [key for _, key, _ in workflow_of(full())][-2:] == ["evaluate", "commit"]
 
 
 @pytest.mark.parametrize(

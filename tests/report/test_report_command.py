@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,14 +18,15 @@ from tests.report.fake_github import FakeGitHub, fake_github
 def test_of_a_model_from_its_plan_to_its_commit(
     desk: Desk, nova: Path, fake_engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    verdict: dict[str, Any] = {}
     made = desk.new_model(nova, "--name", "good", "--python", fake_engine)
     assert made.code == 0, made.stderr
     words = ("--work", desk.work, "--name", "good")
-    planned = desk.call("report", nova, *words, "--json")
+    planned = desk.call("report", nova, *words, "--lang", "en", "--json")
     assert planned.code == 0, planned.stderr
     folder = desk.work / ".scaffold" / "good"
     assert planned.document["files"] == [str(folder / "report.md"), str(folder / "runbook.md")]
-    assert "没有可用的启动命令" in (folder / "runbook.md").read_text()
+    assert "there is no command to give" in (folder / "runbook.md").read_text()
     kinds = [limit["kind"] for limit in planned.document["report"]["limits"]]
     assert kinds[:4] == ["no-real", "no-parity", "no-accuracy", "no-commit"]
 
@@ -43,33 +45,38 @@ def test_of_a_model_from_its_plan_to_its_commit(
         "tests/e2e/models/configs/good.yaml": ("test-config", True),
     }
 
-    engine = ("--python", fake_engine, "--port", str(free_port()), "--stage", "real", "--json")
-    served = desk.call("validate", nova, *words, *engine)
-    assert served.code == 0, served.stderr
-    (verdict,) = served.document["verdicts"]
+    engine = ("--python", fake_engine, "--port", str(free_port()), "--json")
+    for stage in ("real", "features", "capacity"):
+        served = desk.call("validate", nova, *words, *engine, "--stage", stage)
+        assert served.code == 0, served.stderr
+        verdict = served.document["verdicts"][0] if stage == "real" else verdict
     taken = desk.call("evaluate", nova, "--results", write_results(desk.root / "r.json"), *words)
     assert taken.code == 0, taken.stderr
     reasons = ("--accept-device", "cpu", "--without-parity", "a stand-in")
     committed = desk.call("commit", nova, *words, *reasons, "--json")
     assert committed.code == 0, committed.stderr
 
-    for language, stage in (("zh", "真实权重验证"), ("en", "Real weights")):
-        out = desk.root / "out" / language
-        answer = desk.call("report", nova, *words, "--lang", language, "--output", out, "--json")
-        assert answer.code == 0, answer.stderr
-        report, runbook = ((out / name).read_text() for name in ("report.md", "runbook.md"))
-        for known in (committed.document["commit"], verdict["record"], "0.8125", "a stand-in", stage):
-            assert known in report, known
-        assert re.findall(r"```bash\n(.*)\n```", runbook)[0] == verdict["command"]
-        assert answer.document["report"]["commit"]["signed_off"] is True
-        assert answer.document["report"]["commit"]["without_parity"] == "a stand-in"
+    out = desk.root / "out"
+    answer = desk.call("report", nova, *words, "--output", out, "--json")
+    assert answer.code == 0, answer.stderr
+    report, runbook = ((out / name).read_text() for name in ("report.md", "runbook.md"))
+    for known in (committed.document["commit"], verdict["record"], "0.8125", "a stand-in", "16000 token", "真实权重"):
+        assert known in report, known
+    assert re.findall(r"```bash\n(.*)\n```", runbook)[0] == verdict["command"]
+    assert answer.document["report"]["commit"]["signed_off"] is True
+    assert answer.document["report"]["commit"]["without_parity"] == "a stand-in"
     assert subprocess.run(
         ["git", "status", "--short"], cwd=desk.delivery, check=True, capture_output=True, text=True
     ).stdout == ""  # they are handed over, not committed  # fmt: skip
 
     (desk.vllm / "vllm/another_model.py").write_text("CHANGED = True\n")
     later = desk.call("report", nova, *words, "--json").document["report"]
-    assert (later["basis"], [run["is_current"] for run in later["history"]]) == ("commit", [True])
+    assert (later["basis"], [run["is_current"] for run in later["history"]]) == ("commit", [True] * 3)
+
+    (desk.delivery / ".git").rename(desk.root / "git")
+    lost = desk.call("report", nova, *words)
+    assert (lost.code, "git does not answer" in lost.stderr) == (2, True), lost.stderr
+    (desk.root / "git").rename(desk.delivery / ".git")
 
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with fake_github(FakeGitHub()) as github:

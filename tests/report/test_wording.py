@@ -12,8 +12,10 @@ import pytest
 
 import scaffold.report
 from scaffold.ascend.fate import Outcome as Fate
+from scaffold.evidence.account import KnownFact
 from scaffold.placement.table import PLACEMENTS
 from scaffold.report.features import FEATURES
+from scaffold.report.layers import merged
 from scaffold.report.proofs import SUBJECTS
 from scaffold.report.render import COMMENT, REPORT, RUNBOOK, render
 from scaffold.report.value import Role, Shown
@@ -64,7 +66,7 @@ def _fields(sections: Any) -> Iterator[tuple[tuple[str, str], set[str | None]]]:
 
 
 def test_no_words_are_left_over() -> None:
-    used = "".join(path.read_text() for path in [*PACKAGE.glob("*.py"), *(PACKAGE / "templates").iterdir()])
+    used = "".join(path.read_text() for path in [*PACKAGE.glob("*.py"), *(PACKAGE / "templates").rglob("*.jinja")])
     sections = words("en").sections
     of_tables = {
         *TABLES,
@@ -100,19 +102,41 @@ def test_every_fact_of_this_tool_has_a_chinese_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "chinese", "english"),
+    ("name", "layers", "chinese", "english"),
     [
-        ("attention", "注意力", "attention"),
-        ("attention, layers 0-3", "注意力（第 0-3 层）", "attention, layers 0-3"),
-        ("q/k norm, layer 5", "q/k norm（第 5 层）", "q/k norm, layers 5"),
-        ("rope, layers 1, 3, 5 … (9)", "旋转位置编码（RoPE）（第 1, 3, 5 … (9) 层）", "rope, layers 1, 3, 5 … (9)"),
-        ("part vision_tower", "部分 <vision_tower>", "<part vision_tower>"),
-        ("attentional|x", "<attentional|x>", "<attentional|x>"),
+        ("attention", (), "注意力", "attention"),
+        ("attention", ("0-3",), "注意力（第 0-3 层）", "attention, layers 0-3"),
+        ("q/k norm", ("5", "7, 9 … (4)"), "q/k norm（第 5；7, 9 … (4) 层）", "q/k norm, layers 5; 7, 9 … (4)"),
+        ("part vision_tower", (), "部分 <vision_tower>", "<part vision_tower>"),
+        ("attentional|x", (), "<attentional|x>", "<attentional|x>"),
     ],
 )
-def test_a_fact_is_called_by_its_name_and_its_layers(name: str, chinese: str, english: str) -> None:
-    found = [words(language).fact(name, lambda text: f"<{text}>") for language in LANGUAGES]
+def test_a_fact_is_called_by_its_name_and_its_layers(
+    name: str, layers: tuple[str, ...], chinese: str, english: str
+) -> None:
+    found = [words(language).fact(name, layers, lambda text: f"<{text}>") for language in LANGUAGES]
     assert found == [chinese, english]
+
+
+def test_what_kinds_of_layers_have_in_common_is_told_once() -> None:
+    facts = [
+        KnownFact("layers", "5", ()),
+        KnownFact("attention, layers 0-2", "4 heads", ("config: a",)),
+        KnownFact("rope, layers 0-2", "neox", ()),
+        KnownFact("attention, layer 3", "4 heads", ("config: a",)),
+        KnownFact("rope, layer 3", "none", ()),
+        KnownFact("attention, layer 4", "4 heads", ("config: a",)),
+        KnownFact("rope, layer 4", "neox", ()),
+        KnownFact("window, layer 4", "8", ()),
+    ]
+    assert [(told.name, told.layers, told.value) for told in merged(facts)] == [
+        ("layers", (), "5"),
+        ("attention", (), "4 heads"),
+        ("rope", ("0-2", "4"), "neox"),
+        ("rope", ("3",), "none"),
+        ("window", ("4",), "8"),
+    ]
+    assert [told.layers for told in merged([KnownFact("layers", "5", ())])] == [()]
 
 
 SAID = [

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scaffold.ascend.compatibility import Compatibility
+from scaffold.ascend.fate import Kernel, Outcome
 from scaffold.ascend.soc import LIMITS, SOCS, Limited
 from scaffold.ascend.trees import Site
 from scaffold.checkpoint.ascend_paths import DEQUANTISE, DEVICES, NOT_SUPPORTED, RUNS, Answer
@@ -61,6 +62,21 @@ def test_a_limit_of_the_generation_stops_only_where_the_model_meets_it_in_any_ca
         "limits: 310P: no latent attention (runner.py:7)"
     ]
     assert replace(CLEAN, compatibility=replace(ON_310P, limits=(perhaps,))).stops == ()
+
+
+def test_kernels_and_limits_are_on_record_by_name() -> None:
+    site = Site(ROOT / "runner.py", 7)
+    limited = Limited(next(row for row in LIMITS if row.builds == "MLAAttention"), site, "use_mla")
+    kernels = (
+        Kernel(Outcome.REPLACED, "custom operator", "rms_norm", "vllm", (site,), "by", site),
+        Kernel(Outcome.REPLACED, "custom operator", "add", "vllm", (site,), "by", site),
+        Kernel(Outcome.TRITON, "Triton", "scan", "vllm", (site,), "by", site, only_if="in prefill"),
+    )
+    numbers = verdict(replace(CLEAN, compatibility=replace(ON_310P, kernels=kernels, limits=(limited,)))).numbers
+    assert numbers["kernels"] == {"Triton": 1, "replaced": 2}
+    assert numbers["kernel_names"] == {"Triton": ["scan (in prefill)"], "replaced": ["add", "rms_norm"]}
+    assert numbers["limits"] == ["no latent attention (use_mla)"]
+    assert (verdict(CLEAN).numbers["kernel_names"], verdict(CLEAN).numbers["limits"]) == (None, [])
 
 
 @pytest.mark.parametrize(("path", "stops"), [(NOT_SUPPORTED, ["static-quantisation"]), (RUNS, [])])

@@ -11,18 +11,20 @@ from scaffold.evidence.account import Account
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.mapping.of_checkpoint import tensors_of
 from scaffold.planning.settle import settle
-from scaffold.report.page.weights import Weights, weights_of
+from scaffold.report.page.weights import Weights, tensors_alone, weights_of
 from scaffold.roots.vllm_tree import read_vllm_tree
 from scaffold.strategy.protocol import Question
 from scaffold.weights.packed import Unpacked
 from scaffold.weights.ranks import fitting_sizes
 from scaffold.weights.rules import WeightMap
 
+OTHER_RULES = "the rules that follow now are not those of the plan: run scaffold new-model for this model again"
+
 
 def weights_of_plan(
     record: PlanRecord, account: Account | None, transformers: Path | None = None, modeling: Path | None = None
-) -> Weights | str:
-    """Return where the tensors of a planned model go, or why that cannot be told.
+) -> Weights:
+    """Return where the tensors of a planned model go; without rules where that cannot be told.
 
     Args:
         record: the plan.
@@ -39,10 +41,10 @@ def weights_of_plan(
     found = Question(reading, {}, read_vllm_tree(Path(record.vllm))).weights
     if isinstance(found, str):
         holes = "; ".join(f"{hole.what} ({hole.where})" for hole in reading.spec.holes)
-        return f"{found}: {holes}" if holes else found
+        return tensors_alone(checkpoint.tensors, f"{found}: {holes}" if holes else found)
     planned = account.rules if account is not None else ()
     if planned and [(line.source, line.target) for line in planned] != _lines(found.weight_map):
-        return "the rules that follow now are not those of the plan: run scaffold new-model for this model again"
+        return tensors_alone(checkpoint.tensors, OTHER_RULES)
     proof = found.at(reading.checkpoint, fitting_sizes(found.weight_map, RANKS)).proof
     tensors = tensors_of(reading.checkpoint)
     is_packed = any(isinstance(one, Unpacked) for one in tensors.values())

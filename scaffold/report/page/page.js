@@ -53,7 +53,7 @@
 
   // -- weights: nodes are [[label, reference]…]; a label is a word or runs [[first, last, step]…]; below 0 is ~kind
 
-  const { nodes, kinds, rules, checks, findings, ranks, root: top } = read("weights-data");
+  const { nodes, kinds, rules, checks, findings, ranks, known, root: top } = read("weights-data");
   const RULE = 0, IS_SCALE = 1, DTYPE = 2, SHAPE = 3;
   const PAGE = 100;
   const counts = [];
@@ -109,7 +109,7 @@
 
   function stateOf(kind) {
     const rule = rules[kind[RULE]];
-    if (!rule) return "unrouted";
+    if (!rule) return known ? "unrouted" : "unknown";
     if (failing(rule).length) return "wrong";
     return rule.target ? "routed" : "ignored";
   }
@@ -126,7 +126,7 @@
     const list = element("dl", "card");
     list.append(...row("tensor", code(name)), ...row("on_disk", code(`${kind[DTYPE]} ${shapeText(kind[SHAPE])}`)));
     if (!rule) {
-      list.append(...row("rule", said("span", "bad", "no_rule")));
+      list.append(...row("rule", known ? said("span", "bad", "no_rule") : said("span", "muted", "goes_unknown")));
       return list;
     }
     list.append(...row("rule", code(rule.source)));
@@ -187,7 +187,7 @@
         perRank.dataset.kind = kindIndex;
         summary.append(" ", perRank);
       }
-    } else summary.append(" ", said("span", rule ? "muted" : "bad", rule ? "left_out" : "no_rule"));
+    } else if (known) summary.append(" ", said("span", rule ? "muted" : "bad", rule ? "left_out" : "no_rule"));
     return lazily(summary, () => [card(name, kind)]);
   }
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scaffold.report.layers import merged
 from scaffold.report.page.text import embedded, legible
 from scaffold.report.page.timeline import timeline
 from scaffold.report.page.weights import Weights
@@ -35,13 +36,12 @@ LINE_KINDS = (("+++", "file"), ("---", "file"), ("@@", "hunk"), ("+", "added"), 
 """How a line of a diff begins → what it is; the first that fits."""
 
 
-def page(report: Report, weights: Weights | None = None, without_weights: str = "", language: str = "zh") -> str:
+def page(report: Report, weights: Weights | None = None, language: str = "zh") -> str:
     """Return the page.
 
     Args:
         report: what is known of the model.
-        weights: where its tensors go; None where that could not be told.
-        without_weights: why not.
+        weights: where its tensors go; None where its checkpoint was not read.
         language: the one that it begins in; it holds both.
     """
     css, script = (_packaged(name) for name in ("page.css", "page.js"))
@@ -52,7 +52,6 @@ def page(report: Report, weights: Weights | None = None, without_weights: str = 
         .render(
             report=report,
             weights=weights,
-            without_weights=without_weights,
             timeline=timeline(report.history),
             limits=_limits(report),
             devices=", ".join(devices),
@@ -155,6 +154,6 @@ def _environment() -> Environment:
     )
     made.filters["embedded"] = lambda value: _as_it_is(embedded(value))
     made.filters["tojson_text"] = lambda value: json.dumps([str(one) for one in value], ensure_ascii=False)
-    helpers = (diff_lines, seconds, gib, tone, mark, fact_name, told)
+    helpers = (diff_lines, seconds, gib, tone, mark, merged, fact_name, told)
     made.globals.update({helper.__name__: helper for helper in helpers})
     return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scaffold.checkpoint.headers import TensorHeader
@@ -48,6 +48,7 @@ class Weights:
         ranks: the tensor-parallel sizes that it is proved for.
         stand_for: whether they are the weights that packed tensors stand for, and not the tensors themselves.
         is_of_plan: whether the rules are those of the module that a plan adds; else they only follow from the model.
+        why_no_rules: why it cannot be told where the tensors go, which are all the same shown; empty where it can.
     """
 
     weight_map: WeightMap
@@ -57,6 +58,7 @@ class Weights:
     ranks: tuple[int, ...]
     stand_for: bool = False
     is_of_plan: bool = True
+    why_no_rules: str = ""
 
     def document(self) -> dict[str, Any]:
         """Return all of it as the page's script reads it: values of JSON."""
@@ -69,7 +71,14 @@ class Weights:
             "checks": {name: list(kinds) for name, kinds in CHECKS.items()},
             "findings": [_finding(finding) for finding in proof.findings],
             "ranks": list(self.ranks),
+            "known": not self.why_no_rules,
         }
+
+
+def tensors_alone(tensors: Mapping[str, TensorHeader], why_no_rules: str) -> Weights:
+    """Return the tensors of a checkpoint of which it cannot be told where they go."""
+    nothing = Proof(len(tensors), 0, 0, (), (), (), {})
+    return replace(weights_of(WeightMap(()), nothing, tensors), why_no_rules=why_no_rules)
 
 
 def weights_of(

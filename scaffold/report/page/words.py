@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from scaffold.report import wording
+from scaffold.report.layers import Told
 
 FILE = Path(__file__).parent / "words.yaml"
 GROUPS = (
@@ -33,9 +34,9 @@ def words() -> Mapping[str, Texts]:
     return found
 
 
-def fact_name(name: str) -> Texts:
-    """Return what a fact of a model is called."""
-    return {language: wording.words(language).fact(name, str) for language in wording.LANGUAGES}
+def fact_name(fact: Told) -> Texts:
+    """Return what a fact of a model is called, and of which layers it is told."""
+    return {language: wording.words(language).fact(fact.name, fact.layers, str) for language in wording.LANGUAGES}
 
 
 def told(sentence: str) -> Texts:

@@ -1,4 +1,4 @@
-"""A report in which there is something of everything, of a model that nobody has."""
+"""The report of a large model that nobody has: a weight map of 91,991 tensors, eight ranks, a mended fault."""
 
 from __future__ import annotations
 
@@ -8,40 +8,19 @@ from functools import cache
 from typing import Any
 
 from scaffold.checkpoint.headers import TensorHeader
-from scaffold.delivery.accuracy import Accuracy, Metric, Task
-from scaffold.evidence.account import Account, Considered, KnownFact, KnownHole, NearModel, OnPaper, PaperCapacity
+from scaffold.report.causes import causes_of, climbs_of, false_ready_of
 from scaffold.report.page.weights import Weights, weights_of
-from scaffold.report.value import (
-    Answered,
-    ChangedFile,
-    Climb,
-    Command,
-    CommitMade,
-    FeatureRow,
-    Identity,
-    Limit,
-    LogLine,
-    ProofRow,
-    Report,
-    Role,
-    RootCause,
-    Run,
-    Runbook,
-    Shown,
-    StaticList,
-)
+from scaffold.report.value import ChangedFile, Identity, Report, Role, Run
 from scaffold.weights.prove import prove
 from scaffold.weights.rules import WeightMap
-from scaffold_validators.model_facts import ModelFacts
 from scaffold_validators.outcome import Outcome
-from scaffold_validators.results.capacity import CapacityResult, LengthTried, LoadTried
-from scaffold_validators.results.feature import State
 from scaffold_validators.results.ladder import LadderStep
+from tests.report.samples import full
 from tests.verdicts import make_verdict
 
-GIB = 2**30
-SERVE = "cd /vllm-workspace && vllm serve /models/vega-moe --served-model-name vega-moe --tensor-parallel-size 8"
+SERVE = "vllm serve /models/Vega-MoE --served-model-name Vega-MoE --tensor-parallel-size 8"
 CAUSE = "RuntimeError: The size of tensor a (128) must match the size of tensor b (64) at non-singleton dimension 3"
+TRACING = "the cause is in tracing by torch.compile, in eager mode too: of a vision tower, often a resize"
 STEPS = (
     LadderStep("eager", "--enforce-eager", Outcome.REQUEST_FAILED, CAUSE, "shape-mismatch", "e.log"),
     LadderStep("no-dynamo", "TORCHDYNAMO_DISABLE=1", Outcome.PASSED, "", "", "d.log"),
@@ -65,128 +44,48 @@ def large_weights() -> Weights:
 
 def history() -> tuple[Run, ...]:
     """Return runs: a server that failed, its ladder, and after a mend servers that passed."""
-    log, cpu = "/vllm-workspace/.scaffold/vega-moe/logs/{}.log", {"versions": {"vllm": "0.32.0"}, "command": SERVE}
+    log = "/vllm-workspace/.scaffold/Vega-MoE/logs/{}.log"
     failed: dict[str, Any] = {"signature": "shape-mismatch", "cause": CAUSE, "next_step": "compare head_dim"}
-    parts = [
-        make_verdict("static", seconds={"static": 2.1}, log="", reason="nothing speaks against a server", **cpu),
-        make_verdict("twin", seconds={"twin": 31.0}, log="", reason="largest difference 1.9e-06", **cpu),
+    agrees = "log probabilities differ by at most {}, 32 of 32 greedy tokens agree"
+    answered = "{} request(s) answered, log clean"
+    tells = f"stage dummy: with step no-dynamo it passes: {TRACING}"
+    first, second, real = "dummy-tp8", "dummy-tp8-2", "real-tp8"
+    rows: tuple[tuple[str, str, str, dict[str, float], str, dict[str, Any]], ...] = (
+        ("static", "passed", "", {"static": 2.1}, "no kernel stops it on A2", {}),
+        ("twin", "passed", "", {"twin": 31.0}, agrees.format("1.9e-06"), {}),
+        ("dummy", "request-failed", first, {"ready": 92.0, "requests": 4.2}, "/v1/completions: status 500", failed),
+        ("ladder", "request-failed", first, {}, tells, {**failed, "steps": STEPS}),
+        ("dummy", "passed", second, {"ready": 88.4, "requests": 6.1}, answered.format(2), {}),
+        ("real", "passed", real, {"ready": 214.0, "requests": 7.5}, answered.format(3), {}),
+        ("parity", "passed", real, {"parity": 41.0}, agrees.format("0.0021"), {}),
+    )
+    verdicts = [
         make_verdict(
-            "dummy", "request-failed", seconds={"ready": 92.0, "requests": 4.2}, log=log.format("dummy-tp8"),
-            reason="/v1/completions: status 500", tensor_parallel_size=8, **failed, **cpu,
-        ),
-        make_verdict(
-            "ladder", "request-failed", log=log.format("dummy-tp8"), tensor_parallel_size=8, steps=STEPS,
-            reason="stage dummy: it is about what is traced, not about the graphs", **failed, **cpu,
-        ),
-        make_verdict(
-            "dummy", seconds={"ready": 88.4, "requests": 6.1}, log=log.format("dummy-tp8-2"),
-            reason="ready, 2 requests answered", tensor_parallel_size=8, **cpu,
-        ),
-        *(
-            make_verdict(
-                stage, seconds=taken, log=log.format("real-tp8"), tensor_parallel_size=8, reason=reason, **cpu
-            )
-            for stage, taken, reason in (
-                ("real", {"ready": 214.0, "requests": 7.5}, "all weights loaded, 3 requests answered"),
-                ("parity", {"parity": 41.0}, "log probabilities differ by 0.0021 at most"),
-            )
-        ),
+            stage, outcome, log=log.format(name) if name else "", seconds=seconds, reason=reason, command=SERVE,
+            tensor_parallel_size=8 if name else 1, versions={"vllm": "0.32.0"}, **more,
+        )
+        for stage, outcome, name, seconds, reason, more in rows
     ]  # fmt: skip
-    return tuple(Run(number, verdict, number > 4 or number < 3) for number, verdict in enumerate(parts, 1))
+    return tuple(Run(number, verdict, not verdict.failed) for number, verdict in enumerate(verdicts, 1))
 
 
 def report(**fields: Any) -> Report:
     """Return the report; ``fields`` in place of its own."""
-    runs = history()
-    facts = (
-        KnownFact("layers", "61: latent attention; 3 dense, 58 with experts", ("config: first_k_dense_replace (3)",)),
-        KnownFact("hidden_size", "7168", ("config: hidden_size", "tensor: model.norm.weight (7168)")),
-        KnownFact("routed experts", "256, 8 per token", ("config: n_routed_experts", "source: modeling_vega.py:311")),
-        KnownFact("quantization", "fp8, blocks of 128 × 128", ("config: quantization_config",)),
-    )
-    paper = PaperCapacity(
-        "config and headers", 131_072, 16, 70_272, "61 × (512 + 64) × 2 = 70,272 bytes a token", "",
-        (OnPaper(8, 79 * GIB, 8 * GIB, 14, False, ""), OnPaper(16, 40 * GIB, 8 * GIB, 41, True, ""),
-         OnPaper(3, 0, None, None, False, "128 heads cannot be shared evenly by 3 ranks")),
-        ("Atlas 800I A2 (8 × 64 GiB): 2 nodes",), ("dequantised while it is loaded",),
-    )  # fmt: skip
-    account = Account(
-        "digest", "vega/Vega-MoE", "vega_moe", ("text",), "vllm-ascend", facts,
-        (KnownHole("rope", "whether long prompts use another base", "modeling_vega.py:97"),), (),
-        (Considered("none", False, "vLLM does not know VegaMoeForCausalLM"),
-         Considered("native", True, "its weights are proved, and no existing class takes them")),
-        (NearModel("DeepseekV3ForCausalLM", "0.32.0", 0.94, ("mlp.scale",), (), ("router: sigmoid, there softmax",), "",
-                   ("router_scale",)),),
-        91_991, 688_600_000_000, 90_427, 1_564, (), (), (1, 2, 4, 8, 16), {}, ModelFacts(), paper,
-    )  # fmt: skip
-    start = Command(SERVE, "record", "passed")
-    probe = Command("curl -fsS http://127.0.0.1:8000/v1/models", "record", "passed")
-    made = Report(
+    whole, runs = full(), history()
+    causes, account = causes_of(runs), whole.account
+    made = replace(
+        whole,
         identity=Identity(
-            "vega-moe", "VegaMoeForCausalLM", "native", "vllm-ascend", "vega/Vega-MoE", "/models/vega-moe",
+            "Vega-MoE", "VegaMoeForCausalLM", "native", "vllm-ascend", "vega/Vega-MoE", "/models/Vega-MoE",
             "/vllm-workspace/vllm", "/vllm-workspace/vllm-ascend", "/vllm-workspace",
         ),
-        account=account,
-        account_holds=True,
-        basis="present",
-        summary="61 layers, latent attention, 256 experts",
+        account=account and replace(account, tensors=91_991, num_bytes=688_586_727_753),
+        summary="layers 61, experts 256",
         changes=changes(),
         history=runs,
-        causes=(),
-        false_ready=(
-            RootCause(3, "dummy", 8, "false-ready", CAUSE, "shape-mismatch", "two sizes", "compare head_dim", True),
-        ),
-        climbs=(
-            Climb(
-                4,
-                STEPS,
-                "it is about what is traced, not about the graphs",
-            ),
-        ),
-        answers=(
-            Answered(
-                "real", "/v1/completions", '{"model": "vega-moe", "prompt": "The capital of France is"}', 200,
-                " Paris, and it has been since 987.", 6, 16, 0.84, "length",
-            ),
-        ),
-        log_lines=(LogLine("real-tp8.log", 811, "Loading weights took 187.30 seconds"),),
-        features=(
-            FeatureRow("aclgraph", "ACLGraph", State.VERIFIED, "Capturing ACL graphs: 100%"),
-            FeatureRow("expert-parallel", "Expert parallel", State.NOT_TRIED, "one device"),
-            FeatureRow("mtp", "MTP", State.CHECKPOINT_LACKS, "num_nextn_predict_layers is 1, no tensors of it"),
-            FeatureRow("flashcomm1", "FlashComm1", State.UNSUPPORTED, "RuntimeError: not for this layer"),
-            FeatureRow("multimodal", "Multimodal", None, ""),
-        ),
-        capacity=CapacityResult(
-            163_840, 131_072, 402_688,
-            (LengthTried(131_072, 16, True, "GPU KV cache size: 402,688 tokens", "c.log"),
-             LengthTried(163_840, 16, False, "not enough memory for the KV cache", "d.log", 141_000)),
-            (LoadTried(16, 16, 4096, 61.5, 0),),
-        ),
-        capacity_outcome="passed",
-        proofs=(
-            ProofRow("architecture", Shown.YES, Shown.YES),
-            ProofRow("weight-names", Shown.CANNOT, Shown.YES),
-            ProofRow("shards", Shown.CANNOT, Shown.NOT_RUN),
-        ),
-        static=StaticList("passed", "nothing speaks against a server", "scaffold static /models/vega-moe",
-                          "vllm_ascend.models.vega_moe", "ascend910b", {"replaced": 12, "torch": 48}, (), (),
-                          ("a function that is made at run time",)),
-        accuracy=Accuracy(
-            tasks=(Task("gsm8k", (Metric("exact_match,strict-match", 0.9121, 0.0078),), 5, 1319, 1319),),
-            chat_template=True, fewshot_as_multiturn=False, model="local-completions", model_args="",
-            date="2026-11-27T10:15", lm_eval_version="0.4.13", results="results.json", results_sha256="", digests={},
-        ),
-        accuracy_holds=True,
-        runbook=Runbook(
-            stage="real", device="npu", outcome="passed", is_current=True, is_redacted=False, start=start, probe=probe,
-            requests=(), answers=(), is_eager=False, eager=Command(f"{SERVE} --enforce-eager", "derived"),
-            no_dynamo=Command(f"TORCHDYNAMO_DISABLE=1 {SERVE}", "derived", "passed"),
-            stop=Command("pkill -INT -f '[v]llm serve /models/vega-moe'", "written"),
-        ),
-        limits=(Limit("feature-fails", "flashcomm1"), Limit("hole", "whether long prompts use another base")),
-        commit=CommitMade("4be1f0c9a7d25e83", "[Model] Add Vega-MoE", "2026-11-27", "N", True, ("a", "b")),
-        tool="0.1.0",
+        causes=causes,
+        false_ready=false_ready_of(causes),
+        climbs=climbs_of(runs),
     )  # fmt: skip
     return replace(made, **fields)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,14 +15,16 @@ import pytest
 
 from scaffold.report import wording
 from scaffold.report.page.render import FOLDER, SECTIONS, diff_lines, gib, page, policy, seconds
+from scaffold.report.page.weights import tensors_alone
 from scaffold.report.page.words import GROUPS, words
-from scaffold.report.value import Role, Shown
+from scaffold.report.value import Report, Role, Shown
 from scaffold.report.wording import LANGUAGES
 from scaffold_validators.outcome import Outcome
 from scaffold_validators.results.feature import State
 from scaffold_validators.stages.table import STAGES
 from tests.report.page.made_up import history, report
 from tests.report.page.test_weights import header, small
+from tests.report.samples import empty, full, of_the_commit
 
 TEMPLATES = sorted((FOLDER / "templates").glob("*.jinja"))
 HOSTILE = "</script><img src=x onerror=alert(1)><!--\"'&{{7*7}}"
@@ -56,35 +59,41 @@ class Elements(HTMLParser):
             self.text.append(data)
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_every_part_is_there_and_every_element_is_closed(language: str) -> None:
-    found = Elements(page(report(), small(), language=language))
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("made", [report, full, empty, of_the_commit], ids=lambda made: made.__name__)
+def test_every_part_is_there_and_every_element_is_closed(made: Callable[[], Report], language: str) -> None:
+    found = Elements(page(made(), small(), language=language))
     assert (found.open, found.wrong) == ([], [])
     assert {value for name, value in found.attributes if name == "id"} >= {*SECTIONS, "search", "tree", "words"}
-    shown = "".join(found.text)
-    for word in ("section.gates", "outcome.passed", "only_real", "limit.hole"):
-        assert words()[word][language] in shown
+    assert {words()[f"section.{name}"][language] for name in SECTIONS} <= {text.strip() for text in found.text}
 
 
-def test_what_was_not_run_is_said() -> None:
-    bare = report(history=(), capacity=None, static=None, runbook=None, commit=None, account=None, answers=(),
-                  changes=(), features=(), climbs=(), false_ready=(), accuracy=None, limits=(), proofs=())  # fmt: skip
-    shown = "".join(Elements(page(bare, None, "no source", language="en")).text)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_was_not_run_is_said(language: str) -> None:
+    bare = replace(empty(), features=(), proofs=(), limits=())
+    shown = "".join(Elements(page(bare, None, language)).text)
     for key in ("no_gates", "capacity_not_run", "static_not_run", "no_runbook", "not_committed", "no_account",
-                "no_answers", "no_changes", "no_weights", "no_limits", "not_run"):  # fmt: skip
-        assert words()[key]["en"] in shown, key
-    assert "no source" in shown
+                "no_answers", "no_changes", "no_weights", "no_limits", "not_run", "no_false_ready"):  # fmt: skip
+        assert words()[key][language] in shown, key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_tensors_that_go_nobody_knows_where_are_listed_and_the_page_says_why(language: str) -> None:
+    alone = tensors_alone({"odd.weight": header("odd.weight", 1)}, f"the spec has holes: {HOSTILE}")
+    found = Elements(page(report(), alone, language))
+    texts = {text.strip() for text in found.text}
+    assert {words()["no_rules"][language], words()["not_known"][language]} <= texts
+    assert any(HOSTILE in text for text in texts)
+    assert not {words()["rules"][language], words()["rank_bytes"][language]} & texts
 
 
 def test_what_random_weights_showed_is_no_proof_of_the_weight_map() -> None:
     def line(text: str) -> str:
         return next(one for one in "".join(Elements(text).text).splitlines() if words()["loaded"]["en"] in one)
 
-    assert "real weights TP 8 ✓ passed · parity with transformers TP 8 ✓ passed" in line(
-        page(report(), small(), "", "en")
-    )
+    assert "real weights TP 8 ✓ passed · parity with transformers TP 8 ✓ passed" in line(page(report(), small(), "en"))
     only_dummy = tuple(run for run in history() if run.verdict.stage in ("twin", "dummy"))
-    assert line(page(report(history=only_dummy), small(), "", "en")).endswith(words()["not_run"]["en"])
+    assert line(page(report(history=only_dummy), small(), "en")).endswith(words()["not_run"]["en"])
 
 
 def test_the_policy_allows_what_is_in_the_page_and_nothing_else() -> None:
@@ -125,7 +134,7 @@ def hostile() -> Any:
 
 def test_text_of_others_is_shown_as_text() -> None:
     ordinary = Elements(page(report(), small()))
-    found = Elements(page(hostile(), small(header(f"odd.{HOSTILE}.weight", 1), header("\ud800\u202e", 1)), HOSTILE))
+    found = Elements(page(hostile(), small(header(f"odd.{HOSTILE}.weight", 1), header("\ud800\u202e", 1))))
     assert (found.open, found.wrong) == ([], [])
     assert "img" not in found.tags
     assert "".join(found.text).count(HOSTILE) > 25
