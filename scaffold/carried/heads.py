@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scaffold.carried.axes import Atom, Axes, Axis
+from scaffold.carried.positions import Positions
 from scaffold.carried.spec import HEADS, KV_HEADS, NOTHING, CarriedHeads, Stretch
-from scaffold.carried.stretch import TOKENS, Block, Size, ancestors, flat, held, shape_op, unchanged
+from scaffold.carried.stretch import Block, Size
+from scaffold.carried.tensors import TOKENS, ancestors, flat, held, shape_op, unchanged
 from scaffold.carried.values import Val
 from scaffold.probing import rotations
 from scaffold.probing.attention_core import Core
@@ -86,7 +88,7 @@ class Attention:
         self.per_head, self.per_value = per_head, per_value
         self.block = Block(
             probe, event, sizes, {"head_dim": "self.head_dim", "num_heads": "self.total_num_heads"}, RESERVED,
-            lambda: rotations.turns(probe, size, NUM_TOKENS),
+            Positions(lambda: rotations.turns(probe, size, NUM_TOKENS)),
         )  # fmt: skip
 
     # --- before the attention
@@ -106,13 +108,15 @@ class Attention:
         turned = self._turned(parts[0], parts[1])
         if turned is None:
             before = tuple(self._stretch(part, part.target, None) for part in parts)
-            return self._paths(parts), CarriedHeads(before, False, (NOTHING,) * 3, self._rope(self.block.table))
+            return self._paths(parts), CarriedHeads(
+                before, False, (NOTHING,) * 3, self._rope(self.block.positions.table)
+            )
         turn, places = turned
         before = tuple(
             self._stretch(part, part.target if part.name == "v" else places[part.name][0], None) for part in parts
         )
         after = (*(self._stretch(part, part.target, places[part.name][1]) for part in parts[:2]), NOTHING)
-        if self.block.table is not None and self.block.table is not turn:
+        if self.block.positions.table is not None and self.block.positions.table is not turn:
             raise NotUnderstood("tables of another rotation beside one")
         return self._paths(parts), CarriedHeads(before, True, after, self._rope(turn))
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from scaffold.carried.axes import Atom, Axes, Axis
 from scaffold.carried.spec import INNER, Stretch
-from scaffold.carried.stretch import TOKENS, Block, Size, ancestors, flat, held, unchanged
+from scaffold.carried.stretch import Block, Size
+from scaffold.carried.tensors import TOKENS, ancestors, flat, held, unchanged
 from scaffold.carried.values import Val
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
@@ -62,7 +63,7 @@ def carried(probe: Probe, event: Event, layers: Sequence[Event], down: Event, si
     if not columns:
         raise NotUnderstood("projections of other sizes than that of the inner size")
     real = Size("intermediate_size // get_tensor_model_parallel_world_size()", int(size.value))
-    block = Block(probe, event, {axis: real}, {}, RESERVED, list, given=RESULT)
+    block = Block(probe, event, {axis: real}, {}, RESERVED, Positions(list), given=RESULT)
     inputs: dict[str, tuple[Tensor, tuple[Axis, ...]]] = {}
     renamed: dict[str, str] = {"hidden_states": INNER_NAME}
     for one in used:

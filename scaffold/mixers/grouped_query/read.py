@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from scaffold.carried.heads import Attention, Numbers
+from scaffold.carried.refused import carrying
 from scaffold.carried.spec import CarriedHeads, Stretch
 from scaffold.expressions.tree import HEAD_DIM
 from scaffold.mixers.grouped_query.spec import (
@@ -160,7 +161,8 @@ def _projected(probe: Probe, event: Event, core: Core, tracer: Tracer, attention
     except NotUnderstood as error:
         tracer.clip = None
         try:
-            known, carried = attention().projected()
+            with carrying(event.where):
+                known, carried = attention().projected()
         except NotUnderstood as reason:
             raise _neither(error, reason) from reason
         return known, None, carried
@@ -184,7 +186,8 @@ def _attended(
         return (*_output(probe, event, core, tracer), None)
     except NotUnderstood as error:
         try:
-            linear, stretch = attention().attended()
+            with carrying(event.where):
+                linear, stretch = attention().attended()
         except NotUnderstood as reason:
             raise _neither(error, reason) from reason
         return linear, None, None, stretch
