@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaffold.carried.axes import Atom, Axes, Axis
+from scaffold.carried.positions import Positions
 from scaffold.carried.spec import INNER, Stretch
 from scaffold.carried.stretch import Block, Size
 from scaffold.carried.tensors import TOKENS, ancestors, flat, held, unchanged
