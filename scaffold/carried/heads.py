@@ -79,16 +79,17 @@ class Attention:
             self.of_q = (one, Atom(heads // kv_heads, "self.num_heads // self.num_kv_heads", HEADS))
             self.of_k = (one,)
         sizes: dict[Axis, Size] = {
-            self.of_q: Size("self.num_heads", int(numbers.num_heads.value)),
+            self.of_q: Size("self.num_heads", int(numbers.num_heads.value), "self.total_num_heads"),
             (per_head,): Size("self.head_dim", int(numbers.head_dim.value)),
         }
         if self.of_k not in ((), self.of_q):
-            sizes[self.of_k] = Size("self.num_kv_heads", int(numbers.num_kv_heads.value))
+            sizes[self.of_k] = Size("self.num_kv_heads", int(numbers.num_kv_heads.value), "self.total_num_kv_heads")
         sizes.setdefault((per_value,), Size("self.v_head_dim", int(numbers.v_head_dim.value)))
         self.per_head, self.per_value = per_head, per_value
         self.block = Block(
             probe, event, sizes, {"head_dim": "self.head_dim", "num_heads": "self.total_num_heads"}, RESERVED,
             Positions(lambda: rotations.turns(probe, size, NUM_TOKENS)),
+            linears=_of_input(tracer, event),
         )  # fmt: skip
 
     # --- before the attention
@@ -266,6 +267,16 @@ class Attention:
     def _names_of(self, tensor: Tensor) -> tuple[str, ...]:
         names = self.block.around.statements.names(tensor.origin.where) if tensor.origin is not None else ()
         return names if len(names) == 1 else ()
+
+
+def _of_input(tracer: Tracer, event: Event) -> list[Event]:
+    """Return the calls of linear layers on what the block is given."""
+    given = event.tensors()[0].a
+    return [
+        one
+        for one in tracer.linears
+        if given.size == input_of(one).size and same(input_of(one), given.reshape(NUM_TOKENS, -1))
+    ]
 
 
 class _Inputs(Mapping[str, "tuple[Tensor, tuple[Axis, ...]]"]):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaffold.carried.axes import Atom
-from scaffold.carried.tensors import TOKENS, flat
+from scaffold.carried.tensors import TOKENS, flat, unchanged
 from scaffold.carried.values import ATOM, Val, normal
 from scaffold.probing.probe import NUM_TOKENS
 from scaffold.probing.rotations import Turn
@@ -48,10 +48,12 @@ class Positions:
         return self._positions(tensor) or self._of_table(tensor)
 
     def _positions(self, tensor: Tensor) -> Val | None:
-        if tensor.a.size != NUM_TOKENS or not np.array_equal(tensor.a.ravel(), np.arange(NUM_TOKENS)):
+        before = unchanged(tensor)
+        if not _counts(tensor) or (before is not None and _counts(before)):
             return None
         axes = tuple((TOKENS,) if size == NUM_TOKENS else () for size in tensor.shape)
-        return Val("positions", ATOM, axes, normal(axes))
+        code = "positions.float()" if tensor.a.dtype.kind == "f" else "positions"
+        return Val(code, ATOM, axes, normal(axes))
 
     def _of_table(self, tensor: Tensor) -> Val | None:
         values = flat(tensor.a)
@@ -76,3 +78,8 @@ class Positions:
         if not self.reads:
             return ()
         return (TABLES, f"cos, sin = cos.{self.form}, sin.{self.form}") if self.form else (TABLES,)
+
+
+def _counts(tensor: Tensor) -> bool:
+    """Return whether a tensor holds the positions."""
+    return tensor.a.size == NUM_TOKENS and np.array_equal(tensor.a.ravel(), np.arange(NUM_TOKENS))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.rope import RopeSpec
+from scaffold.spec.values import Value
 
 WHOLE, HEADS, KV_HEADS, INNER = "", "heads", "kv_heads", "inner"
 """How ranks share an axis: not at all; by heads of q; by heads of k and v; by the inner size of an MLP."""
@@ -54,10 +55,36 @@ class CarriedNorm:
 
 
 @dataclass(frozen=True)
+class CarriedLinear:
+    """A projection of the block's input that carried statements read, such as a gate.
+
+    Attributes:
+        path: below its block.
+        attribute: what the adapter calls it.
+        name: what holds what it gives.
+        size: Python of its outputs, of all ranks.
+        real: those of the checkpoint.
+        bias: whether it has one.
+        share: how ranks share its outputs.
+        unit: outputs that stay together.
+    """
+
+    path: str
+    attribute: str
+    name: str
+    size: str
+    real: int
+    bias: Value
+    share: str = WHOLE
+    unit: int = 1
+
+
+@dataclass(frozen=True)
 class Stretch:
     """Statements between two boundaries, in the adapter's layout ``[tokens, …]``, sizes those of a rank.
 
     Attributes:
+        linears: whose outputs they read, called before them.
         lines: Python, with a comment that says where the source has it.
         parameters: that they use.
         norms: that they call.
@@ -70,6 +97,7 @@ class Stretch:
     norms: tuple[CarriedNorm, ...] = ()
     needs_config: bool = False
     tables: tuple[str, ...] = ()
+    linears: tuple[CarriedLinear, ...] = ()
 
 
 NOTHING = Stretch()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,17 +16,19 @@ from scaffold.carried.operations import CALL
 from scaffold.carried.positions import Positions
 from scaffold.carried.program import Program, Surroundings
 from scaffold.carried.sources import Statements, files_of
-from scaffold.carried.spec import CarriedNorm, CarriedParameter, Stretch
-from scaffold.carried.tensors import by_tokens
-from scaffold.carried.values import ATOM, Val
+from scaffold.carried.spec import HEADS, WHOLE, CarriedLinear, CarriedNorm, CarriedParameter, Stretch
+from scaffold.carried.tensors import TOKENS, by_tokens
+from scaffold.carried.values import ATOM, Val, normal
 from scaffold.expressions.python import write as write_expression
 from scaffold.probing import norms
 from scaffold.probing.blocks import name_in
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
+from scaffold.probing.values import bias_value
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
+from scaffold.source.torch.layers import Linear
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.operations import Operation
 from scaffold.source.torch.tensors import Array, Tensor
@@ -39,6 +41,13 @@ class Size:
 
     code: str
     real: int
+    total: str = ""
+    """Its length on all ranks, in Python, where that is another one."""
+
+    @property
+    def whole(self) -> str:
+        """Return the length on all ranks."""
+        return self.total or self.code
 
 
 @dataclass
@@ -53,6 +62,7 @@ class Block:
         reserved: names that its statements may not use.
         positions: what it reads of positions.
         given: what the adapter calls the block's input.
+        linears: calls of projections of the block's input that statements may read.
     """
 
     probe: Probe
@@ -62,6 +72,8 @@ class Block:
     reserved: frozenset[str]
     positions: Positions
     given: str = "hidden_states"
+    linears: Sequence[Event] = ()
+    read: dict[str, tuple[Event, Tensor, Axis]] = field(default_factory=dict)
     calls: dict[int, Operation] = field(default_factory=dict)
     norms: dict[str, CarriedNorm] = field(default_factory=dict)
     used: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
@@ -115,7 +127,20 @@ class Block:
             path = self.saved[id(tensor)]
             self.used[path] = axes.of_parameter(tensor.shape)
             return Val(f"self.{path.replace('.', '_')}", ATOM, self.used[path], tuple(range(tensor.ndim)))
-        return self.positions.leaf(tensor)
+        return self.positions.leaf(tensor) or self._of_linear(axes, tensor)
+
+    def _of_linear(self, axes: Axes, tensor: Tensor) -> Val | None:
+        """Return how what a projection of the block's input gives is written, None for anything else."""
+        linear = next((one for one in self.linears if one.output is tensor), None)
+        if linear is None:
+            return None
+        name = self.around.statements.name_of_call(linear.where)
+        if not name or name in self.reserved:
+            name = name_in(self.event, linear).replace(".", "_")
+        *_, axis = axes.of_parameter(tensor.shape[-1:])
+        self.read[name] = linear, tensor, axis
+        places = tuple((TOKENS,) if size == NUM_TOKENS else () for size in tensor.shape[:-1])
+        return Val(name, ATOM, (*places, axis), (*normal(places), len(places)))
 
     # --- a stretch
 
@@ -144,7 +169,7 @@ class Block:
             NotUnderstood: it is not token-wise, or of another kind that is not carried over.
         """
         axes = Axes({axis: size.code for axis, size in self.sizes.items() if size.code.startswith("self.")})
-        self.used, self.positions.reads = {}, False
+        self.used, self.read, self.positions.reads = {}, {}, False
 
         def either(tensor: Tensor) -> Val | None:
             return leaf(axes, tensor) or self.outer_leaf(axes, tensor)
@@ -155,9 +180,26 @@ class Block:
         tables = self.positions.statements()
         parameters = tuple(self._parameter(axes, path, found) for path, found in self.used.items())
         called = tuple(one for one in self.norms.values() if any(f"self.{one.attribute}(" in line for line in lines))
-        found = Stretch(lines, parameters, called, program.needs_config, tables)
-        self._prove(found, target, name, result, inputs, mixes=mixes)
+        linears = tuple(self._linear(axes, word, *one) for word, one in self.read.items())
+        found = Stretch(lines, parameters, called, program.needs_config, tables, linears)
+        others = {word: (tensor, ((TOKENS,), axes.resolved(axis))) for word, (_, tensor, axis) in self.read.items()}
+        self._prove(found, target, name, result, {**inputs, **others}, mixes=mixes)
         return found
+
+    def _linear(self, axes: Axes, name: str, linear: Event, tensor: Tensor, axis: Axis) -> CarriedLinear:
+        """Return a projection with how ranks share what it gives.
+
+        Raises:
+            NotUnderstood: they share it otherwise than by heads of q, or its size is none of the config.
+        """
+        path = name_in(self.event, linear)
+        one = self._parameter(axes, path, (axis,))
+        if one.share not in (WHOLE, HEADS) or not isinstance(linear.module, Linear):
+            raise NotUnderstood(f"{path}, a projection that ranks share otherwise than by heads")
+        size = self._size(axes.resolved(axis), path)
+        bias = bias_value(self.probe, [linear])
+        attribute = path.replace(".", "_")
+        return CarriedLinear(path, attribute, name, size.whole, size.real, bias, one.share, one.unit)
 
     def _parameter(self, axes: Axes, path: str, found: tuple[Axis, ...]) -> CarriedParameter:
         """Return a saved tensor with how ranks share it.
@@ -194,7 +236,8 @@ class Block:
         for cut in range(len(axis) - 1, 0, -1):
             if axis[:cut] in self.sizes:
                 first, rest = self.sizes[axis[:cut]], self._size(axis[cut:], path)
-                return Size(f"{first.code} * {rest.code}", first.real * rest.real)
+                total = f"{first.whole} * {rest.whole}"
+                return Size(f"{first.code} * {rest.code}", first.real * rest.real, total)
         named = next(
             (one for own, one in self.sizes.items() if size_of(own) == size_of(axis) and not shared(own)), None
         )

@@ -46,6 +46,18 @@ WRITTEN = {
         v = v ** 2 - v
         v = v.flatten(-2)
         attn_output = self.attn(q, k, v)""",
+    "gates of the input and of positions": """\
+        q, k = self.rotary_emb(positions, q, k)
+        warmth, _ = self.warmth(hidden_states)
+        steps = positions.float() + 1
+        q = q.unflatten(-1, (self.num_heads, self.head_dim))
+        q = q * (1 + 0.1 * torch.log(steps)).unsqueeze(-1).unsqueeze(-1) * torch.exp(warmth).unsqueeze(-2)
+        q = q.flatten(-2).to(hidden_states.dtype)
+        attn_output = self.attn(q, k, v)
+        gate, _ = self.gate(hidden_states)
+        gate = torch.tanh(gate)
+        attn_output = attn_output.unflatten(-1, (self.num_heads, self.head_dim))
+        attn_output = (attn_output * gate.unsqueeze(-1)).flatten(-2)""",
     "clamped gate": """\
         gate_up, _ = self.gate_up_proj(x)
         gate, up = gate_up.chunk(2, dim=-1)
@@ -93,6 +105,11 @@ HOLES = {
     "a factor that the config gives in two ways": (
         Odd(after="query = query * (self.heads * 3 + self.head_dim)"),
         "explain in different ways",
+    ),
+    "v of the projection of k as well": (Odd(before="value = value + key.tanh()"), "share otherwise than by heads"),
+    "v of the projection of k as well, a head of k for each of q": (
+        Odd(before="value = value + key.tanh()", config={"num_key_value_heads": 4}),
+        "read for more than q, k or v",
     ),
     "a table with an entry for each token": (
         Odd(made="self.bias = nn.Parameter(torch.zeros(64, 1))", before="key = key * self.bias[: key.shape[2]]"),

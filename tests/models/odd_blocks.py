@@ -93,6 +93,14 @@ CARRIED = {
         "value = value.pow(2) - value",
         config={"query_gain": 1.25},
     ),
+    "gates of the input and of positions": Odd(
+        made="self.gate = nn.Linear(config.hidden_size, self.heads, bias=True)\n"
+        "self.warmth = nn.Linear(config.hidden_size, 1, bias=False)",
+        after="steps = torch.arange(hidden_states.shape[1]).float() + 1\n"
+        "query = query * (1 + 0.1 * torch.log(steps))[:, None] * torch.exp(self.warmth(hidden_states)).unsqueeze(1)",
+        behind="gate = torch.tanh(self.gate(hidden_states))\n"
+        "attended = (attended.view(*hidden_states.shape[:-1], self.heads, -1) * gate.unsqueeze(-1)).flatten(-2)",
+    ),
     "clamped gate": Odd(
         mlp_made="self.slope = nn.Parameter(torch.ones(config.intermediate_size))",
         inner="gate = self.gate_proj(hidden_states).clamp(max=self.config.swiglu_limit)\n"
