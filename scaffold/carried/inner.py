@@ -9,8 +9,9 @@ import numpy as np
 
 from scaffold.carried.axes import Atom, Axes, Axis
 from scaffold.carried.positions import Positions
+from scaffold.carried.sizes import Size
 from scaffold.carried.spec import INNER, Stretch
-from scaffold.carried.stretch import Block, Size
+from scaffold.carried.stretch import Block
 from scaffold.carried.tensors import TOKENS, ancestors, flat, held, unchanged
 from scaffold.carried.values import Val
 from scaffold.probing.numeric import same

@@ -11,15 +11,15 @@ import numpy as np
 
 from scaffold.carried import proof
 from scaffold.carried.again import FEWER, Again
-from scaffold.carried.axes import Axes, Axis, is_tokens, shared, size_of
+from scaffold.carried.axes import Axes, Axis, shared, size_of
 from scaffold.carried.operations import CALL
 from scaffold.carried.positions import Positions
 from scaffold.carried.program import Program, Surroundings
+from scaffold.carried.sizes import Size, Sizes
 from scaffold.carried.sources import Statements, files_of
-from scaffold.carried.spec import HEADS, WHOLE, CarriedLinear, CarriedNorm, CarriedParameter, Stretch
+from scaffold.carried.spec import HEADS, WHOLE, CarriedLinear, CarriedNorm, Stretch
 from scaffold.carried.tensors import TOKENS, by_tokens
 from scaffold.carried.values import ATOM, Val, normal
-from scaffold.expressions.python import write as write_expression
 from scaffold.probing import norms
 from scaffold.probing.blocks import name_in
 from scaffold.probing.numbers import explain
@@ -33,21 +33,6 @@ from scaffold.source.torch.module import Module
 from scaffold.source.torch.operations import Operation
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.values import Value
-
-
-@dataclass(frozen=True)
-class Size:
-    """An axis that has a name: its length on a rank in Python, and that of the checkpoint."""
-
-    code: str
-    real: int
-    total: str = ""
-    """Its length on all ranks, in Python, where that is another one."""
-
-    @property
-    def whole(self) -> str:
-        """Return the length on all ranks."""
-        return self.total or self.code
 
 
 @dataclass
@@ -89,6 +74,7 @@ class Block:
         self.around = Surroundings(
             self.probe, statements, order, self.words, self.reserved, statements.constants_of([module, *inside])
         )
+        self.lengths = Sizes(self.probe, self.sizes, self.words)
         self._find_norms(order)
 
     def _find_norms(self, order: dict[int, int]) -> None:
@@ -178,7 +164,7 @@ class Block:
         program.run(target, name, result)
         lines = tuple(program.lines)
         tables = self.positions.statements()
-        parameters = tuple(self._parameter(axes, path, found) for path, found in self.used.items())
+        parameters = tuple(self.lengths.parameter(axes, path, found) for path, found in self.used.items())
         called = tuple(one for one in self.norms.values() if any(f"self.{one.attribute}(" in line for line in lines))
         linears = tuple(self._linear(axes, word, *one) for word, one in self.read.items())
         found = Stretch(lines, parameters, called, program.needs_config, tables, linears)
@@ -193,60 +179,13 @@ class Block:
             NotUnderstood: they share it otherwise than by heads of q, or its size is none of the config.
         """
         path = name_in(self.event, linear)
-        one = self._parameter(axes, path, (axis,))
+        one = self.lengths.parameter(axes, path, (axis,))
         if one.share not in (WHOLE, HEADS) or not isinstance(linear.module, Linear):
             raise NotUnderstood(f"{path}, a projection that ranks share otherwise than by heads")
-        size = self._size(axes.resolved(axis), path)
+        size = self.lengths.of(axes.resolved(axis), path)
         bias = bias_value(self.probe, [linear])
         attribute = path.replace(".", "_")
         return CarriedLinear(path, attribute, name, size.whole, size.real, bias, one.share, one.unit)
-
-    def _parameter(self, axes: Axes, path: str, found: tuple[Axis, ...]) -> CarriedParameter:
-        """Return a saved tensor with how ranks share it.
-
-        Raises:
-            NotUnderstood: its sizes are none of the config, or ranks share it in a way that is not known.
-        """
-        resolved = [axes.resolved(axis) for axis in found]
-        if any(is_tokens(axis) for axis in resolved):
-            raise NotUnderstood(f"{path}, which has an entry for each token")
-        places = [i for i, axis in enumerate(resolved) if shared(axis)]
-        if len(places) > 1:
-            raise NotUnderstood(f"{path}, of which ranks share more than one axis")
-        sizes = [self._size(axis, path) for axis in resolved]
-        share, unit, at = "", 1, places[0] if places else None
-        if at is not None:
-            axis = resolved[at]
-            share = axis[0].share
-            rest = [atom for atom in axis if not atom.share]
-            whole = next((one for one in self.sizes if one == tuple(atom for atom in axis if atom.share)), None)
-            if whole is None or axis != (*whole, *rest):
-                raise NotUnderstood(f"{path}, which ranks share otherwise than by heads")
-            share = "heads" if len(whole) > 1 or share == "heads" else share
-            unit = self._size(tuple(rest), path).real if rest else 1
-        shape = tuple(size.real for size in sizes)
-        local = tuple(size.code for size in sizes)
-        return CarriedParameter(path, path.replace(".", "_"), shape, local, at, share, unit)
-
-    def _size(self, axis: Axis, path: str) -> Size:
-        if not axis:
-            return Size("1", 1)
-        if axis in self.sizes:
-            return self.sizes[axis]
-        for cut in range(len(axis) - 1, 0, -1):
-            if axis[:cut] in self.sizes:
-                first, rest = self.sizes[axis[:cut]], self._size(axis[cut:], path)
-                total = f"{first.whole} * {rest.whole}"
-                return Size(f"{first.code} * {rest.code}", first.real * rest.real, total)
-        named = next(
-            (one for own, one in self.sizes.items() if size_of(own) == size_of(axis) and not shared(own)), None
-        )
-        if named is not None:
-            return named
-        value = explain(self.probe, float(size_of(axis)), is_size=True)
-        if value is None:
-            raise NotUnderstood(f"{path} [{size_of(axis)} in a probe], a size that no key of the config gives")
-        return Size(write_expression(value.tree, "config", self.words), int(value.value))
 
     # --- proof
 

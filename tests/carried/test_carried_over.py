@@ -13,6 +13,7 @@ from scaffold.reading.from_source import read_from_source
 from scaffold.source.locate import find
 from scaffold.weights.prove import prove
 from tests.mixers.test_examples import read
+from tests.models import odd_blocks
 from tests.models.odd_blocks import CARRIED, Odd, write_odd
 
 WRITTEN = {
@@ -106,11 +107,7 @@ HOLES = {
         Odd(after="query = query * (self.heads * 3 + self.head_dim)"),
         "explain in different ways",
     ),
-    "v of the projection of k as well": (Odd(before="value = value + key.tanh()"), "share otherwise than by heads"),
-    "v of the projection of k as well, a head of k for each of q": (
-        Odd(before="value = value + key.tanh()", config={"num_key_value_heads": 4}),
-        "read for more than q, k or v",
-    ),
+    "v of the projection of k as well": (Odd(before="value = value + key.tanh()"), "a view to lengths"),
     "a table with an entry for each token": (
         Odd(made="self.bias = nn.Parameter(torch.zeros(64, 1))", before="key = key * self.bias[: key.shape[2]]"),
         "projection and attention",
@@ -122,3 +119,13 @@ HOLES = {
 def test_what_is_not_token_wise_or_not_known_is_a_hole(tmp_path: Path, name: str) -> None:
     odd, said = HOLES[name]
     assert said in holes_of(write_odd(tmp_path, odd, layers=1))
+
+
+def test_a_projection_of_q_that_is_a_gate_as_well_is_a_hole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM keeps q, k and v in one layer, of which nothing else is made."""
+    twice = "gate = self.q_proj(hidden_states)\n        query = gate.view"
+    monkeypatch.setattr(
+        odd_blocks, "ATTENTION", odd_blocks.ATTENTION.replace("query = self.q_proj(hidden_states).view", twice)
+    )
+    said = holes_of(write_odd(tmp_path, Odd(behind="attended = attended * torch.cos(gate)"), layers=1))
+    assert said == "q_proj, which is read for more than q, k or v"
