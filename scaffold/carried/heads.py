@@ -29,7 +29,7 @@ from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.rope import RopeSpec
 from scaffold.spec.values import Value
 
-RESERVED = frozenset({"self", "cos", "sin", "qkv", "positions", "output", "hidden_states"})
+RESERVED = frozenset({"torch", "F", "nn", "self", "cos", "sin", "qkv", "positions", "output", "hidden_states"})
 PARTS = ("q", "k", "v")
 
 

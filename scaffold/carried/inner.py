@@ -25,7 +25,7 @@ from scaffold.spec.values import Value
 
 GATE, UP, INNER_NAME, RESULT = "gate", "up", "inner", "x"
 """What an adapter calls what the projections give, alone or together, and what goes into the last one."""
-RESERVED = frozenset({"self", "gate_up", "hidden_states", "positions", "bias"})
+RESERVED = frozenset({"self", "gate_up", "hidden_states", "positions", "bias", "torch", "F", "nn"})
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def carried(probe: Probe, event: Event, layers: Sequence[Event], down: Event, si
     real = Size("intermediate_size // get_tensor_model_parallel_world_size()", int(size.value))
     block = Block(probe, event, {axis: real}, {}, RESERVED, Positions(list), given=RESULT)
     inputs: dict[str, tuple[Tensor, tuple[Axis, ...]]] = {}
-    renamed: dict[str, str] = {"hidden_states": INNER_NAME}
+    renamed: dict[str, str] = {"hidden_states": INNER_NAME, "x": INNER_NAME}
     for one in used:
         names = block.around.statements.names(one.where)
         if len(names) == 1:

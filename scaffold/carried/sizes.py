@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scaffold.carried.axes import Axes, Axis, is_tokens, shared, size_of
-from scaffold.carried.spec import CarriedParameter
+from scaffold.carried.spec import CarriedParameter, attribute_of
 from scaffold.expressions.python import write as write_expression
 from scaffold.probing.numbers import explain
 from scaffold.probing.probe import Probe
@@ -67,7 +67,7 @@ class Sizes:
             unit = self.of(tuple(rest), path).real if rest else 1
         shape = tuple(size.real for size in sizes)
         local = tuple(size.code for size in sizes)
-        return CarriedParameter(path, path.replace(".", "_"), shape, local, at, share, unit)
+        return CarriedParameter(path, attribute_of(path), shape, local, at, share, unit)
 
     def of(self, axis: Axis, path: str) -> Size:
         """Return the length of an axis.

@@ -17,7 +17,7 @@ from scaffold.carried.positions import Positions
 from scaffold.carried.program import Program, Surroundings
 from scaffold.carried.sizes import Size, Sizes
 from scaffold.carried.sources import Statements, files_of
-from scaffold.carried.spec import HEADS, WHOLE, CarriedLinear, CarriedNorm, Stretch
+from scaffold.carried.spec import HEADS, WHOLE, CarriedLinear, CarriedNorm, Stretch, attribute_of
 from scaffold.carried.tensors import TOKENS, by_tokens
 from scaffold.carried.values import ATOM, Val, normal
 from scaffold.probing import norms
@@ -96,7 +96,7 @@ class Block:
             value = Value(found.real) if found else explain(self.probe, float(size), is_size=True)
             if value is None:
                 continue
-            attribute = path.replace(".", "_")
+            attribute = attribute_of(path)
             self.norms[attribute] = CarriedNorm(
                 path, attribute, form, found.code if found else value.code, int(value.value)
             )
@@ -112,7 +112,7 @@ class Block:
         if id(tensor) in self.saved:
             path = self.saved[id(tensor)]
             self.used[path] = axes.of_parameter(tensor.shape)
-            return Val(f"self.{path.replace('.', '_')}", ATOM, self.used[path], tuple(range(tensor.ndim)))
+            return Val(f"self.{attribute_of(path)}", ATOM, self.used[path], tuple(range(tensor.ndim)))
         return self.positions.leaf(tensor) or self._of_linear(axes, tensor)
 
     def _of_linear(self, axes: Axes, tensor: Tensor) -> Val | None:
@@ -167,7 +167,7 @@ class Block:
         parameters = tuple(self.lengths.parameter(axes, path, found) for path, found in self.used.items())
         called = tuple(one for one in self.norms.values() if any(f"self.{one.attribute}(" in line for line in lines))
         linears = tuple(self._linear(axes, word, *one) for word, one in self.read.items())
-        found = Stretch(lines, parameters, called, program.needs_config, tables, linears)
+        found = Stretch(lines, parameters, called, program.needs_config, tables, linears, program.comment)
         others = {word: (tensor, ((TOKENS,), axes.resolved(axis))) for word, (_, tensor, axis) in self.read.items()}
         self._prove(found, target, name, result, {**inputs, **others}, mixes=mixes)
         return found
@@ -184,7 +184,7 @@ class Block:
             raise NotUnderstood(f"{path}, a projection that ranks share otherwise than by heads")
         size = self.lengths.of(axes.resolved(axis), path)
         bias = bias_value(self.probe, [linear])
-        attribute = path.replace(".", "_")
+        attribute = attribute_of(path)
         return CarriedLinear(path, attribute, name, size.whole, size.real, bias, one.share, one.unit)
 
     # --- proof

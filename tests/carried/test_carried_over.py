@@ -82,6 +82,17 @@ def test_statements_are_written_as_a_person_would(tmp_path: Path, name: str) -> 
     assert any("# modeling_corvus.py:" in text for text in texts)
 
 
+def test_a_saved_tensor_takes_no_name_that_the_adapter_has_for_something_else(tmp_path: Path) -> None:
+    odd = Odd(made="self.scaling = nn.Parameter(torch.ones(self.heads, 1, 1))", after="query = query * self.scaling")
+    checkpoint, source, decoder = read(write_odd(tmp_path, odd, layers=1))
+    rules = weight_map_of(decoder, checkpoint, source)
+    assert prove(rules, checkpoint.tensors, (1, 2)).holds
+    context = adapter_context(checkpoint.architecture, "PretrainedConfig", decoder, rules, checkpoint.tensors)
+    (text,) = context["mixer"]["classes"]["texts"]
+    assert "q = q * self.scaling_weight.view(-1, 1)" in text
+    assert "self.scaling = self.head_dim**-0.5" in text
+
+
 def holes_of(directory: Path) -> str:
     checkpoint = read_checkpoint(directory)
     source = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), directory, None)

@@ -50,4 +50,4 @@ def _lines(stretches: Sequence[Stretch]) -> str:
     tables = [line for table in dict.fromkeys(stretch.tables for stretch in stretches) for line in table]
     linears = dict.fromkeys(one for stretch in stretches for one in stretch.linears)
     calls = [f"{one.name}, _ = self.{one.attribute}(hidden_states)" for one in linears]
-    return "\n".join([*tables, *calls, *(line for stretch in stretches for line in stretch.lines)])
+    return "\n".join([*tables, *calls, *(line for stretch in stretches for line in stretch.commented)])
