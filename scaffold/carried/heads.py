@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from scaffold.carried.axes import Atom, Axes, Axis
+from scaffold.carried.parts import Inputs, Part, flat_heads, of_input, rotated_pair, same_view
+from scaffold.carried.positions import Positions
+from scaffold.carried.sizes import Size
 from scaffold.carried.spec import HEADS, KV_HEADS, NOTHING, CarriedHeads, Stretch
-from scaffold.carried.stretch import TOKENS, Block, Size, ancestors, flat, held, shape_op, unchanged
+from scaffold.carried.stretch import Block
+from scaffold.carried.tensors import TOKENS, ancestors, flat, held, unchanged
 from scaffold.carried.values import Val
 from scaffold.probing import rotations
 from scaffold.probing.attention_core import Core
@@ -25,7 +29,7 @@ from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.rope import RopeSpec
 from scaffold.spec.values import Value
 
-RESERVED = frozenset({"self", "cos", "sin", "qkv", "positions", "output", "hidden_states"})
+RESERVED = frozenset({"torch", "F", "nn", "self", "cos", "sin", "qkv", "positions", "output", "hidden_states"})
 PARTS = ("q", "k", "v")
 
 
@@ -37,18 +41,6 @@ class Numbers:
     num_kv_heads: Value
     head_dim: Value
     v_head_dim: Value
-
-
-@dataclass
-class Part:
-    """q, k or v: what the attention took, its axis in the adapter, and the columns that it begins as."""
-
-    name: str
-    target: Tensor
-    count: int
-    axis: Axis
-    selection: Selection | None = None
-    renamed: dict[str, str] = field(default_factory=dict)
 
 
 class Attention:
@@ -77,16 +69,17 @@ class Attention:
             self.of_q = (one, Atom(heads // kv_heads, "self.num_heads // self.num_kv_heads", HEADS))
             self.of_k = (one,)
         sizes: dict[Axis, Size] = {
-            self.of_q: Size("self.num_heads", int(numbers.num_heads.value)),
+            self.of_q: Size("self.num_heads", int(numbers.num_heads.value), "self.total_num_heads"),
             (per_head,): Size("self.head_dim", int(numbers.head_dim.value)),
         }
         if self.of_k not in ((), self.of_q):
-            sizes[self.of_k] = Size("self.num_kv_heads", int(numbers.num_kv_heads.value))
+            sizes[self.of_k] = Size("self.num_kv_heads", int(numbers.num_kv_heads.value), "self.total_num_kv_heads")
         sizes.setdefault((per_value,), Size("self.v_head_dim", int(numbers.v_head_dim.value)))
         self.per_head, self.per_value = per_head, per_value
         self.block = Block(
             probe, event, sizes, {"head_dim": "self.head_dim", "num_heads": "self.total_num_heads"}, RESERVED,
-            lambda: rotations.turns(probe, size, NUM_TOKENS),
+            Positions(lambda: rotations.turns(probe, size, NUM_TOKENS)),
+            linears=of_input(tracer, event),
         )  # fmt: skip
 
     # --- before the attention
@@ -105,14 +98,16 @@ class Attention:
         ]
         turned = self._turned(parts[0], parts[1])
         if turned is None:
-            before = tuple(self._stretch(part, part.target, None) for part in parts)
-            return self._paths(parts), CarriedHeads(before, False, (NOTHING,) * 3, self._rope(self.block.table))
+            before = tuple(self._first(part, part.target, parts) for part in parts)
+            return self._paths(parts), CarriedHeads(
+                before, False, (NOTHING,) * 3, self._rope(self.block.positions.table)
+            )
         turn, places = turned
         before = tuple(
-            self._stretch(part, part.target if part.name == "v" else places[part.name][0], None) for part in parts
+            self._first(part, part.target if part.name == "v" else places[part.name][0], parts) for part in parts
         )
         after = (*(self._stretch(part, part.target, places[part.name][1]) for part in parts[:2]), NOTHING)
-        if self.block.table is not None and self.block.table is not turn:
+        if self.block.positions.table is not None and self.block.positions.table is not turn:
             raise NotUnderstood("tables of another rotation beside one")
         return self._paths(parts), CarriedHeads(before, True, after, self._rope(turn))
 
@@ -136,7 +131,7 @@ class Attention:
         Raises:
             NotUnderstood: none does.
         """
-        wanted, result = _flat_heads(heads), None
+        wanted, result = flat_heads(heads), None
         for op in self.event.all_operations():
             for tensor in tensors_in((op.output, op.args)):
                 if isinstance(tensor, Tensor) and tensor.a.size == wanted.size:
@@ -158,7 +153,7 @@ class Attention:
         for turn in self.tracer.turns(self.core.q.shape[2]):
             found = {}
             for part in (q, k):
-                pair = _pair(turn, chains[part.name], part.count)
+                pair = rotated_pair(turn, chains[part.name], part.count)
                 if pair is not None:
                     found[part.name] = pair
             if len(found) == 2:
@@ -179,18 +174,36 @@ class Attention:
     def _when(self, tensor: Tensor) -> int:
         return -1 if tensor.origin is None else self.block.around.order.get(id(tensor.origin), -1)
 
+    def _first(self, part: Part, target: Tensor, parts: Sequence[Part]) -> Stretch:
+        """Return what makes ``target`` of a projection: of one of its own, else of one that gives another part, too.
+
+        Raises:
+            NotUnderstood: it cannot be carried over.
+        """
+        part.others = tuple(one.selection for one in parts if one is not part and one.selection is not None)
+        try:
+            return self._stretch(part, target, None)
+        except NotUnderstood as error:
+            if not part.others:
+                raise
+            part.others, part.selection = (), None
+            try:
+                return self._stretch(part, target, None)
+            except NotUnderstood:
+                raise error from None
+
     def _stretch(self, part: Part, target: Tensor, begin: Tensor | None) -> Stretch:
         """Return what makes ``target`` of the projection, or of ``begin``."""
         values: dict[str, Tensor] = {}
 
         def leaf(axes: Axes, tensor: Tensor) -> Val | None:
             if begin is not None:
-                if tensor is not begin and not _same_view(tensor, begin):
+                if tensor is not begin and not same_view(tensor, begin):
                     return None
                 values[part.name] = tensor
                 return held(part.name, part.axis, tensor, axes)
             selection = self._selected(tensor, part)
-            if selection is None:
+            if selection is None or not part.may_be(selection):
                 return None
             part.selection = selection
             part.renamed.setdefault("hidden_states", part.name)
@@ -201,7 +214,7 @@ class Attention:
             return held(part.name, part.axis, tensor, axes)
 
         result = ((TOKENS,), part.axis)
-        inputs = _Inputs(part.name, values, result)
+        inputs = Inputs(part.name, values, result)
         return self.block.stretch(target, part.name, result, leaf, part.renamed, inputs)
 
     def _selected(self, tensor: Tensor, part: Part) -> Selection | None:
@@ -249,7 +262,7 @@ class Attention:
             if not any(tensor is out for tensor in ancestors(target, lambda one: one is out)):
                 continue
             result = ((TOKENS,), axis)
-            inputs = _Inputs("attn_output", values, result)
+            inputs = Inputs("attn_output", values, result)
             try:
                 renamed = dict.fromkeys((*self._names_of(out), "hidden_states"), "attn_output")
                 return linear, self.block.stretch(target, "attn_output", result, leaf, renamed, inputs, mixes=True)
@@ -262,45 +275,3 @@ class Attention:
     def _names_of(self, tensor: Tensor) -> tuple[str, ...]:
         names = self.block.around.statements.names(tensor.origin.where) if tensor.origin is not None else ()
         return names if len(names) == 1 else ()
-
-
-class _Inputs(Mapping[str, "tuple[Tensor, tuple[Axis, ...]]"]):
-    """The one tensor that a stretch begins with, once it was seen."""
-
-    def __init__(self, name: str, values: Mapping[str, Tensor], axes: tuple[Axis, ...]) -> None:
-        self._name, self._values, self._axes = name, values, axes
-
-    def __getitem__(self, key: str) -> tuple[Tensor, tuple[Axis, ...]]:
-        return self._values[key], self._axes
-
-    def __iter__(self) -> Iterator[str]:
-        return iter((self._name,) if self._name in self._values else ())
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-
-def _flat_heads(heads: Array) -> Array:
-    return np.swapaxes(heads, 0, 1).reshape(NUM_TOKENS, -1)
-
-
-def _same_view(tensor: Tensor, begin: Tensor) -> bool:
-    inner = shape_op(begin)
-    while inner is not None:
-        if inner is tensor:
-            return True
-        inner = shape_op(inner)
-    return False
-
-
-def _pair(turn: Turn, chain: list[tuple[Tensor, Array]], count: int) -> tuple[Tensor, Tensor] | None:
-    """Return what a rotation was given and what it gave, of what a part was computed from."""
-    for at, (tensor, values) in enumerate(chain):
-        heads = np.swapaxes(values.reshape(NUM_TOKENS, count, -1), 0, 1)
-        before = _flat_heads(turn.undo(heads))
-        if same(before, values):
-            continue
-        for earlier, given in reversed(chain[at + 1 :]):  # where it is the first time
-            if same(given, before):
-                return earlier, tensor
-    return None

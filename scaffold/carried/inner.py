@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from scaffold.carried.axes import Atom, Axes, Axis
+from scaffold.carried.positions import Positions
+from scaffold.carried.sizes import Size
 from scaffold.carried.spec import INNER, Stretch
-from scaffold.carried.stretch import TOKENS, Block, Size, ancestors, flat, held, unchanged
+from scaffold.carried.stretch import Block
+from scaffold.carried.tensors import TOKENS, ancestors, flat, held, unchanged
 from scaffold.carried.values import Val
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
@@ -22,7 +25,7 @@ from scaffold.spec.values import Value
 
 GATE, UP, INNER_NAME, RESULT = "gate", "up", "inner", "x"
 """What an adapter calls what the projections give, alone or together, and what goes into the last one."""
-RESERVED = frozenset({"self", "gate_up", "hidden_states", "positions", "bias"})
+RESERVED = frozenset({"self", "gate_up", "hidden_states", "positions", "bias", "torch", "F", "nn"})
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,9 @@ def carried(probe: Probe, event: Event, layers: Sequence[Event], down: Event, si
     if not columns:
         raise NotUnderstood("projections of other sizes than that of the inner size")
     real = Size("intermediate_size // get_tensor_model_parallel_world_size()", int(size.value))
-    block = Block(probe, event, {axis: real}, {}, RESERVED, list, given=RESULT)
+    block = Block(probe, event, {axis: real}, {}, RESERVED, Positions(list), given=RESULT)
     inputs: dict[str, tuple[Tensor, tuple[Axis, ...]]] = {}
-    renamed: dict[str, str] = {"hidden_states": INNER_NAME}
+    renamed: dict[str, str] = {"hidden_states": INNER_NAME, "x": INNER_NAME}
     for one in used:
         names = block.around.statements.names(one.where)
         if len(names) == 1:

@@ -146,10 +146,12 @@ class Program:
         found = self._as_given(found, name)
         if found.code != name:
             self._assign(name, found, id(target))
-        comment = shown(sorted(self.places, key=_line))
-        if self.lines and comment:
-            self.lines.insert(0, f"# {comment}")
         return Val(name, ATOM, found.axes, normal(found.axes))
+
+    @property
+    def comment(self) -> str:
+        """Return file and lines of what the statements compute."""
+        return shown(sorted(self.places, key=_line))
 
     def _views_of_leaves(self) -> None:
         """Write statements for views of what is there already that are used more than once."""
@@ -283,7 +285,9 @@ class Program:
 
     def _word(self, op: Operation) -> str:
         names = self.around.statements.names(op.where)
-        return self.renamed.get(names[0], names[0]) if len(names) == 1 and names[0] != "_" else "x"
+        return (
+            self.renamed.get(names[0], names[0]) if len(names) == 1 and names[0] != "_" else self.renamed.get("x", "x")
+        )
 
 
 def _literal(number: int | float) -> Val:

@@ -43,6 +43,12 @@ class Statements:
                 return tuple(part.id if isinstance(part, ast.Name) else "_" for part in parts)
         return ()
 
+    def name_of_call(self, where: str) -> str:
+        """Return the one name that a statement gives the value of a call to, empty if it does more."""
+        node, names = self.at(where), self.names(where)
+        alone = isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Call)
+        return names[0] if alone and len(names) == 1 else ""
+
     def says(self, where: str, number: float) -> bool:
         """Return whether a number stands in a statement as it is."""
         node = self.at(where)

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.rope import RopeSpec
+from scaffold.spec.values import Value
 
 WHOLE, HEADS, KV_HEADS, INNER = "", "heads", "kv_heads", "inner"
 """How ranks share an axis: not at all; by heads of q; by heads of k and v; by the inner size of an MLP."""
+
+
+TAKEN = frozenset({
+    "act_fn", "attn", "config", "down_proj", "gate_up_proj", "head_dim", "intermediate_size", "kv_size", "num_heads",
+    "num_kv_heads", "q_size", "qkv_proj", "rotary_emb", "scaling", "total_num_heads", "total_num_kv_heads", "use_rope",
+    "use_position_scale", "v_head_dim",
+})  # fmt: skip
+"""Attributes that classes of adapters have for something else."""
+
+
+def attribute_of(path: str) -> str:
+    """Return what an adapter calls what carried statements use, by its path below its block."""
+    name = path.replace(".", "_")
+    return f"{name}_weight" if name in TAKEN else name
 
 
 @dataclass(frozen=True)
@@ -54,11 +69,38 @@ class CarriedNorm:
 
 
 @dataclass(frozen=True)
+class CarriedLinear:
+    """A projection of the block's input that carried statements read, such as a gate.
+
+    Attributes:
+        path: below its block.
+        attribute: what the adapter calls it.
+        name: what holds what it gives.
+        size: Python of its outputs, of all ranks.
+        real: those of the checkpoint.
+        bias: whether it has one.
+        share: how ranks share its outputs.
+        unit: outputs that stay together.
+    """
+
+    path: str
+    attribute: str
+    name: str
+    size: str
+    real: int
+    bias: Value
+    share: str = WHOLE
+    unit: int = 1
+
+
+@dataclass(frozen=True)
 class Stretch:
     """Statements between two boundaries, in the adapter's layout ``[tokens, …]``, sizes those of a rank.
 
     Attributes:
-        lines: Python, with a comment that says where the source has it.
+        linears: whose outputs they read, called before them.
+        lines: Python.
+        source: file and lines of it.
         parameters: that they use.
         norms: that they call.
         needs_config: they read ``self.config``.
@@ -70,6 +112,13 @@ class Stretch:
     norms: tuple[CarriedNorm, ...] = ()
     needs_config: bool = False
     tables: tuple[str, ...] = ()
+    linears: tuple[CarriedLinear, ...] = ()
+    source: str = field(default="", compare=False)
+
+    @property
+    def commented(self) -> tuple[str, ...]:
+        """Return the statements with a comment that says where the source has them."""
+        return (f"# {self.source}", *self.lines) if self.lines and self.source else self.lines
 
 
 NOTHING = Stretch()

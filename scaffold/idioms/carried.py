@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from scaffold.carried.spec import KV_HEADS, CarriedParameter, Stretch
+from scaffold.carried.spec import KV_HEADS, CarriedLinear, CarriedParameter, Stretch
 from scaffold.idioms.norms import norm_call
 
 SHARED_IMPORTS = (
@@ -34,20 +34,26 @@ def kv_heads_weight_loader(
 '''
 
 
-def made(stretches: Sequence[Stretch], prefix: str) -> tuple[list[str], tuple[str, ...], bool]:
+def made(stretches: Sequence[Stretch], prefix: str, hidden_size: str = "") -> tuple[list[str], tuple[str, ...], bool]:
     """Return the statements of ``__init__`` that make what stretches use, their imports, and whether KV heads load.
 
     Args:
         stretches: what is carried over.
         prefix: of the adapter's classes.
+        hidden_size: the config key of the hidden size.
     """
     parameters = list(dict.fromkeys(one for stretch in stretches for one in stretch.parameters))
     lines = [line for one in parameters for line in _parameter(one)]
     for norm in dict.fromkeys(norm for stretch in stretches for norm in stretch.norms):
         lines.append(f"self.{norm.attribute} = {norm_call(norm.norm, norm.size, prefix)}")
+    linears = list(dict.fromkeys(one for stretch in stretches for one in stretch.linears))
+    for linear in linears:
+        lines += _linear(linear, hidden_size)
     by_kv_heads = any(one.share == KV_HEADS for one in parameters)
     shared = any(one.share not in ("", KV_HEADS) for one in parameters)
-    return lines, (*(SHARED_IMPORTS if shared else ()), *(KV_IMPORTS if by_kv_heads else ())), by_kv_heads
+    classes = {_class(one) for one in linears}
+    layers = tuple(f"from vllm.model_executor.layers.linear import ({name},)" for name in sorted(classes))
+    return lines, (*layers, *(SHARED_IMPORTS if shared else ()), *(KV_IMPORTS if by_kv_heads else ())), by_kv_heads
 
 
 def _parameter(one: CarriedParameter) -> Iterator[str]:
@@ -58,3 +64,19 @@ def _parameter(one: CarriedParameter) -> Iterator[str]:
         if one.share == KV_HEADS:
             loader = f"kv_heads_weight_loader(self.total_num_kv_heads, {one.axis})"
         yield f'set_weight_attrs(self.{one.attribute}, {{"weight_loader": {loader}}})'
+
+
+def _class(one: CarriedLinear) -> str:
+    return "ColumnParallelLinear" if one.share else "ReplicatedLinear"
+
+
+def _linear(one: CarriedLinear, hidden_size: str) -> list[str]:
+    return [
+        f"self.{one.attribute} = {_class(one)}(",
+        f"    config.{hidden_size},",
+        f"    {one.size},",
+        f"    bias={one.bias.code},",
+        "    quant_config=quant_config,",
+        f'    prefix=f"{{prefix}}.{one.attribute}",',
+        ")",
+    ]

@@ -7,7 +7,7 @@ number, which no expression over a probe's odd values gives by chance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -37,6 +37,14 @@ PAIRS: tuple[Form, ...] = (
     lambda a, b: a // b,
 )
 """Expressions of two keys."""
+TRIPLES: tuple[Form, ...] = (
+    lambda a, b, c: a * b * c,
+    lambda a, b, c: a * b / c,
+    lambda a, b, c: a / (b * c),
+    lambda a, b, c: a**-0.5 * b * c,
+    lambda a, b, c: a**-0.5 * b / c,
+)
+"""Expressions of three keys of the config itself, where nothing shorter gives the number."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,16 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
             for first, second in permutations(some, 2):
                 if _equal(pair, (first.seen, second.seen), seen):
                     return _value(pair, first, second)
-    return literal
+    return literal or (None if is_size else _of_three(own, seen))
+
+
+def _of_three(keys: Sequence[_Key], seen: float) -> Value | None:
+    """Return the expression of three keys that gives a number, None if none does."""
+    for triple in TRIPLES:
+        for some in permutations(keys, 3):
+            if _equal(triple, tuple(one.seen for one in some), seen):
+                return _value(triple, *some)
+    return None
 
 
 def stated(probe: Probe, word: str) -> Iterator[tuple[float, Value]]:

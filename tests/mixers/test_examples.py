@@ -5,23 +5,18 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
-import numpy as np
 import pytest
 
 from scaffold.adapter.context import adapter_context
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.mixers import grouped_query, latent, table
-from scaffold.mixers.grouped_query.read import window
 from scaffold.mixers.protocol import Mixer
-from scaffold.probing.probe import NUM_TOKENS
 from scaffold.reading.from_source import read_from_source
 from scaffold.source.locate import ModelingSource, find
-from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.values import Value
 from scaffold.weights.prove import prove
 from tests.models import window_mean
 from tests.models.around import write_around
@@ -141,9 +136,31 @@ def test_layers_that_see_all_tokens_do_not_take_the_window_of_the_config(
     assert ("cache_config.sliding_window = None" in text) is told
 
 
-def test_chunked_attention_is_a_hole_that_says_so() -> None:
-    index = np.arange(NUM_TOKENS)
-    behind, chunk = index[:, None] >= index[None, :], index // 4
-    core = SimpleNamespace(visible=behind & (chunk[:, None] == chunk[None, :]), where="here")
-    with pytest.raises(NotUnderstood, match=r"chunked attention: .* \(4 in a probe\)"):
-        window(cast(Any, None), cast(Any, core))
+def test_attention_in_chunks_has_a_layer_of_its_own(tmp_path: Path) -> None:
+    chunks = """\
+        index = torch.arange(hidden_states.shape[1]) // self.size
+        mask = mask + torch.where(index[:, None] == index[None, :], 0.0, -1e30)
+        scores = """
+    source = grouped_query.EXAMPLE.source.replace("        scores = ", chunks)
+    made = "        self.size = config.attention_chunk_size\n        self.q_proj"
+    source = source.replace("        self.q_proj", made)
+    config = {**grouped_query.EXAMPLE.config, "attention_chunk_size": 8}
+    example = replace(grouped_query.EXAMPLE, source=source, config=config)
+    checkpoint, modeling, decoder = read(write_around(tmp_path, {"part": example}, ["part"] * 2))
+    assert [layer.mixer.chunk for layer in decoder.layers] == [Value(8, "attention_chunk_size")] * 2
+    (text,) = classes_of(checkpoint, modeling, decoder).values()
+    assert "self.attn = ChunkedLocalAttention(" in text
+    assert "attention_chunk_size=config.attention_chunk_size" in text
+
+
+def test_chunks_whose_length_no_key_gives_are_a_hole(tmp_path: Path) -> None:
+    source = grouped_query.EXAMPLE.source.replace(
+        "        scores = ",
+        "        index = torch.arange(hidden_states.shape[1]) // 5\n"
+        "        mask = mask + torch.where(index[:, None] == index[None, :], 0.0, -1e30)\n        scores = ",
+    )
+    directory = write_around(tmp_path, {"part": replace(grouped_query.EXAMPLE, source=source)}, ["part"])
+    checkpoint = read_checkpoint(directory)
+    found = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), directory, None)
+    (hole,) = read_from_source(checkpoint, found).holes
+    assert "attention_chunk_size is 5 in a probe" in hole.what

@@ -19,7 +19,9 @@ from scaffold.probing.sizes import FACTORS, FIXED_FLOATS, shrink
 from scaffold.reading.from_source import TWO_MEANINGS
 from scaffold.spec.values import Value
 from scaffold.vocabulary.rows import rows
+from tests.mixers.test_examples import read
 from tests.models.build import write_checkpoint
+from tests.models.odd_blocks import Odd, write_odd
 from tests.models.specs import decoder_of, edit, spec_of
 
 CONFIG: dict[str, Any] = {
@@ -183,3 +185,15 @@ def test_numbers_are_those_of_the_checkpoint_not_of_the_probe(tmp_path: Path) ->
     feed_forward = spec.layer.feed_forward
     assert (feed_forward.intermediate_size.value, feed_forward.intermediate_size.key) == (80, "intermediate_size")
     assert spec.layer.mixer.num_heads.value == 4
+
+
+def test_three_keys_make_up_a_number_where_nothing_shorter_does(tmp_path: Path) -> None:
+    """Both probes have to find the same three."""
+    config = {"inner_gain": 1.3, "outer_gain": 0.7, "decay": 2.9}
+    mixer = write_odd(tmp_path, Odd(after=THREE_KEYS, config=config), layers=1)
+    _, _, decoder = read(mixer)
+    (after, _, _) = decoder.layer.mixer.carried.after
+    assert "q = q * self.config.inner_gain * self.config.outer_gain / self.config.decay" in after.lines
+
+
+THREE_KEYS = "query = query * (self.config.inner_gain * self.config.outer_gain / self.config.decay)"

@@ -154,7 +154,7 @@ def mlp_of(specs: Sequence[MlpSpec], frame: Frame, inner: Sequence[Inner] = ()) 
         inner_norm=norm,
         needs_config=any(map(keys, used))
         or bool(over and (over.needs_config or any("config." in s for s in statements))),
-        carried=over.lines if over else (),
+        carried=over.commented if over else (),
         carried_made=("self.config = config",) * bool(over and over.needs_config) + tuple(statements),
         imports=imports,
         gated_outside=any(block.gated for block in inner),

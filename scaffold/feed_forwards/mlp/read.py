@@ -9,6 +9,7 @@ from itertools import permutations
 import numpy as np
 
 from scaffold.carried.inner import carried
+from scaffold.carried.refused import carrying
 from scaffold.feed_forwards.mlp.spec import CARRIED_OVER, MlpSpec
 from scaffold.feed_forwards.protocol import Call
 from scaffold.probing import norms
@@ -119,7 +120,8 @@ def read_mlp(
             continue
         try:
             found_size = size_value(probe, size_role, size, definition(event))
-            over = carried(probe, event, inner, down, found_size)
+            with carrying(event.where):
+                over = carried(probe, event, inner, down, found_size)
         except NotUnderstood as error:
             reasons.append(error.what)
             continue

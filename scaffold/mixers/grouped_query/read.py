@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from scaffold.carried.heads import Attention, Numbers
+from scaffold.carried.refused import carrying
 from scaffold.carried.spec import CarriedHeads, Stretch
 from scaffold.expressions.tree import HEAD_DIM
 from scaffold.mixers.grouped_query.spec import (
@@ -70,10 +71,12 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
             raise NotUnderstood("projections of q, k and v with different inputs", event.where)
     core = _with_late_sinks(core, tracer)
     o_event, output_norm, gate, attended = _attended(probe, event, core, tracer, attention)
+    projection = _projection(event, (q, k, v))
+    _read_apart(event, projection, carried, attended)
     window, chunk = _mask(probe, core)
     spec = AttentionSpec(
         name=name,
-        projection=_projection(event, (q, k, v)),
+        projection=projection,
         o_name=name_in(event, o_event),
         o_transposed=isinstance(o_event.module, Conv1D),
         num_heads=numbers.num_heads,
@@ -160,10 +163,26 @@ def _projected(probe: Probe, event: Event, core: Core, tracer: Tracer, attention
     except NotUnderstood as error:
         tracer.clip = None
         try:
-            known, carried = attention().projected()
+            with carrying(event.where):
+                known, carried = attention().projected()
         except NotUnderstood as reason:
             raise _neither(error, reason) from reason
         return known, None, carried
+
+
+def _read_apart(
+    event: Event, projection: ProjectionSpec, carried: CarriedHeads | None, attended: Stretch | None
+) -> None:
+    """Check that carried statements read no projection of q, k or v but the one that their own boundary gives.
+
+    Raises:
+        NotUnderstood: they do.
+    """
+    stretches = [] if carried is None else [*carried.before, *carried.after]
+    stretches += [] if attended is None else [attended]
+    for linear in (one for stretch in stretches for one in stretch.linears):
+        if linear.path in projection.names:
+            raise NotUnderstood(f"{linear.path}, which is read for more than q, k or v", definition(event))
 
 
 def _neither(error: NotUnderstood, reason: NotUnderstood) -> NotUnderstood:
@@ -184,7 +203,8 @@ def _attended(
         return (*_output(probe, event, core, tracer), None)
     except NotUnderstood as error:
         try:
-            linear, stretch = attention().attended()
+            with carrying(event.where):
+                linear, stretch = attention().attended()
         except NotUnderstood as reason:
             raise _neither(error, reason) from reason
         return linear, None, None, stretch

@@ -43,7 +43,7 @@ def rules(scope: Scope, spec: AttentionSpec, hidden: int, target: Target) -> Ite
         bias = join(spec.name, spec.o_bias_name) if spec.o_bias_name else f"{output}.bias"
         yield scope.whole(bias, hidden, target=f"{ours}.bias")
     yield from _norms(scope, spec, block)
-    yield from _carried(scope, spec, block)
+    yield from _carried(scope, spec, block, hidden)
     if spec.sinks:
         yield scope.unscaled().column(join(spec.name, spec.sinks), heads, target=join(block, spec.sinks))
     if spec.gate is not None:
@@ -70,11 +70,11 @@ def _norms(scope: Scope, spec: AttentionSpec, block: str) -> Iterator[Rule]:
         yield from norm_rules(scope, join(spec.name, spec.output_norm[0]), spec.output_norm[1], heads * v_size, block)
 
 
-def _carried(scope: Scope, spec: AttentionSpec, block: str) -> Iterator[Rule]:
+def _carried(scope: Scope, spec: AttentionSpec, block: str, hidden: int) -> Iterator[Rule]:
     stretches = [] if spec.carried is None else [*spec.carried.before, *spec.carried.after]
     if spec.carried_output is not None:
         stretches.append(spec.carried_output)
-    yield from carried_rules(scope, stretches, spec.name, block, int(spec.num_kv_heads.value))
+    yield from carried_rules(scope, stretches, spec.name, block, int(spec.num_kv_heads.value), hidden)
 
 
 def _packed_qkv(

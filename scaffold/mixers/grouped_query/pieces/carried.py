@@ -35,7 +35,7 @@ def attended(layers: Layers) -> Piece | None:
 
 def _piece(layers: Layers, slot: str, here: Sequence[Stretch], later: Sequence[Stretch]) -> Piece:
     """Return statements in a slot, with all that they and later ones use."""
-    statements, imports, by_kv_heads = made([*here, *later], layers.frame.prefix)
+    statements, imports, by_kv_heads = made([*here, *later], layers.frame.prefix, layers.frame.hidden_size)
     helpers = frozenset({KV_LOADER}) if by_kv_heads else frozenset[str]()
     code = {slot: _lines(here), "modules": "\n".join(statements)}
     return Piece(code, (*imports, FUNCTIONAL), _needs_config(here), helpers=helpers)
@@ -46,7 +46,8 @@ def _needs_config(stretches: Sequence[Stretch]) -> bool:
 
 
 def _lines(stretches: Sequence[Stretch]) -> str:
-    tables = dict.fromkeys(stretch.tables for stretch in stretches)
-    return "\n".join(
-        [line for table in tables for line in table] + [line for stretch in stretches for line in stretch.lines]
-    )
+    """Return the statements of stretches; what they read of positions and of the block's input comes first, once."""
+    tables = [line for table in dict.fromkeys(stretch.tables for stretch in stretches) for line in table]
+    linears = dict.fromkeys(one for stretch in stretches for one in stretch.linears)
+    calls = [f"{one.name}, _ = self.{one.attribute}(hidden_states)" for one in linears]
+    return "\n".join([*tables, *calls, *(line for stretch in stretches for line in stretch.commented)])

@@ -1,0 +1,142 @@
+"""Statements of the source that no idiom is for: carried over where they are token-wise and proved, else a hole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scaffold.adapter.context import adapter_context
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.mapping.of_checkpoint import weight_map_of
+from scaffold.reading.from_source import read_from_source
+from scaffold.source.locate import find
+from scaffold.weights.prove import prove
+from tests.mixers.test_examples import read
+from tests.models import odd_blocks
+from tests.models.odd_blocks import CARRIED, Odd, write_odd
+
+WRITTEN = {
+    "limits and scales of heads": """\
+        q = q.unflatten(-1, (self.num_heads, self.head_dim))
+        q = q * torch.sigmoid(self.q_scale).view(-1, 1)
+        q = q.flatten(-2)
+        k = k.unflatten(-1, (self.num_kv_heads, self.head_dim))
+        k = self.config.key_limit * torch.tanh((k + self.k_shift.squeeze(-2)) / self.config.key_limit)
+        k = k.flatten(-2)
+        q, k = self.rotary_emb(positions, q, k)
+        q = q.unflatten(-1, (self.num_heads, self.head_dim))
+        q = q * 1.5
+        q = q.flatten(-2)
+        attn_output = self.attn(q, k, v)
+        attn_output = F.silu(attn_output) * self.out_scale
+        output, _ = self.o_proj(attn_output)""",
+    "turned the other way, then divided by the largest": """\
+        cos, sin = self.rotary_emb.cos_sin_cache[positions].chunk(2, dim=-1)
+        cos, sin = cos.repeat(1, 2), sin.repeat(1, 2)
+        q = q.unflatten(-1, (self.num_heads, self.head_dim))
+        first, second = q.chunk(2, dim=-1)
+        x = q * cos.unsqueeze(-2) + torch.cat((second, -first), dim=-1) * sin.unsqueeze(-2)
+        q = x / torch.abs(x).amax(-1, keepdim=True).clamp(min=0.0001) * self.config.query_gain
+        q = q.flatten(-2)
+        k = k.unflatten(-1, (self.num_kv_heads, self.head_dim))
+        first, second = k.chunk(2, dim=-1)
+        k = k * cos.unsqueeze(-2) + torch.cat((second, -first), dim=-1) * sin.unsqueeze(-2)
+        k = k.flatten(-2)
+        v = v.unflatten(-1, (self.num_kv_heads, self.head_dim))
+        v = v ** 2 - v
+        v = v.flatten(-2)
+        attn_output = self.attn(q, k, v)""",
+    "gates of the input and of positions": """\
+        q, k = self.rotary_emb(positions, q, k)
+        warmth, _ = self.warmth(hidden_states)
+        steps = positions.float() + 1
+        q = q.unflatten(-1, (self.num_heads, self.head_dim))
+        q = q * (1 + 0.1 * torch.log(steps)).unsqueeze(-1).unsqueeze(-1) * torch.exp(warmth).unsqueeze(-2)
+        q = q.flatten(-2).to(hidden_states.dtype)
+        attn_output = self.attn(q, k, v)
+        gate, _ = self.gate(hidden_states)
+        gate = torch.tanh(gate)
+        attn_output = attn_output.unflatten(-1, (self.num_heads, self.head_dim))
+        attn_output = (attn_output * gate.unsqueeze(-1)).flatten(-2)""",
+    "clamped gate": """\
+        gate_up, _ = self.gate_up_proj(x)
+        gate, up = gate_up.chunk(2, dim=-1)
+        gate = gate.clamp(max=self.config.swiglu_limit)
+        up = up.clamp(min=-self.config.swiglu_limit, max=self.config.swiglu_limit)
+        x = (up + 1) * gate * torch.sigmoid(gate * self.slope)
+        x, _ = self.down_proj(x)""",
+}
+
+
+@pytest.mark.parametrize("name", CARRIED)
+def test_statements_are_written_as_a_person_would(tmp_path: Path, name: str) -> None:
+    checkpoint, source, decoder = read(write_odd(tmp_path, CARRIED[name]))
+    rules = weight_map_of(decoder, checkpoint, source)
+    proof = prove(rules, checkpoint.tensors, (1, 2, 4))
+    assert (proof.findings, proof.unrouted) == ((), ())
+    context = adapter_context(checkpoint.architecture, "PretrainedConfig", decoder, rules, checkpoint.tensors)
+    texts = [text for kind in ("mixer", "feed_forward") for text in context[kind]["classes"]["texts"]]
+    lines = [line for text in texts for line in text.splitlines() if not line.strip().startswith("#")]
+    assert WRITTEN[name] in "\n".join(lines)
+    assert any("# modeling_corvus.py:" in text for text in texts)
+
+
+def test_a_saved_tensor_takes_no_name_that_the_adapter_has_for_something_else(tmp_path: Path) -> None:
+    odd = Odd(made="self.scaling = nn.Parameter(torch.ones(self.heads, 1, 1))", after="query = query * self.scaling")
+    checkpoint, source, decoder = read(write_odd(tmp_path, odd, layers=1))
+    rules = weight_map_of(decoder, checkpoint, source)
+    assert prove(rules, checkpoint.tensors, (1, 2)).holds
+    context = adapter_context(checkpoint.architecture, "PretrainedConfig", decoder, rules, checkpoint.tensors)
+    (text,) = context["mixer"]["classes"]["texts"]
+    assert "q = q * self.scaling_weight.view(-1, 1)" in text
+    assert "self.scaling = self.head_dim**-0.5" in text
+
+
+def holes_of(directory: Path) -> str:
+    checkpoint = read_checkpoint(directory)
+    source = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), directory, None)
+    spec = read_from_source(checkpoint, source)
+    assert spec.decoder is None
+    return " ".join(hole.what for hole in spec.holes)
+
+
+HOLES = {
+    "a mean over tokens": (Odd(before="key = key - key.mean(dim=2, keepdim=True)"), "an operation over tokens"),
+    "a sum that runs over tokens": (Odd(before="key = key + key.cumsum(dim=2)"), "the operation cumsum"),
+    "the token before": (
+        Odd(before="key = key + torch.cat((key[:, :, :1], key[:, :, :-1]), dim=2)"),
+        "an operation over tokens",
+    ),
+    "a softmax over heads": (Odd(before="query = query.softmax(dim=1)"), "of which each rank holds a part"),
+    "a norm over all heads' outputs": (
+        Odd(behind="attended = attended / attended.abs().mean(dim=-1, keepdim=True)"),
+        "of which each rank holds a part",
+    ),
+    "a factor of the length": (Odd(before="query = query * query.shape[2] ** 0.5"), "compute something else"),
+    "a factor that the config gives in two ways": (
+        Odd(after="query = query * (self.heads * 3 + self.head_dim)"),
+        "explain in different ways",
+    ),
+    "v of the projection of k as well": (Odd(before="value = value + key.tanh()"), "a view to lengths"),
+    "a table with an entry for each token": (
+        Odd(made="self.bias = nn.Parameter(torch.zeros(64, 1))", before="key = key * self.bias[: key.shape[2]]"),
+        "projection and attention",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOLES)
+def test_what_is_not_token_wise_or_not_known_is_a_hole(tmp_path: Path, name: str) -> None:
+    odd, said = HOLES[name]
+    assert said in holes_of(write_odd(tmp_path, odd, layers=1))
+
+
+def test_a_projection_of_q_that_is_a_gate_as_well_is_a_hole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM keeps q, k and v in one layer, of which nothing else is made."""
+    twice = "gate = self.q_proj(hidden_states)\n        query = gate.view"
+    monkeypatch.setattr(
+        odd_blocks, "ATTENTION", odd_blocks.ATTENTION.replace("query = self.q_proj(hidden_states).view", twice)
+    )
+    said = holes_of(write_odd(tmp_path, Odd(behind="attended = attended * torch.cos(gate)"), layers=1))
+    assert said == "q_proj, which is read for more than q, k or v"

@@ -1,0 +1,126 @@
+"""Blocks that we made up, with statements that no idiom is for: attention and MLPs of a decoder around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from scaffold.feed_forwards import mlp
+from scaffold.mixers import grouped_query
+from tests.models.around import write_around
+
+ATTENTION = """\
+class Mixer(nn.Module):
+    def __init__(self, config, layer_idx):
+        super().__init__()
+        self.config = config
+        self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
+        self.groups = self.heads // self.kv_heads
+        self.head_dim = config.head_dim
+        self.q_proj = nn.Linear(config.hidden_size, self.heads * self.head_dim, bias=False)
+        self.k_proj = nn.Linear(config.hidden_size, self.kv_heads * self.head_dim, bias=False)
+        self.v_proj = nn.Linear(config.hidden_size, self.kv_heads * self.head_dim, bias=False)
+        self.o_proj = nn.Linear(self.heads * self.head_dim, config.hidden_size, bias=False)
+        {made}
+
+    def forward(self, hidden_states, turn, mask):
+        shape = (*hidden_states.shape[:-1], -1, self.head_dim)
+        query = self.q_proj(hidden_states).view(shape).transpose(1, 2)
+        key = self.k_proj(hidden_states).view(shape).transpose(1, 2)
+        value = self.v_proj(hidden_states).view(shape).transpose(1, 2)
+        {before}
+        query, key = {rotation}(query, turn), {rotation}(key, turn)
+        {after}
+        keys, values = (x.repeat_interleave(self.groups, dim=1) for x in (key, value))
+        scores = query @ keys.transpose(-1, -2) * self.head_dim**-0.5
+        attended = F.softmax(scores + mask, dim=-1) @ values
+        attended = attended.transpose(1, 2).reshape(*hidden_states.shape[:-1], -1)
+        {behind}
+        return self.o_proj(attended)
+
+
+def turn_back(x, turn):
+    cos, sin = (torch.cat((part, part), dim=-1) for part in turn)
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((second, -first), dim=-1) * sin
+"""
+MLP = """\
+class FeedForward(nn.Module):
+    def __init__(self, config, layer_idx):
+        super().__init__()
+        self.config = config
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        {made}
+
+    def forward(self, hidden_states):
+        {inner}
+        return self.down_proj(inner)
+"""
+NOTHING = "pass"
+
+
+@dataclass(frozen=True)
+class Odd:
+    """What is odd about a decoder's blocks: statements, one line each, and keys of the config that they read."""
+
+    made: str = NOTHING
+    before: str = NOTHING
+    after: str = NOTHING
+    behind: str = NOTHING
+    rotation: str = "rotate"
+    mlp_made: str = NOTHING
+    inner: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+CARRIED = {
+    "limits and scales of heads": Odd(
+        made="self.q_scale = nn.Parameter(torch.ones(self.heads, 1, 1))\n"
+        "self.k_shift = nn.Parameter(torch.zeros(self.kv_heads, 1, self.head_dim))\n"
+        "self.out_scale = nn.Parameter(torch.ones(self.heads * self.head_dim))",
+        before="query = query * torch.sigmoid(self.q_scale)\n"
+        "key = self.config.key_limit * torch.tanh((key + self.k_shift) / self.config.key_limit)",
+        after="query = query * 1.5",
+        behind="attended = F.silu(attended) * self.out_scale",
+        config={"key_limit": 2.5},
+    ),
+    "turned the other way, then divided by the largest": Odd(
+        rotation="turn_back",
+        after="query = query / query.abs().amax(dim=-1, keepdim=True).clamp(min=1e-4) * self.config.query_gain\n"
+        "value = value.pow(2) - value",
+        config={"query_gain": 1.25},
+    ),
+    "gates of the input and of positions": Odd(
+        made="self.gate = nn.Linear(config.hidden_size, self.heads, bias=True)\n"
+        "self.warmth = nn.Linear(config.hidden_size, 1, bias=False)",
+        after="steps = torch.arange(hidden_states.shape[1]).float() + 1\n"
+        "query = query * (1 + 0.1 * torch.log(steps))[:, None] * torch.exp(self.warmth(hidden_states)).unsqueeze(1)",
+        behind="gate = torch.tanh(self.gate(hidden_states))\n"
+        "attended = (attended.view(*hidden_states.shape[:-1], self.heads, -1) * gate.unsqueeze(-1)).flatten(-2)",
+    ),
+    "clamped gate": Odd(
+        mlp_made="self.slope = nn.Parameter(torch.ones(config.intermediate_size))",
+        inner="gate = self.gate_proj(hidden_states).clamp(max=self.config.swiglu_limit)\n"
+        "up = self.up_proj(hidden_states).clamp(min=-self.config.swiglu_limit, max=self.config.swiglu_limit)\n"
+        "inner = (up + 1) * gate * torch.sigmoid(gate * self.slope)",
+        config={"swiglu_limit": 0.9},
+    ),
+}
+"""What is carried over, and served in tests of the engine."""
+
+
+def write_odd(directory: Path, odd: Odd, layers: int = 2) -> Path:
+    """Write a checkpoint with random weights."""
+    parts = {name: getattr(odd, name) for name in ("made", "before", "after", "behind")}
+    source = ATTENTION.replace("{rotation}", odd.rotation)
+    for name, lines in parts.items():
+        source = source.replace(f"{{{name}}}", lines.replace("\n", "\n        "))
+    mixer = replace(grouped_query.EXAMPLE, source=source, config={**grouped_query.EXAMPLE.config, **odd.config})
+    block = mlp.EXAMPLE
+    if odd.inner:
+        text = MLP.replace("{made}", odd.mlp_made).replace("{inner}", odd.inner.replace("\n", "\n        "))
+        block = replace(block, source=text)
+    return write_around(directory, {"odd": mixer}, ["odd"] * layers, block)
