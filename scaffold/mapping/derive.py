@@ -137,4 +137,5 @@ def _layer(scope: Scope, spec: LayerSpec, hidden: int, target: Target, disk: Dis
     if spec.scalar:
         yield scope.unscaled().whole(spec.scalar, 1)
     yield from mixers.kind_of(spec.mixer).rules(scope, spec.mixer, hidden, target)
-    yield from feed_forwards.kind_of(spec.feed_forward).rules(scope, spec.feed_forward, hidden, disk)
+    for block in spec.feed_forwards:
+        yield from feed_forwards.kind_of(block).rules(scope, block, hidden, disk)

@@ -40,14 +40,23 @@ def read(probe: Probe, event: Event) -> LayerSpec:
         NotUnderstood: a part of it is of no known form.
     """
     parts = _joined(_parts_of(probe, event))
-    if len(parts.mixers) != 1 or len(parts.feed_forwards) != 1:
+    if len(parts.mixers) != 1 or len(parts.feed_forwards) not in (1, 2):
         what = f"{len(parts.mixers)} attention and {len(parts.feed_forwards)} feed-forward blocks in one layer"
         raise NotUnderstood(what, definition(event))
-    (mixer,), (feed_forward,) = parts.mixers, parts.feed_forwards
+    (mixer,) = parts.mixers
+    feed_forward, *beside = sorted(parts.feed_forwards, key=_chooses_experts, reverse=True)
+    if any(map(_chooses_experts, beside)):
+        raise NotUnderstood("two blocks of experts in one layer", definition(event))
     block, steps, output, scalar = _solved(probe, event, mixer, parts.flows)
     return LayerSpec(
-        block.spec, feed_forward, tuple(parts.norms), steps, output, scalar, block.listed, source=definition(event)
+        *(block.spec, feed_forward, tuple(parts.norms), steps, output, scalar, next(iter(beside), None), block.listed),
+        source=definition(event),
     )
+
+
+def _chooses_experts(spec: FeedForwardSpec) -> bool:
+    """Return whether tokens choose among a block's parts: of two blocks of a layer, the other lies beside that."""
+    return feed_forwards.kind_of(spec).num_experts(spec) > 0
 
 
 def _solved(

@@ -40,8 +40,9 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
         found = mixers.kind_of(layer.mixer).facts(layer.mixer, which, spec.config)
         yield from (replace(fact, about="attention") for fact in found)
     for layer, which in _kinds(spec):
-        feed = layer.feed_forward
-        yield from (replace(f, about="feed-forward") for f in feed_forwards.kind_of(feed).facts(feed, which))
+        for feed in layer.feed_forwards:
+            found = feed_forwards.kind_of(feed).facts(feed, which if feed is layer.feed_forward else f"{which}, beside")
+            yield from (replace(fact, about="feed-forward") for fact in found)
     if spec.norm is not None:
         yield Fact(
             "norm",
@@ -96,6 +97,8 @@ def _embedding(spec: DecoderSpec) -> Iterator[Fact]:
 def _placement(layer: LayerSpec) -> str:
     """Write the flow through a layer as sums."""
     shown = {"x": "x", layer.mixer.name: "attention", layer.feed_forward.name: "feed_forward"}
+    if layer.beside is not None:
+        shown[layer.beside.name] = "beside"
     for number, (name, _) in enumerate(layer.norms):
         shown[name] = f"norm{number + 1}"
 
