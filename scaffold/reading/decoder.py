@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 
 import numpy as np
@@ -57,6 +57,7 @@ def read(probe: Probe) -> DecoderSpec:
         if alike[event] not in known:
             known[alike[event]] = layer.read(probe, event)
         specs.append(_at(probe, known[alike[event]], len(specs)))
+    _in_a_row(events)
     embedding = embeddings.read(probe, events[0].tensors()[0].a.reshape(NUM_TOKENS, -1), relative)
     last = events[-1].result().a.reshape(NUM_TOKENS, -1)
     norm = _final_norm(probe, last)
@@ -88,6 +89,18 @@ def read(probe: Probe) -> DecoderSpec:
         given_mask=probe.given_mask,
         text_key=probe.outer.text_key if probe.outer else "",
     )
+
+
+def _in_a_row(events: Sequence[Event]) -> None:
+    """Check that each layer takes what the one before gave, and nothing happens to it on the way.
+
+    Raises:
+        NotUnderstood: something does, such as a factor between two layers or one more residual.
+    """
+    for number, (one, following) in enumerate(zip(events, events[1:])):
+        given, taken = one.result().a, following.tensors()[0].a
+        if given.size != taken.size or not same(given.reshape(-1), taken.reshape(-1)):
+            raise NotUnderstood(f"what happens between layers {number} and {number + 1}", following.where)
 
 
 def _buffers(probe: Probe, layers: str) -> tuple[str, ...]:
