@@ -58,16 +58,16 @@ def command(
         return show_adapter(output, settings, read, adapter)
     found: tuple[Disagreement, ...] = ()
     if rules:
-        weight_map = _from_file(rules, read)
+        weight_map, decoder = _from_file(rules, read), None
     else:
         settled = _settled(settings, read)
         read, found = settled.reading.checkpoint, settled.found
         show_disagreements(output, found)
         for note in settled.notes:
             output.line(f"  {note}")
-        weight_map = _derived(settled.reading)
+        weight_map, decoder = _derived(settled.reading), settled.reading.spec.decoder
     sizes = asked or fitting_sizes(weight_map, USUAL_SIZES)
-    proof = prove(weight_map, read.tensors if rules else tensors_of(read), sizes)
+    proof = prove(weight_map, read.tensors if rules else tensors_of(read, decoder), sizes)
     _show(output, read, weight_map, proof)
     described = modelslim_of(settings, read, ranks=sizes)
     show_modelslim(output, described)

@@ -79,7 +79,7 @@ def _adapter_context(proved: Proved, subject: Subject, target: Target) -> Mappin
         _config_class(reading),
         decoder,
         proved.weight_map,
-        tensors_of(checkpoint),
+        tensors_of(checkpoint, decoder),
         subject.tree.licence_header(),
         quantisation_of(checkpoint.config, checkpoint.tensors),
         target,

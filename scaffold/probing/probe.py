@@ -21,6 +21,7 @@ from scaffold.source.torch.tensors import Tensor
 from scaffold.source.torch.torch_ops import NoTensor
 from scaffold.source.transformers.config_object import Config
 from scaffold.source.transformers.config_object import make as make_config
+from scaffold.spec.listed import Listed
 from scaffold.vocabulary.lookup import at, key_of, replaced, spellings
 from scaffold.vocabulary.rows import rows
 
@@ -74,8 +75,31 @@ class Probe(Made):
 
     @cached_property
     def paths(self) -> dict[int, str]:
-        """Dotted path of each module by its id."""
-        return {id(module): path for path, module in self.model.modules()}
+        """Dotted path of each module by its id, as `Listed` names what lies in one list with the layers."""
+        named = self.listed.renamed if self.listed is not None else str
+        return {id(module): named(path) for path, module in self.model.modules()}
+
+    @cached_property
+    def listed(self) -> Listed | None:
+        """The list that holds the layers, where it holds other modules, too: as many of one class as there are layers.
+
+        All that is in it is called, each once, in its order.
+        """
+        count = self.num_layers()
+        order: dict[int, int] = {}
+        for event in self.root.walk():
+            order.setdefault(id(event.module), len(order))
+        for path, one in self.model.modules():
+            if not isinstance(one.builtin or one, ModuleList):
+                continue
+            inside = [module for _, module in one.children()]
+            kinds = [module.kind for module in inside]
+            first = next((i for i in range(len(kinds)) if kinds[i : i + count] == [kinds[i]] * count), 0)
+            places = [order.get(id(module), -1) for module in inside]
+            others = [*kinds[:first], *kinds[first + count :]]
+            if 1 < count < len(inside) and -1 not in places and places == sorted(places) and kinds[first] not in others:
+                return Listed(path, first, count)
+        return None
 
     def path(self, module: Module | None) -> str:
         """Return the dotted path of a module, empty if it is not one of the model's."""
@@ -89,6 +113,8 @@ class Probe(Made):
             if name.isdigit():
                 found.setdefault(parent, []).append(event)
         count = self.num_layers()
+        if self.listed is not None:
+            found = {parent: events for parent, events in found.items() if parent == self.listed.path}
         return next((events for events in found.values() if len(events) == count), [])
 
     def passed_over(self) -> list[Module]:
@@ -108,6 +134,12 @@ class Probe(Made):
     def probe_value(self, role: str) -> int:
         """Return a size as the probe has it."""
         return int(probe_value(role, self.sizes))
+
+    def size_of(self, role: str) -> int:
+        """Return a size as the model of the probe has it: what its config class makes of what the probe says."""
+        key = self.key(role)
+        made = None if key is None else self.small.attributes.get(key)
+        return int(made) if isinstance(made, int) and made is not True else self.probe_value(role)
 
     def key(self, role: str) -> str | None:
         """Return the config key of a size or switch; None if it lies in an object of the config: see ``explain``."""

@@ -87,6 +87,7 @@ def read(probe: Probe) -> DecoderSpec:
         unused=_unused(probe, f"{base}.{layers_name}" if base else layers_name),
         config=probe.completed,
         given_mask=probe.given_mask,
+        listed=probe.listed,
         text_key=probe.outer.text_key if probe.outer else "",
     )
 
@@ -201,7 +202,7 @@ def _final_norm(probe: Probe, last: Array) -> Event | None:
 
 
 def _head(probe: Probe) -> Event:
-    vocab = probe.probe_value("vocab_size")
+    vocab = probe.size_of("vocab_size")
     for event in probe.root.walk():
         if isinstance(event.module, Linear) and event.result().shape[-1] == vocab:
             return event

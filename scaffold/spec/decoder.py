@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scaffold.spec.layers import LayerSpec
+from scaffold.spec.listed import Listed
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.values import Value
 
@@ -40,6 +41,7 @@ class DecoderSpec:
         buffers: saved tensors that the source makes itself, of no weights; below a layer for all layers.
         unused: modules outside of the layers that the source's model has, and that no text goes through.
         given_mask: the source computes with a mask that its caller makes; it was read with a causal one.
+        listed: the list that holds the layers, if it holds other modules, too; all names here are those that it gives.
         text_key: where ``config.json`` has the text config inside of it; empty where it is the whole.
         config: the checkpoint's text config, with what its class adds.
     """
@@ -62,6 +64,7 @@ class DecoderSpec:
     buffers: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     given_mask: bool = False
+    listed: Listed | None = None
     text_key: str = ""
     config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 

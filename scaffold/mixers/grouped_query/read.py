@@ -52,7 +52,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
     """
     core = find(event, caps(probe))
     tracer = Tracer(probe, event)
-    core = _with_scale_on_q(core, tracer)
+    core = _with_scales_on_heads(core, tracer)
     heads, head_dim, v_head_dim = len(core.q), core.q.shape[2], core.v.shape[2]
     head_dim_value = size_value(probe, "head_dim", head_dim, event.where)
     numbers = Numbers(
@@ -113,11 +113,17 @@ def _with_outer_bias(event: Event, spec: AttentionSpec, x: Array, given: Array) 
             yield Block(replace(spec, o_bias=Value(True), o_bias_name=name), x, given + value.a, listed(spec.rope))
 
 
-def _with_scale_on_q(core: Core, tracer: Tracer) -> Core:
-    """Move the usual scale from q to the scores, where sources multiply q by it before the product."""
+def _with_scales_on_heads(core: Core, tracer: Tracer) -> Core:
+    """Move the usual scale from q or k to the scores, where sources multiply these by it, or both by its root."""
     usual = core.q.shape[2] ** -0.5
-    if abs(core.scale - 1) < 1e-9 and tracer.trace(core.q) is None and tracer.trace(core.q / usual) is not None:
-        return replace(core, q=core.q / usual, scale=usual)
+    for side in ("q", "k"):
+        heads = getattr(core, side)
+        if tracer.trace(heads) is not None:
+            continue
+        for factor in (usual, usual**0.5):
+            if tracer.trace(heads / factor) is not None:
+                core = replace(core, **{side: heads / factor}, scale=core.scale * factor)
+                break
     return core
 
 
