@@ -61,7 +61,7 @@ def config_object(
     """
     keys = {spellings(role)[0]: key_of(role, completed) for role in ROLES}
     elsewhere = {name: key for name, key in keys.items() if key is not None and key != name and "." not in key}
-    read = {*_read_by(adapter), *(key for key in keys.values() if key is not None)}
+    read = {*read_by(adapter), *(key for key in keys.values() if key is not None)}
     defaults = {key: completed[key] for key in sorted(read) if key in completed and key not in written}
     literal = {key: value for key, value in defaults.items() if _is_literal(value)}
     if PER_LAYER in literal:  # transformers makes such a config of nothing, too, and asks what layers differ from
@@ -88,12 +88,19 @@ def _left_out(adapter: str, key: str, written: Mapping[str, Any], completed: Map
     return {name: value for name, value in missing.items() if _is_literal(value)}
 
 
-def write(config: ConfigObject, title: str, licence_header: str) -> str:
-    """Return the text of a module with the class, not laid out yet."""
-    return fill(TEMPLATE, config=config, title=title, licence_header=licence_header, repr=repr)
+def write(config: ConfigObject, title: str, licence_header: str, instead: str = "") -> str:
+    """Return the text of a module with the class, not laid out yet.
+
+    Args:
+        config: the class.
+        title: the model's name.
+        licence_header: as comment lines.
+        instead: why transformers' own class for the model type is none for it; empty where there is none.
+    """
+    return fill(TEMPLATE, config=config, title=title, licence_header=licence_header, instead=instead, repr=repr)
 
 
-def _read_by(adapter: str) -> set[str]:
+def read_by(adapter: str) -> set[str]:
     """Return the keys that an adapter reads of its config: ``config.key``, ``self.config.key``."""
     return {path[0] for path in _paths_read_by(adapter)}
 

@@ -181,6 +181,7 @@ def _layer(
         flags = [name in dict(layer.norms) for layer in layers]
         conditions[name] = PerLayer(spec.config, HINTS["feed_forward"]).condition(flags)
     others = [layer for layer in layers if not _flows_as(layer, fullest)]
+    always: Expression = TRUE
     flows = [fullest, *dict.fromkeys(_flow(layer) for layer in others)]
     if len(flows) > 2 or any(layer.scalar != fullest.scalar for layer in layers):
         raise NotUnderstood("no idiom yet for layers whose values flow in different ways", others[0].source)
@@ -188,7 +189,7 @@ def _layer(
         layer_context(one, mixers.call, feed_forwards.call, may_fuse=not others) for one in (fullest, *others[:1])
     ]
     context, rows = contexts[0], [one.pop("statements") for one in contexts]
-    flag, condition = "", TRUE
+    flag, condition = "", always
     if others:
         first = [_flows_as(layer, fullest) for layer in layers]
         condition = PerLayer(spec.config, HINTS["feed_forward"]).condition(first)

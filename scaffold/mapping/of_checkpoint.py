@@ -46,7 +46,8 @@ def weight_map_of(
 def tensors_of(checkpoint: Checkpoint, spec: DecoderSpec | None) -> Mapping[str, TensorHeader]:
     """Return the tensors that the rules of a checkpoint with a decoder are about.
 
-    Where the layers lie in one list with other modules, tensors have the names that `Listed` gives them. Those of a quantisation whose weights are not dequantised while they are loaded count as the weights that they hold.
+    Where the layers lie in one list with other modules, tensors have the names that `Listed` gives them. Those of
+    a quantisation whose weights are not dequantised while they are loaded count as the weights that they hold.
     """
     is_packed = not is_dequantised(checkpoint.config) or modelslim_files(checkpoint.path)
     tensors = unpacked(checkpoint.tensors) if is_packed else checkpoint.tensors

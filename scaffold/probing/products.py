@@ -1,4 +1,4 @@
-"""Products of two tensors in one layout, ``[…, rows, inner] @ […, inner, columns]``, whatever function computes them."""
+"""Products of two tensors in one layout, ``[…, rows, inner] @ […, inner, columns]``, whatever computes them."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -98,7 +99,7 @@ def _in_a_row(events: Sequence[Event]) -> None:
     Raises:
         NotUnderstood: something does, such as a factor between two layers or one more residual.
     """
-    for number, (one, following) in enumerate(zip(events, events[1:])):
+    for number, (one, following) in enumerate(pairwise(events)):
         given, taken = one.result().a, following.tensors()[0].a
         if given.size != taken.size or not same(given.reshape(-1), taken.reshape(-1)):
             raise NotUnderstood(f"what happens between layers {number} and {number + 1}", following.where)

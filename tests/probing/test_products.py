@@ -14,8 +14,15 @@ SIZES = {"b": 1, "h": 3, "t": 5, "s": 5, "d": 4, "g": 2}
 
 @pytest.mark.parametrize(
     "equation",
-    ["bhtd,bhsd->bhts", "bthd,bshd->bhts", "bhts,bshd->bthd", "bghtd,bhsd->bghts", "thd,shd->hts", "bshd,bthd->bhts",
-     "bshd,bhts->bthd"],
+    [
+        "bhtd,bhsd->bhts",
+        "bthd,bshd->bhts",
+        "bhts,bshd->bthd",
+        "bghtd,bhsd->bghts",
+        "thd,shd->hts",
+        "bshd,bthd->bhts",
+        "bshd,bhts->bthd",
+    ],
 )
 def test_einsum_is_a_product_of_matrices(equation: str) -> None:
     first, second, output = equation.replace("->", ",").split(",")

@@ -45,5 +45,5 @@ def test_layers_one_after_the_other(form: str, tmp_path: Path, transformers_sour
 
 @pytest.mark.parametrize("form", BETWEEN)
 def test_what_happens_between_layers_is_a_hole(form: str, tmp_path: Path, transformers_source: Path) -> None:
-    with pytest.raises(NotUnderstood, match="what happens between layers 0 and 1|leaves the layer"):
+    with pytest.raises(NotUnderstood, match=r"what happens between layers 0 and 1|leaves the layer"):
         read(tmp_path, transformers_source, classes=LOOP.format(loop=BETWEEN[form]))

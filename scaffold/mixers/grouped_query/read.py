@@ -114,17 +114,20 @@ def _with_outer_bias(event: Event, spec: AttentionSpec, x: Array, given: Array) 
 
 
 def _with_scales_on_heads(core: Core, tracer: Tracer) -> Core:
-    """Move the usual scale from q or k to the scores, where sources multiply these by it, or both by its root."""
-    usual = core.q.shape[2] ** -0.5
+    """Move the usual scale from q or k to the scores, where sources multiply these by it, or both by its root.
+
+    If either is known in no way after that, all stays as it is: what is carried over from the source has the factor.
+    """
+    usual, found = core.q.shape[2] ** -0.5, core
     for side in ("q", "k"):
         heads = getattr(core, side)
         if tracer.trace(heads) is not None:
             continue
-        for factor in (usual, usual**0.5):
-            if tracer.trace(heads / factor) is not None:
-                core = replace(core, **{side: heads / factor}, scale=core.scale * factor)
-                break
-    return core
+        factor = next((one for one in (usual, usual**0.5) if tracer.trace(heads / one) is not None), None)
+        if factor is None:
+            return core
+        found = replace(found, **{side: heads / factor}, scale=found.scale * factor)
+    return found
 
 
 def _with_late_sinks(core: Core, tracer: Tracer) -> Core:

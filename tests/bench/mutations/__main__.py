@@ -29,7 +29,9 @@ def main() -> None:
     """Measure, a line of ``OUT/results.jsonl`` per mutant; what is there is not measured again."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--out", type=Path, required=True, help="folder of results and of what is made")
-    options.add_argument("--checkpoints", type=Path, help="folder of checkpoints with remote code; default: made-up ones")
+    options.add_argument(
+        "--checkpoints", type=Path, help="folder of checkpoints with remote code; default: made-up ones"
+    )
     options.add_argument("--reference", help="command that answers as reference.py does; default: that, in the engine")
     options.add_argument("--mutants", type=int, default=13, help="of each checkpoint, whose reference runs")
     options.add_argument("--seed", type=int, default=0)

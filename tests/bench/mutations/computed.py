@@ -8,7 +8,6 @@ token but the first, or ``{"error"}``.
 """
 
 import inspect
-import json
 import os
 import sys
 from pathlib import Path
@@ -78,7 +77,11 @@ def stand_in():
         both = self.kv_b_proj(kv_c_normed)[0].view(len(q), self.num_heads, -1)
         nope, value = both.split([self.qk_nope_head_dim, self.v_head_dim], -1)
         rope = k_pe.reshape(len(q), 1, -1).expand(-1, self.num_heads, -1)
-        return attend(q.view(len(q), self.num_heads, -1), torch.cat([nope, rope], -1), value, self.scale).flatten(1).to(q.dtype)
+        return (
+            attend(q.view(len(q), self.num_heads, -1), torch.cat([nope, rope], -1), value, self.scale)
+            .flatten(1)
+            .to(q.dtype)
+        )
 
     Attention.__init__, Attention.forward, MLAAttention.forward = keep, attention, latent
 
@@ -102,7 +105,7 @@ def made(checkpoint: str, trust: bool):
     config = arguments.create_engine_config()
     with set_current_vllm_config(config):
         if not model_parallel_is_initialized():
-            init_distributed_environment(1, 0, f"file://{os.getcwd()}/rendezvous-{os.getpid()}", 0, "gloo")
+            init_distributed_environment(1, 0, f"file://{Path.cwd()}/rendezvous-{os.getpid()}", 0, "gloo")
             initialize_model_parallel(1)
         model = initialize_model(vllm_config=config)
         loaded = model.load_weights(tensors(Path(checkpoint)))
