@@ -65,6 +65,8 @@ def mixers_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
     specs: list[MixerSpec] = [layer.mixer for layer in layers]
     kinds = [mixers.kind_of(spec) for spec in specs]
     found = [kind for kind in mixers.kinds() if kind in kinds]
+    if frame.runs and any(not kind.RUNS_AGAIN for kind in found):
+        raise NotUnderstood("no idiom yet for such a mixer in layers that run more than once", specs[0].source)
     written = [
         kind.write([spec if k is kind else None for spec, k in zip(specs, kinds)], name, frame)
         for kind, name in zip(found, _class_names(found, frame))

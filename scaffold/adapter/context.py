@@ -78,7 +78,8 @@ def adapter_context(
     prefix = class_prefix(architecture)
     hidden = _key(spec.hidden_size)
     found = tables(spec, weight_map, names)
-    frame = Frame(prefix, config_class, hidden, spec.config, target, weight_map, found)
+    runs = "" if spec.runs == ONE else spec.runs.code
+    frame = Frame(prefix, config_class, hidden, spec.config, target, weight_map, found, runs, _key(spec.num_layers))
     mixers, feed_forwards = mixers_of(spec.layers, frame), feed_forwards_of(spec.layers, frame)
     written = (*mixers.written, *feed_forwards.written)
     sorting = next((one.sorting for one in written if one.sorting is not None), None)
@@ -93,6 +94,7 @@ def adapter_context(
         "hidden_size_key": hidden,
         "vocab_size_key": _key(spec.vocab_size),
         "num_layers_key": _key(spec.num_layers),
+        "runs": {"count": runs, "norm_each": spec.norm_each_run} if runs else {},
         "embedding": _embedding(spec.embedding, f"config.{hidden}", prefix),
         "norm": _final_norm(spec, f"config.{hidden}", prefix),
         "head": _head(spec),
@@ -186,7 +188,7 @@ def _layer(
     if len(flows) > 2 or any(layer.scalar != fullest.scalar for layer in layers):
         raise NotUnderstood("no idiom yet for layers whose values flow in different ways", others[0].source)
     contexts = [
-        layer_context(one, mixers.call, feed_forwards.call, may_fuse=not others) for one in (fullest, *others[:1])
+        layer_context(one, mixers.call, feed_forwards.call, runs=spec.runs != ONE, may_fuse=not others) for one in (fullest, *others[:1])
     ]
     context, rows = contexts[0], [one.pop("statements") for one in contexts]
     flag, condition = "", always

@@ -34,22 +34,23 @@ class _Names:
         return write(product, "self.config", self.known)
 
 
-def layer_context(spec: LayerSpec, mixer: str, feed_forward: str, may_fuse: bool = True) -> dict[str, Any]:
+def layer_context(spec: LayerSpec, mixer: str, feed_forward: str, runs: bool = False, may_fuse: bool = True) -> dict[str, Any]:
     """Return the statements of a layer's ``forward``, and whether its norms add the residual.
 
     Args:
         spec: the layer.
         mixer: what is called for its mixer, such as ``self.self_attn``.
         feed_forward: what is called for its feed-forward block.
+        runs: whether layers run more than once, and a mixer is told which run it is.
         may_fuse: whether its norms may add the residual.
     """
     kinds = _kinds(spec)
-    if may_fuse and _is_fused(spec, kinds):
+    if may_fuse and not runs and _is_fused(spec, kinds):
         (input_norm, _), (post_attention_norm, _) = spec.norms
         names = {"input_norm": attribute(input_norm), "post_attention_norm": attribute(post_attention_norm)}
         return {"fused": True, **names, "statements": [], "needs_config": False}
     calls = {"mixer": mixer, "feed_forward": feed_forward}
-    return {"fused": False, "input_norm": "", "post_attention_norm": "", **_statements(spec, kinds, calls)}
+    return {"fused": False, "input_norm": "", "post_attention_norm": "", **_statements(spec, kinds, calls, "positions, run" if runs else "positions")}
 
 
 def alike(spec: LayerSpec, other: LayerSpec) -> LayerSpec:
@@ -101,7 +102,7 @@ def _is_fused(spec: LayerSpec, kinds: dict[str, str]) -> bool:
     return all({n for n, _ in flows} == names and all(f == ONE for _, f in flows) for flows, names in sums)
 
 
-def _statements(spec: LayerSpec, kinds: dict[str, str], calls: dict[str, str]) -> dict[str, Any]:
+def _statements(spec: LayerSpec, kinds: dict[str, str], calls: dict[str, str], told: str) -> dict[str, Any]:
     """Write one statement per step; a sum that is used again gets the name ``hidden_states``."""
     names = _Names({"x": "residual" if _uses(spec, "x") > 1 else "hidden_states"})
     lines = ["residual = hidden_states"] if names.known["x"] == "residual" else []
@@ -118,7 +119,7 @@ def _statements(spec: LayerSpec, kinds: dict[str, str], calls: dict[str, str]) -
         variable = _variable(kind, step.name, spec, taken, index)
         arguments = "hidden_states" if index == 0 and later[0] == UNCHANGED else names.sum(later[index])
         called = calls.get(kind, f"self.{attribute(step.name)}")
-        call = f"{called}(positions, {arguments})" if kind == "mixer" else f"{called}({arguments})"
+        call = f"{called}({told}, {arguments})" if kind == "mixer" else f"{called}({arguments})"
         lines.append(f"{variable} = {call}")
         names.known[step.name] = variable
     output = names.sum(later[-1])

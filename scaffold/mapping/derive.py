@@ -73,6 +73,9 @@ def _rules(
     for module in spec.unused:
         if any(name.startswith(f"{module}.") for name in names):
             yield Scope(f"{module}.").ignored(f"{{{REST}}}", "the source's model does not use it")
+    for module in spec.without_effect:
+        if any(name.startswith(f"{module}.") for name in names):
+            yield Scope(f"{module}.").ignored(f"{{{REST}}}", "no answer of the source's model depends on it")
     for name in sorted(own & set(spec.buffers)):
         if name in names:
             yield Scope().ignored(name, "a table that the source computes itself", is_computed=True)

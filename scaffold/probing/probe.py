@@ -105,8 +105,8 @@ class Probe(Made):
         """Return the dotted path of a module, empty if it is not one of the model's."""
         return self.paths.get(id(module), "")
 
-    def layers(self) -> list[Event]:
-        """Return the calls of decoder layers: the outermost modules of the longest list that is called in order."""
+    def runs(self) -> list[list[Event]]:
+        """Return the calls of decoder layers, the modules of a list in their order; once more for each further run."""
         found: dict[str, list[Event]] = {}
         for event in self.root.walk():
             parent, _, name = self.path(event.module).rpartition(".")
@@ -115,7 +115,15 @@ class Probe(Made):
         count = self.num_layers()
         if self.listed is not None:
             found = {parent: events for parent, events in found.items() if parent == self.listed.path}
-        return next((events for events in found.values() if len(events) == count), [])
+        once = next((events for events in found.values() if len(events) == count), None)
+        if once is not None:
+            return [once]
+        for events in found.values():
+            runs = [events[i : i + count] for i in range(0, len(events), count)] if count else []
+            order = [[id(event.module) for event in run] for run in runs]
+            if runs and len(set(order[0])) == count and all(one == order[0] for one in order):
+                return runs
+        return []
 
     def passed_over(self) -> list[Module]:
         """Return the modules of the list of layers that a text is not led through, where it is through others."""
@@ -159,6 +167,19 @@ class Probe(Made):
             if path in self.switches[key, layers]:
                 return self.switches[key, layers][path]
         return None
+
+    def with_stated_factors(self) -> tuple[Interpreter, Module]:
+        """Return the model at the probe's sizes with all other numbers as the checkpoint states them: its thresholds.
+
+        Raises:
+            NotUnderstood: it cannot be made.
+        """
+        interpreter = _interpreter(self.source, self.sizes)
+        stated = {key: value for key, value in self.completed.items() if isinstance(value, float)}
+        values = {**shrink(self.completed, self.sizes), **stated}
+        with np.errstate(all="ignore"):
+            config, _ = _configs(self.source, values, self.outer, interpreter)
+            return interpreter, interpreter.instantiate(_model_class(self.source, interpreter), [config], {})
 
     def _made_with(self, key: str, layers: int) -> dict[str, Module]:
         """Return the modules of the model with a switch the other way round, and so many layers, by their paths."""

@@ -57,6 +57,11 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
         yield Fact("attention mask", said, (source("the modeling source"),))
     if spec.unused:
         yield Fact("left out", f"{', '.join(spec.unused)}: no text goes through", (source("the modeling source"),))
+    if spec.runs != ONE:
+        yield sized("runs of the layers", spec.runs)
+    if spec.without_effect:
+        said = f"{', '.join(spec.without_effect)}: no answer depends on it, unless it takes extreme values"
+        yield Fact("without effect", said, (source("the modeling source, run with its weights changed by much"),))
     if spec.head_unit_rows:
         yield Fact("head weight", "each row divided by its length", (source(f"the module {spec.head_name}"),))
     for name, value in (("logits scale", spec.logits_scale), ("logits soft cap", spec.logits_soft_cap)):

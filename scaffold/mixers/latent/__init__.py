@@ -10,6 +10,7 @@ from scaffold.mixers.latent.rules import rules
 from scaffold.mixers.latent.spec import LatentAttentionSpec as Spec
 
 NAME = "latent"
+RUNS_AGAIN = False
 CLASS = "Attention"
 
 __all__ = ["CLASS", "COMPUTED", "EXAMPLE", "NAME", "Spec", "facts", "kept", "read", "reads", "rules", "write"]
