@@ -188,7 +188,8 @@ def _layer(
     if len(flows) > 2 or any(layer.scalar != fullest.scalar for layer in layers):
         raise NotUnderstood("no idiom yet for layers whose values flow in different ways", others[0].source)
     contexts = [
-        layer_context(one, mixers.call, feed_forwards.call, runs=spec.runs != ONE, may_fuse=not others) for one in (fullest, *others[:1])
+        layer_context(one, mixers.call, feed_forwards.call, runs=spec.runs != ONE, may_fuse=not others)
+        for one in (fullest, *others[:1])
     ]
     context, rows = contexts[0], [one.pop("statements") for one in contexts]
     flag, condition = "", always

@@ -34,7 +34,9 @@ class _Names:
         return write(product, "self.config", self.known)
 
 
-def layer_context(spec: LayerSpec, mixer: str, feed_forward: str, runs: bool = False, may_fuse: bool = True) -> dict[str, Any]:
+def layer_context(
+    spec: LayerSpec, mixer: str, feed_forward: str, runs: bool = False, may_fuse: bool = True
+) -> dict[str, Any]:
     """Return the statements of a layer's ``forward``, and whether its norms add the residual.
 
     Args:
@@ -50,7 +52,12 @@ def layer_context(spec: LayerSpec, mixer: str, feed_forward: str, runs: bool = F
         names = {"input_norm": attribute(input_norm), "post_attention_norm": attribute(post_attention_norm)}
         return {"fused": True, **names, "statements": [], "needs_config": False}
     calls = {"mixer": mixer, "feed_forward": feed_forward}
-    return {"fused": False, "input_norm": "", "post_attention_norm": "", **_statements(spec, kinds, calls, "positions, run" if runs else "positions")}
+    return {
+        "fused": False,
+        "input_norm": "",
+        "post_attention_norm": "",
+        **_statements(spec, kinds, calls, "positions, run" if runs else "positions"),
+    }
 
 
 def alike(spec: LayerSpec, other: LayerSpec) -> LayerSpec:

@@ -54,7 +54,7 @@ def read(probe: Probe) -> DecoderSpec:
     specs: list[LayerSpec] = []
     returned = returned_by(event for run in runs for event in run)
     for run in runs:
-        of_run = []
+        of_run: list[LayerSpec] = []
         for event in run:
             event = event.stands_for or event
             if event not in alike:

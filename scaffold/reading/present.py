@@ -52,6 +52,14 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
         )
     yield Fact("norm placement", _placement(spec.layer), (source(spec.layer.source),), "layer norms")
     yield Fact("head bias", str(spec.head_bias), (source(f"the module {spec.head_name}"),))
+    yield from _of_source(spec)
+    for name, value in (("logits scale", spec.logits_scale), ("logits soft cap", spec.logits_soft_cap)):
+        if value not in (None, ONE):
+            yield sized(name, value)
+
+
+def _of_source(spec: DecoderSpec) -> Iterator[Fact]:
+    """Yield what the modeling source does beside what a decoder is made of."""
     if spec.given_mask:
         said = "the caller's: read with that of a server, where a token sees those up to its own"
         yield Fact("attention mask", said, (source("the modeling source"),))
@@ -64,9 +72,6 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
         yield Fact("without effect", said, (source("the modeling source, run with its weights changed by much"),))
     if spec.head_unit_rows:
         yield Fact("head weight", "each row divided by its length", (source(f"the module {spec.head_name}"),))
-    for name, value in (("logits scale", spec.logits_scale), ("logits soft cap", spec.logits_soft_cap)):
-        if value not in (None, ONE):
-            yield sized(name, value)
 
 
 def _kinds(spec: DecoderSpec) -> list[tuple[LayerSpec, str]]:

@@ -89,7 +89,7 @@ def without_effect(probe: Probe, known: set[str], layers: str) -> tuple[str, ...
     Raises:
         NotUnderstood: the model cannot run again.
     """
-    beside = []
+    beside: list[str] = []
     for path, module in probe.model.modules():
         inside = any(f"{path}.".startswith(f"{one}.") for one in (layers, *known, *beside))
         around = any(f"{one}.".startswith(f"{path}.") for one in (layers, *known)) or not path

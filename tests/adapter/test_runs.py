@@ -45,7 +45,7 @@ def test_each_run_keeps_keys_and_values_of_its_own(tmp_path: Path) -> None:
     assert "attn_output = self.attn[run](q, k, v)" in text
     assert 'prefix=f"{prefixes[run]}.attn",' in text
     assert "str(number + run * config.num_hidden_layers) if name.isdigit() else name" in text
-    assert "hidden_states = self.self_attn(positions, run, hidden_states)" in text
+    assert "attn_output = self.self_attn(positions, run, hidden_states)" in text
     facts = {fact.name: fact.value for fact in plan.spec.facts}
     assert facts["runs of the layers"] == "3"
     assert facts["without effect"].startswith("model.leave: no answer depends on it")

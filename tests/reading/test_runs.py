@@ -35,8 +35,10 @@ class Again(VelaModel):
 VelaModel = Again
 """
 FIRST_ABOVE = """there = torch.cat(left, -1) >= self.threshold
-        number = torch.where(there.any(-1), torch.argmax(there.float(), -1), len(results) - 1)
-        x = torch.gather(torch.stack(results, 2), 2, number[..., None, None].expand(-1, -1, 1, x.shape[-1])).squeeze(2)"""
+        number = torch.argmax(there.float(), -1)
+        number = torch.where(there.any(-1), number, len(results) - 1)
+        number = number[..., None, None].expand(-1, -1, 1, x.shape[-1])
+        x = torch.gather(torch.stack(results, 2), 2, number).squeeze(2)"""
 CONFIG = {"times": 3, "leave_at": 1.0, "num_key_value_heads": 4}
 NORMED = {"between": "x = self.norm(x)", "last": "x"}
 PLAIN = {"between": "pass", "last": "self.norm(x)"}

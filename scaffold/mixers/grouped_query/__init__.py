@@ -13,4 +13,17 @@ NAME = "grouped query"
 CLASS = "Attention"
 RUNS_AGAIN = True
 
-__all__ = ["CLASS", "COMPUTED", "EXAMPLE", "NAME", "RUNS_AGAIN", "Spec", "facts", "kept", "read", "reads", "rules", "write"]
+__all__ = [
+    "CLASS",
+    "COMPUTED",
+    "EXAMPLE",
+    "NAME",
+    "RUNS_AGAIN",
+    "Spec",
+    "facts",
+    "kept",
+    "read",
+    "reads",
+    "rules",
+    "write",
+]

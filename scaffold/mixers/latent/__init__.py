@@ -10,7 +10,20 @@ from scaffold.mixers.latent.rules import rules
 from scaffold.mixers.latent.spec import LatentAttentionSpec as Spec
 
 NAME = "latent"
-RUNS_AGAIN = False
 CLASS = "Attention"
+RUNS_AGAIN = False
 
-__all__ = ["CLASS", "COMPUTED", "EXAMPLE", "NAME", "Spec", "facts", "kept", "read", "reads", "rules", "write"]
+__all__ = [
+    "CLASS",
+    "COMPUTED",
+    "EXAMPLE",
+    "NAME",
+    "RUNS_AGAIN",
+    "Spec",
+    "facts",
+    "kept",
+    "read",
+    "reads",
+    "rules",
+    "write",
+]
