@@ -77,14 +77,21 @@ def command(
         "modelslim": modelslim_document(described),
     })  # fmt: skip
     if emit is not None:
-        _emit(output, emit, read, weight_map)
+        _emit(output, emit, read, weight_map, decoder is None or decoder.listed is None)
     return 0 if proof.holds and (described is None or described.holds) else 1
 
 
-def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap) -> None:
+def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap, as_named: bool) -> None:
     from scaffold.common.errors import UsageError
     from scaffold.weights.written import test_file
 
+    if not as_named:
+        raise UsageError(
+            "rules about names that the checkpoint does not have: its layers lie in one list with other modules",
+            where=str(read.path),
+            expected="tensors under the names that rules are about",
+            remedy="leave --emit out; the adapter's loader renames them (apart_from_layers)",
+        )
     if path.exists():
         raise UsageError("it is there already", where=str(path), expected="a new file", remedy="remove or rename it")
     path.write_text(test_file(weight_map, read.architecture), encoding="utf-8")

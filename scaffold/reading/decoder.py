@@ -25,10 +25,14 @@ from scaffold.source.torch.alike import returned_by, signature
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Linear
 from scaffold.source.torch.operations import tensors_in
-from scaffold.source.torch.tensors import Array, Tensor
+from scaffold.source.torch.tensors import Array, Dtype, Tensor
 from scaffold.spec.decoder import DecoderSpec, EmbeddingSpec
 from scaffold.spec.layers import LayerSpec
 from scaffold.spec.values import Value
+
+HALVES = frozenset({"half", "float16", "bfloat16"})
+"""Types of 16 bits, and the methods of tensors that round to them."""
+CONVERSIONS = ("to", "type")
 
 
 def read(probe: Probe) -> DecoderSpec:
@@ -101,6 +105,7 @@ def read(probe: Probe) -> DecoderSpec:
         runs=times(probe, len(runs)),
         norm_each_run=each,
         without_effect=idle,
+        rounded=_rounded(probe),
         config=probe.completed,
         given_mask=probe.given_mask,
         listed=probe.listed,
@@ -153,6 +158,16 @@ def _unused(probe: Probe, layers: str) -> tuple[str, ...]:
         if path and tensors and not inside and not any(id(tensor) in used for tensor in tensors):
             found.append(path)
     return tuple(found)
+
+
+def _rounded(probe: Probe) -> tuple[str, ...]:
+    """Return where the source rounds to 16 bits by a type that it names itself."""
+    found = set()
+    for op in probe.root.all_operations():
+        types = [one.name for one in (*op.args, *op.kwargs.values()) if isinstance(one, Dtype)]
+        if op.name in HALVES or (op.name in CONVERSIONS and HALVES.intersection(types)):
+            found.add(op.where)
+    return tuple(sorted(found))
 
 
 def _without_layers(probe: Probe) -> tuple[str, str]:

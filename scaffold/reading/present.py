@@ -67,6 +67,9 @@ def _of_source(spec: DecoderSpec) -> Iterator[Fact]:
         yield Fact("left out", f"{', '.join(spec.unused)}: no text goes through", (source("the modeling source"),))
     if spec.runs != ONE:
         yield sized("runs of the layers", spec.runs)
+    if spec.rounded:
+        said = "to 16 bits in the source, whatever type the model has; the adapter computes in vLLM's types there"
+        yield Fact("rounding", said, tuple(map(source, spec.rounded)))
     if spec.without_effect:
         said = f"{', '.join(spec.without_effect)}: no answer depends on it, unless it takes extreme values"
         yield Fact("without effect", said, (source("the modeling source, run with its weights changed by much"),))

@@ -43,6 +43,7 @@ class DecoderSpec:
         runs: how often the layers run one after the other.
         norm_each_run: the final norm is applied behind each run.
         without_effect: modules that the source's model calls, and of which no answer depends.
+        rounded: file and lines where the source rounds to 16 bits, whatever type the model has.
         given_mask: the source computes with a mask that its caller makes; it was read with a causal one.
         listed: the list that holds the layers, if it holds other modules, too; all names here are those that it gives.
         text_key: where ``config.json`` has the text config inside of it; empty where it is the whole.
@@ -72,6 +73,7 @@ class DecoderSpec:
     given_mask: bool = False
     listed: Listed | None = None
     text_key: str = ""
+    rounded: tuple[str, ...] = field(default=(), compare=False)
     config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
