@@ -30,7 +30,8 @@ FORMS = {
     "both scaled by the root": ('torch.einsum("bthd,bshd->bhts", q * scale**0.5, k * scale**0.5)',
                                 '"bhts,bshd->bthd", weights, v'),
     "keys first": ('torch.einsum("bshd,bthd->bhts", k, q) * scale', '"bshd,bhts->bthd", v, weights'),
-    "spaces": ('torch.einsum("b t h d, b s h d -> b h t s", q, k) * scale', '"b h t s, b s h d -> b t h d", weights, v'),
+    "spaces": ('torch.einsum("b t h d, b s h d -> b h t s", q, k) * scale',
+               '"b h t s, b s h d -> b t h d", weights, v'),
 }  # fmt: skip
 
 
