@@ -35,7 +35,7 @@ def test_each_run_keeps_keys_and_values_of_its_own(tmp_path: Path) -> None:
     directory = checkpoint(tmp_path / "vela", {name: ("F32", shape) for name, shape in held.items()})
     (directory / "config.json").write_text(json.dumps({**CONFIG, **OWN}))
     transformers = engine().transformers
-    classes = AGAIN.format(count="self.config.times", chosen="pass", **NORMED)
+    classes = AGAIN.format(count="self.config.times", **NORMED)
     source(directory, transformers, classes=classes)
     where = {"placement": "plugin", "output": tmp_path / "plugin", "strategy": "native", "transformers": transformers}
     plan = make_plan(Request(directory, engine().pristine, None, **where))  # type: ignore[arg-type]
