@@ -104,7 +104,7 @@ bench-weights: $(VENV)/.complete ## Proof of 91,991 tensors, timed
 	@$(PY) -m tests.bench.weights
 
 bench-mutations: $(VENV)/.complete ## Mutants of modeling source against their own references (OUT=dir CHECKPOINTS=dir REFERENCE=command MUTANTS=13)
-	@$(PY) -m tests.bench.mutations --out "$(or $(OUT),/tmp/scaffold-mutations)" --mutants $(or $(MUTANTS),13) --seed $(or $(SEED),0) --only "$(ONLY)" $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(REFERENCE),--reference "$(REFERENCE)")
+	@$(PY) -m tests.bench.mutations $(if $(OUT),--out "$(OUT)") --mutants $(or $(MUTANTS),13) --seed $(or $(SEED),0) --only "$(ONLY)" $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(REFERENCE),--reference "$(REFERENCE)")
 
 bench-variants: $(VENV)/.complete ## Two odd variants of each listed architecture: ties, heads, biases, rotary scalings (ONLY=qwen3)
 	@$(PY) -m tests.bench.variants --only "$(ONLY)"

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shlex
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -28,7 +29,9 @@ TRIES = 4
 def main() -> None:
     """Measure, a line of ``OUT/results.jsonl`` per mutant; what is there is not measured again."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--out", type=Path, required=True, help="folder of results and of what is made")
+    options.add_argument(
+        "--out", type=Path, help="folder of results and of what is made, to go on with; default: a new one"
+    )
     options.add_argument(
         "--checkpoints", type=Path, help="folder of checkpoints with remote code; default: made-up ones"
     )
@@ -37,7 +40,8 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--only", default="", help="names of checkpoints, with commas")
     asked = options.parse_args()
-    out: Path = asked.out.resolve()
+    out: Path = (asked.out or Path(tempfile.mkdtemp(prefix="mutations-"))).resolve()
+    print(f"results: {out}")
     (out / "logs").mkdir(parents=True, exist_ok=True)
     folder = asked.checkpoints or _made_up(out / "made-up")
     only = set(filter(None, asked.only.split(",")))
