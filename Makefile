@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FAST := -m "not engine and not browser"
 FURTHER := found
 
-.PHONY: screenshots test-browser examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim bench-commit-kills
+.PHONY: screenshots test-browser examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-mutations bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim bench-commit-kills
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -102,6 +102,9 @@ bench-properties: $(VENV)/.complete ## New examples of every property (EXAMPLES=
 
 bench-weights: $(VENV)/.complete ## Proof of 91,991 tensors, timed
 	@$(PY) -m tests.bench.weights
+
+bench-mutations: $(VENV)/.complete ## Mutants of modeling source against their own references (OUT=dir CHECKPOINTS=dir REFERENCE=command MUTANTS=13)
+	@$(PY) -m tests.bench.mutations $(if $(OUT),--out "$(OUT)") --mutants $(or $(MUTANTS),13) --seed $(or $(SEED),0) --only "$(ONLY)" $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(REFERENCE),--reference "$(REFERENCE)")
 
 bench-variants: $(VENV)/.complete ## Two odd variants of each listed architecture: ties, heads, biases, rotary scalings (ONLY=qwen3)
 	@$(PY) -m tests.bench.variants --only "$(ONLY)"

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scaffold.expressions.python import write
+from scaffold.expressions.tree import TRUE
 from scaffold.expressions.uses import needs_layer
 from scaffold.feed_forwards import table as feed_forwards
-from scaffold.feed_forwards.protocol import FeedForward
+from scaffold.feed_forwards.protocol import FeedForward, Inner
 from scaffold.idioms.frame import Frame
 from scaffold.idioms.per_layer import HINTS, PerLayer
 from scaffold.idioms.written import Written
@@ -64,6 +65,8 @@ def mixers_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
     specs: list[MixerSpec] = [layer.mixer for layer in layers]
     kinds = [mixers.kind_of(spec) for spec in specs]
     found = [kind for kind in mixers.kinds() if kind in kinds]
+    if frame.runs and any(not kind.RUNS_AGAIN for kind in found):
+        raise NotUnderstood("no idiom yet for such a mixer in layers that run more than once", specs[0].source)
     written = [
         kind.write([spec if k is kind else None for spec, k in zip(specs, kinds)], name, frame)
         for kind, name in zip(found, _class_names(found, frame))
@@ -82,6 +85,7 @@ def feed_forwards_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
     specs: list[FeedForwardSpec] = [layer.feed_forward for layer in layers]
     kinds = [feed_forwards.kind_of(spec) for spec in specs]
     inner = [one for spec in dict.fromkeys(specs) for one in feed_forwards.kind_of(spec).inner(spec)]
+    inner += dict.fromkeys(Inner(layer.beside, gated=False) for layer in layers if layer.beside is not None)
     inside = [feed_forwards.kind_of(one.spec) for one in inner]
     names = {
         kind: _name([s for s, k in zip(specs, kinds) if k is kind], "mlp") if kind in kinds else ""
@@ -98,6 +102,27 @@ def feed_forwards_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
     own = [(names[kind], every[kind]) for kind in found]
     written = [*reversed(every.values())]  # kinds that hold others come first in the table, and last in the file
     return _blocks("feed_forward", written, own, flags, PerLayer(frame.config, HINTS["feed_forward"]))
+
+
+def beside_of(layers: Sequence[LayerSpec], frame: Frame) -> tuple[Branch, bool] | None:
+    """Return how layers make a second feed-forward block, and whether that reads the layer's number; None without one.
+
+    Raises:
+        NotUnderstood: there is no idiom for it, or for how layers differ.
+    """
+    specs = [layer.beside for layer in layers]
+    own = [spec for spec in specs if spec is not None]
+    kinds = {kind.NAME: kind for kind in map(feed_forwards.kind_of, own)}
+    if not kinds:
+        return None
+    if len(kinds) > 1:
+        raise NotUnderstood("no idiom yet for second feed-forward blocks of several kinds", own[0].source)
+    (kind,) = kinds.values()
+    written = kind.write(specs, (), _name(own, "mlp"), frame)
+    condition = PerLayer(frame.config, HINTS["feed_forward"]).condition([spec is not None for spec in specs])
+    lines = tuple(written.construct.splitlines())
+    needs_number = written.layer_idx or needs_layer(condition)
+    return Branch("" if condition == TRUE else write(condition), lines), needs_number
 
 
 def _name(specs: Sequence[BlockSpec], fallback: str) -> str:

@@ -35,6 +35,8 @@ class ConfigObject:
         defaults: what ``config.json`` leaves out.
         objects: keys that hold a config, which is read as one (``config.ffn_config.moe_top_k``), each with what
             ``config.json`` leaves out of it.
+        computed: what the model's own class makes another number or word of than ``config.json`` says, such as a
+            vocabulary that it fills up.
     """
 
     class_name: str
@@ -42,6 +44,7 @@ class ConfigObject:
     attribute_map: Mapping[str, str]
     defaults: Mapping[str, Any]
     objects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    computed: Mapping[str, Any] = field(default_factory=dict)
 
 
 def config_object(
@@ -58,7 +61,7 @@ def config_object(
     """
     keys = {spellings(role)[0]: key_of(role, completed) for role in ROLES}
     elsewhere = {name: key for name, key in keys.items() if key is not None and key != name and "." not in key}
-    read = {*_read_by(adapter), *(key for key in keys.values() if key is not None)}
+    read = {*read_by(adapter), *(key for key in keys.values() if key is not None)}
     defaults = {key: completed[key] for key in sorted(read) if key in completed and key not in written}
     literal = {key: value for key, value in defaults.items() if _is_literal(value)}
     if PER_LAYER in literal:  # transformers makes such a config of nothing, too, and asks what layers differ from
@@ -66,7 +69,9 @@ def config_object(
         literal |= {key: completed[key] for key in sorted(filter(None, needed)) if key in completed}
     inside = {key: _left_out(adapter, key, written, completed[key]) for key in _objects_read_by(adapter, completed)}
     literal = {key: value for key, value in literal.items() if key not in inside}
-    return ConfigObject(class_name, model_type, elsewhere, literal, inside)
+    other = {key: completed[key] for key in sorted(read & written.keys()) if key in completed}
+    computed = {key: value for key, value in other.items() if _is_scalar(value) and value != written[key]}
+    return ConfigObject(class_name, model_type, elsewhere, literal, inside, computed)
 
 
 def _objects_read_by(adapter: str, completed: Mapping[str, Any]) -> list[str]:
@@ -83,12 +88,19 @@ def _left_out(adapter: str, key: str, written: Mapping[str, Any], completed: Map
     return {name: value for name, value in missing.items() if _is_literal(value)}
 
 
-def write(config: ConfigObject, title: str, licence_header: str) -> str:
-    """Return the text of a module with the class, not laid out yet."""
-    return fill(TEMPLATE, config=config, title=title, licence_header=licence_header, repr=repr)
+def write(config: ConfigObject, title: str, licence_header: str, instead: str = "") -> str:
+    """Return the text of a module with the class, not laid out yet.
+
+    Args:
+        config: the class.
+        title: the model's name.
+        licence_header: as comment lines.
+        instead: why transformers' own class for the model type is none for it; empty where there is none.
+    """
+    return fill(TEMPLATE, config=config, title=title, licence_header=licence_header, instead=instead, repr=repr)
 
 
-def _read_by(adapter: str) -> set[str]:
+def read_by(adapter: str) -> set[str]:
     """Return the keys that an adapter reads of its config: ``config.key``, ``self.config.key``."""
     return {path[0] for path in _paths_read_by(adapter)}
 
@@ -107,10 +119,14 @@ def _paths_read_by(adapter: str) -> set[tuple[str, ...]]:
     return found
 
 
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value))
+
+
 def _is_literal(value: Any) -> bool:
     """Return whether Python writes the value as it is read."""
     if isinstance(value, Mapping):
         return all(isinstance(key, (str, int)) and _is_literal(item) for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return all(map(_is_literal, value))
-    return value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value))
+    return _is_scalar(value)

@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping
 from functools import reduce
 from typing import Any
 
-from scaffold.adapter.blocks import Blocks, feed_forwards_of, mixers_of
+from scaffold.adapter.blocks import Blocks, Branch, beside_of, feed_forwards_of, mixers_of
 from scaffold.adapter.loading import loading_context, tables
 from scaffold.adapter.wiring import alike, layer_context, without
 from scaffold.expressions.python import write
 from scaffold.expressions.tree import TRUE, Expression
+from scaffold.expressions.uses import needs_layer
 from scaffold.idioms.frame import NEWEST, Frame, Target
 from scaffold.idioms.norms import adds_residual, norm_call, own_classes
 from scaffold.idioms.per_layer import HINTS, PerLayer
@@ -77,7 +78,8 @@ def adapter_context(
     prefix = class_prefix(architecture)
     hidden = _key(spec.hidden_size)
     found = tables(spec, weight_map, names)
-    frame = Frame(prefix, config_class, hidden, spec.config, target, weight_map, found)
+    runs = "" if spec.runs == ONE else spec.runs.code
+    frame = Frame(prefix, config_class, hidden, spec.config, target, weight_map, found, runs, _key(spec.num_layers))
     mixers, feed_forwards = mixers_of(spec.layers, frame), feed_forwards_of(spec.layers, frame)
     written = (*mixers.written, *feed_forwards.written)
     sorting = next((one.sorting for one in written if one.sorting is not None), None)
@@ -92,6 +94,7 @@ def adapter_context(
         "hidden_size_key": hidden,
         "vocab_size_key": _key(spec.vocab_size),
         "num_layers_key": _key(spec.num_layers),
+        "runs": {"count": runs, "norm_each": spec.norm_each_run} if runs else {},
         "embedding": _embedding(spec.embedding, f"config.{hidden}", prefix),
         "norm": _final_norm(spec, f"config.{hidden}", prefix),
         "head": _head(spec),
@@ -104,7 +107,7 @@ def adapter_context(
         "feed_forward": _blocks(feed_forwards),
         "imports": {"lines": sorted({line for one in written for line in one.imports})},
         "loaders": {"rows": [vars(loader) for one in written for loader in one.loaders]},
-        "layer": _layer(spec, f"config.{hidden}", prefix, mixers, feed_forwards),
+        "layer": _layer(spec, f"config.{hidden}", prefix, mixers, feed_forwards, beside_of(spec.layers, frame)),
         "own_norms": {"texts": own_classes(spec, prefix)},
         "norm_over_ranks": any(NORM_OVER_RANKS in one.helpers for one in written),
         "loading": loading_context(spec, found, names, sorting, target),
@@ -165,28 +168,74 @@ def _head(spec: DecoderSpec) -> Context:
     }
 
 
-def _layer(spec: DecoderSpec, hidden: str, prefix: str, mixers: Blocks, feed_forwards: Blocks) -> Context:
+def _layer(
+    spec: DecoderSpec,
+    hidden: str,
+    prefix: str,
+    mixers: Blocks,
+    feed_forwards: Blocks,
+    beside: tuple[Branch, bool] | None,
+) -> Context:
     layers = [alike(layer, spec.layer) for layer in spec.layers]
     fullest = max(layers, key=lambda layer: len(layer.norms))
     conditions = {}
     for name, _ in fullest.norms:
         flags = [name in dict(layer.norms) for layer in layers]
         conditions[name] = PerLayer(spec.config, HINTS["feed_forward"]).condition(flags)
-    for layer in layers:
-        plain = reduce(without, [name for name, _ in fullest.norms if name not in dict(layer.norms)], fullest)
-        flow, wanted = ((one.norms, one.steps, one.output, one.scalar) for one in (layer, plain))
-        if flow != wanted:
-            raise NotUnderstood("no idiom yet for layers whose values flow in different ways", layer.source)
-    context = layer_context(fullest, mixers.call, feed_forwards.call)
-    statements = context.pop("statements")
+    others = [layer for layer in layers if not _flows_as(layer, fullest)]
+    always: Expression = TRUE
+    flows = [fullest, *dict.fromkeys(_flow(layer) for layer in others)]
+    if len(flows) > 2 or any(layer.scalar != fullest.scalar for layer in layers):
+        raise NotUnderstood("no idiom yet for layers whose values flow in different ways", others[0].source)
+    contexts = [
+        layer_context(one, mixers.call, feed_forwards.call, runs=spec.runs != ONE, may_fuse=not others)
+        for one in (fullest, *others[:1])
+    ]
+    context, rows = contexts[0], [one.pop("statements") for one in contexts]
+    flag, condition = "", always
+    if others:
+        first = [_flows_as(layer, fullest) for layer in layers]
+        condition = PerLayer(spec.config, HINTS["feed_forward"]).condition(first)
+        has_beside = [layer.beside is not None for layer in layers]
+        flag = f"has_{attribute(fullest.beside.name)}" if fullest.beside and has_beside == first else "is_first_kind"
+        rows[0] = [f"if self.{flag}:", *(f"    {line}" for line in rows[0]), *rows.pop()]
+    (statements,) = rows
     return {
         **context,
+        "needs_config": any(one["needs_config"] for one in contexts),
         "scalar": fullest.scalar,
         "pick": {"lines": [*mixers.pick, *feed_forwards.pick]},
         "statements": {"rows": statements},
         "norms": {"rows": _layer_norms(fullest, hidden, prefix, conditions)},
-        "layer_idx": any(condition != TRUE for condition in conditions.values()),
+        "beside": {"lines": _beside(flag, condition, None if beside is None else beside[0])},
+        "layer_idx": any(map(needs_layer, (condition, *conditions.values()))) or (beside is not None and beside[1]),
     }
+
+
+Flow = tuple[Any, ...]
+
+
+def _flow(layer: LayerSpec) -> Flow:
+    """Return how values flow through a layer."""
+    return layer.norms, layer.steps, layer.output, layer.scalar
+
+
+def _flows_as(layer: LayerSpec, fullest: LayerSpec) -> bool:
+    """Return whether values flow through a layer as through another one, but for norms that it does not have."""
+    plain = reduce(without, [name for name, _ in fullest.norms if name not in dict(layer.norms)], fullest)
+    return _flow(layer) == _flow(plain)
+
+
+def _beside(flag: str, condition: Expression, made: Branch | None) -> list[str]:
+    """Return the statements that make a second feed-forward block, and note which layers' values flow otherwise."""
+    lines = [f"self.{flag} = {write(condition)}"] if flag else []
+    if made is None:
+        return lines
+    if not made.condition:
+        return [*lines, *made.lines]
+    is_noted = flag and write(condition) == made.condition
+    asked = f"self.{flag}" if is_noted else made.condition
+    return [*lines, f"if {asked}:", *(f"    {line}" for line in made.lines)]
 
 
 def _layer_norms(layer: LayerSpec, hidden: str, prefix: str, conditions: Mapping[str, Expression]) -> list[Context]:

@@ -10,6 +10,7 @@ from scaffold.idioms.frame import NEWEST, Target
 from scaffold.idioms.written import Sorting
 from scaffold.mapping.derive import base_attribute
 from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.listed import BEFORE, BEHIND
 from scaffold.weights.emit import Loading, StackedRow, loading
 from scaffold.weights.rules import WeightMap
 from scaffold.weights.targets import attribute
@@ -44,6 +45,7 @@ def loading_context(
         "prefixes": {"rows": [{"old": old, "new": new} for old, new in found.prefixes]},
         "renames": {"rows": [{"old": o, "new": write(Literal(n))} for o, n in found.renames]},
         "stacked": {"rows": [_row(row) for row in found.stacked]},
+        "listed": _listed(spec),
         "mapped": bool(found.prefixes or found.renames or found.stacked),
         "packed_modules": found.packed_modules,
         "rearranged": bool(found.transposed or sorted_by or found.flattened or found.unit_rows),
@@ -54,6 +56,16 @@ def loading_context(
         "setup": {"lines": list(sorted_by.setup) if sorted_by else []},
         "skip_head": f"{head}." if on_disk and spec.tied.value and not target.tied_skipped else "",
     }
+
+
+def _listed(spec: DecoderSpec) -> Context:
+    """Return what names the tensors of a list that holds the layers among other modules; nothing without one."""
+    if spec.listed is None:
+        return {}
+    path, first = spec.listed.path, str(spec.listed.first)
+    parent = f"{path.rpartition('.')[0]}." if "." in path else ""
+    count = write(spec.num_layers.tree, "self.config")
+    return {"path": path, "first": first, "count": count, "parent": parent, "before": BEFORE, "behind": BEHIND}
 
 
 def _row(row: StackedRow) -> Context:

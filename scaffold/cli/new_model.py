@@ -236,6 +236,8 @@ def _keep_weights_test(output: Output, plan: Plan, workspace: Workspace) -> None
     """Write the test file of a generated adapter's weight rules into the work directory: it is not committed."""
     if plan.proved is None:
         return
+    if plan.proved.decoder is not None and plan.proved.decoder.listed is not None:
+        return  # its rules are about names that the checkpoint does not have
     text = test_file(plan.proved.weight_map, plan.spec.architecture)
     path, fresh = workspace.save_weights_test(plan.name, plan.module, text)
     output.document({"weights_test": str(path)})

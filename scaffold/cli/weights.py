@@ -58,16 +58,16 @@ def command(
         return show_adapter(output, settings, read, adapter)
     found: tuple[Disagreement, ...] = ()
     if rules:
-        weight_map = _from_file(rules, read)
+        weight_map, decoder = _from_file(rules, read), None
     else:
         settled = _settled(settings, read)
         read, found = settled.reading.checkpoint, settled.found
         show_disagreements(output, found)
         for note in settled.notes:
             output.line(f"  {note}")
-        weight_map = _derived(settled.reading)
+        weight_map, decoder = _derived(settled.reading), settled.reading.spec.decoder
     sizes = asked or fitting_sizes(weight_map, USUAL_SIZES)
-    proof = prove(weight_map, read.tensors if rules else tensors_of(read), sizes)
+    proof = prove(weight_map, read.tensors if rules else tensors_of(read, decoder), sizes)
     _show(output, read, weight_map, proof)
     described = modelslim_of(settings, read, ranks=sizes)
     show_modelslim(output, described)
@@ -77,14 +77,21 @@ def command(
         "modelslim": modelslim_document(described),
     })  # fmt: skip
     if emit is not None:
-        _emit(output, emit, read, weight_map)
+        _emit(output, emit, read, weight_map, decoder is None or decoder.listed is None)
     return 0 if proof.holds and (described is None or described.holds) else 1
 
 
-def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap) -> None:
+def _emit(output: Output, path: Path, read: Checkpoint, weight_map: WeightMap, as_named: bool) -> None:
     from scaffold.common.errors import UsageError
     from scaffold.weights.written import test_file
 
+    if not as_named:
+        raise UsageError(
+            "rules about names that the checkpoint does not have: its layers lie in one list with other modules",
+            where=str(read.path),
+            expected="tensors under the names that rules are about",
+            remedy="leave --emit out; the adapter's loader renames them (apart_from_layers)",
+        )
     if path.exists():
         raise UsageError("it is there already", where=str(path), expected="a new file", remedy="remove or rename it")
     path.write_text(test_file(weight_map, read.architecture), encoding="utf-8")

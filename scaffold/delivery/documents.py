@@ -218,7 +218,7 @@ def _kind(checkpoint: Checkpoint, experts: int) -> str:
 
 def _num_experts(checkpoint: Checkpoint, decoder: DecoderSpec | None) -> int:
     if decoder is not None:  # the first layers of many models of experts are dense
-        blocks = dict.fromkeys(layer.feed_forward for layer in decoder.layers)
+        blocks = dict.fromkeys(block for layer in decoder.layers for block in layer.feed_forwards)
         return max(feed_forwards.kind_of(block).num_experts(block) for block in blocks)
     numbers = {
         part

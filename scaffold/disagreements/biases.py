@@ -82,7 +82,7 @@ def _by_spec(subject: Subject) -> Iterator[Disagreement]:
 
 def _of(layer: LayerSpec) -> Iterator[tuple[str, tuple[bool, str]]]:
     """Yield path in a layer, whether it has a bias, and the key that says so."""
-    for block in (layer.mixer, layer.feed_forward):
+    for block in (layer.mixer, *layer.feed_forwards):
         for field, names in _biased(block).items():
             value = getattr(block, field, None)
             for name in names if isinstance(value, Value) else ():

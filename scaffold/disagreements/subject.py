@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from scaffold.checkpoint.modalities import MODALITIES
-from scaffold.checkpoint.patterns import Pattern
+from scaffold.checkpoint.patterns import Pattern, patterns
 from scaffold.checkpoint.prediction import MODULES
 from scaffold.checkpoint.quantization import FP8, UNQUANTISED
 from scaffold.disagreements.finding import Said
@@ -101,6 +101,8 @@ class Subject:
 def of(checkpoint: Checkpoint, decoder: DecoderSpec | None, quantization: Quantization | None) -> Subject:
     """Return the subject of a checkpoint."""
     found = checkpoint.weights.patterns
+    if decoder is not None and decoder.listed is not None:
+        found = patterns({decoder.listed.renamed(name): form for name, form in checkpoint.weights.forms.items()})
     return Subject(
         checkpoint.config, checkpoint.text_config, checkpoint.text_key, found, decoder, quantization, checkpoint
     )

@@ -31,7 +31,9 @@ def head_of(subject: Subject) -> Pattern | None:
 
 
 def may_have_head(subject: Subject) -> bool:
-    """Return whether there is a head, or what may be one."""
+    """Return whether there is a head, by the name that the decoder's source gives it, or what may be one."""
+    if subject.decoder is not None and f"{subject.decoder.head_name}.weight" in subject.names:
+        return True
     return head_of(subject) is not None or any(p.name.split(".")[-2:-1] in [[n] for n in PERHAPS] for p in subject.own)
 
 

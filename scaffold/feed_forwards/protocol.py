@@ -79,6 +79,10 @@ class FeedForward(Protocol):
         """Return the kind's name in the field's words."""
 
     @property
+    def CHOOSES(self) -> bool:  # noqa: N802
+        """Return whether each token chooses among parts of a block of this kind."""
+
+    @property
     def Spec(self) -> type[Any]:  # noqa: N802
         """Return the dataclass of what is known of a block of this kind."""
 

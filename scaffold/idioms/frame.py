@@ -47,6 +47,8 @@ class Frame:
         target: the vLLM that the adapter is for.
         rules: the weight rules.
         loading: the loading tables that they give.
+        runs: the expression of how often the layers run; empty if they run once.
+        num_layers: the config key of their number.
     """
 
     prefix: str
@@ -56,6 +58,8 @@ class Frame:
     target: Target
     rules: WeightMap
     loading: Loading
+    runs: str = ""
+    num_layers: str = ""
 
     @property
     def max_position(self) -> str:

@@ -70,13 +70,20 @@ def _rules(
     listed = f"{base}{spec.layers_name}."
     own = {name.removeprefix(f"{listed}{{layer}}.") for name in spec.buffers}
     tables |= {name for name in own if f"{listed}{{layer}}.{name}" in spec.buffers}
-    for module in spec.unused:
-        if any(name.startswith(f"{module}.") for name in names):
-            yield Scope(f"{module}.").ignored(f"{{{REST}}}", "the source's model does not use it")
+    yield from _modules_left_out(spec, names)
     for name in sorted(own & set(spec.buffers)):
         if name in names:
             yield Scope().ignored(name, "a table that the source computes itself", is_computed=True)
     yield from _computed(names, listed, disk.named(listed), range(len(spec.layers)), tables)
+
+
+def _modules_left_out(spec: DecoderSpec, names: Collection[str]) -> Iterator[Rule]:
+    """Yield the rules that leave out whole modules of the source's model."""
+    reasons = dict.fromkeys(spec.unused, "the source's model does not use it")
+    reasons |= dict.fromkeys(spec.without_effect, "no answer of the source's model depends on it")
+    for module, reason in reasons.items():
+        if any(name.startswith(f"{module}.") for name in names):
+            yield Scope(f"{module}.").ignored(f"{{{REST}}}", reason)
 
 
 def _outside_of_layers(spec: DecoderSpec, names: Collection[str], base: str, disk: Disk) -> Iterator[Rule]:
@@ -137,4 +144,5 @@ def _layer(scope: Scope, spec: LayerSpec, hidden: int, target: Target, disk: Dis
     if spec.scalar:
         yield scope.unscaled().whole(spec.scalar, 1)
     yield from mixers.kind_of(spec.mixer).rules(scope, spec.mixer, hidden, target)
-    yield from feed_forwards.kind_of(spec.feed_forward).rules(scope, spec.feed_forward, hidden, disk)
+    for block in spec.feed_forwards:
+        yield from feed_forwards.kind_of(block).rules(scope, block, hidden, disk)

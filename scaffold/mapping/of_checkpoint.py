@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from scaffold.checkpoint.headers import TensorHeader
 from scaffold.checkpoint.quantization import modelslim_files
@@ -33,7 +34,7 @@ def weight_map_of(
         NotUnderstood: its experts lie in a way that there is no rule for.
         CheckpointError: it is quantised in a way that is not known.
     """
-    tensors = tensors_of(checkpoint)
+    tensors = tensors_of(checkpoint, spec)
     shapes = {name: header.shape for name, header in tensors.items()}
     known = is_dequantised(checkpoint.config)
     quantisation = quantisation_of(checkpoint.config, checkpoint.tensors) if known else None
@@ -42,13 +43,18 @@ def weight_map_of(
     return WeightMap((*text.rules, *inputs, *part_rules(other_parts(checkpoint))))
 
 
-def tensors_of(checkpoint: Checkpoint) -> Mapping[str, TensorHeader]:
-    """Return the tensors that the rules of a checkpoint are about.
+def tensors_of(checkpoint: Checkpoint, spec: DecoderSpec | None) -> Mapping[str, TensorHeader]:
+    """Return the tensors that the rules of a checkpoint with a decoder are about.
 
-    Those of a quantisation whose weights are not dequantised while they are loaded count as the weights that they hold.
+    Where the layers lie in one list with other modules, tensors have the names that `Listed` gives them. Those of
+    a quantisation whose weights are not dequantised while they are loaded count as the weights that they hold.
     """
     is_packed = not is_dequantised(checkpoint.config) or modelslim_files(checkpoint.path)
-    return unpacked(checkpoint.tensors) if is_packed else checkpoint.tensors
+    tensors = unpacked(checkpoint.tensors) if is_packed else checkpoint.tensors
+    if spec is None or spec.listed is None:
+        return tensors
+    renamed = (replace(header, name=spec.listed.renamed(name)) for name, header in tensors.items())
+    return {header.name: header for header in renamed}
 
 
 def _input_scales(rules: Iterable[Rule], names: Collection[str]) -> Iterator[Rule]:

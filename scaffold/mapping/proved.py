@@ -21,10 +21,14 @@ class Proved:
 
     weight_map: WeightMap
     proof: Proof
+    decoder: DecoderSpec | None = None
 
     def at(self, checkpoint: Checkpoint, ranks: Sequence[int]) -> Proved:
         """Return the same rules, proved for other tensor-parallel sizes."""
-        return Proved(self.weight_map, prove(self.weight_map, tensors_of(checkpoint), ranks))
+        return Proved(self.weight_map, self._proved(checkpoint, ranks), self.decoder)
+
+    def _proved(self, checkpoint: Checkpoint, ranks: Sequence[int]) -> Proof:
+        return prove(self.weight_map, tensors_of(checkpoint, self.decoder), ranks)
 
 
 def prove_weights(
@@ -41,4 +45,4 @@ def prove_weights(
         CheckpointError: the checkpoint is quantised in a way that is not known.
     """
     weight_map = weight_map_of(decoder, checkpoint, source, target)
-    return Proved(weight_map, prove(weight_map, tensors_of(checkpoint), ranks))
+    return Proved(weight_map, prove(weight_map, tensors_of(checkpoint, decoder), ranks), decoder)

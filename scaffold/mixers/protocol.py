@@ -51,6 +51,13 @@ class Mixer(Protocol):
         """Return how its class in an adapter ends; a second kind with that ending gets the kind's name before it."""
 
     @property
+    def RUNS_AGAIN(self) -> bool:  # noqa: N802
+        """Return whether its class keeps what it keeps for each run apart, in layers that run more than once.
+
+        Its ``forward`` then takes ``run`` behind ``positions``.
+        """
+
+    @property
     def Spec(self) -> type[Any]:  # noqa: N802
         """Return the dataclass of what is known of a mixer of this kind."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scaffold.adapter.config_object import config_object, write
+from scaffold.adapter.config_object import config_object, read_by, write
 from scaffold.adapter.context import LICENCE_HEADER, TIED, adapter_context, class_prefix
 from scaffold.common.errors import CheckFailed
 from scaffold.idioms.frame import Target
@@ -14,6 +14,7 @@ from scaffold.mapping.of_checkpoint import tensors_of
 from scaffold.mapping.proved import Proved
 from scaffold.placement.protocol import Code
 from scaffold.placement.registration import ConfigModule, absolute_imports
+from scaffold.planning.library_config import differs
 from scaffold.planning.read import Subject
 from scaffold.reading.of_checkpoint import Reading
 from scaffold.rendering.formatting import format_python
@@ -79,7 +80,7 @@ def _adapter_context(proved: Proved, subject: Subject, target: Target) -> Mappin
         _config_class(reading),
         decoder,
         proved.weight_map,
-        tensors_of(checkpoint),
+        tensors_of(checkpoint, decoder),
         subject.tree.licence_header(),
         quantisation_of(checkpoint.config, checkpoint.tensors),
         target,
@@ -88,7 +89,7 @@ def _adapter_context(proved: Proved, subject: Subject, target: Target) -> Mappin
 
 
 def _config_module(subject: Subject, adapter: str) -> ConfigModule | None:
-    """Return the config's class where neither the target's transformers nor its vLLM has one."""
+    """Return the config's class where neither the target's transformers nor its vLLM has one that gives the same."""
     reading, checkpoint = subject.reading, subject.reading.checkpoint
     model_type, library = checkpoint.model_type, reading.transformers
     if library is None:
@@ -96,12 +97,17 @@ def _config_module(subject: Subject, adapter: str) -> ConfigModule | None:
     else:
         known = config_class(model_type, library) is not None
     decoder, header = reading.spec.decoder, subject.tree.licence_header() or LICENCE_HEADER
-    if known or decoder is None or decoder.text_key or model_type in subject.tree.config_types():
+    if decoder is None or decoder.text_key or model_type in subject.tree.config_types():
+        return None
+    why = ""
+    if known and library is not None and "AutoConfig" in checkpoint.auto_map:
+        why = differs(model_type, checkpoint.config, decoder.config, read_by(adapter), library)
+    if known and not why:
         return None
     prefix = class_prefix(reading.spec.architecture)
     found = config_object(f"{prefix}Config", model_type, checkpoint.config, decoder.config, adapter)
     return ConfigModule(
-        f"configuration_{subject.site.module}", found.class_name, model_type, write(found, prefix, header)
+        f"configuration_{subject.site.module}", found.class_name, model_type, write(found, prefix, header, why)
     )
 
 

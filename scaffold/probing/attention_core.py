@@ -17,6 +17,7 @@ from scaffold.probing.blocks import definition
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import TOLERANCE, same
 from scaffold.probing.probe import NUM_TOKENS, Probe
+from scaffold.probing.products import PRODUCTS, pair
 from scaffold.probing.rotations import candidates
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
@@ -25,9 +26,8 @@ from scaffold.source.torch.ops.products import MASKED
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.values import Value
 
-HIDDEN_SCORE = -1e4
-"""Masks add some -1e30, -1e9 or the smallest number of a dtype; no score of a probe comes near."""
-PRODUCTS = ("matmul", "bmm", "baddbmm", "einsum")
+HIDDEN_SCORE = -5e3
+"""Masks add some -1e4, -1e9 or the smallest number of a dtype; no score of a probe comes near."""
 FUSED = "scaled_dot_product_attention"
 FUSED_ARGUMENTS = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal", "scale", "enable_gqa")
 USUAL_CAPS = (50.0, 30.0)
@@ -127,8 +127,8 @@ def _before(softmax: Operation) -> list[Operation]:
 
 def _weighs(op: Operation, weights: Array) -> bool:
     """Return whether an operation is a product of just these attention weights."""
-    pair = _pair(op) if op.name in PRODUCTS else None
-    return pair is not None and pair[0].size == weights.size and same(pair[0].reshape(weights.shape), weights)
+    found = pair(op) if op.name in PRODUCTS else None
+    return found is not None and found[0].size == weights.size and same(found[0].reshape(weights.shape), weights)
 
 
 def _together(cores: list[Core], event: Event) -> Core:
@@ -221,26 +221,17 @@ def _heads(array: Array, heads: int, event: Event) -> Array:
     return array.reshape(heads, *array.shape[-2:])
 
 
-def _pair(op: Operation) -> tuple[Array, Array] | None:
-    arrays = [a.a for a in op.args if isinstance(a, Tensor)]
-    arrays += [a.a for a in op.kwargs.values() if isinstance(a, Tensor)]
-    if op.name == "baddbmm":
-        arrays = arrays[1:]
-    return (arrays[0], arrays[1]) if len(arrays) == 2 else None
-
-
 def _query_and_key(operations: list[Operation], event: Event) -> tuple[Array, Array]:
     """Return q and k ``[heads, tokens, head_dim]`` of the last product that gives scores."""
     for op in reversed(operations):
-        pair = _pair(op) if op.name in PRODUCTS else None
-        if pair is None or not isinstance(op.output, Tensor) or op.output.shape[-2:] != (NUM_TOKENS, NUM_TOKENS):
+        found = pair(op) if op.name in PRODUCTS else None
+        if found is None or found[2].shape[-2:] != (NUM_TOKENS, NUM_TOKENS):
             continue
-        left, right = pair
+        left, right, product = found
         if left.ndim < 3 or left.shape[-2] != NUM_TOKENS:
             continue
         if right.shape[-1] != NUM_TOKENS or right.shape[-2] != left.shape[-1]:
             right = np.swapaxes(right, -1, -2)
-        product = op.output.a
         heads = product.size // NUM_TOKENS**2
         left = np.broadcast_to(left, (*product.shape[:-2], *left.shape[-2:]))
         right = np.broadcast_to(right, (*product.shape[:-2], *right.shape[-2:]))
@@ -252,11 +243,10 @@ def _query_and_key(operations: list[Operation], event: Event) -> tuple[Array, Ar
 
 def _value_and_output(operations: list[Operation], weights: Array, event: Event) -> tuple[Array, Array, Array]:
     for op in operations:
-        pair = _pair(op) if op.name in PRODUCTS else None
-        if pair is None or pair[0].ndim < 3 or pair[0].shape[-2:] != (NUM_TOKENS, NUM_TOKENS):
+        found = pair(op) if op.name in PRODUCTS else None
+        if found is None or found[0].ndim < 3 or found[0].shape[-2:] != (NUM_TOKENS, NUM_TOKENS):
             continue
-        left, right = pair
-        out = _array(op.output)
+        left, right, out = found
         right = np.broadcast_to(right, (*out.shape[:-2], *right.shape[-2:]))
         heads = len(weights)
         return (

@@ -21,6 +21,7 @@ from scaffold.source.torch.tensors import Tensor
 from scaffold.source.torch.torch_ops import NoTensor
 from scaffold.source.transformers.config_object import Config
 from scaffold.source.transformers.config_object import make as make_config
+from scaffold.spec.listed import Listed
 from scaffold.vocabulary.lookup import at, key_of, replaced, spellings
 from scaffold.vocabulary.rows import rows
 
@@ -74,22 +75,55 @@ class Probe(Made):
 
     @cached_property
     def paths(self) -> dict[int, str]:
-        """Dotted path of each module by its id."""
-        return {id(module): path for path, module in self.model.modules()}
+        """Dotted path of each module by its id, as `Listed` names what lies in one list with the layers."""
+        named = self.listed.renamed if self.listed is not None else str
+        return {id(module): named(path) for path, module in self.model.modules()}
+
+    @cached_property
+    def listed(self) -> Listed | None:
+        """The list that holds the layers, where it holds other modules, too: as many of one class as there are layers.
+
+        All that is in it is called, each once, in its order.
+        """
+        count = self.num_layers()
+        order: dict[int, int] = {}
+        for event in self.root.walk():
+            order.setdefault(id(event.module), len(order))
+        for path, one in self.model.modules():
+            if not isinstance(one.builtin or one, ModuleList):
+                continue
+            inside = [module for _, module in one.children()]
+            kinds = [module.kind for module in inside]
+            first = next((i for i in range(len(kinds)) if kinds[i : i + count] == [kinds[i]] * count), 0)
+            places = [order.get(id(module), -1) for module in inside]
+            others = [*kinds[:first], *kinds[first + count :]]
+            if 1 < count < len(inside) and -1 not in places and places == sorted(places) and kinds[first] not in others:
+                return Listed(path, first, count)
+        return None
 
     def path(self, module: Module | None) -> str:
         """Return the dotted path of a module, empty if it is not one of the model's."""
         return self.paths.get(id(module), "")
 
-    def layers(self) -> list[Event]:
-        """Return the calls of decoder layers: the outermost modules of the longest list that is called in order."""
+    def runs(self) -> list[list[Event]]:
+        """Return the calls of decoder layers, the modules of a list in their order; once more for each further run."""
         found: dict[str, list[Event]] = {}
         for event in self.root.walk():
             parent, _, name = self.path(event.module).rpartition(".")
             if name.isdigit():
                 found.setdefault(parent, []).append(event)
         count = self.num_layers()
-        return next((events for events in found.values() if len(events) == count), [])
+        if self.listed is not None:
+            found = {parent: events for parent, events in found.items() if parent == self.listed.path}
+        once = next((events for events in found.values() if len(events) == count), None)
+        if once is not None:
+            return [once]
+        for events in found.values():
+            runs = [events[i : i + count] for i in range(0, len(events), count)] if count else []
+            order = [[id(event.module) for event in run] for run in runs]
+            if runs and len(set(order[0])) == count and all(one == order[0] for one in order):
+                return runs
+        return []
 
     def passed_over(self) -> list[Module]:
         """Return the modules of the list of layers that a text is not led through, where it is through others."""
@@ -109,6 +143,12 @@ class Probe(Made):
         """Return a size as the probe has it."""
         return int(probe_value(role, self.sizes))
 
+    def size_of(self, role: str) -> int:
+        """Return a size as the model of the probe has it: what its config class makes of what the probe says."""
+        key = self.key(role)
+        made = None if key is None else self.small.attributes.get(key)
+        return int(made) if isinstance(made, int) and made is not True else self.probe_value(role)
+
     def key(self, role: str) -> str | None:
         """Return the config key of a size or switch; None if it lies in an object of the config: see ``explain``."""
         key = key_of(role, self.completed)
@@ -127,6 +167,19 @@ class Probe(Made):
             if path in self.switches[key, layers]:
                 return self.switches[key, layers][path]
         return None
+
+    def with_stated_factors(self) -> tuple[Interpreter, Module]:
+        """Return the model at the probe's sizes with all other numbers as the checkpoint states them: its thresholds.
+
+        Raises:
+            NotUnderstood: it cannot be made.
+        """
+        interpreter = _interpreter(self.source, self.sizes)
+        stated = {key: value for key, value in self.completed.items() if isinstance(value, float)}
+        values = {**shrink(self.completed, self.sizes), **stated}
+        with np.errstate(all="ignore"):
+            config, _ = _configs(self.source, values, self.outer, interpreter)
+            return interpreter, interpreter.instantiate(_model_class(self.source, interpreter), [config], {})
 
     def _made_with(self, key: str, layers: int) -> dict[str, Module]:
         """Return the modules of the model with a switch the other way round, and so many layers, by their paths."""

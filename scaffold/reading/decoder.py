@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,15 +19,20 @@ from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, TIED, Probe
 from scaffold.probing.values import size_value
 from scaffold.reading import embeddings, layer
+from scaffold.reading.runs import norm_between, times, without_effect
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.alike import returned_by, signature
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Linear
 from scaffold.source.torch.operations import tensors_in
-from scaffold.source.torch.tensors import Array, Tensor
-from scaffold.spec.decoder import DecoderSpec
+from scaffold.source.torch.tensors import Array, Dtype, Tensor
+from scaffold.spec.decoder import DecoderSpec, EmbeddingSpec
 from scaffold.spec.layers import LayerSpec
 from scaffold.spec.values import Value
+
+HALVES = frozenset({"half", "float16", "bfloat16"})
+"""Types of 16 bits, and the methods of tensors that round to them."""
+CONVERSIONS = ("to", "type")
 
 
 def read(probe: Probe) -> DecoderSpec:
@@ -35,9 +41,10 @@ def read(probe: Probe) -> DecoderSpec:
     Raises:
         NotUnderstood: a part of it is of no known form; says which, and where it is in the source.
     """
-    events = probe.layers()
-    if not events:
+    runs = probe.runs()
+    if not runs:
         raise NotUnderstood(*_without_layers(probe))
+    events = runs[0]
     base, _, layers_name = probe.path(events[0].module).rpartition(".")[0].rpartition(".")
 
     def relative(event: Event) -> str:
@@ -49,23 +56,34 @@ def read(probe: Probe) -> DecoderSpec:
     known: dict[str, LayerSpec] = {}
     alike: dict[Event, str] = {}
     specs: list[LayerSpec] = []
-    returned = returned_by(events)
-    for event in events:
-        event = event.stands_for or event
-        if event not in alike:
-            alike[event] = signature(event, returned)
-        if alike[event] not in known:
-            known[alike[event]] = layer.read(probe, event)
-        specs.append(_at(probe, known[alike[event]], len(specs)))
+    returned = returned_by(event for run in runs for event in run)
+    for run in runs:
+        of_run: list[LayerSpec] = []
+        for event in run:
+            event = event.stands_for or event
+            if event not in alike:
+                alike[event] = signature(event, returned)
+            if alike[event] not in known:
+                known[alike[event]] = layer.read(probe, event)
+            of_run.append(_at(probe, known[alike[event]], len(of_run)))
+        if specs and of_run != specs:
+            raise NotUnderstood("layers that compute in another way when they run again", run[0].where)
+        specs = of_run
+        _in_a_row(run)
     embedding = embeddings.read(probe, events[0].tensors()[0].a.reshape(NUM_TOKENS, -1), relative)
-    last = events[-1].result().a.reshape(NUM_TOKENS, -1)
+    last = runs[-1][-1].result().a.reshape(NUM_TOKENS, -1)
     norm = _final_norm(probe, last)
+    each = norm_between(probe, runs, norm)
     head = _head(probe)
     given = last if norm is None else norm.result().a.reshape(NUM_TOKENS, -1)
     weight, unit_rows = _saved_head(probe, head)
     scale, cap = _logits(probe, head, weight, given)
     _written_to(probe, head)
     key = probe.key("num_layers")
+    unused = _unused(probe, f"{base}.{layers_name}" if base else layers_name)
+    paths = {probe.path(one.module) for one in (norm, head) if one is not None} | set(unused)
+    paths |= {f"{base}.{name}" if base else name for name in _names_of(embedding)}
+    idle = without_effect(probe, paths, f"{base}.{layers_name}" if base else layers_name) if len(runs) > 1 else ()
     return DecoderSpec(
         base_name=base,
         embedding=embedding,
@@ -83,11 +101,35 @@ def read(probe: Probe) -> DecoderSpec:
         logits_soft_cap=cap,
         head_unit_rows=unit_rows,
         buffers=_buffers(probe, f"{base}.{layers_name}" if base else layers_name),
-        unused=_unused(probe, f"{base}.{layers_name}" if base else layers_name),
+        unused=unused,
+        runs=times(probe, len(runs)),
+        norm_each_run=each,
+        without_effect=idle,
+        rounded=_rounded(probe),
         config=probe.completed,
         given_mask=probe.given_mask,
+        listed=probe.listed,
         text_key=probe.outer.text_key if probe.outer else "",
     )
+
+
+def _names_of(embedding: EmbeddingSpec) -> set[str]:
+    """Return the paths of the modules that make the first layer's input."""
+    names = {embedding.name}
+    names |= {embedding.positions[0]} if embedding.positions else set()
+    return names | ({embedding.norm[0]} if embedding.norm else set())
+
+
+def _in_a_row(events: Sequence[Event]) -> None:
+    """Check that each layer takes what the one before gave, and nothing happens to it on the way.
+
+    Raises:
+        NotUnderstood: something does, such as a factor between two layers or one more residual.
+    """
+    for number, (one, following) in enumerate(pairwise(events)):
+        given, taken = one.result().a, following.tensors()[0].a
+        if given.size != taken.size or not same(given.reshape(-1), taken.reshape(-1)):
+            raise NotUnderstood(f"what happens between layers {number} and {number + 1}", following.where)
 
 
 def _buffers(probe: Probe, layers: str) -> tuple[str, ...]:
@@ -118,6 +160,16 @@ def _unused(probe: Probe, layers: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _rounded(probe: Probe) -> tuple[str, ...]:
+    """Return where the source rounds to 16 bits by a type that it names itself."""
+    found = set()
+    for op in probe.root.all_operations():
+        types = [one.name for one in (*op.args, *op.kwargs.values()) if isinstance(one, Dtype)]
+        if op.name in HALVES or (op.name in CONVERSIONS and HALVES.intersection(types)):
+            found.add(op.where)
+    return tuple(sorted(found))
+
+
 def _without_layers(probe: Probe) -> tuple[str, str]:
     """Return why there is no list of layers that are called one after the other, and where."""
     left = probe.passed_over()
@@ -142,8 +194,6 @@ def _odd_list(probe: Probe) -> str:
     layers = probe.num_layers()
     for parent, events in calls.items():
         modules = len({id(event.module) for event in events})
-        if layers and modules == layers and len(events) % layers == 0 and len(events) > layers:
-            return f"layers that are run {len(events) // layers} times ({parent})"
         if layers and layers < modules <= layers + 2 and len(events) == modules:
             return f"a list of layers that holds other modules, too ({parent}: {modules} for {layers} layers)"
     return ""
@@ -188,7 +238,7 @@ def _final_norm(probe: Probe, last: Array) -> Event | None:
 
 
 def _head(probe: Probe) -> Event:
-    vocab = probe.probe_value("vocab_size")
+    vocab = probe.size_of("vocab_size")
     for event in probe.root.walk():
         if isinstance(event.module, Linear) and event.result().shape[-1] == vocab:
             return event

@@ -53,7 +53,7 @@ def read(probe: Probe, first: Array, base: Callable[[Event], str]) -> EmbeddingS
         NotUnderstood: the input comes from the ids in no known way.
     """
     tables = [e for e in probe.root.walk() if _is_table(e)]
-    vocab = probe.probe_value("vocab_size")
+    vocab = probe.size_of("vocab_size")
     words = [e for e in tables if e.module is not None and e.module.attributes["weight"].shape[0] == vocab]
     if not words:
         raise NotUnderstood("no embedding of the vocabulary", probe.root.where)
@@ -87,7 +87,7 @@ def read(probe: Probe, first: Array, base: Callable[[Event], str]) -> EmbeddingS
 def _count(probe: Probe, rows: int) -> Value:
     """Return the number of a table's rows: the config's number of positions, and some more."""
     key = probe.key("max_position_embeddings")
-    more = rows - probe.probe_value("max_position_embeddings")
+    more = rows - probe.size_of("max_position_embeddings")
     if key is None or not 0 <= more <= 2:
         raise NotUnderstood(f"a table of {rows} positions")
     plain = Value(int(probe.completed[key]), key)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import permutations, product
 
+import numpy as np
+
 from scaffold.feed_forwards import table as feed_forwards
 from scaffold.feed_forwards.protocol import Call
 from scaffold.mixers import table as mixers
@@ -21,6 +23,9 @@ from scaffold.source.torch.layers import Activation, Identity
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.layers import FeedForwardSpec, LayerSpec, MixerSpec, Step, Sum
 from scaffold.spec.norms import NormSpec
+
+CAPACITY = "experts with a capacity: what a token gets depends on the tokens before it, as no server has them ({})"
+"""vLLM's experts take all tokens that choose them."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +45,23 @@ def read(probe: Probe, event: Event) -> LayerSpec:
         NotUnderstood: a part of it is of no known form.
     """
     parts = _joined(_parts_of(probe, event))
-    if len(parts.mixers) != 1 or len(parts.feed_forwards) != 1:
+    if len(parts.mixers) != 1 or len(parts.feed_forwards) not in (1, 2):
         what = f"{len(parts.mixers)} attention and {len(parts.feed_forwards)} feed-forward blocks in one layer"
         raise NotUnderstood(what, definition(event))
-    (mixer,), (feed_forward,) = parts.mixers, parts.feed_forwards
+    (mixer,) = parts.mixers
+    feed_forward, *beside = sorted(parts.feed_forwards, key=_chooses_experts, reverse=True)
+    if any(map(_chooses_experts, beside)):
+        raise NotUnderstood("two blocks of experts in one layer", definition(event))
     block, steps, output, scalar = _solved(probe, event, mixer, parts.flows)
     return LayerSpec(
-        block.spec, feed_forward, tuple(parts.norms), steps, output, scalar, block.listed, source=definition(event)
+        *(block.spec, feed_forward, tuple(parts.norms), steps, output, scalar, next(iter(beside), None), block.listed),
+        source=definition(event),
     )
+
+
+def _chooses_experts(spec: FeedForwardSpec) -> bool:
+    """Return whether tokens choose among a block's parts: of two blocks of a layer, the other lies beside that."""
+    return feed_forwards.kind_of(spec).num_experts(spec) > 0
 
 
 def _solved(
@@ -142,27 +156,46 @@ def _add_feed_forward(found: _Parts, probe: Probe, call: Call) -> None:
     except NotUnderstood as error:
         if not call.parts and _mixes_tokens(probe, call.event):
             what = f"a block that mixes tokens, and not by softmax attention: {call.name} ({call.event.name})"
+            if kind.CHOOSES and _has_capacity(probe, call.event):
+                what = CAPACITY.format(call.event.name)
             raise NotUnderstood(what, definition(call.event)) from error
         raise
+    if kind.CHOOSES and not call.parts and _has_capacity(probe, call.event):
+        raise NotUnderstood(CAPACITY.format(call.event.name), definition(call.event))
     found.feed_forwards.append(block.spec)
     found.flows.append(wiring.Flow(call.name, block.taken, block.given))
 
 
 def _mixes_tokens(probe: Probe, event: Event) -> bool:
     """Return whether what a block gives for the last token changes with the first one: it is called once more."""
-    first = event.tensors()[0]
-    other = Tensor(first.a.copy())
-    other.a.reshape(NUM_TOKENS, -1)[0] *= -0.5
+    changed = event.tensors()[0].a.copy()
+    changed.reshape(NUM_TOKENS, -1)[0] *= -0.5
+    given = _given(probe, event, changed)
+    return given is not None and not same(given[1:], _flat(event.result().a)[1:])
+
+
+def _has_capacity(probe: Probe, event: Event) -> bool:
+    """Return whether a block gives equal tokens different answers: all want the same experts, which have no place left.
+
+    Where tokens are few or spread well, as in a probe, no expert may be full.
+    """
+    x = event.tensors()[0].a
+    first = x.reshape(NUM_TOKENS, -1)[:1]
+    given = _given(probe, event, np.broadcast_to(first, (NUM_TOKENS, first.shape[1])).reshape(x.shape))
+    return given is not None and not same(given, np.broadcast_to(given[:1], given.shape))
+
+
+def _given(probe: Probe, event: Event, x: Array) -> Array | None:
+    """Return what a block gives ``[tokens, hidden]`` of another ``x``; None if it cannot be called with that."""
+    first, other = event.tensors()[0], Tensor(np.array(x))
     args = [other if one is first else one for one in event.args]
     kwargs = {name: other if one is first else one for name, one in event.kwargs.items()}
     try:
         output = probe.interpreter.call(event.module, args, kwargs, event.where)
     except (NotUnderstood, ValueError, TypeError, IndexError, KeyError):
-        return False
+        return None
     given = next(iter(output), None) if isinstance(output, (tuple, list)) else output
-    if not isinstance(given, Tensor) or given.shape != event.result().shape:
-        return False
-    return not same(_flat(given.a)[1:], _flat(event.result().a)[1:])
+    return _flat(given.a) if isinstance(given, Tensor) and given.shape == event.result().shape else None
 
 
 def _joined(found: _Parts) -> _Parts:

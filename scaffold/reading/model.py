@@ -54,7 +54,7 @@ def _read(family: Family, checkpoint: Checkpoint) -> DecoderSpec | tuple[Hole, .
         small = read_decoder(family.source(), replace(checkpoint, text_config=one_of_each(config)))
         decoder = all_layers(small, config)
         quantisation_of(checkpoint.config, checkpoint.tensors)  # an unknown one is a hole
-        proof = prove(weight_map_of(decoder, checkpoint, None), tensors_of(checkpoint))
+        proof = prove(weight_map_of(decoder, checkpoint, None), tensors_of(checkpoint, decoder))
     except NotUnderstood as error:
         return (
             Hole("model", f"no modeling source, and read as a plain {family.name} it has {error.what}", error.where),

@@ -40,8 +40,9 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
         found = mixers.kind_of(layer.mixer).facts(layer.mixer, which, spec.config)
         yield from (replace(fact, about="attention") for fact in found)
     for layer, which in _kinds(spec):
-        feed = layer.feed_forward
-        yield from (replace(f, about="feed-forward") for f in feed_forwards.kind_of(feed).facts(feed, which))
+        for feed in layer.feed_forwards:
+            found = feed_forwards.kind_of(feed).facts(feed, which if feed is layer.feed_forward else f"{which}, beside")
+            yield from (replace(fact, about="feed-forward") for fact in found)
     if spec.norm is not None:
         yield Fact(
             "norm",
@@ -51,16 +52,29 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
         )
     yield Fact("norm placement", _placement(spec.layer), (source(spec.layer.source),), "layer norms")
     yield Fact("head bias", str(spec.head_bias), (source(f"the module {spec.head_name}"),))
+    yield from _of_source(spec)
+    for name, value in (("logits scale", spec.logits_scale), ("logits soft cap", spec.logits_soft_cap)):
+        if value not in (None, ONE):
+            yield sized(name, value)
+
+
+def _of_source(spec: DecoderSpec) -> Iterator[Fact]:
+    """Yield what the modeling source does beside what a decoder is made of."""
     if spec.given_mask:
         said = "the caller's: read with that of a server, where a token sees those up to its own"
         yield Fact("attention mask", said, (source("the modeling source"),))
     if spec.unused:
         yield Fact("left out", f"{', '.join(spec.unused)}: no text goes through", (source("the modeling source"),))
+    if spec.runs != ONE:
+        yield sized("runs of the layers", spec.runs)
+    if spec.rounded:
+        said = "to 16 bits in the source, whatever type the model has; the adapter computes in vLLM's types there"
+        yield Fact("rounding", said, tuple(map(source, spec.rounded)))
+    if spec.without_effect:
+        said = f"{', '.join(spec.without_effect)}: no answer depends on it, unless it takes extreme values"
+        yield Fact("without effect", said, (source("the modeling source, run with its weights changed by much"),))
     if spec.head_unit_rows:
         yield Fact("head weight", "each row divided by its length", (source(f"the module {spec.head_name}"),))
-    for name, value in (("logits scale", spec.logits_scale), ("logits soft cap", spec.logits_soft_cap)):
-        if value not in (None, ONE):
-            yield sized(name, value)
 
 
 def _kinds(spec: DecoderSpec) -> list[tuple[LayerSpec, str]]:
@@ -96,6 +110,8 @@ def _embedding(spec: DecoderSpec) -> Iterator[Fact]:
 def _placement(layer: LayerSpec) -> str:
     """Write the flow through a layer as sums."""
     shown = {"x": "x", layer.mixer.name: "attention", layer.feed_forward.name: "feed_forward"}
+    if layer.beside is not None:
+        shown[layer.beside.name] = "beside"
     for number, (name, _) in enumerate(layer.norms):
         shown[name] = f"norm{number + 1}"
 

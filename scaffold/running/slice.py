@@ -148,7 +148,7 @@ def _check(whole: Reading, cut: Checkpoint, transformers: Path | None) -> bool:
     count = len(sliced.layers)
     if _alike(sliced.layers) != _alike(decoder.layers[:count]):
         raise _wrong(cut, f"other kinds of layers among the first {count} than in the whole")
-    proof = prove(weight_map_of(sliced, cut, again.source), tensors_of(cut), (1,))
+    proof = prove(weight_map_of(sliced, cut, again.source), tensors_of(cut, sliced), (1,))
     if not proof.holds:
         raise _wrong(cut, f"weights that do not fit: {proof.findings[0]}")
     return True

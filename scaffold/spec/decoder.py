@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scaffold.spec.layers import LayerSpec
+from scaffold.spec.listed import Listed
 from scaffold.spec.norms import NormSpec
-from scaffold.spec.values import Value
+from scaffold.spec.values import ONE, Value
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,12 @@ class DecoderSpec:
         head_unit_rows: each row of the head's weight is divided by its length.
         buffers: saved tensors that the source makes itself, of no weights; below a layer for all layers.
         unused: modules outside of the layers that the source's model has, and that no text goes through.
+        runs: how often the layers run one after the other.
+        norm_each_run: the final norm is applied behind each run.
+        without_effect: modules that the source's model calls, and of which no answer depends.
+        rounded: file and lines where the source rounds to 16 bits, whatever type the model has.
         given_mask: the source computes with a mask that its caller makes; it was read with a causal one.
+        listed: the list that holds the layers, if it holds other modules, too; all names here are those that it gives.
         text_key: where ``config.json`` has the text config inside of it; empty where it is the whole.
         config: the checkpoint's text config, with what its class adds.
     """
@@ -61,8 +67,13 @@ class DecoderSpec:
     head_unit_rows: bool = False
     buffers: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    runs: Value = ONE
+    norm_each_run: bool = False
+    without_effect: tuple[str, ...] = ()
     given_mask: bool = False
+    listed: Listed | None = None
     text_key: str = ""
+    rounded: tuple[str, ...] = field(default=(), compare=False)
     config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property

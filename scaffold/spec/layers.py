@@ -49,6 +49,7 @@ class LayerSpec:
         output: what the layer returns, as a sum.
         scalar: a tensor of one number, by which that sum is multiplied; empty if there is none.
         listed: config keys of lists with a number for each layer, and the number that this layer was read with.
+        beside: a second feed-forward block, with an input of its own.
     """
 
     mixer: MixerSpec
@@ -57,5 +58,11 @@ class LayerSpec:
     steps: tuple[Step, ...]
     output: Sum
     scalar: str = ""
+    beside: FeedForwardSpec | None = None
     listed: tuple[tuple[str, float], ...] = field(default=(), compare=False)
     source: str = field(default="", compare=False)
+
+    @property
+    def feed_forwards(self) -> tuple[FeedForwardSpec, ...]:
+        """Return what works on each token alone."""
+        return (self.feed_forward,) if self.beside is None else (self.feed_forward, self.beside)

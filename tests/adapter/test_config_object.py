@@ -36,6 +36,22 @@ def test_what_is_left_out_and_asked_for_is_as_the_class_has_it() -> None:
     }
 
 
+def test_what_the_class_makes_another_number_of_is_as_it_makes_it() -> None:
+    written = {"n_embd": 128, "n_head": 4, "vocab_size": 500, "epsilon": 1e-6, "unread": 1}
+    completed = {**written, "vocab_size": 512, "unread": 2, "n_layer": 2}
+    found = config_object("OddConfig", "odd", written, completed, ADAPTER)
+    assert found.computed == {"vocab_size": 512}
+    space: dict[str, Any] = {}
+    stand_in = "class PretrainedConfig:\n    def __init__(self, **kwargs): vars(self).update(kwargs)\n"
+    text = write(found, "Odd", "# licence", "transformers' has another").replace(
+        "from transformers import PretrainedConfig", ""
+    )
+    assert "transformers' has another." in text
+    exec(stand_in + text, space)  # text of ours
+    made = space["OddConfig"](**written)
+    assert (made.vocab_size, made.n_layer, made.epsilon) == (512, 2, 1e-6)
+
+
 def test_what_single_layers_differ_from_is_there_without_a_file() -> None:
     completed = {"num_hidden_layers": 2, "head_dim": 8, "per_layer_config": {1: {"head_dim": 16}}}
     written = {"num_hidden_layers": 2, "head_dim": 8}

@@ -28,7 +28,7 @@ from scaffold.weights.rules import Rule
 from scaffold.weights.scope import Scope
 from scaffold.weights.targets import attribute, join
 
-NAME, CLASS, COMPUTED = "window mean", "WindowMean", ()
+NAME, CLASS, COMPUTED, RUNS_AGAIN = "window mean", "WindowMean", (), False
 
 
 @dataclass(frozen=True)

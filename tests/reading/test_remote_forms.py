@@ -429,7 +429,6 @@ self.gate = nn.Linear(config.hidden_size, 1)
 @pytest.mark.parametrize(
     ("old", "new", "what"),
     [
-        ("enumerate(self.layers):", "[*enumerate(self.layers)] * 2:", "layers that are run 2 times (model.layers)"),
         (
             "range(config.num_hidden_layers)])",
             "range(config.num_hidden_layers + 1)])",

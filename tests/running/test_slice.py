@@ -31,7 +31,8 @@ def test_the_slice_has_each_kind_of_layer_and_its_weights_are_proved(tmp_path: P
     dense, sparse, full = decoder.layers
     assert type(dense.feed_forward) is not type(sparse.feed_forward)
     assert sparse.mixer != full.mixer
-    assert prove(weight_map_of(decoder, reading.checkpoint, reading.source), tensors_of(reading.checkpoint)).holds
+    tensors = tensors_of(reading.checkpoint, decoder)
+    assert prove(weight_map_of(decoder, reading.checkpoint, reading.source), tensors).holds
     with pytest.raises(UsageError, match="expected 3 to 5: with fewer, a kind of layer is left out"):
         make_slice(whole, 2, PLENTY, tmp_path / "cut", None)
 

@@ -9,5 +9,19 @@ from scaffold.feed_forwards.experts.rules import rules
 from scaffold.feed_forwards.experts.spec import ExpertsSpec as Spec
 
 NAME = "experts"
+CHOOSES = True
 
-__all__ = ["EXAMPLE", "NAME", "Spec", "facts", "inner", "joined", "num_experts", "read", "reads", "rules", "write"]
+__all__ = [
+    "CHOOSES",
+    "EXAMPLE",
+    "NAME",
+    "Spec",
+    "facts",
+    "inner",
+    "joined",
+    "num_experts",
+    "read",
+    "reads",
+    "rules",
+    "write",
+]

@@ -9,5 +9,19 @@ from scaffold.feed_forwards.mlp.rules import rules
 from scaffold.feed_forwards.mlp.spec import MlpSpec as Spec
 
 NAME = "MLP"
+CHOOSES = False
 
-__all__ = ["EXAMPLE", "NAME", "Spec", "facts", "inner", "joined", "num_experts", "read", "reads", "rules", "write"]
+__all__ = [
+    "CHOOSES",
+    "EXAMPLE",
+    "NAME",
+    "Spec",
+    "facts",
+    "inner",
+    "joined",
+    "num_experts",
+    "read",
+    "reads",
+    "rules",
+    "write",
+]

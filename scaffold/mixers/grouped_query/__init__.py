@@ -11,5 +11,19 @@ from scaffold.mixers.grouped_query.spec import AttentionSpec as Spec
 
 NAME = "grouped query"
 CLASS = "Attention"
+RUNS_AGAIN = True
 
-__all__ = ["CLASS", "COMPUTED", "EXAMPLE", "NAME", "Spec", "facts", "kept", "read", "reads", "rules", "write"]
+__all__ = [
+    "CLASS",
+    "COMPUTED",
+    "EXAMPLE",
+    "NAME",
+    "RUNS_AGAIN",
+    "Spec",
+    "facts",
+    "kept",
+    "read",
+    "reads",
+    "rules",
+    "write",
+]

@@ -53,7 +53,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
     """
     core = find(event, caps(probe))
     tracer = Tracer(probe, event)
-    core = _with_scale_on_q(core, tracer)
+    core = _with_scales_on_heads(core, tracer)
     heads, head_dim, v_head_dim = len(core.q), core.q.shape[2], core.v.shape[2]
     head_dim_value = size_value(probe, "head_dim", head_dim, event.where)
     numbers = Numbers(
@@ -116,12 +116,21 @@ def _with_outer_bias(event: Event, spec: AttentionSpec, x: Array, given: Array) 
             yield Block(replace(spec, o_bias=Value(True), o_bias_name=name), x, given + value.a, listed(spec.rope))
 
 
-def _with_scale_on_q(core: Core, tracer: Tracer) -> Core:
-    """Move the usual scale from q to the scores, where sources multiply q by it before the product."""
-    usual = core.q.shape[2] ** -0.5
-    if abs(core.scale - 1) < 1e-9 and tracer.trace(core.q) is None and tracer.trace(core.q / usual) is not None:
-        return replace(core, q=core.q / usual, scale=usual)
-    return core
+def _with_scales_on_heads(core: Core, tracer: Tracer) -> Core:
+    """Move the usual scale from q or k to the scores, where sources multiply these by it, or both by its root.
+
+    If either is known in no way after that, all stays as it is: what is carried over from the source has the factor.
+    """
+    usual, found = core.q.shape[2] ** -0.5, core
+    for side in ("q", "k"):
+        heads = getattr(core, side)
+        if tracer.trace(heads) is not None:
+            continue
+        factor = next((one for one in (usual, usual**0.5) if tracer.trace(heads / one) is not None), None)
+        if factor is None:
+            return core
+        found = replace(found, **{side: heads / factor}, scale=found.scale * factor)
+    return found
 
 
 def _with_late_sinks(core: Core, tracer: Tracer) -> Core:

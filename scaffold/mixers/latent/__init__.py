@@ -11,5 +11,19 @@ from scaffold.mixers.latent.spec import LatentAttentionSpec as Spec
 
 NAME = "latent"
 CLASS = "Attention"
+RUNS_AGAIN = False
 
-__all__ = ["CLASS", "COMPUTED", "EXAMPLE", "NAME", "Spec", "facts", "kept", "read", "reads", "rules", "write"]
+__all__ = [
+    "CLASS",
+    "COMPUTED",
+    "EXAMPLE",
+    "NAME",
+    "RUNS_AGAIN",
+    "Spec",
+    "facts",
+    "kept",
+    "read",
+    "reads",
+    "rules",
+    "write",
+]

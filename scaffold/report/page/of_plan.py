@@ -46,7 +46,7 @@ def weights_of_plan(
     if planned and [(line.source, line.target) for line in planned] != _lines(found.weight_map):
         return tensors_alone(checkpoint.tensors, OTHER_RULES)
     proof = found.at(reading.checkpoint, fitting_sizes(found.weight_map, RANKS)).proof
-    tensors = tensors_of(reading.checkpoint)
+    tensors = tensors_of(reading.checkpoint, reading.spec.decoder)
     is_packed = any(isinstance(one, Unpacked) for one in tensors.values())
     made = weights_of(found.weight_map, proof, tensors, stand_for=is_packed)
     return replace(made, is_of_plan=bool(planned))

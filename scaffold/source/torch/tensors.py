@@ -118,6 +118,9 @@ class Tensor(Traced):
     def __neg__(self) -> Tensor:
         return computed("neg", (self,), -self.a)
 
+    def __pos__(self) -> Tensor:
+        return self
+
     def __invert__(self) -> Tensor:
         return computed("bitwise_not", (self,), ~self.a)
 

@@ -1,0 +1,1 @@
+"""Mutants of modeling source, each compared with what its own reference computes: ``make bench-mutations``."""

@@ -1,0 +1,124 @@
+"""One mutant: its own reference, what the tool makes of it, and whether the adapter computes the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.bench.mutations.asked import Asked
+from tests.bench.mutations.mutate import Mutant
+
+PROMPTS = (
+    [(7 * i * i + 31 * i + 5) % 89 + 3 for i in range(40)],
+    [(11 * i * i + 17 * i + 2) % 83 + 4 for i in range(7)],
+)
+"""One longer than windows of small models, and a short one: what depends on the length shows."""
+TOLERANCE = 1e-4
+"""Largest difference of a log probability in float32; right adapters agree to about 2e-6."""
+SECONDS = 120
+"""That the generation of an adapter may take."""
+
+RIGHT, HOLE, WRONG, FAILS, NO_REFERENCE = "right", "hole", "wrong", "fails", "reference does not run"
+OUTCOMES = (RIGHT, HOLE, WRONG, FAILS, NO_REFERENCE)
+"""``fails``: an adapter was written that does not load or run, which says so itself."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What mutants are asked of."""
+
+    reference: Asked
+    adapters: Asked
+    python: Path
+    """Of the engine's environment."""
+    folder: Path
+
+    def place(self, name: str) -> Path:
+        """Return the folder that a mutant is written to."""
+        checkpoint, _, number = name.rpartition("@")
+        return self.folder / "mutants" / number / checkpoint
+
+    def measure(self, checkpoint: Path, file: str, mutant: Mutant | None, name: str) -> dict[str, Any]:
+        """Return how a mutant ends, ``{"result", "why", "difference", "reference", "seconds"}``.
+
+        Args:
+            checkpoint: the folder that is changed; it stays as it is.
+            file: its file that the mutant replaces.
+            mutant: None for the checkpoint itself, with the lines that run as ``lines``.
+            name: of the mutant, ``checkpoint@number``.
+        """
+        started = time.monotonic()
+        place = self.place(name)
+        written(checkpoint, place, {} if mutant is None else {file: mutant.text})
+        job = {"name": name, "checkpoint": str(place), "prompts": PROMPTS}
+        reference = self.reference.ask({**job, "lines": mutant is None})
+        found = {"result": NO_REFERENCE, "why": reference.get("error", "")}
+        if "error" not in reference:
+            found = self._adapter(job, place, reference["logprobs"])
+        if mutant is None:
+            found["lines"] = reference.get("lines", {})
+        return {**found, "seconds": round(time.monotonic() - started, 1)}
+
+    def _adapter(self, job: dict[str, Any], place: Path, wanted: list[list[float]]) -> dict[str, Any]:
+        plugin = place / "plugin"
+        made = generated(place, plugin, self.python)
+        if not plugin.is_dir():
+            return {"result": HOLE, "why": made}
+        package = next(path.name for path in (plugin / "src").iterdir() if path.name.isidentifier())
+        found = self.adapters.ask({**job, "plugin": [str(plugin / "src"), package]})
+        if "error" in found:
+            return {"result": FAILS, "why": found["error"][:300]}
+        pairs = [pair for rows in zip(wanted, found["logprobs"], strict=True) for pair in zip(*rows, strict=True)]
+        difference = max(abs(a - b) for a, b in pairs)
+        right = difference <= TOLERANCE  # NaN is not
+        return {"result": RIGHT if right else WRONG, "why": "", "difference": float(f"{difference:.1e}")}
+
+
+def written(checkpoint: Path, place: Path, changed: dict[str, str]) -> None:
+    """Write a checkpoint anew, its tensors as links, with other texts for some of its files."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    for path in sorted(checkpoint.iterdir()):
+        if path.suffix == ".safetensors":
+            os.link(path.resolve(), place / path.name)
+        elif path.is_file():
+            (place / path.name).write_text(changed.get(path.name, path.read_text()))
+
+
+def generated(checkpoint: Path, plugin: Path, python: Path) -> str:
+    """Write the adapter of a checkpoint as the command line does, in a fork; return why there is none."""
+    answer = checkpoint / "answer.json"
+    child = os.fork()
+    if child == 0:
+        signal.alarm(SECONDS)
+        with answer.open("w") as said, (checkpoint / "errors.txt").open("w") as errors:
+            os.dup2(said.fileno(), 1)
+            os.dup2(errors.fileno(), 2)
+        from scaffold.cli.main import main
+
+        options = {"--strategy": "native", "--placement": "plugin", "--output": plugin, "--python": python}
+        options |= {"--work": checkpoint}
+        sys.argv = ["scaffold", "new-model", str(checkpoint), "--json"]
+        sys.argv += [str(word) for pair in options.items() for word in pair]
+        code = 1
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    try:
+        said = json.loads(answer.read_text())
+    except ValueError:
+        return f"no answer ({os.waitstatus_to_exitcode(status)}): {(checkpoint / 'errors.txt').read_text()[-300:]}"
+    holes = [f"{hole['what']} @ {hole['where']}" for hole in said.get("holes") or ()]
+    return " | ".join(holes) or str((said.get("error") or {}).get("found", ""))

@@ -1,0 +1,52 @@
+"""Mutants of modeling source: each differs from the text in one place, and only in lines that run."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.bench.mutations.mutate import KINDS, mutants
+
+TEXT = '''
+class Block:
+    def _init_weights(self, module):
+        module.weight = 7
+
+    def forward(self, x, scale=2):
+        """What it does."""
+        y = x * 2.0
+        z = y + 1
+        if z is None or scale > 3:
+            return -y
+        return [z if scale else y]
+
+    def unused(self, x):
+        return x + 1
+'''
+RUN = {*range(6, 13)}
+
+
+def test_every_kind_changes_one_thing() -> None:
+    found = list(mutants(TEXT, RUN, 0))
+    plain = ast.unparse(ast.parse(TEXT))
+    assert {one.kind for one in found} == set(KINDS)
+    assert len({one.text for one in found} | {plain}) == len(found) + 1
+    assert all(one.line in RUN for one in found)
+    assert not any("weight = 8" in one.text or "return x - 1" in one.text for one in found)
+    changes = {(one.kind, one.before, one.after) for one in found}
+    assert ("drop", "y = x * 2.0", "pass") in changes
+    assert ("swap", "y = x * 2.0", "z = y + 1; y = x * 2.0") in changes
+    assert ("operator", "y = x * 2.0", "y = x / 2.0") in changes
+    assert ("operator", "return -y", "return +y") in changes
+    assert ("constant", "y = x * 2.0", "y = x * 3.0") in changes
+    assert ("branch", "return [z if scale else y]", "return [z if not scale else y]") in changes
+    assert ("branch", "if z is None or scale > 3:", "if not (z is None or scale > 3):") in changes
+
+
+def test_a_seed_gives_the_same_mutants() -> None:
+    assert list(mutants(TEXT, RUN, 3)) == list(mutants(TEXT, RUN, 3))
+    assert [one.text for one in mutants(TEXT, RUN, 3)] != [one.text for one in mutants(TEXT, RUN, 4)]
+
+
+def test_what_was_dropped_is_gone_and_nothing_else() -> None:
+    (dropped,) = [one for one in mutants(TEXT, {8}, 0) if one.kind == "drop"]
+    assert dropped.text == ast.unparse(ast.parse(TEXT.replace("y = x * 2.0", "pass", 1)))

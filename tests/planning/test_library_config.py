@@ -1,0 +1,34 @@
+"""When transformers' class for a model type is none for a checkpoint whose own class has the same name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scaffold.planning.library_config import differs
+
+LLAMA = {
+    "hidden_size": 128,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 96,
+    "model_type": "llama",
+}
+
+
+def test_null_where_the_class_checks_for_a_number(transformers_source: Path) -> None:
+    written = {"kv_lora_rank": None, "q_lora_rank": None, "hidden_size": 128}
+    found = differs("deepseek_v2", written, written, {"hidden_size"}, transformers_source)
+    assert found == "transformers' DeepseekV2Config takes no kv_lora_rank of None"
+
+
+def test_another_number_that_is_read(transformers_source: Path) -> None:
+    completed = {**LLAMA, "head_dim": 48}
+    found = differs("llama", LLAMA, completed, {"head_dim", "hidden_size"}, transformers_source)
+    assert found == "transformers' LlamaConfig makes head_dim 32, and the model's own class 48"
+    assert differs("llama", LLAMA, completed, {"hidden_size"}, transformers_source) == ""
+
+
+def test_a_class_that_makes_the_same_and_a_type_that_is_not_known(transformers_source: Path) -> None:
+    completed = {**LLAMA, "head_dim": 32}
+    assert differs("llama", LLAMA, completed, set(completed), transformers_source) == ""
+    assert differs("no-such-type", LLAMA, completed, set(completed), transformers_source) == ""
