@@ -24,6 +24,7 @@ ROLES = (
     ("vllm_ascend/models/*.py", Role.ADAPTER),
     ("vllm_ascend/patch/*", Role.PATCH),
     ("patches/*", Role.PATCH),
+    ("docs/*.po", Role.TRANSLATION),
     (f"{TEST_CONFIGS.as_posix()}/*.yaml", Role.TEST_CONFIG),
     (INDEX.as_posix(), Role.INDEX),
     (f"{TUTORIALS.as_posix()}/*.md", Role.TUTORIAL),

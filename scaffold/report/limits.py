@@ -8,7 +8,10 @@ from scaffold.delivery.sign_off import NPU
 from scaffold.evidence.account import Account
 from scaffold.report.value import CommitMade, FeatureRow, Limit, Run, StaticList
 from scaffold_validators.results.feature import State
-from scaffold_validators.stages.table import LADDER_STAGE, PARITY_PROOFS, STAGES
+from scaffold_validators.stages.table import LADDER_STAGE, PARITY_PROOFS, PARITY_STAGE, SLICE_STAGE, STAGES
+
+ONE_OF = {PARITY_STAGE.name: SLICE_STAGE.name, SLICE_STAGE.name: PARITY_STAGE.name}
+"""Stage → the one that stands for it, where that passed."""
 
 
 def limits_of(
@@ -47,10 +50,15 @@ def _of_accuracy(commit: CommitMade | None, has_accuracy: bool) -> Iterator[Limi
 
 
 def _not_run(history: Sequence[Run]) -> Iterator[Limit]:
-    """Yield the stages that have no verdict of the present state; the ladder is climbed for failures alone."""
+    """Yield the stages that have no verdict of the present state.
+
+    The ladder is climbed for failures alone, and of the whole and a slice one comparison is enough.
+    """
+    passed = {run.verdict.stage for run in history if run.is_current and run.verdict.passed}
+    compared = {name for name, other in ONE_OF.items() if other in passed}
     for stage in STAGES:
         runs = [run for run in history if run.verdict.stage == stage.name]
-        if stage is LADDER_STAGE or any(run.is_current for run in runs):
+        if stage is LADDER_STAGE or stage.name in compared or any(run.is_current for run in runs):
             continue
         yield Limit("stale" if runs else "not-run", stage.name)
 

@@ -50,6 +50,7 @@ class Role(Enum):
     TEST_CONFIG = "test-config"
     TUTORIAL = "tutorial"
     INDEX = "index"
+    TRANSLATION = "translation"
     OTHER = "other"
 
 

@@ -87,7 +87,7 @@ def test_what_was_not_run_is_in_the_limits() -> None:
     assert {("no-npu", "CPU"), ("no-accuracy", ""), ("no-commit", "")} <= found
     assert {("not-run", "static"), ("not-run", "capacity"), ("stale", "features")} <= found
     assert {("hole", "the gate (a loop)"), ("unknown-tensor", "model.odd")} <= found
-    assert not {("not-run", "ladder"), ("no-parity", ""), ("no-real", "")} & found
+    assert not {("not-run", "ladder"), ("not-run", "parity"), ("no-parity", ""), ("no-real", "")} & found
     alone = limits_of(passed[:2], None, (), None, None, True)
     assert {limit.kind for limit in alone} >= {"no-parity", "no-account", "no-npu"}  # a twin alone proves no weights
 
@@ -183,6 +183,7 @@ def test_the_workflow_has_what_was_done_and_nothing_else(stages: tuple[str, ...]
         ("docs/source/tutorials/models/Nova.md", Role.TUTORIAL),
         ("docs/source/tutorials/models/index.md", Role.INDEX),
         ("mkdocs.yml", Role.INDEX),
+        ("docs/source/locale/zh_CN/LC_MESSAGES/tutorials/models/Nova.po", Role.TRANSLATION),
         ("setup.py", Role.OTHER),
     ],
 )
