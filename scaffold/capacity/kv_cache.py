@@ -76,7 +76,9 @@ def kv_cache(
         layers = tuple(kind_of(layer.mixer).kept(layer.mixer) for layer in decoder.layers)
         where = "what each layer's mixer was read as in the modeling source"
         complete = {**decoder.config, **{key: value for key, value in config.items() if value is not None}}
-        return _cache(layers, where, sizes_of(complete), _windows(layers))
+        runs = int(decoder.runs.value)
+        again = [f"the layers run {runs} times, and keep each time"] if runs > 1 else []
+        return _cache(layers * runs, where, sizes_of(complete), [*again, *_windows(layers * runs)])
     sizes = sizes_of(config)
     if isinstance(sizes.kinds, str):
         return sizes.kinds

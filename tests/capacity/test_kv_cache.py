@@ -15,6 +15,7 @@ from scaffold.checkpoint.read import read_checkpoint
 from scaffold.mixers import latent
 from scaffold.reading.of_checkpoint import read_model_of
 from scaffold.spec.decoder import DecoderSpec
+from scaffold.spec.values import Value
 
 
 def config(layers: int, heads: int, kv_heads: int | None, head_dim: int, **more: Any) -> dict[str, Any]:
@@ -169,6 +170,13 @@ def test_what_was_read_of_the_source_wins_over_the_config(read: DecoderSpec) -> 
     assert found.per_token == 3 * 2 * 8 * 2 * 2
     assert found.bytes_per_rank(2, 1000) == 3 * 1 * 8 * 2 * 2 * 1000
     assert found.evidence == "what each layer's mixer was read as in the modeling source"
+
+
+def test_layers_that_run_again_keep_again(read: DecoderSpec) -> None:
+    found = kv_cache(config(9, 64, 64, 64), (), replace(read, runs=Value(4, "num_runs")))
+    assert isinstance(found, KvCache)
+    assert found.per_token == 4 * 3 * 2 * 8 * 2 * 2
+    assert "the layers run 4 times, and keep each time" in found.assumptions
 
 
 def test_latents_that_were_read_have_the_keys_of_their_indexer_beside_them(read: DecoderSpec) -> None:
