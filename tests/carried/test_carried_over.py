@@ -10,6 +10,7 @@ from scaffold.adapter.context import adapter_context
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.reading.from_source import read_from_source
+from scaffold.reading.present import decoder_facts
 from scaffold.source.locate import find
 from scaffold.weights.prove import prove
 from tests.mixers.test_examples import read
@@ -90,6 +91,7 @@ def test_a_saved_tensor_takes_no_name_that_the_adapter_has_for_something_else(tm
     context = adapter_context(checkpoint.architecture, "PretrainedConfig", decoder, rules, checkpoint.tensors)
     (text,) = context["mixer"]["classes"]["texts"]
     assert "q = q * self.scaling_weight.view(-1, 1)" in text
+    assert any(fact.value == "statements of the source, carried over" for fact in decoder_facts(decoder))
     assert "self.scaling = self.head_dim**-0.5" in text
 
 

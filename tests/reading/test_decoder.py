@@ -84,19 +84,34 @@ def test_norms_are_told_apart_by_what_they_compute(nova: Path, after: str, form:
 
 
 @pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("up * self.act(gate)", "up * self.act(gate).tanh()"),
+        ("odd * cos + even * sin", "odd * cos - even * sin"),
+        ("query, key = turn(query, cos, sin), turn(key, cos, sin)", "query = turn(query, cos, sin)"),
+    ],
+)
+def test_what_is_token_wise_and_of_no_known_form_is_carried_over(nova: Path, before: str, after: str) -> None:
+    edit(nova, before, after)
+    layer = decoder_of(nova).layer
+    assert isinstance(layer.mixer, AttentionSpec)
+    assert isinstance(layer.feed_forward, MlpSpec)
+    assert (layer.mixer.carried is None) is ("act" in before)
+    assert (layer.feed_forward.carried is None) is ("act" not in before)
+
+
+@pytest.mark.parametrize(
     ("before", "after", "what"),
     [
         ("return x * scale * self.weight", "return x * scale * self.weight.abs().sqrt()", "normalisation"),
-        ("up * self.act(gate)", "up * self.act(gate).tanh()", "feed-forward"),
+        ("up * self.act(gate)", "up * self.act(gate).softmax(-1)", "feed-forward"),
         ("scores = scores + attention_mask", "scores = scores.tanh() + attention_mask", "attention scores"),
         ("scaling=self.head_dim**-0.5", "scaling=self.head_dim**-0.4", "softmax scale"),
         ("self.embed_tokens(input_ids)", "self.embed_tokens(input_ids).abs()", "embedding"),
-        ("odd * cos + even * sin", "odd * cos - even * sin", "what happens to q"),
+        ("odd * cos + even * sin", "odd * cos + even.cumsum(1) * sin", "what happens to q"),
         ("self.lm_head(outputs.last_hidden_state)", "self.lm_head(outputs.last_hidden_state).tanh()", "logits"),
         ("return hidden_states + self.ffn", "return hidden_states * 1.01 + hidden_states.sin() + self.ffn",
          "what leaves the layer is not a sum"),
-        ("query, key = turn(query, cos, sin), turn(key, cos, sin)",
-         "query = turn(query, cos, sin)", "differs"),
         ("hidden_states = self.embed_tokens(input_ids)", "hidden_states = open('x')", "the name 'open'"),
     ],
 )  # fmt: skip

@@ -40,6 +40,10 @@ def _details(spec: AttentionSpec, which: str, origin: Evidence) -> Iterator[Fact
     if spec.v_norm:
         per = "each head" if spec.v_norm.per_head else "the whole projection"
         yield Fact(f"v norm{which}", f"{spec.v_norm.norm.form} over {per}", (source(spec.v_norm.norm.source),))
+    if spec.carried:
+        yield Fact(f"q, k and v{which}", "statements of the source, carried over", (origin,))
+    if spec.carried_output:
+        yield Fact(f"the attention's output{which}", "statements of the source, carried over", (origin,))
     yield from _of_scores(spec, which, origin)
 
 

@@ -309,7 +309,7 @@ def _mask(probe: Probe, core: Core) -> tuple[Value | None, Value | None]:
     for size in range(2, NUM_TOKENS):
         if np.array_equal(core.visible, (distance >= 0) & (index[:, None] // size == index[None, :] // size)):
             return None, size_value(probe, "attention_chunk_size", size, core.where)
-    raise NotUnderstood("a mask that is neither causal, nor a sliding window, nor chunks", core.where)
+    raise NotUnderstood("a mask that is neither causal nor a sliding window nor chunks", core.where)
 
 
 def _sinks(event: Event, core: Core) -> str | None:
