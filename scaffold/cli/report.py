@@ -15,6 +15,7 @@ from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.evidence.gather import check_planned
 from scaffold.report.gather import gather_report
+from scaffold.report.issue import GITHUB, Issue, parse_issue, post_comment
 from scaffold.report.render import COMMENT, REPORT, RUNBOOK, render
 from scaffold.report.value import Report
 from scaffold.report.wording import LANGUAGES
@@ -54,11 +55,12 @@ def command(output: Output, checkpoint: Path, comment: bool, post: str | None, a
             expected="one of them: a comment is shown or posted, not written",
             remedy="leave one out",
         )
+    issue = parse_issue(post) if post else None
     check_planned(workspace.record(name), checkpoint)
     report = gather_report(workspace, name)
     output.document({"name": name, "language": language, "report": unstructure(report)})
     if comment or post:
-        _comment(output, render(COMMENT, report, language), post)
+        _comment(output, render(COMMENT, report, language), issue)
         return
     folder = given["folder"] or workspace.folder / name
     _write(output, report, language, folder)
@@ -87,15 +89,12 @@ def _write(output: Output, report: Report, language: str, folder: Path) -> None:
         output.line(f"written: {folder / document}")
 
 
-def _comment(output: Output, text: str, post: str | None) -> None:
+def _comment(output: Output, text: str, issue: Issue | None) -> None:
     """Show the comment, or post it where that is asked for."""
     output.document({"comment": text})
-    if post is None:
+    if issue is None:
         output.line(text)
         return
-    from scaffold.report.issue import GITHUB, parse_issue, post_comment
-
-    issue = parse_issue(post)
     token, api = os.environ.get("GITHUB_TOKEN", "").strip(), os.environ.get("GITHUB_API_URL") or GITHUB
     output.progress(f"posting to {issue}")
     posted = post_comment(text, issue, token, api)

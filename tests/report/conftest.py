@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import desk, fake_engine, referred_engine
+from tests.cli.conftest import desk, empty_desk, fake_engine
 
-__all__ = ["desk", "fake_engine", "referred_engine"]
+__all__ = ["desk", "empty_desk", "fake_engine"]

@@ -95,6 +95,17 @@ def test_of_a_model_from_its_plan_to_its_commit(
         assert (refused.code, "GITHUB_TOKEN" in refused.stderr) == (3, True)
 
 
+def test_what_cannot_be_meant_is_refused_before_anything_is_read(empty_desk: Desk) -> None:
+    words = ("report", empty_desk.root / "nothing", "--work", empty_desk.work, "--name", "good")
+    for more, said in (
+        (("--post", "repo#7"), "OWNER/REPO#NUMBER"),
+        (("--comment", "--output", empty_desk.root), "--output together with --comment"),
+        ((), "no run for 'good'"),
+    ):
+        answer = empty_desk.call(*words, *more)
+        assert (answer.code, said in answer.stderr) == (2, True), answer.stderr
+
+
 def test_the_command_that_stops_finds_the_server_and_nothing_else(tmp_path: Path) -> None:
     from scaffold.report.commands import runbook_of
     from scaffold.report.value import Run
