@@ -22,7 +22,7 @@ from scaffold.delivery.sign_off import parity_proof
 from scaffold.evidence.gather import Evidence, gather
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
-from scaffold.running.carry_over import DELIVERY, carry_over, contents, edits_of, joined_edits
+from scaffold.running.carry_over import DELIVERY, carry_over, contents, edits_of, joined_edits, other_plans
 from scaffold.running.others_code import served_by
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.verdict import Verdict
@@ -154,15 +154,16 @@ def delivered(record: PlanRecord, changes: ChangeSet, filled: Set[Path], workspa
     delivery = Path(record.delivery)
     if changes.conflicts:
         raise _edited_twice(changes.conflicts)
+    others = [one for one in other_plans(workspace, record.name) if one.delivery == record.delivery]
     new = [path.relative_to(delivery.resolve()) for path in changes.paths if path not in filled]
     record = replace(
         record,
         carried=tuple(sorted({*record.carried, *(file.as_posix() for file in new)})),
-        edits=joined_edits(record.edits, edits_of(changes, {DELIVERY: delivery}, workspace)),
+        edits=joined_edits(record.edits, edits_of(changes, {DELIVERY: delivery}, workspace, others)),
     )
     _check_as_served(changes, [delivery.resolve() / file for file in record.carried], workspace)
     files = sorted({*record.delivery_files, *record.carried})
-    return Delivered(record, changes, contents(changes, record, files), served_by(record, workspace))
+    return Delivered(record, changes, contents(changes, record, files, others), served_by(record, workspace))
 
 
 def _check_as_served(changes: ChangeSet, carried: Sequence[Path], workspace: Workspace) -> None:
