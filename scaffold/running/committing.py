@@ -14,7 +14,7 @@ from scaffold.delivery.commit import check_branch, check_contents, commit, commi
 from scaffold.delivery.documents import render_documents
 from scaffold.delivery.excuses import NO_EXCUSE, Excuses
 from scaffold.delivery.gate.case import Case, Said
-from scaffold.delivery.gate.point import Row, check_rows
+from scaffold.delivery.gate.point import Row, check_rows, used
 from scaffold.delivery.gate.table import look
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS, detect
 from scaffold.delivery.message import commit_message
@@ -98,6 +98,7 @@ def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuse
     found = _deliver(evidence, workspace, excuses, accuracy)
     rows = look(_case(evidence, accepted_device, excuses, accuracy, found))
     check_rows(rows)
+    excuses = replace(excuses, without=used(excuses.without, rows))
     assert isinstance(found, Delivered)
     record = found.record
     message = commit_message(
@@ -121,8 +122,7 @@ def _needed(excuses: Excuses, evidence: Evidence, accepted_device: str, accuracy
         excuses = replace(excuses, without_parity="")
     if accuracy is not None:
         excuses = replace(excuses, accuracy_pending="")
-    shown = {verdict.stage for verdict in evidence.current if verdict.passed}
-    return replace(excuses, without={point: why for point, why in excuses.without.items() if point not in shown})
+    return excuses
 
 
 def _deliver(evidence: Evidence, workspace: Workspace, excuses: Excuses, accuracy: Accuracy | None) -> Delivered | Said:
