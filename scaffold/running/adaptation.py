@@ -15,7 +15,7 @@ from scaffold.evidence.workspace import Workspace
 from scaffold.placement.vllm import VLLM as IN_VLLM
 from scaffold.planning.plan import Plan
 from scaffold.running.account import account_of
-from scaffold.running.carry_over import DELIVERY, VLLM, edits_of, joined_edits
+from scaffold.running.carry_over import DELIVERY, VLLM, edits_of, joined_edits, other_plans
 from scaffold_validators.problem import Problem
 from scaffold_validators.verdict import Verdict
 
@@ -29,7 +29,9 @@ def apply_plan(plan: Plan, workspace: Workspace) -> None:
     if delivery is None:
         apply(plan.changes, workspace.journal)  # a plugin: no gates on a tree, no delivery, so nothing to remember
         return
-    edits = edits_of(plan.changes, {VLLM: plan.request.vllm, DELIVERY: delivery}, workspace)
+    edits = edits_of(
+        plan.changes, {VLLM: plan.request.vllm, DELIVERY: delivery}, workspace, other_plans(workspace, plan.name)
+    )
     account = account_of(plan)
     earlier = workspace.record(plan.name) if plan.name in workspace.planned() else None
     record = PlanRecord(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from codemods import ChangeSet
 from scaffold.common.errors import CheckFailed
 from scaffold.delivery.commit import committed_text
-from scaffold.delivery.own_lines import Edit, own_lines
+from scaffold.delivery.own_lines import Edit, own_lines, without_own
 from scaffold.delivery.vllm_patch import vllm_patch
 from scaffold.evidence.plan_record import PlanRecord, Served
 from scaffold.evidence.workspace import Workspace
@@ -17,6 +18,7 @@ from scaffold.placement.protocol import Code, Implementation, Site
 from scaffold.placement.registration import ConfigModule, absolute_imports
 from scaffold.placement.vllm_ascend import VLLM_ASCEND, takes_models
 from scaffold.roots.vllm_tree import CONFIG_CLASSES, MODELS, PROCESSORS, read_vllm_tree
+from scaffold_validators.problem import Problem
 
 VLLM, DELIVERY = "vllm", "delivery"
 """The labels of the roots in edits and diffs."""
@@ -46,13 +48,16 @@ def carry_over(changes: ChangeSet, record: PlanRecord, workspace: Workspace, ver
     return changes.create(delivery / path, text, generated=workspace.generated(delivery / path))
 
 
-def contents(changes: ChangeSet, record: PlanRecord, files: Sequence[str]) -> dict[PurePosixPath, str]:
+def contents(
+    changes: ChangeSet, record: PlanRecord, files: Sequence[str], others: Sequence[PlanRecord] = ()
+) -> dict[PurePosixPath, str]:
     """Return what the commit has to hold: file below the delivery repo → its text, without lines of others.
 
     Args:
         changes: what is still to be written.
         record: the plan's.
         files: those of the plan, relative to the delivery repo.
+        others: the other plans of the work directory.
 
     Raises:
         CheckFailed: a file of the plan is gone, or a line of it is not the plan's alone.
@@ -64,7 +69,29 @@ def contents(changes: ChangeSet, record: PlanRecord, files: Sequence[str]) -> di
             raise _gone(delivery / file)
         edits = _edits(record, DELIVERY, file)
         before = committed_text(delivery, PurePosixPath(file)) if edits else None
-        found[PurePosixPath(file)] = now if before is None else _own(before, edits, now)
+        if before is not None:
+            found[PurePosixPath(file)] = _own(before, edits, now)
+            continue
+        if edits:
+            raise _made_by_another(delivery / file, [one.name for one in others if file in created(one, DELIVERY)])
+        theirs = [_edits(one, DELIVERY, file) for one in others]
+        found[PurePosixPath(file)] = without_own([one for one in theirs if one], now)
+    return found
+
+
+def created(record: PlanRecord, root: str) -> frozenset[str]:
+    """Return the files that a plan made, below one of its roots."""
+    files = record.vllm_files if root == VLLM else (*record.delivery_files, *record.carried)
+    return frozenset(files) - {edit.path for edit in record.edits if edit.root == root}
+
+
+def other_plans(workspace: Workspace, name: str) -> list[PlanRecord]:
+    """Return the other plans of a work directory; one whose record does not fit is said where it is asked for."""
+    found = []
+    for other in workspace.planned():
+        with suppress(Problem):
+            if other != name:
+                found.append(workspace.record(other))
     return found
 
 
@@ -76,16 +103,28 @@ def _own(committed: str, edits: Sequence[Edit], now: str) -> str:
     return own_lines(committed, edits, now)
 
 
-def edits_of(changes: ChangeSet, roots: Mapping[str, Path], workspace: Workspace) -> tuple[Edit, ...]:
-    """Return what a change set does to files that this tool did not make; those that it made are the plan's whole."""
+def edits_of(
+    changes: ChangeSet, roots: Mapping[str, Path], workspace: Workspace, others: Sequence[PlanRecord] = ()
+) -> tuple[Edit, ...]:
+    """Return what a change set does to files that this plan did not make; those that it made are its whole.
+
+    Args:
+        changes: the plan's.
+        roots: label → the root.
+        workspace: where it is planned.
+        others: the other plans of the work directory.
+    """
     found = []
     for label, root in roots.items():
         below = root.resolve()
         for change in changes.changes:
-            if not change.path.is_relative_to(below) or workspace.generated(change.path) is not None:
+            if not change.path.is_relative_to(below) or change.generated is not None:
+                continue
+            path = change.path.relative_to(below).as_posix()
+            is_ours = not any(path in created(one, label) and _root(one, label) == below for one in others)
+            if workspace.generated(change.path) is not None and is_ours:
                 continue
             if change.before is not None and change.after is not None:
-                path = change.path.relative_to(below).as_posix()
                 found.append(Edit(label, path, change.before.decode(), change.after.decode()))
     return tuple(found)
 
@@ -116,7 +155,8 @@ def _before_and_after(record: PlanRecord, file: str, workspace: Workspace) -> tu
     """Return a file of vLLM's tree without any plan, and with this one alone."""
     now, edits = _text(Path(record.vllm) / file), _edits(record, VLLM, file)
     if not edits:
-        return None, now
+        others = [_edits(one, VLLM, file) for one in other_plans(workspace, record.name) if one.vllm == record.vllm]
+        return None, without_own([one for one in others if one], now)
     before = _before_all(record, file, workspace)
     return before, own_lines(before, edits, now)
 
@@ -143,6 +183,19 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise _gone(path) from error
+
+
+def _root(record: PlanRecord, label: str) -> Path:
+    return Path(record.vllm if label == VLLM else record.delivery).resolve()
+
+
+def _made_by_another(path: Path, names: Sequence[str]) -> CheckFailed:
+    return CheckFailed(
+        f"a file that this plan edited, and that no commit holds{''.join(f'; {name} made it' for name in names)}",
+        where=str(path),
+        expected="a file that was committed before it is edited, as this commit is to hold nothing else",
+        remedy="; ".join(f"commit {name} first" for name in names) or "commit that file first",
+    )
 
 
 def _gone(path: Path) -> CheckFailed:

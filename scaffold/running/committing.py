@@ -14,7 +14,7 @@ from scaffold.delivery.commit import check_branch, check_contents, commit, commi
 from scaffold.delivery.documents import render_documents
 from scaffold.delivery.excuses import NO_EXCUSE, Excuses
 from scaffold.delivery.gate.case import Case, Said
-from scaffold.delivery.gate.point import Row, check_rows
+from scaffold.delivery.gate.point import Row, check_rows, used
 from scaffold.delivery.gate.table import look
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS, detect
 from scaffold.delivery.message import commit_message
@@ -22,7 +22,7 @@ from scaffold.delivery.sign_off import parity_proof
 from scaffold.evidence.gather import Evidence, gather
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
-from scaffold.running.carry_over import DELIVERY, carry_over, contents, edits_of, joined_edits
+from scaffold.running.carry_over import DELIVERY, carry_over, contents, edits_of, joined_edits, other_plans
 from scaffold.running.others_code import served_by
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.verdict import Verdict
@@ -98,6 +98,7 @@ def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuse
     found = _deliver(evidence, workspace, excuses, accuracy)
     rows = look(_case(evidence, accepted_device, excuses, accuracy, found))
     check_rows(rows)
+    excuses = replace(excuses, without=used(excuses.without, rows))
     assert isinstance(found, Delivered)
     record = found.record
     message = commit_message(
@@ -121,8 +122,7 @@ def _needed(excuses: Excuses, evidence: Evidence, accepted_device: str, accuracy
         excuses = replace(excuses, without_parity="")
     if accuracy is not None:
         excuses = replace(excuses, accuracy_pending="")
-    shown = {verdict.stage for verdict in evidence.current if verdict.passed}
-    return replace(excuses, without={point: why for point, why in excuses.without.items() if point not in shown})
+    return excuses
 
 
 def _deliver(evidence: Evidence, workspace: Workspace, excuses: Excuses, accuracy: Accuracy | None) -> Delivered | Said:
@@ -154,15 +154,16 @@ def delivered(record: PlanRecord, changes: ChangeSet, filled: Set[Path], workspa
     delivery = Path(record.delivery)
     if changes.conflicts:
         raise _edited_twice(changes.conflicts)
+    others = [one for one in other_plans(workspace, record.name) if one.delivery == record.delivery]
     new = [path.relative_to(delivery.resolve()) for path in changes.paths if path not in filled]
     record = replace(
         record,
         carried=tuple(sorted({*record.carried, *(file.as_posix() for file in new)})),
-        edits=joined_edits(record.edits, edits_of(changes, {DELIVERY: delivery}, workspace)),
+        edits=joined_edits(record.edits, edits_of(changes, {DELIVERY: delivery}, workspace, others)),
     )
     _check_as_served(changes, [delivery.resolve() / file for file in record.carried], workspace)
     files = sorted({*record.delivery_files, *record.carried})
-    return Delivered(record, changes, contents(changes, record, files), served_by(record, workspace))
+    return Delivered(record, changes, contents(changes, record, files, others), served_by(record, workspace))
 
 
 def _check_as_served(changes: ChangeSet, carried: Sequence[Path], workspace: Workspace) -> None:

@@ -88,8 +88,16 @@ def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
     assert (refused.code, "results of another\n" in refused.stderr) == (2, True), refused.stderr
     taken = desk.call("evaluate", nova, "--results", write_results(desk.root / "r.json"), *roots[:4])
     assert taken.code == 0, taken.stderr
-    made = desk.call("commit", nova, *roots)
+    made = desk.call("commit", nova, *roots, "--json")
     assert made.code == 0, made.stderr
+    gate = {row["point"]: row["state"] for row in made.document["gate"]}
+    assert {point for point, state in gate.items() if state != "shown"} == {"dummy", "parity", "features", "capacity"}
+    summary, hash_ = made.document["summary"], made.document["commit"]
+    assert summary["files"] == sorted(files_of(desk, hash_))
+    assert summary["commands"]["take back"] == f"git -C {desk.delivery} revert {hash_}"
+    assert f"vllm serve {nova} --served-model-name good" in summary["commands"]["serve"]
+    assert summary["limits"] == ["not tried on an NPU: the evidence is of cpu"]
+    assert "features: a stand-in" in summary["reasons"]
     assert "    value: 0.8125" in (desk.delivery / "tests/e2e/models/configs/good.yaml").read_text().splitlines()
     assert {str(ADAPTER / name) for name in ("__init__.py", "nova.py", "configuration_nova.py")} <= set(files_of(desk))
     delivered = (desk.delivery / ADAPTER / "nova.py").read_text()

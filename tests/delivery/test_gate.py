@@ -15,7 +15,7 @@ from scaffold.delivery.documents import accuracy_rows
 from scaffold.delivery.excuses import Excuses
 from scaffold.delivery.gate.case import Case
 from scaffold.delivery.gate.document_points import config_problem, sections
-from scaffold.delivery.gate.point import GateRefused, Row, State, check_rows
+from scaffold.delivery.gate.point import GateRefused, Row, State, check_rows, used
 from scaffold.delivery.gate.table import POINTS, REASONABLE, check_reasons, look
 from scaffold_validators.openai_api import Exchange, image_request, text_request
 from scaffold_validators.results.capacity import CapacityResult, LoadTried
@@ -261,6 +261,12 @@ def test_a_feature_that_this_device_cannot_show_is_a_reason_of_its_own(case: Cas
     answer = rows_of(changed(case, "features", features=untried))["features"].answer
     assert answer.state is State.REASONED
     assert "expert-parallel: it takes 2 ranks" in answer.says
+
+
+def test_a_reason_for_what_was_shown_after_all_is_left_out(case: Case) -> None:
+    given = {"features": "no NPU", "capacity": "no NPU"}
+    rows = look(replace(without(case, "capacity"), excuses=Excuses(without=given)))
+    assert used(given, rows) == {"capacity": "no NPU"}
 
 
 @pytest.mark.parametrize("given", [{"real": "why"}, {"features": ""}, {"code": "why"}, {"nothing": "why"}])

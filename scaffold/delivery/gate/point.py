@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -110,6 +110,12 @@ def check_rows(rows: Sequence[Row]) -> None:
     """
     if any(row.answer.state is State.MISSING for row in rows):
         raise GateRefused(rows)
+
+
+def used(reasons: Mapping[str, str], rows: Sequence[Row]) -> dict[str, str]:
+    """Return the reasons that stand in for a point; there is nothing to excuse where it was shown after all."""
+    needed = {row.point.id for row in rows if row.answer.state is State.REASONED}
+    return {point: why for point, why in reasons.items() if point in needed}
 
 
 def shown(says: str, where: str = "") -> Answer:
