@@ -90,7 +90,7 @@ def adapter_context(
         "prefix": prefix,
         "config_class": config_class,
         "base_name": base_attribute(spec),
-        "layers_name": spec.layers_name,
+        "layers_name": attribute(spec.layers_name),
         "hidden_size_key": hidden,
         "vocab_size_key": _key(spec.vocab_size),
         "num_layers_key": _key(spec.num_layers),

@@ -21,6 +21,7 @@ FIXED_FLOATS = (
 """Parts of keys of numbers that inference does not use, that sizes are computed from, or that choose a form."""
 ORIGINAL_LENGTH = (16, 18)
 """From which a longrope stretches; the tokens of a probe are fewer."""
+ORIGINAL = "original_max_position_embeddings"
 OF_SINGLE_LAYERS = {"head_dim": "global_head_dim", "num_kv_heads": "global_num_kv_heads"}
 """Role → whose probe sizes layers get for which a config states another value than for all."""
 LIMITS = ("clip_", "_clip", "clamp", "swiglu_limit")
@@ -101,18 +102,23 @@ def _sizes(config: Mapping[str, Any], keys: Mapping[str, str], which: int) -> di
 
 
 def _stretch(small: dict[str, Any], config: Mapping[str, Any], which: int) -> None:
-    """Keep what the lengths of longrope say: their ratio, and factors for as many frequencies as a head has."""
-    rope, length = config.get("rope_parameters"), key_of("max_position_embeddings", config)
-    if not isinstance(rope, Mapping) or "short_factor" not in rope or length is None:
-        return
-    original = rope.get("original_max_position_embeddings") or config[length]
-    count = len(rope["short_factor"]) * _head_dim(small) // _head_dim(config)
-    small["rope_parameters"] = {**rope, "original_max_position_embeddings": ORIGINAL_LENGTH[which]}
-    for name in ("short_factor", "long_factor"):
-        small["rope_parameters"][name] = list(rope[name])[:count]
-    small[length] = ORIGINAL_LENGTH[which] * config[length] // original
-    if config.get("original_max_position_embeddings") is not None:
-        small["original_max_position_embeddings"] = ORIGINAL_LENGTH[which]
+    """Keep what the lengths of longrope say: their ratio, and factors for as many frequencies as a head has.
+
+    The older spelling is what config classes of remote code check and read.
+    """
+    length = key_of("max_position_embeddings", config)
+    for key in ("rope_parameters", "rope_scaling"):
+        rope = config.get(key)
+        if not isinstance(rope, Mapping) or "short_factor" not in rope or length is None:
+            continue
+        stated = rope.get(ORIGINAL) or config.get(ORIGINAL)
+        small[key] = {**rope, **({ORIGINAL: ORIGINAL_LENGTH[which]} if ORIGINAL in rope else {})}
+        for name in ("short_factor", "long_factor"):
+            count = len(rope[name]) * _turning(small, config) // _turning(config, config)
+            small[key][name] = list(rope[name])[:count]
+        small[length] = ORIGINAL_LENGTH[which] * config[length] // (stated or config[length])
+        if config.get(ORIGINAL) is not None:
+            small[ORIGINAL] = ORIGINAL_LENGTH[which]
 
 
 def _single_layers(small: dict[str, Any], config: Mapping[str, Any], keys: Mapping[str, str], which: int) -> None:
@@ -146,6 +152,12 @@ def _head_dim(config: Mapping[str, Any]) -> int:
     """Return the entries of a head: as they are stated, or the hidden size's share."""
     stated = value_of("head_dim", config)
     return int(stated or value_of("hidden_size", config) // value_of("num_heads", config))
+
+
+def _turning(sizes: Mapping[str, Any], config: Mapping[str, Any]) -> int:
+    """Return the entries of a head of which some turn: of latent attention only those that have no part in it."""
+    rotary = value_of("qk_rope_head_dim", sizes) if value_of("kv_lora_rank", config) else None
+    return int(rotary or _head_dim(sizes))
 
 
 def _factor(key: str, value: Any, which: int) -> Any:

@@ -13,6 +13,7 @@ from scaffold.mapping.parts import other_parts
 from scaffold.probing import probe
 from scaffold.reading import decoder as decoders
 from scaffold.reading import layer as layers
+from scaffold.reading.agreement import agreed
 from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.reading.remembered import remembered
 from scaffold.source.locate import ModelingSource
@@ -67,8 +68,9 @@ def _run_and_read(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec
     where = ""
     for literals_first in (True, False):
         first, second = (_read(replace(one, literals_first=literals_first)) for one in probes)
-        if first == second:
-            return first
+        found: DecoderSpec | None = agreed(first, second, (probes[0].small.attributes, probes[1].small.attributes))
+        if found is not None:
+            return found
         where = where or difference(first, second)
     raise NotUnderstood(TWO_MEANINGS, where)
 

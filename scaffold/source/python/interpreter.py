@@ -131,7 +131,7 @@ class Interpreter:
                 inside.pop()
         if inside:
             raise NotUnderstood(f"the name {name!r}, which is defined by itself", file.shown)
-        if name == "__name__":
+        if name in ("__name__", "__file__"):
             return file.shown
         for library in self.libraries:
             if name in library.builtins:
