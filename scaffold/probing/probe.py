@@ -65,7 +65,7 @@ class Probe(Made):
 
     root: Event
     sizes: int = 0
-    """Which of the two tables of sizes it has."""
+    """Which sizes it has: the number of the probe, by which ``shrink`` has them."""
     literals_first: bool = True
     """Whether a round number is a literal sooner than an expression of two config keys."""
     saved: frozenset[str] = frozenset()
@@ -236,7 +236,7 @@ def run(
     Args:
         source: where the class is.
         config: the checkpoint's text config.
-        sizes: which of the two tables of sizes it takes.
+        sizes: the number of the probe: 0 and 1 are the usual pair; see ``sizes.TABLES``.
         outer: the config around the text config, which the model is then made of if its config class has such a part.
         check: is given the probe so far and the first layer that no other can stand in for, where there is one: a
             model of which that layer is not understood is not run to its end.

@@ -31,20 +31,31 @@ LIMIT = (0.71, 0.83)
 """A limit on values that a probe's values reach, so that it shows."""
 
 
+TABLES: tuple[Mapping[str, tuple[float, float]], ...] = (
+    {},
+    {"num_heads": (24, 16), "num_kv_heads": (6, 2), "head_dim": (20, 32)},
+    {"head_dim": (64, 64), "num_heads": (6, 8), "num_kv_heads": (3, 2)},
+    {"head_dim": (128, 128), "num_heads": (6, 8), "num_kv_heads": (3, 2)},
+)
+"""What both probes set roles to where source goes by literals that the usual sizes do not fit: it packs heads by the
+eight, or says how many entries a head has. Pairs of probes are counted through: the second table has 2 and 3."""
+
+
 def probe_value(role: str, which: int) -> float:
-    """Return what the first or the second probe sets a role to.
+    """Return what a probe sets a role to: the first or the second of a pair.
 
     Raises:
         KeyError: no probe sets it.
     """
-    probe = rows()[role].probe
+    pair, which = divmod(which, 2)
+    probe = TABLES[pair].get(role) or rows()[role].probe
     if probe is None:
         raise KeyError(role)
     return probe[which]
 
 
 def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
-    """Return the config at the sizes of a probe, the first or the second. All that is no size stays, layers too.
+    """Return the config at the sizes of a probe, by its number. All that is no size stays, layers too.
 
     Relations that source relies on are kept: hidden = heads × head size where it held, one KV head or as many as
     heads where it was so, experts a multiple of groups, one group where there was one. A size or count of 0 stays 0: it
@@ -70,7 +81,7 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
     _single_layers(result, config, keys, which)
     rope = config.get("rope_parameters")
     if isinstance(rope, Mapping) and rope.get("llama_4_scaling_beta") is not None:
-        result["rope_parameters"] = {**rope, "original_max_position_embeddings": (5, 3)[which]}
+        result["rope_parameters"] = {**rope, "original_max_position_embeddings": (5, 3)[which % 2]}
     return result
 
 
@@ -112,13 +123,13 @@ def _stretch(small: dict[str, Any], config: Mapping[str, Any], which: int) -> No
         if not isinstance(rope, Mapping) or "short_factor" not in rope or length is None:
             continue
         stated = rope.get(ORIGINAL) or config.get(ORIGINAL)
-        small[key] = {**rope, **({ORIGINAL: ORIGINAL_LENGTH[which]} if ORIGINAL in rope else {})}
+        small[key] = {**rope, **({ORIGINAL: ORIGINAL_LENGTH[which % 2]} if ORIGINAL in rope else {})}
         for name in ("short_factor", "long_factor"):
             count = len(rope[name]) * _turning(small, config) // _turning(config, config)
             small[key][name] = list(rope[name])[:count]
-        small[length] = ORIGINAL_LENGTH[which] * config[length] // (stated or config[length])
+        small[length] = ORIGINAL_LENGTH[which % 2] * config[length] // (stated or config[length])
         if config.get(ORIGINAL) is not None:
-            small[ORIGINAL] = ORIGINAL_LENGTH[which]
+            small[ORIGINAL] = ORIGINAL_LENGTH[which % 2]
 
 
 def _single_layers(small: dict[str, Any], config: Mapping[str, Any], keys: Mapping[str, str], which: int) -> None:
@@ -170,9 +181,9 @@ def _factor(key: str, value: Any, which: int) -> Any:
     if not _is_number(value):
         return value
     if value and any(part in key for part in LIMITS):
-        return LIMIT[which]
+        return LIMIT[which % 2]
     if isinstance(value, float) and not any(part in key for part in FIXED_FLOATS):
-        return value * (FACTORS[which] + 0.001 * (sum(map(ord, key)) % 89))
+        return value * (FACTORS[which % 2] + 0.001 * (sum(map(ord, key)) % 89))
     return value
 
 

@@ -149,8 +149,12 @@ class Config(Instance):
     @property
     def _base_defaults(self) -> Mapping[str, Any]:
         """What the base class has: that of today, and for remote code also that of transformers 4."""
-        is_remote = self.cls is not None and not self.cls.file.is_of_library
-        return EARLIER_DEFAULTS | BASE_DEFAULTS if is_remote else BASE_DEFAULTS
+        return EARLIER_DEFAULTS | BASE_DEFAULTS if self.is_remote else BASE_DEFAULTS
+
+    @property
+    def is_remote(self) -> bool:
+        """Return whether its class is one of a checkpoint's own."""
+        return self.cls is not None and not self.cls.file.is_of_library
 
     def complete(self, interpreter: Interpreter) -> None:
         """Do what making the config object does: defaults, older spellings, the class's own completion.
@@ -272,6 +276,8 @@ class Config(Instance):
                 pass
         if name in self._base_defaults:
             return self._base_defaults[name]
+        if name == "rope_theta" and self.is_remote and "rope_theta" in (self.attributes.get("rope_parameters") or {}):
+            return self.attributes["rope_parameters"]["rope_theta"]  # which classes of transformers 4 had beside it
         part = name.removesuffix("_config")
         of_part = f"the part {part}, which is made of " if part != name and self.cls is not None else ""
         raise Raised(f"{of_part}the config key {name!r}, which config.json does not have")
