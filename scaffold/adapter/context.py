@@ -38,7 +38,8 @@ Context = dict[str, Any]
 
 def class_prefix(architecture: str) -> str:
     """Return the stem that an adapter's classes share: ``HeliumForCausalLM`` → ``Helium``."""
-    return re.sub(r"(For[A-Z]\w*|LMHeadModel|Model)$", "", architecture) or architecture
+    stem = re.sub(r"(For[A-Z]\w*|LMHeadModel|Model)$", "", architecture) or architecture
+    return f"{stem}Text" if architecture == f"{stem}Model" else stem  # the class inside is called so
 
 
 def module_name(model_type: str) -> str:

@@ -5,6 +5,7 @@ Which keys are sizes, and what the two probes set them to, is in the vocabulary;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,12 @@ ORIGINAL_LENGTH = (16, 18)
 ORIGINAL = "original_max_position_embeddings"
 OF_SINGLE_LAYERS = {"head_dim": "global_head_dim", "num_kv_heads": "global_num_kv_heads"}
 """Role → whose probe sizes layers get for which a config states another value than for all."""
+NEARBY = re.compile(
+    r"(?:.*_)?(?:last|local|recent|mem|memory|segment|cache|sink)_(?:.*_)?(?:length|len|size|window|tokens)"
+)
+"""Names of numbers of tokens that are seen or kept otherwise than those before them."""
+NEAR = (8, 10)
+"""Fewer tokens than a probe has, so that what happens beyond shows."""
 LIMITS = ("clip_", "_clip", "clamp", "swiglu_limit")
 NOT_COMPUTED = ("quantization_config", "vision_config", "audio_config")
 """Configs inside of a config that say nothing of what a text decoder computes."""
@@ -180,6 +187,8 @@ def _factor(key: str, value: Any, which: int) -> Any:
         return {name: _factor(str(name), one, which) for name, one in value.items()}
     if not _is_number(value):
         return value
+    if isinstance(value, int) and value > 0 and NEARBY.fullmatch(key):
+        return NEAR[which % 2]
     if value and any(part in key for part in LIMITS):
         return LIMIT[which % 2]
     if isinstance(value, float) and not any(part in key for part in FIXED_FLOATS):

@@ -277,7 +277,7 @@ def _head(probe: Probe) -> Event:
     for op in probe.root.all_operations():  # with the weight of a module that is none of its own
         x, weight, bias = (*op.args, None, None, None)[:3] if op.name == "linear" else (None, None, None)
         if isinstance(weight, Tensor) and weight.role == "parameter" and weight.shape[0] == vocab:
-            module = Linear(np.random.default_rng(), *weight.shape[::-1], bias=bias is not None)
+            module = Linear(np.random.default_rng(), weight.shape[1], weight.shape[0], bias=bias is not None)
             module.attributes |= {"weight": weight, **({"bias": bias} if bias is not None else {})}
             return Event(HEAD, module, (x,), {}, op.where, op.output)
     raise NotUnderstood("no head: no linear layer to the vocabulary", probe.root.where)

@@ -117,7 +117,6 @@ def test_layers_for_further_tokens_behind_the_others(
     [
         (8, 128, "x).view(batch, length, 8, self.heads // 8, self.size).flatten(2, 3)"),
         (4, 256, "x).view(batch, length, -1, 64)"),
-        (4, 512, "x).view(batch, length, -1, 128)"),
     ],
 )
 def test_sizes_that_the_source_has_as_literals(

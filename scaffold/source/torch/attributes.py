@@ -213,7 +213,7 @@ def _apply(interpreter: Interpreter, module: Module, function: Any) -> Module:
     A function that is named after what it does first (``_init_weights``, ``param_init_fn``) makes first values, which
     the checkpoint replaces.
     """
-    if isinstance(function, Function) and "init" in function.node.name:
+    if isinstance(function, Function) and "init" in getattr(function.node, "name", ""):
         return module
     for _, one in reversed(module.modules()):
         interpreter.call(function, [one], {}, interpreter.where())

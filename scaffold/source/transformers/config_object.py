@@ -147,9 +147,13 @@ class Config(Instance):
         return self.cls.name if self.cls else "config"
 
     @property
-    def _base_defaults(self) -> Mapping[str, Any]:
-        """What the base class has: that of today, and for remote code also that of transformers 4."""
-        return EARLIER_DEFAULTS | BASE_DEFAULTS if self.is_remote else BASE_DEFAULTS
+    def _defaults(self) -> Mapping[str, Any]:
+        """What the base class has; for remote code also what that of transformers 4 had, and where it had theta."""
+        if not self.is_remote:
+            return BASE_DEFAULTS
+        rope = self.attributes.get("rope_parameters") or {}
+        beside = {"rope_theta": rope["rope_theta"]} if "rope_theta" in rope else {}
+        return EARLIER_DEFAULTS | BASE_DEFAULTS | beside
 
     @property
     def is_remote(self) -> bool:
@@ -274,10 +278,8 @@ class Config(Instance):
                 return keyed(interpreter.attribute(self.cls, name), name)
             except NotUnderstood:
                 pass
-        if name in self._base_defaults:
-            return self._base_defaults[name]
-        if name == "rope_theta" and self.is_remote and "rope_theta" in (self.attributes.get("rope_parameters") or {}):
-            return self.attributes["rope_parameters"]["rope_theta"]  # which classes of transformers 4 had beside it
+        if name in self._defaults:
+            return self._defaults[name]
         part = name.removesuffix("_config")
         of_part = f"the part {part}, which is made of " if part != name and self.cls is not None else ""
         raise Raised(f"{of_part}the config key {name!r}, which config.json does not have")
