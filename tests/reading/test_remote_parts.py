@@ -221,3 +221,25 @@ self.v_proj = nn.Linear(config.hidden_size, self.kv_heads * self.size, bias=Fals
     made = type(base)(**{**vars(base), "config_file": parsed})
     spec = read_decoder(made, Text({**CONFIG, "further": 3, "pad_token_id": 0}))  # type: ignore[arg-type]
     assert [layer.mixer for layer in spec.layers] == [layer.mixer for layer in plain.layers]
+
+
+def test_a_vocabulary_that_the_config_class_fills_up(tmp_path: Path, transformers_source: Path) -> None:
+    base = source(tmp_path, transformers_source)
+    config = tmp_path / "configuration_vela.py"
+    plainly = "self.vocab_size = vocab_size"
+    assert plainly in config.read_text()
+    config.write_text(config.read_text().replace(plainly, "self.vocab_size = (vocab_size + 63) // 64 * 64"))
+    made = type(base)(**{**vars(base), "config_file": type(base.file).parse(config)})
+    assert read_decoder(made, Text(CONFIG)).vocab_size.value == 128  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shares", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)])
+def test_the_usual_scale_on_q_or_k_or_both(
+    shares: tuple[float, float], tmp_path: Path, transformers_source: Path, plain: DecoderSpec
+) -> None:
+    own = [f"{name} * (self.size**-{0.5 * share})" for name, share in zip("qk", shares)]
+    weights = (
+        "torch.matmul(q, k.transpose(2, 3)) / math.sqrt(self.size)",
+        f"torch.matmul({own[0]}, ({own[1]}).transpose(2, 3))",
+    )
+    assert edited(tmp_path, transformers_source, weights).layers == plain.layers
