@@ -16,7 +16,7 @@ from scaffold.disagreements.vocabulary_rows import head_of, may_have_head
 def test_of_the_model_that_was_read(name: str | None, found: str | None) -> None:
     pattern = SimpleNamespace(name="lm_head.linear.weight", shape=(96, 64), count=1)
     decoder = None if name is None else SimpleNamespace(head_name=name)
-    subject: Any = SimpleNamespace(decoder=decoder, own=(pattern,))
+    subject: Any = SimpleNamespace(decoder=decoder, own=(pattern,), names=(pattern.name,))
     head = head_of(subject)
     assert (head and head.name) == found
     assert may_have_head(subject) is (found is not None)
