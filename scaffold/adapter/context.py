@@ -38,7 +38,8 @@ Context = dict[str, Any]
 
 def class_prefix(architecture: str) -> str:
     """Return the stem that an adapter's classes share: ``HeliumForCausalLM`` → ``Helium``."""
-    return re.sub(r"(For[A-Z]\w*|LMHeadModel|Model)$", "", architecture) or architecture
+    stem = re.sub(r"(For[A-Z]\w*|LMHeadModel|Model)$", "", architecture) or architecture
+    return f"{stem}Text" if architecture == f"{stem}Model" else stem  # the class inside is called so
 
 
 def module_name(model_type: str) -> str:
@@ -90,7 +91,7 @@ def adapter_context(
         "prefix": prefix,
         "config_class": config_class,
         "base_name": base_attribute(spec),
-        "layers_name": spec.layers_name,
+        "layers_name": attribute(spec.layers_name),
         "hidden_size_key": hidden,
         "vocab_size_key": _key(spec.vocab_size),
         "num_layers_key": _key(spec.num_layers),

@@ -26,8 +26,10 @@ def embedding_of(subject: Subject) -> Pattern | None:
 
 
 def head_of(subject: Subject) -> Pattern | None:
-    """Return the head."""
-    return _first(subject, HEADS)
+    """Return the head: that of the model which was read, else what is called so."""
+    name = f"{subject.decoder.head_name}.weight" if subject.decoder is not None else ""
+    read = next((p for p in subject.own if p.name == name and len(p.shape) == 2), None)
+    return read or _first(subject, HEADS)
 
 
 def may_have_head(subject: Subject) -> bool:

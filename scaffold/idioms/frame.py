@@ -31,6 +31,8 @@ class Target:
 
 
 LENGTH = "max_position_embeddings"
+SERVED_LENGTH = "get_current_vllm_config().model_config.max_model_len"
+SERVED_IMPORT = "from vllm.config import get_current_vllm_config"
 NEWEST = Target()
 """All that the newest release offers, and no latents in the cache."""
 
@@ -63,6 +65,13 @@ class Frame:
 
     @property
     def max_position(self) -> str:
-        """Return the expression of the longest sequence, by the key that the config has."""
-        key = key_of(LENGTH, self.config) or LENGTH
+        """Return the expression of the longest sequence, by the key that the config has; else that which is served."""
+        key = key_of(LENGTH, self.config)
+        if key is None:
+            return SERVED_LENGTH
         return f"config.{key if '.' not in key else LENGTH}"
+
+    @property
+    def length_imports(self) -> tuple[str, ...]:
+        """Return what ``max_position`` needs."""
+        return (SERVED_IMPORT,) if self.max_position == SERVED_LENGTH else ()

@@ -52,7 +52,7 @@ def _rules(
     for kind in kinds:
         scope = Scope(
             f"{base}{spec.layers_name}.{{layer}}.",
-            f"{base_attribute(spec)}.{spec.layers_name}.{{layer}}.",
+            f"{base_attribute(spec)}.{attribute(spec.layers_name)}.{{layer}}.",
             ranges={"layer": range(0)},
             scale=scale,
         )

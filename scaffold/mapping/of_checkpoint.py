@@ -40,7 +40,9 @@ def weight_map_of(
     quantisation = quantisation_of(checkpoint.config, checkpoint.tensors) if known else None
     text = derive(spec, tensors, quantisation, disk_of(shapes, checkpoint.model_type, source), target)
     inputs = _input_scales(text.rules, tensors)
-    return WeightMap((*text.rules, *inputs, *part_rules(other_parts(checkpoint))))
+    left_out = tuple(rule.beginning for rule in text.rules if rule.beginning)
+    parts = [part for part in other_parts(checkpoint) if not f"{part.name}.".startswith(left_out)]
+    return WeightMap((*text.rules, *inputs, *part_rules(parts)))
 
 
 def tensors_of(checkpoint: Checkpoint, spec: DecoderSpec | None) -> Mapping[str, TensorHeader]:

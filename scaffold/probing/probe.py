@@ -12,7 +12,7 @@ import numpy as np
 from scaffold.probing.sizes import probe_value, shrink
 from scaffold.source.interpreter import Interpreter
 from scaffold.source.locate import ModelingSource
-from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.torch.alike import StandIns
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import ModuleList
@@ -30,6 +30,8 @@ NUM_TOKENS = 11
 TIED = "tie_word_embeddings"
 TEXT_CONFIG = "text_config"
 MASK = "attention_mask"
+PADDING = "padding"
+"""A mask ``[1, tokens]`` that says of each token that it is none that fills up: of what a server is given all is so."""
 MAX_LAYERS = 512
 """Far above any model's; bounds what a config can cost."""
 
@@ -63,7 +65,7 @@ class Probe(Made):
 
     root: Event
     sizes: int = 0
-    """Which of the two tables of sizes it has."""
+    """Which sizes it has: the number of the probe, by which ``shrink`` has them."""
     literals_first: bool = True
     """Whether a round number is a literal sooner than an expression of two config keys."""
     saved: frozenset[str] = frozenset()
@@ -106,7 +108,11 @@ class Probe(Made):
         return self.paths.get(id(module), "")
 
     def runs(self) -> list[list[Event]]:
-        """Return the calls of decoder layers, the modules of a list in their order; once more for each further run."""
+        """Return the calls of decoder layers, the modules of a list in their order; once more for each further run.
+
+        Behind them the list may hold layers for further tokens, of another class; that no logits are computed with
+        what these return is seen where the logits are read.
+        """
         found: dict[str, list[Event]] = {}
         for event in self.root.walk():
             parent, _, name = self.path(event.module).rpartition(".")
@@ -123,7 +129,7 @@ class Probe(Made):
             order = [[id(event.module) for event in run] for run in runs]
             if runs and len(set(order[0])) == count and all(one == order[0] for one in order):
                 return runs
-        return []
+        return [events[:count] for events in found.values() if _more_behind(events, count)][:1]
 
     def passed_over(self) -> list[Module]:
         """Return the modules of the list of layers that a text is not led through, where it is through others."""
@@ -230,12 +236,13 @@ def run(
     Args:
         source: where the class is.
         config: the checkpoint's text config.
-        sizes: which of the two tables of sizes it takes.
+        sizes: the number of the probe: 0 and 1 are the usual pair; see ``sizes.TABLES``.
         outer: the config around the text config, which the model is then made of if its config class has such a part.
         check: is given the probe so far and the first layer that no other can stand in for, where there is one: a
             model of which that layer is not understood is not run to its end.
         mask: the argument that is given which positions each token sees, ``[1, 1, tokens, tokens]``: those up to its
             own, as a server has it. None: the model makes its mask, unless it computes with one that it was not given.
+            ``PADDING``: it makes its mask, but asks which tokens fill up.
 
     Raises:
         NotUnderstood: the source does something that the interpreter does not, or ``check`` raises it.
@@ -252,7 +259,9 @@ def run(
 
         interpreter.recorder.stand_ins = StandIns(_listed(made), first)
         given: dict[str, Any] = {"input_ids": tokens, "use_cache": False}
-        if mask is not None:
+        if mask == PADDING:
+            given[MASK] = Tensor(np.ones((1, NUM_TOKENS), dtype=np.int64))
+        elif mask is not None:
             given[mask] = Tensor(np.tri(NUM_TOKENS, dtype=bool)[None, None])
         try:
             interpreter.call(made.model, [], given, source.file.shown)
@@ -260,9 +269,21 @@ def run(
             if mask is None and _takes(made, MASK):
                 return run(source, config, sizes, outer, check, MASK)
             raise
+        except Raised as error:
+            if mask is None and "NoneType" in error.what and _takes(made, MASK):
+                return run(source, config, sizes, outer, check, PADDING)
+            raise
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
             raise NotUnderstood(f"{type(error).__name__}: {error}", source.file.shown) from error
-    return Probe(**vars(made), root=interpreter.watched[0], sizes=sizes, saved=saved, given_mask=mask is not None)
+    return Probe(**vars(made), root=interpreter.watched[0], sizes=sizes, saved=saved, given_mask=mask == MASK)
+
+
+def _more_behind(events: list[Event], count: int) -> bool:
+    """Return whether the first calls are those of so many layers of a class, and the others of other classes."""
+    modules = [event.module for event in events]
+    kinds = [module.kind if module is not None else "" for module in modules]
+    is_once = len({id(module) for module in modules}) == len(modules)
+    return 0 < count < len(events) and is_once and len(set(kinds[:count])) == 1 and kinds[0] not in kinds[count:]
 
 
 def _takes(made: Made, argument: str) -> bool:

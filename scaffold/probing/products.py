@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scaffold.probing.probe import NUM_TOKENS
 from scaffold.source.torch.operations import Operation
 from scaffold.source.torch.tensors import Array, Tensor
 
@@ -15,7 +16,8 @@ def pair(op: Operation) -> tuple[Array, Array, Array] | None:
     """Return both factors of a product and its result, in the layout of ``matmul``; None if it has not two factors.
 
     Of einsum, axes that both factors and the result have come first, in the order of the result. Rows and columns are
-    the last axes that one factor alone has; the factor whose axis comes first in the result is the left one.
+    the last axes that one factor alone has, or that which is as long as there are tokens (heads may come behind them);
+    the factor whose axis comes first in the result is the left one.
     """
     arrays = [a.a for a in (*op.args, *op.kwargs.values()) if isinstance(a, Tensor)]
     if op.name == "baddbmm":
@@ -36,13 +38,15 @@ def _in_layout(equation: str, left: Array, right: Array, result: Array) -> tuple
     columns = [letter for letter in output if letter not in first]
     if not equation.isascii() or "." in equation or len(inner) != 1 or not rows or not columns:
         return None
-    if output.index(rows[-1]) > output.index(columns[-1]):
+    sizes = dict(zip(output, result.shape))
+    row, column = (next((one for one in names if sizes[one] == NUM_TOKENS), names[-1]) for names in (rows, columns))
+    if output.index(row) > output.index(column):
         return _in_layout(f"{second},{first}->{output}", right, left, result)
-    batch = [letter for letter in output if letter not in (rows[-1], columns[-1])]
+    batch = [letter for letter in output if letter not in (row, column)]
     return (
-        _with_axes(left, first, [*batch, rows[-1], inner[0]]),
-        _with_axes(right, second, [*batch, inner[0], columns[-1]]),
-        _with_axes(result, output, [*batch, rows[-1], columns[-1]]),
+        _with_axes(left, first, [*batch, row, inner[0]]),
+        _with_axes(right, second, [*batch, inner[0], column]),
+        _with_axes(result, output, [*batch, row, column]),
     )
 
 

@@ -5,6 +5,7 @@ Which keys are sizes, and what the two probes set them to, is in the vocabulary;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,8 +22,15 @@ FIXED_FLOATS = (
 """Parts of keys of numbers that inference does not use, that sizes are computed from, or that choose a form."""
 ORIGINAL_LENGTH = (16, 18)
 """From which a longrope stretches; the tokens of a probe are fewer."""
+ORIGINAL = "original_max_position_embeddings"
 OF_SINGLE_LAYERS = {"head_dim": "global_head_dim", "num_kv_heads": "global_num_kv_heads"}
 """Role → whose probe sizes layers get for which a config states another value than for all."""
+NEARBY = re.compile(
+    r"(?:.*_)?(?:last|local|recent|mem|memory|segment|cache|sink)_(?:.*_)?(?:length|len|size|window|tokens)"
+)
+"""Names of numbers of tokens that are seen or kept otherwise than those before them."""
+NEAR = (8, 10)
+"""Fewer tokens than a probe has, so that what happens beyond shows."""
 LIMITS = ("clip_", "_clip", "clamp", "swiglu_limit")
 NOT_COMPUTED = ("quantization_config", "vision_config", "audio_config")
 """Configs inside of a config that say nothing of what a text decoder computes."""
@@ -30,20 +38,31 @@ LIMIT = (0.71, 0.83)
 """A limit on values that a probe's values reach, so that it shows."""
 
 
+TABLES: tuple[Mapping[str, tuple[float, float]], ...] = (
+    {},
+    {"num_heads": (24, 16), "num_kv_heads": (6, 2), "head_dim": (20, 32)},
+    {"head_dim": (64, 64), "num_heads": (6, 8), "num_kv_heads": (3, 2)},
+    {"head_dim": (128, 128), "num_heads": (6, 8), "num_kv_heads": (3, 2)},
+)
+"""What both probes set roles to where source goes by literals that the usual sizes do not fit: it packs heads by the
+eight, or says how many entries a head has. Pairs of probes are counted through: the second table has 2 and 3."""
+
+
 def probe_value(role: str, which: int) -> float:
-    """Return what the first or the second probe sets a role to.
+    """Return what a probe sets a role to: the first or the second of a pair.
 
     Raises:
         KeyError: no probe sets it.
     """
-    probe = rows()[role].probe
+    pair, which = divmod(which, 2)
+    probe = TABLES[pair].get(role) or rows()[role].probe
     if probe is None:
         raise KeyError(role)
     return probe[which]
 
 
 def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
-    """Return the config at the sizes of a probe, the first or the second. All that is no size stays, layers too.
+    """Return the config at the sizes of a probe, by its number. All that is no size stays, layers too.
 
     Relations that source relies on are kept: hidden = heads × head size where it held, one KV head or as many as
     heads where it was so, experts a multiple of groups, one group where there was one. A size or count of 0 stays 0: it
@@ -69,7 +88,7 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
     _single_layers(result, config, keys, which)
     rope = config.get("rope_parameters")
     if isinstance(rope, Mapping) and rope.get("llama_4_scaling_beta") is not None:
-        result["rope_parameters"] = {**rope, "original_max_position_embeddings": (5, 3)[which]}
+        result["rope_parameters"] = {**rope, "original_max_position_embeddings": (5, 3)[which % 2]}
     return result
 
 
@@ -101,18 +120,23 @@ def _sizes(config: Mapping[str, Any], keys: Mapping[str, str], which: int) -> di
 
 
 def _stretch(small: dict[str, Any], config: Mapping[str, Any], which: int) -> None:
-    """Keep what the lengths of longrope say: their ratio, and factors for as many frequencies as a head has."""
-    rope, length = config.get("rope_parameters"), key_of("max_position_embeddings", config)
-    if not isinstance(rope, Mapping) or "short_factor" not in rope or length is None:
-        return
-    original = rope.get("original_max_position_embeddings") or config[length]
-    count = len(rope["short_factor"]) * _head_dim(small) // _head_dim(config)
-    small["rope_parameters"] = {**rope, "original_max_position_embeddings": ORIGINAL_LENGTH[which]}
-    for name in ("short_factor", "long_factor"):
-        small["rope_parameters"][name] = list(rope[name])[:count]
-    small[length] = ORIGINAL_LENGTH[which] * config[length] // original
-    if config.get("original_max_position_embeddings") is not None:
-        small["original_max_position_embeddings"] = ORIGINAL_LENGTH[which]
+    """Keep what the lengths of longrope say: their ratio, and factors for as many frequencies as a head has.
+
+    The older spelling is what config classes of remote code check and read.
+    """
+    length = key_of("max_position_embeddings", config)
+    for key in ("rope_parameters", "rope_scaling"):
+        rope = config.get(key)
+        if not isinstance(rope, Mapping) or "short_factor" not in rope or length is None:
+            continue
+        stated = rope.get(ORIGINAL) or config.get(ORIGINAL)
+        small[key] = {**rope, **({ORIGINAL: ORIGINAL_LENGTH[which % 2]} if ORIGINAL in rope else {})}
+        for name in ("short_factor", "long_factor"):
+            count = len(rope[name]) * _turning(small, config) // _turning(config, config)
+            small[key][name] = list(rope[name])[:count]
+        small[length] = ORIGINAL_LENGTH[which % 2] * config[length] // (stated or config[length])
+        if config.get(ORIGINAL) is not None:
+            small[ORIGINAL] = ORIGINAL_LENGTH[which % 2]
 
 
 def _single_layers(small: dict[str, Any], config: Mapping[str, Any], keys: Mapping[str, str], which: int) -> None:
@@ -148,6 +172,12 @@ def _head_dim(config: Mapping[str, Any]) -> int:
     return int(stated or value_of("hidden_size", config) // value_of("num_heads", config))
 
 
+def _turning(sizes: Mapping[str, Any], config: Mapping[str, Any]) -> int:
+    """Return the entries of a head of which some turn: of latent attention only those that have no part in it."""
+    rotary = value_of("qk_rope_head_dim", sizes) if value_of("kv_lora_rank", config) else None
+    return int(rotary or _head_dim(sizes))
+
+
 def _factor(key: str, value: Any, which: int) -> Any:
     """Return what a probe has for a number that scales or limits something; any other value as it is.
 
@@ -157,10 +187,12 @@ def _factor(key: str, value: Any, which: int) -> Any:
         return {name: _factor(str(name), one, which) for name, one in value.items()}
     if not _is_number(value):
         return value
+    if isinstance(value, int) and value > 0 and NEARBY.fullmatch(key):
+        return NEAR[which % 2]
     if value and any(part in key for part in LIMITS):
-        return LIMIT[which]
+        return LIMIT[which % 2]
     if isinstance(value, float) and not any(part in key for part in FIXED_FLOATS):
-        return value * (FACTORS[which] + 0.001 * (sum(map(ord, key)) % 89))
+        return value * (FACTORS[which % 2] + 0.001 * (sum(map(ord, key)) % 89))
     return value
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
+from itertools import pairwise, takewhile
 
 import numpy as np
 
@@ -33,6 +33,8 @@ from scaffold.spec.values import Value
 HALVES = frozenset({"half", "float16", "bfloat16"})
 """Types of 16 bits, and the methods of tensors that round to them."""
 CONVERSIONS = ("to", "type")
+HEAD = "lm_head"
+"""What a head is called that has no module of its own."""
 
 
 def read(probe: Probe) -> DecoderSpec:
@@ -45,13 +47,10 @@ def read(probe: Probe) -> DecoderSpec:
     if not runs:
         raise NotUnderstood(*_without_layers(probe))
     events = runs[0]
-    base, _, layers_name = probe.path(events[0].module).rpartition(".")[0].rpartition(".")
+    layers_path = probe.path(events[0].module).rpartition(".")[0]
 
-    def relative(event: Event) -> str:
-        path = probe.path(event.module)
-        if base and not path.startswith(f"{base}."):
-            raise NotUnderstood(f"{path} outside of {base}", event.where)
-        return path.removeprefix(f"{base}.") if base else path
+    def path_of(event: Event) -> str:
+        return probe.path(event.module)
 
     known: dict[str, LayerSpec] = {}
     alike: dict[Event, str] = {}
@@ -70,7 +69,7 @@ def read(probe: Probe) -> DecoderSpec:
             raise NotUnderstood("layers that compute in another way when they run again", run[0].where)
         specs = of_run
         _in_a_row(run)
-    embedding = embeddings.read(probe, events[0].tensors()[0].a.reshape(NUM_TOKENS, -1), relative)
+    embedding = embeddings.read(probe, events[0].tensors()[0].a.reshape(NUM_TOKENS, -1), path_of)
     last = runs[-1][-1].result().a.reshape(NUM_TOKENS, -1)
     norm = _final_norm(probe, last)
     each = norm_between(probe, runs, norm)
@@ -80,16 +79,22 @@ def read(probe: Probe) -> DecoderSpec:
     scale, cap = _logits(probe, head, weight, given)
     _written_to(probe, head)
     key = probe.key("num_layers")
-    unused = _unused(probe, f"{base}.{layers_name}" if base else layers_name)
-    paths = {probe.path(one.module) for one in (norm, head) if one is not None} | set(unused)
-    paths |= {f"{base}.{name}" if base else name for name in _names_of(embedding)}
-    idle = without_effect(probe, paths, f"{base}.{layers_name}" if base else layers_name) if len(runs) > 1 else ()
+    norm_path = "" if norm is None else path_of(norm)
+    names = _paths(embedding)
+    base = _common((layers_path, *names, norm_path))
+
+    def relative(path: str) -> str:
+        return path.removeprefix(f"{base}.") if base else path
+
+    unused = _unused(probe, layers_path)
+    paths = {probe.path(one.module) for one in (norm, head) if one is not None} | {*unused, *names}
+    idle = without_effect(probe, paths, layers_path) if len(runs) > 1 else ()
     return DecoderSpec(
         base_name=base,
-        embedding=embedding,
-        layers_name=layers_name,
-        norm_name="" if norm is None else relative(norm),
-        head_name=probe.path(head.module),
+        embedding=_inside(embedding, relative),
+        layers_name=relative(layers_path),
+        norm_name=relative(norm_path),
+        head_name=_head_name(probe, head, embedding),
         norm=None if norm is None else norms.identify(probe, norm),
         layers=tuple(specs),
         hidden_size=size_value(probe, "hidden_size", last.shape[1]),
@@ -100,7 +105,7 @@ def read(probe: Probe) -> DecoderSpec:
         logits_scale=scale,
         logits_soft_cap=cap,
         head_unit_rows=unit_rows,
-        buffers=_buffers(probe, f"{base}.{layers_name}" if base else layers_name),
+        buffers=_buffers(probe, layers_path),
         unused=unused,
         runs=times(probe, len(runs)),
         norm_each_run=each,
@@ -111,13 +116,6 @@ def read(probe: Probe) -> DecoderSpec:
         listed=probe.listed,
         text_key=probe.outer.text_key if probe.outer else "",
     )
-
-
-def _names_of(embedding: EmbeddingSpec) -> set[str]:
-    """Return the paths of the modules that make the first layer's input."""
-    names = {embedding.name}
-    names |= {embedding.positions[0]} if embedding.positions else set()
-    return names | ({embedding.norm[0]} if embedding.norm else set())
 
 
 def _in_a_row(events: Sequence[Event]) -> None:
@@ -132,28 +130,57 @@ def _in_a_row(events: Sequence[Event]) -> None:
             raise NotUnderstood(f"what happens between layers {number} and {number + 1}", following.where)
 
 
+def _paths(embedding: EmbeddingSpec) -> tuple[str, ...]:
+    """Return the paths of what an embedding is made of."""
+    found = (embedding.positions, embedding.norm)
+    return (embedding.name, *(one[0] for one in found if one is not None))
+
+
+def _common(paths: Iterable[str]) -> str:
+    """Return the path of the module that holds all modules of these paths; empty ones are none."""
+    parents = [path.split(".")[:-1] for path in paths if path]
+    shared = takewhile(lambda names: len(set(names)) == 1, zip(*parents))
+    return ".".join(names[0] for names in shared)
+
+
+def _inside(embedding: EmbeddingSpec, relative: Callable[[str], str]) -> EmbeddingSpec:
+    """Return an embedding with the names that it has inside of the decoder."""
+    positions, norm = embedding.positions, embedding.norm
+    return replace(
+        embedding,
+        name=relative(embedding.name),
+        positions=None if positions is None else (relative(positions[0]), positions[1]),
+        norm=None if norm is None else (relative(norm[0]), norm[1]),
+    )
+
+
 def _buffers(probe: Probe, layers: str) -> tuple[str, ...]:
     """Return the names of saved buffers that the source makes of no weights, those of layers below their layer."""
     found = set()
     for name, tensor in probe.model.saved_tensors():
-        if tensor.role == "buffer" and tensor.origin is not None:
+        if _is_made(tensor):
             inside = name.removeprefix(f"{layers}.")
             found.add(f"{layers}.{{layer}}.{inside.partition('.')[2]}" if inside != name else name)
     return tuple(sorted(found))
+
+
+def _is_made(tensor: Tensor) -> bool:
+    """Return whether a saved tensor is one that the source makes of no weights."""
+    return tensor.role == "buffer" and tensor.origin is not None
 
 
 def _unused(probe: Probe, layers: str) -> tuple[str, ...]:
     """Return the outermost modules with tensors of which nothing is computed, such as heads for further tokens.
 
     Layers are not asked, as one of them runs for all that are like it; nor is the source of the library, whose
-    checkpoints have other names.
+    checkpoints have other names. What the source makes of no weights is none of them: see ``_buffers``.
     """
     if probe.source.library is not None:
         return ()
     used = {id(one) for op in probe.root.all_operations() for one in tensors_in((op.args, op.kwargs))}
     found: list[str] = []
     for path, module in probe.model.modules():
-        tensors = [tensor for _, tensor in module.saved_tensors()]
+        tensors = [tensor for _, tensor in module.saved_tensors() if not _is_made(tensor)]
         inside = f"{path}.".startswith((f"{layers}.", *(f"{one}." for one in found)))
         if path and tensors and not inside and not any(id(tensor) in used for tensor in tensors):
             found.append(path)
@@ -247,7 +274,27 @@ def _head(probe: Probe) -> Event:
         gives = isinstance(event.output, Tensor) and event.result().shape[-1:] == (vocab,)
         if gives and not event.inside and isinstance(weight, Tensor) and weight.ndim == 2:
             return event
+    for op in probe.root.all_operations():  # with the weight of a module that is none of its own
+        x, weight, bias = (*op.args, None, None, None)[:3] if op.name == "linear" else (None, None, None)
+        if isinstance(weight, Tensor) and weight.role == "parameter" and weight.shape[0] == vocab:
+            module = Linear(np.random.default_rng(), weight.shape[1], weight.shape[0], bias=bias is not None)
+            module.attributes |= {"weight": weight, **({"bias": bias} if bias is not None else {})}
+            return Event(HEAD, module, (x,), {}, op.where, op.output)
     raise NotUnderstood("no head: no linear layer to the vocabulary", probe.root.where)
+
+
+def _head_name(probe: Probe, head: Event, embedding: EmbeddingSpec) -> str:
+    """Return the path of the head, a word for one that is the embedding itself.
+
+    Raises:
+        NotUnderstood: it is the embedding, and the config denies that.
+    """
+    path = probe.path(head.module)
+    if path and path != embedding.name:
+        return path
+    if not probe.tied:
+        raise NotUnderstood(f"a head that is the embedding, where the config says that {TIED} is false", head.where)
+    return HEAD
 
 
 def _saved_head(probe: Probe, head: Event) -> tuple[Array, bool]:

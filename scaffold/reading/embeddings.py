@@ -41,13 +41,13 @@ OFFSETS = (0, 1, 2)
 """Numbers that models add to positions before they look them up."""
 
 
-def read(probe: Probe, first: Array, base: Callable[[Event], str]) -> EmbeddingSpec:
+def read(probe: Probe, first: Array, path: Callable[[Event], str]) -> EmbeddingSpec:
     """Read the embedding.
 
     Args:
         probe: the probe.
         first: the first layer's input ``[tokens, hidden]``.
-        base: from an event to its module's path in the decoder.
+        path: from an event to its module's path in the model.
 
     Raises:
         NotUnderstood: the input comes from the ids in no known way.
@@ -60,14 +60,14 @@ def read(probe: Probe, first: Array, base: Callable[[Event], str]) -> EmbeddingS
     target, norm = first, None
     for event in probe.root.walk():
         if norms.looks_like_norm(event) and _is(event.result().a, first):
-            norm = (base(event), norms.identify(probe, event))
+            norm = (path(event), norms.identify(probe, event))
             target = event.tensors()[0].a.reshape(first.shape)
             break
     word = _rows(words[0])
     for event in probe.root.walk():
         if event is words[0] or not _has_table(event):
             continue
-        spec = _learned(probe, words[0], event, target, norm, base)
+        spec = _learned(probe, words[0], event, target, norm, path)
         if spec is not None:
             return spec
     sinusoids = {
@@ -80,7 +80,7 @@ def read(probe: Probe, first: Array, base: Callable[[Event], str]) -> EmbeddingS
             continue
         scale = explain(probe, dict(found)["word"])
         if scale is not None:
-            return EmbeddingSpec(base(words[0]), scale, None, sinusoid, None, norm)
+            return EmbeddingSpec(path(words[0]), scale, None, sinusoid, None, norm)
     raise NotUnderstood("what happens between the embedding and the first layer", words[0].where)
 
 
@@ -129,7 +129,7 @@ def _learned(
     table: Event,
     target: Array,
     norm: tuple[str, NormSpec] | None,
-    base: Callable[[Event], str],
+    path: Callable[[Event], str],
 ) -> EmbeddingSpec | None:
     assert table.module is not None
     weight = table.module.attributes["weight"].a
@@ -143,5 +143,5 @@ def _learned(
             return None
         scale = explain(probe, dict(found)["word"])
         if scale is not None:
-            return EmbeddingSpec(base(word), scale, (base(table), offset), None, _count(probe, len(weight)), norm)
+            return EmbeddingSpec(path(word), scale, (path(table), offset), None, _count(probe, len(weight)), norm)
     return None

@@ -11,12 +11,15 @@ from scaffold.expressions.python import shown
 from scaffold.expressions.tree import Expression
 from scaffold.mapping.parts import other_parts
 from scaffold.probing import probe
+from scaffold.probing.sizes import TABLES
 from scaffold.reading import decoder as decoders
 from scaffold.reading import layer as layers
+from scaffold.reading.agreement import agreed
 from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.reading.remembered import remembered
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.torch_ops import NoSuchShape
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.model import ModelSpec
 from scaffold.spec.parts import TextDecoder
@@ -61,16 +64,40 @@ def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
 
 
 def _run_and_read(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
-    config, outer = checkpoint.text_config, _outer(checkpoint)
-    probes = [probe.run(source, config, sizes, outer, None if sizes else layers.read) for sizes in (0, 1)]
+    probes = _run(source, checkpoint)
     probes[1] = replace(probes[1], switches=probes[0].switches)  # a switch does the same at all sizes
     where = ""
     for literals_first in (True, False):
         first, second = (_read(replace(one, literals_first=literals_first)) for one in probes)
-        if first == second:
-            return first
+        found: DecoderSpec | None = agreed(first, second, (probes[0].small.attributes, probes[1].small.attributes))
+        if found is not None:
+            return found
         where = where or difference(first, second)
     raise NotUnderstood(TWO_MEANINGS, where)
+
+
+def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
+    """Run two probes, at the first sizes that the source's own literals allow.
+
+    Raises:
+        NotUnderstood: the source does something that the interpreter does not: at the usual sizes, if at none.
+    """
+    config, outer = checkpoint.text_config, _outer(checkpoint)
+    refused: NoSuchShape | None = None
+    for pair in range(len(TABLES)):
+        first, second = 2 * pair, 2 * pair + 1
+        try:
+            return [
+                probe.run(source, config, first, outer, layers.read),
+                probe.run(source, config, second, outer),
+            ]
+        except NoSuchShape as error:
+            refused = refused or error
+        except NotUnderstood:
+            if refused is None:
+                raise
+    assert refused is not None
+    raise refused
 
 
 def parameters(source: ModelingSource, checkpoint: Checkpoint) -> frozenset[tuple[str, tuple[int, ...]]]:

@@ -9,6 +9,7 @@ from scaffold.roots.vllm_tree import BACKEND_DICT
 from scaffold.strategy.computes import same_spec
 from scaffold.strategy.gate import Gate, prove_class, prove_source
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
+from scaffold.strategy.remote_code import against_remote_code
 
 
 def holds(question: Question) -> Answer:
@@ -19,8 +20,11 @@ def holds(question: Question) -> Answer:
         return Answer(False, f"{architecture} is not in the registry")
     if entry.table == BACKEND_DICT:
         return Answer(False, f"{architecture} is registered for the Transformers backend only")
-    gate = prove_source(question) if entry.module == BACKEND_MODULE else prove_class(question, entry)
-    computes = same_spec(question, entry) if gate.holds and entry.module != BACKEND_MODULE else Gate()
+    if entry.module == BACKEND_MODULE:  # which runs the source, as far as vLLM can
+        gate, computes = prove_source(question), Gate(against=tuple(against_remote_code(question)))
+    else:
+        gate = prove_class(question, entry)
+        computes = same_spec(question, entry) if gate.holds else Gate()
     gate = replace(gate, against=(*gate.against, *computes.against), notes=(*gate.notes, *computes.notes))
     registered = f"{architecture} is registered ({entry.module}.{entry.class_name})"
     if not gate.holds:

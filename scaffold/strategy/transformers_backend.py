@@ -9,6 +9,7 @@ from scaffold.roots.vllm_tree import BACKEND_DICT
 from scaffold.source.transformers.auto_mapping import model_type_of
 from scaffold.strategy.gate import prove_source
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
+from scaffold.strategy.remote_code import against_remote_code
 
 NO_SOURCE = "neither the folder nor transformers has the model's source, which the backend would run"
 
@@ -25,8 +26,9 @@ def holds(question: Question) -> Answer:
     if _is_nameless(question):
         return Answer(False, NO_CLASS.format(architecture=reading.checkpoint.architecture))
     gate = prove_source(question)
-    if not gate.holds:
-        return Answer(False, "; ".join(gate.against), None, gate.notes)
+    against = (*gate.against, *against_remote_code(question))
+    if against:
+        return Answer(False, "; ".join(against), None, gate.notes)
     return Answer(True, "vLLM's Transformers backend is what is left", None, gate.notes)
 
 

@@ -169,7 +169,7 @@ def _loading(
     scales = {r.scale.name.format_map(values) for r in rules if r.scale for values in r.instances()}
     names = set(names) - scales
     renames = _renames(rules, prefix, before)
-    left_out = tuple(filter(None, map(_beginning, rules)))
+    left_out = tuple(rule.beginning for rule in rules if rule.beginning)
     loaded = {_renamed(name, renames) for name in names if not name.startswith(left_out)}
     found = Loading(
         prefixes=prefixes,
@@ -266,9 +266,9 @@ def _renames(rules: Sequence[Rule], prefix: tuple[str, str], before: int) -> Ren
     for rule in rules:
         if rule.is_ignored:
             if rule.is_computed:
-                found["." + _tail(rule.source)] = None
-            elif _beginning(rule):
-                found[_beginning(rule)] = None
+                found[_tail(rule.source)] = None
+            elif rule.beginning:
+                found[rule.beginning] = None
             continue
         target = _expert_target(rule) if _of_experts(rule) else rule.target
         source, target = rule.source, target.replace(prefix[1], prefix[0], 1)
@@ -288,14 +288,9 @@ def _renames(rules: Sequence[Rule], prefix: tuple[str, str], before: int) -> Ren
     return tuple(sorted(rows, key=lambda row: -len(row[0])))
 
 
-def _beginning(rule: Rule) -> str:
-    """Return how all names begin that a rule leaves out as a whole, empty for a rule of another form."""
-    beginning = rule.source.removesuffix(f"{{{REST}}}")
-    return beginning if rule.is_ignored and rule.captures == (REST,) and beginning != rule.source else ""
-
-
 def _tail(source: str) -> str:
-    return source.split("}.")[-1]
+    """Return what names end in that a rule leaves out of each layer; the whole name of one outside of the layers."""
+    return "." + source.split("}.")[-1] if "}." in source else source
 
 
 def _expert_target(rule: Rule) -> str:
@@ -362,7 +357,7 @@ def _packed(rules: Sequence[Rule]) -> str:
 
 
 def _check(found: Loading, rules: Sequence[Rule], names: set[str]) -> None:
-    left_out = tuple(filter(None, map(_beginning, rules)))
+    left_out = tuple(rule.beginning for rule in rules if rule.beginning)
     for name in names:
         if name.startswith(left_out) and found.map_name(name) is not None:
             raise NotUnderstood(f"{name} would be loaded, though it is a part that is left out")

@@ -93,6 +93,12 @@ class Rule:
         return not self.target
 
     @property
+    def beginning(self) -> str:
+        """Return how all names begin that the rule leaves out as a whole, empty for a rule of another form."""
+        beginning = self.source.removesuffix(f"{{{REST}}}")
+        return beginning if self.is_ignored and self.captures == (REST,) and beginning != self.source else ""
+
+    @property
     def is_per_expert(self) -> bool:
         """Return whether each expert has a tensor of its own."""
         return EXPERT in self.captures

@@ -9,7 +9,7 @@ import pytest
 
 from scaffold.expressions.tree import key
 from scaffold.probing import probe
-from scaffold.probing.sizes import LIMIT, shrink
+from scaffold.probing.sizes import LIMIT, NEAR, shrink
 from scaffold.reading import decoder
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
@@ -59,3 +59,36 @@ def test_a_size_in_an_object_is_that_of_its_copy_outside() -> None:
         "kv_n_heads": small["num_key_value_heads"],
         "clip_qkv": LIMIT[0],
     }  # a limit that shows
+
+
+def test_factors_of_the_older_spelling_are_as_many_as_a_head_has_frequencies() -> None:
+    """Config classes of remote code check that; of latent attention a part of the head turns."""
+    rope = {"type": "su", "short_factor": [1.0] * 48, "long_factor": [2.0] * 48}
+    stated = {**PHI3, "rope_scaling": rope}
+    for which in (0, 1):
+        small = shrink(stated, which)
+        half = small["hidden_size"] // small["num_attention_heads"] // 2
+        assert [len(small["rope_scaling"][name]) for name in ("short_factor", "long_factor")] == [half, half]
+        assert "original_max_position_embeddings" not in small["rope_scaling"]
+    latent = {**PHI3, "kv_lora_rank": 256, "qk_rope_head_dim": 32, "qk_nope_head_dim": 64}
+    latent["rope_scaling"] = {**rope, "short_factor": [1.0] * 16, "long_factor": [2.0] * 16}
+    small = shrink(latent, 0)
+    assert len(small["rope_scaling"]["short_factor"]) == small["qk_rope_head_dim"] // 2
+
+
+@pytest.mark.parametrize("name", ["last_context_length", "mem_len", "local_block_size", "attention_sink_tokens"])
+def test_numbers_of_nearby_tokens_are_reached(name: str) -> None:
+    assert [shrink({**PHI3, name: 1024}, which)[name] for which in (0, 1)] == list(NEAR)
+    assert all(size < probe.NUM_TOKENS for size in NEAR)
+    assert shrink({**PHI3, name: 0}, 0)[name] == 0
+
+
+def test_further_pairs_of_probes_have_other_sizes_of_heads() -> None:
+    usual = [shrink(PHI3, which)["num_attention_heads"] for which in (0, 1)]
+    packed = [shrink(PHI3, which) for which in (2, 3)]
+    assert [one["num_attention_heads"] % 8 for one in packed] == [0, 0]
+    assert [one["num_attention_heads"] for one in packed] != usual
+    for pair, size in ((2, 64), (3, 128)):
+        small = [shrink(PHI3, 2 * pair + which) for which in (0, 1)]
+        assert [one["hidden_size"] // one["num_attention_heads"] for one in small] == [size, size]
+        assert small[0]["num_attention_heads"] != small[1]["num_attention_heads"]

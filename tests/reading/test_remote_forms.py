@@ -58,6 +58,34 @@ def forward(self, x, attention_mask=None, position_ids=None, past_key_value=None
     return self.o_proj(rearrange(attend(q, k, v, causal=True), "... h d -> ... (h d)"))
 """,
     },
+    "einsum, tokens before heads, and a mask of -10000": {
+        "forward": """
+def forward(self, x, attention_mask=None, position_ids=None, past_key_value=None, head_mask=None):
+    batch, length, _ = x.shape
+    cos, sin = (table[None, :, None] for table in self.rotary(x, length))
+    q = turned(self.q_proj(x).view(batch, length, self.heads, self.size), cos, sin)
+    k = turned(self.k_proj(x).view(batch, length, self.kv_heads, self.size), cos, sin)
+    v = self.v_proj(x).view(batch, length, self.kv_heads, self.size)
+    k, v = (one.repeat_interleave(self.heads // self.kv_heads, 2) for one in (k, v))
+    scores = torch.einsum("bthd,bshd->bhts", q, k * self.size**-0.5)
+    scores = scores + torch.triu(torch.full((length, length), -10000.0), 1)
+    return self.o_proj(torch.einsum("bhts,bshd->bthd", scores.softmax(-1), v).flatten(2))
+"""
+    },
+    "einsum of groups, keys first": {
+        "forward": """
+def forward(self, x, attention_mask=None, position_ids=None, past_key_value=None, head_mask=None):
+    batch, length, _ = x.shape
+    cos, sin = (table[None, :, None] for table in self.rotary(x, length))
+    q = turned(self.q_proj(x).view(batch, length, self.heads, self.size), cos, sin)
+    q = q.unflatten(2, (self.kv_heads, -1))
+    k = turned(self.k_proj(x).view(batch, length, self.kv_heads, self.size), cos, sin)
+    v = self.v_proj(x).view(batch, length, self.kv_heads, self.size)
+    scores = torch.einsum("bskd, btkgd -> bkgts", k, q) * self.size**-0.5 + attention_mask[:, :, None]
+    out = torch.einsum("bkgts,bskd->btkgd", scores.softmax(-1), v)
+    return self.o_proj(out.flatten(2))
+"""
+    },
     "head by head": {
         "forward": BEGIN
         + """
@@ -249,7 +277,7 @@ def test_a_mask_that_the_caller_has_to_give_is_causal(tmp_path: Path, transforme
 
 
 def test_attention_that_sees_all_tokens_is_a_hole(tmp_path: Path, transformers_source: Path) -> None:
-    with pytest.raises(NotUnderstood, match="neither causal nor a sliding window"):
+    with pytest.raises(NotUnderstood, match="neither causal, nor a sliding window"):
         read(tmp_path, transformers_source, mask="mask = None")
 
 

@@ -86,7 +86,7 @@ def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: 
         rotary_emb=get_rope(rope, "self.qk_rope_head_dim", NAMES, frame.max_position).splitlines(),
     )
     own = CACHED_IMPORTS if cached else (*PLAIN_IMPORTS, SEES_ALL_IMPORT)
-    imports = (*IMPORTS, *own, *imports_of(spec.scale.tree))
+    imports = (*IMPORTS, *own, *frame.length_imports, *imports_of(spec.scale.tree))
     return Written(text, construct_mixer(attribute(spec.name), class_name), imports)
 
 

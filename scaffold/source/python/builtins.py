@@ -209,7 +209,14 @@ def _environment(interpreter: Interpreter, name: Any, default: Any = None) -> An
     return default
 
 
+def _package(interpreter: Interpreter, name: Any) -> Any:
+    """Return what ``importlib.util.find_spec`` gives: something for packages that ``import`` finds here."""
+    top = str(name).partition(".")[0]
+    return any(top in library.packages for library in interpreter.libraries) or None
+
+
 PATTERNS = (
+    (re.compile(r"(?:importlib\.)?(?:util\.)?find_spec"), Meaning("question", _package)),
     (re.compile(r"os\.environ\.get"), computes(_environment)),
     (re.compile(r"(?:packaging\.)?version\.(?:parse|Version)"), computes(lambda interpreter, text: _release(text))),
 )

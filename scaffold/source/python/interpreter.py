@@ -8,7 +8,7 @@ What is outside of the subset raises ``NotUnderstood``, which becomes a hole wit
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Hashable, Iterable, Sized
 from functools import partial
 from typing import Any
 
@@ -43,6 +43,8 @@ class Interpreter:
         self.spent = 0
         self.depth = 0
         self._at: tuple[SourceFile, ast.AST] | None = None
+        self.long_lists: dict[Hashable, list[Any]] = {}
+        """Lists of numbers by what they were made of: see ``repeated``."""
         self._globals: dict[tuple[str, str], Any] = {}
         self._defining: dict[tuple[str, str], list[Binding]] = {}
         self._behaviours: dict[tuple[type, str], Callable[..., Any] | None] = {}
@@ -131,7 +133,7 @@ class Interpreter:
                 inside.pop()
         if inside:
             raise NotUnderstood(f"the name {name!r}, which is defined by itself", file.shown)
-        if name == "__name__":
+        if name in ("__name__", "__file__"):
             return file.shown
         for library in self.libraries:
             if name in library.builtins:

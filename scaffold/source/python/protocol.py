@@ -7,7 +7,7 @@ of modeling source decide it (``library.py``).
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Protocol
 
 from scaffold.source.python.library import Library
@@ -23,6 +23,10 @@ class Interpreter(Protocol):
 
     resolve: Resolve
     libraries: tuple[Library, ...]
+
+    @property
+    def long_lists(self) -> dict[Hashable, list[Any]]:
+        """Lists of numbers by what they were made of: see ``repeated``."""
 
     def step(self, file: SourceFile, node: ast.AST) -> None:
         """Count a step of the budget."""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from scaffold.source.python import bounds
+from scaffold.source.python import bounds, repeated
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.objects import External, Function, SourceClass, SuperProxy
 from scaffold.source.python.operators import ARITHMETIC, COMPARISON, UNARY
@@ -164,7 +164,15 @@ class Scope:
         return value
 
     def of_ListComp(self, node: ast.ListComp) -> Any:  # noqa: N802
-        return [scope.value(node.elt) for scope in self._comprehend(node.generators)]
+        key = repeated.key_of(node, self.value)
+        known = self.interpreter.long_lists.get(key) if key is not None else None
+        if known is not None:
+            self.interpreter.spend(len(known))
+            return list(known)
+        result = [scope.value(node.elt) for scope in self._comprehend(node.generators)]
+        if key is not None and len(result) >= repeated.LONG:
+            self.interpreter.long_lists[key] = list(result)
+        return result
 
     def of_GeneratorExp(self, node: ast.GeneratorExp) -> Any:  # noqa: N802
         return [scope.value(node.elt) for scope in self._comprehend(node.generators)]

@@ -76,14 +76,14 @@ def _module_attribute(interpreter: Interpreter, module: Module, name: str) -> An
         return instance_attribute(interpreter, module, name)
     if name == "forward" and name not in module.attributes:
         return module.forward if isinstance(module, Layer) else module
-    if isinstance(module, ModuleList) and name in ("append", "extend"):
+    if isinstance(module, (ModuleList, ParameterList)) and name in ("append", "extend"):
         return partial(_extend, interpreter, module, name)
     if isinstance(module, ModuleDict) and name in ("items", "keys", "values") and name not in module.attributes:
         return lambda: list({"items": dict.items, "keys": dict.keys, "values": dict.values}[name](module.attributes))
     return instance_attribute(interpreter, module, name)
 
 
-def _extend(interpreter: Interpreter, module: ModuleList, name: str, given: Any) -> None:
+def _extend(interpreter: Interpreter, module: ModuleList | ParameterList, name: str, given: Any) -> None:
     new = [given] if name == "append" else list(interpreter.iterate(given))
     interpreter.spend(bounds.length(len(module) + len(new)))
     module.extend(new)
@@ -207,8 +207,22 @@ def _nothing(interpreter: Interpreter, module: Module, *_: Any, **__: Any) -> No
     return None
 
 
+def _apply(interpreter: Interpreter, module: Module, function: Any) -> Module:
+    """Do ``module.apply(function)``: call it with each submodule, the inner ones first, and with the module.
+
+    A function that is named after what it does first (``_init_weights``, ``param_init_fn``) makes first values, which
+    the checkpoint replaces.
+    """
+    if isinstance(function, Function) and "init" in getattr(function.node, "name", ""):
+        return module
+    for _, one in reversed(module.modules()):
+        interpreter.call(function, [one], {}, interpreter.where())
+    return module
+
+
 METHODS: dict[str, Callable[..., Any]] = {
     "__init__": _nothing,
+    "apply": _apply,
     "register_buffer": _register_buffer,
     "register_parameter": _register_parameter,
     "eval": _nothing,

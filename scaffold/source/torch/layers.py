@@ -221,10 +221,17 @@ class ParameterList(Layer):
 
     def __init__(self, rng: np.random.Generator, parameters: Any = ()) -> None:
         super().__init__()
-        self.attributes |= {str(number): one for number, one in enumerate(parameters)}
+        self.extend(parameters)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.attributes.values())
 
     def __len__(self) -> int:
         return len(self.attributes)
+
+    def extend(self, parameters: Any) -> None:
+        """Add parameters."""
+        self.attributes |= {str(number): one for number, one in enumerate(parameters, len(self))}
 
 
 class ModuleDict(Layer):

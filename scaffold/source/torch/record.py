@@ -28,6 +28,11 @@ class Recorder:
         self.stand_ins = StandIns()
         self._open: list[Event] = []
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a watched call is open: the model runs, and is no longer made."""
+        return bool(self._open)
+
     @contextmanager
     def watch(
         self, name: str, module: Module | None, args: list[Any], kwargs: dict[str, Any], where: str

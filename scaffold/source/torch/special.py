@@ -15,16 +15,27 @@ from scaffold.source.torch.ops.products import MASKED
 from scaffold.source.torch.protocol import Interpreter
 from scaffold.source.torch.tensors import Device, Dtype, Tensor, computed
 
+MASKING = -1e4
+"""What is no larger takes a score out of a softmax."""
+
 
 def _parameter(interpreter: Interpreter, data: Tensor, *_: Any, **__: Any) -> Tensor:
+    """Return a parameter of the shape of its first values; one that is made as the model runs is what it is made of."""
+    if interpreter.recorder.is_running:
+        return data
     return random_parameter(interpreter.rng, data.shape)
 
 
 def buffer(interpreter: Interpreter, data: Tensor, persistent: bool = True) -> Tensor:
-    """Return a buffer. A saved one that starts constant is learned (a router's correction), so it is random here."""
-    if not persistent:
+    """Return a buffer. A saved one that starts constant is learned (a router's correction), so it is random here.
+
+    One that is registered as the model runs is what it was computed to be. What stands in place of scores that are
+    masked (``masked_bias`` of GPT-2's kin) is none of these.
+    """
+    if not persistent or interpreter.recorder.is_running:
         return Tensor(data.a, "transient", data.origin)
-    if data.a.dtype.kind == "f" and data.a.size and np.all(data.a == data.a.flat[0]):
+    is_constant = data.a.dtype.kind == "f" and data.a.size and np.all(data.a == data.a.flat[0])
+    if is_constant and data.a.flat[0] > MASKING:
         return Tensor(interpreter.rng.normal(0, 0.3, data.shape), "buffer")
     return Tensor(data.a, "buffer", data.origin)
 

@@ -31,6 +31,13 @@ class NoTensor(NotUnderstood):
     """An operation on None, where PyTorch takes a tensor: source that waits for an argument that it was not given."""
 
 
+class NoSuchShape(NotUnderstood):
+    """A view of a tensor in a shape that its size does not allow: source that goes by other sizes."""
+
+
+SHAPED = ("view", "reshape", "unflatten")
+
+
 def apply(name: str, *args: Any, **kwargs: Any) -> Any:
     """Call the row ``name`` on tensors; a trailing underscore writes the result back into the first.
 
@@ -54,7 +61,8 @@ def apply(name: str, *args: Any, **kwargs: Any) -> Any:
     except NotUnderstood:
         raise
     except (TypeError, ValueError, IndexError, KeyError) as error:
-        raise NotUnderstood(f"{name!r} with these arguments ({error})") from error
+        kind = NoSuchShape if name in SHAPED else NotUnderstood
+        raise kind(f"{name!r} with these arguments ({error})") from error
     if writes_back:
         return write(args[0], name, args[1:], kwargs, result)
     if isinstance(result, (np.ndarray, np.generic)):
@@ -75,6 +83,7 @@ def creation(name: str) -> Op | None:
     create = creating.CREATION.get(name)
 
     def recorded(*args: Any, **kwargs: Any) -> Any:
+        kwargs = {NUMPY_NAMES.get(key, key): value for key, value in kwargs.items()}
         bounds.result(name, tuple(map(plain_tree, args)), {key: plain_tree(value) for key, value in kwargs.items()})
         result = create(*args, **kwargs)  # type: ignore[misc]
         record(name, args, kwargs, result)

@@ -53,9 +53,19 @@ EARLIER_DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("cross_attention_hidden_size", "finetuning_task", "prefix", "tokenizer_class"), None),
     **dict.fromkeys(("problem_type", "task_specific_params", "label2id"), None),
     "num_labels": 2,
+    **dict.fromkeys(("do_sample", "early_stopping", "output_scores", "return_dict_in_generate"), False),
+    **dict.fromkeys(("remove_invalid_values",), False),
+    **dict.fromkeys(("min_length", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size"), 0),
+    **dict.fromkeys(("num_beams", "num_beam_groups", "num_return_sequences"), 1),
+    **dict.fromkeys(("temperature", "top_p", "typical_p", "repetition_penalty", "length_penalty"), 1.0),
+    **dict.fromkeys(("bad_words_ids", "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens"), None),
+    **dict.fromkeys(("begin_suppress_tokens", "exponential_decay_length_penalty"), None),
+    "diversity_penalty": 0.0,
+    "max_length": 20,
+    "top_k": 50,
 }
 """Defaults that ``PretrainedConfig`` of transformers 4 has besides (src/transformers/configuration_utils.py, 4.30 to
-4.57), for the config classes of remote code."""
+4.57), for the config classes of remote code. Those of generation compute nothing, but are read."""
 BASE_FIELDS: dict[str, Any] = {
     "architectures": None,
     "chunk_size_feed_forward": 0,
@@ -137,10 +147,18 @@ class Config(Instance):
         return self.cls.name if self.cls else "config"
 
     @property
-    def _base_defaults(self) -> Mapping[str, Any]:
-        """What the base class has: that of today, and for remote code also that of transformers 4."""
-        is_remote = self.cls is not None and not self.cls.file.is_of_library
-        return EARLIER_DEFAULTS | BASE_DEFAULTS if is_remote else BASE_DEFAULTS
+    def _defaults(self) -> Mapping[str, Any]:
+        """What the base class has; for remote code also what that of transformers 4 had, and where it had theta."""
+        if not self.is_remote:
+            return BASE_DEFAULTS
+        rope = self.attributes.get("rope_parameters") or {}
+        beside = {"rope_theta": rope["rope_theta"]} if "rope_theta" in rope else {}
+        return EARLIER_DEFAULTS | BASE_DEFAULTS | beside
+
+    @property
+    def is_remote(self) -> bool:
+        """Return whether its class is one of a checkpoint's own."""
+        return self.cls is not None and not self.cls.file.is_of_library
 
     def complete(self, interpreter: Interpreter) -> None:
         """Do what making the config object does: defaults, older spellings, the class's own completion.
@@ -175,6 +193,22 @@ class Config(Instance):
         scaling = stated if isinstance(stated, dict) else {}
         if "rope_theta" in self.attributes and not (made and scaling.keys() <= made.keys()):
             self.convert_rope(interpreter, **({"rope_scaling": scaling} if scaling else {}))
+
+    def generated_init(self, interpreter: Interpreter, **kwargs: Any) -> None:
+        """Do what the ``__init__`` does that a config class inherits: that of a class of transformers has fields."""
+        fields = [name for one in self._library_classes() for name in _fields_of(one.node)]
+        for name in dict.fromkeys(fields):
+            value = kwargs.pop(name) if name in kwargs else self._default(interpreter, name)
+            self.attributes[self._renamed(interpreter, name)] = value
+        post_init = self._method("__post_init__") if fields else None
+        if post_init is not None:
+            interpreter.call_function(post_init, [], kwargs)
+        else:
+            self.post_init(interpreter, **kwargs)
+
+    def _library_classes(self) -> list[SourceClass]:
+        ancestry = self.cls.ancestry if self.cls is not None else ()
+        return [one for one in ancestry if isinstance(one, SourceClass) and one.file.is_of_library]
 
     def to_make(self) -> dict[str, Any]:
         """Return values of which its class makes the same again: an ``__init__`` may refuse what it does not name."""
@@ -244,8 +278,8 @@ class Config(Instance):
                 return keyed(interpreter.attribute(self.cls, name), name)
             except NotUnderstood:
                 pass
-        if name in self._base_defaults:
-            return self._base_defaults[name]
+        if name in self._defaults:
+            return self._defaults[name]
         part = name.removesuffix("_config")
         of_part = f"the part {part}, which is made of " if part != name and self.cls is not None else ""
         raise Raised(f"{of_part}the config key {name!r}, which config.json does not have")
@@ -394,7 +428,7 @@ def _nothing(interpreter: Interpreter, config: Config, *_: Any, **__: Any) -> No
 
 
 METHODS: dict[str, Callable[..., Any]] = {
-    "__init__": lambda interpreter, config, **kwargs: config.post_init(interpreter, **kwargs),
+    "__init__": lambda interpreter, config, **kwargs: config.generated_init(interpreter, **kwargs),
     "__post_init__": lambda interpreter, config, **kwargs: config.post_init(interpreter, **kwargs),
     "convert_rope_params_to_dict": lambda interpreter, config, **kwargs: config.convert_rope(interpreter, **kwargs),
     "get_text_config": _text_config,

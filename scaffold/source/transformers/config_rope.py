@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 DEFAULT_THETA = 10_000.0
-SCALED_FROM_A_LENGTH = ("llama3", "yarn", "longrope")
+SCALED_FROM_A_LENGTH = ("llama3", "yarn", "longrope", "su")
 """Types that need ``original_max_position_embeddings``."""
 
 Get = Callable[..., Any]

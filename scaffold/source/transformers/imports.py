@@ -18,8 +18,8 @@ kernels, loading) stays outside, and the interpreter has its own word for what m
 def resolver(transformers: Path | None) -> Callable[[SourceFile, str], tuple[SourceFile, str] | None]:
     """Return the function that finds where an imported name is defined.
 
-    Followed are files beside the source, modeling and configuration files under the same ``models`` folder, and the
-    ``LIBRARY_FILES``.
+    Followed are files beside the source (of remote code whatever their name, as transformers loads them), modeling and
+    configuration files under the same ``models`` folder, and the ``LIBRARY_FILES``.
 
     Args:
         transformers: the target's package directory, for absolute imports from ``transformers``; None: these stay
@@ -65,7 +65,9 @@ def _path(file: SourceFile, dotted: str, transformers: Path | None) -> Path | No
     if level and len(module) == 1 and name.endswith("Config") and base.name == "models" and _is_root(base.parent):
         module = [*module, f"configuration_{module[0]}"] if module[0] != "auto" else module  # of the package of a model
     is_library = module[-1:] and module[-1] in LIBRARY_FILES and _is_root(base / "/".join(module[:-1]))
-    if not is_library and not (module and module[-1].startswith(("modeling_", "configuration_"))):
+    is_beside = level == 1 and len(module) == 1 and not file.is_of_library
+    is_modeling = bool(module) and module[-1].startswith(("modeling_", "configuration_"))
+    if not (is_library or is_beside or is_modeling):
         return None
     is_out = level > 2 and not (module[0] == "models" and _is_root(base))
     if not is_library and (is_out or _is_root(base / "/".join(module[:-1]))):

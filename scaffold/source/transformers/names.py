@@ -34,7 +34,7 @@ PATTERNS = (
     # Questions about the environment; without any of it, models take their path in plain PyTorch.
     (r"(?:.*\.)?(?:is_\w+_available|is_torch_greater_or_equal\w*|is_torchdynamo_\w+)", question()),
     (rf".*(?:{'|'.join(OUTPUTS)})", computes(lambda interpreter, *_, **fields: ModelOutput(fields))),
-    (r"(?:.*\.)?logging\.get_logger", inert(External("logger"))),
+    (r"(?:.*\.)?logging\.(?:get_logger|getLogger)", inert(External("logger"))),
     (
         r"(?:.*\.)?pytorch_utils\.Conv1D",
         computes(lambda interpreter, *args, **kwargs: LAYERS["Conv1D"](interpreter.rng, *args, **kwargs)),

@@ -249,3 +249,23 @@ def arrays(x, i, m):
     y = torch.tensor(np.sin(angles)), torch.from_numpy(np.cos(angles)), torch.tensor(np.array([1.5, 2]))
     z = np.concatenate([np.ones((2, 2)), np.zeros((1, 2))]), np.linspace(0, 1, 5), np.full((2,), 3.0)
     return y, [torch.tensor(one) for one in z], torch.tensor(np.sqrt(np.abs(angles))), np.log(2.0) + np.prod([2, 3])
+
+
+def joined_under_the_names_of_numpy(x, i, m):
+    return torch.cat((x, 2 * x), axis=1), torch.stack((x, -x), axis=-1), torch.concat((x, x), axis=-1)
+
+
+def scattered_and_added(x, i, m):
+    twice = torch.zeros_like(i)
+    return x.scatter(1, twice, x[..., :2], reduce="add"), x.scatter(-1, i, 7.0), x.scatter(-1, twice, 1.5, reduce="add")
+
+
+def differences(x, i, m):
+    return torch.diff(x), torch.diff(x, dim=1, prepend=x[:, :1] + 1), x.diff(n=2, append=x[..., :2])
+
+
+def parameters_in_a_list(x, i, m):
+    listed = nn.ParameterList([nn.Parameter(x[0])])
+    listed.append(nn.Parameter(x[0, :2]))
+    listed.extend([nn.Parameter(x[:, 0])])
+    return torch.tensor([len(listed), *(size for one in listed for size in one.shape)])

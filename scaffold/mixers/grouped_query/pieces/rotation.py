@@ -29,7 +29,8 @@ def rotation(layers: Layers) -> Piece | None:
     )
     if rope.condition != TRUE:
         made, turned = f"self.use_rope = {write(rope.condition)}\n{made}", f"if self.use_rope:\n    {turned}"
-    return Piece({"scores": made, "rotation": turned}, (IMPORT,), uses=(rope.parameters, rope.condition))
+    imports = (IMPORT, *layers.frame.length_imports)
+    return Piece({"scores": made, "rotation": turned}, imports, uses=(rope.parameters, rope.condition))
 
 
 def qk_norm(layers: Layers) -> Piece | None:

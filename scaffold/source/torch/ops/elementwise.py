@@ -93,7 +93,7 @@ OPS: dict[str, Op] = {
     "rsqrt": lambda x: 1.0 / np.sqrt(x), "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "frac": lambda x: x % 1,
     "round": lambda x, decimals=0: np.round(x, decimals), "erf": lambda x: erf(x) if x.size else x,
     "isinf": np.isinf, "isnan": np.isnan, "isfinite": np.isfinite,
-    "nan_to_num": lambda x, nan=0.0, **_: np.where(np.isnan(x), nan, x),
+    "nan_to_num": lambda x, nan=0.0: np.where(np.isnan(x), nan, x),
     # activations
     "sigmoid": sigmoid, "relu": lambda x, *_, **__: np.maximum(x, 0), "silu": lambda x, *_, **__: x * sigmoid(x),
     "gelu": gelu, "softplus": softplus, "mish": lambda x, **_: x * np.tanh(softplus(x)),

@@ -119,7 +119,7 @@ OPS: dict[str, Op] = {
     "var": _variance, "std": lambda *args, **kwargs: np.sqrt(_variance(*args, **kwargs)),
     "norm": _norm, "vector_norm": lambda x, ord=2, **kwargs: _norm(x, ord, **kwargs), "normalize": _normalize,  # noqa: A006
     "cumsum": lambda x, dim, **_: np.cumsum(x, axis=dim), "cumprod": lambda x, dim, **_: np.cumprod(x, axis=dim),
-    "diff": lambda x, n=1, dim=-1, **_: np.diff(x, n, dim),
+    "diff": lambda x, n=1, dim=-1, **ends: np.diff(x, n, dim, **ends),
     "softmax": softmax, "log_softmax": lambda x, dim=-1, **_: np.asarray(x - _logsumexp(x, dim, keepdim=True)),
     "logsumexp": _logsumexp, "topk": topk, "sort": _sort,
     "argsort": lambda x, dim=-1, descending=False, stable=False: _order(x, dim, descending),

@@ -19,8 +19,12 @@ def _places(dim: int, index: Array) -> tuple[Any, ...]:
     return tuple(where)
 
 
-def _scatter(x: Array, dim: int, index: Array, src: Any = None, value: Any = None, **_: Any) -> Array:
+def _scatter(x: Array, dim: int, index: Array, src: Any = None, value: Any = None, reduce: Any = None) -> Array:
     out = np.array(x)
+    if reduce == "add":
+        return _scatter_add(x, dim, index, np.broadcast_to(src if src is not None else value, index.shape))
+    if reduce is not None:
+        raise ValueError(f"reduce={reduce!r}")
     out[_places(dim, index)] = _cut(src if src is not None else value, index)
     return out
 

@@ -1,0 +1,65 @@
+"""Two specs of one decoder, read in probes of different sizes, brought to what both of them say.
+
+In one probe a number may equal another expression of the config by chance, which comes first there. What explains
+the number in both probes is what it stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from scaffold.expressions.evaluate import evaluate
+from scaffold.expressions.tree import Expression, Literal
+from scaffold.expressions.uses import needs_layer
+from scaffold.spec.values import Value
+
+Config = Mapping[str, Any]
+
+
+def agreed(first: Any, second: Any, configs: tuple[Config, Config]) -> Any:
+    """Return the spec that both say, or None where they say different things.
+
+    Args:
+        first: read in the first probe.
+        second: read in the second.
+        configs: of the two probes.
+    """
+    if first == second:
+        return first
+    if isinstance(first, Value) and isinstance(second, Value):
+        return _value(first, second, configs)
+    if isinstance(first, tuple) and isinstance(second, tuple) and len(first) == len(second):
+        found = [agreed(one, other, configs) for one, other in zip(first, second)]
+        lost = any(one is None and (a is not None or b is not None) for one, a, b in zip(found, first, second))
+        return None if lost else tuple(found)
+    if not is_dataclass(first) or type(first) is not type(second) or isinstance(first, (type, Expression)):
+        return None
+    changed = {}
+    for field in fields(first):
+        one, other = getattr(first, field.name), getattr(second, field.name)
+        if field.compare and one != other:
+            changed[field.name] = agreed(one, other, configs)
+            if changed[field.name] is None:
+                return None
+    return replace(first, **changed)
+
+
+def _value(first: Value, second: Value, configs: tuple[Config, Config]) -> Value | None:
+    """Return the value whose expression gives in both probes what was seen in each; a literal is none."""
+    if any(isinstance(one.tree, Literal) or needs_layer(one.tree) for one in (first, second)):
+        return None
+    fits = [
+        one
+        for one, other, config in ((second, first, configs[0]), (first, second, configs[1]))
+        if _of(one, config) is not None and _of(one, config) == _of(other, config)
+    ]
+    return fits[0] if len(fits) == 1 else None
+
+
+def _of(value: Value, config: Config) -> Any:
+    try:
+        return evaluate(value.tree, config)
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        return None
