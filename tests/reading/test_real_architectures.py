@@ -27,6 +27,7 @@ from tests.bench.coverage.rows import make_rows, rows
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
 from tests.lab.engine import engine
 from tests.reading.flat import decoder_words, layer_kinds
+from tests.sampled import sampled
 
 EXPECTED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "architectures.yaml").read_text())
 HOLES = {
@@ -57,7 +58,7 @@ def stated(words: dict[str, Any]) -> dict[str, Any]:
     return {path: word for path, word in words.items() if word is not None}
 
 
-@pytest.mark.parametrize("row", EXPECTED)
+@pytest.mark.parametrize("row", sampled(EXPECTED))
 def test_an_architecture_is_what_it_is_fact_by_fact(row: str) -> None:
     spec = spec_of(row)
     assert spec.decoder is not None, spec.holes
@@ -67,7 +68,7 @@ def test_an_architecture_is_what_it_is_fact_by_fact(row: str) -> None:
     assert kinds == [stated(layer) for layer in EXPECTED[row]["layers"]]
 
 
-@pytest.mark.parametrize("row", [*EXPECTED, *HOLES])
+@pytest.mark.parametrize("row", sampled([*EXPECTED, *HOLES]))
 def test_every_fact_has_evidence_that_is_there(row: str) -> None:
     read, spec = checkpoint(row), spec_of(row)
     for fact in spec.facts:
@@ -102,7 +103,7 @@ def numbers_around(spec: DecoderSpec, layer: LayerSpec) -> dict[str, Any]:
     return {**heads, "head_dim": attention.head_dim.value}
 
 
-@pytest.mark.parametrize("row", EXPECTED)
+@pytest.mark.parametrize("row", sampled(EXPECTED))
 def test_every_value_is_what_its_expression_makes_of_the_checkpoints_config(row: str) -> None:
     spec = spec_of(row).decoder
     assert spec is not None
@@ -126,7 +127,7 @@ def test_keys_of_a_nested_config_are_named_where_they_stand() -> None:
     assert keys - {f"config.{key}" for key in nested} - nested == {"architectures", "model_type", "tie_word_embeddings"}
 
 
-@pytest.mark.parametrize("row", HOLES)
+@pytest.mark.parametrize("row", sampled(HOLES, every=2))
 def test_what_is_not_understood_is_a_hole_that_names_it_and_no_guess(row: str) -> None:
     what, where = HOLES[row]
     spec = spec_of(row)
@@ -136,7 +137,7 @@ def test_what_is_not_understood_is_a_hole_that_names_it_and_no_guess(row: str) -
     assert hole.evidence.startswith(where)
 
 
-@pytest.mark.parametrize("row", [*EXPECTED, *HOLES])
+@pytest.mark.parametrize("row", sampled([*EXPECTED, *HOLES]))
 def test_without_the_source_facts_become_holes_and_none_becomes_another(row: str) -> None:
     with_source = spec_of(row)
     without = read_from_source(checkpoint(row), None)

@@ -17,6 +17,7 @@ from scaffold.weights import Part, Rule, WeightMap, Whole
 from scaffold.weights.written import test_file as written
 from tests.drawn import examples
 from tests.lab.checkpoints import checkpoint
+from tests.sampled import sampled
 from tests.weights.by_hand import MODELS
 from tests.weights.generated import ROWS, read, rules
 
@@ -28,7 +29,7 @@ def run(text: str, path: Path) -> WeightMap:
     return found
 
 
-@pytest.mark.parametrize("row", MODELS)
+@pytest.mark.parametrize("row", sampled(MODELS, every=3))
 def test_rules_by_hand_come_back(row: str, tmp_path: Path) -> None:
     weight_map = MODELS[row](read_checkpoint(checkpoint(row)).config)
     text = written(weight_map, "Some")
@@ -36,7 +37,7 @@ def test_rules_by_hand_come_back(row: str, tmp_path: Path) -> None:
     assert "Rule(" not in text  # each is a call that a reader knows from the docs
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", sampled(ROWS))
 def test_derived_rules_come_back(row: str, tmp_path: Path) -> None:
     weight_map = rules(read(row, tmp_path))
     text = written(weight_map, "Some")

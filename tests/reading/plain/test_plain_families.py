@@ -24,6 +24,7 @@ from scaffold.testing.mutations import MUTATIONS, Mutation
 from tests.bench.coverage.rows import make_rows, rows
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
 from tests.lab.engine import engine
+from tests.sampled import sampled
 
 DENSE = ("llama", "llama@tied", "mistral", "qwen2", "qwen3")
 MIXED = ("mixtral", "qwen2_moe", "qwen3_moe")
@@ -80,7 +81,7 @@ def with_tensors(found: Checkpoint, headers: dict[str, TensorHeader]) -> Checkpo
     return replace(found, weights=replace(found.weights, forms=forms))
 
 
-@pytest.mark.parametrize("row", DENSE)
+@pytest.mark.parametrize("row", sampled(DENSE))
 def test_the_spec_is_the_one_that_transformers_source_gives(row: str) -> None:
     assert plain(read(row)) == from_source(read(row))
 
@@ -156,7 +157,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 """How configs were written before transformers 5."""
 
 
-@pytest.mark.parametrize("row", PUBLISHED)
+@pytest.mark.parametrize("row", sampled(PUBLISHED))
 def test_configs_as_they_were_published(row: str) -> None:
     found = read(row, **PUBLISHED[row])
     ours, theirs = plain(found), from_source(found)
