@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WHERE = ".github/workflows/misc/model_dataset_list.json"
+OLDER = ".github/workflows/misc/model_list.json"
+"""Of 0.18."""
+DEVICES = ("", "a2", "a3", "a5", "310p")
 
 
 def _entry(arguments: Mapping[str, str]) -> Entry:
-    return Entry(hub_path(arguments["name"], "name"), None, one_of(arguments["list"], ("models", "datasets"), "list"))
+    table = one_of(arguments["list"], ("models", "datasets"), "list")
+    device = one_of(arguments["device"], DEVICES, "device")
+    return Entry(hub_path(arguments["name"], "name"), None, f"{table} > {device}" if device else table)
 
 
 _BEFORE = """\
@@ -33,18 +38,35 @@ _BEFORE = """\
   }
 """
 
+_BY_DEVICE = """\
+{
+    "models": {
+        "a2": [
+            "trees/Alder-7B"
+        ],
+        "a3": [
+            "trees/Willow-7B"
+        ]
+    },
+    "datasets": [
+        "trees/rings"
+    ]
+}
+"""
+
 ROW = EntryList(
     name="ascend-dataset-list",
     summary="have vllm-ascend's test machines fetch a model or a data set",
     upstream="https://github.com/vllm-project/vllm-ascend/blob/main/.github/workflows/misc/model_dataset_list.json",
     tree="vllm-ascend",
-    files=(WHERE,),
+    files=(WHERE, OLDER),
     kind=JsonList(),
     order=behind_owner,
     entry=_entry,
     parameters=(
         Parameter("name", "its name on ModelScope, such as trees/Cedar-7B"),
         Parameter("list", "models or datasets", "models"),
+        Parameter("device", "whose machines fetch it, such as a2, where the file has a list for each (since 0.28)", ""),
     ),
     examples=(
         Example(
@@ -63,6 +85,17 @@ ROW = EntryList(
             _BEFORE.replace('"shrubs/Thorn-7B",\n', '"shrubs/Thorn-7B",\n      "shrubs/Rose/TP1/Rose-7B",\n'),
         ),
         Example({"name": "trees/Willow-7B"}, _BEFORE, _BEFORE),
+        Example(
+            {"name": "trees/Cedar", "device": "a3"},
+            _BY_DEVICE,
+            _BY_DEVICE.replace('"trees/Willow-7B"\n', '"trees/Willow-7B",\n            "trees/Cedar"\n'),
+        ),
+        Example(
+            {"name": "trees/leaves", "list": "datasets"},
+            _BY_DEVICE,
+            _BY_DEVICE.replace('"trees/rings"\n', '"trees/rings",\n        "trees/leaves"\n'),
+        ),
+        RefusedExample({"name": "trees/Cedar"}, _BY_DEVICE, "models may be 2 tables"),
         RefusedExample({"name": "trees/rings"}, _BEFORE, "is listed already, as"),
         RefusedExample({"name": 'trees/x"'}, _BEFORE, "name"),
         RefusedExample({"name": "trees/x"}, "{", "line 1"),

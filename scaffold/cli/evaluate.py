@@ -1,4 +1,4 @@
-"""``scaffold evaluate``: accuracy of a planned model, from ``lm_eval`` and nowhere else."""
+"""``scaffold evaluate``: accuracy of a planned model, from ``lm_eval`` and nowhere else, and its performance."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from scaffold.cli.roots import Settings, name_option, python_option, required, s
 from scaffold.cli.serving import gate_settings, serve_settings
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
-from scaffold.delivery.accuracy import DIGITS, Accuracy
+from scaffold.delivery.accuracy import Accuracy, figure
 from scaffold.evidence.gather import check_planned
-from scaffold.running.evaluation import Tasks, evaluate, own_python, take_results
+from scaffold.running.evaluation import Load, Measured, Tasks, evaluate, own_python, take_results
 from scaffold_validators.records import unstructure
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+COUNT = click.IntRange(min=1)
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
@@ -31,51 +32,74 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--limit", type=click.IntRange(min=1), help="Ask only so many questions of each task; documents say so.")
 @click.option("--chat", is_flag=True, help="Ask through the model's chat template.")
 @click.option("--lm-eval-python", type=click.Path(path_type=Path), help="The Python that has lm_eval (default: ours).")
+@click.option("--bench", is_flag=True, help="Measure performance, too: vllm bench serve, against the same server.")
+@click.option("--bench-prompts", type=COUNT, default=Load.prompts, show_default=True, help="Requests in all.")
+@click.option("--bench-input-len", type=COUNT, default=Load.input_len, show_default=True, help="Tokens of a prompt.")
+@click.option("--bench-output-len", type=COUNT, default=Load.output_len, show_default=True, help="Tokens of an answer.")
+@click.option("--bench-concurrency", type=COUNT, default=Load.concurrency, show_default=True, help="Requests at once.")
 @name_option
 @work_option
 @python_option
 @serve_options
 @reporting
-def command(output: Output, checkpoint: Path, results: Path | None, tasks: str | None, **given: Any) -> None:
-    """Measure the accuracy of what was planned for CHECKPOINT, for test config, tutorial and commit.
+def command(
+    output: Output, checkpoint: Path, results: Path | None, tasks: str | None, bench: bool, **given: Any
+) -> None:
+    """Measure accuracy and performance of what was planned for CHECKPOINT, for test config, tutorial and commit.
 
     It is served as the gates serve it, and lm_eval asks it the tasks; or --results takes what lm_eval wrote elsewhere
-    of exactly these trees and this checkpoint.
+    of exactly these trees and this checkpoint. --bench has vllm bench serve measure performance.
     """
     settings = Settings(given)
     name, workspace = model_name(settings.get("name"), checkpoint), settings.workspace()
-    if (results is None) == (tasks is None):
+    if (results is None and tasks is None and not bench) or (results is not None and (tasks is not None or bench)):
         raise UsageError(
-            "neither --tasks nor --results" if results is None else "--tasks together with --results",
+            "neither --tasks nor --results nor --bench" if results is None else "--results with --tasks or --bench",
             where="the call",
-            expected="one of them",
+            expected="what a server is to be asked, or a file alone",
             remedy="name what lm_eval is to ask, such as --tasks gsm8k, or pass the file that it wrote",
         )
     check_planned(workspace.record(name), checkpoint)
     if results is not None:
-        accuracy = take_results(workspace, name, results)
+        found = Measured(take_results(workspace, name, results))
     else:
-        accuracy = _measured(output, settings, checkpoint, str(tasks))
-    show_accuracy(output, accuracy)
+        found = _measured(output, settings, checkpoint, tasks, bench)
+    show_measured(output, found)
 
 
-def _measured(output: Output, settings: Settings, checkpoint: Path, tasks: str) -> Accuracy:
+def _measured(output: Output, settings: Settings, checkpoint: Path, tasks: str | None, bench: bool) -> Measured:
     from scaffold.checkpoint.read import read_checkpoint
 
-    asked = Tasks(
+    asked = None if tasks is None else _asked(settings, tasks)
+    sizes = [settings.number(f"bench_{name}") for name in ("prompts", "input_len", "output_len", "concurrency")]
+    load = Load(*(size for size in sizes if size is not None)) if bench else None
+    name = model_name(settings.get("name"), checkpoint)
+    engine, lm_eval = required(settings.engine()), settings.path("lm_eval_python") or own_python()
+    with live(output) as view:
+        return evaluate(
+            *(settings.workspace(), name, read_checkpoint(checkpoint), engine, serve_settings(settings), asked, load),
+            *(lm_eval, view.report, view.hear, gate_settings(settings).patience),
+        )
+
+
+def _asked(settings: Settings, tasks: str) -> Tasks:
+    return Tasks(
         tuple(filter(None, (task.strip() for task in tasks.split(",")))),
         settings.number("num_fewshot"),
         settings.number("limit"),
         settings.path("include_path"),
         settings.switch("chat"),
     )
-    name = model_name(settings.get("name"), checkpoint)
-    engine, lm_eval = required(settings.engine()), settings.path("lm_eval_python") or own_python()
-    with live(output) as view:
-        return evaluate(
-            *(settings.workspace(), name, read_checkpoint(checkpoint), engine, serve_settings(settings), asked),
-            *(lm_eval, view.report, view.hear, gate_settings(settings).patience),
-        )
+
+
+def show_measured(output: Output, found: Measured) -> None:
+    """Show what was measured, and of how many questions."""
+    if found.accuracy is not None:
+        show_accuracy(output, found.accuracy)
+    if found.benchmark is not None:
+        output.table("Performance", ("metric", "value"), [(name, figure(v)) for name, v in found.benchmark.shown()])
+    measured = {"accuracy": found.accuracy, "benchmark": found.benchmark}
+    output.document({name: unstructure(value) for name, value in measured.items() if value is not None})
 
 
 def show_accuracy(output: Output, accuracy: Accuracy) -> None:
@@ -85,12 +109,11 @@ def show_accuracy(output: Output, accuracy: Accuracy) -> None:
             task.name,
             metric.name,
             str(task.num_fewshot),
-            str(round(metric.value, DIGITS)),
-            "–" if metric.stderr is None else f"± {metric.stderr:.4f}",
+            figure(metric.value),
+            "–" if metric.stderr is None else f"± {figure(metric.stderr)}",
             f"{task.samples} of {task.of}",
         )
         for task in accuracy.tasks
         for metric in task.metrics
     ]
     output.table("Accuracy", ("task", "metric", "shots", "value", "standard error", "questions"), rows)
-    output.document({"accuracy": unstructure(accuracy)})

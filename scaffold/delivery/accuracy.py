@@ -88,6 +88,16 @@ class Accuracy:
                 yield task.name, metric.name, round(metric.value, DIGITS)
 
 
+def figure(value: float) -> str:
+    """Return a figure as documents write it: to `DIGITS` behind the point, a small one with its first four digits.
+
+    The tree's own test compares with four digits behind the point; a config has those.
+    """
+    if value and abs(value) < 10 ** (1 - DIGITS):
+        return f"{value:.{DIGITS - 1}e}"
+    return str(round(value, DIGITS))
+
+
 ACCURACY = Kind("accuracy", 1, Accuracy, remedy="remove the file, and run scaffold evaluate again")
 
 

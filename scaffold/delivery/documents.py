@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,10 +13,17 @@ from scaffold.capacity.plan import MORE_RANKS, CapacityPlan, Row, hardware_sente
 from scaffold.checkpoint.about import about
 from scaffold.checkpoint.ascend_paths import dequantised
 from scaffold.checkpoint.read import Checkpoint
-from scaffold.delivery.accuracy import DIGITS, Accuracy, Task
+from scaffold.delivery.accuracy import Accuracy
+from scaffold.delivery.benchmark import Benchmark
+from scaffold.delivery.config_form import NEWEST, ConfigForm
+from scaffold.delivery.config_schema import check_config
+from scaffold.delivery.config_values import ASKED, config_values, kind_of, with_measured
 from scaffold.delivery.excuses import NO_EXCUSE, Excuses
 from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS
-from scaffold.delivery.sign_off import NPU
+from scaffold.delivery.measured import accuracy_context, benchmark_context
+from scaffold.delivery.tutorial.commands import evaluation, request, serve
+from scaffold.delivery.tutorial.form import UNNUMBERED, TutorialForm
+from scaffold.delivery.tutorial.shown import cell, inert, served_on_npu, shown
 from scaffold.feed_forwards import table as feed_forwards
 from scaffold.rendering.formatting import tidy
 from scaffold.rendering.template import render
@@ -27,12 +33,6 @@ from scaffold.strategy.table import strategy_named
 from scaffold.vocabulary.lookup import value_of
 from scaffold_validators.stages.table import stage_named
 from scaffold_validators.verdict import Verdict
-
-TEST_LENGTH = 4096
-"""What the existing test configs of text models use."""
-TEXT_TASK = ("gsm8k", ("exact_match,strict-match", "exact_match,flexible-extract"), 5)
-IMAGE_TASK = ("mmmu_val", ("acc,none",), 0)
-"""Task, metrics and number of shots, as vllm-ascend's existing configs have them."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,30 @@ class Delivery:
     """What the server has to be told of the config."""
     misfits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     """Tensor-parallel sizes at which it cannot be served, with the reasons."""
+    config_form: ConfigForm = NEWEST
+    """How the delivery tree's own tests read test configs."""
+    tutorial_form: TutorialForm = UNNUMBERED
+    """How the delivery tree's tutorials are written."""
+    tutorials: Path = TUTORIALS
+    """Where they lie."""
+    transcribes: bool = False
+    """Whether what serves it answers vLLM's endpoint of transcriptions."""
 
 
 def delivery_context(delivery: Delivery) -> dict[str, Any]:
-    """Return the context of the delivery's documents, but for what the gates showed: see `verdict_context`."""
+    """Return the context of the delivery's documents, but for what was measured: see `measured_context`."""
     checkpoint, decoder = delivery.checkpoint, delivery.spec.decoder
     experts = _num_experts(checkpoint, decoder)
     capacity = _capacity(delivery)
     row = capacity.smallest or capacity.rows[-1]
     size = row.ranks
     length = _max_length(checkpoint, decoder)
-    task, metrics, shots = IMAGE_TASK if checkpoint.is_multimodal else TEXT_TASK
+    place = _place(delivery)
+    kind = kind_of(checkpoint, about(checkpoint).patterns, delivery.transcribes)
+    served: dict[str, Any] = {"trust_remote_code": delivery.trust_remote_code}
+    served |= {"enable_expert_parallel": True} if experts else {}
+    served |= {"hf_overrides": dict(delivery.overrides)} if delivery.overrides else {}
+    form = delivery.tutorial_form
     return {
         "layout": delivery.layout,
         "architecture": delivery.spec.architecture,
@@ -70,23 +83,24 @@ def delivery_context(delivery: Delivery) -> dict[str, Any]:
         "support": strategy_named(delivery.strategy).support,
         "model_yaml": json.dumps(delivery.model_id or delivery.model_name),
         "model_id": delivery.model_id if "/" in delivery.model_id else "",
-        "test_type": json.dumps("vllm-vlm" if checkpoint.is_multimodal else "vllm"),
-        "test_length": min(TEST_LENGTH, length or TEST_LENGTH),
+        "place": place,
+        "config": config_values(delivery.config_form, kind, size, length, served, checkpoint.has_chat_template),
+        "tutorials": delivery.tutorials.as_posix(),
+        "experimental": form.experimental,
+        "links": dict(form.links),
+        "outline": {
+            "rows": [{"heading": s.heading.text, "blocks": {"rows": list(s.blocks)}} for s in form.sections],
+        },
         "tensor_parallel_size": size,
         "trust_remote_code": "true" if delivery.trust_remote_code else "false",
         "num_experts": experts,
-        "hf_overrides": json.dumps(delivery.overrides) if delivery.overrides else "",
-        "task": json.dumps(task),
-        "task_metrics": {"shown": f"{task}: {'; '.join(metrics)}"},
-        "num_fewshot": shots,
-        "apply_chat_template": "true" if checkpoint.has_chat_template else "false",
         "weight_size": size_text(checkpoint.weight_bytes),
         "weight_dtype": ", ".join(sorted({t.dtype for t in checkpoint.tensors.values()})),
         "hardware": hardware_sentence(capacity),
         "max_position_embeddings": length or "an unstated length",
-        "serve_command": _serve_command(delivery, size, experts, length),
-        "curl_command": _curl(delivery),
-        "lm_eval_command": _lm_eval(delivery, task),
+        "serve_command": serve(delivery, place, size, experts, length),
+        "curl_command": request(delivery.model_name, checkpoint.has_chat_template),
+        "lm_eval_command": evaluation(delivery.model_name, place, ASKED[kind].task),
     }
 
 
@@ -109,60 +123,43 @@ def verdict_context(verdicts: Sequence[Verdict], without_parity: str = "") -> di
     """Return the part of the context that comes from the gates, and why parity was not shown, if so."""
     rows = [_row(verdict) for verdict in verdicts] or [NOT_VERIFIED]
     if without_parity:
-        rows.append({**NOT_VERIFIED, "stage": "parity", "result": _cell(f"not shown: {without_parity}")})
+        rows.append({**NOT_VERIFIED, "stage": "parity", "result": cell(f"not shown: {without_parity}")})
     return {
         "verdicts": {"rows": rows},
-        "on_npu": any(verdict.device == NPU and verdict.passed for verdict in verdicts),
+        "on_npu": served_on_npu(verdicts),
     }
 
 
-def accuracy_context(accuracy: Accuracy | None, pending: str = "") -> dict[str, Any]:
-    """Return the part of the context that comes from an evaluation, or why there is none."""
-    if accuracy is None:
-        empty: dict[str, Any] = {"tasks": {"rows": []}, "lines": {"rows": []}}
-        return {"accuracy": {**empty, "pending": _cell(" ".join(pending.split())).rstrip(".")}}
-    shots = {task.num_fewshot for task in accuracy.tasks}
-    partly = [f"{task.samples} of {task.of} questions of {task.name}" for task in accuracy.tasks if task.is_sampled]
-    template = "with" if accuracy.chat_template else "without"
+def measured_context(
+    values: Mapping[str, Any],
+    verdicts: Sequence[Verdict] = (),
+    excuses: Excuses = NO_EXCUSE,
+    accuracy: Accuracy | None = None,
+    benchmark: Benchmark | None = None,
+) -> dict[str, Any]:
+    """Return the whole context of the documents: what was planned, with what was measured.
+
+    Args:
+        values: see `delivery_context`.
+        verdicts: what the gates showed so far.
+        excuses: what was not shown, and why.
+        accuracy: what an evaluation measured.
+        benchmark: what ``vllm bench serve`` measured.
+    """
     return {
-        "accuracy": {
-            "tasks": {"rows": [_task(task) for task in accuracy.tasks if task.metrics]},
-            "lines": {"rows": list(accuracy_rows(accuracy))},
-            "num_fewshot": max(shots),
-            "chat_template": json.dumps(accuracy.chat_template),
-            "fewshot_as_multiturn": json.dumps(accuracy.fewshot_as_multiturn),
-            "model": _cell(accuracy.model),
-            "lm_eval_version": _cell(accuracy.lm_eval_version),
-            "date": accuracy.date,
-            "how": f"{', '.join(map(str, sorted(shots)))} shots, {template} the chat template",
-            "sampled": f"; only {', '.join(partly)}" if partly else "",
-            "pending": "",
-        }
+        **values,
+        "config": with_measured(values["config"], verdicts),
+        **verdict_context(verdicts, excuses.without_parity),
+        **shown(verdicts, values["place"]),
+        "reasons": {stage: cell(excuses.reason(stage)).rstrip(".") for stage in ("features", "capacity")},
+        **accuracy_context(accuracy, values["place"], excuses.accuracy_pending),
+        **benchmark_context(benchmark, values["place"]),
     }
 
 
-TABLE_HEAD = (
-    "| Task | Metric | Shots | Value | Standard error |",
-    "|------|--------|-------|-------|----------------|",
-)
-
-
-def accuracy_rows(accuracy: Accuracy | None) -> tuple[str, ...]:
-    """Return the lines of the tutorial's table of accuracy; none without an evaluation."""
-    if accuracy is None:
-        return ()
-    rows = [
-        f"| {_cell(task.name)} | {_cell(metric.name)} | {task.num_fewshot} | {round(metric.value, DIGITS)} | "
-        f"{'–' if metric.stderr is None else f'± {metric.stderr:.4f}'} |"
-        for task in accuracy.tasks
-        for metric in task.metrics
-    ]
-    return (*TABLE_HEAD, *rows)
-
-
-def _task(task: Task) -> dict[str, Any]:
-    metrics = [{"name": json.dumps(m.name), "value": round(m.value, DIGITS)} for m in task.metrics]
-    return {"name": json.dumps(task.name), "metrics": metrics}
+def document_paths(name: str, values: Mapping[str, Any]) -> tuple[Path, Path]:
+    """Return where a model's test config and tutorial lie, below the delivery's root."""
+    return TEST_CONFIGS / f"{name}.yaml", Path(values["tutorials"]) / f"{name}.md"
 
 
 def render_documents(
@@ -171,6 +168,7 @@ def render_documents(
     verdicts: Sequence[Verdict] = (),
     excuses: Excuses = NO_EXCUSE,
     accuracy: Accuracy | None = None,
+    benchmark: Benchmark | None = None,
 ) -> dict[Path, str]:
     """Return path below the delivery's root → text, of test config and tutorial.
 
@@ -180,16 +178,22 @@ def render_documents(
         verdicts: what the gates showed so far.
         excuses: what was not shown, and why.
         accuracy: what an evaluation measured.
+        benchmark: what ``vllm bench serve`` measured.
+
+    Raises:
+        CheckFailed: the test config is not in the form that the tree's tests read.
     """
-    delivery = {
-        **values,
-        **verdict_context(verdicts, excuses.without_parity),
-        **accuracy_context(accuracy, excuses.accuracy_pending),
-    }
+    delivery = measured_context(values, verdicts, excuses, accuracy, benchmark)
     context = {"model_name": name, "module": "unused", "adapter": False, "delivery": delivery}
     files = render(context, without=("vllm",))
-    paths = (TEST_CONFIGS / f"{name}.yaml", TUTORIALS / f"{name}.md")
-    return {path: tidy(files[path.as_posix()]) for path in paths}
+    config, tutorial = document_paths(name, values)
+    texts = [
+        tidy(files[(folder / path.name).as_posix()])
+        for folder, path in zip((TEST_CONFIGS, TUTORIALS), (config, tutorial))
+    ]
+    check_config(texts[0], str(config))
+    page = inert(texts[1]) if values["layout"] == "mkdocs" else texts[1]
+    return {config: texts[0], tutorial: page}
 
 
 NOT_VERIFIED = {"stage": "–", "weights": "–", "device": "–", "result": "nothing yet"}
@@ -202,13 +206,8 @@ def _row(verdict: Verdict) -> dict[str, str]:
         "stage": f"{stage.title}, tensor-parallel {verdict.tensor_parallel_size}" if serves else stage.title,
         "weights": stage.starts.weights,
         "device": verdict.device.upper() or "–",
-        "result": _cell(f"{verdict.outcome.word}: {verdict.reason}"),
+        "result": cell(f"{verdict.outcome.word}: {verdict.reason}"),
     }
-
-
-def _cell(text: str) -> str:
-    """Return a text for one cell of a table."""
-    return text.replace("|", "/").replace("\n", " ")
 
 
 def _kind(checkpoint: Checkpoint, experts: int) -> str:
@@ -244,54 +243,8 @@ def _max_length(checkpoint: Checkpoint, decoder: DecoderSpec | None) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
-def _serve_command(delivery: Delivery, size: int, experts: int, length: int) -> str:
-    lines = [
-        "export HCCL_OP_EXPANSION_MODE=AIV",
-        "",
-        f"vllm serve {shlex.quote(_place(delivery))} \\",
-        f"    --served-model-name {shlex.quote(delivery.model_name)} \\",
-        f"    --tensor-parallel-size {size} \\",
-    ]
-    if experts:
-        lines.append("    --enable-expert-parallel \\")
-    if delivery.trust_remote_code:
-        lines.append("    --trust-remote-code \\")
-    if delivery.overrides:
-        lines.append(f"    --hf-overrides {shlex.quote(json.dumps(delivery.overrides))} \\")
-    model_impl = strategy_named(delivery.strategy).model_impl
-    if model_impl is not None:
-        lines.append(f"    --model-impl {model_impl} \\")
-    if length:
-        lines.append(f"    --max-model-len {min(length, 131072)} \\")
-    return "\n".join([*lines, "    --max-num-seqs 16 \\", "    --port 8000"])
-
-
-def _curl(delivery: Delivery) -> str:
-    name = delivery.model_name
-    if delivery.checkpoint.has_chat_template:
-        path, body = "chat/completions", {"model": name, "messages": [{"role": "user", "content": "Who are you?"}]}
-    else:
-        path, body = "completions", {"model": name, "prompt": "The future of AI is"}
-    text = json.dumps({**body, "max_tokens": 64, "temperature": 0}, indent=4, ensure_ascii=False)
-    return (
-        f"curl http://localhost:8000/v1/{path} \\\n"
-        "    -H 'Content-Type: application/json' \\\n"
-        f"    -d {shlex.quote(text)}"
-    )
-
-
 def _place(delivery: Delivery) -> str:
-    """Return what the server is told to load: what is published, else a folder that the container mounts."""
+    """Return what the server is told to load: as the tree's template has it, what is published, or a folder."""
+    if delivery.tutorial_form.place:
+        return delivery.tutorial_form.place
     return delivery.model_id if "/" in delivery.model_id else f"/models/{delivery.model_name}"
-
-
-def _lm_eval(delivery: Delivery, task: str) -> str:
-    name, tokenizer = delivery.model_name, _place(delivery)
-    arguments = f"model={name},base_url=http://127.0.0.1:8000/v1/completions,tokenizer={tokenizer}"
-    return (
-        "lm_eval \\\n"
-        "    --model local-completions \\\n"
-        f"    --model_args {shlex.quote(arguments)} \\\n"
-        f"    --tasks {task} \\\n"
-        "    --output_path ./"
-    )

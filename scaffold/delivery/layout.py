@@ -8,10 +8,13 @@ from pathlib import Path
 from scaffold.common.errors import UsageError
 
 TUTORIALS = Path("docs/source/tutorials/models")
+OLDER_TUTORIALS = TUTORIALS.parent
+"""Up to 0.13."""
 INDEX = TUTORIALS / "index.md"
 MKDOCS = Path("mkdocs.yml")
 NAV_TITLES = Path("docs/hooks/nav_titles.py")
 TEST_CONFIGS = Path("tests/e2e/models/configs")
+ACCURACY_LIST = TEST_CONFIGS / "accuracy.txt"
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Layout:
     """The file that lists the tutorials."""
     titles: Path | None
     """The file that holds page titles, where there is one."""
+    tutorials: Path = TUTORIALS
+    """The folder of the tutorials."""
 
 
 def detect(root: Path) -> Layout:
@@ -31,14 +36,17 @@ def detect(root: Path) -> Layout:
     Raises:
         UsageError: it is no vllm-ascend source tree, or of a form that is not known.
     """
-    if (root / INDEX).is_file() and (root / TEST_CONFIGS).is_dir():
-        if (root / MKDOCS).is_file():
+    for tutorials in (TUTORIALS, OLDER_TUTORIALS):
+        index = tutorials / "index.md"
+        if not (root / index).is_file() or not (root / TEST_CONFIGS).is_dir():
+            continue
+        if (root / MKDOCS).is_file() and tutorials == TUTORIALS:
             return Layout("mkdocs", MKDOCS, NAV_TITLES if (root / NAV_TITLES).is_file() else None)
-        if "{toctree}" in (root / INDEX).read_text(encoding="utf-8"):
-            return Layout("myst", INDEX, None)
+        if "{toctree}" in (root / index).read_text(encoding="utf-8"):
+            return Layout("myst", index, None, tutorials)
     raise UsageError(
         "no vllm-ascend source tree of a known form",
         where=str(root),
         expected=f"{INDEX} with a toctree, or {MKDOCS}, and {TEST_CONFIGS}/",
-        remedy="pass the root of a vllm-ascend checkout of 0.18 or later with --delivery",
+        remedy="pass the root of a vllm-ascend checkout of 0.13 or later with --delivery",
     )

@@ -63,4 +63,4 @@ class PlanRecord:
     commits: tuple[str, ...] = ()
 
 
-PLAN = Kind("plan", 5, PlanRecord, remedy="run scaffold new-model for this model again, which writes it anew")
+PLAN = Kind("plan", 6, PlanRecord, remedy="run scaffold new-model for this model again, which writes it anew")

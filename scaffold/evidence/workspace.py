@@ -12,6 +12,7 @@ from pathlib import Path
 from codemods import FOLDER, Earlier, earlier_of, generated_digest, keep_out_of_git
 from scaffold.common.errors import UsageError
 from scaffold.delivery.accuracy import ACCURACY, Accuracy
+from scaffold.delivery.benchmark import BENCHMARK, Benchmark
 from scaffold.evidence.account import ACCOUNT, Account
 from scaffold.evidence.plan_record import PLAN, PlanRecord
 from scaffold_validators.digest import sha256_of
@@ -110,11 +111,8 @@ class Workspace:
 
     def save_accuracy(self, name: str, accuracy: Accuracy) -> Path:
         """Keep an evaluation and a copy of its results file; earlier ones stay."""
-        folder = self.folder / name / "accuracy"
-        number = 1 + max((int(path.stem) for path in folder.glob("[0-9][0-9][0-9][0-9].json")), default=0)
-        kept = folder / f"{number:04d}.results"
+        kept, path = self._next_results(name, ACCURACY.name)
         _write(kept, Path(accuracy.results).read_text(encoding="utf-8"))
-        path = folder / f"{number:04d}.json"
         _write(path, dump(ACCURACY, replace(accuracy, results=str(kept))))
         return path
 
@@ -124,20 +122,41 @@ class Workspace:
         Raises:
             Problem: its record does not fit, or the results file was changed or is gone.
         """
-        paths = sorted((self.folder / name / "accuracy").glob("[0-9][0-9][0-9][0-9].json"))
-        if not paths:
+        path = self._newest_record(name, ACCURACY.name)
+        if path is None:
             return None
-        found = load(ACCURACY, paths[-1])
-        results = Path(found.results)
-        if not results.is_file() or sha256_of(results) != found.results_sha256:
-            raise Problem(
-                "another file, or none",
-                where=str(results),
-                expected=f"the results that {paths[-1]} was made of, sha256 {found.results_sha256[:16]}",
-                remedy=ACCURACY.remedy,
-                exit_code=2,
-            )
+        found = load(ACCURACY, path)
+        _check_results(found.results, found.results_sha256, path, ACCURACY.remedy)
         return found
+
+    def save_benchmark(self, name: str, benchmark: Benchmark) -> Path:
+        """Keep what ``vllm bench serve`` measured, and a copy of its file; earlier ones stay."""
+        kept, path = self._next_results(name, BENCHMARK.name)
+        _write(kept, Path(benchmark.results).read_text(encoding="utf-8"))
+        _write(path, dump(BENCHMARK, replace(benchmark, results=str(kept))))
+        return path
+
+    def benchmark(self, name: str) -> Benchmark | None:
+        """Return the newest benchmark of a model; None without one.
+
+        Raises:
+            Problem: its record does not fit, or the results file was changed or is gone.
+        """
+        path = self._newest_record(name, BENCHMARK.name)
+        if path is None:
+            return None
+        found = load(BENCHMARK, path)
+        _check_results(found.results, found.results_sha256, path, BENCHMARK.remedy)
+        return found
+
+    def _next_results(self, name: str, kind: str) -> tuple[Path, Path]:
+        """Return where the next results file of a kind is kept, and its record."""
+        folder = self.folder / name / kind
+        number = 1 + max((int(path.stem) for path in folder.glob(NUMBERED)), default=0)
+        return folder / f"{number:04d}.results", folder / f"{number:04d}.json"
+
+    def _newest_record(self, name: str, kind: str) -> Path | None:
+        return max((self.folder / name / kind).glob(NUMBERED), default=None)
 
     @contextmanager
     def gates_lock(self) -> Iterator[None]:
@@ -218,6 +237,25 @@ class Workspace:
 
 
 VERDICT_FILES = "[0-9][0-9][0-9][0-9]*-*-tp*.json"
+
+
+NUMBERED = "[0-9][0-9][0-9][0-9].json"
+
+
+def _check_results(results: str, digest: str, record: Path, remedy: str) -> None:
+    """Check that a results file is the one that a record was made of.
+
+    Raises:
+        Problem: it was changed, or is gone.
+    """
+    if not Path(results).is_file() or sha256_of(Path(results)) != digest:
+        raise Problem(
+            "another file, or none",
+            where=results,
+            expected=f"the results that {record} was made of, sha256 {digest[:16]}",
+            remedy=remedy,
+            exit_code=2,
+        )
 
 
 def _make(folder: Path) -> None:

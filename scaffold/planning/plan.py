@@ -138,7 +138,7 @@ def _plan(request: Request, subject: Subject) -> Plan:
         placed = place(code, decision, subject, PLACEMENTS[request.placement])
         changes, told = add_modelslim_rows(placed.changes, code, decision, subject, request.ranks)
     documents = document_values(decision, subject, request)
-    documented = document(changes, documents, subject, request.verdicts)
+    documented, unlisted = document(changes, documents, subject, request.verdicts)
     return Plan(
         request=request,
         subject=subject,
@@ -147,5 +147,5 @@ def _plan(request: Request, subject: Subject) -> Plan:
         implementation=placed.implementation,
         documents=documents,
         changes=add_patches(documented, request.patches, subject.site),
-        notes=(*subject.settled.notes, *placed.notes, *told, *decision.notes),
+        notes=(*subject.settled.notes, *placed.notes, *told, *unlisted, *decision.notes),
     )

@@ -10,19 +10,22 @@ from pathlib import Path, PurePosixPath
 from codemods import ChangeSet, Refusal, apply, take_back_cut_off_part, undo
 from scaffold.common.errors import CheckFailed, ScaffoldError
 from scaffold.delivery.accuracy import Accuracy
+from scaffold.delivery.benchmark import Benchmark
 from scaffold.delivery.commit import check_branch, check_contents, commit, committed_text, head_of, titles_of
-from scaffold.delivery.documents import render_documents
+from scaffold.delivery.documents import document_paths, render_documents
 from scaffold.delivery.excuses import NO_EXCUSE, Excuses
 from scaffold.delivery.gate.case import Case, Said
 from scaffold.delivery.gate.point import Row, check_rows, used
 from scaffold.delivery.gate.table import look
-from scaffold.delivery.layout import TEST_CONFIGS, TUTORIALS, detect
+from scaffold.delivery.layout import TEST_CONFIGS, detect
 from scaffold.delivery.message import commit_message
 from scaffold.delivery.sign_off import parity_proof
+from scaffold.delivery.tutorial.shown import served_on_npu
 from scaffold.evidence.gather import Evidence, gather
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold.running.carry_over import DELIVERY, carry_over, contents, edits_of, joined_edits, other_plans
+from scaffold.running.measured_lists import with_measured_lists
 from scaffold.running.others_code import served_by
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.verdict import Verdict
@@ -94,9 +97,10 @@ def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuse
     """
     evidence = gather(workspace, name)
     accuracy = workspace.accuracy(name)
+    benchmark = _current(workspace.benchmark(name), evidence.digests)
     excuses = _needed(excuses, evidence, accepted_device, accuracy)
-    found = _deliver(evidence, workspace, excuses, accuracy)
-    rows = look(_case(evidence, accepted_device, excuses, accuracy, found))
+    found = _deliver(evidence, workspace, excuses, accuracy, benchmark)
+    rows = look(_case(evidence, accepted_device, excuses, accuracy, benchmark, found))
     check_rows(rows)
     excuses = replace(excuses, without=used(excuses.without, rows))
     assert isinstance(found, Delivered)
@@ -125,13 +129,26 @@ def _needed(excuses: Excuses, evidence: Evidence, accepted_device: str, accuracy
     return excuses
 
 
-def _deliver(evidence: Evidence, workspace: Workspace, excuses: Excuses, accuracy: Accuracy | None) -> Delivered | Said:
+def _current(benchmark: Benchmark | None, digests: Mapping[str, str]) -> Benchmark | None:
+    """Return a benchmark of exactly these trees and this checkpoint; one of another state says nothing of them."""
+    return benchmark if benchmark is not None and benchmark.digests == digests else None
+
+
+def _deliver(
+    evidence: Evidence,
+    workspace: Workspace,
+    excuses: Excuses,
+    accuracy: Accuracy | None,
+    benchmark: Benchmark | None,
+) -> Delivered | Said:
     """Return what the commit would hold, or why that cannot be gathered."""
     record = evidence.record
     versions = next((verdict.versions for verdict in evidence.current if verdict.versions), {})
     try:
-        changes = _with_documents(record, evidence.current, workspace, excuses, accuracy)
+        changes = _with_documents(record, evidence.current, workspace, excuses, accuracy, benchmark)
         filled = set(changes.paths)
+        on_npu, delivery = served_on_npu(evidence.current), Path(record.delivery)
+        changes = with_measured_lists(changes, delivery, record.name, record.documents, accuracy, on_npu)
         changes = carry_over(changes, record, workspace, versions.get("vllm", "unknown"))
         return delivered(record, changes, filled, workspace)
     except (ScaffoldError, Refusal) as error:
@@ -191,9 +208,11 @@ def _case(
     accepted_device: str,
     excuses: Excuses,
     accuracy: Accuracy | None,
+    benchmark: Benchmark | None,
     found: Delivered | Said,
 ) -> Case:
     delivery, name = Path(evidence.record.delivery), evidence.record.name
+    config, tutorial = document_paths(name, evidence.record.documents)
     texts: Mapping[PurePosixPath, str] = found.contents if isinstance(found, Delivered) else {}
     unfit = _unfit(delivery)
 
@@ -211,8 +230,9 @@ def _case(
         accepted_device=accepted_device,
         excuses=excuses,
         accuracy=accuracy,
-        config=PurePosixPath((TEST_CONFIGS / f"{name}.yaml").as_posix()),
-        tutorial=PurePosixPath((TUTORIALS / f"{name}.md").as_posix()),
+        benchmark=benchmark,
+        config=PurePosixPath(config.as_posix()),
+        tutorial=PurePosixPath(tutorial.as_posix()),
         index=PurePosixPath(detect(delivery).index.as_posix()),
         held=held,
         undeliverable=None if isinstance(found, Delivered) else found,
@@ -278,6 +298,7 @@ def _with_documents(
     workspace: Workspace,
     excuses: Excuses,
     accuracy: Accuracy | None,
+    benchmark: Benchmark | None,
 ) -> ChangeSet:
     """Return test config and tutorial with what was shown in them, merged with what a person made of them.
 
@@ -286,7 +307,8 @@ def _with_documents(
     """
     delivery = Path(record.delivery)
     changes = ChangeSet(roots=(delivery,), earlier=workspace.earlier())
-    for path, text in render_documents(record.name, record.documents, verdicts, excuses, accuracy).items():
+    texts = render_documents(record.name, record.documents, verdicts, excuses, accuracy, benchmark)
+    for path, text in texts.items():
         with suppress(Refusal):  # not ours
             filled = changes.create(delivery / path, text, generated=workspace.generated(delivery / path))
             changes = changes if filled.conflicts else filled

@@ -1,17 +1,20 @@
-"""Accuracy of a planned model: ``lm_eval`` against its server, or a results file that it wrote elsewhere."""
+"""Accuracy and performance of a planned model: ``lm_eval`` and ``vllm bench serve`` against its server."""
 
 from __future__ import annotations
 
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import CheckFailed, EnvironmentLacks, UsageError
 from scaffold.delivery.accuracy import Accuracy, read_results
+from scaffold.delivery.benchmark import Benchmark, read_benchmark
+from scaffold.delivery.measured import CHECKPOINT
+from scaffold.delivery.tutorial.shown import PORT
 from scaffold.evidence.gather import gather
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
@@ -19,8 +22,34 @@ from scaffold.running.validation import ServeOptions, preflight, serve_plan
 from scaffold_validators.device import find_device
 from scaffold_validators.engine import Engine
 from scaffold_validators.openai_api import Client
-from scaffold_validators.serve import HOST, Patience, Server
+from scaffold_validators.serve import HOST, Patience, ServePlan, Server
 from scaffold_validators.stages.visit import readiness
+
+
+@dataclass(frozen=True)
+class Load:
+    """What ``vllm bench serve`` sends: random tokens, as vLLM's own data set ``random`` makes them.
+
+    Attributes:
+        prompts: requests in all.
+        input_len: tokens of each prompt.
+        output_len: tokens of each answer.
+        concurrency: requests at once, at most.
+    """
+
+    prompts: int = 32
+    input_len: int = 128
+    output_len: int = 32
+    concurrency: int = 8
+
+    def arguments(self, served_model_name: str) -> list[str]:
+        """Return them as arguments of ``vllm``, with `CHECKPOINT` for the folder of the tokenizer."""
+        words = ["bench", "serve", "--backend", "openai", "--endpoint", "/v1/completions"]
+        words += ["--model", CHECKPOINT, "--served-model-name", served_model_name, "--dataset-name", "random"]
+        words += ["--random-input-len", str(self.input_len), "--random-output-len", str(self.output_len)]
+        words += ["--num-prompts", str(self.prompts), "--max-concurrency", str(self.concurrency)]
+        return [*words, "--seed", "0", "--ignore-eos"]
+
 
 RESULTS = "**/results_*.json"
 """What ``lm_eval`` writes below ``--output_path``."""
@@ -71,27 +100,37 @@ def take_results(workspace: Workspace, name: str, path: Path) -> Accuracy:
     return accuracy
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one server; None for what was not asked for."""
+
+    accuracy: Accuracy | None = None
+    benchmark: Benchmark | None = None
+
+
 def evaluate(
     workspace: Workspace,
     name: str,
     checkpoint: Checkpoint,
     engine: Engine,
     options: ServeOptions,
-    tasks: Tasks,
+    tasks: Tasks | None,
+    bench: Load | None,
     lm_eval: Path,
     report: Callable[[str], None],
     hear: Callable[[str], None],
     patience: Patience,
-) -> Accuracy:
-    """Serve the model as the gates do, run ``lm_eval`` against it, and keep what it measured.
+) -> Measured:
+    """Serve the model as the gates do, have ``lm_eval`` and ``vllm bench serve`` ask it, and keep what they measured.
 
     Args:
         workspace: where the model was planned.
         name: the model's.
         checkpoint: what is served.
-        engine: the environment that serves it.
+        engine: the environment that serves it, and has ``vllm bench``.
         options: how it is served.
-        tasks: what is asked.
+        tasks: what ``lm_eval`` asks; None where accuracy is not measured.
+        bench: the load of ``vllm bench serve``; None where performance is not measured.
         lm_eval: the Python of the environment that has ``lm_eval``.
         report: told of milestones.
         hear: gets each line of the server's log, in another thread.
@@ -101,27 +140,52 @@ def evaluate(
         UsageError: nothing was planned for the model.
         EnvironmentLacks: there is no ``lm_eval``.
         Problem: the environment runs another tree, or the port is taken.
-        CheckFailed: the server does not become ready, or ``lm_eval`` fails; its log is named.
+        CheckFailed: the server does not become ready, or what asks it fails; its log is named.
     """
     evidence = gather(workspace, name, checkpoint)
     preflight(engine, Path(evidence.record.vllm), options.port)
-    check_lm_eval(lm_eval)
-    engine = replace(engine, device=find_device(engine, None).kind)
+    if tasks is not None:
+        check_lm_eval(lm_eval)
+    device = find_device(engine, None)
+    engine = replace(engine, device=device.kind, versions={**engine.versions, **device.versions()})
     plan = serve_plan(workspace.work, checkpoint, engine, options, evidence.record)
     logs = workspace.logs(name)
     log, output = logs / "evaluate-serve.log", logs / "evaluate"
-    known = set(output.glob(RESULTS))
+    known, written, measured = set(output.glob(RESULTS)), list[Path](), Measured()
     with workspace.gates_lock(), Server(plan, log, report, hear) as server:
         client = Client(f"http://{HOST}:{options.port}", server.alive, patience.request_seconds)
         unready = server.wait_ready(lambda: readiness(client, server), patience)
         if unready is not None:
             raise _failed(unready.reason, log)
-        report(f"asking {', '.join(tasks.names)}")
-        _run(_command(lm_eval, name, checkpoint, options.port, tasks, output), logs / "evaluate.log")
-    written = sorted(set(output.glob(RESULTS)) - known)
+        if tasks is not None:
+            report(f"asking {', '.join(tasks.names)}")
+            _run(_command(lm_eval, name, checkpoint, options.port, tasks, output), logs / "evaluate.log")
+            written = sorted(set(output.glob(RESULTS)) - known)
+        if bench is not None:
+            report(f"sending {bench.prompts} requests, {bench.concurrency} at once")
+            measured = replace(measured, benchmark=_bench(plan, bench, evidence.digests, logs))
+    if measured.benchmark is not None:
+        workspace.save_benchmark(name, measured.benchmark)
+    if tasks is None:
+        return measured
     if not written:
         raise _failed("lm_eval ended without a results file", logs / "evaluate.log")
-    return take_results(workspace, name, written[-1])
+    return replace(measured, accuracy=take_results(workspace, name, written[-1]))
+
+
+def _bench(plan: ServePlan, load: Load, digests: Mapping[str, str], logs: Path) -> Benchmark:
+    """Run ``vllm bench serve`` of the engine against a server that is ready."""
+    results = logs / "bench"
+    results.mkdir(parents=True, exist_ok=True)
+    file = results / f"{len(list(results.iterdir())):04d}.json"
+    words = load.arguments(plan.served_model_name)
+    place = ["--save-result", "--result-dir", str(results), "--result-filename", file.name]
+    address = ["--host", HOST, "--port", str(plan.port)]
+    told = [str(plan.model) if word == CHECKPOINT else word for word in words]
+    _run([str(plan.engine.python.parent / "vllm"), *told, *address, *place], logs / "bench.log")
+    shown = ("vllm", *words, "--host", "localhost", "--port", PORT)
+    versions = {key: value for key, value in plan.engine.versions.items() if value}
+    return read_benchmark(file, shown, plan.engine.device, versions, digests)
 
 
 def _check_model(accuracy: Accuracy, record: PlanRecord, path: Path) -> None:
@@ -186,7 +250,8 @@ def _run(command: list[str], log: Path) -> None:
         done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        raise _failed(f"lm_eval ended with {done.returncode}: {lines[-1][-300:]}", log)
+        what = "vllm bench serve" if "bench" in command else "lm_eval"
+        raise _failed(f"{what} ended with {done.returncode}: {lines[-1][-300:]}", log)
 
 
 def _failed(found: str, log: Path) -> CheckFailed:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.common.errors import CheckFailed, UsageError
 from scaffold.delivery.accuracy import Accuracy, Metric, read_results
-from scaffold.delivery.documents import Delivery, accuracy_rows, delivery_context, render_documents
+from scaffold.delivery.documents import Delivery, delivery_context, render_documents
 from scaffold.delivery.excuses import Excuses
 from scaffold.delivery.figures import check_figures
+from scaffold.delivery.measured import accuracy_rows
 from scaffold.delivery.sign_off import check_accuracy
 from scaffold.evidence.workspace import Workspace
 from scaffold.reading.from_source import read_from_source
@@ -100,6 +101,13 @@ def test_a_reason_for_none_is_in_both_documents(values: Values) -> None:
     excuses = Excuses(accuracy_pending="no NPU: until\nDecember")
     for text in render_documents("nova", values, excuses=excuses).values():
         assert "No accuracy has been measured: no NPU: until December." in text
+
+
+def test_reasons_for_what_was_not_tried_are_in_the_tutorial(values: Values) -> None:
+    excuses = Excuses(without={"features": "no NPU | here.", "capacity": "no time"})
+    written = {str(path): text for path, text in render_documents("nova", values, excuses=excuses).items()}
+    assert "No feature has been tried yet: no NPU / here. `scaffold validate" in written[TUTORIAL]
+    assert "No configuration has been measured yet: no time. `scaffold validate" in written[TUTORIAL]
 
 
 @pytest.mark.parametrize(

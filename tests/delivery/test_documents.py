@@ -18,7 +18,7 @@ from scaffold.capacity.plan import plan
 from scaffold.checkpoint.about import about
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.common.errors import ScaffoldError
-from scaffold.delivery.documents import Delivery, accuracy_context, delivery_context, verdict_context
+from scaffold.delivery.documents import Delivery, delivery_context, measured_context, render_documents
 from scaffold.reading.from_source import read_from_source
 from scaffold.rendering.template import render
 from scaffold.source.locate import find
@@ -44,7 +44,7 @@ def of(read: Checkpoint, layout: str = "myst", overrides: dict[str, Any] | None 
 
 
 def filled(delivery: Delivery, verdicts: Any = ()) -> dict[str, Any]:
-    return {**delivery_context(delivery), **verdict_context(verdicts), **accuracy_context(None)}
+    return measured_context(delivery_context(delivery), verdicts)
 
 
 def test_the_test_config_has_every_field_and_no_invented_figure(nova: Path) -> None:
@@ -118,10 +118,24 @@ def test_a_model_whose_first_layers_alone_are_dense_is_one_of_experts(tmp_path: 
     assert (context["kind"], context["num_experts"]) == ("mixture-of-experts language model", 8)
 
 
+def test_random_weights_on_an_npu_verify_no_model(nova: Path) -> None:
+    text = documents(nova, verdicts=[make_verdict("dummy")])[TUTORIAL]
+    assert "It has not been tried on an NPU yet" in text
+    assert "It was verified on NPUs" not in text
+
+
 def test_an_npu_verdict_is_shown_as_one(nova: Path) -> None:
     text = documents(nova, verdicts=[make_verdict("real", reason="a | b")])[TUTORIAL]
     assert "| B (real), tensor-parallel 1 | real | NPU | passed: a / b |" in text
     assert "not been tried on an NPU" not in text
+
+
+def test_a_page_of_mkdocs_has_no_macro_but_the_version(nova: Path) -> None:
+    values = {**delivery_context(of(read_checkpoint(nova), "mkdocs")), "summary": "{{ 7 }} {% raw %} {# x #}"}
+    page = render_documents("nova", values)[Path(TUTORIAL)]
+    assert page.count("{{") == page.count("{{ vllm_ascend_version }}") == 2
+    assert "{%" not in page
+    assert "{#" not in page
 
 
 HOSTILE = (

@@ -11,12 +11,12 @@ import pytest
 
 from scaffold.common.errors import CheckFailed, UsageError
 from scaffold.delivery.accuracy import read_results
-from scaffold.delivery.documents import accuracy_rows
 from scaffold.delivery.excuses import Excuses
 from scaffold.delivery.gate.case import Case
 from scaffold.delivery.gate.document_points import config_problem, sections
 from scaffold.delivery.gate.point import GateRefused, Row, State, check_rows, used
 from scaffold.delivery.gate.table import POINTS, REASONABLE, check_reasons, look
+from scaffold.delivery.measured import accuracy_rows
 from scaffold_validators.openai_api import Exchange, image_request, text_request
 from scaffold_validators.results.capacity import CapacityResult, LoadTried
 from scaffold_validators.results.feature import FeatureResult
@@ -112,7 +112,7 @@ def no_file(file: PurePosixPath) -> Callable[[Case], Case]:
 
 
 def no_figures(case: Case) -> Case:
-    return holding(case, CONFIG, lambda text: text.replace("metrics:", "metrics: []\nold:"))
+    return holding(case, CONFIG, lambda text: text.partition("metrics:")[0] + "metrics: []\n")
 
 
 REFUSED = Exchange(*text_request("nova", False), 400, {"error": "too long"}, 0.1)
@@ -158,7 +158,7 @@ BREAKS: Mapping[str, Mapping[str, Callable[[Case], Case]]] = {
     },
     "test-config": {
         "no test config": no_file(CONFIG),
-        "hardware is None": held(CONFIG, "hardware: Atlas A2 Series\n", ""),
+        "no hardware": held(CONFIG, "hardware: Atlas A2 Series\n", ""),
     },
     "tutorial": {
         "no tutorial": no_file(TUTORIAL),
@@ -284,10 +284,10 @@ def test_a_reason_for_what_takes_none_is_an_error(given: dict[str, str]) -> None
         ("model_name: ''\n", "model_name is ''"),
         ("model_name: a\nhardware: b\ntasks: []\n", "tasks is []"),
         ("model_name: a\nhardware: b\ntasks: [{name: c}]\nnum_fewshot: true\n", "num_fewshot is True"),
-        ("model_name: a\nhardware: b\ntasks: [7]\nnum_fewshot: 0\n", "a task without a name"),
+        ("model_name: a\nhardware: b\ntasks: [7]\nnum_fewshot: 0\n", "tasks[0] is no mapping"),
         (
             "model_name: a\nhardware: b\ntasks: [{name: c, metrics: [{name: d, value: null}]}]\nnum_fewshot: 0\n",
-            "a metric of c without a value",
+            "tasks[0].metrics[0].value is None",
         ),
         ("model_name: a\nhardware: b\ntasks: [{name: c, metrics: []}]\nnum_fewshot: 0\n", ""),
     ],

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from codemods.text.tree_style import Style
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
+DEEPEST = 2
+"""Objects in which a list may stand."""
 
 
 @dataclass(frozen=True)
 class JsonList:
-    """The tables are the lists at the top of the object, by their keys."""
+    """The tables are the lists at the top of the object, and in objects there, by their keys: ``models > a2``."""
 
     def read(self, text: str, where: str, key: str) -> Listing:
         """Read the lists. Raises `Refusal` if the file is not valid JSON, or has no such list."""
@@ -54,23 +56,25 @@ class JsonList:
 def _tables(text: str) -> list[Table]:
     """Return the lists of strings that are written one string per line."""
     tokens, end = list(_TOKEN.finditer(text)), end_of_lines(text)
-    found, depth, names, index = [], 0, [""], 0
+    found, names, index = [], list[str](), 0
+    key = ""
     while index < len(tokens):
         mark = tokens[index][0]
-        if mark == "[" and depth == 1:
+        if mark == "[" and 1 <= len(names) <= DEEPEST:
             close = next(i for i in range(index, len(tokens)) if tokens[i][0] == "]")
             strings = [t for t in tokens[index + 1 : close] if t[0] != ","]
             items = [_item(text, string, end) for string in strings]
             first = _line_end(text, tokens[index].start())
             if items and all(i.end <= _line_start(text, tokens[close].start()) for i in items):
-                found.append(Table(names[-1], (Section("", first, tuple(items)),), (items[-1].indent, end)))
+                name = " > ".join([*names[1:], key])
+                found.append(Table(name, (Section("", first, tuple(items)),), (items[-1].indent, end)))
             index = close
         elif mark in "{[":
-            depth += 1
+            names.append(key)
         elif mark in "}]":
-            depth -= 1
+            names.pop()
         elif mark == ":":
-            names.append(str(json.loads(tokens[index - 1][0])))
+            key = str(json.loads(tokens[index - 1][0]))
         index += 1
     return found
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from codemods import Refusal
 from scaffold.common.errors import ScaffoldError
 from scaffold.delivery.accuracy import Accuracy
+from scaffold.delivery.benchmark import Benchmark
 from scaffold.delivery.excuses import NO_EXCUSE, Excuses
 from scaffold_validators.stages.stage import Stage
 from scaffold_validators.stages.table import STAGES
@@ -38,6 +39,7 @@ class Case:
         accepted_device: ``npu``, or another device that the user has named.
         excuses: what is not shown, and why.
         accuracy: the newest evaluation; None without one.
+        benchmark: what ``vllm bench serve`` measured of this very state; None where it was not run.
         config: its test config, below the repo.
         tutorial: its tutorial.
         index: the file that lists the tutorials.
@@ -55,6 +57,7 @@ class Case:
     accepted_device: str = "npu"
     excuses: Excuses = NO_EXCUSE
     accuracy: Accuracy | None = None
+    benchmark: Benchmark | None = None
     config: PurePosixPath = NO_FILE
     tutorial: PurePosixPath = NO_FILE
     index: PurePosixPath = NO_FILE

@@ -9,10 +9,10 @@ from itertools import takewhile
 from pathlib import Path
 
 from scaffold.common.errors import CheckFailed
-from scaffold.delivery.documents import accuracy_rows
 from scaffold.delivery.figures import check_figures
 from scaffold.delivery.gate.case import Case
 from scaffold.delivery.gate.point import Answer, missing, reasoned, refused, shown
+from scaffold.delivery.measured import accuracy_rows, benchmark_rows
 from scaffold.delivery.sign_off import check_accuracy, check_none_failed, check_parity, check_required, parity_proof
 from scaffold_validators.openai_api import Exchange
 from scaffold_validators.results.feature import State as FeatureState
@@ -169,7 +169,8 @@ def _check_documents(case: Case) -> None:
         return  # points of their own say so
     found = case.accuracy
     figures = {(task, metric): value for task, metric, value in found.figures()} if found is not None else {}
-    check_figures(texts[0], texts[1], figures, accuracy_rows(found), str(case.config))
+    rows = (*accuracy_rows(found), *benchmark_rows(case.benchmark))
+    check_figures(texts[0], texts[1], figures, rows, str(case.config))
 
 
 def _not_run(stage: str, case: Case) -> str:
