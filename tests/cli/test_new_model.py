@@ -168,7 +168,7 @@ def test_a_model_with_vision_files_has_one(desk: Desk, nova: Path) -> None:
 def test_a_form_that_nobody_knows_is_a_hole_with_its_lines(desk: Desk, nova: Path) -> None:
     source = nova / "modeling_nova.py"
     text = source.read_text()
-    source.write_text(text.replace("up * self.act(gate)", "up * self.act(gate).sin()"))
+    source.write_text(text.replace("up * self.act(gate)", "up * self.act(gate).softmax(-1)"))
     answer = desk.new_model(nova, "--json")
     (hole,) = answer.document["holes"]
     assert "modeling_nova.py:" in hole["evidence"]

@@ -146,7 +146,7 @@ def test_an_output_for_a_placement_in_a_tree_is_an_error(desk: Desk, nova: Path)
 
 def test_holes_are_listed_and_nothing_is_written(desk: Desk, nova: Path) -> None:
     source = nova / "modeling_nova.py"
-    source.write_text(source.read_text().replace("up * self.act(gate)", "up * self.act(gate).sin()"))
+    source.write_text(source.read_text().replace("up * self.act(gate)", "up * self.act(gate).softmax(-1)"))
     before = snapshot(desk.root, without="nothing is left out")
     answer = desk.call("new-model", nova, *plugin_words(desk), "--vllm", desk.vllm, "--json")
     assert answer.code == 1

@@ -54,7 +54,7 @@ def test_each_step_is_a_function_of_those_before_it(asked: Callable[..., Request
 def test_a_strategy_that_adds_nothing_has_nothing_to_prove_or_render(
     asked: Callable[..., Request], nova: Path, strategy: str
 ) -> None:
-    replace_in(nova / "modeling_nova.py", "up * self.act(gate)", "up * self.act(gate).sin()")
+    replace_in(nova / "modeling_nova.py", "up * self.act(gate)", "up * self.act(gate).softmax(-1)")
     plan = make_plan(asked(strategy=strategy))
     assert plan.decision.strategy.name == "transformers"
     assert (plan.proved, plan.implementation, plan.adapter) == (None, None, None)
@@ -100,7 +100,7 @@ def refused(request: Request) -> NotPlanned:
 
 
 def test_at_the_decision_there_are_holes_and_no_proof(asked: Callable[..., Request], nova: Path) -> None:
-    replace_in(nova / "modeling_nova.py", "up * self.act(gate)", "up * self.act(gate).sin()")
+    replace_in(nova / "modeling_nova.py", "up * self.act(gate)", "up * self.act(gate).softmax(-1)")
     error = refused(asked())
     assert error.where == "--strategy native"
     assert error.spec.holes == error.subject.reading.spec.holes != ()

@@ -12,3 +12,5 @@ EXPERT_ACTIVATIONS = {
 """``hidden_act`` → ``FusedMoE``'s activation (vllm/model_executor/layers/fused_moe/activation.py)."""
 FIXED_LIMITS = {"swigluoai": (1.702, 7.0)}
 """Numbers that vLLM's activation has as constants."""
+ALTERNATING = ("swigluoai",)
+"""Those that vLLM computes of rows of gate and up that alternate (``SwigluOAIAndMul`` in activation.py)."""

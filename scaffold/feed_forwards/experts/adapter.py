@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.expressions.python import write as write_expression
-from scaffold.feed_forwards.experts.activations import EXPERT_ACTIVATIONS, FIXED_LIMITS
+from scaffold.feed_forwards.experts.activations import ALTERNATING, EXPERT_ACTIVATIONS, FIXED_LIMITS
 from scaffold.feed_forwards.experts.routing import SPARSE_MIXER
 from scaffold.feed_forwards.experts.spec import ExpertsSpec, RouterSpec
 from scaffold.feed_forwards.mlp.adapter import construct_mlp, mlp_of
@@ -115,6 +115,9 @@ def _loaders(spec: ExpertsSpec) -> Iterator[Loader]:
 def _experts(spec: ExpertsSpec, frame: Frame) -> Experts:
     if spec.activation.value not in EXPERT_ACTIVATIONS:
         raise NotUnderstood(f"no idiom yet for experts with {spec.activation.value!r}", spec.source)
+    if spec.activation.value in ALTERNATING and not spec.alternating:
+        what = f"no idiom yet for experts with {spec.activation.value} whose gate and up do not alternate"
+        raise NotUnderstood(what, spec.source)
     limits = tuple(float(value.value) for value in spec.limits)
     if limits != FIXED_LIMITS.get(str(spec.activation.value), ()):
         raise NotUnderstood(f"no idiom yet for {spec.activation.value} with the numbers {limits}", spec.source)
