@@ -84,7 +84,7 @@ def _adapter_context(proved: Proved, subject: Subject, target: Target) -> Mappin
         subject.tree.licence_header(),
         quantisation_of(checkpoint.config, checkpoint.tensors),
         target,
-        may_lack_tied=_may_lack_tied(reading),
+        may_lack_tied=_may_lack_tied(reading, subject.settled.overrides),
     )
 
 
@@ -111,10 +111,13 @@ def _config_module(subject: Subject, adapter: str) -> ConfigModule | None:
     )
 
 
-def _may_lack_tied(reading: Reading) -> bool:
-    """Return whether the config's own class may leave ``tie_word_embeddings`` unset, and ``config.json`` too."""
+def _may_lack_tied(reading: Reading, overrides: Mapping[str, Any]) -> bool:
+    """Return whether the config's own class may leave ``tie_word_embeddings`` unset, and ``config.json`` too.
+
+    What the tensors were believed in is in no file: the adapter holds without being told, too.
+    """
     is_own = reading.source is not None and reading.source.library is None
-    return is_own and TIED not in reading.checkpoint.text_config
+    return is_own and (TIED not in reading.checkpoint.text_config or TIED in overrides)
 
 
 def _config_class(reading: Reading) -> str:

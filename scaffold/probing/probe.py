@@ -99,8 +99,9 @@ class Probe(Made):
             first = next((i for i in range(len(kinds)) if kinds[i : i + count] == [kinds[i]] * count), 0)
             places = [order.get(id(module), -1) for module in inside]
             others = [*kinds[:first], *kinds[first + count :]]
-            if 1 < count < len(inside) and -1 not in places and places == sorted(places) and kinds[first] not in others:
-                return Listed(path, first, count)
+            in_turn = -1 not in places and places == sorted(places)
+            if 1 < count < len(inside) and in_turn and kinds[first] not in others:
+                return None if _holds_layer(inside[first + count :], kinds[first]) else Listed(path, first, count)
         return None
 
     def path(self, module: Module | None) -> str:
@@ -276,6 +277,12 @@ def run(
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
             raise NotUnderstood(f"{type(error).__name__}: {error}", source.file.shown) from error
     return Probe(**vars(made), root=interpreter.watched[0], sizes=sizes, saved=saved, given_mask=mask == MASK)
+
+
+def _holds_layer(modules: list[Module], kind: str) -> bool:
+    """Return whether modules have an attention, or a whole layer, in them: they are layers for further tokens."""
+    inside = {one.kind for module in modules for _, one in module.modules()}
+    return kind in inside or any("attention" in one.lower() for one in inside)
 
 
 def _more_behind(events: list[Event], count: int) -> bool:

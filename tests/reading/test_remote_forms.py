@@ -277,7 +277,7 @@ def test_a_mask_that_the_caller_has_to_give_is_causal(tmp_path: Path, transforme
 
 
 def test_attention_that_sees_all_tokens_is_a_hole(tmp_path: Path, transformers_source: Path) -> None:
-    with pytest.raises(NotUnderstood, match="neither causal, nor a sliding window"):
+    with pytest.raises(NotUnderstood, match="neither causal nor a sliding window"):
         read(tmp_path, transformers_source, mask="mask = None")
 
 

@@ -100,6 +100,7 @@ def test_layers_for_further_tokens_behind_the_others(
     )
     spec = edited(tmp_path, transformers_source, made, (LOOP, run), behind, classes=FURTHER)
     assert spec.layers == plain.layers
+    assert spec.listed is None  # so that the names of what is left out are those of the files
     with pytest.raises(NotUnderstood):
         edited(
             tmp_path,
