@@ -24,7 +24,7 @@ LITERALS = {
 }  # fmt: skip
 
 
-CLEAN = {"read", NotUnderstood.__name__, "Raised", CheckpointError.__name__}
+CLEAN = {"read", NotUnderstood.__name__, "NoSuchShape", "Raised", CheckpointError.__name__}
 
 
 @pytest.fixture(scope="module")

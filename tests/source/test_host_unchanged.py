@@ -16,7 +16,7 @@ from tests.fuzz.source.seeds import HOSTILE, SMALL, seeds
 from tests.fuzz.source.target import Desk, desk, judge
 
 SEEDS = tuple(seeds())
-CLEAN = {"read", "NotUnderstood", "Raised", "CheckpointError"}
+CLEAN = {"read", "NotUnderstood", "NoSuchShape", "Raised", "CheckpointError"}
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ def probed(
 
 def carried_out(found: probe.Probe) -> list[int]:
     """Return the numbers of the layers that ran."""
-    return [number for number, event in enumerate(found.layers()) if event.stands_for is None]
+    return [number for number, event in enumerate(found.runs()[0]) if event.stands_for is None]
 
 
 def test_of_layers_that_are_alike_the_first_runs_and_the_others_have_its_spec(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_of_layers_that_are_alike_the_first_runs_and_the_others_have_its_spec(tm
     spec = decoder.read(found)
     assert len(spec.layers) == 90
     assert len(set(spec.layers)) == 1
-    events = found.layers()
+    events = found.runs()[0]
     for before, event in pairwise(events):
         assert event.tensors()[0] is before.result()
         assert not np.allclose(event.result().a, before.result().a)
@@ -58,7 +58,7 @@ def test_of_layers_that_are_alike_the_first_runs_and_the_others_have_its_spec(tm
 
 def test_what_is_of_no_use_is_never_drawn(tmp_path: Path) -> None:
     found = probed(tmp_path, num_hidden_layers=90)
-    first = next(event for event in found.layers() if event.stands_for is None)
+    first = next(event for event in found.runs()[0] if event.stands_for is None)
     weights = [t for _, t in found.model.saved_tensors() if isinstance(t, Drawn)]
     drawn = [t for t in weights if t._values is not None]
     assert first.module is not None
