@@ -97,7 +97,7 @@ def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
             if refused is None:
                 raise
     assert refused is not None
-    raise refused
+    raise NotUnderstood(refused.what, refused.where) from refused
 
 
 def parameters(source: ModelingSource, checkpoint: Checkpoint) -> frozenset[tuple[str, tuple[int, ...]]]:
