@@ -101,7 +101,7 @@ def write(config: ConfigObject, title: str, licence_header: str, instead: str = 
 
 
 def read_by(adapter: str) -> set[str]:
-    """Return the keys that an adapter reads of its config: ``config.key``, ``self.config.key``."""
+    """Return the keys that an adapter reads of its config: ``config.key``, ``getattr(self.config, "key", …)``."""
     return {path[0] for path in _paths_read_by(adapter)}
 
 
@@ -110,6 +110,9 @@ def _paths_read_by(adapter: str) -> set[tuple[str, ...]]:
     found: set[tuple[str, ...]] = set()
     for node in nodes(adapter):
         path: list[str] = []
+        match node:
+            case ast.Call(func=ast.Name(id="getattr"), args=[of, ast.Constant(value=str(key)), *_]):
+                node, path = of, [key]
         while isinstance(node, ast.Attribute) and node.attr != "config":
             path.insert(0, node.attr)
             node = node.value

@@ -38,12 +38,14 @@ class ConfigModule:
         class_name: the class in it.
         model_type: of the configs that it is for.
         text: the module's, not laid out yet.
+        instead: why transformers' own class for the model type is none for it; empty where there is none.
     """
 
     module: str
     class_name: str
     model_type: str
     text: str
+    instead: str = ""
 
 
 def register_in_vllm(changes: ChangeSet, tree: Path, registration: Registration) -> ChangeSet:

@@ -82,6 +82,9 @@ def _notes(
     if implementation is None and not placement.edits_trees:
         notes.append(f"no plugin: the strategy {strategy} needs no code")
     code = implementation.code if implementation is not None else None
+    if code is not None and code.config is not None and code.config.instead:
+        of, served = code.config.model_type, code.config.class_name
+        notes.append(f"{code.config.instead}: {served} reads every config.json of type {of} where this is installed")
     if not is_multimodal:
         notes.append("no processor stub: the checkpoint has no vision config and no image processor files")
     elif code is None:

@@ -99,15 +99,16 @@ def _config_module(subject: Subject, adapter: str) -> ConfigModule | None:
     decoder, header = reading.spec.decoder, subject.tree.licence_header() or LICENCE_HEADER
     if decoder is None or decoder.text_key or model_type in subject.tree.config_types():
         return None
-    why = ""
+    why, completed = "", decoder.config
     if known and library is not None and "AutoConfig" in checkpoint.auto_map:
-        why = differs(model_type, checkpoint.config, decoder.config, read_by(adapter), library)
+        completed = {**completed, TIED: decoder.tied.value}  # of no class that says nothing of it, but of every model
+        why = differs(model_type, checkpoint.config, completed, read_by(adapter), library)
     if known and not why:
         return None
     prefix = class_prefix(reading.spec.architecture)
-    found = config_object(f"{prefix}Config", model_type, checkpoint.config, decoder.config, adapter)
+    found = config_object(f"{prefix}Config", model_type, checkpoint.config, completed, adapter)
     return ConfigModule(
-        f"configuration_{subject.site.module}", found.class_name, model_type, write(found, prefix, header, why)
+        f"configuration_{subject.site.module}", found.class_name, model_type, write(found, prefix, header, why), why
     )
 
 

@@ -145,6 +145,21 @@ def test_tied_embeddings_that_an_older_class_leaves_unset_have_a_default(
     assert ("config.tie_word_embeddings" in text) is not left_out
 
 
+def test_a_class_of_transformers_that_ties_where_the_models_own_does_not_is_none_for_it(
+    tmp_path: Path, vllm_source: Path, transformers_source: Path
+) -> None:
+    """``config.json`` does not say it, and what is served without remote code is the object of transformers' class."""
+    checkpoint = write_checkpoint(tmp_path / "nova", model_type="gemma")
+    config = checkpoint / "config.json"
+    config.write_text(config.read_text().replace(', "tie_word_embeddings": false', ""))
+    plan = planned(checkpoint, vllm_source, transformers_source)
+    said = "transformers' GemmaConfig makes tie_word_embeddings True, and the model's own class False"
+    assert (found := config_of(plan)) is not None
+    assert found.instead == said
+    assert "'tie_word_embeddings': False" in found.text
+    assert f"{said}: NovaConfig reads every config.json of type gemma where this is installed" in plan.notes
+
+
 def test_sizes_are_read_by_the_keys_that_the_config_has(
     tmp_path: Path, vllm_source: Path, transformers_source: Path
 ) -> None:
