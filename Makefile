@@ -8,10 +8,10 @@ STEP = bash -c 'echo "== $$0"; start=$$SECONDS; "$$@" || exit $$?; echo "   $$0:
 # What is compiled is kept, whatever the machine's settings are: each run compiles 700 files anew otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-FAST := -m "not engine and not browser"
+FAST := -m "not engine"
 FURTHER := found
 
-.PHONY: screenshots test-browser examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-mutations bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim bench-commit-kills
+.PHONY: screenshots test-browser examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-mutations bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim bench-commit-kills bench-delivery
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -59,7 +59,7 @@ test: lint ## Everything, with the real engine
 	@$(STEP) "further Pythons here (make test-pythons runs on them)" $(PY) -m nox --session $(FURTHER)
 	@$(STEP) "as installed" $(PY) -m pytest -m installed tests/installed
 	@$(MAKE) --no-print-directory test-browser
-	@$(STEP) "tests against PyTorch" $(PY) -m pytest -m "engine and not installed" --ignore tests/engine -n 2
+	@$(STEP) "tests against PyTorch" $(PY) -m pytest -m "engine and not installed and not browser" --ignore tests/engine -n 2
 	@$(STEP) "engine tests" $(PY) -m pytest -m engine tests/engine --dist loadgroup --durations 20 -v
 
 demo: $(VENV)/.complete ## The main job on two new architectures

@@ -12,7 +12,7 @@ import nox
 
 from tests.lab.pythons import CLAIMED, interpreters, missing
 
-FAST = ("-m", "not engine and not browser")
+FAST = ("-m", "not engine")
 FOUND = interpreters()
 
 nox.options.default_venv_backend = "uv"

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-FAST = ("-m", "not engine and not browser")
+FAST = ("-m", "not engine")
 ORDER = ("--random-order", "--random-order-bucket=global")
 
 

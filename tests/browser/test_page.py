@@ -24,7 +24,7 @@ from tests.report.page.test_weights import header, small
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.engine]  # as long as an engine's, of the browser's own
 SIZE, OPEN, KEY = 5_000_000, 2.0, 50.0
 """Bytes of a page, processor seconds until it is there, milliseconds for a key: of 91,991 tensors."""
 GATE = "model.layers.17.mlp.experts.3.gate_proj.weight"
