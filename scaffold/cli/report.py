@@ -14,6 +14,7 @@ from scaffold.cli.roots import DIRECTORY, Settings, name_option, python_option, 
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.evidence.gather import check_planned
+from scaffold.report.files import write_documents
 from scaffold.report.gather import gather_report
 from scaffold.report.issue import GITHUB, Issue, parse_issue, post_comment
 from scaffold.report.render import COMMENT, REPORT, RUNBOOK, render
@@ -56,6 +57,13 @@ def command(output: Output, checkpoint: Path, comment: bool, post: str | None, a
             remedy="leave one out",
         )
     issue = parse_issue(post) if post else None
+    if not settings.get("name") and name not in workspace.planned() and not (checkpoint / "config.json").is_file():
+        raise UsageError(
+            "no config.json there" if checkpoint.is_dir() else "no such folder",
+            where=str(checkpoint),
+            expected="the checkpoint that was planned, or its --name",
+            remedy="correct the path",
+        )
     check_planned(workspace.record(name), checkpoint)
     report = gather_report(workspace, name)
     output.document({"name": name, "language": language, "report": unstructure(report)})
@@ -74,16 +82,9 @@ def _write(output: Output, report: Report, language: str, folder: Path) -> None:
     """Write both documents.
 
     Raises:
-        UsageError: the folder cannot be written to.
+        UsageError: somebody else's file is there, or the folder cannot be written to.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for document in (REPORT, RUNBOOK):
-            (folder / document).write_text(render(document, report, language), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            str(error), where=str(folder), expected="a folder that can be written to", remedy="name another --output"
-        ) from error
+    write_documents(folder, {document: render(document, report, language) for document in (REPORT, RUNBOOK)})
     output.document({"files": [str(folder / document) for document in (REPORT, RUNBOOK)]})
     for document in (REPORT, RUNBOOK):
         output.line(f"written: {folder / document}")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from scaffold.cli.output import Output
 from scaffold.cli.roots import Settings
-from scaffold.common.errors import UsageError
 from scaffold.evidence.workspace import Workspace
+from scaffold.report.files import write_documents
 from scaffold.report.value import Report
 
 PAGE = "report.html"
@@ -17,7 +17,7 @@ def write_page(output: Output, settings: Settings, report: Report, language: str
     """Write the page, and return where.
 
     Raises:
-        UsageError: the folder cannot be written to.
+        UsageError: somebody else's file is there, or the folder cannot be written to.
         CheckpointError: the checkpoint cannot be read any more.
     """
     from scaffold.report.page.of_plan import weights_of_plan
@@ -28,13 +28,7 @@ def write_page(output: Output, settings: Settings, report: Report, language: str
     output.progress("reading where each tensor goes")
     found = weights_of_plan(record, report.account, engine.transformers if engine else None, settings.path("modeling"))
     path = folder / PAGE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(page(report, found, language), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            str(error), where=str(path), expected="a file that can be written", remedy="name another --output"
-        ) from error
+    write_documents(folder, {PAGE: page(report, found, language)})
     if found.why_no_rules:
         output.line(f"the page has tensors without rules: {found.why_no_rules}")
     return path

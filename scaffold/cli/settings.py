@@ -25,6 +25,12 @@ KNOWN = {
     "sums", "tp", "trust_remote_code", "vllm", "vllm_ascend", "work",
 }  # fmt: skip
 """What may be set: options that commands read here. What is written and what excuses evidence is said in the call."""
+TEXTS = {
+    "accept_device", "adapter", "believe", "delivery", "device", "dtype", "lang", "lm_eval_python", "model_id",
+    "modeling", "name", "on", "output", "placement", "python", "same_as", "soc", "strategy", "vllm", "vllm_ascend",
+    "work",
+}  # fmt: skip
+"""Settings that are words or paths."""
 
 
 def defaults(directory: Path, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -49,6 +55,14 @@ def defaults(directory: Path, environment: Mapping[str, str] = os.environ) -> di
 def _known(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return a table with the names that options have here, all of which have to be known."""
     named = {key.replace("-", "_"): value for key, value in table.items()}
+    tables = sorted(key for key, value in table.items() if isinstance(value, Mapping))
+    if tables:
+        raise UsageError(
+            f"a table [{tables[0]}]",
+            where=where,
+            expected="settings at the top level, without tables below it",
+            remedy="move what is in it to the top level",
+        )
     unknown = sorted(set(named) - KNOWN)
     if unknown:
         near = get_close_matches(unknown[0], sorted(KNOWN), 1)
@@ -58,6 +72,11 @@ def _known(table: Mapping[str, Any], where: str) -> dict[str, Any]:
             expected=f"settings: {', '.join(sorted(KNOWN))}",
             remedy=f"write {near[0]}" if near else "remove it, or pass it in the call",
         )
+    for key in sorted(TEXTS & named.keys()):
+        if not isinstance(named[key], str):
+            raise UsageError(
+                f"{key}: {named[key]!r}", where=where, expected="a word or a path in quotes", remedy="put it in quotes"
+            )
     return named
 
 

@@ -13,8 +13,19 @@ ALL = "all"
 GATES = tuple(stage.name for stage in gates())
 DEFAULT = tuple(stage.name for stage in default_gates())
 
+
+def _one(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> str | None:
+    if len(given) > 1:
+        raise click.BadParameter(f"{', '.join(given)}: one stage in a call; {ALL} is all of them", context, parameter)
+    return given[0] if given else None
+
+
 stage_option = click.option(
-    "--stage", type=click.Choice([STATIC, *GATES, ALL]), help=f"Which gate (default: {', '.join(DEFAULT)})."
+    "--stage",
+    type=click.Choice([STATIC, *GATES, ALL]),
+    multiple=True,
+    callback=_one,
+    help=f"Which gate (default: {', '.join(DEFAULT)}).",
 )
 
 

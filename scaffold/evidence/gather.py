@@ -104,5 +104,6 @@ def check_name(workspace: Workspace, name: str, checkpoint: Path) -> None:
             f"{checkpoint}, and {name} was planned for {planned}",
             where="--name",
             expected="a name of its own for each checkpoint",
-            remedy=f"pass another --name; or take the plan of {name} back with scaffold undo, if the checkpoint moved",
+            remedy="pass another --name; if the checkpoint moved, scaffold undo takes runs back, the last one first, "
+            f"up to that of {name}",
         )

@@ -141,6 +141,12 @@ class _Poster:
                     return Posted(there, is_new=was_sent)
                 was_sent = True
                 answer = self._ask("POST", self.issue.path, json={"body": self.body})
+                if answer is None:  # it was taken, and the answer cannot be read
+                    self.wait(SETTLES)
+                    there = self._find()
+                    if there is None:
+                        raise self._unconfirmed()
+                    return Posted(there, is_new=True)
                 return Posted(str(answer["html_url"]), is_new=True)
             except Again as again:
                 last = self._hidden(again.why)
@@ -150,9 +156,18 @@ class _Poster:
                 self.wait(max(seconds, SETTLES if was_sent else 0.0))
         raise EnvironmentLacks(
             f"{last}, after {attempt + 1} attempt(s)",
-            where=str(self.issue),
-            expected="an answer of GitHub's",
-            remedy="call it again later: a comment that did arrive is found, and not posted twice",
+            where=f"{self.issue} at {self.client.base_url}",
+            expected="an answer as GitHub gives it",
+            remedy="check GITHUB_API_URL, the network and its proxy, or call it again later: a comment that did arrive "
+            "is found, and not posted twice",
+        )
+
+    def _unconfirmed(self) -> EnvironmentLacks:
+        return EnvironmentLacks(
+            "the comment was accepted, and is not in the list of comments",
+            where=f"{self.issue} at {self.client.base_url}",
+            expected="the comment's address",
+            remedy="look at the issue before it is posted again",
         )
 
     def _find(self) -> str | None:
@@ -173,7 +188,7 @@ class _Poster:
             page += 1
 
     def _ask(self, method: str, path: str, **how: Any) -> Any:
-        """Return the JSON of an answer.
+        """Return the JSON of an answer; None of a comment that was taken, of which the answer says nothing.
 
         Raises:
             Again: it has to be asked again.
@@ -192,9 +207,11 @@ class _Poster:
         try:
             found = answer.json()
         except ValueError:
-            raise Again(f"HTTP {answer.status_code} without JSON") from None
-        if not (isinstance(found, list) if method == "GET" else isinstance(found, dict) and "html_url" in found):
-            raise Again(f"HTTP {answer.status_code} with other JSON than GitHub's")
+            found = None
+        if method == "POST":
+            return found if isinstance(found, dict) and "html_url" in found else None
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise Again(f"HTTP {answer.status_code} with no JSON of GitHub's")
         return found
 
     def _refused(self, answer: Response) -> ScaffoldError:

@@ -29,6 +29,7 @@ def test_what_commands_read_is_what_may_be_set() -> None:
         ("trust-remote-cod = true", "write trust_remote_code"),
         ("without-parity = 'always'", "no setting of scaffold"),
         ("zzz = 1", "remove it"),
+        ("vllm = 3", "vllm: 3; expected a word or a path in quotes"),
     ],
 )
 def test_what_nothing_reads_is_an_error(tmp_path: Path, text: str, says: str) -> None:
@@ -38,6 +39,12 @@ def test_what_nothing_reads_is_an_error(tmp_path: Path, text: str, says: str) ->
     (tmp_path / "scaffold.toml").unlink()
     (tmp_path / "pyproject.toml").write_text(f"[tool.scaffold]\n{text}\n")
     with pytest.raises(UsageError, match=r"\[tool.scaffold\]"):
+        defaults(tmp_path, {})
+
+
+def test_a_table_of_a_settings_file_is_told_as_one(tmp_path: Path) -> None:
+    (tmp_path / "scaffold.toml").write_text('[report]\nlang = "en"\n')
+    with pytest.raises(UsageError, match=r"a table \[report\]; expected settings at the top level"):
         defaults(tmp_path, {})
 
 

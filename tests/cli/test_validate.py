@@ -86,6 +86,12 @@ def test_parity_that_was_shown_needs_no_reason_and_has_none(desk: Desk, nova: Pa
     assert "not needed" not in message
 
 
+def test_two_stages_in_a_call_are_not_taken_for_the_last_one(desk: Desk, nova: Path) -> None:
+    answer = desk.call("validate", nova, "--stage", "dummy", "--stage", "real")
+    assert answer.code == 2
+    assert "dummy, real: one stage in a call; all is all of them" in answer.stderr
+
+
 def test_the_help_says_what_each_stage_proves(desk: Desk) -> None:
     said = " ".join(desk.call("validate", "--help").stdout.split())
     assert f"--stage [static|{'|'.join(stage.name for stage in gates())}|all]" in said

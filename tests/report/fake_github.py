@@ -19,7 +19,8 @@ class FakeGitHub:
 
     Attributes:
         fails: for each request, in turn: a status with headers, ``lost`` (it is done, and the connection breaks before
-            the answer), ``broken`` (the connection breaks before anything is done), or an empty text (nothing fails).
+            the answer), ``mute`` (it is done, and the answer says nothing of it), ``hidden`` (it is taken, and not in
+            the list), ``broken`` (the connection breaks before anything is done), or an empty text (nothing fails).
         comments: texts.
         asked: method and path of each request.
         tokens: that came with requests.
@@ -52,9 +53,10 @@ def fake_github(state: FakeGitHub) -> Iterator[FakeGitHub]:
         def do_POST(self) -> None:
             text = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["body"]
             self.take()
-            if self.failure in ("", "lost"):
+            if self.failure in ("", "lost", "mute"):
                 state.comments.append(text)
-            self.end(201, {"html_url": f"https://x/{len(state.comments)}"})
+            is_said = self.failure not in ("mute", "hidden")
+            self.end(201, {"html_url": f"https://x/{len(state.comments)}"} if is_said else "ok")
 
         def take(self) -> None:
             state.asked.append((self.command, urlsplit(self.path).path))

@@ -50,6 +50,7 @@ FAILS = [
     ([OK, "lost", (503, {})], [LOOK, POST, LOOK, LOOK], [10.0, 10.0]),
     ([OK, "broken"], [LOOK, POST, LOOK, POST], [10.0]),
     (["broken", "broken"], [LOOK, LOOK, LOOK, POST], [1.0, 2.0]),
+    ([OK, "mute"], [LOOK, POST, LOOK], [10.0]),  # it was taken
 ]
 
 
@@ -78,6 +79,7 @@ REFUSED = [
     ([(503, {})] * 9, EnvironmentLacks, "HTTP 503, after 5 attempt(s)"),
     ([(429, {"Retry-After": "86400"})], EnvironmentLacks, "HTTP 429, after 1 attempt(s)"),
     ([OK, "lost", *["broken"] * 9], EnvironmentLacks, "is found, and not posted twice"),
+    ([OK, "hidden"], EnvironmentLacks, "was accepted, and is not in the list"),
 ]
 
 
@@ -91,6 +93,13 @@ def test_what_is_refused_is_said_without_the_token(
     assert says in str(caught.value)
     assert TOKEN not in str(caught.value)
     assert len(github.comments) == ("lost" in fails)
+
+
+def test_one_that_was_accepted_is_posted_once_only(github: FakeGitHub) -> None:
+    github.fails = [OK, "hidden"]
+    with pytest.raises(EnvironmentLacks):
+        post(github)
+    assert github.asked == [LOOK, POST, LOOK]
 
 
 def test_a_comment_that_arrived_before_the_end_is_not_posted_by_the_next_call(github: FakeGitHub) -> None:

@@ -95,6 +95,13 @@ def test_of_a_model_from_its_plan_to_its_commit(
         assert (refused.code, "GITHUB_TOKEN" in refused.stderr) == (3, True)
 
 
+def test_a_folder_that_is_no_checkpoint_is_said_to_be_none(empty_desk: Desk, tmp_path: Path) -> None:
+    for path, says in ((tmp_path / "nosuch", "no such folder"), (tmp_path, "no config.json there")):
+        answer = empty_desk.call("report", path)
+        assert answer.code == 2
+        assert says in answer.stderr
+
+
 def test_what_cannot_be_meant_is_refused_before_anything_is_read(empty_desk: Desk) -> None:
     words = ("report", empty_desk.root / "nothing", "--work", empty_desk.work, "--name", "good")
     for more, said in (
