@@ -65,7 +65,7 @@ def carried(probe: Probe, event: Event, layers: Sequence[Event], down: Event, si
     if not columns:
         raise NotUnderstood("projections of other sizes than that of the inner size")
     real = Size("intermediate_size // get_tensor_model_parallel_world_size()", int(size.value))
-    block = Block(probe, event, {axis: real}, {}, RESERVED, Positions(list), given=RESULT)
+    block = Block(probe, event, {axis: real}, {}, RESERVED, Positions(list, given=False), given=RESULT)
     inputs: dict[str, tuple[Tensor, tuple[Axis, ...]]] = {}
     renamed: dict[str, str] = {"hidden_states": INNER_NAME, "x": INNER_NAME}
     for one in used:

@@ -33,12 +33,14 @@ class Positions:
 
     Attributes:
         turns: returns the rotations whose tables it may read.
+        given: whether the adapter's block is given the positions.
         table: the one that it reads.
         form: how it keeps its tables, as a method's call; empty as they are.
         reads: whether the last stretch read them.
     """
 
     turns: Callable[[], list[Turn]]
+    given: bool = True
     table: Turn | None = None
     form: str | None = None
     reads: bool = False
@@ -49,7 +51,7 @@ class Positions:
 
     def _positions(self, tensor: Tensor) -> Val | None:
         before = unchanged(tensor)
-        if not _counts(tensor) or (before is not None and _counts(before)):
+        if not self.given or not _counts(tensor) or (before is not None and _counts(before)):
             return None
         axes = tuple((TOKENS,) if size == NUM_TOKENS else () for size in tensor.shape)
         code = "positions.float()" if tensor.a.dtype.kind == "f" else "positions"

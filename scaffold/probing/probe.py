@@ -218,6 +218,7 @@ def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: O
         elif outer is None:
             outer = Outer(config, TEXT_CONFIG)
         interpreter = _interpreter(source, sizes)
+        interpreter.stated = completed.attributes
         small_whole, small = _configs(source, shrink(_plain(completed.attributes), sizes), outer, interpreter)
         model = interpreter.instantiate(_model_class(source, interpreter), [small_whole], {})
     tied = whole.attributes.get(TIED, small.attributes.get(TIED, True))
@@ -252,6 +253,7 @@ def run(
     saved = frozenset(name for name, _ in made.model.saved_tensors())
     interpreter = made.interpreter
     with np.errstate(all="ignore"):
+        interpreter.tokens = NUM_TOKENS
         tokens = Tensor(interpreter.rng.integers(3, 100, (1, NUM_TOKENS)))
 
         def first(event: Event) -> None:

@@ -14,6 +14,7 @@ from scaffold.probing import probe
 from scaffold.probing.sizes import TABLES
 from scaffold.reading import decoder as decoders
 from scaffold.reading import layer as layers
+from scaffold.reading import unreached
 from scaffold.reading.agreement import agreed
 from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.reading.remembered import remembered
@@ -71,6 +72,7 @@ def _run_and_read(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec
         first, second = (_read(replace(one, literals_first=literals_first)) for one in probes)
         found: DecoderSpec | None = agreed(first, second, (probes[0].small.attributes, probes[1].small.attributes))
         if found is not None:
+            unreached.check(probes[0])
             return found
         where = where or difference(first, second)
     raise NotUnderstood(TWO_MEANINGS, where)

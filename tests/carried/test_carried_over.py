@@ -121,6 +121,10 @@ HOLES = {
         "explain in different ways",
     ),
     "v of the projection of k as well": (Odd(before="value = value + key.tanh()"), "a view to lengths"),
+    "positions in an MLP": (
+        Odd(inner="inner = self.up_proj(hidden_states) * (1 + torch.arange(hidden_states.shape[1]).float())[:, None]"),
+        "the operation arange",
+    ),
     "a table with an entry for each token": (
         Odd(made="self.bias = nn.Parameter(torch.zeros(64, 1))", before="key = key * self.bias[: key.shape[2]]"),
         "projection and attention",

@@ -8,7 +8,7 @@ What is outside of the subset raises ``NotUnderstood``, which becomes a hole wit
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterable, Sized
+from collections.abc import Callable, Hashable, Iterable, Sequence, Sized
 from functools import partial
 from typing import Any
 
@@ -71,6 +71,9 @@ class Interpreter:
         self.spent += size
         if self.spent > bounds.MAX_SPENT:
             raise NotUnderstood(f"sequences of more than {bounds.MAX_SPENT:,} elements together")
+
+    def chosen(self, function: Callable[..., Any], values: Sequence[Any], result: Any) -> None:
+        """Hear what a comparison of values, or the least or largest of them, came to."""
 
     def where(self) -> str:
         """Return file and lines of the statement that is carried out, empty outside of any."""

@@ -7,7 +7,7 @@ of modeling source decide it (``library.py``).
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol
 
 from scaffold.source.python.library import Library
@@ -33,6 +33,9 @@ class Interpreter(Protocol):
 
     def spend(self, size: int) -> None:
         """Take the size of something that is made, or walked through, from the budget."""
+
+    def chosen(self, function: Callable[..., Any], values: Sequence[Any], result: Any) -> None:
+        """Hear what a comparison of values, or the least or largest of them, came to."""
 
     def where(self) -> str:
         """Return file and lines of the statement that is carried out."""

@@ -16,6 +16,9 @@ from scaffold.source.python.syntax import SourceFile
 CONVERSIONS: dict[int, Callable[[Any], Any]] = {-1: lambda value: value, ord("s"): str, ord("r"): repr, ord("a"): ascii}
 """``{value!r}`` and its like, by the number in the syntax tree."""
 
+LEAST = (min, max)
+"""Functions that choose among numbers."""
+
 
 class Scope:
     """One scope: its names, the scopes around it, and the class that a method belongs to."""
@@ -108,6 +111,8 @@ class Scope:
             right = self.value(comparator)
             self.interpreter.spend(bounds.comparison(op, left, right))
             result = COMPARISON[type(op)](left, right)
+            if any(isinstance(one, ast.Constant) for one in (node.left, comparator)):
+                self.interpreter.chosen(COMPARISON[type(op)], (left, right), result)
             if len(node.ops) > 1 and not result:
                 return result
             left = right
@@ -196,7 +201,10 @@ class Scope:
                 kwargs.update(self.value(keyword.value))
             else:
                 kwargs[keyword.arg] = self.value(keyword.value)
-        return self.interpreter.call(function, args, kwargs, self.file.lines(node))
+        result = self.interpreter.call(function, args, kwargs, self.file.lines(node))
+        if any(function is one for one in LEAST) and any(isinstance(one, ast.Constant) for one in node.args):
+            self.interpreter.chosen(function, args, result)
+        return result
 
     def _key(self, node: ast.expr) -> Any:
         """Return a key of a dictionary or an element of a set, which is hashed with all that is in it."""

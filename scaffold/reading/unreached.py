@@ -1,0 +1,69 @@
+"""Limits of the source that no value of a probe reaches: what happens beyond them is not seen, so they are a hole.
+
+A clamp at 7 changes nothing of values around 1, and no branch for the thirtieth token is taken by eleven.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scaffold.probing.probe import NUM_TOKENS, Probe
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.operations import Operation
+from scaffold.source.torch.tensors import Array, Tensor
+from scaffold.source.transformers.config_values import key_of
+
+SAFE, HUGE = 1e-3, 1e4
+"""What is nearer to 0 only keeps from dividing by it; what is further away is for what does not fit a dtype."""
+BOUNDS = {
+    "clamp": ("min", "max"), "clip": ("min", "max"), "clamp_min": ("min",), "clamp_max": ("max",),
+    "hardtanh": ("min_val", "max_val"),
+}  # fmt: skip
+"""Operation → its limits, in their order behind the tensor."""
+ORDERED = ("lt", "le", "gt", "ge")
+WRAPPED = ("remainder", "fmod")
+STEPS = ("floor", "ceil", "trunc", "round", "floor_divide")
+
+
+def check(probe: Probe) -> None:
+    """Check that each limit on what tokens become does something in a probe.
+
+    Raises:
+        NotUnderstood: one does not.
+    """
+    for op in probe.root.all_operations():
+        given = op.args[0] if op.args else None
+        if isinstance(given, Tensor) and NUM_TOKENS in given.shape and given.a.dtype.kind in "fi":
+            limit = _unreached(op, given)
+            if limit is not None:
+                raise NotUnderstood(f"{op.name.rstrip('_')} at {limit:g}, which no value of a probe reaches", op.where)
+            if op.name.rstrip("_") in STEPS and _is_one(op.output.a) and not _is_one(given.a):
+                raise NotUnderstood(f"{op.name.rstrip('_')}, of which a probe shows one step alone", op.where)
+
+
+def _unreached(op: Operation, given: Tensor) -> float | None:
+    name = op.name.rstrip("_")
+    if name in BOUNDS:
+        limits = {**dict(zip(BOUNDS[name], op.args[1:])), **op.kwargs}
+        for limit in limits.values():
+            if _counts(limit) and (bool(np.all(given.a > limit)) or bool(np.all(given.a < limit))):
+                return float(limit)
+    if name in (*ORDERED, *WRAPPED) and len(op.args) > 1 and _counts(op.args[1]) and isinstance(op.output, Tensor):
+        found = op.output.a
+        if name in ORDERED and key_of(op.args[1]) is not None:
+            return None  # a threshold of the config: that of a gate between runs is asked for elsewhere (`runs`)
+        if np.array_equal(found, given.a) if name in WRAPPED else _is_one(found):
+            return float(op.args[1])
+    return None
+
+
+def _counts(limit: Any) -> bool:
+    """Return whether a limit is a number that values of a model may reach."""
+    return isinstance(limit, (int, float)) and not isinstance(limit, bool) and SAFE < abs(limit) < HUGE
+
+
+def _is_one(array: Array) -> bool:
+    """Return whether all entries are the same."""
+    return bool(np.all(array == array.flat[0]))
