@@ -29,5 +29,5 @@ def test_somebody_elses_file_stays_and_nothing_is_written_beside_it(tmp_path: Pa
 
 def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="file.*expected a folder that can be written to"):
+    with pytest.raises(UsageError, match=r"file.*expected a folder that can be written to"):
         write_documents(tmp_path / "file", {"report.md": "a"})
