@@ -61,6 +61,6 @@ def _again(context: click.Context, option: click.Option) -> Iterator[str]:
         if value:
             yield word
         return
-    for one in value if option.multiple else (value,):
+    for one in value if isinstance(value, (tuple, list)) and option.multiple else (value,):
         yield word
         yield from map(str, one if isinstance(one, tuple) else (one,))

@@ -66,7 +66,7 @@ def _said(option: str, value: Any, parameter: click.Option) -> Iterator[str]:
     if parameter.is_flag:
         yield option
         return
-    for one in value if parameter.multiple else (value,):
+    for one in value if isinstance(value, (tuple, list)) and parameter.multiple else (value,):
         yield from (option, str(one.absolute()) if isinstance(one, Path) else str(one))
 
 
