@@ -8,18 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from codemods import FOLDER, Earlier, earlier_of, generated_digest, keep_out_of_git
 from scaffold.common.errors import UsageError
-from scaffold.delivery.accuracy import ACCURACY, Accuracy
-from scaffold.delivery.benchmark import BENCHMARK, Benchmark
+from scaffold.delivery.accuracy import Accuracy
+from scaffold.delivery.benchmark import Benchmark
 from scaffold.evidence.account import ACCOUNT, Account
 from scaffold.evidence.plan_record import PLAN, PlanRecord
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.problem import Problem
-from scaffold_validators.records import dump, load
+from scaffold_validators.records import Kind, dump, load
 from scaffold_validators.stages.table import position, stage_named
 from scaffold_validators.verdict import VERDICT, Verdict
+
+M = TypeVar("M", Accuracy, Benchmark)
+"""What is measured of a served model, with the results file that it was read of."""
 
 
 @dataclass(frozen=True)
@@ -109,54 +113,27 @@ class Workspace:
         """Return the names of models for which there is a plan."""
         return sorted(path.parent.name for path in self.folder.glob("*/plan.json"))
 
-    def save_accuracy(self, name: str, accuracy: Accuracy) -> Path:
-        """Keep an evaluation and a copy of its results file; earlier ones stay."""
-        kept, path = self._next_results(name, ACCURACY.name)
-        _write(kept, Path(accuracy.results).read_text(encoding="utf-8"))
-        _write(path, dump(ACCURACY, replace(accuracy, results=str(kept))))
-        return path
-
-    def accuracy(self, name: str) -> Accuracy | None:
-        """Return the newest evaluation of a model; None without one.
-
-        Raises:
-            Problem: its record does not fit, or the results file was changed or is gone.
-        """
-        path = self._newest_record(name, ACCURACY.name)
-        if path is None:
-            return None
-        found = load(ACCURACY, path)
-        _check_results(found.results, found.results_sha256, path, ACCURACY.remedy)
-        return found
-
-    def save_benchmark(self, name: str, benchmark: Benchmark) -> Path:
-        """Keep what ``vllm bench serve`` measured, and a copy of its file; earlier ones stay."""
-        kept, path = self._next_results(name, BENCHMARK.name)
-        _write(kept, Path(benchmark.results).read_text(encoding="utf-8"))
-        _write(path, dump(BENCHMARK, replace(benchmark, results=str(kept))))
-        return path
-
-    def benchmark(self, name: str) -> Benchmark | None:
-        """Return the newest benchmark of a model; None without one.
-
-        Raises:
-            Problem: its record does not fit, or the results file was changed or is gone.
-        """
-        path = self._newest_record(name, BENCHMARK.name)
-        if path is None:
-            return None
-        found = load(BENCHMARK, path)
-        _check_results(found.results, found.results_sha256, path, BENCHMARK.remedy)
-        return found
-
-    def _next_results(self, name: str, kind: str) -> tuple[Path, Path]:
-        """Return where the next results file of a kind is kept, and its record."""
-        folder = self.folder / name / kind
+    def save_measured(self, kind: Kind[M], name: str, measured: M) -> Path:
+        """Keep what was measured of a model, and a copy of its results file; earlier ones stay."""
+        folder = self.folder / name / kind.name
         number = 1 + max((int(path.stem) for path in folder.glob(NUMBERED)), default=0)
-        return folder / f"{number:04d}.results", folder / f"{number:04d}.json"
+        kept, path = folder / f"{number:04d}.results", folder / f"{number:04d}.json"
+        _write(kept, Path(measured.results).read_text(encoding="utf-8"))
+        _write(path, dump(kind, replace(measured, results=str(kept))))
+        return path
 
-    def _newest_record(self, name: str, kind: str) -> Path | None:
-        return max((self.folder / name / kind).glob(NUMBERED), default=None)
+    def measured(self, kind: Kind[M], name: str) -> M | None:
+        """Return what was measured last of a model; None without it.
+
+        Raises:
+            Problem: its record does not fit, or the results file was changed or is gone.
+        """
+        path = max((self.folder / name / kind.name).glob(NUMBERED), default=None)
+        if path is None:
+            return None
+        found = load(kind, path)
+        _check_results(found.results, found.results_sha256, path, kind.remedy)
+        return found
 
     @contextmanager
     def gates_lock(self) -> Iterator[None]:

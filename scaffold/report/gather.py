@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.delivery.accuracy import ACCURACY
 from scaffold.evidence.account import Account
 from scaffold.evidence.gather import Evidence, gather
 from scaffold.evidence.workspace import Workspace
@@ -39,7 +40,7 @@ def gather_report(workspace: Workspace, name: str, checkpoint: Checkpoint | None
         Problem: a record of it does not fit.
     """
     evidence = gather(workspace, name, checkpoint)
-    account, accuracy = workspace.account(name), workspace.accuracy(name)
+    account, accuracy = workspace.account(name), workspace.measured(ACCURACY, name)
     verdicts = workspace.history(name)
     commit, named = commit_of(evidence.record, _runs(verdicts, evidence.digests))
     digests, basis = _state(verdicts, evidence.digests, named)

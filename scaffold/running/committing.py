@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from codemods import ChangeSet, Refusal, apply, take_back_cut_off_part, undo
 from scaffold.common.errors import CheckFailed, ScaffoldError
-from scaffold.delivery.accuracy import Accuracy
-from scaffold.delivery.benchmark import Benchmark
+from scaffold.delivery.accuracy import ACCURACY, Accuracy
+from scaffold.delivery.benchmark import BENCHMARK, Benchmark
 from scaffold.delivery.commit import check_branch, check_contents, commit, committed_text, head_of, titles_of
 from scaffold.delivery.documents import document_paths, render_documents
 from scaffold.delivery.excuses import NO_EXCUSE, Excuses
@@ -96,8 +96,8 @@ def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuse
         Problem: a record does not fit.
     """
     evidence = gather(workspace, name)
-    accuracy = workspace.accuracy(name)
-    benchmark = _current(workspace.benchmark(name), evidence.digests)
+    accuracy = workspace.measured(ACCURACY, name)
+    benchmark = _current(workspace.measured(BENCHMARK, name), evidence.digests)
     excuses = _needed(excuses, evidence, accepted_device, accuracy)
     found = _deliver(evidence, workspace, excuses, accuracy, benchmark)
     rows = look(_case(evidence, accepted_device, excuses, accuracy, benchmark, found))

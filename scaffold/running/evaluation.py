@@ -11,8 +11,8 @@ from pathlib import Path
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import CheckFailed, EnvironmentLacks, UsageError
-from scaffold.delivery.accuracy import Accuracy, read_results
-from scaffold.delivery.benchmark import Benchmark, read_benchmark
+from scaffold.delivery.accuracy import ACCURACY, Accuracy, read_results
+from scaffold.delivery.benchmark import BENCHMARK, Benchmark, read_benchmark
 from scaffold.delivery.measured import CHECKPOINT
 from scaffold.delivery.tutorial.shown import PORT
 from scaffold.evidence.gather import gather
@@ -96,7 +96,7 @@ def take_results(workspace: Workspace, name: str, path: Path) -> Accuracy:
     evidence = gather(workspace, name)
     accuracy = read_results(path, evidence.digests)
     _check_model(accuracy, evidence.record, path)
-    workspace.save_accuracy(name, accuracy)
+    workspace.save_measured(ACCURACY, name, accuracy)
     return accuracy
 
 
@@ -165,7 +165,7 @@ def evaluate(
             report(f"sending {bench.prompts} requests, {bench.concurrency} at once")
             measured = replace(measured, benchmark=_bench(plan, bench, evidence.digests, logs))
     if measured.benchmark is not None:
-        workspace.save_benchmark(name, measured.benchmark)
+        workspace.save_measured(BENCHMARK, name, measured.benchmark)
     if tasks is None:
         return measured
     if not written:

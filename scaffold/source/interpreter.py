@@ -18,6 +18,7 @@ from scaffold.source.python.builtins import LIBRARY as BUILTINS
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.math import LIBRARY as MATH
 from scaffold.source.python.protocol import Resolve
+from scaffold.source.python.scope import LEAST
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.names import LIBRARY as TORCH
 from scaffold.source.torch.random_numbers import Random
@@ -27,7 +28,6 @@ from scaffold.source.transformers.names import LIBRARY as TRANSFORMERS
 
 FAR = 1 << 20
 """More tokens than any server is given at once."""
-LEAST = (min, max)
 LIBRARIES = (TRANSFORMERS, TORCH, EINOPS, FLASH_ATTN, NUMPY, MATH, BUILTINS)
 """The first that knows a thing answers."""
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.common.errors import CheckFailed, UsageError
-from scaffold.delivery.accuracy import Accuracy, Metric, read_results
+from scaffold.delivery.accuracy import ACCURACY, Accuracy, Metric, read_results
 from scaffold.delivery.documents import Delivery, delivery_context, render_documents
 from scaffold.delivery.excuses import Excuses
 from scaffold.delivery.figures import check_figures
@@ -152,15 +152,15 @@ def test_a_commit_needs_figures_of_this_state_or_a_reason(tmp_path: Path) -> Non
 
 def test_what_was_kept_is_read_again_and_what_was_changed_is_not(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    assert workspace.accuracy("nova") is None
-    workspace.save_accuracy("nova", measured(tmp_path))
-    path = workspace.save_accuracy("nova", measured(tmp_path, lm_eval_version="0.4.14"))
-    kept = workspace.accuracy("nova")
+    assert workspace.measured(ACCURACY, "nova") is None
+    workspace.save_measured(ACCURACY, "nova", measured(tmp_path))
+    path = workspace.save_measured(ACCURACY, "nova", measured(tmp_path, lm_eval_version="0.4.14"))
+    kept = workspace.measured(ACCURACY, "nova")
     assert kept is not None
     assert kept.lm_eval_version == "0.4.14"
     Path(kept.results).write_text(Path(kept.results).read_text().replace("0.8125", "0.9"))
     with pytest.raises(Problem, match=r"the results that .* was made of"):
-        workspace.accuracy("nova")
+        workspace.measured(ACCURACY, "nova")
     path.write_text(path.read_text().replace("0.8125", "0.9"))
     with pytest.raises(Problem, match="sha256"):
-        workspace.accuracy("nova")
+        workspace.measured(ACCURACY, "nova")

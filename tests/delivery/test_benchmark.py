@@ -11,7 +11,7 @@ import pytest
 
 from scaffold.common.errors import UsageError
 from scaffold.delivery.accuracy import figure
-from scaffold.delivery.benchmark import Benchmark, read_benchmark
+from scaffold.delivery.benchmark import BENCHMARK, Benchmark, read_benchmark
 from scaffold.delivery.measured import CHECKPOINT, benchmark_context, benchmark_rows
 from scaffold.evidence.workspace import Workspace
 from scaffold_validators.problem import Problem
@@ -52,13 +52,13 @@ def test_a_file_without_answered_requests_is_none(tmp_path: Path, changed: dict[
 
 def test_a_file_that_was_changed_is_found(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    assert workspace.benchmark("nova") is None
-    workspace.save_benchmark("nova", benchmark(tmp_path))
-    kept = workspace.benchmark("nova")
+    assert workspace.measured(BENCHMARK, "nova") is None
+    workspace.save_measured(BENCHMARK, "nova", benchmark(tmp_path))
+    kept = workspace.measured(BENCHMARK, "nova")
     assert kept is not None
     Path(kept.results).write_text(json.dumps({**RESULT, "output_throughput": 99.0}))
     with pytest.raises(Problem, match=r"the results that .* was made of"):
-        workspace.benchmark("nova")
+        workspace.measured(BENCHMARK, "nova")
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from tests.bench.asked import Asked
 from tests.bench.coverage.environment import environment
-from tests.bench.mutations.asked import Asked
 from tests.bench.mutations.measure import NO_REFERENCE, OUTCOMES, WRONG, Bench
 from tests.bench.mutations.mutate import Mutant, mutants
 from tests.models.mixed import CONFIGS, write_mixed

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench.mutations.asked import Asked
+from tests.bench.asked import Asked
 from tests.bench.mutations.mutate import Mutant
 
 PROMPTS = (
