@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from scaffold.adapter.config_object import ConfigObject, config_object, write
 from scaffold.placement.plugin import PLUGIN
@@ -145,19 +146,31 @@ def test_tied_embeddings_that_an_older_class_leaves_unset_have_a_default(
     assert ("config.tie_word_embeddings" in text) is not left_out
 
 
-def test_a_class_of_transformers_that_ties_where_the_models_own_does_not_is_none_for_it(
-    tmp_path: Path, vllm_source: Path, transformers_source: Path
+@pytest.mark.parametrize(("library", "ties"), [("gemma", False), ("llama", True)])
+def test_a_class_of_transformers_that_ties_otherwise_than_the_models_own_is_none_for_it(
+    tmp_path: Path, vllm_source: Path, transformers_source: Path, library: str, ties: bool
 ) -> None:
     """``config.json`` does not say it, and what is served without remote code is the object of transformers' class."""
-    checkpoint = write_checkpoint(tmp_path / "nova", model_type="gemma")
-    config = checkpoint / "config.json"
-    config.write_text(config.read_text().replace(', "tie_word_embeddings": false', ""))
+    checkpoint = write_checkpoint(tmp_path / "nova", 1, model_type=library, tie_word_embeddings=ties)
+    stated = {"config.json": f', "tie_word_embeddings": {str(ties).lower()}'}
+    if ties:  # nor does the model's own class: the base class of its day ties, and no head is saved
+        (checkpoint / "model.safetensors.index.json").unlink()
+        shard = checkpoint / "model.safetensors"
+        (checkpoint / "model-00001-of-00001.safetensors").rename(shard)
+        save_file({name: array for name, array in load_file(shard).items() if name != "lm_head.weight"}, shard)
+        stated["configuration_nova.py"] = "    tie_word_embeddings: bool = False\n"
+    for file, said in stated.items():
+        text = (checkpoint / file).read_text()
+        assert said in text
+        (checkpoint / file).write_text(text.replace(said, ""))
     plan = planned(checkpoint, vllm_source, transformers_source)
-    said = "transformers' GemmaConfig makes tie_word_embeddings True, and the model's own class False"
+    said = (
+        f"transformers' {library.title()}Config makes tie_word_embeddings {not ties}, and the model's own class {ties}"
+    )
     assert (found := config_of(plan)) is not None
     assert found.instead == said
-    assert "'tie_word_embeddings': False" in found.text
-    assert f"{said}: NovaConfig reads every config.json of type gemma where this is installed" in plan.notes
+    assert f"'tie_word_embeddings': {ties}" in found.text
+    assert f"{said}: NovaConfig reads every config.json of type {library} where this is installed" in plan.notes
 
 
 def test_sizes_are_read_by_the_keys_that_the_config_has(

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -141,13 +142,13 @@ def test_no_segment_of_shared_memory_is_left(plan: ServePlan) -> None:
 
 def test_what_a_server_reads_in_shared_memory_stays() -> None:
     """A checkpoint that is kept in memory, in a folder of its own or not, is no segment of the server's."""
-    with TemporaryDirectory(dir=SHARED) as folder, NamedTemporaryFile(dir=SHARED) as file:
-        weights = [Path(folder) / "model.safetensors", Path(file.name)]
-        for path in weights:
+    with TemporaryDirectory(dir=SHARED) as folder, ExitStack() as stack:
+        weights = [Path(folder) / "model.safetensors", SHARED / f"{Path(folder).name}.safetensors"]
+        stack.callback(weights[1].unlink, missing_ok=True)
+        for path in weights:  # closed again: what a process has open is left alone for that
             path.write_bytes(b"0" * 4096)
-        time.sleep(0.05)  # start times of processes are known to 10 ms
+        family = Family("none")
         with subprocess.Popen([sys.executable, "-c", READER, *map(str, weights)], stdout=subprocess.PIPE) as reader:
-            family = Family("none")
             family._known.add(psutil.Process(reader.pid))
             assert reader.stdout
             segment = SHARED / reader.stdout.readline().decode().strip()
@@ -155,6 +156,32 @@ def test_what_a_server_reads_in_shared_memory_stays() -> None:
             assert family.end() == []
         assert all(path.exists() for path in weights)
         assert not segment.exists()
+
+
+READING_TOOL = """
+import os, signal, sys
+from pathlib import Path
+from scaffold_validators.processes import ProcessTree
+read, write = os.pipe()
+tree = ProcessTree([sys.executable, "-c", *sys.argv[1:]], Path("/"), {}, write)
+print(os.fdopen(read).readline().strip(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""Starts what maps files, says which segment that has made, and is killed."""
+
+
+def test_what_a_server_reads_in_shared_memory_stays_when_the_tool_is_killed(tmp_path: Path) -> None:
+    weights = SHARED / f"{tmp_path.name}-{os.getpid()}.safetensors"
+    weights.write_bytes(b"0" * 4096)
+    try:
+        words = [sys.executable, "-c", READING_TOOL, READER, str(weights)]
+        tool = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(PACKAGES)})
+        assert tool.returncode == -signal.SIGKILL, tool.stderr
+        segment = SHARED / tool.stdout.strip()
+        until(lambda: not segment.exists())
+        assert weights.exists()
+    finally:
+        weights.unlink(missing_ok=True)
 
 
 def test_where_the_disk_is_full_the_gate_goes_on_and_what_passed_has_no_evidence(plan: ServePlan) -> None:

@@ -47,7 +47,7 @@ class ProcessTree:
         asked: bool = False,
     ) -> None:
         self.family = Family(uuid.uuid4().hex)
-        GUARDIAN.watch(self.family.mark)
+        GUARDIAN.watch(self.family.mark, self.family.there_before)
         try:
             self.process = psutil.Popen(
                 list(argv),

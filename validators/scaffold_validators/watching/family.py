@@ -7,7 +7,6 @@ both, and what was found before and still runs. psutil tells a process from a la
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -39,13 +38,14 @@ class Family:
     Attributes:
         mark: the value of `MARKER` in their environment.
         session: the id of the session that the command leads; None where it is not known.
+        there_before: the names in shared memory before the first of them: those are somebody else's.
     """
 
     mark: str
     session: int | None = None
+    there_before: frozenset[str] = field(default_factory=names, repr=False)
     _known: set[psutil.Process] = field(default_factory=set, repr=False)
     _segments: set[Path] = field(default_factory=set, repr=False)
-    _began: float = field(default=math.inf, repr=False)
     _shared_then: frozenset[str] = field(default_factory=names, repr=False)
 
     def members(self) -> list[psutil.Process]:
@@ -60,7 +60,6 @@ class Family:
             if parents[pid] in own and pid != os.getpid():
                 own.add(pid)
         self._known = set(_running(own))
-        self._began = min([self._began, *_starts(self._known)])
         return sorted(self._known, key=lambda process: process.pid)
 
     def _is_in_session(self, pid: int) -> bool:
@@ -94,7 +93,7 @@ class Family:
         if self._signal(psutil.Process.terminate, grace):
             self._signal(psutil.Process.kill, CLEANER_SECONDS, spare=is_cleaner)
             self._signal(psutil.Process.kill, GRACE_SECONDS)
-        remove(self._segments, self._began)
+        remove(self._segments, self.there_before)
         return [process.pid for process in self.members()]
 
     def _signal(
@@ -142,12 +141,6 @@ def _parents() -> dict[int, int]:
         with suppress(OSError, ValueError, IndexError):
             found[pid] = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     return found
-
-
-def _starts(processes: Iterable[psutil.Process]) -> Iterable[float]:
-    for process in processes:
-        with suppress(psutil.Error):
-            yield process.create_time()
 
 
 def _running(pids: Iterable[int]) -> Iterable[psutil.Process]:

@@ -1,22 +1,24 @@
 """Ends what a tool has started when the tool itself is gone, by SIGKILL too: a process of its own that outlives it.
 
-It reads its standard input, whose other end the tool holds: ``+ MARK SESSION`` for what is started, ``d MARK FOLDER``
-for a folder that goes with it, ``- MARK`` for what was ended. However the tool ends, the kernel closes that end, and
-what is still open then is ended. (The kernel's own signal to a child at its parent's death, PR_SET_PDEATHSIG, is of the
-*thread* that started the child, and reaches no grandchildren: it would end servers too early, and their workers not at
-all.)
+It reads its standard input, whose other end the tool holds: ``+ MARK SESSION`` for what is started, ``s MARK NAMES``
+for what was in shared memory before (JSON), ``d MARK FOLDER`` for a folder that goes with it, ``- MARK`` for what was
+ended. However the tool ends, the kernel closes that end, and what is still open then is ended. (The kernel's own signal
+to a child at its parent's death, PR_SET_PDEATHSIG, is of the *thread* that started the child, and reaches no
+grandchildren: it would end servers too early, and their workers not at all.)
 
 Run as ``python -m scaffold_validators.watching.guardian``; it leaves the tool's session, and so misses its signals.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,8 +35,9 @@ class Guardian:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def watch(self, mark: str) -> None:
-        """Say that something with this mark is being started."""
+    def watch(self, mark: str, there_before: Iterable[str]) -> None:
+        """Say that something with this mark is being started, and what is in shared memory without it."""
+        self._say(f"s {mark} {json.dumps(sorted(there_before))}")
         self._say(f"+ {mark}")
 
     def leads(self, mark: str, session: int) -> None:
@@ -79,6 +82,7 @@ def _start() -> subprocess.Popen[bytes]:
 def main() -> None:
     """Read until the tool is gone, and end what it has left."""
     left: dict[str, int | None] = {}
+    there_before: dict[str, frozenset[str]] = {}
     folders: dict[str, str] = {}
     for line in sys.stdin:
         sign, mark, *rest = line.rstrip("\n").split(" ", 2)
@@ -87,13 +91,15 @@ def main() -> None:
             folders.pop(mark, None)
         elif sign == "d":
             folders[mark] = rest[0]
+        elif sign == "s":
+            there_before[mark] = frozenset(json.loads(rest[0]))
         else:
             left[mark] = int(rest[0]) if rest else None
     if not left:
         return
     from scaffold_validators.watching.family import Family
 
-    families = [Family(mark, session) for mark, session in left.items()]
+    families = [Family(mark, session, there_before[mark]) for mark, session in left.items()]
     quiet_since = time.monotonic()
     while time.monotonic() - quiet_since < QUIET_SECONDS:
         for family in families:

@@ -2,14 +2,14 @@
 
 Only what a process of ours had mapped is removed, and not while any other process has it mapped: `/dev/shm` may be
 shared with other containers, whose processes cannot be seen. A segment lies in `/dev/shm` itself (its name has no
-slash, https://man7.org/linux/man-pages/man3/shm_open.3.html) and is younger than the processes that made it; what was
-there before, or lies in a folder there, is somebody's file, such as a checkpoint that is kept in memory.
+slash, https://man7.org/linux/man-pages/man3/shm_open.3.html) and was not there before the processes that made it; what
+was there, or lies in a folder there, is somebody's file, such as a checkpoint that is kept in memory. Names decide, not
+times: those of processes and of files come from two clocks, which differ by up to a second.
 """
 
 from __future__ import annotations
 
-import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,17 +46,10 @@ def _open_files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def remove(segments: Iterable[Path], since: float) -> None:
-    """Remove segments made at ``since`` (seconds since the epoch) or later that no process has mapped any more."""
-    left = {segment for segment in segments if _is_made_since(segment, since)}
+def remove(segments: Iterable[Path], but: Collection[str]) -> None:
+    """Remove segments that no process has mapped any more, ``but`` those of some names."""
+    left = {segment for segment in segments if segment.name not in but and segment.is_file()}
     if not left:
         return
     for segment in left - mapped_by(psutil.process_iter()):
         segment.unlink(missing_ok=True)
-
-
-def _is_made_since(path: Path, moment: float) -> bool:
-    with suppress(OSError):
-        status = path.lstat()
-        return stat.S_ISREG(status.st_mode) and status.st_ctime >= moment
-    return False
