@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from scaffold.adapter.context import adapter_context
+from scaffold.carried.operations import HANDLERS
+from scaffold.carried.values import ATOM, Val
+from scaffold.carried.writer import Writer
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.reading.from_source import read_from_source
 from scaffold.reading.present import decoder_facts
 from scaffold.source.locate import find
+from scaffold.source.torch.operations import Operation
 from scaffold.weights.prove import prove
 from tests.mixers.test_examples import read
 from tests.models import odd_blocks
@@ -136,6 +140,32 @@ HOLES = {
 def test_what_is_not_token_wise_or_not_known_is_a_hole(tmp_path: Path, name: str) -> None:
     odd, said = HOLES[name]
     assert said in holes_of(write_odd(tmp_path, odd, layers=1))
+
+
+FAULTS = {
+    "statements that lead over tokens": ("key = key.cumsum(dim=2)", "cumsum", "torch.cumsum({0}, 0)", "other tokens"),
+    "statements over heads of other ranks": (
+        "query = query.softmax(dim=1)",
+        "softmax",
+        "torch.softmax({0}, -2)",
+        "on rank 0 of 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_proof_finds_what_a_faulty_handler_lets_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It runs the text alone: on ranks, with another token, with fewer."""
+    statement, operation, text, said = FAULTS[name]
+
+    def faulty(writer: Writer, op: Operation) -> Val:
+        x = writer.value(op.args[0])
+        return Val(text.format(x.code), ATOM, x.axes, x.order)
+
+    monkeypatch.setitem(HANDLERS, operation, faulty)
+    assert said in holes_of(write_odd(tmp_path, Odd(before=statement), layers=1))
 
 
 def test_a_projection_of_q_that_is_a_gate_as_well_is_a_hole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
