@@ -43,5 +43,7 @@ def chromium() -> Iterator[Browser]:
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable(), args=list(OPTIONS))
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        finally:
+            browser.close()

@@ -84,5 +84,7 @@ def fake_github(state: FakeGitHub) -> Iterator[FakeGitHub]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         state.url = f"http://127.0.0.1:{server.server_address[1]}"
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield state
-        server.shutdown()
+        try:
+            yield state
+        finally:
+            server.shutdown()

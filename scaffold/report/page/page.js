@@ -192,15 +192,26 @@
   }
 
   // A part that is made when it is opened first
+  const makers = new WeakMap();
+
+  function fill(details) {
+    const make = makers.get(details);
+    if (!make || !details.open) return;
+    makers.delete(details);
+    details.append(...make());
+  }
+
   function lazily(summary, make) {
     const details = element("details", "", summary);
-    let is_made = false;
-    details.addEventListener("toggle", () => {
-      if (is_made || !details.open) return;
-      is_made = true;
-      details.append(...make());
-    });
+    makers.set(details, make);
+    details.addEventListener("toggle", () => fill(details));
     return details;
+  }
+
+  // Filled at once: the event comes later than the next key of a fast typist
+  function open(details) {
+    details.open = true;
+    fill(details);
   }
 
   // What has one child alone is one line with it
@@ -236,7 +247,7 @@
   const tree = document.getElementById("tree");
   if (top >= 0) tree.append(...children(top, ""));
   for (const node of tree.querySelectorAll(":scope > details:not(:has(> .leaf))"))
-    if (tree.childElementCount < 4) node.open = true;
+    if (tree.childElementCount < 4) open(node);
 
   // Arrow keys, as in other trees
   tree.addEventListener("keydown", (event) => {
@@ -250,7 +261,7 @@
       ArrowUp: () => visible[at - 1],
       Home: () => visible[0],
       End: () => visible[visible.length - 1],
-      ArrowRight: () => (details.open ? visible[at + 1] : void (details.open = true)),
+      ArrowRight: () => (details.open ? visible[at + 1] : void open(details)),
       ArrowLeft: () => (details.open ? void (details.open = false) : above && above.firstElementChild),
     };
     if (!Object.hasOwn(steps, event.key)) return;
