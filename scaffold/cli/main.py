@@ -37,7 +37,7 @@ COMMANDS = {
 }
 """Name and help line of each command; ``new-model`` is ``command`` in ``scaffold/cli/new_model.py``."""
 INTERRUPTED = 130
-RARELY = (100_000, 50, 50)
+RARELY = (500_000, 50, 50)
 """When garbage is looked for: syntax trees are many small objects that stay, and looking takes a tenth of a command."""
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.checkpoint.patterns import NUMBER, Pattern
+from scaffold.roots.modeling_sources import modeling_sources
 from scaffold.roots.vllm_tree import Registered
 
-_NAME = re.compile(r"\w+")
 _MODULE = re.compile(r"self\.(\w+)\s*(?::[^=\n]+)?=\s*\(?\s*(?:nn\.)?[A-Z]\w*\(")
 _REGISTERED = re.compile(r"self\.register_\w+\(\s*[\"'](\w+)[\"']")
 _OTHER_TASKS = re.compile(
@@ -47,14 +47,11 @@ def nearest(
     """
     here = words(patterns)
     found = []
-    for path in sorted((transformers / "models").glob("*/modeling_*.py")):
-        if path.stem != f"modeling_{path.parent.name}":
-            continue
-        before, *classes = ("\n" + path.read_text(encoding="utf-8")).split("\nclass ")  # quicker than a pattern
-        names = [name[0] for text in classes if (name := _NAME.match(text))]
+    sources = modeling_sources(transformers)
+    for folder, names in sources.classes.items():
         entries = [registry[name] for name in names if name in registry and _generates(name)]
         if entries:
-            there = _names([before, *classes])
+            there = _names(("\n" + sources.texts[folder].decode()).split("\nclass "))  # quicker than a pattern
             union = here | there
             likeness = len(here & there) / len(union) if union else 0.0
             # The checkpoint's own names weigh more than what the source has beside them (other heads, options)

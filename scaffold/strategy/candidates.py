@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import ScaffoldError
 from scaffold.reading.from_source import parameters, read_decoder
+from scaffold.roots.modeling_sources import ModelingSources, modeling_sources
 from scaffold.roots.vllm_tree import Registered
 from scaffold.source.locate import ModelingSource, find
 from scaffold.source.python.errors import NotUnderstood
@@ -20,32 +19,6 @@ from scaffold.spec.decoder import DecoderSpec
 from scaffold.vocabulary.lookup import at, key_of, replaced
 
 Read = Callable[[ModelingSource, Checkpoint], object]
-_CLASS = re.compile(rb"\nclass (\w+)\(")
-"""It begins with plain bytes, which are found many times faster than ``^``: there are 20 MB of modeling source."""
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Modeling source as bytes: by model folder, and the folder of each class."""
-
-    texts: dict[str, bytes]
-    folders: dict[str, str]
-
-
-def _files(models: Path) -> Iterator[tuple[str, Path, int]]:
-    """Yield folder, path and time of the last change of each model's modeling file."""
-    for folder in sorted(path.name for path in models.iterdir()) if models.is_dir() else ():
-        path = models / folder / f"modeling_{folder}.py"
-        with suppress(OSError):  # a folder need not have one
-            yield folder, path, path.stat().st_mtime_ns
-
-
-@lru_cache(maxsize=2)
-def _sources_of(files: tuple[tuple[str, Path, int], ...]) -> Sources:
-    """Read files, each with the time of its last change, so that what was read before cannot go stale."""
-    texts = {folder: path.read_bytes() for folder, path, _ in files}
-    folders = {name.decode(): folder for folder, text in texts.items() for name in _CLASS.findall(text)}
-    return Sources(texts, folders)
 
 
 @dataclass(frozen=True)
@@ -58,9 +31,9 @@ class Candidates:
     """The checkpoint's own modeling source."""
 
     @cached_property
-    def _sources(self) -> Sources:
+    def _sources(self) -> ModelingSources:
         """Return all modeling source that transformers has."""
-        return _sources_of(tuple(_files(self.transformers / "models")))
+        return modeling_sources(self.transformers)
 
     @property
     def _folders(self) -> dict[str, str]:

@@ -91,10 +91,10 @@ class _Stack:
 
     def outputs(self, x: Array, gated: Gated) -> Array:
         """Return what each expert makes of each token: ``[experts, tokens, hidden]``."""
-        gate, up = (np.einsum("th,eih->eti", x, weight) for weight in (self.gate, self.up))
+        gate, up = (x @ weight.swapaxes(1, 2) for weight in (self.gate, self.up))
         if self.biases is not None:
             gate, up = gate + self.biases[0][:, None], up + self.biases[1][:, None]
-        out = np.einsum("eti,ehi->eth", gated(gate, up), self.down)
+        out = gated(gate, up) @ self.down.swapaxes(1, 2)
         return np.asarray(out if self.biases is None else out + self.biases[2][:, None])
 
 

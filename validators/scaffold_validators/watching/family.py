@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from scaffold_validators.watching.proc import read_bytes
 from scaffold_validators.watching.shared_memory import mapped_by, names, remove
 
 MARKER = "SCAFFOLD_GATE"
@@ -50,27 +51,23 @@ class Family:
 
     def members(self) -> list[psutil.Process]:
         """Return all that run; zombies do not."""
-        parents = _parents()
-        session = {pid for pid in parents if self._is_in_session(pid)}
+        table = processes()
+        session = {pid for pid, (_, its) in table.items() if its == self.session}
         if not session:
             self.session = None  # its id may be given to somebody else from now on
-        own = session | {pid for pid in parents if pid != os.getpid() and pid not in session and self._is_marked(pid)}
+        own = session | {pid for pid in table if pid != os.getpid() and pid not in session and self._is_marked(pid)}
         own |= {process.pid for process in self._known if process.is_running()}
-        for pid in parents:  # parents come before what they started, but where ids were used up once
-            if parents[pid] in own and pid != os.getpid():
+        for pid, (parent, _) in table.items():  # parents come before what they started, but where ids were used up once
+            if parent in own and pid != os.getpid():
                 own.add(pid)
         self._known = set(_running(own))
         return sorted(self._known, key=lambda process: process.pid)
 
-    def _is_in_session(self, pid: int) -> bool:
-        with suppress(OSError):
-            return os.getsid(pid) == self.session
-        return False
-
     def _is_marked(self, pid: int) -> bool:
         """Return whether a process carries the mark: most do not, and psutil would look up more of each."""
         with suppress(OSError):
-            return f"{MARKER}={self.mark}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            environment = read_bytes(f"/proc/{pid}/environ")
+            return f"\0{MARKER}={self.mark}\0".encode() in b"\0%b\0" % environment
         return False
 
     def remember_segments(self) -> None:
@@ -134,12 +131,13 @@ def is_cleaner(process: psutil.Process) -> bool:
     return False
 
 
-def _parents() -> dict[int, int]:
-    """Return process id → parent's id, in the order of the ids."""
-    found: dict[int, int] = {}
+def processes() -> dict[int, tuple[int, int]]:
+    """Return process id → parent's id and session, in the order of the ids; of each that there is, zombies too."""
+    found: dict[int, tuple[int, int]] = {}
     for pid in sorted(psutil.pids()):
         with suppress(OSError, ValueError, IndexError):
-            found[pid] = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            _, parent, _, session = read_bytes(f"/proc/{pid}/stat").rpartition(b")")[2].split(None, 4)[:4]
+            found[pid] = int(parent), int(session)
     return found
 
 

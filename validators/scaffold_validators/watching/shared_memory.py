@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from scaffold_validators.watching.proc import read_bytes
+
 FOLDER = "/dev/shm/"  # noqa: S108 - it is looked at, and nothing is made there
 DELETED = " (deleted)"
 
@@ -30,8 +32,11 @@ def mapped_by(processes: Iterable[psutil.Process]) -> set[Path]:
     """Return what processes have mapped in `/dev/shm` itself, or open as a file, and what still has a name."""
     found: set[Path] = set()
     for process in processes:
-        with suppress(OSError), Path(f"/proc/{process.pid}/maps").open(encoding="utf-8", errors="replace") as maps:
-            found |= {Path(FOLDER + line.rstrip("\n").partition(FOLDER)[2]) for line in maps if FOLDER in line}
+        with suppress(OSError):
+            maps = read_bytes(f"/proc/{process.pid}/maps")
+            if FOLDER.encode() in maps:  # of all processes few have any
+                lines = maps.decode(errors="replace").split("\n")
+                found |= {Path(FOLDER + line.partition(FOLDER)[2]) for line in lines if FOLDER in line}
         with suppress(OSError):
             found |= set(_open_files(Path(f"/proc/{process.pid}/fd")))
     return {path for path in found if path.parent == Path(FOLDER) and not path.name.endswith(DELETED)}
