@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 NEW = int(os.environ.get("SCAFFOLD_EXAMPLES", "0"))
 """How many new examples to draw of each property, or 0 for those that are the same everywhere."""
 USUAL = 100
 """What ``examples`` counts by: so many of a property for so many that `make bench-properties` is asked for."""
-SAME = 50
+SAME = 25
 """How many the test command draws of a property that does not say it: the others are for `make bench-properties`."""
 
 
@@ -28,6 +29,19 @@ def load_profile() -> None:
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
     settings.load_profile("new" if NEW else "same")
+    if not NEW:
+        _draw_nothing_of_imported_modules()
+
+
+def _draw_nothing_of_imported_modules() -> None:
+    """Leave out the constants that Hypothesis (from 6.131 on) finds in the source of what is imported so far.
+
+    What is imported depends on the tests that ran before in a process, so that examples would not be the same; and each
+    process would parse a thousand files.
+    """
+    if hasattr(providers, "_get_local_constants"):
+        none = providers._local_constants
+        providers._get_local_constants = lambda: none
 
 
 def examples(count: int, *suppressed: HealthCheck) -> settings:

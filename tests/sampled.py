@@ -11,8 +11,12 @@ import pytest
 def sampled(rows: Iterable[Any], every: int = 4) -> list[Any]:
     """Return the rows of a matrix, all but each ``every``-th of which are left out where engines are.
 
-    The sample is the same in each run. What is left out starts no engine, and takes as long as one together.
+    The sample is the same in each run. What is left out starts no engine, and takes as long as one together. A tuple is
+    a row of several arguments.
     """
     return [
-        row if number % every == 0 else pytest.param(row, marks=pytest.mark.engine) for number, row in enumerate(rows)
+        row
+        if number % every == 0
+        else pytest.param(*(row if isinstance(row, tuple) else (row,)), marks=pytest.mark.engine)
+        for number, row in enumerate(rows)
     ]

@@ -24,6 +24,7 @@ from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.prove import prove
 from tests.models.mixed import CONFIGS, write_mixed
 from tests.reading.flat import decoder_words, layer_kinds
+from tests.sampled import sampled
 
 EXPECTED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "mixed.yaml").read_text())
 
@@ -53,7 +54,7 @@ ODD_SIZES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("sizes", ["usual", "odd"])
+@pytest.mark.parametrize("sizes", sampled(["usual", "odd"], every=2))
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_weights_are_proved_for_each_number_of_ranks(tmp_path: Path, name: str, sizes: str) -> None:
     checkpoint, source, spec = read(write_mixed(name, tmp_path / name, **(ODD_SIZES[name] if sizes == "odd" else {})))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 from scaffold.ascend.compatibility import Compatibility, check_model
-from scaffold.ascend.target import read_target
+from scaffold.ascend.target import Target, read_target
 from tests.lab.trees import ascend_source, vllm_tree
+from tests.sampled import sampled
 
 EXPECTED = yaml.safe_load((Path(__file__).parent / "kernels.yaml").read_text(encoding="utf-8"))
 MODELS = "vllm.model_executor.models"
@@ -24,11 +27,15 @@ def grouped(found: Compatibility) -> dict[str, dict[str, list[str]]]:
     return {outcome: {by: sorted(names) for by, names in rows.items()} for outcome, rows in groups.items()}
 
 
-def test_the_kernels_of_five_models_and_what_becomes_of_them() -> None:
-    """One test: both trees are read once for all."""
-    target = read_target(vllm_tree("0.23.0"), ascend_source())
-    for row in EXPECTED:
-        found = check_model(target, f"{MODELS}.{row['module']}", row["class"])
-        assert grouped(found) == row["kernels"], row["module"]
-        assert [stop.name for stop in found.stops] == row.get("stops", []), row["module"]
-        assert sorted(name for name, _ in found.backends) == row["backends"], row["module"]
+@pytest.fixture(scope="module")
+def target() -> Target:
+    """Both trees, read once for all models."""
+    return read_target(vllm_tree("0.23.0"), ascend_source())
+
+
+@pytest.mark.parametrize("row", sampled(EXPECTED), ids=lambda row: row["module"])
+def test_the_kernels_of_a_model_and_what_becomes_of_them(row: dict[str, Any], target: Target) -> None:
+    found = check_model(target, f"{MODELS}.{row['module']}", row["class"])
+    assert grouped(found) == row["kernels"]
+    assert [stop.name for stop in found.stops] == row.get("stops", [])
+    assert sorted(name for name, _ in found.backends) == row["backends"]

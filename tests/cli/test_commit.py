@@ -111,6 +111,7 @@ def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
     assert git(desk.delivery, "status", "--short") == ""
 
 
+@pytest.mark.engine  # it needs none, and takes as long as one
 def test_a_vllm_ascend_without_models_gets_a_patch_that_applies(desk: Desk, nova: Path, fake_engine: Path) -> None:
     fresh = Path(shutil.copytree(desk.vllm, desk.root / "fresh"))
     planned(desk, nova, fake_engine, "good")
@@ -141,6 +142,7 @@ def test_of_two_models_each_commit_holds_its_own_lines(desk: Desk, nova: Path, f
     assert git(desk.delivery, "diff", "-U0").splitlines()[-1] == "+a user's own line"
 
 
+@pytest.mark.engine  # it needs none, and takes as long as one
 def test_a_second_name_of_one_architecture_is_committed_after_the_code_that_serves_it(
     desk_with_models: Desk, nova: Path, fake_engine: Path
 ) -> None:

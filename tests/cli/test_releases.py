@@ -10,9 +10,10 @@ from scaffold.placement.registration import absolute_imports
 from scaffold_validators.imports import unresolved_imports
 from tests.cli.conftest import Desk
 from tests.lab.trees import VLLM_TREES, vllm_tree
+from tests.sampled import sampled
 
 
-@pytest.mark.parametrize("release", VLLM_TREES)
+@pytest.mark.parametrize("release", sampled(VLLM_TREES))
 def test_an_adapter_imports_what_the_release_has(desk: Desk, nova: Path, release: str) -> None:
     tree, output = vllm_tree(release), desk.root / "plugin"
     words = ("--placement", "plugin", "--strategy", "native", "--output", output, "--work", desk.work)

@@ -135,6 +135,7 @@ def test_a_reference_that_answers_something_else_is_no_reference(planned: Desk, 
     assert len(kept(planned)) == 2
 
 
+@pytest.mark.engine  # it needs none, and takes as long as one
 def test_twin_and_slice_together_are_enough(desk: Desk, nova: Path, referred_engine: Path) -> None:
     assert desk.new_model(nova, "--name", NAME, "--python", referred_engine).code == 0
     keep_twin(NAME, Workspace(desk.work), make_verdict("twin", digests={"adapter": "a1"}))

@@ -24,7 +24,6 @@ from scaffold.evidence.workspace import Workspace
 from scaffold.reading.from_source import read_from_source
 from scaffold_validators.problem import Problem
 from tests.delivery.results import results, write_results
-from tests.drawn import examples
 
 DIGESTS = {"tree": "1", "checkpoint": "2"}
 CONFIG, TUTORIAL = "tests/e2e/models/configs/nova.yaml", "docs/source/tutorials/models/nova.md"
@@ -132,7 +131,6 @@ def test_a_figure_that_was_typed_in_is_found(
         check_figures(changed[CONFIG], changed[TUTORIAL], figures, accuracy_rows(accuracy), CONFIG)
 
 
-@examples(50)
 @given(value=st.floats(allow_nan=False) | st.integers() | st.booleans() | st.none() | st.text(max_size=3))
 def test_without_an_evaluation_no_value_at_all_is_accepted(value: Any) -> None:
     config = yaml.safe_dump({"tasks": [{"name": "gsm8k", "metrics": [{"name": "acc,none", "value": value}]}]})

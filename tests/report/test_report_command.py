@@ -15,6 +15,7 @@ from tests.lab.ports import free_port
 from tests.report.fake_github import FakeGitHub, fake_github
 
 
+@pytest.mark.engine  # it needs none, and takes as long as one
 def test_of_a_model_from_its_plan_to_its_commit(
     desk: Desk, nova: Path, fake_engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

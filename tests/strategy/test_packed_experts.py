@@ -44,7 +44,8 @@ def answer(folder: Path, held: Shapes) -> Any:
 
 
 def test_blocks_fill_the_experts(tmp_path: Path) -> None:
-    assert answer(tmp_path, shapes()).holds, answer(tmp_path, shapes()).reason
+    found = answer(tmp_path, shapes())
+    assert found.holds, found.reason
 
 
 @pytest.mark.parametrize("left_out", ["gate_up_proj_blocks", "down_proj_blocks"])

@@ -30,6 +30,7 @@ from scaffold_validators.watching.log import ServerLog
 from scaffold_validators.watching.progress import bar, meaningful, milestone
 from tests.fake_engine import write_fake_engine
 from tests.lab.ports import free_port
+from tests.sampled import sampled
 
 SHARED = Path("/dev/shm")
 PATIENT = Patience(300, 600, 300)
@@ -250,7 +251,9 @@ with Server(plan, Path(folder) / "log") as server:
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda number: number.name
+    "number",
+    sampled([signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP], every=2),
+    ids=lambda number: number.name,
 )
 def test_however_the_tool_ends_nothing_is_left(plan: ServePlan, number: signal.Signals) -> None:
     (plan.cwd / "tmp").mkdir()

@@ -143,7 +143,8 @@ def output_as(first: Event, rng: np.random.Generator) -> Any:
     def other(value: Any) -> Any:
         if not isinstance(value, Tensor) or value.a.dtype.kind != "f":
             return value
-        return Tensor(rng.normal(0, float(np.std(value.a)) or 1.0, value.shape))
+        bound = 3**0.5 * (float(np.std(value.a)) or 1.0)
+        return Tensor(rng.uniform(-bound, bound, value.shape))
 
     return other(first.output) if isinstance(first.output, Tensor) else type(first.output)(map(other, first.output))
 

@@ -333,7 +333,7 @@ def make_changes(root: Path, edits: dict[str, str]) -> ChangeSet:
     return changes
 
 
-@examples(30)
+@examples(15)
 @given(FILES, EDITS, EDITS, st.sampled_from(["before", "within", "after"]), st.integers(0, 5), st.integers(5, 9))
 def test_whatever_is_changed_and_wherever_it_crashes_undo_restores_every_byte(files, earlier, edits, part, first, by):
     """It crashes at every so many-th step, which meet all steps in turn from example to example."""
