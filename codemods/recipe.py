@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from codemods.codemod import completed
 from codemods.refusal import Refusal
+from codemods.text.as_written import MARK
 from codemods.text.module_file import module_file
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
     if isinstance(feed, str):
         return feed.format_map(arguments)
     if isinstance(feed, FileText):
-        return changes.read(tree / feed.path) or ""
+        return (changes.read(tree / feed.path) or "").removeprefix(MARK)
     if isinstance(feed, Users):
         return _users(tree, feed.module.format_map(arguments), tuple(name.format_map(arguments) for name in feed.but))
     if isinstance(feed, Vendored):
@@ -187,7 +188,7 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
         )
     if isinstance(feed, Holders):
         return _holders(changes, Path(source).resolve(), path, target)
-    return changes.read(path) or ""
+    return (changes.read(path) or "").removeprefix(MARK)
 
 
 def _missing_packages(changes: ChangeSet, tree: Path, package: str, module: str) -> str:
