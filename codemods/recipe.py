@@ -15,7 +15,7 @@ from codemods.text.as_written import MARK
 from codemods.text.module_file import module_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from codemods.changes.change_set import ChangeSet
     from codemods.codemod import Parameter
@@ -135,7 +135,10 @@ class TreeExample:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named row of codemods for the tree ``tree`` (``vllm`` or ``vllm-ascend``)."""
+    """A named row of codemods for the tree ``tree`` (``vllm`` or ``vllm-ascend``).
+
+    ``check`` refuses arguments that the tree is not for, before any step.
+    """
 
     name: str
     summary: str
@@ -143,6 +146,7 @@ class Recipe:
     parameters: tuple[Parameter, ...]
     steps: tuple[Step, ...]
     examples: tuple[TreeExample, ...]
+    check: Callable[[ChangeSet, Path, Mapping[str, str]], None] | None = None
 
     def complete(self, arguments: Mapping[str, str]) -> dict[str, str]:
         """Fill in defaults. Raises `Refusal` for missing and unknown arguments."""
