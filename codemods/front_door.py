@@ -130,6 +130,8 @@ def _edited(changes: ChangeSet, codemod: Codemod, place: Path, arguments: Mappin
 def _followed(changes: ChangeSet, recipe: Recipe, tree: Path, arguments: Mapping[str, str]) -> ChangeSet:
     complete = recipe.complete(arguments)
     _tree(tree)
+    if recipe.check:
+        recipe.check(changes, tree, complete)
     for step in recipe.steps:
         if is_taken(step, changes, tree):
             fed_arguments = {name: fed(feed, changes, tree, complete) for name, feed in step.feeds.items()}

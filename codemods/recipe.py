@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from codemods.codemod import completed
 from codemods.refusal import Refusal
+from codemods.text.as_written import MARK
 from codemods.text.module_file import module_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from codemods.changes.change_set import ChangeSet
     from codemods.codemod import Parameter
@@ -134,7 +135,10 @@ class TreeExample:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named row of codemods for the tree ``tree`` (``vllm`` or ``vllm-ascend``)."""
+    """A named row of codemods for the tree ``tree`` (``vllm`` or ``vllm-ascend``).
+
+    ``check`` refuses arguments that the tree is not for, before any step.
+    """
 
     name: str
     summary: str
@@ -142,6 +146,7 @@ class Recipe:
     parameters: tuple[Parameter, ...]
     steps: tuple[Step, ...]
     examples: tuple[TreeExample, ...]
+    check: Callable[[ChangeSet, Path, Mapping[str, str]], None] | None = None
 
     def complete(self, arguments: Mapping[str, str]) -> dict[str, str]:
         """Fill in defaults. Raises `Refusal` for missing and unknown arguments."""
@@ -169,7 +174,7 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
     if isinstance(feed, str):
         return feed.format_map(arguments)
     if isinstance(feed, FileText):
-        return changes.read(tree / feed.path) or ""
+        return (changes.read(tree / feed.path) or "").removeprefix(MARK)
     if isinstance(feed, Users):
         return _users(tree, feed.module.format_map(arguments), tuple(name.format_map(arguments) for name in feed.but))
     if isinstance(feed, Vendored):
@@ -187,7 +192,7 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
         )
     if isinstance(feed, Holders):
         return _holders(changes, Path(source).resolve(), path, target)
-    return changes.read(path) or ""
+    return (changes.read(path) or "").removeprefix(MARK)
 
 
 def _missing_packages(changes: ChangeSet, tree: Path, package: str, module: str) -> str:

@@ -26,7 +26,8 @@ class Change:
 
     ``path`` is absolute and free of symbolic links. ``generated`` is what this tool generated, of which ``after``
     may be the merge with a person's edits; ``conflicts`` is the number of places where the two contradict each
-    other. None stands for a file that was only edited.
+    other. None stands for a file that was only edited. ``keeps_edits``: of a run that was taken back, whether
+    ``before`` has what somebody changed since.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class Change:
     after: bytes | None
     generated: bytes | None = field(default=None, compare=False)
     conflicts: int = field(default=0, compare=False)
+    keeps_edits: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from codemods.changes.journal_files import (
     read_state,
     remove_other_runs,
     write_generated,
+    write_merged,
     write_run,
     write_state,
 )
@@ -92,8 +93,9 @@ def undo(journal_dir: Path, *, whole: bool = True, disk: Disk | None = None) -> 
     """Take the last run back, byte by byte and mode by mode; returns what was taken back.
 
     A run that was continued is taken back with what continued it, unless ``whole`` is false. Files
-    that are as before already (after a crash) are left out of what is returned. Raises `Refusal`, with
-    nothing restored, if no run is left (`NothingToUndo`) or if a file was edited since, which it names.
+    that are as before already (after a crash) are left out of what is returned. Of a file that was edited since,
+    the run's own lines are taken back. Raises `Refusal`, with nothing restored, if no run is left
+    (`NothingToUndo`) or if those edits touch the run's own lines, with the file and the lines.
     """
     disk = disk or Disk()
     with ExitStack() as held:
@@ -113,10 +115,11 @@ def undo(journal_dir: Path, *, whole: bool = True, disk: Disk | None = None) -> 
         _hold_trees(held, files, roots, journal_dir)
         taken_back = undone(records, numbers, roots, journal_dir, state)
         try:
+            write_merged(taken_back.merged, journal_dir, disk)
             if state.finished:
                 write_state(replace(state, finished=False), journal_dir, disk)
             for number, record in zip(numbers, records, strict=True):
-                restore(record, journal_dir, number, disk)
+                restore(record, journal_dir, number, disk, taken_back.merged)
                 rest = [other for other in state.undoable if other != number]
                 is_whole = number == numbers[-1]
                 state = replace(state, undoable=rest, finished=is_whole, generated=record.generated_before)
@@ -125,7 +128,7 @@ def undo(journal_dir: Path, *, whole: bool = True, disk: Disk | None = None) -> 
             raise _refused_by_disk(error, "remove the cause, then run undo again") from error
         with suppress(OSError):  # what is left over is removed with the next run
             remove_other_runs(journal_dir, state, disk)
-    return taken_back
+    return taken_back.changes
 
 
 def take_back_cut_off_part(journal_dir: Path, *, disk: Disk | None = None) -> bool:

@@ -1,8 +1,9 @@
 """What a journal directory holds: ``state.json``, and of each run its record and the files as they were.
 
 ``state.json`` is the only thing that is ever replaced; ``runs/<number>/`` has ``record.json`` and
-the copies ``0.before`` and so on, in the order of the record's files, and ``0.after`` of those that are
-overwritten. ``generated/`` has what was generated last for each file, under its digest.
+the copies ``0.before`` and so on, in the order of the record's files, ``0.after`` of those that were
+there before, and ``0.merged`` of what an undo makes of those that somebody edited since. ``generated/``
+has what was generated last for each file, under its digest.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from codemods.changes.digest import sha256
 from codemods.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from cattrs import Converter
 
@@ -117,10 +118,10 @@ def write_run(record: Record, changes: Sequence[Change], journal_dir: Path, numb
     run = run_directory(journal_dir, number)
     disk.make_directory(run.parent)
     disk.make_directory(run)
-    for index, (change, file) in enumerate(zip(changes, record.files, strict=True)):
+    for index, change in enumerate(changes):
         if change.before is not None:
             disk.write(run / f"{index}.before", change.before)
-        if change.after is not None and file.overwritten:
+        if change.after is not None and change.before is not None:
             disk.write(run / f"{index}.after", change.after)
     disk.write(run / "record.json", json.dumps(asdict(record), indent=1).encode())
     disk.sync_directory(run)
@@ -139,6 +140,27 @@ def is_half_written(content: bytes | None, file: File, index: int, journal_dir: 
     copies = run_directory(journal_dir, number)
     before, after = _copy(copies / f"{index}.before", file.before), _copy(copies / f"{index}.after", file.after)
     return any(copy is not None and copy.startswith(content) for copy in (before, after))
+
+
+def written_by(file: File, index: int, journal_dir: Path, number: int) -> bytes | None:
+    """Return what a run wrote to a file; None where no copy was kept. Raises `Refusal` if the copy is damaged."""
+    path = run_directory(journal_dir, number) / f"{index}.after"
+    return _copy(path, file.after) if path.exists() else None
+
+
+def merged_before(index: int, journal_dir: Path, number: int) -> bytes | None:
+    """Return what an undo that was cut off made of an edited file; None where there was no such one."""
+    return content_on_disk(run_directory(journal_dir, number) / f"{index}.merged")
+
+
+def write_merged(merged: Mapping[tuple[int, int], bytes], journal_dir: Path, disk: Disk) -> None:
+    """Write what edited files become, by run and index, so that an undo that is cut off knows them again."""
+    for (number, index), content in merged.items():
+        place = run_directory(journal_dir, number) / f"{index}.merged"
+        temporary = place.with_suffix(".tmp")
+        disk.write(temporary, content)
+        disk.replace(temporary, place)
+        disk.sync_directory(place.parent)
 
 
 def _copy(path: Path, digest: str | None) -> bytes | None:

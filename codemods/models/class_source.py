@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from codemods.refusal import Refusal
 from codemods.text.import_member import offset
+from codemods.text.lines import python_lines
 from codemods.text.names import identifier
 from codemods.text.python_text import parse_tree
 
@@ -72,7 +73,7 @@ def class_source(text: str, class_name: str, where: str) -> ClassSource:
     tree = parse_tree(text, where)
     found = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == class_name]
     if found:
-        return ClassSource(text, text.splitlines(keepends=True), found[-1], where)
+        return ClassSource(text, python_lines(text), found[-1], where)
     known = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
     raise Refusal(
         f"no class {class_name} at the top level",

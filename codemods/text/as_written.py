@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
+from codemods.text.lines import python_lines
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -38,18 +40,23 @@ def edited(text: str, edit: Callable[[str], str], *, is_python: bool) -> str:
     """Return a text as it was written, with what ``edit`` makes of its plain form.
 
     ``edit`` gets the text without a byte order mark, with line feeds and, where ``is_python``, with levels of
-    four spaces. What it raises is passed on.
+    four spaces. A file whose last line has no end has none afterwards. What it raises is passed on.
     """
     mark = MARK if text.startswith(MARK) else ""
     body = text[len(mark) :]
     unit = indent_unit(body) if is_python else LEVEL
     if "\r" not in body and unit == LEVEL:
-        return mark + edit(body)
+        return mark + _ended_as(body, edit(body))
     lines = list(_lines(body))
     plain = [_Line(_relevelled(line.text, unit, LEVEL), "\n" if line.end else "") for line in lines]
     before = "".join(line.text + line.end for line in plain)
-    after = edit(before)
+    after = _ended_as(before, edit(before))
     return text if after == before else mark + _taken_over(lines, plain, list(_lines(after)), unit)
+
+
+def _ended_as(before: str, after: str) -> str:
+    """Return a text after an edit without the end of its last line, where that had none before."""
+    return after.removesuffix("\n") if before and not before.endswith("\n") else after
 
 
 def indent_unit(text: str) -> str:
@@ -61,7 +68,7 @@ def indent_unit(text: str) -> str:
     units: Counter[str] = Counter()
     widths: set[int] = set()
     opening: str | None = None
-    for line in text.splitlines():
+    for line in python_lines(text):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue

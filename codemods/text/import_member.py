@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from codemods.text.lines import python_lines
 from codemods.text.python_text import parse_tree
 
 
@@ -13,7 +14,7 @@ def with_import(text: str, module: str, name: str, where: str, *, plain: str = "
     Without a ``name``, ``plain`` is the statement to add, such as ``import regex as re``. What is bound already stays.
     """
     tree = parse_tree(text, where)
-    lines = text.splitlines(keepends=True)
+    lines = python_lines(text)
     end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     if (name or plain.split()[-1]) in bound_names(tree):
         return text
@@ -41,7 +42,7 @@ def with_import(text: str, module: str, name: str, where: str, *, plain: str = "
 def without_unused(text: str, names: set[str], where: str) -> str:
     """Take members out of ``from … import …`` of the top level by the names that they are bound to."""
     tree = parse_tree(text, where)
-    lines = text.splitlines(keepends=True)
+    lines = python_lines(text)
     for node in reversed(tree.body):
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue

@@ -7,6 +7,8 @@ import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from codemods.text.lines import python_lines
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -21,7 +23,7 @@ class Unit:
 
 def units(text: str, tree: ast.Module) -> list[Unit]:
     """Return the statements of a module's top level with the decorators and comments right above them."""
-    lines = text.splitlines(keepends=True)
+    lines = python_lines(text)
     found, end = [], 0
     for node in tree.body:
         start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]) - 1

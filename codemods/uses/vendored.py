@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from codemods.refusal import Refusal
 from codemods.text.import_member import offset
 from codemods.text.imports import Import, import_block
+from codemods.text.lines import python_lines
 from codemods.uses.needed import Unit, units
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _differs(package: Package, installed: Package, origin: str, name: str) -> bo
 
 def _absolute(file: SourceFile, installed: Package, unit: Unit, path: tuple[str, ...]) -> Unit:
     """Return a unit with the relative imports in its functions made absolute, of what the installed package has."""
-    lines = unit.text.splitlines(keepends=True)
+    lines = python_lines(unit.text)
     text = unit.text
     inner = [part for part in ast.walk(ast.parse(text)) if isinstance(part, ast.ImportFrom) and part.level]
     for node in sorted(inner, key=lambda node: node.lineno, reverse=True):

@@ -36,7 +36,7 @@ ROW = EntryList(
             "Birch.yaml\nWillow.yaml\n",
             "Birch.yaml\nWillow.yaml\nCedar-7B.yaml\n",
         ),
-        Example({"config": "Cedar-7B.yaml"}, "Birch.yaml", "Birch.yaml\nCedar-7B.yaml\n"),
+        Example({"config": "Cedar-7B.yaml"}, "Birch.yaml", "Birch.yaml\nCedar-7B.yaml"),
         Example({"config": "Cedar-7B.yaml"}, "A.yaml\r\n", "A.yaml\r\nCedar-7B.yaml\r\n"),
         Example({"config": "Birch.yaml"}, "Birch.yaml\nYew.yaml\n", "Birch.yaml\nYew.yaml\n"),
         RefusedExample({"config": "../Cedar.yaml"}, "Birch.yaml\n", "config"),

@@ -7,6 +7,7 @@ import ast
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.refusal import Refusal
 from codemods.text.import_member import bound_names
+from codemods.text.lines import python_lines
 from codemods.text.names import one_of
 from codemods.text.python_text import parse_tree
 from codemods.vllm_ascend.guards import Guard, guard, with_names
@@ -39,7 +40,7 @@ def patch_import(text: str, *, module: str, kind: str = "worker", condition: str
             expected="no import of it, or one at the place that is asked for",
             remedy="take that import out, say its `condition`, or name the patch differently",
         )
-    lines = text.splitlines(keepends=True)
+    lines = python_lines(text)
     after = _last_own(tree.body, name.rpartition(".")[0], package)
     if after is None:
         raise Refusal(

@@ -8,7 +8,7 @@ import re
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.refusal import Refusal
 from codemods.text.import_member import without_unused
-from codemods.text.lines import split_lines
+from codemods.text.lines import python_lines, split_lines
 from codemods.text.names import one_of
 from codemods.text.python_text import parse_tree
 from codemods.vllm_ascend import log_entries, patch_import
@@ -25,7 +25,7 @@ def remove_import(text: str, *, module: str, kind: str = "worker") -> str:
     name = f"{PACKAGE}.{one_of(kind, KINDS, 'kind')}.{patch_module(module)}"
     where = patch_import.WHERE.format(kind=kind)
     tree = parse_tree(text, where)
-    lines = text.splitlines(keepends=True)
+    lines = python_lines(text)
     spans = [span for body, owner in _blocks(tree) for span in _found(body, owner, name, where)]
     for start, end in sorted(spans, reverse=True):
         del lines[start:end]

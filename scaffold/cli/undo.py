@@ -18,15 +18,25 @@ from scaffold.running.adaptation import undo_last
 def command(output: Output, **given: Any) -> None:
     """Take back the last run of this work directory, every byte of it; again, and the one before is taken back.
 
-    A commit that was made stays in git.
+    Where other lines of a file were edited since, these edits stay. A commit that was made stays in git.
     """
     undone = undo_last(Settings(given).workspace())
     if undone.paths:
-        output.table("As before again", ("path",), [(str(file),) for file in undone.paths])
+        whole = [(str(file),) for file in undone.paths if file not in undone.edited]
+        if whole:
+            output.table("As before again", ("path",), whole)
+        for file in undone.edited:
+            output.line(f"{file}: the run's own lines are taken back; what was edited there since stays")
     else:
         output.line("every file of the last run is as before it already; the run counts as taken back")
     commits = {str(repo): list(hashes) for repo, hashes in undone.committed.items()}
-    output.document({"files": [str(file) for file in undone.paths], "committed": commits})
+    output.document(
+        {
+            "files": [str(file) for file in undone.paths],
+            "edited": [str(file) for file in undone.edited],
+            "committed": commits,
+        }
+    )
     for repo, hashes in commits.items():
         for one in reversed(hashes):
             output.line(f"commit {one} stays; it is taken back with: git -C {shlex.quote(repo)} revert {one}")

@@ -104,16 +104,20 @@ class Undone:
 
     Attributes:
         paths: the files that are as before again.
+        edited: those of them that somebody edited since: these edits stay.
         committed: repo → commits of the plans that it belonged to, which stay in git.
     """
 
     paths: tuple[Path, ...]
+    edited: tuple[Path, ...]
     committed: Mapping[Path, tuple[str, ...]]
 
 
 def undo_last(workspace: Workspace) -> Undone:
     """Take back the last run with what was written for its commit."""
-    touched = undo(workspace.journal).paths
+    taken_back = undo(workspace.journal)
+    touched = taken_back.paths
+    edited = tuple(change.path for change in taken_back.changes if change.keeps_edits)
     committed: dict[Path, tuple[str, ...]] = {}
     for name in workspace.planned():
         is_gone = any(_is_config_of(name, path) and not path.exists() for path in touched)
@@ -123,12 +127,12 @@ def undo_last(workspace: Workspace) -> Undone:
             if record.commits and any(_is_config_of(name, path) for path in touched):
                 committed[delivery] = (*committed.get(delivery, ()), *record.commits)
             if not is_gone:
-                _forget_undone(record, workspace, touched)
+                _forget_undone(record, workspace, touched, edited)
         except Problem:  # a record that does not fit is said to whoever asks for it
             pass
         if is_gone:
             workspace.forget(name)
-    return Undone(touched, committed)
+    return Undone(touched, edited, committed)
 
 
 def _is_config_of(name: str, path: Path) -> bool:
@@ -136,13 +140,14 @@ def _is_config_of(name: str, path: Path) -> bool:
     return path.parts[-len(parts) :] == parts
 
 
-def _forget_undone(record: PlanRecord, workspace: Workspace, touched: Sequence[Path]) -> None:
+def _forget_undone(record: PlanRecord, workspace: Workspace, touched: Sequence[Path], merged: Sequence[Path]) -> None:
     """Take what was undone out of a plan's record: edits, and files that were carried over."""
     roots = {VLLM: Path(record.vllm), DELIVERY: Path(record.delivery)}
 
     def is_undone(edit: Edit) -> bool:
         path = (roots[edit.root] / edit.path).resolve()
-        return path in touched and path.is_file() and path.read_bytes() == edit.before.encode()
+        is_before = path in merged or (path.is_file() and path.read_bytes() == edit.before.encode())
+        return path in touched and is_before
 
     kept = tuple(edit for edit in record.edits if not is_undone(edit))
     edited = {edit.path for edit in kept if edit.root == DELIVERY}

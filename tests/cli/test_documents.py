@@ -35,7 +35,7 @@ def test_every_record_of_the_table_is_used_and_every_type_is_known() -> None:
 
 
 def test_what_is_missing_or_of_another_type_is_found_and_an_error_excuses_it() -> None:
-    whole = {"schema": 1, "files": ["a"]}
+    whole = {"schema": 1, "files": ["a"], "edited": []}
     check_document(["undo"], {**whole, "of a later release": 1})
     for wrong in ({"schema": 1}, {"schema": 2, "files": []}, {"schema": 1, "files": [1]}):
         with pytest.raises(AssertionError, match="scaffold undo --json"):

@@ -39,6 +39,15 @@ def test_several_files_are_one_run(empty_desk: Desk, lists: tuple[Path, Path]) -
     assert snapshot(*(file.parent for file in lists)) == before
 
 
+def test_undo_says_where_it_left_edits_that_were_made_since(empty_desk: Desk, lists: tuple[Path, Path]) -> None:
+    lists[1].write_text("Birch.yaml\nOak.yaml\n")
+    assert empty_desk.call("run", "accuracy-list", "config=Cedar.yaml", *lists).code == 0
+    lists[1].write_text("Alder.yaml\n" + lists[1].read_text())
+    answer = empty_desk.call("undo")
+    assert f"{lists[1]}: the run's own lines are taken back; what was edited there since stays" in answer.stdout
+    assert [file.read_text() for file in lists] == ["Birch.yaml\n", "Alder.yaml\nBirch.yaml\nOak.yaml\n"]
+
+
 def test_one_diff_of_several_files_applies_where_they_all_are(empty_desk: Desk, lists: tuple[Path, Path]) -> None:
     document = empty_desk.call("run", "accuracy-list", *lists, "config=Cedar.yaml", "--dry-run", "--json").document
     subprocess.run(["git", "apply"], cwd=empty_desk.root, input=document["diff"].encode(), check=True)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import ast
-import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from codemods.text.lines import python_lines
 from codemods.text.python_text import parse_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-"""A line as Python's parser counts them: with any of the three ends, and at no other character."""
 _BOM = "\ufeff"
 
 
@@ -58,7 +56,7 @@ class Source:
 def read_source(text: str, where: str) -> Source:
     """Parse a file's text, with or without a byte order mark. Raises `Refusal` if it is not valid Python."""
     tree = parse_tree(text.removeprefix(_BOM), where)
-    lines = tuple(_LINE.findall(text))
+    lines = tuple(python_lines(text))
     starts = tuple(accumulate((len(line) for line in lines), initial=0))
     return Source(text, tree, lines, starts[: len(lines)] or (0,))
 

@@ -266,7 +266,7 @@ def test_a_directory_that_cannot_be_written_to_is_a_refusal(tree):
 def test_a_run_that_was_cut_off_must_be_undone_before_the_next(tree, journal):
     before, changes = snapshot(tree), changes_of(tree)
     with pytest.raises(Crash):
-        apply(changes, journal, disk=CrashingDisk(15, part="before"))
+        apply(changes, journal, disk=CrashingDisk(17, part="before"))
     assert snapshot(tree) != before
     with pytest.raises(Refusal, match="cut off half-way"):
         apply(ChangeSet((tree,)).create(tree / "z", "z"), journal)

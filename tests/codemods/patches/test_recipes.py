@@ -82,6 +82,40 @@ def test_a_patch_of_the_other_kind_may_have_the_same_name(ascend, vllm, tmp_path
     assert (ascend / "vllm_ascend/patch/platform/patch_new.py").exists()
 
 
+@pytest.mark.parametrize(
+    ("module", "kind", "meant"),
+    [
+        ("patch_news", "worker", "worker/patch_new.py"),
+        ("patch_new", "platform", "worker/patch_new.py"),
+        ("patch_v2.patch_new", "worker", "worker/patch_new.py"),
+    ],
+)
+def test_a_name_that_is_nearly_that_of_a_patch_is_refused(ascend, vllm, tmp_path, module, kind, meant):
+    arguments = {"module": "patch_new", "target": HELD, "vllm": str(vllm), **WORDS}
+    run("add-patch", ascend, journal=tmp_path / "journal", **arguments)
+    before = snapshot(ascend)
+    with pytest.raises(Refusal) as refused:
+        run("retire-patch", ascend, journal=tmp_path / "journal", module=module, kind=kind)
+    assert refused.value.expected == f"such as {meant}"
+    assert snapshot(ascend) == before
+
+
+@pytest.mark.parametrize("is_left", ["file", "import", "log"])
+def test_what_is_left_of_a_patch_is_retired(ascend, vllm, tmp_path, is_left):
+    before = snapshot(ascend)
+    parts = {"import": "worker/__init__.py", "log": "__init__.py"}
+    kept = {part: (ascend / "vllm_ascend/patch" / parts[part]).read_text() for part in parts}
+    arguments = {"module": "patch_new", "target": HELD, "vllm": str(vllm), **WORDS}
+    run("add-patch", ascend, journal=tmp_path / "journal", **arguments)
+    for part, text in kept.items():
+        if part != is_left:
+            (ascend / "vllm_ascend/patch" / parts[part]).write_text(text)
+    if is_left != "file":
+        (ascend / "vllm_ascend/patch/worker/patch_new.py").unlink()
+    assert run("retire-patch", ascend, journal=tmp_path / "journal", module="patch_new").is_changed
+    assert snapshot(ascend) == before
+
+
 def test_a_patch_in_a_package_that_is_not_there_is_refused(ascend, vllm, tmp_path):
     before = snapshot(ascend)
     arguments = {"module": "patch_v3.patch_new", "target": HELD, "vllm": str(vllm), **WORDS}

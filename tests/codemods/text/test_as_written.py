@@ -37,6 +37,29 @@ def test_an_edit_is_written_as_its_file_is(codemod, example):
             assert codemod.run(after, example.arguments) == after
 
 
+ENDED = [(c, e) for c, e in EXAMPLES if e.before.rstrip("\n") and e.before.endswith("\n")]
+
+
+@pytest.mark.parametrize(("codemod", "example"), ENDED, ids=[c.name for c, _ in ENDED])
+def test_a_file_without_an_end_of_its_last_line_has_none_afterwards(codemod, example):
+    before, after = example.before.removesuffix("\n"), example.after.removesuffix("\n")
+    assert codemod.run(before, example.arguments) == after
+    assert codemod.run(after, example.arguments) == after
+
+
+SEPARATORS = "\f\x0b\x1c\x1d\x1e\x85\u2028\u2029"
+"""Where `str.splitlines` splits, and Python's parser does not."""
+PYTHON = [(c, e) for c, e in EXAMPLES if c.edits_python and not c.removes]
+
+
+@pytest.mark.parametrize(("codemod", "example"), PYTHON, ids=[c.name for c, _ in PYTHON])
+def test_what_looks_like_an_end_of_a_line_is_none_in_python(codemod, example):
+    head = re.match(r"(#.*\n)*", example.before).group()
+    text = head + '# page @@\nPAGE = "@@"\n' + example.before[len(head) :]
+    plain = codemod.run(text, example.arguments)
+    assert codemod.run(text.replace("@@", SEPARATORS), example.arguments) == plain.replace("@@", SEPARATORS)
+
+
 def is_part(lines, others):
     """Return whether these lines are among the others, in the same order."""
     rest = iter(others)
