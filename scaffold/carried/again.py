@@ -41,6 +41,10 @@ class Again:
         return found
 
     @cached_property
+    def _names(self) -> list[str]:
+        return [op.name for op in self.event.all_operations()]
+
+    @cached_property
     def changed(self) -> list[Operation]:
         """The operations of a run in which the first token's input is another."""
         first = self.event.tensors()[0]
@@ -65,11 +69,13 @@ class Again:
         """Return what a tensor is in another run.
 
         Raises:
-            NotUnderstood: the block computes otherwise there.
+            NotUnderstood: the block computes otherwise there, up to that tensor: what comes behind makes nothing of it.
         """
         at, part = self._place.get(id(tensor), (-1, 0))
         if at < 0:
             raise NotUnderstood("a tensor that was there before the block was called", self.event.where)
+        if [op.name for op in run[: at + 1]] != self._names[: at + 1]:
+            raise NotUnderstood("a block that computes otherwise with other tokens", self.event.where)
         return tensors_in(run[at].output)[part].a
 
     def _run(self, change: Callable[[Any], Any]) -> list[Operation]:
@@ -81,10 +87,7 @@ class Again:
                 interpreter.call(self.event.module, args, kwargs, self.event.where)
         except (NotUnderstood, ValueError, TypeError, IndexError, KeyError) as error:
             raise NotUnderstood(f"a block that does not run with other tokens ({error})", self.event.where) from error
-        found = list(interpreter.watched.pop().all_operations())
-        if [op.name for op in found] != [op.name for op in self.event.all_operations()]:
-            raise NotUnderstood("a block that computes otherwise with other tokens", self.event.where)
-        return found
+        return list(interpreter.watched.pop().all_operations())
 
 
 def _cut(value: Any) -> Any:

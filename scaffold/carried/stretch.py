@@ -239,8 +239,9 @@ class Block:
         return Again(self.probe, self.event)
 
     def ranks(self) -> int:
-        """Return the smallest number of ranks, more than one, that can share the block."""
-        count = min(atom.size for axis in self.sizes for atom in axis if atom.share and axis[0] is atom)
+        """Return the smallest number of ranks, more than one, that can share the block; 1 if each has all of it."""
+        shares = [atom.size for axis in self.sizes for atom in axis if atom.share and axis[0] is atom]
+        count = min(shares, default=1)
         return next(n for n in range(2, count + 1) if count % n == 0) if count > 1 else 1
 
     def _attributes(self, found: Stretch, ranks: int, rank: int) -> dict[str, Any]:

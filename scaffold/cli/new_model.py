@@ -57,6 +57,7 @@ from scaffold.strategy.decide import AUTO
 from scaffold.strategy.table import NAMES
 from scaffold.weights.written import test_file
 from scaffold_validators.engine import Engine, check_import_path
+from scaffold_validators.shims.engine import shim_variables
 from scaffold_validators.verdict import Verdict
 
 PYTHON = "<Python that has vllm>"
@@ -290,10 +291,20 @@ def _next_steps(plan: Plan, checkpoint: Path, engine: Engine | None) -> tuple[St
     plugin = plan.subject.site.output
     if plugin is not None:
         install = ("pip", "install", "--no-deps", str(plugin))
-        return Step(install, "in the environment that serves: vLLM finds it by itself"), undo
+        finds = Step(install, "in the environment that serves: vLLM finds it by itself")
+        return finds, *_served_with_stand_ins(checkpoint, engine), undo
     what = "serve it: dummy weights, real weights, parity with transformers"
     validate = step("validate", (str(checkpoint),), what, *_python(engine))
     return validate, *_after_gates(checkpoint, engine), undo
+
+
+def _served_with_stand_ins(checkpoint: Path, engine: Engine | None) -> tuple[Step, ...]:
+    """Return how a plugin is served where kernels of the engine answer wrongly, as gates do by themselves."""
+    variables = shim_variables(engine.device) if engine is not None else {}
+    if not variables:
+        return ()
+    words = ("env", *(f"{name}={value}" for name, value in variables.items()), "vllm", "serve", str(checkpoint))
+    return (Step(words, "kernels of this engine that are known to answer wrongly are stood in for"),)
 
 
 def _after_gates(checkpoint: Path, engine: Engine | None) -> tuple[Step, Step]:

@@ -71,6 +71,11 @@ WRITTEN = {
         up = up.clamp(min=-self.config.swiglu_limit, max=self.config.swiglu_limit)
         x = (up + 1) * gate * torch.sigmoid(gate * self.slope)
         x, _ = self.down_proj(x)""",
+    "warmth of experts, and a limit of their logits": """\
+        router_logits, _ = self.gate(hidden_states)
+        router_logits = router_logits * torch.exp(self.warmth)
+        router_logits = self.config.router_cap * torch.tanh(router_logits / self.config.router_cap)
+        return self.experts(""",
 }
 
 
@@ -128,6 +133,14 @@ HOLES = {
     "positions in an MLP": (
         Odd(inner="inner = self.up_proj(hidden_states) * (1 + torch.arange(hidden_states.shape[1]).float())[:, None]"),
         "the operation arange",
+    ),
+    "a router's logits without their mean over tokens": (
+        Odd(router="logits = logits - logits.mean(dim=1, keepdim=True)"),
+        "what a token gets depends on the tokens before it",
+    ),
+    "what is scored is no logits": (
+        Odd(router="logits = logits + hidden_states.sum(dim=-1, keepdim=True).cos() * logits.flip(-1)"),
+        "a router of no known form",
     ),
     "a table with an entry for each token": (
         Odd(made="self.bias = nn.Parameter(torch.zeros(64, 1))", before="key = key * self.bias[: key.shape[2]]"),

@@ -20,6 +20,7 @@ import pytest
 
 from scaffold.cli import interrupted, pager
 from scaffold.cli.output import Output
+from scaffold_validators.shims.engine import ON_PATH
 from tests.cli.calls import check_call
 from tests.cli.conftest import Desk
 from tests.lab.ports import free_port
@@ -160,6 +161,17 @@ def test_a_plugin_is_installed_next(desk: Desk, nova: Path) -> None:
     install, undo = answer.document["next"]
     assert shlex.split(install) == ["pip", "install", "--no-deps", str(desk.root / "plug in")]
     assert undo == f"scaffold undo --work {desk.work}"
+
+
+def test_a_plugin_is_served_with_what_stands_in_for_kernels_that_answer_wrongly(
+    desk: Desk, nova: Path, fake_engine: Path
+) -> None:
+    answer = desk.call(
+        *("new-model", nova, "--vllm", desk.vllm, "--work", desk.work, "--placement", "plugin"),
+        *("--output", desk.root / "plugin", "--python", fake_engine, "--json"),
+    )
+    _, serve, _ = map(shlex.split, answer.document["next"])
+    assert serve == ["env", f"PYTHONPATH={ON_PATH}", "vllm", "serve", str(nova)]
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
+from pathlib import Path
 
 from tests.bench.mutations.mutate import KINDS, mutants
+from tests.bench.mutations.same import seen
 
 TEXT = '''
 class Block:
@@ -50,3 +53,27 @@ def test_a_seed_gives_the_same_mutants() -> None:
 def test_what_was_dropped_is_gone_and_nothing_else() -> None:
     (dropped,) = [one for one in mutants(TEXT, {8}, 0) if one.kind == "drop"]
     assert dropped.text == ast.unparse(ast.parse(TEXT.replace("y = x * 2.0", "pass", 1)))
+
+
+def test_answers_are_the_same_where_nothing_that_they_depend_on_differs(tmp_path: Path) -> None:
+    checkpoint, adapter = tmp_path / "checkpoint", tmp_path / "src"
+    checkpoint.mkdir()
+    adapter.mkdir()
+    named = {"AutoModelForCausalLM": "modeling_x.X", "AutoConfig": "configuration_x.XConfig"}
+    (checkpoint / "config.json").write_text(json.dumps({"auto_map": named}))
+    (checkpoint / "model.safetensors").write_bytes(b"weights")
+    files = [checkpoint / "modeling_x.py", checkpoint / "configuration_x.py", adapter / "x.py"]
+    for path in files:
+        path.write_text("a = 1\n")
+    first = seen(checkpoint, adapter)
+    for path, text, same in (
+        (files[0], "a = 2\n", True),  # the modeling source is asked by nobody who serves
+        (files[2], "# file.py:7\na = 1\n", True),
+        (files[2], "a = 2\n", False),
+        (files[1], "a = 2\n", False),
+        (files[1], "from .modeling_x import a\n", False),
+    ):
+        before = path.read_text()
+        path.write_text(text)
+        assert (seen(checkpoint, adapter) == first) is same, (path.name, text)
+        path.write_text(before)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from scaffold.feed_forwards import mlp
+from scaffold.feed_forwards import experts, mlp
 from scaffold.mixers import grouped_query
 from tests.models.around import write_around
 
@@ -60,6 +60,9 @@ class FeedForward(nn.Module):
         return self.down_proj(inner)
 """
 NOTHING = "pass"
+SCORED = "weights = F.softmax(self.gate(hidden_states), dim=-1)"
+ROUTER = "self.gate = nn.Linear(config.hidden_size, config.num_experts, bias=False)"
+TOP_K = "self.top_k = config.num_experts_per_tok"
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Odd:
     rotation: str = "rotate"
     mlp_made: str = NOTHING
     inner: str = ""
+    router_made: str = NOTHING
+    router: str = ""
     config: dict[str, Any] = field(default_factory=dict)
 
 
@@ -108,6 +113,12 @@ CARRIED = {
         "inner = (up + 1) * gate * torch.sigmoid(gate * self.slope)",
         config={"swiglu_limit": 0.9},
     ),
+    "warmth of experts, and a limit of their logits": Odd(
+        router_made="self.warmth = nn.Parameter(torch.ones(config.num_experts))",
+        router="logits = logits * torch.exp(self.warmth)\n"
+        "logits = self.config.router_cap * torch.tanh(logits / self.config.router_cap)",
+        config={"router_cap": 1.75},
+    ),
 }
 """What is carried over, and served in tests of the engine."""
 
@@ -123,4 +134,10 @@ def write_odd(directory: Path, odd: Odd, layers: int = 2) -> Path:
     if odd.inner:
         text = MLP.replace("{made}", odd.mlp_made).replace("{inner}", odd.inner.replace("\n", "\n        "))
         block = replace(block, source=text)
+    if odd.router:
+        made = "".join(f"\n        {line}" for line in odd.router_made.split("\n"))
+        lines = "\n        ".join(["logits = self.gate(hidden_states)", *odd.router.split("\n")])
+        scored = f"{lines}\n        weights = F.softmax(logits, dim=-1)"
+        source = experts.EXAMPLE.source.replace(SCORED, scored).replace(ROUTER, ROUTER + made)
+        block = replace(experts.EXAMPLE, source=source.replace(TOP_K, f"self.config = config\n        {TOP_K}"))
     return write_around(directory, {"odd": mixer}, ["odd"] * layers, block)

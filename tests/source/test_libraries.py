@@ -33,3 +33,17 @@ def test_a_decorator_that_changes_nothing_may_have_a_default() -> None:
     meaning = NAMES["interval"]
     assert isinstance(meaning, Meaning)
     assert meaning.call(None, min=1)(default=3) == 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "transformers.utils.is_torch_fx_proxy",
+        "transformers.utils.import_utils.is_flash_attn_greater_or_equal_2_10",
+        "transformers.utils.is_torchdynamo_exporting",
+        "is_flash_attn_2_available",
+    ],
+)
+def test_what_asks_for_machine_or_tracing_is_answered_no_whatever_it_is_given(name: str) -> None:
+    found = [meaning for library in LIBRARIES for form, meaning in library.patterns if form.fullmatch(name)]
+    assert [(one.role, one.call(None, object())) for one in found] == [("question", False)]

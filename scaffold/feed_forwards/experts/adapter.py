@@ -12,6 +12,7 @@ from scaffold.feed_forwards.experts.routing import SPARSE_MIXER
 from scaffold.feed_forwards.experts.spec import ExpertsSpec, RouterSpec
 from scaffold.feed_forwards.mlp.adapter import construct_mlp, mlp_of
 from scaffold.feed_forwards.protocol import Inner
+from scaffold.idioms.carried import made as made_for
 from scaffold.idioms.construct import construct
 from scaffold.idioms.frame import Frame
 from scaffold.idioms.written import Loader, Written
@@ -27,6 +28,7 @@ HERE = Path(__file__).parent
 IMPORTS = (
     "from collections.abc import Iterable",
     "import torch",
+    "import torch.nn.functional as F",
     "from torch import nn",
     "from vllm.distributed import get_tensor_model_parallel_world_size",
     "from vllm.model_executor.layers.fused_moe import GateLinear",
@@ -37,7 +39,12 @@ IMPORTS = (
 
 @dataclass(frozen=True)
 class Router:
-    """What the router is filled from: attributes, words of vLLM's, and expressions over ``config``."""
+    """What the router is filled from: attributes, words of vLLM's, and expressions over ``config``.
+
+    Attributes:
+        carried: statements between its logits and the scores.
+        carried_made: statements that make what these use.
+    """
 
     name: str
     bias: bool
@@ -49,6 +56,8 @@ class Router:
     top_k: str
     renormalize: str
     scaling: str
+    carried: tuple[str, ...] = ()
+    carried_made: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,9 @@ def write(layers: Sequence[ExpertsSpec | None], inner: Sequence[Inner], name: st
     if len(specs) > 1:
         raise NotUnderstood("no idiom yet for layers with different experts", specs[0].source)
     (spec,) = specs
-    router = _router(spec.router)
+    over = (spec.router.carried,) if spec.router.carried else ()
+    statements, more, _ = made_for(over, frame.prefix)
+    router = _router(spec.router, statements)
     layer = "FusedMoEFactory" if frame.target.moe_factory else "FusedMoE"
     imports = [f"from vllm.model_executor.layers.fused_moe import {layer}"]
     if router.function:
@@ -92,7 +103,7 @@ def write(layers: Sequence[ExpertsSpec | None], inner: Sequence[Inner], name: st
             shared=_shared(spec, frame),
         ),
         construct(name, class_name, ("config=config", "quant_config=quant_config")),
-        (*IMPORTS, *imports),
+        (*IMPORTS, *imports, *more),
         loaders=tuple(_loaders(spec)),
     )
 
@@ -136,7 +147,8 @@ def _experts(spec: ExpertsSpec, frame: Frame) -> Experts:
     )
 
 
-def _router(router: RouterSpec) -> Router:
+def _router(router: RouterSpec, statements: Sequence[str]) -> Router:
+    over = router.carried
     special = router.scoring == SPARSE_MIXER
     return Router(
         name=attribute(router.name.split(".")[0]),
@@ -149,6 +161,8 @@ def _router(router: RouterSpec) -> Router:
         top_k=router.top_k.code,
         renormalize=router.renormalize.code,
         scaling="" if router.scaling == ONE else router.scaling.code,
+        carried=over.commented if over else (),
+        carried_made=("self.config = config",) * bool(over and over.needs_config) + tuple(statements),
     )
 
 

@@ -27,6 +27,8 @@ def facts(spec: ExpertsSpec, which: str) -> Iterator[Fact]:
 
 
 def _router(router: RouterSpec) -> Iterator[str]:
+    if router.carried is not None:
+        yield "logits by statements of the source, carried over"
     yield router.scoring
     if router.correction_bias:
         yield "correction bias"

@@ -7,12 +7,14 @@ computed from their weights, and the weights with which they add up to the block
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any
 
 import numpy as np
 
+from scaffold.carried.refused import carrying
+from scaffold.carried.router import carried, made_of
 from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Found, identify
 from scaffold.feed_forwards.experts.spec import ExpertsSpec, RouterSpec
 from scaffold.feed_forwards.mlp.read import activation_order, activation_value, read_mlp
@@ -287,9 +289,53 @@ def _listed(path: str, items: list[Module]) -> Iterator[_Stack]:
                 yield _Stack(*weights_of, path, up_name, down_name, False, gate_name=gate_name)
 
 
+@dataclass(frozen=True)
+class _Gate:
+    """What may be a router's projection, with what may correct the choice.
+
+    Attributes:
+        path: its module.
+        weight_name: of the matrix there.
+        has_bias: its bias is added.
+        logits: what it gives, ``[tokens, experts]``.
+        correction_name: of the vector that corrects the choice.
+        correction: that vector.
+    """
+
+    path: str
+    weight_name: str
+    has_bias: bool
+    logits: Array
+    correction_name: str | None
+    correction: Array | None
+
+
 def _router(probe: Probe, event: Event, x: Array, dense: Array) -> RouterSpec:
+    gates = list(_gates(event, x, dense.shape[1]))
+    for gate in gates:
+        found = identify(probe, gate.logits, gate.correction, dense)
+        if found is not None:
+            return _router_spec(probe, event, gate, found)
+    reasons: list[str] = []
+    for gate in gates:
+        for target, values in made_of(event, gate.logits):
+            found = identify(probe, values, gate.correction, dense)
+            if found is None:
+                continue
+            try:
+                with carrying(event.where):
+                    count = size_value(probe, "num_experts", dense.shape[1])
+                    stretch = carried(probe, event, gate.logits, target, count)
+                return replace(_router_spec(probe, event, gate, found), carried=stretch)
+            except NotUnderstood as error:
+                reasons.append(error.what)
+    what = "a router of no known form"
+    raise NotUnderstood(f"{what}; not carried over: {reasons[0]}" if reasons else what, definition(event))
+
+
+def _gates(event: Event, x: Array, num_experts: int) -> Iterator[_Gate]:
+    """Yield what may be the router of a block."""
     assert event.module is not None
-    num_experts = dense.shape[1]
     for path, module in event.module.modules():
         for weight_name, weight in module.attributes.items():
             if not isinstance(weight, Tensor) or weight.shape != (num_experts, x.shape[1]):
@@ -297,13 +343,8 @@ def _router(probe: Probe, event: Event, x: Array, dense: Array) -> RouterSpec:
             bias = module.attributes.get("bias")
             for has_bias in (True, False) if isinstance(bias, Tensor) and bias.shape == (num_experts,) else (False,):
                 logits = x @ weight.a.T + (bias.a if isinstance(bias, Tensor) and has_bias else 0.0)
-                for correction_name, correction in _corrections(
-                    event.module, num_experts, module if has_bias else None
-                ):
-                    found = identify(probe, logits, correction, dense)
-                    if found is not None:
-                        return _router_spec(probe, event, path, weight_name, has_bias, correction_name, found)
-    raise NotUnderstood("a router of no known form", definition(event))
+                for found in _corrections(event.module, num_experts, module if has_bias else None):
+                    yield _Gate(path, weight_name, has_bias, logits, *found)
 
 
 def _corrections(block: Module, num_experts: int, gate: Module | None) -> Iterator[tuple[str | None, Array | None]]:
@@ -316,20 +357,18 @@ def _corrections(block: Module, num_experts: int, gate: Module | None) -> Iterat
     yield None, None
 
 
-def _router_spec(
-    probe: Probe, event: Event, path: str, weight: str, bias: bool, correction: str | None, found: Found
-) -> RouterSpec:
+def _router_spec(probe: Probe, event: Event, gate: _Gate, found: Found) -> RouterSpec:
     return RouterSpec(
-        name=path,
-        weight_name=weight,
+        name=gate.path,
+        weight_name=gate.weight_name,
         scoring=found.routing.scoring,
-        correction_bias=correction,
+        correction_bias=gate.correction_name,
         num_groups=found.num_groups,
         topk_group=found.topk_group,
         top_k=_top_k(probe, event, found),
         renormalize=found.renormalize,
         scaling=found.scaling,
-        bias=bias,
+        bias=gate.has_bias,
         source=definition(event),
     )
 

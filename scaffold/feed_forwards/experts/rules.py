@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from scaffold.carried.rules import carried_rules
 from scaffold.feed_forwards.experts.spec import ExpertsSpec
 from scaffold.feed_forwards.mlp.rules import rules_at
 from scaffold.source.python.errors import NotUnderstood
@@ -31,6 +32,8 @@ def rules(scope: Scope, spec: ExpertsSpec, hidden: int, disk: Disk) -> Iterator[
         shape = disk.vector(scope, source, count)
         flatten = (Flatten(),) if len(shape) > 1 else ()
         yield plain.whole(source, *shape, target=f"{gate}.e_score_correction_bias", transforms=flatten)
+    if router.carried is not None:
+        yield from carried_rules(scope, (router.carried,), spec.name, block)
     stacks = [join(block, EXPERTS, "routed_experts", name) for name in ("w13", "w2")]
     yield from weight_rules(scope, spec, disk, stacks, count, size, hidden)
     if spec.shared is not None:

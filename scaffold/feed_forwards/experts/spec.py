@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from scaffold.carried.spec import Stretch
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.spec.values import Value
 
 
 @dataclass(frozen=True)
 class RouterSpec:
-    """How a token chooses its experts. ``scoring`` is a row of ``SCORINGS``."""
+    """How a token chooses its experts.
+
+    Attributes:
+        scoring: a row of ``SCORINGS``.
+        carried: what happens to the logits before they are scored, where that is more than nothing.
+    """
 
     name: str
     weight_name: str
@@ -22,6 +28,7 @@ class RouterSpec:
     renormalize: Value
     scaling: Value
     bias: bool = False
+    carried: Stretch | None = None
     source: str = field(default="", compare=False)
 
 

@@ -27,12 +27,20 @@ OUTPUTS = (
 ATTENTION_FUNCTIONS = ("eager_attention_forward",)
 """Functions of modeling source that compute attention: calls of them are on record."""
 
+QUESTIONS = (
+    r"is_\w+_available",
+    r"is_(?:torch|flash_attn)_greater_or_equal\w*",
+    r"is_torchdynamo_\w+",
+    *("is_torch_fx_proxy", "is_fake_tensor", "is_jax_jitting", "is_jit_tracing", "is_cuda_stream_capturing"),
+    *(r"is_(?:cuda|rocm)_platform", "is_habana_gaudi", r"is_sagemaker_\w+_enabled"),
+)
+"""What is there, what traces the model, which machine it is (src/transformers/utils/import_utils.py, generic.py)."""
 PATTERNS = (
     (rf"(?:.*\.)?(?:{'|'.join(BASE_NAMES)})\.(\w+)", computes(of_base_class)),
     # Objects whose methods change nothing that is computed: logs, random initial values, autograd's context.
     (r"(?:.*\.)?(?:logger|initialization|context)\.\w+", inert()),
     # Questions about the environment; without any of it, models take their path in plain PyTorch.
-    (r"(?:.*\.)?(?:is_\w+_available|is_torch_greater_or_equal\w*|is_torchdynamo_\w+)", question()),
+    (rf"(?:.*\.)?(?:{'|'.join(QUESTIONS)})", question()),
     (rf".*(?:{'|'.join(OUTPUTS)})", computes(lambda interpreter, *_, **fields: ModelOutput(fields))),
     (r"(?:.*\.)?logging\.(?:get_logger|getLogger)", inert(External("logger"))),
     (

@@ -9,6 +9,7 @@ token but the first, or ``{"error"}``.
 
 import inspect
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -19,6 +20,8 @@ import torch  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 LENGTH = 64
+SECONDS = 90
+"""Of processor time that a job may take."""
 
 
 def attend(q, k, v, scale, causal=True, window=None, soft_cap=None, slopes=None, sinks=None):
@@ -124,6 +127,7 @@ def tensors(checkpoint: Path):
 
 def answer(job: dict) -> dict:
     """Load the adapter and call it."""
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     from vllm.forward_context import set_forward_context
     from vllm.model_executor.models import registry
 
@@ -158,5 +162,5 @@ if __name__ == "__main__":
     os.environ.update(server.ENVIRONMENT, OMP_NUM_THREADS="1", VLLM_LOGGING_LEVEL="WARNING")
     torch.set_num_threads(1)
     server.serve = answer
-    server.LIMIT = 90
+    server.LIMIT = 1800
     server.main()

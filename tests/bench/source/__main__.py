@@ -1,6 +1,7 @@
 """``make bench-source``: what the interpreter computes, against what PyTorch computes, for every decoder.
 
-``ONLY="llama mixtral"`` runs a few. It ends with 1 if the interpreter computes anything else than PyTorch does.
+``ONLY="llama mixtral"`` runs a few. ``PYTHONS`` are of environments with earlier releases of transformers, whose
+models are then read as remote code (`earlier`). It ends with 1 if the interpreter computes anything else than PyTorch.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.bench.source.compare import Comparison, compare
+from tests.bench.source.earlier import measure, release_of
 from tests.bench.source.rows import make_references, rows
 
 PAGE = Path("docs/interpreter.md")
@@ -21,6 +23,16 @@ weights and tokens, both in float64. The difference is that of the logits, over 
 | model | difference | operations | seconds |
 | --- | --- | --- | --- |
 """
+EARLIER = """
+## Models of earlier releases, as remote code
+
+Written by `make bench-source PYTHONS="<python with transformers 4.44> <…>"`: the models of a release lie beside a
+checkpoint as labs ship them, with imports from `transformers`, and are read with the library of the engine's release;
+PyTorch runs them with their own.
+
+| transformers | models that it knows and runs | agree | holes | differ |
+| --- | --- | --- | --- | --- |
+"""
 
 
 def line(result: Comparison) -> str:
@@ -31,9 +43,30 @@ def line(result: Comparison) -> str:
     return f"| {result.name} | {verdict} | {result.operations:,} | {result.seconds:.2f} |"
 
 
+def earlier(pythons: list[str], only: list[str]) -> bool:
+    """Measure earlier releases, print and write a row of each, and return whether none differs."""
+    lines, holes, right = [], [], True
+    for release in (release_of(Path(python)) for python in pythons):
+        results = []
+        for result in measure(release, only):
+            results.append(result)
+            print(release.version, line(result), flush=True)
+        agree, wrong = sum(result.agrees for result in results), sum(result.is_wrong for result in results)
+        lines.append(f"| {release.version} | {len(results)} | {agree} | {len(results) - agree - wrong} | {wrong} |")
+        holes += [f"- {release.version}, {one.name}: {one.hole}" for one in results if one.difference is None]
+        right = right and not wrong
+        print(lines[-1], flush=True)
+    if not only:
+        above = PAGE.read_text().partition(EARLIER)[0]
+        PAGE.write_text(above + EARLIER + "\n".join([*lines, "", *holes]).rstrip() + "\n")
+    return right
+
+
 def main() -> int:
     """Run the benchmark."""
     only = os.environ.get("ONLY")
+    if pythons := os.environ.get("PYTHONS"):
+        return 0 if earlier(pythons.split(), (only or "").replace(",", " ").split()) else 1
     chosen = [row for name, row in rows().items() if only is None or name in only.replace(",", " ").split()]
     make_references(chosen)
     results = []
@@ -48,7 +81,8 @@ def main() -> int:
     said = f"{agree} of {len(results)} agree, {len(results) - agree - len(wrong)} are holes, {len(wrong)} differ."
     print(said, *wrong)
     if only is None:
-        PAGE.write_text(HEAD + "\n".join(map(line, results)) + f"\n\n{said}\n")
+        below = "".join(PAGE.read_text().partition(EARLIER)[1:]) if PAGE.is_file() else ""
+        PAGE.write_text(HEAD + "\n".join(map(line, results)) + f"\n\n{said}\n" + below)
     return 1 if wrong else 0
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from scaffold.source.locate import find
+from scaffold.source.locate import ModelingSource, find
 from scaffold.source.python.errors import NotUnderstood
 from tests.bench.source.rows import Row
 from tests.lab.engine import engine
@@ -44,17 +46,25 @@ def compare(row: Row) -> Comparison:
     """Run the row's source with the reference's weights and tokens."""
     reference = np.load(row.reference)
     config = json.loads(str(reference["config"]))
-    start = time.perf_counter()
     source = find(config["architectures"][0], config["model_type"], {}, Path(), engine().transformers)
     if source is None:
         return Comparison(row.name, None, "no modeling source", 0.0, 0)
+    return difference(row.name, source, config, reference)
+
+
+def difference(
+    name: str, source: ModelingSource, config: Mapping[str, Any], reference: Mapping[str, Any]
+) -> Comparison:
+    """Run a source with the weights and tokens of a reference: ``tokens``, ``logits`` and ``state.`` of each tensor."""
+    start = time.perf_counter()
     try:
         model = instantiate(source, config)
-        model.load({key[6:]: reference[key] for key in reference.files if key.startswith("state.")})
+        model.load({key[6:]: reference[key] for key in reference if key.startswith("state.")})
         event = model.call(reference["tokens"])
+        found = event.output.field("logits").a
     except NotUnderstood as hole:
-        return Comparison(row.name, None, str(hole), time.perf_counter() - start, 0)
+        return Comparison(name, None, str(hole), time.perf_counter() - start, 0)
     seconds = time.perf_counter() - start
     wanted = reference["logits"]
-    difference = float(np.abs(event.output.field("logits").a - wanted).max() / max(1.0, np.abs(wanted).max()))
-    return Comparison(row.name, difference, "", seconds, sum(1 for _ in event.all_operations()))
+    apart = float(np.abs(found - wanted).max() / max(1.0, np.abs(wanted).max()))
+    return Comparison(name, apart, "", seconds, sum(1 for _ in event.all_operations()))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.lab.engine import engine
 
 HERE = Path(__file__).parent
 MAKER = HERE / "reference.py"
+EARLIER = HERE / "earlier_reference.py"
 COMMON = {
     "vocab_size": 96,
     "hidden_size": 64,
@@ -44,6 +45,12 @@ class Row:
     part: str
     config: dict[str, Any]
     length: int
+    release: str = ""
+    """Of transformers, where it is not the engine's."""
+
+    def of(self, release: str) -> Row:
+        """Return the row of another release of transformers."""
+        return replace(self, release=release)
 
     @property
     def model_type(self) -> str:
@@ -53,7 +60,7 @@ class Row:
     @property
     def reference(self) -> Path:
         """Return where the reference lies: row, maker and engine decide, so a change makes it anew."""
-        asked = json.dumps([self.config, self.length, engine().version], sort_keys=True)
+        asked = json.dumps([self.config, self.length, engine().version, *filter(None, [self.release])], sort_keys=True)
         digest = hashlib.sha256(asked.encode() + MAKER.read_bytes()).hexdigest()[:12]
         return cache_root() / "source" / f"{self.name.replace('@', '-')}-{digest}.npz"
 
@@ -72,8 +79,8 @@ def rows() -> dict[str, Row]:
     return {row.name: row for row in found}
 
 
-def make_references(chosen: Iterable[Row]) -> None:
-    """Make the references that are not there yet, in one process that has transformers."""
+def make_references(chosen: Iterable[Row], python: Path | None = None) -> None:
+    """Make the references that are not there yet, in one process that has transformers, by default the engine's."""
     missing = [row for row in chosen if not row.reference.is_file() and row.failure is None]
     if not missing:
         return
@@ -83,4 +90,9 @@ def make_references(chosen: Iterable[Row]) -> None:
         for r in missing
     ]
     with locked(cache_root() / "source.lock"), timed(f"running {len(missing)} model(s) in PyTorch"):
-        subprocess.run([str(engine().python), str(MAKER)], input=json.dumps(asked), text=True, check=True)
+        subprocess.run(
+            [str(python or engine().python), str(EARLIER if python else MAKER)],
+            input=json.dumps(asked),
+            text=True,
+            check=True,
+        )

@@ -1,0 +1,49 @@
+"""Source of a release of transformers, as remote code: with imports from the library, and its own files beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scaffold.source.locate import find
+from tests.bench.source.earlier import as_remote
+
+MODELING = """\
+from ... import PreTrainedModel
+from ...activations import ACT2FN
+from ..auto import AutoModel
+from .configuration_wren import WrenConfig
+
+
+class WrenForCausalLM(PreTrainedModel):
+    config_class = WrenConfig
+"""
+CONFIGURATION = (
+    "from ...configuration_utils import PretrainedConfig\n\n\nclass WrenConfig(PretrainedConfig):\n    pass\n"
+)
+
+
+def test_a_model_of_a_release_becomes_remote_code_by_its_imports(tmp_path: Path) -> None:
+    package = tmp_path / "transformers"
+    own = package / "models" / "wren"
+    own.mkdir(parents=True)
+    for folder in (package, package / "models", own):
+        (folder / "__init__.py").write_text("")
+    (own / "modeling_wren.py").write_text(MODELING)
+    (own / "modeling_tf_wren.py").write_text("")
+    (own / "configuration_wren.py").write_text(CONFIGURATION)
+    source = find("WrenForCausalLM", "wren", {}, Path(), package)
+    assert source is not None
+    folder = tmp_path / "remote"
+    auto_map = as_remote(source, folder)
+    assert auto_map["AutoModelForCausalLM"] == "modeling_wren.WrenForCausalLM"
+    assert sorted(path.name for path in folder.iterdir()) == ["configuration_wren.py", "modeling_wren.py"]
+    head = (folder / "modeling_wren.py").read_text().splitlines()[:4]
+    assert head == [
+        "from transformers import PreTrainedModel",
+        "from transformers.activations import ACT2FN",
+        "from transformers.models.auto import AutoModel",
+        "from .configuration_wren import WrenConfig",
+    ]
+    found = find("WrenForCausalLM", "wren", auto_map, folder, None)
+    assert found is not None
+    assert found.file.path == folder / "modeling_wren.py"
