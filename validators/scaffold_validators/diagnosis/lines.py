@@ -7,7 +7,7 @@ before that (vllm/utils/system_utils.py, ``decorate_logs``), and torch, CANN and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 ANSI = re.compile(r"(?:\x1b|#033|\\(?:x1b|033|u001b)|\^\[)\[[0-9;?]*[ -/]*[@-~]|\[(?:\d{1,3};)*\d{1,3}m|(?:#015|\^M)$")
@@ -60,6 +60,11 @@ _CANN = re.compile(
 _INNER = re.compile(r"\[PID: (?P<pid>\d+)\] \d{4}-(?P<date>\d\d-\d\d)-(?P<clock>\d\d:\d\d:\d\d(?:[.\d]*\d)?)")
 _MARGIN = re.compile(rf"\s+(?={_TAG.pattern.replace('?P<', '?P<_')}|{_RECORDS[0].pattern.replace('?P<', '?P<_')})")
 """Whitespace before what only a record begins with, as in a list in Markdown."""
+_AFTER_A_LAUNCHER = re.compile(
+    rf"(?P<launcher>[^\s'\"`](?:[^'\"`]{{0,80}}?[\s\])])??)"
+    rf"(?=(?:{_LEVELS}) (?:\d{{4}}-)?\d\d-\d\d {_CLOCK} \[?[\w./-]+\.\w+:\d+\]|\(\w+ pid=\d+\) (?:{_LEVELS}) )"
+)
+"""What a launcher, or a bar that was not finished, left before what vLLM begins a record with."""
 _LETTERS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL"}
 
 
@@ -98,6 +103,9 @@ def parse_line(raw: str) -> Line:
         record = form.match(text)
         if record and record.end():
             return _recorded(text, record, process)
+    if not process and (later := _AFTER_A_LAUNCHER.match(text)):
+        line = parse_line(text[later.end() :])
+        return replace(line, process=line.process or later["launcher"].strip())
     inner = _INNER.search(text) if "PID" in text else None
     return Line(text, process=process, time=_time(inner["date"], inner["clock"]) if inner else "")
 
