@@ -282,3 +282,69 @@ def test_what_follows_the_end_that_the_gate_made_is_no_failure(mark: str) -> Non
     assert found.cause is not None
     assert found.cause.line_number == 2
     assert found.cascade == ()
+
+
+SUBPROCESS = """\
+ERROR 11-27 18:11:39 [registry.py:1120] Error in inspecting model architecture 'NovaForCausalLM'
+ERROR 11-27 18:11:39 [registry.py:1120] Traceback (most recent call last):
+ERROR 11-27 18:11:39 [registry.py:1120]   File "/opt/vllm/models/registry.py", line 1569, in _run_in_subprocess
+ERROR 11-27 18:11:39 [registry.py:1120] subprocess.CalledProcessError: Command 'python' returned non-zero exit status 1.
+ERROR 11-27 18:11:39 [registry.py:1120]
+ERROR 11-27 18:11:39 [registry.py:1120] The above exception was the direct cause of the following exception:
+ERROR 11-27 18:11:39 [registry.py:1120]
+ERROR 11-27 18:11:39 [registry.py:1120] Traceback (most recent call last):
+ERROR 11-27 18:11:39 [registry.py:1120]   File "/opt/vllm/models/registry.py", line 1572, in _run_in_subprocess
+ERROR 11-27 18:11:39 [registry.py:1120] RuntimeError: Error raised in subprocess:
+ERROR 11-27 18:11:39 [registry.py:1120] <frozen runpy>:128: RuntimeWarning: 'registry' found in sys.modules
+ERROR 11-27 18:11:39 [registry.py:1120] Traceback (most recent call last):
+ERROR 11-27 18:11:39 [registry.py:1120]   File "/opt/plugin/nova/model.py", line 29, in <module>
+ERROR 11-27 18:11:39 [registry.py:1120] {raised}
+Traceback (most recent call last):
+  File "/opt/bin/vllm", line 12, in <module>
+    sys.exit(main())
+pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig
+  Value error, Model architectures ['NovaForCausalLM'] failed to be inspected. [type=value_error, input_value=1]
+"""
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n"], ids=["as it is", "with blank lines between"])
+@pytest.mark.parametrize(
+    ("raised", "id_"),
+    [
+        ("OddError: the moon is full", "unknown"),
+        ("ModuleNotFoundError: No module named 'moon'", "python-package-missing"),
+    ],
+)
+def test_of_a_traceback_of_another_process_its_own_error_is_the_cause(raised: str, id_: str, between: str) -> None:
+    found = diagnose(SUBPROCESS.format(raised=raised).replace("\n", between))
+    assert found.cause is not None
+    assert (found.cause.id, found.cause.line) == (id_, raised)
+    assert found.cause.frame == "/opt/plugin/nova/model.py:29 in <module>"
+
+
+def test_the_line_of_a_refused_value_is_the_one_that_says_why() -> None:
+    log = """\
+(APIServer pid=1) pydantic_core._pydantic_core.ValidationError: 1 validation error for NovaConfig
+(APIServer pid=1)   Value error, novel must be smaller than large [type=value_error, input_value=ArgsKwargs(())]
+"""
+    for text in (log, log.splitlines()[1]):
+        found = diagnose(text)
+        assert found.cause is not None
+        assert found.cause.id == "settings-refused"
+        assert found.cause.line.startswith("Value error, novel must be smaller than large")
+
+
+def test_where_ranks_interleave_the_one_that_says_more_is_told() -> None:
+    rank = "(Worker_TP{0} pid=7{0}) ERROR 04-02 15:45:51 [multiproc_executor.py:880] {1}\n"
+    short = rank.format(0, "triton.compiler.errors.MLIRCompilationError:")
+    whole = rank.format(1, "triton.compiler.errors.MLIRCompilationError:") + rank.format(
+        1, "error: ub overflow, 9 bits"
+    )
+    other = rank.format(1, "RuntimeError: NPU out of memory. Tried to allocate 1 GiB")
+    for text, id_ in ((short + whole, "triton-ub-overflow"), (whole + short, "triton-ub-overflow")):
+        found = diagnose(text)
+        assert found.cause is not None
+        assert found.cause.id == id_
+    first = diagnose(short + other).cause
+    assert first is not None
+    assert first.id == "triton-compile"

@@ -10,11 +10,22 @@ import yaml
 
 from scaffold_validators.diagnosis import diagnose
 
-CASES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("field.yaml").read_text(encoding="utf-8"))
+Case = dict[str, Any]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["what"])
-def test_a_log_from_the_field_is_named(case: dict[str, Any]) -> None:
+def cases(name: str) -> list[Case]:
+    """Return the logs of a file beside this one."""
+    read: list[Case] = yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    return read
+
+
+def by_what(case: Case) -> str:
+    """Return what a log is of."""
+    return str(case["what"])
+
+
+@pytest.mark.parametrize("case", cases("field.yaml"), ids=by_what)
+def test_a_log_from_the_field_is_named(case: Case) -> None:
     cause = diagnose(case["log"]).cause
     if not case["is"]:
         assert cause is None
@@ -26,3 +37,16 @@ def test_a_log_from_the_field_is_named(case: dict[str, Any]) -> None:
     for word in case.get("not", ()):
         assert word != cause.id
         assert word not in cause.meaning
+
+
+@pytest.mark.parametrize("case", cases("posted.yaml"), ids=by_what)
+def test_a_log_that_was_posted_is_named_with_the_line_of_its_cause(case: Case) -> None:
+    cause = diagnose(case["log"]).cause
+    assert cause is not None
+    assert cause.id == case["is"]
+    assert case["line"] in cause.line
+
+
+@pytest.mark.parametrize("case", cases("healthy.yaml"), ids=by_what)
+def test_a_healthy_log_accuses_nobody(case: Case) -> None:
+    assert diagnose(case["log"]).cause is None

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from scaffold_validators.diagnosis.failures import Failure, Reader
 from scaffold_validators.diagnosis.files import Log, logs_of
-from scaffold_validators.diagnosis.finding import Diagnosis
+from scaffold_validators.diagnosis.finding import UNKNOWN, Diagnosis, Finding
 from scaffold_validators.diagnosis.judged import Judged, Weight, judge
-from scaffold_validators.diagnosis.signatures import ending_lines, known_lines, quiet_lines, shape_of
+from scaffold_validators.diagnosis.signatures import ending_lines, known_lines, quiet_lines, shape_of, signatures
 
 ANSWERS_AFTER = 3
 """A server that answers this many requests after a failure has survived it; fewer may have been under way."""
@@ -102,7 +102,9 @@ def _concluded(found: Sequence[Judged]) -> Diagnosis:
     if not found:
         return Diagnosis(None)
     weights = [_weight(judged, found[:index], found) for index, judged in enumerate(found)]
-    cause_at = min(range(len(found)), key=lambda index: (weights[index], index))
+    first = min(range(len(found)), key=lambda index: (weights[index], index))
+    alike = [index for index in range(len(found)) if weights[index] is weights[first]]
+    cause_at = next((index for index in alike if _says_more(found[index].finding, found[first].finding)), first)
     cause = found[cause_at]
     survived = [found[i].finding for i in range(cause_at) if weights[i] is Weight.SURVIVED]
     others = [found[i].finding for i in range(len(found)) if i != cause_at and found[i].finding not in survived]
@@ -110,6 +112,17 @@ def _concluded(found: Sequence[Judged]) -> Diagnosis:
     unique = {(finding.id, finding.exception, finding.message): finding for finding in reversed(cascade)}
     ordered = sorted(unique.values(), key=others.index)
     return Diagnosis(cause.finding, tuple(ordered), tuple(survived), cause.read)
+
+
+def _says_more(peer: Finding, first: Finding) -> bool:
+    """Return whether another process tells of the same failure in a more special way, as where ranks interleave."""
+    same = peer.exception == first.exception != "" and peer.process != first.process
+    if not same or peer.id in (first.id, UNKNOWN):
+        return False
+    if first.id == UNKNOWN:
+        return bool(first.frame) and peer.frame == first.frame
+    rows = {row.id: row for row in signatures()}
+    return first.id in rows[peer.id].before or (rows[first.id].general and not rows[peer.id].general)
 
 
 def _weight(judged: Judged, before: Sequence[Judged], found: Sequence[Judged]) -> Weight:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from scaffold_validators.diagnosis.lines import Line, parse_line
-from scaffold_validators.diagnosis.tracebacks import DIRECT, FRAME, HANDLING, HEADER, RAISED, ungrouped
+from scaffold_validators.diagnosis.pasted import restored
+from scaffold_validators.diagnosis.tracebacks import DIRECT, FRAME, HANDLING, HEADER, RAISED, quotes, ungrouped
 from scaffold_validators.watching.marks import MARKS as ENDS
 
 MARKS = (
@@ -28,6 +29,11 @@ _DEATH = re.compile(
     r"|^Fatal Python error|^terminate called|!!!+ ?Segfault|core dumped\)|SIG(?:KILL|SEGV|BUS|ABRT|ILL)\b"
     r"|exit ?code:? -(?:4|6|7|9|11)\b|exitcode[=:] ?-(?:4|6|7|9|11)\b"
 )
+_REFUSED = re.compile(
+    r"^\s*(?:Value error|Assertion failed|Input should|Field required|Extra inputs|Unexpected keyword|Dataclass)\b"
+    r".*\[type=\w+, input_value="
+)
+"""What pydantic says of a value, also where the line with its class was not pasted."""
 _LOUD = frozenset({"ERROR", "CRITICAL", "FATAL"})
 _QUIET = frozenset({"DEBUG", "INFO", "WARNING", "WARN", "EVENT"})
 _PROGRESS = re.compile(r'"POST /v1/\S+ HTTP/1\.1" 200')
@@ -82,7 +88,9 @@ class Failure:
         if HEADER in line.text and ungrouped(line.text) != line.text and "Group" not in line.text:
             return True
         if HEADER in line.text and not _is_heading(self.lines):
-            return any(sign in text for text in self.texts[-3:] for sign in (DIRECT, HANDLING))
+            texts = self.texts
+            said = [text for text in texts if text.strip()]
+            return quotes(texts) or any(sign in text for text in said[-2:] for sign in (DIRECT, HANDLING))
         if first.level and not first.native and not line.level and not line.native:
             return previous.level == "" or _is_part(line.text)
         return True
@@ -110,8 +118,7 @@ class Reader:
 
     def read(self, lines: Iterable[str]) -> Iterator[Failure]:
         """Yield the failures of a log, whose lines may end with a newline, up to where a gate ended its server."""
-        number = 0
-        for number, raw in enumerate(lines, 1):
+        for number, raw in restored(lines):
             if raw.startswith(ENDS):
                 break
             if "200" in raw and _PROGRESS.search(raw):
@@ -161,8 +168,18 @@ def _parts(raw: str) -> list[str]:
 def _is_sign(text: str) -> bool:
     """Return whether a line without a level tells of a failure."""
     return bool(
-        HEADER in text or FRAME.match(text) or RAISED.match(text) or _NATIVE.search(text) or _DEATH.search(text)
+        HEADER in text
+        or FRAME.match(text)
+        or RAISED.match(text)
+        or _NATIVE.search(text)
+        or _DEATH.search(text)
+        or is_refusal(text)
     )
+
+
+def is_refusal(text: str) -> bool:
+    """Return whether a line is what pydantic says of one value that it refuses."""
+    return "[type=" in text and bool(_REFUSED.match(text))
 
 
 def tells_of_death(text: str) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from scaffold_validators.diagnosis.failures import Failure, tells_of_death
+from scaffold_validators.diagnosis.failures import Failure, is_refusal, tells_of_death
 from scaffold_validators.diagnosis.finding import UNKNOWN, Finding
 from scaffold_validators.diagnosis.signatures import Kind, Match, following_lines, matches
 from scaffold_validators.diagnosis.tracebacks import Raised, exceptions
 
+_COUNTED = re.compile(r"\b\d+ validation errors? for ")
 LINE_LENGTH = 500
 AFTER_THE_END = "ended-from-outside"
 """The row of the signatures that stands for errors of a server that is being ended."""
@@ -78,7 +80,7 @@ def judge(failure: Failure, file: str, allow: Collection[str]) -> Judged | str:
     origin = _origin(raised, link)
     if origin is not link and origin is not None:
         link, shown = origin, origin.index
-    finding = _finding(failure, file, shown, link, row.id)
+    finding = _finding(failure, file, _reason(failure, shown), link, row.id)
     finding = _said(finding, row.meaning, row.remedy, row.kind.value, row.kind is Kind.FOLLOWS)
     return Judged(finding, weight, (), failure.answered, failure.time)
 
@@ -93,6 +95,14 @@ def _chosen(found: Sequence[Match], raised: Sequence[Raised]) -> Match | None:
         if link is not None and link is not raised[0] and link.direct:
             return None
     return first
+
+
+def _reason(failure: Failure, shown: int) -> int:
+    """Return the index of the line that says why: pydantic writes it after its class, which only counts."""
+    texts = failure.texts
+    if not _COUNTED.search(texts[shown]):
+        return shown
+    return next((index for index in range(shown + 1, len(texts)) if is_refusal(texts[index])), shown)
 
 
 def _link(raised: Sequence[Raised], line: int) -> Raised | None:
@@ -111,7 +121,7 @@ def _origin(raised: Sequence[Raised], link: Raised | None) -> Raised | None:
 def _unknown(failure: Failure, file: str, raised: Sequence[Raised]) -> Judged:
     link = next((link for link in raised if not link.is_group), raised[0] if raised else None)
     shown = link.index if link is not None else _loudest(failure)
-    finding = _finding(failure, file, shown, link, UNKNOWN)
+    finding = _finding(failure, file, _reason(failure, shown), link, UNKNOWN)
     meaning, remedy = "a failure that is not in the list", "read the lines named below, from the first on"
     finding = _said(finding, meaning, remedy, UNKNOWN, False)
     native = any(line.line.native for line in failure.lines)

@@ -7,12 +7,12 @@ before that (vllm/utils/system_utils.py, ``decorate_logs``), and torch, CANN and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-ANSI = re.compile(r"(?:\x1b|#033|\\(?:x1b|033|u001b)|\^\[)\[[0-9;?]*[ -/]*[@-~]|\[(?:\d{1,3};)*\d{1,3}m|#015$")
+ANSI = re.compile(r"(?:\x1b|#033|\\(?:x1b|033|u001b)|\^\[)\[[0-9;?]*[ -/]*[@-~]|\[(?:\d{1,3};)*\d{1,3}m|(?:#015|\^M)$")
 """Colours, also as syslog, JSON and terminals write them, and without their first byte."""
-_COLOURED = ("\x1b", "#0", "\\x1b", "\\033", "\\u001b", "^[", "m(", "0m")
+_COLOURED = ("\x1b", "#0", "\\x1b", "\\033", "\\u001b", "^[", "^M", "m(", "0m")
 _LEVELS = "DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL"
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d+)?"
 _WRAPPERS = re.compile(
@@ -58,6 +58,13 @@ _CANN = re.compile(
     r"(?: ?\(PID: ?(?P<pid2>\d+)[^)]*\))?"
 )
 _INNER = re.compile(r"\[PID: (?P<pid>\d+)\] \d{4}-(?P<date>\d\d-\d\d)-(?P<clock>\d\d:\d\d:\d\d(?:[.\d]*\d)?)")
+_MARGIN = re.compile(rf"\s+(?={_TAG.pattern.replace('?P<', '?P<_')}|{_RECORDS[0].pattern.replace('?P<', '?P<_')})")
+"""Whitespace before what only a record begins with, as in a list in Markdown."""
+_AFTER_A_LAUNCHER = re.compile(
+    rf"(?P<launcher>[^\s'\"`](?:[^'\"`]{{0,80}}?[\s\])])??)"
+    rf"(?=(?:{_LEVELS}) (?:\d{{4}}-)?\d\d-\d\d {_CLOCK} \[?[\w./-]+\.\w+:\d+\]|\(\w+ pid=\d+\) (?:{_LEVELS}) )"
+)
+"""What a launcher, or a bar that was not finished, left before what vLLM begins a record with."""
 _LETTERS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL"}
 
 
@@ -84,10 +91,9 @@ class Line:
 
 def parse_line(raw: str) -> Line:
     """Return what a line of a log says."""
-    text = (ANSI.sub("", raw) if any(mark in raw for mark in _COLOURED) else raw).rstrip()
-    wrapper = _WRAPPERS.match(text)
-    if wrapper:
-        text = text[wrapper.end() :]
+    text = _bare(raw)
+    if text[:1].isspace() and (margin := _MARGIN.match(text)):
+        text = text[margin.end() :]
     process, text = _process(text)
     native = _CANN.match(text)
     if native:
@@ -97,8 +103,25 @@ def parse_line(raw: str) -> Line:
         record = form.match(text)
         if record and record.end():
             return _recorded(text, record, process)
+    if not process and (later := _AFTER_A_LAUNCHER.match(text)):
+        line = parse_line(text[later.end() :])
+        return replace(line, process=line.process or later["launcher"].strip())
     inner = _INNER.search(text) if "PID" in text else None
     return Line(text, process=process, time=_time(inner["date"], inner["clock"]) if inner else "")
+
+
+def begins_record(text: str) -> bool:
+    """Return whether a line begins with what vLLM writes before what it says: a process, a level with a source."""
+    bare = _bare(text)
+    return bool(_TAG.match(bare) or _RECORDS[0].match(bare))
+
+
+def _bare(raw: str) -> str:
+    """Return a line without colours, and without what containers and launchers write before it."""
+    text = (ANSI.sub("", raw) if any(mark in raw for mark in _COLOURED) else raw).rstrip()
+    while wrapper := _WRAPPERS.match(text):
+        text = text[wrapper.end() :]
+    return text
 
 
 def _process(text: str) -> tuple[str, str]:

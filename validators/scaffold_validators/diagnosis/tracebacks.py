@@ -96,15 +96,27 @@ def ungrouped(line: str) -> str:
     return _GROUP.sub("", line) if line.lstrip()[:1] in ("|", "+") else line
 
 
+def quotes(lines: Sequence[str]) -> bool:
+    """Return whether the last exception announces the traceback of another process, as in ``raised in subprocess:``."""
+    found = exceptions(lines)
+    return bool(found) and found[-1].message[0].rstrip().endswith(":")
+
+
 def exceptions(lines: Sequence[str]) -> tuple[Raised, ...]:
-    """Return the exceptions in the lines of one failure, in the order in which they are written."""
+    """Return the exceptions in the lines of one failure, in the order in which they are written.
+
+    An exception whose message is the traceback of another process stands for that one, and is left out.
+    """
     found: list[Raised] = []
     frames: list[Frame] = []
-    open_frames, direct = False, False
+    open_frames, direct, chained, quoting = False, False, False, 0
     for index, raw in enumerate(lines):
         line = ungrouped(raw)
         if HEADER in line or DIRECT in line or HANDLING in line:
+            if HEADER in line and found and not chained and found[-1].message[0].rstrip().endswith(":"):
+                quoting = len(found)
             direct = DIRECT in line or (direct and HEADER in line)
+            chained = HEADER not in line
             frames, open_frames = [], HEADER in line
             continue
         if frame := FRAME.match(line):
@@ -115,8 +127,8 @@ def exceptions(lines: Sequence[str]) -> tuple[Raised, ...]:
         if raised:
             said = [raised["message"] or ""]
             found.append(Raised(raised["type"], said, tuple(frames), index, direct, index))
-            frames, open_frames, direct = [], False, False
+            frames, open_frames, direct, chained = [], False, False, False
         elif found and not open_frames and len(found[-1].message) < _MESSAGE_LINES:
             found[-1].message.append(line)
             found[-1].last = index
-    return tuple(found)
+    return tuple(found[quoting:] or found)

@@ -6,6 +6,7 @@ No secret reaches the disk, a full disk is noticed and ends nothing, and whoever
 from __future__ import annotations
 
 import os
+import re
 import select
 import threading
 import time
@@ -20,6 +21,11 @@ from scaffold_validators.redact import redact
 CHUNK = 65536
 KEPT_LINES = 20_000
 """In memory, where the disk is full."""
+_ENDS = re.compile(rb"\r\n|\n|\r(?!\Z)")
+"""Of lines: vLLM writes the first within a message (vllm/logging_utils/formatter.py), bars go back with the last.
+
+A carriage return at the end of what has come so far may be half of such an end.
+"""
 LAST_SECONDS = 2.0
 """For what is still in the pipe when all writers have gone."""
 
@@ -101,12 +107,12 @@ class ServerLog:
                 data = pipe.read(CHUNK)
                 if not data:
                     break
-                *whole, rest = (rest + data).replace(b"\r", b"\n").split(b"\n")
+                *whole, rest = _ENDS.split(rest + data)
                 if len(rest) > CHUNK:
                     whole, rest = [*whole, rest], b""
                 self._take(whole)
                 self._busy = False
-        self._take([rest] if rest else [])
+        self._take([rest.rstrip(b"\r")] if rest else [])
         self._busy = False
         if self._file is not None:
             with self._lock, self._noting():
