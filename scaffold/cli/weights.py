@@ -13,6 +13,7 @@ from scaffold.cli.modelslim import modelslim_document, modelslim_of, show_models
 from scaffold.cli.one_core import one_core
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, believe_option, python_option
+from scaffold_validators.counted import counted
 
 if TYPE_CHECKING:
     from scaffold.checkpoint.read import Checkpoint
@@ -175,7 +176,7 @@ def _show(output: Output, read: Checkpoint, weight_map: WeightMap, proof: Proof)
     output.line(f"{proof.tensors} tensors: {proof.routed} routed, {proof.ignored} left out with a reason")
     for finding in proof.findings:
         output.line(f"  {finding}")
-    output.line("the proof holds" if proof.holds else f"the proof fails: {len(proof.findings)} finding(s)")
+    output.line("the proof holds" if proof.holds else f"the proof fails: {counted(len(proof.findings), 'finding')}")
 
 
 def _document(weight_map: WeightMap, proof: Proof) -> dict[str, Any]:

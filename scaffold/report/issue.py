@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from scaffold.common.errors import CheckFailed, EnvironmentLacks, ScaffoldError, UsageError
 from scaffold.report.retries import ATTEMPTS, Again, is_passing, pause
+from scaffold_validators.counted import counted
 from scaffold_validators.redact import PLACEHOLDER, redact
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class _Poster:
                     break
                 self.wait(max(seconds, SETTLES if was_sent else 0.0))
         raise EnvironmentLacks(
-            f"{last}, after {attempt + 1} attempt(s)",
+            f"{last}, after {counted(attempt + 1, 'attempt')}",
             where=f"{self.issue} at {self.client.base_url}",
             expected="an answer as GitHub gives it",
             remedy="check GITHUB_API_URL, the network and its proxy, or call it again later: a comment that did arrive "

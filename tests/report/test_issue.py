@@ -76,8 +76,8 @@ REFUSED = [
     ([(401, {})], CheckFailed, "a token that GitHub takes"),
     ([OK, (422, {})], CheckFailed, "not locked"),
     ([(301, {"Location": "https://elsewhere"})], CheckFailed, "its present name"),
-    ([(503, {})] * 9, EnvironmentLacks, "HTTP 503, after 5 attempt(s)"),
-    ([(429, {"Retry-After": "86400"})], EnvironmentLacks, "HTTP 429, after 1 attempt(s)"),
+    ([(503, {})] * 9, EnvironmentLacks, "HTTP 503, after 5 attempts"),
+    ([(429, {"Retry-After": "86400"})], EnvironmentLacks, "HTTP 429, after 1 attempt"),
     ([OK, "lost", *["broken"] * 9], EnvironmentLacks, "is found, and not posted twice"),
     ([OK, "hidden"], EnvironmentLacks, "was accepted, and is not in the list"),
 ]

@@ -65,7 +65,7 @@ def processes_of(gate: Gate) -> list[str]:
 @pytest.mark.parametrize(
     ("behaviour", "outcome", "word", "says"),
     [
-        ("good", "passed", "passed", "1 request(s) answered, log clean"),
+        ("good", "passed", "passed", "1 request answered, log clean"),
         ("dies-at-start", "startup-failed", "failed", "arch-unregistered"),
         ("lists-another", "environment", "failed", "it lists 'another', not 'lists-another'"),
         ("skips-weights", "startup-failed", "failed", "weights-skipped"),

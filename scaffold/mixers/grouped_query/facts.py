@@ -19,7 +19,11 @@ def facts(spec: AttentionSpec, which: str, config: Mapping[str, Any]) -> Iterato
         heads += f", values of {spec.v_head_dim.value}"
     yield Fact(f"attention{which}", heads, (origin, *keys_of(spec.num_heads), *keys_of(spec.num_kv_heads)))
     projection = spec.projection
-    layout = f"one layer, {projection.groups} group(s)" if projection.packed else "separate"
+    layout = (
+        f"one layer, {projection.groups} {'group' if projection.groups == 1 else 'groups'}"
+        if projection.packed
+        else "separate"
+    )
     layout += ", k and v in one layer" if projection.kv_groups else ""
     layout += ", v is what the layer of k gives" if projection.shares_kv else ""
     layout += ", transposed" if projection.transposed else ""

@@ -47,7 +47,7 @@ def history() -> tuple[Run, ...]:
     log = "/vllm-workspace/.scaffold/Vega-MoE/logs/{}.log"
     failed: dict[str, Any] = {"signature": "shape-mismatch", "cause": CAUSE, "next_step": "compare head_dim"}
     agrees = "log probabilities differ by at most {}, 32 of 32 greedy tokens agree"
-    answered = "{} request(s) answered, log clean"
+    answered = "{} requests answered, log clean"
     tells = f"stage dummy: with step no-dynamo it passes: {TRACING}"
     first, second, real = "dummy-tp8", "dummy-tp8-2", "real-tp8"
     rows: tuple[tuple[str, str, str, dict[str, float], str, dict[str, Any]], ...] = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scaffold_validators.counted import counted
 from scaffold_validators.diagnosis import UNKNOWN, Finding
 from scaffold_validators.openai_api import Exchange
 from scaffold_validators.outcome import Conclusion, Outcome
@@ -27,7 +28,7 @@ MORE_SPACE = "make room on the disk, or name another --work, and run the gate ag
 
 def judge(served: Served, answers: Answers) -> Conclusion:
     """Conclude by the common rules, then by what the stage makes of its answers."""
-    passed = Conclusion(Outcome.PASSED, f"{len(answers.exchanges)} request(s) answered, log clean")
+    passed = Conclusion(Outcome.PASSED, f"{counted(len(answers.exchanges), 'request')} answered, log clean")
     return _broken(served, answers) or answers.conclusion or passed
 
 
@@ -87,7 +88,8 @@ def _unanswered(exchange: Exchange, served: Served) -> Conclusion:
     if exchange.timed_out:
         return Conclusion(Outcome.TIMED_OUT, f"{exchange.path}: no answer in {exchange.seconds:.0f} s")
     if exchange.status == 200:
-        ended = f": {exchange.tokens} token(s), finish reason {exchange.finish_reason or 'not said'}"
+        tokens = "tokens not counted" if exchange.tokens is None else counted(exchange.tokens, "token")
+        ended = f": {tokens}, finish reason {exchange.finish_reason or 'not said'}"
         return Conclusion(
             Outcome.EMPTY_OUTPUT,
             f"{said}{ended}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from scaffold_validators.counted import counted
 from scaffold_validators.records import structure
 
 ROWS_FILE = Path(__file__).with_name("weights.yaml")
@@ -44,7 +45,7 @@ class Warned:
     line: str
 
     def __str__(self) -> str:
-        return f"{self.kind.id}: {self.kind.meaning}, {self.times} line(s), first {self.line[-200:]}"
+        return f"{self.kind.id}: {self.kind.meaning}, {counted(self.times, 'line')}, first {self.line[-200:]}"
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from scaffold_validators.counted import counted
 from scaffold_validators.openai_api import Client
 from scaffold_validators.outcome import Conclusion, Outcome
 from scaffold_validators.results.capacity import CapacityResult, LengthTried, LoadTried
@@ -118,7 +119,7 @@ def _try_loads(gate: Gate, stage: Stage, length: int, before: Verdict) -> tuple[
 
 def _concluded(verdict: Verdict, lengths: Sequence[LengthTried], result: CapacityResult) -> Verdict:
     said = [f"theoretical length {result.theoretical_len or 'not known'}"]
-    said.append(f"practical length {result.practical_len or 'none found'}, in {len(lengths)} start(s)")
+    said.append(f"practical length {result.practical_len or 'none found'}, in {counted(len(lengths), 'start')}")
     said += [f"{tried.answered} of {tried.sequences} at once answered" for tried in result.loads]
     reason = "; ".join(said) if verdict.passed else "; ".join([*said, verdict.reason])
     baseline = lengths[0]
