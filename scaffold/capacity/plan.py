@@ -12,6 +12,7 @@ from scaffold.capacity.sizes import Sizes, sizes_of
 from scaffold.capacity.weights import ASSUMPTIONS, DEQUANTISED, per_rank, weight_bytes
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.spec.decoder import DecoderSpec
+from scaffold_validators.counted import counted
 
 RANKS = (1, 2, 4, 8, 16)
 """Tensor-parallel sizes of one node."""
@@ -19,6 +20,7 @@ MORE_RANKS = (*RANKS, 32, 64, 128)
 """Those of several nodes, too."""
 TOKENS, SEQUENCES = 128 * 1024, 16
 """The load that vllm-ascend's capacity check starts with."""
+OWN_LENGTH = "a sequence has {:,} tokens, the longest that the model was made for"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Row:
         weights: bytes on the fullest rank.
         weights_expert_parallel: the same with whole experts per rank; None without experts.
         kv: bytes of KV cache on one rank for the whole load; None if it is not known.
-        sequences: how many sequences of `TOKENS` fit beside the weights; None if not known, or if they
+        sequences: how many sequences of the load fit beside the weights; None if not known, or if they
             keep nothing.
         why_not: why this size cannot be served at all, or an empty text.
         holds_one: whether the weights fit and, as far as that is known, one sequence beside them.
@@ -62,10 +64,12 @@ class CapacityPlan:
 
     Attributes:
         basis: what the bytes of weights come from.
+        tokens: of each of the load's `SEQUENCES`: `TOKENS`, or the model's own longest where that is less.
     """
 
     device: Device
     basis: str
+    tokens: int
     dequantised: bool
     rows: tuple[Row, ...]
     kv: KvCache | None
@@ -87,6 +91,7 @@ def plan(
     decoder: DecoderSpec | None = None,
     device: Device = ANY,
     tensor_parallel_sizes: Sequence[int] = RANKS,
+    own_length: int | None = None,
 ) -> CapacityPlan:
     """Return what fits on which number of ranks.
 
@@ -98,8 +103,9 @@ def plan(
         decoder: what was read of the modeling source; the config alone counts where it is None.
         device: the NPUs.
         tensor_parallel_sizes: the rows.
+        own_length: the longest sequence of the model in tokens; None where that is not known. Longer ones are no load.
     """
-    sizes = sizes_of(config)
+    sizes, tokens = sizes_of(config), min(TOKENS, own_length or TOKENS)
     found = weight_bytes(patterns, dequantise, config.get("tie_word_embeddings") is True)
     cache = kv_cache(config, patterns, decoder)
     kv = cache if isinstance(cache, KvCache) else None
@@ -108,7 +114,7 @@ def plan(
     for ranks in tensor_parallel_sizes:
         by_shape = per_rank(found, sizes, ranks)
         weights = by_map.get(ranks, by_shape.tensor_parallel) if by_map else by_shape.tensor_parallel
-        one = kv.bytes_per_rank(ranks, TOKENS) if kv else None
+        one = kv.bytes_per_rank(ranks, tokens) if kv else None
         rows.append(_row(ranks, weights, by_shape.expert_parallel, one, _why_not(sizes, ranks), device.usable))
     memory = f"{device.npu_bytes / GIB:.0f} GiB"
     used = (
@@ -117,16 +123,18 @@ def plan(
     return CapacityPlan(
         device=device,
         basis="the proved weight map" if by_map else "names and shapes",
+        tokens=tokens,
         dequantised=dequantise,
         rows=tuple(rows),
         kv=kv,
         kv_missing="" if isinstance(cache, KvCache) else cache,
-        nodes=tuple(_answer(node, rows, device.usable) for node in device.nodes),
+        nodes=tuple(_answer(node, rows, device.usable, tokens) for node in device.nodes),
         assumptions=(
             f"an NPU can use {size_text(device.usable)}: {used}",
             *(() if by_map else ASSUMPTIONS),
             *((DEQUANTISED,) if dequantise else ()),
             *(kv.assumptions if kv else ()),
+            *((OWN_LENGTH.format(tokens),) if tokens < TOKENS else ()),
         ),
     )
 
@@ -151,7 +159,7 @@ def _why_not(sizes: Sizes, ranks: int) -> str:
     return ""
 
 
-def _answer(node: Node, rows: Sequence[Row], usable: int) -> NodeAnswer:
+def _answer(node: Node, rows: Sequence[Row], usable: int, tokens: int) -> NodeAnswer:
     own = [row for row in rows if row.ranks <= node.npus]
     for_load = next((row for row in own if row.fits), None)
     smallest = next((row for row in own if row.holds_one), None)
@@ -159,19 +167,19 @@ def _answer(node: Node, rows: Sequence[Row], usable: int) -> NodeAnswer:
         node,
         smallest.ranks if smallest else None,
         for_load.ranks if for_load else None,
-        _arithmetic(own, smallest, for_load, usable),
+        _arithmetic(own, smallest, for_load, usable, tokens),
     )
 
 
-def _arithmetic(own: Sequence[Row], smallest: Row | None, for_load: Row | None, usable: int) -> str:
-    load = f"{SEQUENCES} × {TOKENS:,} tokens"
+def _arithmetic(own: Sequence[Row], smallest: Row | None, for_load: Row | None, usable: int, tokens: int) -> str:
+    load = f"{SEQUENCES} × {tokens:,} tokens"
     if for_load is not None and for_load.kv is not None:
         total = for_load.weights + for_load.kv
         shown = f"{size_text(for_load.weights)} + {size_text(for_load.kv)} = {size_text(total)} ≤ {size_text(usable)}"
         return f"tp {for_load.ranks} holds {load}: {shown}"
     if smallest is not None and smallest.kv is not None:
         last = [row for row in own if not row.why_not][-1]
-        held = dict.fromkeys(f"tp {row.ranks} holds {row.sequences} of {TOKENS:,} tokens" for row in (smallest, last))
+        held = dict.fromkeys(f"tp {row.ranks} holds {row.sequences} of {tokens:,} tokens" for row in (smallest, last))
         return f"no size on one node holds {load}; {', '.join(held)}"
     if smallest is not None:
         return f"tp {smallest.ranks} holds the weights: {size_text(smallest.weights)} ≤ {size_text(usable)}"
@@ -185,10 +193,11 @@ def hardware_sentence(found: CapacityPlan) -> str:
     if row is None:
         last = found.rows[-1]
         return f"By size alone it does not fit on {last.ranks} NPUs: {size_text(last.weights)} of weights on each."
-    nodes = " or ".join(f"{node_count(row.ranks, node)} {node.name}" for node in found.device.nodes)
+    counts = [(node_count(row.ranks, node), node.name) for node in found.device.nodes]
+    nodes = " or ".join(counted(count, f"{name} node") for count, name in counts)
     if row.kv is None:
         shown = f"{size_text(row.weights)} of weights ≤ {usable} on each, KV cache unknown"
     else:
         one = size_text(row.kv // SEQUENCES)
-        shown = f"{size_text(row.weights)} of weights + {one} for {TOKENS:,} tokens ≤ {usable} on each"
-    return f"By size alone it fits on {row.ranks} NPU(s) ({shown}): {nodes} node(s); not tried yet."
+        shown = f"{size_text(row.weights)} of weights + {one} for {found.tokens:,} tokens ≤ {usable} on each"
+    return f"By size alone it fits on {counted(row.ranks, 'NPU')} ({shown}): {nodes}; not tried yet."

@@ -39,14 +39,30 @@ def facts(
     Raises:
         CheckpointError: ``tokenizer_config.json`` is damaged.
     """
+    yield _derived(directory, text_config, model_type, completed)[0]
+
+
+def own_length(
+    directory: Path, text_config: Mapping[str, Any], model_type: str, completed: Mapping[str, Any] | None = None
+) -> int | None:
+    """Return the maximum length in tokens; None where neither the config nor its class says one.
+
+    Args and errors: as those of `facts`.
+    """
+    return _derived(directory, text_config, model_type, completed)[1]
+
+
+def _derived(
+    directory: Path, text_config: Mapping[str, Any], model_type: str, completed: Mapping[str, Any] | None
+) -> tuple[Fact, int | None]:
+    """Return the maximum length with what it was made from, and as a number."""
     positions = _positions(text_config)
     by_class = "" if positions else "the default of its class: "
     if not positions and completed is not None:
         positions, text_config = _positions(completed), completed
     if not positions:
         default = "" if completed is not None else "the default of the config's class, or "
-        yield Fact("maximum length", f"not in the config: vLLM takes {default}2,048", ())
-        return
+        return Fact("maximum length", f"not in the config: vLLM takes {default}2,048", ()), None
     key = min(positions, key=lambda k: positions[k])
     length = positions[key]
     evidence = [Evidence("config", key, f"{by_class}{length:,}")]
@@ -54,7 +70,7 @@ def facts(
     if limit is not None and limit < length:
         length = limit
         evidence.append(Evidence("file", TOKENIZER, f"model_max_length {limit:,}"))
-    value = f"{length:,}"
+    value, longest = f"{length:,}", length
     for where, kind, scaling in rope_scalings(text_config):
         factor = scaling.get("factor")
         original = scaling.get("original_max_position_embeddings")
@@ -65,12 +81,13 @@ def facts(
         evidence.append(Evidence("config", where, shows))
         is_scaled = kind not in ALREADY_SCALED and not any(word in model_type for word in UNSCALED)
         if is_scaled and factor is not None and _is_factor(factor):
-            value = f"{int(length * factor):,} ({length:,} × {factor:g}, {kind} scaling)"
+            longest = int(length * factor)
+            value = f"{longest:,} ({length:,} × {factor:g}, {kind} scaling)"
         elif kind == "longrope" and original is None:
             original = text_config.get("original_max_position_embeddings")
         if kind in ALREADY_SCALED and kind != "default":
             value = f"{length:,} ({kind} scaling is in it{_from(original)})"
-    yield Fact("maximum length", value, tuple(evidence))
+    return Fact("maximum length", value, tuple(evidence)), longest
 
 
 def _positions(text_config: Mapping[str, Any]) -> dict[str, int]:

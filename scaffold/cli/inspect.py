@@ -58,6 +58,7 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     from scaffold.capacity.plan import plan
     from scaffold.checkpoint.about import about
     from scaffold.checkpoint.ascend_paths import dequantised
+    from scaffold.checkpoint.length import own_length
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.cli.inspection import Inspection
     from scaffold.disagreements.table import disagreements
@@ -69,7 +70,8 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     known = about(read, None if decoder is None else decoder.config)
     dequantise = dequantised(known.paths, device.generation)
     by_map = _bytes_per_rank(reading)
-    capacity = plan(read.text_config, known.patterns, dequantise, by_map, decoder, device)
+    longest = own_length(path, read.text_config, read.model_type, None if decoder is None else decoder.config)
+    capacity = plan(read.text_config, known.patterns, dequantise, by_map, decoder, device, own_length=longest)
     registry = _registry(settings, reading)
     differences = disagreements(read, decoder)
     completed = None if decoder is None else decoder.config

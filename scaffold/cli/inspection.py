@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scaffold.capacity.nodes import size_text
-from scaffold.capacity.plan import SEQUENCES, TOKENS, CapacityPlan
+from scaffold.capacity.plan import SEQUENCES, CapacityPlan
 from scaffold.checkpoint.about import About
 from scaffold.checkpoint.facts import Fact
 from scaffold.checkpoint.read import Checkpoint
@@ -125,7 +125,7 @@ def _capacity(plan: CapacityPlan) -> dict[str, Any]:
     return {
         "basis": plan.basis,
         "dequantised_at_load": plan.dequantised,
-        "tokens": TOKENS,
+        "tokens": plan.tokens,
         "sequences": SEQUENCES,
         "kv_bytes_per_token": plan.kv.per_token if plan.kv else None,
         "kv_arithmetic": plan.kv.arithmetic if plan.kv else plan.kv_missing,
@@ -217,7 +217,8 @@ def _evidence(fact: Fact) -> str:
 
 def _show_capacity(output: Output, plan: CapacityPlan) -> None:
     expert_parallel = any(row.weights_expert_parallel is not None for row in plan.rows)
-    columns = ["tp", "weights per rank", f"KV of {SEQUENCES} × 128k per rank", "128k sequences that fit", ""]
+    length = f"{plan.tokens // 1024}k" if plan.tokens % 1024 == 0 and plan.tokens > 1024 else f"{plan.tokens:,}"
+    columns = ["tp", "weights per rank", f"KV of {SEQUENCES} × {length} per rank", f"{length} sequences that fit", ""]
     if expert_parallel:
         columns.insert(2, "with expert parallel")
     rows = []

@@ -12,6 +12,7 @@ from scaffold.capacity.nodes import ANY, size_text
 from scaffold.capacity.plan import MORE_RANKS, CapacityPlan, Row, hardware_sentence, plan
 from scaffold.checkpoint.about import about
 from scaffold.checkpoint.ascend_paths import dequantised
+from scaffold.checkpoint.length import own_length
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.delivery.accuracy import Accuracy
 from scaffold.delivery.benchmark import Benchmark
@@ -109,7 +110,10 @@ def _capacity(delivery: Delivery) -> CapacityPlan:
     read, known = delivery.checkpoint, about(delivery.checkpoint)
     dequantise = dequantised(known.paths, ANY.generation)
     decoder = delivery.spec.decoder
-    found = plan(read.text_config, known.patterns, dequantise, None, decoder, ANY, MORE_RANKS)
+    longest = own_length(
+        read.path, read.text_config, delivery.spec.model_type, None if decoder is None else decoder.config
+    )
+    found = plan(read.text_config, known.patterns, dequantise, None, decoder, ANY, MORE_RANKS, longest)
     misfits = {size: why[0] for size, why in delivery.misfits.items() if why}
     return replace(found, rows=tuple(_unless(row, misfits.get(row.ranks, "")) for row in found.rows))
 

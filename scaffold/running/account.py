@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scaffold.capacity.nodes import ANY
-from scaffold.capacity.plan import SEQUENCES, TOKENS, CapacityPlan, Row, plan
+from scaffold.capacity.plan import SEQUENCES, CapacityPlan, Row, plan
 from scaffold.checkpoint.about import About, about
 from scaffold.checkpoint.ascend_paths import dequantised
 from scaffold.checkpoint.facts import Evidence, Fact
+from scaffold.checkpoint.length import own_length
 from scaffold.common.names import model_id
 from scaffold.evidence.account import (
     Account,
@@ -31,7 +32,8 @@ def account_of(made: Plan) -> Account:
     checkpoint, decoder, counts = made.checkpoint, made.spec.decoder, made.decision.counts
     known = about(checkpoint, None if decoder is None else decoder.config)
     dequantise = dequantised(known.paths, ANY.generation)
-    paper = plan(checkpoint.text_config, known.patterns, dequantise, _bytes_per_rank(made.proved), decoder)
+    by_map, longest = _bytes_per_rank(made.proved), _own_length(made)
+    paper = plan(checkpoint.text_config, known.patterns, dequantise, by_map, decoder, own_length=longest)
     return Account(
         checkpoint_digest=checkpoint.digest,
         model_id=model_id(made.request.model_id, made.name, made.request.checkpoint, checkpoint.config),
@@ -97,10 +99,15 @@ def _bytes_per_rank(proved: Proved | None) -> dict[int, int] | None:
     return proved.proof.bytes_per_rank if proved is not None and proved.proof.holds else None
 
 
+def _own_length(made: Plan) -> int | None:
+    read, decoder = made.checkpoint, made.spec.decoder
+    return own_length(read.path, read.text_config, made.spec.model_type, None if decoder is None else decoder.config)
+
+
 def _paper(found: CapacityPlan) -> PaperCapacity:
     return PaperCapacity(
         basis=found.basis,
-        tokens=TOKENS,
+        tokens=found.tokens,
         sequences=SEQUENCES,
         kv_per_token=found.kv.per_token if found.kv else None,
         kv_arithmetic=found.kv.arithmetic if found.kv else "",

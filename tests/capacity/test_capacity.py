@@ -186,8 +186,8 @@ def test_by_weights_alone_the_size_is_the_smallest_power_of_two_that_holds_them(
 
 def test_the_sentence_of_a_tutorial_has_the_arithmetic() -> None:
     assert hardware_sentence(plan(GQA, MODEL)) == (
-        "By size alone it fits on 1 NPU(s) (33.0 GiB of weights + 1.0 GiB for 131,072 tokens ≤ 54.6 GiB on each): "
-        "1 Atlas 800 A2 (64G × 8) or 1 Atlas 800 A3 (64G × 16) node(s); not tried yet."
+        "By size alone it fits on 1 NPU (33.0 GiB of weights + 1.0 GiB for 131,072 tokens ≤ 54.6 GiB on each): "
+        "1 Atlas 800 A2 (64G × 8) node or 1 Atlas 800 A3 (64G × 16) node; not tried yet."
     )
     unknown = hardware_sentence(plan({}, MODEL))
     assert "33.0 GiB of weights ≤ 54.6 GiB on each, KV cache unknown" in unknown
@@ -221,3 +221,16 @@ def test_a_smaller_npu_asks_for_more_of_them(
 
 def test_every_device_has_room_and_servers() -> None:
     assert all(device.usable > 0 and device.nodes for device in DEVICES.values())
+
+
+@pytest.mark.parametrize(("own", "tokens"), [(1024, 1024), (TOKENS, TOKENS), (10**6, TOKENS), (None, TOKENS)])
+def test_no_load_is_longer_than_what_the_model_was_made_for(own: int | None, tokens: int) -> None:
+    found = plan(GQA, MODEL, own_length=own)
+    assert found.tokens == tokens
+    cache = found.kv
+    assert cache is not None
+    assert found.rows[0].kv == SEQUENCES * cache.bytes_per_rank(1, tokens)
+    assert f"{SEQUENCES} × {tokens:,} tokens" in found.nodes[0].arithmetic
+    assert f"for {tokens:,} tokens" in hardware_sentence(found)
+    is_shorter = any("the longest that the model was made for" in said for said in found.assumptions)
+    assert is_shorter is (tokens < TOKENS)

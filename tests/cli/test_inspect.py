@@ -40,6 +40,8 @@ def test_the_document_is_complete_and_nothing_else_is_on_stdout(desk: Desk, nova
 def test_capacity_is_by_the_weight_map_where_one_can_be_proved(desk: Desk, nova: Path) -> None:
     capacity = desk.call("inspect", nova, "--json").document["capacity"]
     assert capacity["basis"] == "the proved weight map"
+    longest = json.loads((nova / "config.json").read_text())["max_position_embeddings"]
+    assert capacity["tokens"] == longest < 2**17
     assert capacity["kv_bytes_per_token"] == 3 * 2 * 8 * 2 * 2
     weights = desk.call("weights", nova, "--json", "--tp", "1,2,4").document["bytes_per_rank"]
     assert {str(r["ranks"]): r["weights"] for r in capacity["ranks"] if r["ranks"] <= 4} == weights

@@ -80,7 +80,7 @@ def test_a_size_that_layers_do_not_allow_is_in_neither_document(nova: Path) -> N
     spec = read_from_source(read, None)
     told = Delivery("nova", read, spec, "native", "myst", False, misfits={1: ("no",), 2: ("no",)})
     assert delivery_context(told)["tensor_parallel_size"] == 4
-    assert "fits on 4 NPU(s)" in delivery_context(told)["hardware"]
+    assert "fits on 4 NPUs" in delivery_context(told)["hardware"]
 
 
 @pytest.mark.parametrize(("layout", "tab"), [("myst", "{tab-item} A3 series"), ("mkdocs", '=== "A3 series"')])
