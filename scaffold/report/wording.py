@@ -11,10 +11,13 @@ from typing import Any
 
 import yaml
 
+from scaffold_validators.diagnosis.chinese import in_chinese
+
 LANGUAGES = ("zh", "en")
 """The first is the default: vllm-ascend asks for documents in Chinese."""
 PLAIN = re.compile(r"[A-Za-z0-9 ,./'()-]*")
 """What means nothing to Markdown."""
+LATIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 FOLDER = Path(__file__).parent / "words"
 
 
@@ -62,6 +65,8 @@ class Words:
             text: in English.
             verbatim: marks up what a sentence quotes.
         """
+        if self.language == "zh" and text in in_chinese():
+            return _marked(in_chinese()[text], verbatim)
         for pattern, words in self.sections["said"]:
             found = re.fullmatch(pattern, text)
             if found:
@@ -74,6 +79,16 @@ class Words:
             return group
         said = self.said(group, verbatim) if len(group) < len(of) else None
         return verbatim(group) if said is None else said
+
+
+def _marked(text: str, verbatim: Callable[[str], str]) -> str:
+    """Return a Chinese text with what is no prose in it (options, variables, paths) as quoted."""
+
+    def mark(found: re.Match[str]) -> str:
+        part = found[0]
+        return part if PLAIN.fullmatch(part) and not part.startswith("-") else verbatim(part)
+
+    return LATIN.sub(mark, text)
 
 
 @cache
