@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+
+import yaml
 
 from scaffold.delivery.tutorial.form import TEMPLATE
 from scaffold.delivery.tutorial.headings import Heading, headings
@@ -57,9 +61,9 @@ SENTENCES: Mapping[str, str] = {
         "计划在 NPU 上使用以下命令启动服务，该命令尚未运行："
     ),
     "The parameters are explained as follows:": "参数说明如下：",
-    "A deployment on several nodes has not been tried yet.": "尚未尝试多机部署。",
-    "A deployment that separates prefill and decode has not been tried yet.": "尚未尝试 PD 分离部署。",
-    "No other way of deployment has been tried.": "尚未尝试其他部署形态。",
+    "A deployment on several nodes has not been tried yet.": "尚未验证多机部署。",
+    "A deployment that separates prefill and decode has not been tried yet.": "尚未验证 PD 分离部署。",
+    "No other way of deployment has been tried.": "尚未验证其他部署形态。",
     "Once the server is started, send a request:": "服务启动后，即可发送请求：",
     "What was verified so far:": "目前的验证情况：",
     "It has not been tried on an NPU yet.": "尚未在 NPU 上验证。",
@@ -99,9 +103,26 @@ def messages(
             number = f"{heading.number} " if heading.number else ""
             mark = "#" * heading.level + " " if marked else ""
             written.setdefault(f"{mark}{number}{heading.title}", f"{mark}{number}{chinese}")
-    lines = set(page.splitlines())
     yield from written.items()
-    yield from ((english, chinese) for english, chinese in SENTENCES.items() if english in lines)
+    lines = dict.fromkeys(line.removeprefix("- ") for line in page.splitlines())
+    yield from ((english, chinese) for english in lines if (chinese := chinese_of(english)))
+
+
+def chinese_of(line: str) -> str:
+    """Return a sentence of the sections in Chinese, with its links, names and figures; empty where none is known."""
+    if line in SENTENCES:
+        return SENTENCES[line]
+    for pattern, chinese in _patterns():
+        found = pattern.fullmatch(line)
+        if found:
+            return chinese.format(*found.groups())
+    return ""
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
+    return tuple((re.compile(pattern), chinese) for pattern, chinese in yaml.safe_load(text))
 
 
 def _has_marks(folder: Path) -> bool:
