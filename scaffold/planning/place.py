@@ -8,6 +8,7 @@ from codemods import ChangeSet
 from scaffold.common.errors import CheckFailed
 from scaffold.placement.protocol import Code, Implementation, Placement, Site
 from scaffold.placement.registration import Registration
+from scaffold.planning.processor import processor_of, why_none
 from scaffold.planning.read import Subject
 from scaffold.roots.vllm_tree import MODELS, MULTIMODAL_DICT, PROCESSORS, TEXT_DICT, Registered
 from scaffold.strategy.decide import Decision
@@ -89,6 +90,8 @@ def _notes(
         notes.append("no processor stub: the checkpoint has no vision config and no image processor files")
     elif code is None:
         notes.append(f"no processor stub: with the strategy {strategy} vLLM has the processor")
+    elif not code.processor:
+        notes.append(f"no processor stub: {why_none(processor_of(subject.reading), subject.reading)}")
     elif placement.has_processors:
         stub = PROCESSORS / f"{code.module}.py"
         notes.append(f"{stub} is a stub: how images are turned into tokens has to be written")

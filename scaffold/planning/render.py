@@ -8,6 +8,7 @@ from typing import Any
 
 from scaffold.adapter.config_object import config_object, read_by, write
 from scaffold.adapter.context import LICENCE_HEADER, TIED, adapter_context, class_prefix
+from scaffold.checkpoint.processor import Asked
 from scaffold.common.errors import CheckFailed
 from scaffold.idioms.frame import Target
 from scaffold.mapping.of_checkpoint import tensors_of
@@ -15,6 +16,7 @@ from scaffold.mapping.proved import Proved
 from scaffold.placement.protocol import Code
 from scaffold.placement.registration import ConfigModule, absolute_imports
 from scaffold.planning.library_config import differs
+from scaffold.planning.processor import processor_of, why_none
 from scaffold.planning.read import Subject
 from scaffold.reading.of_checkpoint import Reading
 from scaffold.rendering.formatting import format_python
@@ -34,7 +36,8 @@ def render(proved: Proved | None, subject: Subject, target: Target) -> Code | No
     """
     if proved is None:
         return None
-    module, vllm = subject.site.module, subject.tree.root
+    module, vllm, is_multimodal = subject.site.module, subject.tree.root, subject.reading.checkpoint.is_multimodal
+    asked = processor_of(subject.reading) if is_multimodal else Asked()
     files = render_template(
         {
             "model_name": subject.site.name,
@@ -42,13 +45,16 @@ def render(proved: Proved | None, subject: Subject, target: Target) -> Code | No
             "adapter": True,
             "delivery": {},
             "processor_files": ", ".join(subject.reading.checkpoint.processor_files),
+            "image_processor": asked.image_processor,
+            "image_token": repr(asked.image_token) if asked.image_token else "",
             **_adapter_context(proved, subject, target),
         },
         without=("docs", "tests"),
     )
     text = files[(MODELS / f"{module}.py").as_posix()]
     alone = format_python(absolute_imports(text), vllm, Path(f"{module}.py"))  # imports of no use go here
-    stub = files[(PROCESSORS / f"{module}.py").as_posix()] if subject.reading.checkpoint.is_multimodal else ""
+    is_needed = is_multimodal and not why_none(asked, subject.reading)
+    stub = files[(PROCESSORS / f"{module}.py").as_posix()] if is_needed else ""
     return Code(module, in_tree=text, stand_alone=alone, processor=stub, config=_config_module(subject, alone))
 
 

@@ -154,15 +154,25 @@ def test_a_text_model_has_no_processor_stub_and_the_output_says_why(desk: Desk, 
 
 
 def test_a_model_with_vision_files_has_one(desk: Desk, nova: Path) -> None:
-    (nova / "preprocessor_config.json").write_text("{}")
+    (nova / "preprocessor_config.json").write_text('{"image_processor_type": "NovaImages"}')
     answer = desk.new_model(nova, "--json")
     assert answer.code == 0, answer.stderr
     (stub,) = desk.vllm.rglob("processors/nova.py")
-    assert "preprocessor_config.json" in stub.read_text()
-    assert "NotImplementedError" in stub.read_text()
+    for said in ("preprocessor_config.json", "NovaImages", "NotImplementedError"):
+        assert said in stub.read_text()
     assert any("is a stub" in note for note in answer.document["notes"])
     config = (desk.delivery / "tests/e2e/models/configs/nova.yaml").read_text()
     assert 'model_type: "vllm-vlm"' in config
+
+
+def test_a_processor_that_is_there_is_not_written(desk: Desk, nova: Path) -> None:
+    processor = {"processor_class": "Own", "auto_map": {"AutoProcessor": "processing_own.Own"}}
+    (nova / "preprocessor_config.json").write_text(json.dumps(processor))
+    answer = desk.new_model(nova, "--dry-run", "--json")
+    assert answer.code == 0, answer.stderr
+    notes = answer.document["notes"]
+    assert "no processor stub: the checkpoint's own code has Own, which takes --trust-remote-code" in notes
+    assert not [file for file in answer.document["files"] if "processors/" in str(file)]
 
 
 def test_a_form_that_nobody_knows_is_a_hole_with_its_lines(desk: Desk, nova: Path) -> None:

@@ -124,7 +124,15 @@ def test_an_adapter_has_all_that_its_norms_call(nova: Path, tmp_path: Path, form
     if is_inside:
         spec = inside_of_attention(spec, NormSpec(form, Value(1e-5, "rms_norm_eps")))
     context = adapter_context(checkpoint.architecture, "PretrainedConfig", spec, rules, checkpoint.tensors)
-    about = {"model_name": "nova", "module": "nova", "adapter": True, "delivery": {}, "processor_files": ""}
+    about = {
+        "model_name": "nova",
+        "module": "nova",
+        "adapter": True,
+        "delivery": {},
+        "processor_files": "",
+        "image_processor": "",
+        "image_token": "",
+    }
     files = render({**about, **context})
     text = format_python(files["vllm/model_executor/models/nova.py"], tmp_path, Path("nova.py"))
     assert norm_form(form).layer.partition("(")[0].format(prefix="Nova") + "(" in text
