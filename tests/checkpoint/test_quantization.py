@@ -71,6 +71,8 @@ CASES: tuple[tuple[str, Tensors, dict[str, Any], dict[str, Any], str, str, tuple
                       for n in ("gate_up_proj", "down_proj")
                       for part, shape in (("blocks", (4, 512, 8, 16)), ("scales", (4, 512, 8)))},
      {"quant_method": "mxfp4"}, {}, "mxfp4", "U8", (NO, NO, NO, NO)),
+    ("NVFP4", linear(weight=("U8", (128, 128)), weight_scale=("F8_E4M3", (128, 16)), weight_scale_2=("F32", ())),
+     {"quant_method": "modelopt", "quant_algo": "NVFP4"}, {}, "modelopt", "", (NO, NO, NO, NO)),
     ("bitnet", linear(weight=("U8", (128, 256)), weight_scale=("BF16", (1,))), {"quant_method": "bitnet"}, {},
      "bitnet", "U8", (NO, NO, NO, NO)),
     ("a method of the future", linear(weight=("U8", (128, 256))), {"quant_method": "q\x1b[1m"}, {}, r"q\x1b[1m", "",
