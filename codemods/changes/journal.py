@@ -98,17 +98,14 @@ def undo(journal_dir: Path, *, whole: bool = True, disk: Disk | None = None) -> 
     (`NothingToUndo`) or if those edits touch the run's own lines, with the file and the lines.
     """
     disk = disk or Disk()
+    if not journal_dir.is_dir():  # and none is made
+        raise _nothing_to_undo(journal_dir)
     with ExitStack() as held:
         _hold_journal(held, journal_dir)
         state = read_state(journal_dir)
         numbers = last_run(journal_dir, state)[: None if whole else 1]
         if not numbers:
-            raise NothingToUndo(
-                "there is no run to take back",
-                where=str(journal_dir),
-                expected="a run that was applied and not undone yet",
-                remedy="there is nothing to do",
-            )
+            raise _nothing_to_undo(journal_dir)
         records = [read_record(journal_dir, number) for number in numbers]
         files = {Path(file.path) for record in records for file in record.files}
         roots = tuple(dict.fromkeys(Path(root) for record in records for root in record.roots))
@@ -232,6 +229,15 @@ def _generated(change_set: ChangeSet, state: State) -> dict[str, bytes]:
         elif change.after is not None and change.before is not None and sha256(change.before) == was:
             found[str(change.path)] = change.after
     return found
+
+
+def _nothing_to_undo(journal_dir: Path) -> NothingToUndo:
+    return NothingToUndo(
+        "there is no run to take back",
+        where=str(journal_dir),
+        expected="a run that was applied and not undone yet",
+        remedy="there is nothing to do; where runs were made from another work directory, call it there",
+    )
 
 
 # --- both ----------------------------------------------------------------------------------

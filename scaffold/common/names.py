@@ -36,7 +36,7 @@ def model_name(given: str | None, checkpoint: Path) -> str:
             f"the model name {name!r}",
             where="--name" if given else str(checkpoint),
             expected="letters, digits, '.', '-' and '_', starting with a letter or digit, and no snapshot's hash",
-            remedy="pass a name with --name",
+            remedy=f"pass one of these with --name, such as --name {_near(name)}",
         )
     if name.lower() in RESERVED:
         raise UsageError(
@@ -46,6 +46,12 @@ def model_name(given: str | None, checkpoint: Path) -> str:
             remedy="pass another name with --name",
         )
     return name
+
+
+def _near(name: str) -> str:
+    """Return a name that is near one which cannot be used: what is left of it, or a word."""
+    left = "-".join(re.findall(r"[A-Za-z0-9_]+", name))[:96].strip("-_")
+    return left if _MODEL_NAME.fullmatch(left) and not _HASH.fullmatch(left) else "My-Model"
 
 
 def model_id(given: str | None, name: str, checkpoint: Path, config: Mapping[str, Any]) -> str:

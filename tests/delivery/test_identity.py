@@ -30,6 +30,14 @@ def test_the_name_is_given_or_of_the_hub_or_the_folders(tmp_path: Path, where: s
     assert model_name(given, folder(tmp_path, where)) == name
 
 
+@pytest.mark.parametrize(("folder", "near"), [("模型-7B", "7B"), ("模型", "My-Model"), ("通义 Qwen 3", "Qwen-3")])
+def test_a_name_that_cannot_be_used_is_refused_with_one_that_can(tmp_path: Path, folder: str, near: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        model_name(None, tmp_path / folder)
+    assert refused.value.remedy.endswith(f"--name {near}")
+    assert model_name(near, tmp_path / folder) == near
+
+
 @pytest.mark.parametrize("where", ["0123456789abcdef0123" * 2, "a b", "..x", "-x"])
 def test_a_snapshots_hash_is_never_a_name(tmp_path: Path, where: str) -> None:
     with pytest.raises(UsageError, match="the model name"):

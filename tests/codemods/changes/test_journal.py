@@ -138,6 +138,12 @@ def test_undo_goes_back_step_by_step_each_run_whole(tree, journal):
     assert not list(journal.glob("runs/*"))
 
 
+def test_where_nothing_was_ever_run_nothing_is_left_behind(tmp_path):
+    with pytest.raises(NothingToUndo, match="no run to take back"):
+        undo(tmp_path / ".scaffold" / "journal")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_after_undo_takes_its_place(tree, journal):
     for text in ("first", "second"):
         apply(ChangeSet((tree,)).edit(tree / "a.txt", lambda _, new=text: new), journal)
