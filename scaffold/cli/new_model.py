@@ -286,7 +286,7 @@ def _request(
 
 
 def _next_steps(plan: Plan, checkpoint: Path, engine: Engine | None) -> tuple[Step, ...]:
-    """Return what to call once a plan is written: the gates, the accuracy, the commit, or the way back."""
+    """Return what to call once a plan is written: the gates, what else a commit asks for, the commit, the way back."""
     undo = step("undo", (), "or take all of it back")
     plugin = plan.subject.site.output
     if plugin is not None:
@@ -307,12 +307,15 @@ def _served_with_stand_ins(checkpoint: Path, engine: Engine | None) -> tuple[Ste
     return (Step(words, "kernels of this engine that are known to answer wrongly are stood in for"),)
 
 
-def _after_gates(checkpoint: Path, engine: Engine | None) -> tuple[Step, Step]:
+def _after_gates(checkpoint: Path, engine: Engine | None) -> tuple[Step, ...]:
     """Return what to call once a planned model was served."""
-    what = "its accuracy; the task is yours to choose"
+    of_model, python = (str(checkpoint),), _python(engine)
     return (
-        step("evaluate", (str(checkpoint),), what, "--tasks", "gsm8k", *_python(engine)),
-        step("commit", (str(checkpoint),), "one signed-off commit; says what is still missing"),
+        step("validate", of_model, "graphs, expert parallel, MTP, pictures", "--stage", "features", *python),
+        step("validate", of_model, "the longest length, and how many at once", "--stage", "capacity", *python),
+        step("evaluate", of_model, "its accuracy; the task is yours to choose", "--tasks", "gsm8k", *python),
+        step("commit", of_model, "one signed-off commit; says what is still missing"),
+        step("report", of_model, "report and runbook in Chinese; --lang en: in English"),
     )
 
 

@@ -129,7 +129,9 @@ def test_commands_that_come_next_are_ones_that_the_command_line_takes(
     options = ("--name", "nova-2", "--python", fake_engine, "--max-model-len", "64", "--trust-remote-code")
     answer = desk.new_model(nova, *options, "--believe", "config", "--json")
     following = [shlex.split(line) for line in answer.document["next"]]
-    assert [words[1] for words in following] == ["validate", "evaluate", "commit", "undo"]
+    called = [words[1] for words in following]
+    assert called == ["validate", "validate", "validate", "evaluate", "commit", "report", "undo"]
+    assert [words[words.index("--stage") + 1] for words in following[1:3]] == ["features", "capacity"]
     for words in following:
         check_call(words)
     validate = " ".join(following[0])
@@ -240,7 +242,7 @@ def test_gates_that_passed_are_followed_by_accuracy_and_commit(desk: Desk, nova:
     answer = desk.new_model(nova, "--python", referred_engine, *gates, "--json")
     assert answer.code == 0, answer.stderr
     following = [shlex.split(line) for line in answer.document["next"]]
-    assert [words[1] for words in following] == ["evaluate", "commit"]
+    assert [words[1] for words in following] == ["validate", "validate", "evaluate", "commit", "report"]
     for words in following:
         check_call(words)
         assert words[words.index("--name") + 1] == "good"
