@@ -7,13 +7,17 @@ from typing import Any
 
 import yaml
 
+from scaffold.common.calls import Calls
 from scaffold.common.errors import CheckFailed
+from scaffold.delivery.sign_off import UNNAMED
 
 Figures = Mapping[tuple[str, str], float]
 """Task and metric → value."""
 
 
-def check_figures(config: str, tutorial: str, measured: Figures, rows: tuple[str, ...], where: str) -> None:
+def check_figures(
+    config: str, tutorial: str, measured: Figures, rows: tuple[str, ...], where: str, calls: Calls = UNNAMED
+) -> None:
     """Check the figures of a test config, and that a tutorial has its rows of accuracy.
 
     Args:
@@ -22,6 +26,7 @@ def check_figures(config: str, tutorial: str, measured: Figures, rows: tuple[str
         measured: what the evaluation gave, rounded as documents have it; empty without one.
         rows: the lines that the tutorial has to have.
         where: the test config's name.
+        calls: how this tool is called for the model.
 
     Raises:
         CheckFailed: a figure that was not measured, or one that is left out.
@@ -31,13 +36,15 @@ def check_figures(config: str, tutorial: str, measured: Figures, rows: tuple[str
         known = measured.get((task, metric))
         if known is None or isinstance(value, bool) or value != known:
             raise _not_measured(
-                f"{value!r} as {metric} of {task}, and {'nothing' if known is None else known} was measured", where
+                f"{value!r} as {metric} of {task}, and {'nothing' if known is None else known} was measured",
+                where,
+                calls,
             )
     for task, metric in sorted(set(measured) - set(written)):
-        raise _not_measured(f"no value of {metric} of {task}, and {measured[task, metric]} was measured", where)
+        raise _not_measured(f"no value of {metric} of {task}, and {measured[task, metric]} was measured", where, calls)
     for row in rows:
         if row not in tutorial.splitlines():
-            raise _not_measured(f"a tutorial without the line {row!r}", where)
+            raise _not_measured(f"a tutorial without the line {row!r}", where, calls)
 
 
 def _figures(config: str, where: str) -> Iterator[tuple[tuple[str, str], Any]]:
@@ -55,10 +62,10 @@ def _figures(config: str, where: str) -> Iterator[tuple[tuple[str, str], Any]]:
         ) from error
 
 
-def _not_measured(found: str, where: str) -> CheckFailed:
+def _not_measured(found: str, where: str, calls: Calls) -> CheckFailed:
     return CheckFailed(
         found,
         where=where,
         expected="the figures of the evaluation that was kept, and no others",
-        remedy="take them from a results file: scaffold evaluate CHECKPOINT --results FILE",
+        remedy=f"take them from a results file: {calls.to('evaluate', '--results')} FILE",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from scaffold.common.calls import Calls
 from scaffold.common.errors import CheckFailed
 from scaffold.delivery.accuracy import Accuracy
 from scaffold_validators.stages.stage import Counts, Stage
@@ -11,6 +12,8 @@ from scaffold_validators.stages.table import PARITY_PROOFS, STAGES
 from scaffold_validators.verdict import Verdict
 
 NPU = "npu"
+UNNAMED = Calls("CHECKPOINT")
+"""Where the model is not known."""
 
 
 def check_required(
@@ -18,6 +21,7 @@ def check_required(
     digests: Mapping[str, str],
     accepted_device: str = NPU,
     stages: Sequence[Stage] = STAGES,
+    calls: Calls = UNNAMED,
 ) -> None:
     """Check that each stage that has to pass did, on exactly this tree and this checkpoint, on an accepted device.
 
@@ -26,6 +30,7 @@ def check_required(
         digests: of trees and checkpoint as they are now.
         accepted_device: ``npu``, or another device that the user has named.
         stages: the table.
+        calls: how this tool is called for the model.
 
     Raises:
         CheckFailed: one did not; dummy evidence never does.
@@ -41,7 +46,7 @@ def check_required(
                 f"stage {stage.name} passed on another state of tree or checkpoint"
                 if of_stage
                 else f"stage {stage.name} has not been run",
-                f"run: scaffold validate CHECKPOINT --stage {stage.name}",
+                f"run: {calls.to('validate', '--stage', stage.name)}",
             )
         _check_passed(stage, current)
         _check_device(stage, current, accepted_device)
@@ -60,14 +65,16 @@ def check_none_failed(
             _check_passed(stage, [v for v in verdicts if v.stage == stage.name and v.holds_for(digests)])
 
 
-def check_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str], accepted_device: str = NPU) -> None:
+def check_parity(
+    verdicts: Sequence[Verdict], digests: Mapping[str, str], accepted_device: str = NPU, calls: Calls = UNNAMED
+) -> None:
     """Check that one of `PARITY_PROOFS` is there.
 
     Raises:
         CheckFailed: none is.
     """
     if not parity_proof(verdicts, digests, accepted_device):
-        raise _no_parity(verdicts, digests)
+        raise _no_parity(verdicts, digests, calls)
 
 
 def _check_passed(stage: Stage, verdicts: Sequence[Verdict]) -> None:
@@ -80,7 +87,7 @@ def _check_passed(stage: Stage, verdicts: Sequence[Verdict]) -> None:
             )
 
 
-def check_accuracy(accuracy: Accuracy | None, digests: Mapping[str, str], pending: str) -> None:
+def check_accuracy(accuracy: Accuracy | None, digests: Mapping[str, str], pending: str, calls: Calls = UNNAMED) -> None:
     """Check that an evaluation of exactly this tree and checkpoint was kept, or that it is said why there is none.
 
     Raises:
@@ -93,8 +100,8 @@ def check_accuracy(accuracy: Accuracy | None, digests: Mapping[str, str], pendin
         of_another,
         where="commit",
         expected="figures of lm_eval for exactly this tree and checkpoint",
-        remedy="run: scaffold evaluate CHECKPOINT, or pass its results with --results FILE; where there are none yet, "
-        'say why: --accuracy-pending "REASON"',
+        remedy=f"run: {calls.to('evaluate', '--tasks', 'gsm8k')}, or pass its results with --results FILE; where there "
+        'are none yet, say why: --accuracy-pending "REASON"',
     )
 
 
@@ -120,7 +127,7 @@ def parity_proof(
     return ()
 
 
-def _no_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str]) -> CheckFailed:
+def _no_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str], calls: Calls) -> CheckFailed:
     names = [" and ".join(stage.name for stage in proof) for proof in PARITY_PROOFS]
     asked = {stage.name for proof in PARITY_PROOFS for stage in proof}
     found = [f"stage {v.stage}: {v.reason}" for v in verdicts if v.stage in asked and v.holds_for(digests)]
@@ -128,8 +135,9 @@ def _no_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str]) -> Check
         f"parity with the reference was not shown{''.join(f'; {said}' for said in found)}",
         where="commit",
         expected=f"passed on exactly this tree and checkpoint, on an accepted device: {', or '.join(names)}",
-        remedy="run: scaffold validate CHECKPOINT --stage parity; where its reference does not fit, --stage slice "
-        'after scaffold new-model --twin; or say why there is none: --without-parity "REASON"',
+        remedy=f"run: {calls.to('validate', '--stage', 'parity')}; where its reference does not fit: "
+        f"{calls.to('new-model', '--twin')}, then {calls.to('validate', '--stage', 'slice')}; "
+        'or say why there is none: --without-parity "REASON"',
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from difflib import unified_diff
 from fnmatch import fnmatch
 from pathlib import Path
 
 from scaffold.delivery.layout import INDEX, MKDOCS, NAV_TITLES, TEST_CONFIGS, TUTORIALS
 from scaffold.delivery.own_lines import Edit
+from scaffold.evidence.edited import Generated, is_edited
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.report.value import ChangedFile, Role
 from scaffold.roots.vllm_tree import CONFIG_CLASSES, CONFIGS, MODELS, REGISTRY
@@ -36,8 +38,13 @@ ROLES = (
 """Where a file lies → what it is for; the first that fits."""
 
 
-def changes_of(record: PlanRecord) -> tuple[ChangedFile, ...]:
-    """Return what a plan changed, vLLM's tree first, each tree in the order of the paths."""
+def changes_of(record: PlanRecord, generated: Generated = lambda _: None) -> tuple[ChangedFile, ...]:
+    """Return what a plan changed, vLLM's tree first, each tree in the order of the paths.
+
+    Args:
+        record: the plan's.
+        generated: what this tool wrote last to each file that it made.
+    """
     trees = (
         ("vllm", Path(record.vllm), record.vllm_files),
         ("delivery", Path(record.delivery), (*record.delivery_files, *record.carried)),
@@ -47,7 +54,8 @@ def changes_of(record: PlanRecord) -> tuple[ChangedFile, ...]:
         edited = [edit for edit in record.edits if edit.root == label]
         for path in sorted({*files, *(edit.path for edit in edited)}):
             own = [edit for edit in edited if edit.path == path]
-            found.append(_edited(label, root, path, own) if own else _created(label, root, path))
+            change = _edited(label, root, path, own) if own else _created(label, root, path)
+            found.append(replace(change, is_edited=is_edited(root / path, generated)))
     return tuple(found)
 
 

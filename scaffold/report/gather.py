@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.delivery.accuracy import ACCURACY
+from scaffold.delivery.benchmark import BENCHMARK
 from scaffold.evidence.account import Account
 from scaffold.evidence.gather import Evidence, gather
 from scaffold.evidence.workspace import Workspace
@@ -41,6 +42,7 @@ def gather_report(workspace: Workspace, name: str, checkpoint: Checkpoint | None
     """
     evidence = gather(workspace, name, checkpoint)
     account, accuracy = workspace.account(name), workspace.measured(ACCURACY, name)
+    benchmark = workspace.measured(BENCHMARK, name)
     verdicts = workspace.history(name)
     commit, named = commit_of(evidence.record, _runs(verdicts, evidence.digests))
     digests, basis = _state(verdicts, evidence.digests, named)
@@ -56,7 +58,7 @@ def gather_report(workspace: Workspace, name: str, checkpoint: Checkpoint | None
         account_holds=account is not None and account.checkpoint_digest == evidence.checkpoint.digest,
         basis=basis,
         summary=str(evidence.record.documents.get("summary") or ""),
-        changes=changes_of(evidence.record),
+        changes=changes_of(evidence.record, workspace.generated),
         history=history,
         causes=causes,
         false_ready=false_ready_of(causes),
@@ -70,6 +72,8 @@ def gather_report(workspace: Workspace, name: str, checkpoint: Checkpoint | None
         static=static,
         accuracy=accuracy,
         accuracy_holds=accuracy_holds,
+        benchmark=benchmark,
+        benchmark_holds=benchmark is not None and benchmark.digests == digests,
         runbook=runbook,
         limits=limits_of(history, account, features, static, commit, accuracy_holds),
         commit=commit,

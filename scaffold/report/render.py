@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaffold.capacity.nodes import size_text
+from scaffold.delivery.benchmark import FIGURES
+from scaffold.delivery.measured import CHECKPOINT
 from scaffold.report.layers import merged
 from scaffold.report.markdown import EMPTY, cell, code, fence
 from scaffold.report.value import Limit, Report
@@ -61,9 +64,23 @@ def _context(report: Report, found: Words) -> dict[str, Any]:
         "most_cells": MOST_CELLS,
         "baseline_len": BASELINE_LEN,
         "figures": tuple(report.accuracy.figures()) if report.accuracy else (),
+        "figures_of_load": _figures_of_load(report),
+        "bench_command": _bench_command(report),
         "versions": _versions(report),
         "workflow": workflow_of(report),
     }
+
+
+def _figures_of_load(report: Report) -> list[tuple[str, float]]:
+    """Return key and value of what was measured under load, in the order of the table."""
+    found = report.benchmark.figures if report.benchmark else {}
+    return [(key, found[key]) for key in FIGURES if key in found]
+
+
+def _bench_command(report: Report) -> str:
+    """Return the command that measured it, with the checkpoint that was served."""
+    words = report.benchmark.command if report.benchmark else ()
+    return shlex.join(report.identity.checkpoint if word == CHECKPOINT else word for word in words)
 
 
 def _limits(report: Report, found: Words) -> list[tuple[str, list[str]]]:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from scaffold.common.calls import Calls, calls_for
 from scaffold.delivery.accuracy import Accuracy
+from scaffold.delivery.benchmark import Benchmark
 from scaffold.evidence.account import Account
 from scaffold_validators.results.capacity import CapacityResult
 from scaffold_validators.results.feature import State
@@ -64,6 +66,7 @@ class ChangedFile:
         created: whether the plan made it; else it edited one that was there.
         diff: a unified diff of what the plan did; of a file that it made, its whole text as it is now.
         is_there: whether the file is still there.
+        is_edited: whether a person edited it since it was generated.
     """
 
     root: str
@@ -74,6 +77,7 @@ class ChangedFile:
     removed: int
     diff: str
     is_there: bool = True
+    is_edited: bool = False
 
 
 @dataclass(frozen=True)
@@ -311,6 +315,7 @@ class Report:
         capacity: the newest that holds, None where stage capacity was not run; ``capacity_outcome`` with it.
         proofs: what dummy and real weights showed.
         accuracy: the newest evaluation; ``accuracy_holds``: of exactly these trees and this checkpoint.
+        benchmark: what ``vllm bench serve`` measured last; ``benchmark_holds`` likewise.
         runbook: None where no server was started.
         commit: None where there is none of this plan in the delivery repo.
         tool: the version of this tool.
@@ -335,10 +340,17 @@ class Report:
     static: StaticList | None
     accuracy: Accuracy | None
     accuracy_holds: bool
+    benchmark: Benchmark | None
+    benchmark_holds: bool
     runbook: Runbook | None
     limits: tuple[Limit, ...]
     commit: CommitMade | None
     tool: str
+
+    @property
+    def calls(self) -> Calls:
+        """Return how this tool is called for the model, from its work directory."""
+        return calls_for(self.identity.name, self.identity.checkpoint)
 
     @property
     def current(self) -> tuple[Run, ...]:

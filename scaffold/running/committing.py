@@ -21,6 +21,7 @@ from scaffold.delivery.layout import TEST_CONFIGS, detect
 from scaffold.delivery.message import commit_message
 from scaffold.delivery.sign_off import parity_proof
 from scaffold.delivery.tutorial.shown import served_on_npu
+from scaffold.evidence.edited import edited_files
 from scaffold.evidence.gather import Evidence, gather
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
@@ -100,7 +101,7 @@ def prepare_commit(name: str, workspace: Workspace, accepted_device: str, excuse
     benchmark = _current(workspace.measured(BENCHMARK, name), evidence.digests)
     excuses = _needed(excuses, evidence, accepted_device, accuracy)
     found = _deliver(evidence, workspace, excuses, accuracy, benchmark)
-    rows = look(_case(evidence, accepted_device, excuses, accuracy, benchmark, found))
+    rows = look(_case(evidence, workspace, accepted_device, excuses, accuracy, benchmark, found))
     check_rows(rows)
     excuses = replace(excuses, without=used(excuses.without, rows))
     assert isinstance(found, Delivered)
@@ -205,6 +206,7 @@ def _check_as_served(changes: ChangeSet, carried: Sequence[Path], workspace: Wor
 
 def _case(
     evidence: Evidence,
+    workspace: Workspace,
     accepted_device: str,
     excuses: Excuses,
     accuracy: Accuracy | None,
@@ -224,6 +226,7 @@ def _case(
     return Case(
         name=name,
         checkpoint=Path(evidence.record.checkpoint),
+        work=workspace.work,
         is_multimodal=evidence.checkpoint.is_multimodal,
         verdicts=evidence.verdicts,
         digests=evidence.digests,
@@ -237,6 +240,7 @@ def _case(
         held=held,
         undeliverable=None if isinstance(found, Delivered) else found,
         unfit=unfit,
+        edited=edited_files(evidence.record, workspace.generated),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from scaffold.common.calls import calls_for
 from scaffold.common.errors import CheckFailed
 from scaffold.delivery.commit import committed_text
 from scaffold.delivery.message import is_code
@@ -27,11 +28,12 @@ def served_by(record: PlanRecord, workspace: Workspace) -> str:
         code = _code_of(owner)
         if code and all(committed_text(delivery, PurePosixPath(file)) is not None for file in code):
             return owner.name
+    first = calls_for(owners[0].name, owners[0].checkpoint, workspace.work)
     raise CheckFailed(
         f"{record.architecture} is served by the code of {owners[0].name}, which no commit holds yet",
         where=str(delivery),
         expected="the code that serves a model in its commit, or in one before it",
-        remedy=f"commit {owners[0].name} first: scaffold commit {owners[0].checkpoint} --name {owners[0].name}",
+        remedy=f"commit {owners[0].name} first: {first.to('commit')}",
     )
 
 

@@ -77,6 +77,7 @@ def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
     shown = commit(desk, nova, "good", "--dry-run")
     assert shown.code == 0, shown.stderr
     assert "vllm_ascend/models/nova.py" in shown.stdout
+    assert "edited by hand since they were generated" in " ".join(shown.stdout.split())
     assert (git(desk.delivery, "rev-parse", "HEAD"), (desk.delivery / ADAPTER / "nova.py").exists()) == (before, False)
     roots = ("--work", desk.work, "--name", "good", "--accept-device", "cpu", "--without-parity", "a stand-in")
     roots += UNTRIED

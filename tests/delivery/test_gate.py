@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -22,6 +24,7 @@ from scaffold_validators.results.capacity import CapacityResult, LoadTried
 from scaffold_validators.results.feature import FeatureResult
 from scaffold_validators.results.feature import State as FeatureState
 from scaffold_validators.verdict import Verdict
+from tests.cli.calls import check_call
 from tests.delivery.results import write_results
 from tests.verdicts import make_verdict
 
@@ -232,6 +235,31 @@ def test_several_are_all_named_each_with_what_to_do(case: Case) -> None:
     assert "; capacity: " in refused.value.found
     assert "--stage features" in refused.value.remedy
     assert "--without capacity" in refused.value.remedy
+
+
+CALL = re.compile(r"scaffold (?:new-model|validate|evaluate|commit) [^;,]*")
+
+
+@pytest.mark.parametrize("point", BREAKS)
+def test_what_to_do_is_a_call_of_this_model_that_can_be_pasted(case: Case, point: str) -> None:
+    (fail, *_) = BREAKS[point].values()
+    spaced = replace(fail(case), name="nova", checkpoint=Path("/models/my nova"), work=Path("/some where"))
+    (row,) = (row for row in look(spaced) if row.point.id == point)
+    calls = CALL.findall(row.error.remedy)
+    assert bool(calls) is (point not in ("none-failed", "commit", "code"))
+    for call in calls:
+        assert "CHECKPOINT" not in call
+        words = shlex.split(call.removesuffix(" after "))
+        assert words[2:3] == ["/models/my nova"]
+        assert words[-4:] == ["--name", "nova", "--work", "/some where"] or words[-1] == "FILE"
+        check_call(words)
+
+
+def test_what_was_edited_by_hand_is_told_and_refuses_nothing(case: Case) -> None:
+    assert "by hand" not in rows_of(case)["code"].answer.says
+    edited = rows_of(replace(case, edited=("vllm/model_executor/models/nova.py",)))["code"].answer
+    assert edited.state is State.SHOWN
+    assert edited.says.endswith("edited by hand since they were generated: vllm/model_executor/models/nova.py")
 
 
 @pytest.mark.parametrize(("points", "code"), [(("commit",), 2), (("code",), 1), (("code", "commit"), 1)])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scaffold.delivery.accuracy import Accuracy, Metric, Task
+from scaffold.delivery.benchmark import Benchmark
+from scaffold.delivery.measured import CHECKPOINT
 from scaffold.evidence.account import (
     Account,
     Considered,
@@ -59,7 +61,7 @@ def full() -> Report:
         basis="present",
         summary="layers 3",
         changes=(
-            ChangedFile("vllm", "vllm/model_executor/models/nova.py", Role.ADAPTER, True, 2, 0, "+a\n+b\n"),
+            ChangedFile("vllm", "vllm/model_executor/models/nova.py", Role.ADAPTER, True, 2, 0, "+a\n+b\n", True, True),
             ChangedFile("delivery", "docs/source/tutorials/models/index.md", Role.INDEX, False, 1, 1, "-a\n+b\n"),
             ChangedFile("delivery", "tests/e2e/models/configs/Nova-7B.yaml", Role.TEST_CONFIG, True, 0, 0, "", False),
         ),
@@ -76,6 +78,8 @@ def full() -> Report:
         static=static,
         accuracy=_accuracy(),
         accuracy_holds=True,
+        benchmark=_benchmark(),
+        benchmark_holds=True,
         runbook=runbook_of(history),
         limits=limits_of(history, account, features, static, commit, True),
         commit=commit,
@@ -106,6 +110,8 @@ def empty() -> Report:
         static=None,
         accuracy=None,
         accuracy_holds=False,
+        benchmark=None,
+        benchmark_holds=False,
         runbook=None,
         limits=limits_of((), None, features, None, None, False),
         commit=None,
@@ -127,6 +133,7 @@ def of_the_commit() -> Report:
         history=history,
         causes=causes_of(history),
         accuracy_holds=False,
+        benchmark_holds=False,
         runbook=runbook_of(history),
         limits=limits_of(history, account, report.features, None, None, False),
         commit=None,
@@ -157,11 +164,11 @@ def _history() -> tuple[Run, ...]:
         (make_verdict("real", "false-ready", reason="it died", command=COMMAND, **at_first), False),
         (make_verdict("ladder", "false-ready", reason="stage real: with step eager it passes", steps=steps), True),
         (make_verdict("twin", reason="log probabilities differ by at most 2.1e-06, 8 of 8 greedy tokens agree"), True),
-        (make_verdict("dummy", reason="1 request(s) answered, log clean", command=COMMAND), True),
+        (make_verdict("dummy", reason="1 request answered, log clean", command=COMMAND), True),
         (
             make_verdict(
                 "real",
-                reason="1 request(s) answered, log clean",
+                reason="1 request answered, log clean",
                 command=COMMAND,
                 exchanges=(exchange,),
                 versions={"vllm": "0.32.0", "device": "910B3"},
@@ -212,6 +219,12 @@ def _commit() -> CommitMade:
 def _accuracy() -> Accuracy:
     tasks = (Task("gsm8k", (Metric("exact_match,strict-match", 0.8125, 0.01),), 5, 100, 1319),)
     return Accuracy(tasks, True, False, "local-completions", "", "0.4.13", "2026-11-27T10:15", "r.json", "1" * 64, {})
+
+
+def _benchmark() -> Benchmark:
+    command = ("vllm", "bench", "serve", "--model", CHECKPOINT, "--num-prompts", "200")
+    figures = {"completed": 200.0, "output_throughput": 812.5, "mean_ttft_ms": 93.125}
+    return Benchmark(command, figures, "npu", {"vllm": "0.32.0"}, "2026-11-27T10:40", "b.json", "3" * 64, {})
 
 
 def _account() -> Account:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from scaffold.report.workflow import workflow_of
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.results.feature import State
 from scaffold_validators.verdict import Verdict
+from tests.cli.calls import check_call
 from tests.report.samples import full
 from tests.verdicts import make_verdict
 
@@ -160,10 +162,12 @@ WORKFLOWS = [
 @pytest.mark.parametrize(("stages", "steps"), WORKFLOWS)
 def test_the_workflow_has_what_was_done_and_nothing_else(stages: tuple[str, ...], steps: list[str]) -> None:
     history = tuple(runs(*map(make_verdict, stages)))
-    done = workflow_of(replace(full(), history=history, accuracy=None, commit=None))
+    done = workflow_of(replace(full(), history=history, accuracy=None, benchmark=None, commit=None))
     assert [key for _, key, _ in done] == ["plan", *steps]
-    assert all(command.startswith("scaffold ") for *_, command in done)
-    assert [key for _, key, _ in workflow_of(full())][-2:] == ["evaluate", "commit"]
+    for *_, command in workflow_of(full()) + done:
+        check_call(shlex.split(command))
+        assert shlex.split(command)[2] == "/models/Nova-7B"
+    assert [key for _, key, _ in workflow_of(full())][-3:] == ["evaluate", "bench", "commit"]
 
 
 @pytest.mark.parametrize(

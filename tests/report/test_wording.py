@@ -12,6 +12,7 @@ import pytest
 
 import scaffold.report
 from scaffold.ascend.fate import Outcome as Fate
+from scaffold.delivery.benchmark import FIGURES
 from scaffold.evidence.account import KnownFact
 from scaffold.placement.table import PLACEMENTS
 from scaffold.report.features import FEATURES
@@ -20,9 +21,12 @@ from scaffold.report.proofs import SUBJECTS
 from scaffold.report.render import COMMENT, REPORT, RUNBOOK, render
 from scaffold.report.value import Role, Shown
 from scaffold.report.wording import LANGUAGES, words
+from scaffold.running.static_stops import KINDS
 from scaffold.strategy.table import STRATEGIES
+from scaffold_validators.diagnosis.signatures import signatures
 from scaffold_validators.outcome import Outcome
 from scaffold_validators.results.feature import State
+from scaffold_validators.stages.conclude import ANOTHER_LOOK, READ_THE_LOG, SLOW
 from scaffold_validators.stages.ladder.climb import STEPS
 from scaffold_validators.stages.table import STAGES
 from tests.report.samples import empty, full, of_the_commit
@@ -40,6 +44,7 @@ TABLES: dict[str, set[str]] = {
     "subject": {subject.name for subject in SUBJECTS},
     "ladder": {step.name for step in STEPS},
     "kernel": {fate.value for fate in Fate},
+    "figure": set(FIGURES),
     "limit": set(re.findall(r'Limit\("([\w-]+)"', (PACKAGE / "limits.py").read_text()))
     | set(re.findall(r'"(stale|not-run)"', (PACKAGE / "limits.py").read_text())),
     "signature": set("GUBXYREN"),  # git: Documentation/pretty-formats.adoc, %G?
@@ -140,18 +145,18 @@ def test_what_kinds_of_layers_have_in_common_is_told_once() -> None:
 
 
 SAID = [
-    ("3 request(s) answered, log clean", "3 个请求均有应答，日志无异常"),
+    ("3 requests answered, log clean", "3 个请求均有响应，日志无异常"),
     (
         "float32 log probabilities of 1325 tokens differ from the float32 reference by "
         "median 3.8e-06 (at most 1.0e-04), p95 1.4e-05 (at most 1.0e-03); 319 of 320 sure greedy tokens agree",
         "1325 个 token 的对数概率（<float32>）与 float32 参考值的差异：中位数 <3.8e-06>（上限 <1.0e-04>），"
         "p95 <1.4e-05>（上限 <1.0e-03>）；可判定的 320 个贪心 token 中有 319 个一致",
     ),
-    ("the first 2 of 9 layers: 1 request(s) answered, log clean", "共 9 层，取前 2 层：1 个请求均有应答，日志无异常"),
+    ("the first 2 of 9 layers: 1 request answered, log clean", "共 9 层，取前 2 层：1 个请求均有响应，日志无异常"),
     ("1 verified, 3 not-applicable, 1 not-tried", "1 项已验证，3 项不适用，1 项未测试"),
     ("NovaForCausalLM is not in the registry", "<NovaForCausalLM> 未在 vLLM 中注册"),
-    ("theoretical length 128; practical length 64, in 2 start(s); 32 of 32 at once answered; 64 of 64 at once answered",
-     "理论最大长度为 128，实测最大长度为 64（启动 2 次）；32 个并发请求中有 32 个应答；64 个并发请求中有 64 个应答"),
+    ("theoretical length 128; practical length 64, in 2 starts; 32 of 32 at once answered; 64 of 64 at once answered",
+     "理论最大长度为 128，实测最大长度为 64（启动 2 次）；32 个并发请求中有 32 个响应；64 个并发请求中有 64 个响应"),
     ("8: 4 heads of 8 cannot be shared evenly by 8 ranks", "8（4 个大小为 8 的注意力头无法均分到 8 卡）"),
     ("tensors, imports and calls of a.b:C hold; no kernel stops it on A2",
      "<a.b:C> 的张量、导入和调用均符合要求；在 <A2> 上没有发现不可用的算子"),
@@ -166,11 +171,22 @@ def test_what_the_tool_says_is_said_in_chinese(english: str, chinese: str) -> No
 
 def test_what_tables_say_is_said_in_chinese() -> None:
     texts = [*(step.tells for step in STEPS), *(feature.elsewhere for feature in FEATURES if feature.elsewhere)]
+    texts += [text for kind in KINDS.values() for text in (kind.meaning, kind.remedy)]
+    texts += [f"{KINDS['code'].remedy}; where it is harmless, pass --allow static-code", READ_THE_LOG]
+    texts += [f"{ANOTHER_LOOK}; {SLOW}"]
     texts += [f"stage real: with step eager it passes: {STEPS[0].tells}"]
     assert [text for text in texts if words("zh").said(text, str) is None] == []
 
 
-@pytest.mark.parametrize("text", ["a line of a log", "RuntimeError: 1 request(s) answered, log clean\n", ""])
+def test_advice_of_the_diagnosis_is_said_in_chinese_and_its_options_are_code() -> None:
+    (row,) = (row for row in signatures() if row.id == "no-kv-memory")
+    said = words("zh").said(row.remedy, lambda text: f"<{text}>")
+    assert said is not None
+    assert "增大 TP，减小 <--max-num-batched-tokens> 或 <--max-model-len>" in said
+    assert words("en").said(row.remedy, str) is None
+
+
+@pytest.mark.parametrize("text", ["a line of a log", "RuntimeError: 1 request answered, log clean\n", ""])
 def test_what_is_not_the_tools_own_stays_as_it_is(text: str) -> None:
     assert words("zh").said(text, str) is None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from codemods import Refusal
+from scaffold.common.calls import Calls, calls_for
 from scaffold.common.errors import ScaffoldError
 from scaffold.delivery.accuracy import Accuracy
 from scaffold.delivery.benchmark import Benchmark
@@ -33,6 +34,7 @@ class Case:
     Attributes:
         name: the model's.
         checkpoint: its directory.
+        work: where it was planned; None where that does not matter.
         is_multimodal: whether it takes pictures.
         verdicts: the newest of each stage and size, those of earlier states too.
         digests: of trees and checkpoint as they are now.
@@ -46,11 +48,13 @@ class Case:
         held: text of a file as the repo has it after the commit; None where it has none.
         undeliverable: why the contents of the commit could not be gathered; None if they could.
         unfit: why no commit can be made in the repo; None if one can.
+        edited: files that were edited by hand since they were generated.
         stages: the table of stages.
     """
 
     name: str
     checkpoint: Path
+    work: Path | None = None
     is_multimodal: bool = False
     verdicts: Sequence[Verdict] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -64,7 +68,13 @@ class Case:
     held: Callable[[PurePosixPath], str | None] = _holds_nothing
     undeliverable: Said | None = None
     unfit: Said | None = None
+    edited: Sequence[str] = ()
     stages: Sequence[Stage] = STAGES
+
+    @property
+    def calls(self) -> Calls:
+        """Return how this tool is called for the model."""
+        return calls_for(self.name, str(self.checkpoint), self.work)
 
     def current(self, stage: str) -> tuple[Verdict, ...]:
         """Return the verdicts of a stage that hold for the present state."""

@@ -85,7 +85,8 @@ def code(case: Case) -> Answer:
     """Look whether the commit holds all that the plan wrote, and nothing else."""
     if case.undeliverable is not None:
         return refused(case.undeliverable)
-    return shown("all files of the plan, each with its own lines alone")
+    by_hand = f"; edited by hand since they were generated: {', '.join(case.edited)}" if case.edited else ""
+    return shown(f"all files of the plan, each with its own lines alone{by_hand}")
 
 
 def one_commit(case: Case) -> Answer:

@@ -30,7 +30,7 @@ PICTURE = "image_url"
 def real(case: Case) -> Answer:
     """Look for the stages that have to pass."""
     try:
-        check_required(case.verdicts, case.digests, case.accepted_device, case.stages)
+        check_required(case.verdicts, case.digests, case.accepted_device, case.stages, case.calls)
     except CheckFailed as error:
         return refused(error)
     required = [v for s in case.stages if s.counts is Counts.REQUIRED for v in case.passed(s.name)]
@@ -119,7 +119,9 @@ def parity(case: Case) -> Answer:
     proof = parity_proof(case.verdicts, case.digests, case.accepted_device)
     if proof:
         return shown("; ".join(f"{v.stage}: {v.reason}" for v in proof), _logs(proof))
-    return _reason(case, "parity") or _checked(lambda: check_parity(case.verdicts, case.digests, case.accepted_device))
+    return _reason(case, "parity") or _checked(
+        lambda: check_parity(case.verdicts, case.digests, case.accepted_device, case.calls)
+    )
 
 
 def features(case: Case) -> Answer:
@@ -153,7 +155,7 @@ def capacity(case: Case) -> Answer:
 def accuracy(case: Case) -> Answer:
     """Look for the evaluation, and for its figures, and no others, in the documents."""
     try:
-        check_accuracy(case.accuracy, case.digests, case.excuses.accuracy_pending)
+        check_accuracy(case.accuracy, case.digests, case.excuses.accuracy_pending, case.calls)
         _check_documents(case)
     except CheckFailed as error:
         return refused(error)
@@ -170,7 +172,7 @@ def _check_documents(case: Case) -> None:
     found = case.accuracy
     figures = {(task, metric): value for task, metric, value in found.figures()} if found is not None else {}
     rows = (*accuracy_rows(found), *benchmark_rows(case.benchmark))
-    check_figures(texts[0], texts[1], figures, rows, str(case.config))
+    check_figures(texts[0], texts[1], figures, rows, str(case.config), case.calls)
 
 
 def _not_run(stage: str, case: Case) -> str:

@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from scaffold.common.calls import Calls
 from scaffold.common.errors import CheckFailed
 from scaffold.delivery.gate.case import Case, Said
+
+Remedy = Callable[[Calls], str]
+"""What to do, in words, with the calls of this tool that do it."""
 
 
 class State(Enum):
@@ -48,30 +52,31 @@ class Point:
         id: what the command line, refusals and documents call it.
         asks: what a reviewer asks for, as a sentence.
         look: holds it against a model.
-        remedy: what shows it.
+        remedy: what shows it, as calls of this tool about the model.
         may_be_reasoned: whether a reason may stand in for it: what one machine cannot do, another can.
     """
 
     id: str
     asks: str
     look: Callable[[Case], Answer]
-    remedy: str
+    remedy: Remedy
     may_be_reasoned: bool = False
 
 
 @dataclass(frozen=True)
 class Row:
-    """A point and how it ended."""
+    """A point and how it ended, and how this tool is called for the model."""
 
     point: Point
     answer: Answer
+    calls: Calls
 
     @property
     def error(self) -> Said:
         """Return what a missing point is refused with, its own error where it has one."""
         error = self.answer.error
         return error or CheckFailed(
-            self.answer.says, where="commit", expected=self.point.asks, remedy=self.point.remedy
+            self.answer.says, where="commit", expected=self.point.asks, remedy=self.point.remedy(self.calls)
         )
 
 

@@ -6,82 +6,103 @@ from scaffold.common.errors import UsageError
 from scaffold.delivery.gate import document_points as documents
 from scaffold.delivery.gate import evidence_points as evidence
 from scaffold.delivery.gate.case import Case
-from scaffold.delivery.gate.point import Point, Row
+from scaffold.delivery.gate.point import Point, Remedy, Row
+from scaffold.delivery.sign_off import UNNAMED
 
-VALIDATE = "run: scaffold validate CHECKPOINT --stage"
-OR_REASON = 'or say why not: --without {} "REASON"'
-ANEW = "run scaffold new-model for this model again"
+
+def _stage(name: str, but: str = "") -> Remedy:
+    """Return the call of a stage; ``but`` is the point that may have a reason instead."""
+    return lambda calls: f"run: {calls.to('validate', '--stage', name)}{_or_reason(but)}"
+
+
+def _anew(before: str = "") -> Remedy:
+    """Return the call that plans it again, and what comes before."""
+    return lambda calls: f"{before}run again: {calls.to('new-model')}"
+
+
+def _shows(point: str) -> str:
+    """Return what shows a point, whatever the model."""
+    return next((one.remedy(UNNAMED) for one in POINTS if one.id == point), "see --help")
+
+
+def _fixed(remedy: str) -> Remedy:
+    return lambda _: remedy
+
+
+def _or_reason(point: str) -> str:
+    return f', or say why not: --without {point} "REASON"' if point else ""
+
 
 POINTS = (
     Point(
         "real",
         "the checkpoint's own weights are served, on exactly these trees and an accepted device",
         evidence.real,
-        f"{VALIDATE} real",
+        _stage("real"),
     ),
     Point(
         "served",
         "it was served by vllm serve directly, from the work directory, without a PYTHONPATH",
         evidence.served,
-        f"{VALIDATE} real",
+        _stage("real"),
     ),
     Point(
         "requests",
         "requests are answered with text: one for text, and one with a picture where the model takes pictures",
         evidence.requests,
-        f"{VALIDATE} real",
+        _stage("real"),
     ),
     Point(
         "dummy",
         "random weights were served, where they were used at all",
         evidence.dummy,
-        f"{VALIDATE} dummy, {OR_REASON.format('dummy')}",
+        _stage("dummy", but="dummy"),
         may_be_reasoned=True,
     ),
     Point(
         "none-failed",
         "no stage that counts failed on exactly these trees",
         evidence.none_failed,
-        "correct the adapter and run the stage again",
+        _fixed("correct the adapter and run the stage again"),
     ),
     Point(
         "parity",
         "the answers are those of the reference",
         evidence.parity,
-        f"{VALIDATE} parity, {OR_REASON.format('parity')}",
+        _stage("parity", but="parity"),
         may_be_reasoned=True,
     ),
     Point(
         "features",
         "graphs, expert parallel, flashcomm1, MTP and pictures were tried, each with its result or the reason why not",
         evidence.features,
-        f"{VALIDATE} features, {OR_REASON.format('features')}",
+        _stage("features", but="features"),
         may_be_reasoned=True,
     ),
     Point(
         "capacity",
         "the length that is served is reported",
         evidence.capacity,
-        f"{VALIDATE} capacity, {OR_REASON.format('capacity')}",
+        _stage("capacity", but="capacity"),
         may_be_reasoned=True,
     ),
     Point(
         "accuracy",
         "figures of an evaluation of exactly these trees, or why they are pending",
         evidence.accuracy,
-        f"run: scaffold evaluate CHECKPOINT, {OR_REASON.format('accuracy')}",
+        lambda calls: f"run: {calls.to('evaluate', '--tasks', 'gsm8k')}{_or_reason('accuracy')}",
         may_be_reasoned=True,
     ),
-    Point("test-config", "the test config is valid", documents.test_config, f"correct it, or remove it: {ANEW}"),
+    Point("test-config", "the test config is valid", documents.test_config, _anew("correct it, or remove it and ")),
     Point(
         "tutorial",
         "the tutorial has all sections, none of them empty",
         documents.tutorial,
-        f"write what is missing, or remove it: {ANEW}",
+        _anew("write what is missing, or remove it and "),
     ),
-    Point("index", "the index lists the tutorial", documents.index, ANEW),
-    Point("code", "the commit holds all code of the plan, and its lines alone", documents.code, ANEW),
-    Point("commit", "one signed-off commit can be made", documents.one_commit, "repair what git reports"),
+    Point("index", "the index lists the tutorial", documents.index, _anew()),
+    Point("code", "the commit holds all code of the plan, and its lines alone", documents.code, _anew()),
+    Point("commit", "one signed-off commit can be made", documents.one_commit, _fixed("repair what git reports")),
 )
 REASONABLE = tuple(point.id for point in POINTS if point.may_be_reasoned)
 """Points for which a reason may stand in."""
@@ -89,7 +110,7 @@ REASONABLE = tuple(point.id for point in POINTS if point.may_be_reasoned)
 
 def look(case: Case) -> tuple[Row, ...]:
     """Hold each point against a model."""
-    return tuple(Row(point, point.look(case)) for point in POINTS)
+    return tuple(Row(point, point.look(case), case.calls) for point in POINTS)
 
 
 def check_reasons(given: dict[str, str]) -> None:
@@ -104,5 +125,5 @@ def check_reasons(given: dict[str, str]) -> None:
                 f"{point!r} with the reason {reason!r}",
                 where="--without",
                 expected=f"one of {', '.join(REASONABLE)}, and why it is not shown",
-                remedy="show the point instead: " + next((p.remedy for p in POINTS if p.id == point), "see --help"),
+                remedy=f"show the point instead: {_shows(point)}",
             )
