@@ -71,10 +71,14 @@ def _context(report: Report, found: Words) -> dict[str, Any]:
     }
 
 
-def _figures_of_load(report: Report) -> list[tuple[str, float]]:
+def _figures_of_load(report: Report) -> list[tuple[str, str]]:
     """Return key and value of what was measured under load, in the order of the table."""
     found = report.benchmark.figures if report.benchmark else {}
-    return [(key, found[key]) for key in FIGURES if key in found]
+    return [(key, _figure(found[key])) for key in FIGURES if key in found]
+
+
+def _figure(value: float) -> str:
+    return f"{value:.0f}" if value.is_integer() else f"{value:.2f}"
 
 
 def _bench_command(report: Report) -> str:

@@ -156,3 +156,21 @@ def test_the_examples_of_the_docs_are_what_is_rendered() -> None:
 
 def lines(document: str, language: str) -> list[str]:
     return render(document, full(), language).splitlines()
+
+
+def test_performance_and_hand_edits_are_told() -> None:
+    text = render(REPORT, full(), "zh")
+    assert "| 完成的请求数 | 200 |" in text
+    assert "| 输出吞吐（token/s） | 812.50 |" in text
+    assert "vllm bench serve --model /models/Nova-7B --num-prompts 200" in text
+    assert text.count("生成后有人工修改") == 1
+    old, none = (render(REPORT, sample(), "en") for sample in (of_the_commit, empty))
+    assert "earlier state of trees or checkpoint" in old.split("### Performance")[1]
+    assert "`scaffold evaluate /m --bench --name Nova-7B`" in none.split("### Performance")[1]
+
+
+def test_what_to_call_is_the_call_of_this_model() -> None:
+    for document in DOCUMENTS:
+        assert "CHECKPOINT" not in render(document, empty(), "zh")
+    assert "`scaffold validate /m --name Nova-7B`" in render(RUNBOOK, empty(), "zh")
+    assert "`scaffold validate /m --stage static --name Nova-7B`" in render(REPORT, empty(), "zh")
