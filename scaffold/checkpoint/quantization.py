@@ -20,10 +20,13 @@ from scaffold.checkpoint.text import printable
 MODELSLIM_FILE = "quant_model_description.json"
 """vllm-ascend: MODELSLIM_CONFIG_FILENAME in vllm_ascend/quantization/modelslim_config.py."""
 MODELSLIM_FILES = "quant_model_description*.json"
+MODELOPT_FILE = "hf_quant_config.json"
+"""Where ModelOpt up to 0.29 says how it quantised (vLLM: transformers_utils/config.py)."""
 MAX_FILES = 1000
 FP8 = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
 UNNAMED = "not named"
 """The kind where the config describes a quantisation without its method, and no tensor shows one."""
+UNSAID = "the config does not say how the weights are quantised"
 UNQUANTISED = ("F64", "F32", "F16", "BF16")
 
 
@@ -55,6 +58,8 @@ TRACES = (
     Trace("mxfp4", "scales", ("U8",), "blocks", ("U8",), "mxfp4.py: *_blocks and *_scales of GPT-OSS"),
     Trace("compressed-tensors", "weight_scale", ("F32", "BF16", "F16"), "weight_packed", ("I32", "U8"),
           "compressed_tensors/: pack-quantized"),
+    Trace("nvfp4", "weight_scale", ("F8_E4M3",), "weight", ("U8",),
+          "modelopt.py, NVFP4: two values of four bits in a byte, a scale for each 16"),
     Trace("bitnet", "weight_scale", ("F32", "BF16", "F16"), "weight", ("U8",),
           "transformers: integrations/bitnet.py, four values of two bits in a byte"),
     Trace("int8", "weight_scale", ("F32", "BF16", "F16"), "weight", ("I8",), "vllm-ascend: methods/w8a8_dynamic.py"),
@@ -83,8 +88,8 @@ class Quantization:
     """What is known of a checkpoint's quantisation.
 
     Attributes:
-        kind: ``fp8``, ``compressed-tensors``, ``modelslim``, ``awq``, ``gptq``, ``mxfp4``, ``mxfp``, ``bitnet``,
-            ``int8``, or the config's own word for a method that is not known.
+        kind: ``fp8``, ``compressed-tensors``, ``modelslim``, ``awq``, ``gptq``, ``mxfp4``, ``mxfp``, ``nvfp4``,
+            ``bitnet``, ``int8``, or the config's own word for a method that is not known.
         scheme: bits and granularity as far as config and shapes tell, such as ``128 x 128 blocks``; or the words of
             the method itself (ModelSlim: ``W8A8_DYNAMIC``).
         methods: those of it that say what is done with weights and activations, which ``AscendPath.scheme`` is held
@@ -110,9 +115,9 @@ def read_quantization(
     """Return how the weights are quantised, or None if neither config nor tensors speak of it.
 
     Raises:
-        CheckpointError: ModelSlim's description is damaged.
+        CheckpointError: ModelSlim's description, or ModelOpt's, is damaged.
     """
-    key, described = _described(config, text_config)
+    key, described = _described(directory, config, text_config)
     found = tuple(_found(patterns))
     slim = _modelslim(directory)
     if described is None and not found and slim is None:
@@ -125,7 +130,7 @@ def read_quantization(
     parts = tuple(part for trace, part in found)
     quantised = sum(part.count for part in parts)
     plain = sum(p.count for p in patterns if p.dtype in UNQUANTISED and p.name.endswith((".weight", "_proj")))
-    evidence = [Evidence("config", f"{key}.quant_method", method)] if described is not None else []
+    evidence = [_said_by(key, method)] if described is not None else []
     if slim is not None:
         evidence.append(Evidence("file", MODELSLIM_FILE))
     evidence += [Evidence("tensor", part.scale, part.pattern) for part in parts[:3]]
@@ -142,11 +147,20 @@ def read_quantization(
     )
 
 
-def _described(config: Mapping[str, Any], text: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] | None]:
+def _said_by(key: str, method: str) -> Evidence:
+    """Return what names the method: a key of the config, or ModelOpt's file."""
+    return Evidence("file", key) if key == MODELOPT_FILE else Evidence("config", f"{key}.quant_method", method)
+
+
+def _described(
+    directory: Path, config: Mapping[str, Any], text: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any] | None]:
     for part in (config, text):
         for key in ("quantization_config", "compression_config"):
             if isinstance(part.get(key), dict):
                 return key, part[key]
+    if has_file(directory, MODELOPT_FILE):
+        return MODELOPT_FILE, {"quant_method": "modelopt", **read_object(directory / MODELOPT_FILE, "ModelOpt's file")}
     return "", None
 
 
@@ -222,6 +236,10 @@ def _scheme(
     if kind == "compressed-tensors" and isinstance(described.get("format"), str):
         yield f"format {printable(described['format'])[:60]}"
     yield from groups
+    inner = described.get("quantization")
+    algorithm = (inner if isinstance(inner, dict) else described).get("quant_algo")
+    if isinstance(algorithm, str):
+        yield printable(algorithm)[:60]
     bits = described.get("bits", described.get("w_bit"))
     group = described.get("group_size", described.get("q_group_size"))
     if isinstance(bits, int):
@@ -288,4 +306,4 @@ def _disagreements(
     if kind == "fp8" and traces and not traces & {"fp8", "mxfp"}:
         yield "the config says 'fp8'", f"the tensors are those of {', '.join(sorted(traces))}"
     if not method and kind != "modelslim" and quantised:
-        yield "the config does not say how the weights are quantised", "the tensors are quantised"
+        yield UNSAID, "the tensors are quantised"

@@ -218,7 +218,13 @@ def _evidence(fact: Fact) -> str:
 def _show_capacity(output: Output, plan: CapacityPlan) -> None:
     expert_parallel = any(row.weights_expert_parallel is not None for row in plan.rows)
     length = f"{plan.tokens // 1024}k" if plan.tokens % 1024 == 0 and plan.tokens > 1024 else f"{plan.tokens:,}"
-    columns = ["tp", "weights per rank", f"KV of {SEQUENCES} × {length} per rank", f"sequences of {length} that fit", ""]
+    columns = [
+        "tp",
+        "weights per rank",
+        f"KV of {SEQUENCES} × {length} per rank",
+        f"sequences of {length} that fit",
+        "",
+    ]
     if expert_parallel:
         columns.insert(2, "with expert parallel")
     rows = []

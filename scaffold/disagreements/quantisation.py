@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from scaffold.checkpoint.quantization import METHODS, UNQUANTISED
+from scaffold.checkpoint.quantization import METHODS, UNQUANTISED, UNSAID, Part
 from scaffold.disagreements.finding import Disagreement, Said
 from scaffold.disagreements.subject import Subject
 
@@ -32,9 +32,14 @@ def find(subject: Subject) -> Iterator[Disagreement]:
             Said(", ".join(part.pattern for part in found.parts[:3]), tensors),
             serves="vLLM chooses its kernels by the config",
             remedy="take config.json from the repository that the weights are from",
-            decides=plain,
+            decides=plain or (config == UNSAID and _packed(found.parts)),
             overrides={KEY: None} if plain else {},
         )
+
+
+def _packed(parts: Sequence[Part]) -> bool:
+    """Return whether several values share a byte of a weight, which no loader that is told nothing takes apart."""
+    return any(part.dtype == "U8" and part.pattern.endswith(".weight") for part in parts)
 
 
 def _integers(subject: Subject) -> Iterator[Disagreement]:

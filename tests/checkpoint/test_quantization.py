@@ -21,6 +21,9 @@ def linear(**parts: tuple[str, tuple[int, ...]]) -> Tensors:
     return BF16 | {f"model.layers.{i}.mlp.up_proj.{part}": form for i in LAYERS for part, form in parts.items()}
 
 
+NVFP4 = linear(weight=("U8", (128, 128)), weight_scale=("F8_E4M3", (128, 16)), weight_scale_2=("F32", ()))
+
+
 def compressed(bits: int, strategy: str, kind: str = "int", activations: Any = None, **more: Any) -> dict[str, Any]:
     weights = {"num_bits": bits, "type": kind, "strategy": strategy, "symmetric": True, "dynamic": False, **more}
     return {
@@ -71,8 +74,10 @@ CASES: tuple[tuple[str, Tensors, dict[str, Any], dict[str, Any], str, str, tuple
                       for n in ("gate_up_proj", "down_proj")
                       for part, shape in (("blocks", (4, 512, 8, 16)), ("scales", (4, 512, 8)))},
      {"quant_method": "mxfp4"}, {}, "mxfp4", "U8", (NO, NO, NO, NO)),
-    ("NVFP4", linear(weight=("U8", (128, 128)), weight_scale=("F8_E4M3", (128, 16)), weight_scale_2=("F32", ())),
-     {"quant_method": "modelopt", "quant_algo": "NVFP4"}, {}, "modelopt", "", (NO, NO, NO, NO)),
+    ("NVFP4", NVFP4,
+     {"quant_method": "modelopt", "quant_algo": "NVFP4"}, {}, "modelopt", "NVFP4", (NO, NO, NO, NO)),
+    ("NVFP4 of older ModelOpt", NVFP4, {}, {"hf_quant_config.json": {"quantization": {"quant_algo": "NVFP4"}}},
+     "modelopt", "NVFP4", (NO, NO, NO, NO)),
     ("bitnet", linear(weight=("U8", (128, 256)), weight_scale=("BF16", (1,))), {"quant_method": "bitnet"}, {},
      "bitnet", "U8", (NO, NO, NO, NO)),
     ("a method of the future", linear(weight=("U8", (128, 256))), {"quant_method": "q\x1b[1m"}, {}, r"q\x1b[1m", "",
@@ -107,6 +112,12 @@ def test_tensors_alone_tell_the_kind(tmp_path: Path, tensors: Tensors, kind: str
     assert found.disagreements == (
         ("the config does not say how the weights are quantised", "the tensors are quantised"),
     )
+
+
+def test_nvfp4_is_never_taken_for_plain(tmp_path: Path) -> None:
+    alone = read(checkpoint(tmp_path / "c", NVFP4)).quantization
+    assert alone is not None
+    assert (alone.kind, len(alone.parts), len(alone.disagreements)) == ("nvfp4", 1, 1)
 
 
 def test_what_is_quantised_is_counted(tmp_path: Path) -> None:

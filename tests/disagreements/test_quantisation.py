@@ -37,3 +37,13 @@ def test_whole_numbers_of_which_nothing_says_how_they_are_weights(tmp_path: Path
 def test_what_config_and_tensors_agree_on(tmp_path: Path) -> None:
     assert found(tmp_path, quantised(), quantization_config=COMPRESSED | {"ignore": ["lm_head"]}) == []
     assert found(tmp_path / "plain", tensors()) == []
+
+
+def test_values_that_share_a_byte_and_nothing_says_how_decide(tmp_path: Path) -> None:
+    packed = dict(tensors())
+    for name, (_, (rows, columns)) in ((n, form) for n, form in tensors().items() if n.endswith("q_proj.weight")):
+        packed |= {name: ("U8", (rows, columns // 2)), f"{name}_scale": ("F8_E4M3", (rows, columns // 16))}
+        packed[f"{name}_scale_2"] = ("F32", ())
+    one = next(one for one in found(tmp_path, packed) if one.kind == "quantisation")
+    assert str(one).startswith("the config does not say how the weights are quantised")
+    assert (one.decides, one.overrides) == (True, {})
