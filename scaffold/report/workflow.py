@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scaffold.common.calls import Calls
+from scaffold.delivery.accuracy import Accuracy
 from scaffold.report.value import Report
 from scaffold_validators.stages.table import default_gates
 
@@ -39,12 +40,21 @@ def _steps(report: Report) -> Iterator[tuple[str, str, str]]:
         if stage in ran:
             yield "step", stage, calls.to("validate", "--stage", stage, *_sizes(report, [stage]))
     if report.accuracy is not None:
-        tasks = ",".join(task.name for task in report.accuracy.tasks)
-        yield "step", "evaluate", calls.to("evaluate", "--tasks", tasks)
+        yield "step", "evaluate", calls.to("evaluate", *_asked(report.accuracy))
     if report.benchmark is not None:
         yield "step", "bench", calls.to("evaluate", "--bench")
     if report.commit is not None:
         yield "step", "commit", calls.to("commit")
+
+
+def _asked(accuracy: Accuracy) -> Iterator[str]:
+    """Yield the options with which the same is asked again."""
+    yield from ("--tasks", ",".join(task.name for task in accuracy.tasks))
+    shots = {task.num_fewshot for task in accuracy.tasks}
+    if len(shots) == 1:
+        yield from ("--num-fewshot", str(*shots))
+    if accuracy.chat_template:
+        yield "--chat"
 
 
 def _sizes(report: Report, stages: list[str]) -> tuple[str, ...]:

@@ -164,6 +164,8 @@ def test_the_workflow_has_what_was_done_and_nothing_else(stages: tuple[str, ...]
     history = tuple(runs(*map(make_verdict, stages)))
     done = workflow_of(replace(full(), history=history, accuracy=None, benchmark=None, commit=None))
     assert [key for _, key, _ in done] == ["plan", *steps]
+    commands = {key: command for _, key, command in workflow_of(full())}
+    assert commands["evaluate"] == "scaffold evaluate /models/Nova-7B --tasks gsm8k --num-fewshot 5 --chat"
     for *_, command in workflow_of(full()) + done:
         check_call(shlex.split(command))
         assert shlex.split(command)[2] == "/models/Nova-7B"
