@@ -14,7 +14,8 @@ from scaffold.checkpoint.patterns import Pattern
 from scaffold.vocabulary.lookup import at, key_of, spellings
 
 MODULES = ("mtp", "mtp_layers", "nextn", "eh_proj", "enorm", "hnorm", "mtp_block")
-"""What modules of such layers are called."""
+MODULES += ("mtp_emb_norm", "mtp_hidden_norm", "mtp_linear_proj")
+"""What modules of such layers are called; the last three are those of vllm/model_executor/models/ernie_mtp.py."""
 _TENSORS = re.compile(rf"(^|\.)({'|'.join(MODULES)})(\.|$)")
 LISTS = ("layers", "h", "blocks", "layer")
 """What a list of layers is called."""
@@ -76,6 +77,20 @@ def found(text_config: Mapping[str, Any], patterns: Sequence[Pattern], forms: Ma
     if promised:
         return Found(State.UNKNOWN if beyond else State.ABSENT, key, promised, beyond, plain)
     return Found(State.NONE, key, 0)
+
+
+def layers_beyond(text_config: Mapping[str, Any], forms: Mapping[str, Form]) -> tuple[str, ...]:
+    """Return the layers that the config promises, by their numbers after the model's own, such as ``model.layers.46``.
+
+    No more of them than are promised; none without a promise.
+    """
+    promised = promise(text_config)[1]
+    found: dict[str, None] = {}
+    for name in _beyond(text_config, forms) if promised else ():
+        layer = _LAYER.match(name)
+        assert layer is not None
+        found[layer[0].removesuffix(".")] = None
+    return tuple(sorted(found, key=lambda place: int(place.rpartition(".")[2]))[:promised])
 
 
 def _beyond(text_config: Mapping[str, Any], forms: Mapping[str, Form]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from scaffold.checkpoint.headers import Form
 from scaffold.checkpoint.modalities import MODALITIES, PROJECTORS
 from scaffold.checkpoint.patterns import patterns
-from scaffold.checkpoint.prediction import MODULES
+from scaffold.checkpoint.prediction import MODULES, layers_beyond
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.spec.parts import DRAFT_HEAD, PROJECTOR, TOWER, Part
 from scaffold.weights.rules import REST, Rule
@@ -25,6 +25,8 @@ def other_parts(checkpoint: Checkpoint) -> tuple[Part, ...]:
     """Return towers, projectors and draft heads, in the order of their first tensors."""
     forms = checkpoint.weights.forms
     places = _places(forms)
+    beyond = [place for place in layers_beyond(checkpoint.text_config, forms) if not _is_in(place, places)]
+    places |= dict.fromkeys(beyond, DRAFT_HEAD)
     beginnings = tuple(f"{place}." for place in places)
     own: dict[str, dict[str, Form]] = {place: {} for place in places}
     for name in [name for name in forms if name.startswith(beginnings)]:
@@ -39,6 +41,11 @@ def part_rules(parts: Iterable[Part]) -> Iterator[Rule]:
     for part in parts:
         if not any(mark in part.name for mark in "{}"):  # as in no name that a model has; rules have captures there
             yield Scope(f"{part.name}.").ignored(f"{{{REST}}}", f"the {part.kind} {part.name}: {part.left_out}")
+
+
+def _is_in(place: str, others: Iterable[str]) -> bool:
+    """Return whether a module is one of others, or lies in one."""
+    return any(place == other or place.startswith(f"{other}.") for other in others)
 
 
 def _places(names: Iterable[str]) -> dict[str, str]:
@@ -56,5 +63,5 @@ def _places(names: Iterable[str]) -> dict[str, str]:
                 place = text[begin : at - 1 if word in INSIDE else end]
                 found[place] = min(found.get(place, (at, kind)), (at, kind))
             at = text.find(word, end)
-    outermost = [place for place in found if not any(place.startswith(f"{other}.") for other in found)]
+    outermost = [place for place in found if not _is_in(place, [other for other in found if other != place])]
     return {place: found[place][1] for place in sorted(outermost, key=lambda place: found[place][0])}

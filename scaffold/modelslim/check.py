@@ -13,7 +13,7 @@ from scaffold.checkpoint.patterns import pattern_of
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.modelslim.asked import Asked, asked, kind_of
 from scaffold.modelslim.caches import cache_findings
-from scaffold.modelslim.described import entry_findings, file_findings
+from scaffold.modelslim.described import NO_WORD, entry_findings, file_findings
 from scaffold.modelslim.description import FLOAT, Description, read_description
 from scaffold.modelslim.draft import draft_findings
 from scaffold.modelslim.fills import Fills, fills
@@ -111,7 +111,7 @@ def check_modelslim(
         note = f"which layer gets which entry is not known: {error}"
         return ModelSlimCheck(said, upstream.where, findings=(*general, *drafts), notes=(note,))
     told = {name for finding in found.findings for name in finding.tensors}
-    rest = (one for one in (*general, *drafts) if not set(one.tensors) & told)
+    rest = (one for one in (*general, *drafts) if one.kind == NO_WORD or not set(one.tensors) & told)
     return ModelSlimCheck(
         said, upstream.where, found.layers, found.by_word, found.rows, (*found.findings, *rest), found.notes
     )
@@ -168,7 +168,7 @@ def resolve(
     findings = [
         *refused,
         *_conflicts(need, answers, rows, filled, upstream),
-        *missing(after, filled, forms),
+        *missing(after, filled, forms, said.no_words),
         *mixed(after),
     ]
     findings += [*unregistered(after, mended, filled), *odd_experts(after, said, filled)]

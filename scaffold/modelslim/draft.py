@@ -31,7 +31,7 @@ def draft_findings(said: Description, checkpoint: Checkpoint) -> Iterator[Findin
         if name.endswith(LEAVES) and len(form.shape) == 2
         and (pattern_of(name) in own or name in own or name.startswith(beyond))
     ]  # fmt: skip
-    missing = [name for name in weights if name not in said.words]
+    missing = [name for name in weights if name not in said.words and name not in said.no_words]
     plain = [name for name in missing if forms[name].dtype in UNQUANTISED]
     if plain:
         says = "layers for multi-token prediction are plain, and no entry says so: making the draft ends in a KeyError"

@@ -43,8 +43,26 @@ def write(directory: Path, names: list[str], **config: Any) -> Path:
             [(DRAFT_HEAD, "model.layers.1", 3)],
         ),
         (["mtp.layers.0.q.weight", "mtp.fc.weight"], [(DRAFT_HEAD, "mtp", 2)]),
+        (["model.mtp_layers.0.q.weight"], [(DRAFT_HEAD, "model.mtp_layers", 1)]),
+        (
+            ["model.mtp_block.0.mlp.up_proj.weight", "model.mtp_emb_norm.0.weight", "model.mtp_linear_proj.0.weight"],
+            [
+                (DRAFT_HEAD, "model.mtp_block", 1),
+                (DRAFT_HEAD, "model.mtp_emb_norm", 1),
+                (DRAFT_HEAD, "model.mtp_linear_proj", 1),
+            ],
+        ),
     ],
-    ids=["none", "words inside of words", "tower and projector", "a projector in a tower", "DeepSeek's", "Qwen's"],
+    ids=[
+        "none",
+        "words inside of words",
+        "tower and projector",
+        "a projector in a tower",
+        "DeepSeek's",
+        "Qwen's",
+        "MiMo's",
+        "Ernie's",
+    ],
 )
 def test_parts_are_found_by_the_names_of_their_tensors(
     tmp_path: Path, names: list[str], found: list[tuple[str, str, int]]
@@ -52,6 +70,23 @@ def test_parts_are_found_by_the_names_of_their_tensors(
     parts = other_parts(read_checkpoint(write(tmp_path, [*PLAIN, *names])))
     assert [(part.kind, part.name, part.num_tensors) for part in parts] == found
     assert all(part.num_bytes == 24 * part.num_tensors and part.left_out == NOT_READ for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        ({"num_hidden_layers": 1, "num_nextn_predict_layers": 1}, ["model.layers.1"]),
+        ({"num_hidden_layers": 1, "num_nextn_predict_layers": 2}, ["model.layers.1", "model.layers.2"]),
+        ({"num_hidden_layers": 1}, []),  # layers that nobody promised are nobody's
+        ({"num_hidden_layers": 3, "num_nextn_predict_layers": 1}, []),
+    ],
+)
+def test_layers_behind_the_last_one_are_a_draft_head_where_the_config_promises_them(
+    tmp_path: Path, config: dict[str, int], found: list[str]
+) -> None:
+    names = ["model.layers.1.odd_proj.weight", "model.layers.2.odd_proj.weight", "model.layers.1.mlp.up_proj.weight"]
+    parts = other_parts(read_checkpoint(write(tmp_path, [*PLAIN, *names], **config)))
+    assert [(part.kind, part.name) for part in parts] == [(DRAFT_HEAD, name) for name in found]
 
 
 def test_a_model_has_its_text_decoder_first(tmp_path: Path) -> None:

@@ -71,6 +71,26 @@ def test_a_wrong_description_is_found(what: str) -> None:
     assert kind in kinds
 
 
+@pytest.mark.parametrize("value", [None, ["W8A8_DYNAMIC"], {"type": "W8A8"}, 8, True])
+@pytest.mark.parametrize("at", ["1.self_attn.k_proj.weight", "1.mlp.experts.2.up_proj.weight", "0.mlp.gate.weight"])
+def test_an_entry_that_is_no_text_is_named_as_what_it_is(value: object, at: str) -> None:
+    folder, checkpoint, looked = _looked("MoE W8A8 dynamic")
+    before = (folder / FILE).read_text()
+    name = f"model.layers.{at}"
+    try:
+        (folder / FILE).write_text(json.dumps(json.loads(before) | {name: value}))
+        said = read_description(folder)
+        assert said is not None
+        found = check_modelslim(checkpoint, None, None)
+        resolved = resolve(said, checkpoint, looked, _upstream())
+    finally:
+        (folder / FILE).write_text(before)
+    assert found is not None
+    assert [(one.kind, one.tensors) for one in found.findings] == [("no word", (name,))]
+    assert f"described as {json.dumps(value)}, which is no word" in found.findings[0].says
+    assert resolved.findings == ()  # that layer is said once
+
+
 def test_a_layer_that_asks_under_a_name_that_is_not_known_is_noted() -> None:
     folder, checkpoint, looked = _looked("dense W8A8")
     said = read_description(folder)
