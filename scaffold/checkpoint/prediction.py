@@ -13,9 +13,10 @@ from scaffold.checkpoint.headers import Form
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.vocabulary.lookup import at, key_of, spellings
 
-MODULES = ("mtp", "mtp_layers", "nextn", "eh_proj", "enorm", "hnorm", "mtp_block")
-MODULES += ("mtp_emb_norm", "mtp_hidden_norm", "mtp_linear_proj")
-"""What modules of such layers are called; the last three are those of vllm/model_executor/models/ernie_mtp.py."""
+ERNIES = ("mtp_block", "mtp_emb_norm", "mtp_hidden_norm", "mtp_linear_proj")
+"""Those of vllm/model_executor/models/ernie_mtp.py."""
+MODULES = ("mtp", "mtp_layers", "nextn", "eh_proj", "enorm", "hnorm", *ERNIES)
+"""What modules of such layers are called."""
 _TENSORS = re.compile(rf"(^|\.)({'|'.join(MODULES)})(\.|$)")
 LISTS = ("layers", "h", "blocks", "layer")
 """What a list of layers is called."""
