@@ -54,6 +54,28 @@ def test_lines_that_somebody_added_elsewhere_stay(registry, tmp_path):
     assert read_state(tmp_path).undoable == []
 
 
+@pytest.mark.parametrize("other", ["Cedar2ForCausalLM", "CecropiaForCausalLM", "BirdsForCausalLM"])
+def test_neighbours_of_what_the_run_added_stay(registry, tmp_path, other):
+    registered(registry, tmp_path)
+    line = f'    "{other}": ("other", "{other}"),\n'
+    with_other = ENTRY + line if other > "CedarF" or other == "Cedar2ForCausalLM" else line + ENTRY
+    registry.write_text(registry.read_text().replace(ENTRY, with_other))
+    undo(tmp_path)
+    assert registry.read_text() == REGISTRY.replace('    "Elm', line + '    "Elm')
+
+
+def test_what_was_put_under_a_condition_of_the_runs_is_not_left_without_it(tmp_path):
+    file = tmp_path / "tree/a.py"
+    file.parent.mkdir()
+    file.write_text("if a:\n    b = 1\nc = 2\n")
+    apply(ChangeSet((file.parent,)).edit(file, lambda text: text.replace("c =", "if d:\n    e = 1\nc =")), tmp_path)
+    edited = file.read_text().replace("    e = 1\n", "    e = 1\n    mine = 3\n")
+    file.write_text(edited)
+    with pytest.raises(Refusal, match="are not as the run wrote them, or touch its own"):
+        undo(tmp_path)
+    assert file.read_text() == edited
+
+
 def test_runs_of_two_work_directories_are_taken_back_in_any_order(registry, tmp_path):
     registered(registry, tmp_path / "first")
     pine = {"architecture": "PineForCausalLM", "module": "pine", "class_name": "PineForCausalLM"}
