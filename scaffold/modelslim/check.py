@@ -15,7 +15,7 @@ from scaffold.modelslim.asked import Asked, asked, kind_of
 from scaffold.modelslim.caches import cache_findings
 from scaffold.modelslim.described import NO_WORD, entry_findings, file_findings
 from scaffold.modelslim.description import FLOAT, Description, read_description
-from scaffold.modelslim.draft import draft_findings
+from scaffold.modelslim.draft import draft_findings, draft_notes
 from scaffold.modelslim.fills import Fills, fills
 from scaffold.modelslim.layers import PACKED as PACKED_MAPPING
 from scaffold.modelslim.layers import Handed, Layer, layers
@@ -113,8 +113,9 @@ def check_modelslim(
     told = {name for finding in found.findings for name in finding.tensors}
     rest = (one for one in (*general, *drafts) if one.kind == NO_WORD or not set(one.tensors) & told)
     return ModelSlimCheck(
-        said, upstream.where, found.layers, found.by_word, found.rows, (*found.findings, *rest), found.notes
-    )
+        said, upstream.where, found.layers, found.by_word, found.rows, (*found.findings, *rest),
+        (*found.notes, *draft_notes(checkpoint)),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,18 @@ from scaffold.modelslim.description import Description
 from scaffold.modelslim.fills import LEAVES
 from scaffold.weights.findings import Finding
 
+NOT_LOOKED_AT = (
+    "of layers for multi-token prediction their own entries alone were looked at: "
+    "which row of the tables their draft model is given was not"
+)
+
+
+def draft_notes(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return what is not told of layers for multi-token prediction, where there are any."""
+    weights = checkpoint.weights
+    layers = prediction.found(checkpoint.text_config, weights.patterns, weights.forms)
+    return (NOT_LOOKED_AT,) if layers.names else ()
+
 
 def draft_findings(said: Description, checkpoint: Checkpoint) -> Iterator[Finding]:
     """Yield layers for multi-token prediction that are there and not described."""

@@ -15,6 +15,7 @@ from scaffold.checkpoint.headers import Form
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.modelslim.check import Looked, Model, ModelSlimCheck, check_modelslim, look, resolve
 from scaffold.modelslim.description import read_description
+from scaffold.modelslim.draft import NOT_LOOKED_AT
 from scaffold.modelslim.layers import Layer
 from scaffold.modelslim.upstream import Upstream, read_upstream
 from scaffold.roots.vllm_tree import read_vllm_tree
@@ -195,6 +196,15 @@ def test_the_scales_of_a_c8_cache_are_there(
     found = check_modelslim(read_checkpoint(folder), None, None)
     assert found is not None
     assert sum(len(one.tensors) for one in found.findings if one.kind == "cache") == count
+
+
+@pytest.mark.parametrize(("name", "count"), [("MTP described", 1), ("MoE W8A8 dynamic", 0)])
+def test_that_the_row_of_a_draft_was_not_looked_at_is_said(name: str, count: int) -> None:
+    checkpoint = _looked(name)[1]
+    tree = read_vllm_tree(engine().pristine)
+    found = check_modelslim(checkpoint, Model(tree, tree.registry[checkpoint.architecture]), ascend_source())
+    assert found is not None
+    assert [note == NOT_LOOKED_AT for note in found.notes] == [True] * count
 
 
 def test_without_trees_it_is_said_that_layers_were_not_looked_at(tmp_path: Path) -> None:
