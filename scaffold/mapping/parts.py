@@ -14,6 +14,7 @@ from scaffold.weights.rules import REST, Rule
 from scaffold.weights.scope import Scope
 
 NOT_READ = "no reader for this kind of part yet"
+NO_DRAFTS = "the model answers without it; it is for drafts (method mtp), for which no class is generated"
 TOWERS = tuple(word for modality in MODALITIES for word in modality.words)
 KINDS = {**dict.fromkeys(TOWERS, TOWER), **dict.fromkeys(PROJECTORS, PROJECTOR), **dict.fromkeys(MODULES, DRAFT_HEAD)}
 """A module's name → the kind of part that it is, or belongs to."""
@@ -32,7 +33,9 @@ def other_parts(checkpoint: Checkpoint) -> tuple[Part, ...]:
     for name in [name for name in forms if name.startswith(beginnings)]:
         own[next(place for place in places if name.startswith(f"{place}."))][name] = forms[name]
     return tuple(
-        Part(kind, place, patterns(own[place]), left_out=NOT_READ) for place, kind in places.items() if own[place]
+        Part(kind, place, patterns(own[place]), left_out=NO_DRAFTS if kind == DRAFT_HEAD else NOT_READ)
+        for place, kind in places.items()
+        if own[place]
     )
 
 
