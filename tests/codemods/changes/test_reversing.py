@@ -169,3 +169,24 @@ def test_an_undo_that_keeps_edits_and_crashes_anywhere_is_finished_by_the_next(p
                 undo(journal)
             assert (file.read_text(), other.read_text()) == ("".join(f"{n}\n" for n in range(8)) + "mine\n", "b\n")
     assert step > 5
+
+
+NAMES = st.lists(st.sampled_from(["Cedar", "Cedar2", "Bay", "Fig", "Pine", "Yew"]), min_size=2, max_size=4, unique=True)
+
+
+@examples(12)
+@given(NAMES, st.randoms(use_true_random=False), st.sampled_from(["\n", "\r\n"]))
+def test_runs_that_are_taken_back_in_whatever_order_leave_the_file_as_it_was(names, chance, end):
+    """Of as many work directories as runs; entries that stand beside each other are no hindrance."""
+    with TemporaryDirectory(dir=IN_MEMORY) as directory:
+        tree = Path(directory, "tree")
+        file = tree / "vllm/model_executor/models/registry.py"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(REGISTRY.replace("\n", end).encode())
+        for name in names:
+            words = {"architecture": f"{name}ForCausalLM", "module": name.lower(), "class_name": name}
+            assert run("vllm-registry-entry", tree, journal=Path(directory, name), **words).is_written
+        chance.shuffle(names)
+        for name in names:
+            undo(Path(directory, name))
+        assert file.read_bytes() == REGISTRY.replace("\n", end).encode()
