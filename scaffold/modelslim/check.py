@@ -19,6 +19,7 @@ from scaffold.modelslim.draft import draft_findings, draft_notes
 from scaffold.modelslim.fills import Fills, fills
 from scaffold.modelslim.layers import PACKED as PACKED_MAPPING
 from scaffold.modelslim.layers import Handed, Layer, layers
+from scaffold.modelslim.not_followed import not_followed
 from scaffold.modelslim.problems import alike, missing, mixed, odd_experts, unregistered
 from scaffold.modelslim.rows import NewRow, Wanted, new_rows, stems_of, wanted
 from scaffold.modelslim.schemes import SCHEMES
@@ -175,7 +176,7 @@ def resolve(
     findings += [*unregistered(after, mended, filled), *odd_experts(after, said, filled)]
     findings += tensor_findings(after, filled, forms, said, ranks)
     by_word = dict(Counter(one.word for one in after if one.word))
-    notes = tuple(_notes(looked.events, after, mended))
+    notes = (*_notes(looked.events, after, mended), *not_followed(checkpoint, after, filled))
     count = sum(by_word.values())
     return ModelSlimCheck(said, upstream.where, count, by_word, rows, tuple(alike(findings)), notes)
 

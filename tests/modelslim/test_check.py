@@ -198,6 +198,17 @@ def test_the_scales_of_a_c8_cache_are_there(
     assert sum(len(one.tensors) for one in found.findings if one.kind == "cache") == count
 
 
+def test_weights_that_no_layer_is_known_to_take_are_noted() -> None:
+    folder, checkpoint, looked = _looked("MoE W8A8 dynamic")
+    said = read_description(folder)
+    assert said is not None
+    blind = replace(looked, events=tuple(one for one in looked.events if getattr(one, "kind", "") != "moe"))
+    found = resolve(said, checkpoint, blind, _upstream())
+    assert any("which layer takes model.layers.*.mlp.experts.*" in note for note in found.notes)
+    for name in ("MoE W8A8 dynamic", "W4A8", "MTP described"):
+        assert not any("which layer takes" in note for note in checked(name).notes), name
+
+
 @pytest.mark.parametrize(("name", "count"), [("MTP described", 1), ("MoE W8A8 dynamic", 0)])
 def test_that_the_row_of_a_draft_was_not_looked_at_is_said(name: str, count: int) -> None:
     checkpoint = _looked(name)[1]
