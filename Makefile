@@ -161,6 +161,10 @@ bench-commit-kills: $(VENV)/.complete ## Commits killed at random points leave t
 bench-gates-ends: $(VENV)/.complete ## A tool ended at random moments leaves nothing behind (MOMENTS=50 SEED=0; REAL=1: the real engine)
 	@$(PY) -m tests.bench.gates.moments $(if $(MOMENTS),--moments $(MOMENTS)) --seed $(or $(SEED),0) $(if $(REAL),--real)
 
+.PHONY: bench-quick
+bench-quick: $(VENV)/.complete ## Processor seconds of codemods from the command line: docs/codemods.md (TIMES=5)
+	@$(PY) -m tests.bench.quick --times $(or $(TIMES),5)
+
 bench-patches: $(VENV)/.complete ## Upstream's own patches of vllm-ascend, imported and logged again (REPO=a clone with history, SINCE=2026-02-01)
 	@$(PY) -m tests.bench.patches $(if $(REPO),--repo "$(REPO)") --since $(or $(SINCE),2026-02-01)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
+from collections.abc import Callable, Mapping
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from codemods.changes.merging import merge
@@ -10,6 +13,8 @@ from codemods.refusal import Refusal
 
 _BEGINS, _PARTS = b"<<<<<<<", b"======="
 """Git's marks around the first side of a conflict."""
+_PARSERS: Mapping[str, Callable[[bytes], object]] = {".py": ast.parse, ".json": json.loads}
+_LANGUAGES = {".py": "Python", ".json": "JSON"}
 _SHOWN = 3
 """How many of the lines that stand in the way a refusal shows."""
 
@@ -18,18 +23,45 @@ def without_run(edited: bytes, written: bytes, before: bytes, where: Path) -> by
     """Return a file with a run's change taken out, and all that somebody changed besides.
 
     Three-way, by the rules of `codemods.changes.merging`: ``written`` is what the run made of ``before``, ``edited``
-    what is there now. Raises `Refusal` where both changed the same lines or neighbours, where git cannot merge the
-    file, and where Python that could be parsed no longer could: then nothing is known to be right.
+    what is there now. Where neighbours of the run's lines were edited, too, these go if they are whole and all that
+    the run did. Raises `Refusal` where they are not, where git cannot merge the file, and where what could be
+    parsed (Python, JSON) no longer could: then nothing is known to be right.
     """
     try:
         merged = merge(edited, written, before, where)
     except Refusal as error:
         raise _refused(error.found.rpartition(", and ")[2], where) from error
-    if merged.conflicts:
+    rest = _without_added(edited, written, before) if merged.conflicts else merged.content
+    if rest is None:
         raise _refused(_in_the_way(merged.content, edited), where)
-    if where.suffix == ".py" and _is_python(edited) and not _is_python(merged.content):
-        raise _refused("without what the run wrote, the rest is no Python", where)
-    return merged.content
+    parse = _PARSERS.get(where.suffix)
+    if parse and _is_parsed(edited, parse) and not _is_parsed(rest, parse):
+        raise _refused(f"without what the run wrote, the rest is no {_LANGUAGES[where.suffix]}", where)
+    return rest
+
+
+def _without_added(edited: bytes, written: bytes, before: bytes) -> bytes | None:
+    """Return a file without the lines that a run added, if it only added lines and they are there as it wrote them.
+
+    None where that is not so, and where the line behind them may be a part of them, as it is indented further.
+    """
+    old, new, there = (text.splitlines(keepends=True) for text in (before, written, edited))
+    steps = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    if any(step not in ("equal", "insert") for step, *_ in steps):
+        return None
+    kept = SequenceMatcher(None, new, there, autojunk=False).get_matching_blocks()
+    for begin, end in reversed([(begin, end) for step, _, _, begin, end in steps if step == "insert"]):
+        start = next((b.b + begin - b.a for b in kept if b.a <= begin and end <= b.a + b.size), None)
+        if start is None or _indent(there[start + end - begin :]) > _indent(new[begin:end]):
+            return None
+        del there[start : start + end - begin]
+    return b"".join(there)
+
+
+def _indent(lines: list[bytes]) -> int:
+    """Return the indentation of the first line that is not blank."""
+    first = next((line for line in lines if line.strip()), b"")
+    return len(first) - len(first.lstrip())
 
 
 def refused_whole(where: Path) -> Refusal:
@@ -63,9 +95,9 @@ def _in_the_way(merged: bytes, edited: bytes) -> str:
     return f"{place} are not as the run wrote them, or touch its own: `{shown}{more}`"
 
 
-def _is_python(content: bytes) -> bool:
+def _is_parsed(content: bytes, parse: Callable[[bytes], object]) -> bool:
     try:
-        ast.parse(content)
+        parse(content)
     except (SyntaxError, ValueError):
         return False
     return True

@@ -138,9 +138,9 @@ def with_entry(row: EntryList, text: str, arguments: Mapping[str, str], style: S
         if item.key == entry.key
     ]
     is_same = None if replaces else entry.is_same
-    for found, _, item in known:
-        if found == table and (is_same(item) if is_same else item.value == row.kind.value(entry, table)):
-            return text
+    there = [item for found, _, item in known if found == table]
+    if there and all(is_same(item) if is_same else item.value == row.kind.value(entry, table) for item in there):
+        return text  # a key that stands there twice, with another value, too, is another entry: the last one counts
     if row.check:
         row.check(text, entry)
     others = [one for one in listing.elsewhere if row.scope(one.name) == row.scope(table.name)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
@@ -21,7 +22,10 @@ MAPPER = "hf_to_vllm_mapper"
 RULES = ("prefix", "substr", "suffix", "regex")
 DROP = "None"
 """What the new name is where the tensor is left out."""
-UTILS = "vllm.model_executor.models.utils"
+MODELS = "vllm.model_executor.models"
+UTILS = f"{MODELS}.utils"
+NO_MODELS = ("interfaces", "interfaces_base", "utils")
+"""Files beside those of models, whose classes have no mapper."""
 
 
 def map_weights(
@@ -117,13 +121,24 @@ def _mapper(found: ClassSource) -> ast.Call | None:
 
 
 def _check_not_inherited(found: ClassSource) -> None:
-    """Refuse to hide the mapper of a base in the same file behind one of the class's own."""
-    parents = {n.name: n for n in ast.parse(found.text).body if isinstance(n, ast.ClassDef)}
+    """Refuse to hide the mapper of a base behind one of the class's own: of one in the file, or a model's of another.
+
+    What mappers a base of another model's file has is not seen here.
+    """
+    tree = ast.parse(found.text)
+    parents = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
+    others = {name: module for node in tree.body for name, module in _from_models(node)}
     left = [ast.unparse(base) for base in found.node.bases]
     seen: set[str] = set()
     while left:
         name = left.pop(0)
         node = parents.get(name)
+        if node is None and name in others:
+            raise found.refusal(
+                f"it inherits from {name} of {others[name]}, which may have a {MAPPER}",
+                "a class whose bases are in its file, or no models: a mapper here would hide all rules of such a one",
+                f"name {name} and its file, or write `{MAPPER} = {name}.{MAPPER} | WeightsMapper(…)` by hand",
+            )
         if node is None or name in seen:
             continue
         seen.add(name)
@@ -134,6 +149,15 @@ def _check_not_inherited(found: ClassSource) -> None:
                 f"a class with a mapper of its own, or none above it: one here would hide all rules of {name}",
                 f"name {name}, or write `{MAPPER} = {name}.{MAPPER} | WeightsMapper(…)` by hand",
             )
+
+
+def _from_models(node: ast.stmt) -> Iterator[tuple[str, str]]:
+    """Yield the names that a statement imports from the file of another model, with that file's module."""
+    if not isinstance(node, ast.ImportFrom) or not node.module:
+        return
+    if (node.level or node.module.startswith(f"{MODELS}.")) and node.module.rpartition(".")[2] not in NO_MODELS:
+        for alias in node.names:
+            yield alias.asname or alias.name, "." * node.level + node.module
 
 
 def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: str, value: str, old: str) -> str:
@@ -304,6 +328,11 @@ CODEMOD = Codemod(
             {**_BIRCH, "class_name": "Alder"},
             _BEFORE.replace("class Birch:", "class Alder(Cedar):"),
             "inherits hf_to_vllm_mapper of Cedar",
+        ),
+        RefusedExample(
+            {**_BIRCH, "class_name": "Alder"},
+            "from .willow import Willow\n" + _BEFORE.replace("class Birch:", "class Alder(Willow):"),
+            "inherits from Willow of .willow",
         ),
         RefusedExample({**_CEDAR, "rule": "regex", "old": "("}, _BEFORE, "no regular expression"),
         RefusedExample(_BIRCH, _BEFORE.replace("AutoWeightsLoader(self, ", "Loader("), "does not load by one"),

@@ -13,7 +13,9 @@ from scaffold.checkpoint.headers import Form
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.vocabulary.lookup import at, key_of, spellings
 
-MODULES = ("mtp", "mtp_layers", "nextn", "eh_proj", "enorm", "hnorm", "mtp_block")
+ERNIES = ("mtp_block", "mtp_emb_norm", "mtp_hidden_norm", "mtp_linear_proj")
+"""Those of vllm/model_executor/models/ernie_mtp.py."""
+MODULES = ("mtp", "mtp_layers", "nextn", "eh_proj", "enorm", "hnorm", *ERNIES)
 """What modules of such layers are called."""
 _TENSORS = re.compile(rf"(^|\.)({'|'.join(MODULES)})(\.|$)")
 LISTS = ("layers", "h", "blocks", "layer")
@@ -76,6 +78,20 @@ def found(text_config: Mapping[str, Any], patterns: Sequence[Pattern], forms: Ma
     if promised:
         return Found(State.UNKNOWN if beyond else State.ABSENT, key, promised, beyond, plain)
     return Found(State.NONE, key, 0)
+
+
+def layers_beyond(text_config: Mapping[str, Any], forms: Mapping[str, Form]) -> tuple[str, ...]:
+    """Return the layers that the config promises, by their numbers after the model's own, such as ``model.layers.46``.
+
+    No more of them than are promised; none without a promise.
+    """
+    promised = promise(text_config)[1]
+    found: dict[str, None] = {}
+    for name in _beyond(text_config, forms) if promised else ():
+        layer = _LAYER.match(name)
+        assert layer is not None
+        found[layer[0].removesuffix(".")] = None
+    return tuple(sorted(found, key=lambda place: int(place.rpartition(".")[2]))[:promised])
 
 
 def _beyond(text_config: Mapping[str, Any], forms: Mapping[str, Form]) -> tuple[str, ...]:

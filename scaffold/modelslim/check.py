@@ -13,12 +13,13 @@ from scaffold.checkpoint.patterns import pattern_of
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.modelslim.asked import Asked, asked, kind_of
 from scaffold.modelslim.caches import cache_findings
-from scaffold.modelslim.described import entry_findings, file_findings
+from scaffold.modelslim.described import NO_WORD, entry_findings, file_findings
 from scaffold.modelslim.description import FLOAT, Description, read_description
-from scaffold.modelslim.draft import draft_findings
+from scaffold.modelslim.draft import draft_findings, draft_notes
 from scaffold.modelslim.fills import Fills, fills
 from scaffold.modelslim.layers import PACKED as PACKED_MAPPING
 from scaffold.modelslim.layers import Handed, Layer, layers
+from scaffold.modelslim.not_followed import not_followed
 from scaffold.modelslim.problems import alike, missing, mixed, odd_experts, unregistered
 from scaffold.modelslim.rows import NewRow, Wanted, new_rows, stems_of, wanted
 from scaffold.modelslim.schemes import SCHEMES
@@ -111,10 +112,11 @@ def check_modelslim(
         note = f"which layer gets which entry is not known: {error}"
         return ModelSlimCheck(said, upstream.where, findings=(*general, *drafts), notes=(note,))
     told = {name for finding in found.findings for name in finding.tensors}
-    rest = (one for one in (*general, *drafts) if not set(one.tensors) & told)
+    rest = (one for one in (*general, *drafts) if one.kind == NO_WORD or not set(one.tensors) & told)
     return ModelSlimCheck(
-        said, upstream.where, found.layers, found.by_word, found.rows, (*found.findings, *rest), found.notes
-    )
+        said, upstream.where, found.layers, found.by_word, found.rows, (*found.findings, *rest),
+        (*found.notes, *draft_notes(checkpoint)),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -168,13 +170,13 @@ def resolve(
     findings = [
         *refused,
         *_conflicts(need, answers, rows, filled, upstream),
-        *missing(after, filled, forms),
+        *missing(after, filled, forms, said.no_words),
         *mixed(after),
     ]
     findings += [*unregistered(after, mended, filled), *odd_experts(after, said, filled)]
     findings += tensor_findings(after, filled, forms, said, ranks)
     by_word = dict(Counter(one.word for one in after if one.word))
-    notes = tuple(_notes(looked.events, after, mended))
+    notes = (*_notes(looked.events, after, mended), *not_followed(checkpoint, after, filled))
     count = sum(by_word.values())
     return ModelSlimCheck(said, upstream.where, count, by_word, rows, tuple(alike(findings)), notes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from scaffold.checkpoint.patterns import pattern_of
@@ -10,6 +11,11 @@ from scaffold.checkpoint.read import Checkpoint
 from scaffold.modelslim.description import FLOAT, Description
 from scaffold.modelslim.fills import LEAVES
 from scaffold.weights.findings import Finding
+
+NO_WORD = "no word"
+"""Kind of the finding that an entry's value is no text; other findings about such an entry would say less."""
+_SHOWN = 60
+"""How many characters of such a value are shown."""
 
 
 def file_findings(said: Description) -> Iterator[Finding]:
@@ -27,13 +33,26 @@ def file_findings(said: Description) -> Iterator[Finding]:
         yield Finding("file", says, "find out which one is of these weights; " + mends, tuple(names))
 
 
+def _no_words(said: Description) -> Iterator[Finding]:
+    """Yield entries of tensors that say something else than a word."""
+    by_value: dict[tuple[str, str], list[str]] = {}
+    for name, value in said.no_words.items():
+        by_value.setdefault((json.dumps(value)[:_SHOWN], pattern_of(name)), []).append(name)
+    for (value, _), names in by_value.items():
+        yield Finding(NO_WORD, f"it is described as {value}, which is no word: vllm-ascend compares it with texts",
+                      "write the word as a text, such as \"W8A8_DYNAMIC\" or \"FLOAT\"", tuple(names))  # fmt: skip
+
+
 def entry_findings(said: Description, checkpoint: Checkpoint) -> Iterator[Finding]:
     """Yield quantised weights that no entry names, and weights that are not of the kind that their entry says."""
     forms = checkpoint.weights.forms
+    yield from _no_words(said)
     undescribed: dict[str, list[str]] = {}
     otherwise: dict[str, list[str]] = {}
     for name, form in forms.items():
         if not name.endswith(LEAVES) or len(form.shape) != 2:
+            continue
+        if name in said.no_words:
             continue
         word = said.words.get(name)
         is_plain = form.dtype in UNQUANTISED

@@ -40,12 +40,14 @@ class Description:
             where it is not there of all, the first that has it.
         settings: what it says of the checkpoint as a whole: ``version``, ``group_size``, ``kv_cache_type`` …
         others: what the other files say besides.
+        no_words: entries of tensors whose value is no text: entry → that value.
     """
 
     files: tuple[str, ...]
     words: Mapping[str, str] = field(repr=False)
     settings: Mapping[str, Any]
     others: tuple[Other, ...] = field(default=(), repr=False)
+    no_words: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def is_read(self) -> bool:
@@ -79,9 +81,16 @@ def read_description(directory: Path) -> Description | None:
         for name, word in said.items()
         if _is_entry(name, word) and words.get(name) != word
     )
-    settings = {name: value for name, value in main.items() if name not in words}
-    return Description(files, words, settings, others)
+    no_words = {
+        name: value for file in (*read.values(), main) for name, value in file.items() if _is_no_word(name, value)
+    }
+    settings = {name: value for name, value in main.items() if name not in words and name not in no_words}
+    return Description(files, words, settings, others, no_words)
 
 
 def _is_entry(name: str, word: Any) -> bool:
     return TENSOR_MARK in name and isinstance(word, str)
+
+
+def _is_no_word(name: str, value: Any) -> bool:
+    return TENSOR_MARK in name and not isinstance(value, str)

@@ -16,22 +16,40 @@ from scaffold.modelslim.description import Description
 from scaffold.modelslim.fills import LEAVES
 from scaffold.weights.findings import Finding
 
+NOT_LOOKED_AT = (
+    "of layers for multi-token prediction their own entries alone were looked at: "
+    "which row of the tables their draft model is given was not"
+)
 
-def draft_findings(said: Description, checkpoint: Checkpoint) -> Iterator[Finding]:
-    """Yield layers for multi-token prediction that are there and not described."""
+
+def draft_notes(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return what is not told of layers for multi-token prediction, where there are any."""
+    weights = checkpoint.weights
+    layers = prediction.found(checkpoint.text_config, weights.patterns, weights.forms)
+    return (NOT_LOOKED_AT,) if layers.names else ()
+
+
+def draft_weights(checkpoint: Checkpoint) -> list[str]:
+    """Return the weights of such layers, in the order of the files."""
     forms = checkpoint.weights.forms
-    found = prediction.found(checkpoint.text_config, checkpoint.weights.patterns, forms)
-    if not found.names or not said.is_read:
-        return
-    own = set(found.names)
+    own = set(prediction.found(checkpoint.text_config, checkpoint.weights.patterns, forms).names)
+    if not own:
+        return []
     layers = {name.split(".eh_proj")[0] for name in forms if ".eh_proj" in name}
     beyond = tuple(f"{layer}." for layer in sorted(layers))
-    weights = [
+    return [
         name for name, form in forms.items()
         if name.endswith(LEAVES) and len(form.shape) == 2
         and (pattern_of(name) in own or name in own or name.startswith(beyond))
     ]  # fmt: skip
-    missing = [name for name in weights if name not in said.words]
+
+
+def draft_findings(said: Description, checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Yield layers for multi-token prediction that are there and not described."""
+    if not said.is_read:
+        return
+    forms, known = checkpoint.weights.forms, {*said.words, *said.no_words}
+    missing = [name for name in draft_weights(checkpoint) if name not in known]
     plain = [name for name in missing if forms[name].dtype in UNQUANTISED]
     if plain:
         says = "layers for multi-token prediction are plain, and no entry says so: making the draft ends in a KeyError"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from scaffold.checkpoint.headers import Form
@@ -18,10 +18,12 @@ from scaffold.modelslim.upstream import Upstream
 from scaffold.weights.findings import Finding
 
 
-def missing(answers: Iterable[Asked], filled: Fills, forms: Mapping[str, Form]) -> Iterator[Finding]:
-    """Yield layers of which an entry is looked up that is not there."""
+def missing(
+    answers: Iterable[Asked], filled: Fills, forms: Mapping[str, Form], no_words: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Yield layers of which an entry is looked up that is not there; ``no_words`` are there, and said elsewhere."""
     for one in answers:
-        if one.missing:
+        if set(one.missing) - {one.names(name) for name in no_words}:
             stems = stems_of(one, filled)
             dtypes = {forms[stem + leaf].dtype for stem in stems for leaf in LEAVES if stem + leaf in forms}
             is_plain = bool(dtypes) and dtypes <= set(UNQUANTISED)
@@ -57,7 +59,7 @@ def odd_experts(answers: Iterable[Asked], said: Description, filled: Fills) -> I
         by_shard = filled.experts.get(one.layer.node, {})
         names = [f"{stem}{WEIGHT}" for shard in SHARDS for stem in by_shard.get(shard, {}).values()]
         other = {name: said.words.get(name) or said.words.get(f"{name}_packed") for name in names}
-        odd = [name for name, word in other.items() if word != one.word]
+        odd = [name for name, word in other.items() if word != one.word and name not in said.no_words]
         if odd:
             others = other[odd[0]] or "not described"
             says = f"the layer is served as {one.word} by its first expert, and others are {others}"

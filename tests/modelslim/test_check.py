@@ -15,6 +15,7 @@ from scaffold.checkpoint.headers import Form
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.modelslim.check import Looked, Model, ModelSlimCheck, check_modelslim, look, resolve
 from scaffold.modelslim.description import read_description
+from scaffold.modelslim.draft import NOT_LOOKED_AT
 from scaffold.modelslim.layers import Layer
 from scaffold.modelslim.upstream import Upstream, read_upstream
 from scaffold.roots.vllm_tree import read_vllm_tree
@@ -69,6 +70,26 @@ def test_a_wrong_description_is_found(what: str) -> None:
     finally:
         (folder / FILE).write_text(before)
     assert kind in kinds
+
+
+@pytest.mark.parametrize("value", [None, ["W8A8_DYNAMIC"], {"type": "W8A8"}, 8, True])
+@pytest.mark.parametrize("at", ["1.self_attn.k_proj.weight", "1.mlp.experts.2.up_proj.weight", "0.mlp.gate.weight"])
+def test_an_entry_that_is_no_text_is_named_as_what_it_is(value: object, at: str) -> None:
+    folder, checkpoint, looked = _looked("MoE W8A8 dynamic")
+    before = (folder / FILE).read_text()
+    name = f"model.layers.{at}"
+    try:
+        (folder / FILE).write_text(json.dumps(json.loads(before) | {name: value}))
+        said = read_description(folder)
+        assert said is not None
+        found = check_modelslim(checkpoint, None, None)
+        resolved = resolve(said, checkpoint, looked, _upstream())
+    finally:
+        (folder / FILE).write_text(before)
+    assert found is not None
+    assert [(one.kind, one.tensors) for one in found.findings] == [("no word", (name,))]
+    assert f"described as {json.dumps(value)}, which is no word" in found.findings[0].says
+    assert resolved.findings == ()  # that layer is said once
 
 
 def test_a_layer_that_asks_under_a_name_that_is_not_known_is_noted() -> None:
@@ -175,6 +196,26 @@ def test_the_scales_of_a_c8_cache_are_there(
     found = check_modelslim(read_checkpoint(folder), None, None)
     assert found is not None
     assert sum(len(one.tensors) for one in found.findings if one.kind == "cache") == count
+
+
+def test_weights_that_no_layer_is_known_to_take_are_noted() -> None:
+    folder, checkpoint, looked = _looked("MoE W8A8 dynamic")
+    said = read_description(folder)
+    assert said is not None
+    blind = replace(looked, events=tuple(one for one in looked.events if getattr(one, "kind", "") != "moe"))
+    found = resolve(said, checkpoint, blind, _upstream())
+    assert any("which layer takes model.layers.*.mlp.experts.*" in note for note in found.notes)
+    for name in ("MoE W8A8 dynamic", "W4A8", "MTP described"):
+        assert not any("which layer takes" in note for note in checked(name).notes), name
+
+
+@pytest.mark.parametrize(("name", "count"), [("MTP described", 1), ("MoE W8A8 dynamic", 0)])
+def test_that_the_row_of_a_draft_was_not_looked_at_is_said(name: str, count: int) -> None:
+    checkpoint = _looked(name)[1]
+    tree = read_vllm_tree(engine().pristine)
+    found = check_modelslim(checkpoint, Model(tree, tree.registry[checkpoint.architecture]), ascend_source())
+    assert found is not None
+    assert [note == NOT_LOOKED_AT for note in found.notes] == [True] * count
 
 
 def test_without_trees_it_is_said_that_layers_were_not_looked_at(tmp_path: Path) -> None:

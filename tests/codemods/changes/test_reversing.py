@@ -54,6 +54,28 @@ def test_lines_that_somebody_added_elsewhere_stay(registry, tmp_path):
     assert read_state(tmp_path).undoable == []
 
 
+@pytest.mark.parametrize("other", ["Cedar2ForCausalLM", "CecropiaForCausalLM", "BirdsForCausalLM"])
+def test_neighbours_of_what_the_run_added_stay(registry, tmp_path, other):
+    registered(registry, tmp_path)
+    line = f'    "{other}": ("other", "{other}"),\n'
+    with_other = ENTRY + line if other > "CedarF" or other == "Cedar2ForCausalLM" else line + ENTRY
+    registry.write_text(registry.read_text().replace(ENTRY, with_other))
+    undo(tmp_path)
+    assert registry.read_text() == REGISTRY.replace('    "Elm', line + '    "Elm')
+
+
+def test_what_was_put_under_a_condition_of_the_runs_is_not_left_without_it(tmp_path):
+    file = tmp_path / "tree/a.py"
+    file.parent.mkdir()
+    file.write_text("if a:\n    b = 1\nc = 2\n")
+    apply(ChangeSet((file.parent,)).edit(file, lambda text: text.replace("c =", "if d:\n    e = 1\nc =")), tmp_path)
+    edited = file.read_text().replace("    e = 1\n", "    e = 1\n    mine = 3\n")
+    file.write_text(edited)
+    with pytest.raises(Refusal, match="are not as the run wrote them, or touch its own"):
+        undo(tmp_path)
+    assert file.read_text() == edited
+
+
 def test_runs_of_two_work_directories_are_taken_back_in_any_order(registry, tmp_path):
     registered(registry, tmp_path / "first")
     pine = {"architecture": "PineForCausalLM", "module": "pine", "class_name": "PineForCausalLM"}
@@ -147,3 +169,24 @@ def test_an_undo_that_keeps_edits_and_crashes_anywhere_is_finished_by_the_next(p
                 undo(journal)
             assert (file.read_text(), other.read_text()) == ("".join(f"{n}\n" for n in range(8)) + "mine\n", "b\n")
     assert step > 5
+
+
+NAMES = st.lists(st.sampled_from(["Cedar", "Cedar2", "Bay", "Fig", "Pine", "Yew"]), min_size=2, max_size=4, unique=True)
+
+
+@examples(12)
+@given(NAMES, st.randoms(use_true_random=False), st.sampled_from(["\n", "\r\n"]))
+def test_runs_that_are_taken_back_in_whatever_order_leave_the_file_as_it_was(names, chance, end):
+    """Of as many work directories as runs; entries that stand beside each other are no hindrance."""
+    with TemporaryDirectory(dir=IN_MEMORY) as directory:
+        tree = Path(directory, "tree")
+        file = tree / "vllm/model_executor/models/registry.py"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(REGISTRY.replace("\n", end).encode())
+        for name in names:
+            words = {"architecture": f"{name}ForCausalLM", "module": name.lower(), "class_name": name}
+            assert run("vllm-registry-entry", tree, journal=Path(directory, name), **words).is_written
+        chance.shuffle(names)
+        for name in names:
+            undo(Path(directory, name))
+        assert file.read_bytes() == REGISTRY.replace("\n", end).encode()

@@ -119,3 +119,17 @@ def test_a_registration_under_a_condition_or_elsewhere_counts(text: str) -> None
     arguments = {"architecture": "CedarForCausalLM", "module": "m", "class_name": "C", "replace": "yes"}
     with pytest.raises(Refusal, match=r"is registered already, as a\.b:C"):
         find_codemod("ascend-model-registration").run(text, arguments)
+
+
+@pytest.mark.parametrize("values", [("cedar", "other"), ("other", "cedar")])
+def test_a_key_that_a_table_has_twice_is_refused_and_replaced_by_one(values):
+    codemod = find_codemod("vllm-registry-entry")
+    arguments = {"architecture": "CedarForCausalLM", "module": "cedar", "class_name": "Cedar"}
+    entries = [f'    "CedarForCausalLM": ("{value}", "Cedar"),\n' for value in values]
+    text = "_TEXT_GENERATION_MODELS = {\n" + "".join(entries) + "}\n"
+    with pytest.raises(Refusal, match="is registered already"):
+        codemod.run(text, arguments)
+    one = text.replace('    "CedarForCausalLM": ("other", "Cedar"),\n', "")
+    assert codemod.run(text, {**arguments, "replace": "yes"}) == one
+    twice = text.replace("other", "cedar")
+    assert codemod.run(twice, arguments) == twice

@@ -48,7 +48,13 @@ def test_a_rule_for_the_names_of_a_newer_transformers_is_one_command(vllm_source
 
 def test_a_class_without_a_mapper_gets_one_that_its_loader_uses(vllm_source, tmp_path):
     arguments = {"module": f"{MODELS}.mistral", "class_name": "MistralForCausalLM", "old": "x.", "new": "model."}
-    _, after = edited(vllm_source, "map-weights", **arguments)
+    before = (vllm_source / "vllm/model_executor/models/mistral.py").read_text()
+    with pytest.raises(
+        Refusal, match=r"inherits from LlamaForCausalLM of .*\.llama, which may"
+    ):  # whose mapper it would hide
+        find_codemod("map-weights").run(before, arguments)
+    own = "Base = LlamaForCausalLM\n\n\nclass MistralForCausalLM(Base"
+    after = find_codemod("map-weights").run(before.replace("class MistralForCausalLM(LlamaForCausalLM", own), arguments)
     assert is_laid_out(vllm_source, tmp_path, after)
     call = next(
         node
