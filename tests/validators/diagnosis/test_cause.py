@@ -367,6 +367,7 @@ def test_that_native_code_ended_a_process_is_no_cause_where_it_had_waited() -> N
     [
         ("E69999: [PID: 3] 2026-07-08-19:23:04.799 op[Novel], this platform only support odd shapes", "platform-310p"),
         ("    | LookupError: the moon is full", "unknown"),
+        ("Worker proc VllmWorker-2 died unexpectedly (exitcode: -11), shutting down executor.", "segmentation-fault"),
     ],
 )
 def test_one_line_is_enough_to_begin_a_failure(line: str, id_: str) -> None:
