@@ -150,7 +150,7 @@ time.sleep(600)
 
 
 def test_a_process_that_is_ended_while_it_makes_segments_leaves_none(tmp_path: Path) -> None:
-    for after in range(0, 100, 20):
+    for after in (0, 40):
         with ProcessTree([sys.executable, "-c", MAKES], tmp_path, {}, subprocess.DEVNULL) as tree:
             pid = tree.process.pid
             until(lambda pid=pid, after=after: len(segments(pid)) > after)
