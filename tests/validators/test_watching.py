@@ -19,12 +19,13 @@ import pytest
 from scaffold_validators.engine import probe
 from scaffold_validators.gates import run_stages
 from scaffold_validators.outcome import Conclusion, Outcome
+from scaffold_validators.processes import ProcessTree
 from scaffold_validators.serve import Patience, ServePlan, Server
 from scaffold_validators.stages.conclude import with_log_failure
 from scaffold_validators.stages.stage import Gate
 from scaffold_validators.stages.table import with_needs
 from scaffold_validators.verdict import Verdict
-from scaffold_validators.watching.family import Family
+from scaffold_validators.watching.family import Family, stands_still
 from scaffold_validators.watching.guardian import PACKAGES
 from scaffold_validators.watching.log import ServerLog
 from scaffold_validators.watching.progress import bar, meaningful, milestone
@@ -139,6 +140,22 @@ def test_no_segment_of_shared_memory_is_left(plan: ServePlan) -> None:
         pid = server.tree.process.pid
         until(lambda: len(segments(pid)) == 2)
     assert segments(pid) == []
+
+
+MAKES = """
+import os, time
+kept = [os.open(f"/dev/shm/psm_fake_{os.getpid()}_{n}", os.O_CREAT | os.O_RDWR) for n in range(900)]
+time.sleep(600)
+"""
+
+
+def test_a_process_that_is_ended_while_it_makes_segments_leaves_none(tmp_path: Path) -> None:
+    for after in (0, 40):
+        with ProcessTree([sys.executable, "-c", MAKES], tmp_path, {}, subprocess.DEVNULL) as tree:
+            pid = tree.process.pid
+            until(lambda pid=pid, after=after: len(segments(pid)) > after)
+            assert not stands_still(tree.process)
+        assert segments(pid) == []
 
 
 def test_what_a_server_reads_in_shared_memory_stays() -> None:

@@ -76,7 +76,7 @@ def main() -> int:
             wrong += not right
             cells = (
                 fault.name,
-                told.outcome + ("" if right else f" (**not** {fault.outcome})"),
+                told.outcome + ("" if right else f" (**not** {fault.outcome}, /{fault.cause}/)"),
                 told.cause.replace("\n", " ").replace("|", "/")[:160],
                 "" if told.after_death is None else f"{told.after_death:.1f} s",
                 f"{time.monotonic() - started:.0f}",

@@ -348,3 +348,29 @@ def test_where_ranks_interleave_the_one_that_says_more_is_told() -> None:
     first = diagnose(short + other).cause
     assert first is not None
     assert first.id == "triton-compile"
+
+
+def test_that_native_code_ended_a_process_is_no_cause_where_it_had_waited() -> None:
+    waited = (
+        "[rank1]:[E324 13:00:25.4 compiler_depend.ts:574] [Rank 1] Watchdog caught collective operation timeout: 7\n"
+    )
+    found = diagnose(waited + "terminate called after throwing an instance of 'std::runtime_error'\n")
+    assert found.cause is not None
+    assert found.cause.id == "hccl-timeout"
+    alone = diagnose("terminate called after throwing an instance of 'std::runtime_error'\n")
+    assert alone.cause is not None
+    assert alone.cause.id == "aborted"
+
+
+@pytest.mark.parametrize(
+    ("line", "id_"),
+    [
+        ("E69999: [PID: 3] 2026-07-08-19:23:04.799 op[Novel], this platform only support odd shapes", "platform-310p"),
+        ("    | LookupError: the moon is full", "unknown"),
+        ("Worker proc VllmWorker-2 died unexpectedly (exitcode: -11), shutting down executor.", "segmentation-fault"),
+    ],
+)
+def test_one_line_is_enough_to_begin_a_failure(line: str, id_: str) -> None:
+    found = diagnose(line)
+    assert found.cause is not None
+    assert found.cause.id == id_

@@ -14,6 +14,8 @@ from scaffold_validators.diagnosis.signatures import ending_lines, known_lines, 
 
 ANSWERS_AFTER = 3
 """A server that answers this many requests after a failure has survived it; fewer may have been under way."""
+HOW_IT_ENDED = "aborted"
+"""The row of the signatures that says of native code only that it ended its process."""
 _KEPT = 1_000
 """Different failures of a log that are kept; of further ones only the first of each row of the signatures is."""
 
@@ -101,7 +103,7 @@ def _with_survivors(found: Sequence[Judged], answered: int) -> Iterable[Judged]:
 def _concluded(found: Sequence[Judged]) -> Diagnosis:
     if not found:
         return Diagnosis(None)
-    weights = [_weight(judged, found[:index], found) for index, judged in enumerate(found)]
+    weights = [_weight(judged, found[:index]) for index, judged in enumerate(found)]
     first = min(range(len(found)), key=lambda index: (weights[index], index))
     alike = [index for index in range(len(found)) if weights[index] is weights[first]]
     cause_at = next((index for index in alike if _says_more(found[index].finding, found[first].finding)), first)
@@ -125,9 +127,10 @@ def _says_more(peer: Finding, first: Finding) -> bool:
     return first.id in rows[peer.id].before or (rows[first.id].general and not rows[peer.id].general)
 
 
-def _weight(judged: Judged, before: Sequence[Judged], found: Sequence[Judged]) -> Weight:
-    """Return what a failure weighs among the others: one that waited is the cause only where no other can be."""
-    if judged.weight is not Weight.WAITED:
-        unknown = judged.weight is Weight.CAUSE and judged.read
-        return Weight.UNCLEAR if unknown and any(other.weight is Weight.WAITED for other in before) else judged.weight
-    return judged.weight
+def _weight(judged: Judged, before: Sequence[Judged]) -> Weight:
+    """Return what a failure weighs among the others.
+
+    What nobody knows, and how a process was ended by its native code, says less than that it had waited in vain.
+    """
+    vague = judged.weight is Weight.CAUSE and (judged.read or judged.finding.id == HOW_IT_ENDED)
+    return Weight.UNCLEAR if vague and any(other.weight is Weight.WAITED for other in before) else judged.weight

@@ -17,7 +17,8 @@ from scaffold_validators.watching.marks import MARKS as ENDS
 
 MARKS = (
     *("rror", "ERR", "raceback", "xception", "ail", "ill", 'File "', "annot", "ault", "signal", "abort", "KV cache"),
-    *("EZ", "EE9", "EI0", "EJ0", "EL0", "not found", "verflow", "No space", "denied"),
+    *("EZ", "EE9", "EI0", "EJ0", "EL0", "not found", "verflow", "No space", "denied", "[PID", "imeout", "imed out"),
+    *(":[E", "SIG", "xitcode", "xit code", "need to have"),
 )
 """Parts of words, one of which every line has that a failure can begin with; a test holds the signatures to it."""
 
@@ -167,6 +168,7 @@ def _parts(raw: str) -> list[str]:
 
 def _is_sign(text: str) -> bool:
     """Return whether a line without a level tells of a failure."""
+    text = ungrouped(text)
     return bool(
         HEADER in text
         or FRAME.match(text)

@@ -118,7 +118,8 @@ def _explained(found: Conclusion, served: Served) -> Conclusion:
     if cause is not None and not cause.engine_died:
         return _caused(found, cause)
     if found.outcome is Outcome.TIMED_OUT:
-        hung = "; ".join(map(str, served.states)) or "nothing was left running"
+        states = sorted(served.states, key=lambda state: state.oddness)
+        hung = "; ".join(map(str, states)) or "nothing was left running"
         return replace(found, cause=hung, signature="hangs", next_step=f"{ANOTHER_LOOK}; {SLOW}")
     if served.died:
         step = "look for who ended it: dmesg for the kernel's OOM killer, the job's limits; else the log's last lines"

@@ -13,6 +13,8 @@ import psutil
 from scaffold_validators.watching.workers import needed
 
 STOPPED = psutil.STATUS_STOPPED
+_ODD = (STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD, psutil.STATUS_DISK_SLEEP)
+"""States in which a process of a server that hangs is looked at first; those that only sleep mostly wait for it."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class ProcessState:
     waits_in: str
     cpu_seconds: float
     threads: int
+
+    @property
+    def oddness(self) -> int:
+        """Return how soon it is looked at where a server hangs, from 0."""
+        return _ODD.index(self.state) if self.state in _ODD else len(_ODD)
 
     def __str__(self) -> str:
         waits = f" in {self.waits_in}" if self.waits_in else ""

@@ -27,6 +27,7 @@ https://github.com/dvarrazzo/py-setproctitle#environment-variables
 """
 GRACE_SECONDS = 5.0
 STEP_SECONDS = 0.05
+STILL_SECONDS = 1.0
 CLEANER_SECONDS = 1.0
 """For Python's resource trackers, which remove what killed processes have left, once these are gone."""
 GONE = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
@@ -113,9 +114,29 @@ class Family:
     def _signal_each(self, members: Sequence[psutil.Process], signal: Callable[[psutil.Process], None]) -> None:
         """Signal members, all of which stand still meanwhile: none makes a segment between the look and its end."""
         _each(psutil.Process.suspend, members)
+        _stand_still(members)
         self._segments |= mapped_by(members)
         _each(signal, members)
         _each(psutil.Process.resume, members)
+
+
+def _stand_still(processes: Sequence[psutil.Process]) -> None:
+    """Wait until what was suspended stands still: on a busy machine a call that makes a segment is ended before.
+
+    What waits for a disk cannot be stopped, and is not waited for long.
+    """
+    deadline = time.monotonic() + STILL_SECONDS
+    while not all(map(stands_still, processes)) and time.monotonic() < deadline:
+        time.sleep(STEP_SECONDS / 10)
+
+
+def stands_still(process: psutil.Process) -> bool:
+    """Return whether all threads of a process are stopped, or it has gone."""
+    with suppress(OSError):
+        tasks = list(Path(f"/proc/{process.pid}/task").iterdir())
+        states = [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in tasks]
+        return all(state in "TtZX" for state in states)
+    return True
 
 
 def _each(do: Callable[[psutil.Process], None], processes: Iterable[psutil.Process]) -> None:

@@ -81,6 +81,8 @@ def _start() -> subprocess.Popen[bytes]:
 
 def main() -> None:
     """Read until the tool is gone, and end what it has left."""
+    from scaffold_validators.watching.family import Family  # now: once the tool is gone there is no time for it
+
     left: dict[str, int | None] = {}
     there_before: dict[str, frozenset[str]] = {}
     folders: dict[str, str] = {}
@@ -97,8 +99,6 @@ def main() -> None:
             left[mark] = int(rest[0]) if rest else None
     if not left:
         return
-    from scaffold_validators.watching.family import Family
-
     families = [Family(mark, session, there_before[mark]) for mark, session in left.items()]
     quiet_since = time.monotonic()
     while time.monotonic() - quiet_since < QUIET_SECONDS:

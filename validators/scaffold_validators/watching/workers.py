@@ -61,9 +61,9 @@ class Workers:
         for process, title in self._titles.items():
             if not is_running(process):
                 return Death(title, process.pid, how_it_ended(process.pid))
+        self._family.remember_segments()  # at every look: a worker may be killed right after it has made one
         if now - self._sought >= SEEK_SECONDS:
             self._sought = now
-            self._family.remember_segments()
             self._titles |= {process: title for process in self._family.members() if (title := needed(process))}
         return None
 
