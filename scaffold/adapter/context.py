@@ -159,8 +159,8 @@ def _final_norm(spec: DecoderSpec, hidden: str, prefix: str) -> Context:
 
 def _head(spec: DecoderSpec) -> Context:
     scale, cap = spec.logits_scale, spec.logits_soft_cap
-    if cap is not None and scale != ONE:
-        raise NotUnderstood("no idiom yet for logits that are both scaled and capped")
+    if cap is not None and scale != ONE:  # vLLM caps first: c tanh(s x / c) is s (c/s) tanh(x / (c/s))
+        cap = Value(cap.value / scale.value, None, cap.tree / scale.tree)
     return {
         "name": attribute(spec.head_name),
         "bias": spec.head_bias,

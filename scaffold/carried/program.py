@@ -191,7 +191,9 @@ class Program:
                 continue
             op = self.calls.get(id(tensor), tensor.origin)
             if op is None:
-                raise NotUnderstood(f"a tensor {list(tensor.shape)} that comes from elsewhere")
+                raise NotUnderstood(
+                    f"a tensor {list(tensor.shape)} that no operation of this block made, such as one of another layer"
+                )
             found[id(op)] = op
             if len(found) > MAX_OPERATIONS:
                 raise NotUnderstood(f"more than {MAX_OPERATIONS} operations")

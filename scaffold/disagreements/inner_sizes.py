@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.disagreements.finding import Disagreement, Said
@@ -31,7 +31,8 @@ def find(subject: Subject) -> Iterator[Disagreement]:
     shared = {size * count for size in stated for count in sizes(config, "num_shared_experts")}
     doubled = {2 * size for size in stated} if config.get("use_double_wide_mlp") else set()
     hidden = sizes(config, "hidden_size")
-    shown = [(pattern, _inner(pattern, hidden)) for pattern in subject.own]
+    forms = {pattern.name: pattern.shape for pattern in subject.own}
+    shown = [(pattern, _of_one(pattern, _inner(pattern, hidden), forms)) for pattern in subject.own]
     wrong = [(p, inner) for p, inner in shown if inner is not None and inner not in stated | shared | doubled]
     if not wrong:
         return
@@ -63,6 +64,15 @@ def _explained(subject: Subject, pattern: Pattern, inner: int) -> tuple[str, str
     if "experts" in parts:
         return "experts", routed or dense or "", inner
     return "dense", dense or routed or "", inner
+
+
+def _of_one(pattern: Pattern, inner: int | None, forms: Mapping[str, tuple[int, ...]]) -> int | None:
+    """Return the inner size of a block whose ``up_proj`` holds the gate, too: half of what that shows."""
+    block, _, name = pattern.name.removesuffix(".weight").rpartition(".")
+    if inner is None or name != "up_proj" or f"{block}.gate_proj.weight" in forms:
+        return inner
+    down = forms.get(f"{block}.down_proj.weight", ())
+    return inner // 2 if down[1:] == (inner // 2,) and inner % 2 == 0 else inner
 
 
 def _inner(pattern: Pattern, hidden: Collection[int]) -> int | None:

@@ -56,7 +56,7 @@ def refused_after(subject: Subject, proved: Proved | None = None, strategy: str 
 def _no_idiom(hole: Hole) -> CheckFailed:
     return CheckFailed(
         hole.what,
-        where=hole.evidence,
+        where=hole.evidence or "the adapter",
         expected="a form that adapters have an idiom for",
-        remedy="serve it with --strategy transformers until there is one",
+        remedy="serve it with --strategy transformers, where that takes the model, until there is one",
     )

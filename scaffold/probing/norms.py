@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 from scaffold.probing.numeric import same
@@ -27,17 +28,16 @@ def identify(probe: Probe, event: Event) -> NormSpec:
     if event.module is None or not event.tensors():
         raise NotUnderstood("a normalisation without a module or an input", event.where)
     x, out = event.tensors()[0].a, event.result().a
-    tensors = [v for v in event.module.attributes.values() if isinstance(v, Tensor)]
-    weight = event.module.attributes.get("weight")
-    bias = event.module.attributes.get("bias")
-    if len(tensors) != sum(isinstance(t, Tensor) for t in (weight, bias)):
-        raise NotUnderstood(f"a parameter of {event.name} that is neither weight nor bias", event.where)
+    tensors = {name: v for name, v in event.module.attributes.items() if isinstance(v, Tensor)}
     for form in NORM_FORMS:
-        if form.has_weight != isinstance(weight, Tensor) or form.has_bias != isinstance(bias, Tensor):
+        if form.has_weight + form.has_bias != len(tensors):
             continue
-        for eps in _epsilons(event):
-            if same(out, form.compute(x, plain(weight), plain(bias), float(eps))):
-                return NormSpec(form.name, _epsilon_value(probe, eps), _definition(event))
+        for names in permutations(tensors):
+            of_weight, of_bias = (*names, "weight")[0], (*names, "bias", "bias")[1]
+            weight, bias = (plain(tensors.get(name)) for name in (of_weight, of_bias))
+            for eps in _epsilons(event):
+                if same(out, form.compute(x, weight, bias, float(eps))):
+                    return NormSpec(form.name, _epsilon_value(probe, eps), of_weight, of_bias, _definition(event))
     raise NotUnderstood(f"a normalisation {event.name} of no known form", _definition(event))
 
 

@@ -71,8 +71,8 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
     keys = {row.role: key for row in rows().values() if row.probe and (key := key_of(row.role, config)) is not None}
     small = {keys[role]: value for role, value in _sizes(config, keys, which).items()}
     for role, first in keys.items():
-        for key in spellings(role):  # config classes copy sizes out of objects, and source reads either
-            if first in small and "." in key and at(config, key) == at(config, first):
+        for key in spellings(role):  # a config may say a size twice, or its class copy it: source reads either
+            if first in small and at(config, key) == at(config, first):
                 small[key] = small[first]
     for row in rows().values():
         for key in row.keys if row.same_as else ():

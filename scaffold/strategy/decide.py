@@ -14,6 +14,8 @@ from scaffold.strategy.table import STRATEGIES
 
 AUTO = "auto"
 REMEDY = "check whether config.json, the files and the modeling source are of the same model"
+OF_HOLES = "nothing is wrong with the files: the lines that are named are in no form that is known yet"
+"""What is to be done where the model was not understood: its block is written by hand, or the form is added."""
 
 
 @dataclass(frozen=True)
@@ -82,20 +84,22 @@ def decide(question: Question, asked: str = AUTO, refuted: Mapping[str, str] = {
             return Decision(strategy, tuple(answers))
         if asked == strategy.name:
             break
-    raise NoStrategy(asked, tuple(answers))
+    raise NoStrategy(
+        asked, tuple(answers), has_holes=question.reading.source is not None and bool(question.reading.spec.holes)
+    )
 
 
 class NoStrategy(CheckFailed):
     """No strategy holds, or the one asked for does not; ``proof`` is that of the weights, if it came so far."""
 
-    def __init__(self, asked: str, answers: tuple[tuple[Strategy, Answer], ...]) -> None:
+    def __init__(self, asked: str, answers: tuple[tuple[Strategy, Answer], ...], *, has_holes: bool = False) -> None:
         lines = _lines(answers)
         is_auto = asked == AUTO
         super().__init__(
             "; ".join(lines) if is_auto else _line(*answers[-1]),
             where=f"--strategy {asked}",
             expected="a strategy that holds" if is_auto else f"a model that {asked} fits",
-            remedy=REMEDY if is_auto else f"leave the choice to --strategy {AUTO}",
+            remedy=(OF_HOLES if has_holes else REMEDY) if is_auto else f"leave the choice to --strategy {AUTO}",
         )
         proved = answers[-1][1].proved or next((a.proved for _, a in answers if is_auto and a.proved), None)
         self.why = lines

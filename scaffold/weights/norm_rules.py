@@ -24,6 +24,6 @@ def norm_rules(scope: Scope, path: str, norm: NormSpec, size: int, block: str = 
     scope, target = scope.unscaled(), join(block, attribute(path.removeprefix(f"{block}.")))
     form = norm_form(norm.form)
     if form.has_weight:
-        yield scope.whole(f"{path}.weight", size, target=f"{target}.weight")
+        yield scope.whole(f"{path}.{norm.weight}", size, target=f"{target}.weight")
     if form.has_bias:
-        yield scope.whole(f"{path}.bias", size, target=f"{target}.bias")
+        yield scope.whole(f"{path}.{norm.bias}", size, target=f"{target}.bias")

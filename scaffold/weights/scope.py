@@ -16,18 +16,23 @@ GATE_UP: tuple[ShardId, ...] = (0, 1)
 
 @dataclass(frozen=True)
 class Heads:
-    """Sizes of grouped-query attention: query heads, key/value heads, entries per head; of v if they differ."""
+    """Sizes of grouped-query attention: query heads, key/value heads, entries per head; of v if they differ.
+
+    ``gated``: each head of q has a gate behind it, of as many entries.
+    """
 
     heads: int
     kv_heads: int
     head_dim: int
     v_head_dim: int | None = None
+    gated: bool = False
 
     def parts(self) -> tuple[Part, ...]:
         """Return q, k and v."""
         v_size = self.kv_heads * (self.v_head_dim or self.head_dim)
         k = Part("k", self.kv_heads * self.head_dim, KvHeads(self.kv_heads))
-        return Part("q", self.heads * self.head_dim, Even(self.head_dim)), k, Part("v", v_size, k.split)
+        q_head = self.head_dim * (2 if self.gated else 1)
+        return Part("q", self.heads * q_head, Even(q_head)), k, Part("v", v_size, k.split)
 
 
 @dataclass(frozen=True)

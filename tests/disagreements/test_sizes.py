@@ -95,6 +95,14 @@ def test_a_router_may_project_to_a_size_of_its_own(tmp_path: Path) -> None:
     assert found(tmp_path, held) == []
 
 
+@pytest.mark.parametrize(("rows", "is_one"), [(2 * INNER, True), (2 * INNER + 2, False)])
+def test_an_up_projection_may_hold_the_gate(rows: int, is_one: bool, tmp_path: Path) -> None:
+    """It has twice as many rows as ``down_proj`` has columns, and no ``gate_proj`` beside it."""
+    held = {name: form for name, form in tensors().items() if "gate_proj" not in name}
+    held |= {f"model.layers.{layer}.mlp.up_proj.weight": ("BF16", (rows, HIDDEN)) for layer in range(LAYERS)}
+    assert [one.kind for one in found(tmp_path, held)] == ([] if is_one else ["inner size"])
+
+
 def test_embeddings_with_more_rows_than_the_head_may_be_the_models_form(tmp_path: Path) -> None:
     held = {**tensors(), "model.embed_tokens.weight": ("BF16", (520, HIDDEN))}
     (one,) = found(tmp_path, held)

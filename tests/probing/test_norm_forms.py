@@ -78,6 +78,23 @@ def test_what_only_resembles_a_norm_is_a_hole(nova: Path, name: str) -> None:
     assert "norm" in spec.holes[0].what.lower()
 
 
+@pytest.mark.parametrize(("form", "weight", "bias"), [("rms", "scale", "bias"), ("layer", "gain", "offset")])
+def test_a_norm_may_call_its_parameters_anything(nova: Path, form: str, weight: str, bias: str) -> None:
+    parameters, body = (
+        text.replace("self.weight", f"self.{weight}").replace("self.bias", f"self.{bias}") for text in WRITTEN[form]
+    )
+    write(nova, parameters, body)
+    checkpoint, source, spec = read(nova)
+    assert spec.norm is not None
+    assert (spec.norm.form, spec.norm.weight, spec.norm.bias) == (form, weight, bias)
+    rules = weight_map_of(spec, checkpoint, source).rules
+    found = {rule.source: rule.target for rule in rules if rule.source.startswith("model.norm.")}
+    assert found == {
+        f"model.norm.{ours}": f"model.norm.{name}"
+        for ours, name in [(weight, "weight"), (bias, "bias")][: 1 + norm_form(form).has_bias]
+    }
+
+
 def test_an_epsilon_that_the_source_states_has_no_key(nova: Path) -> None:
     edit(nova, BODY, "return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))")
     spec = decoder_of(nova)

@@ -9,7 +9,7 @@ import pytest
 
 from scaffold.expressions.tree import key
 from scaffold.probing import probe
-from scaffold.probing.sizes import LIMIT, NEAR, shrink
+from scaffold.probing.sizes import LIMIT, NEAR, probe_value, shrink
 from scaffold.reading import decoder
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
@@ -92,3 +92,10 @@ def test_further_pairs_of_probes_have_other_sizes_of_heads() -> None:
         small = [shrink(PHI3, 2 * pair + which) for which in (0, 1)]
         assert [one["hidden_size"] // one["num_attention_heads"] for one in small] == [size, size]
         assert small[0]["num_attention_heads"] != small[1]["num_attention_heads"]
+
+
+def test_a_size_that_a_config_says_twice_is_one() -> None:
+    """Which of both source reads is not known before it runs; where they differ, each stays what it is."""
+    small = shrink({**SIZES, "max_position_embeddings": 4096, "n_positions": 4096, "seq_length": 2048})
+    assert small["n_positions"] == small["max_position_embeddings"] == probe_value("max_position_embeddings", 0)
+    assert small["seq_length"] == 2048

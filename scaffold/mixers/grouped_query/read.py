@@ -70,8 +70,8 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         if not same(input_of(part), x):
             raise NotUnderstood("projections of q, k and v with different inputs", event.where)
     core = _with_late_sinks(core, tracer)
-    o_event, output_norm, gate, attended = _attended(probe, event, core, tracer, attention)
-    projection = _projection(event, (q, k, v))
+    o_event, output_norm, gate, attended = _attended(probe, event, core, tracer, q.selection, attention)
+    projection = _projection(event, (q, k, v), gate is not None and gate.with_q)
     _read_apart(event, projection, carried, attended)
     window, chunk = _mask(probe, core)
     spec = AttentionSpec(
@@ -201,7 +201,7 @@ def _neither(error: NotUnderstood, reason: NotUnderstood) -> NotUnderstood:
 
 
 def _attended(
-    probe: Probe, event: Event, core: Core, tracer: Tracer, attention: Callable[[], Attention]
+    probe: Probe, event: Event, core: Core, tracer: Tracer, q: Selection, attention: Callable[[], Attention]
 ) -> tuple[Event, tuple[str, NormSpec] | None, GateSpec | None, Stretch | None]:
     """Return the output projection, and what comes before it: a norm, a gate, or what is carried over.
 
@@ -209,7 +209,7 @@ def _attended(
         NotUnderstood: it is none of them.
     """
     try:
-        return (*_output(probe, event, core, tracer), None)
+        return (*_output(probe, event, core, tracer, q), None)
     except NotUnderstood as error:
         try:
             with carrying(event.where):
@@ -239,15 +239,21 @@ def _value(probe: Probe, tracer: Tracer, heads: Array, block: Event) -> tuple[Pa
     raise NotUnderstood("what happens to v between projection and attention", definition(block))
 
 
-def _projection(event: Event, paths: tuple[Path, ...]) -> ProjectionSpec:
+def _projection(event: Event, paths: tuple[Path, ...], gated: bool) -> ProjectionSpec:
+    """Return where q, k and v come from; ``gated`` if the layer of q gives a gate with it, and nothing else.
+
+    Raises:
+        NotUnderstood: they lie in no known way.
+    """
     selections = [path.selection for path in paths]
+    plain = all(map(is_plain, selections[1:] if gated else selections))
     modules = [s.linear for s in selections]
     transposed = {isinstance(m.module, Conv1D) for m in modules}
     if len(transposed) != 1:
         raise NotUnderstood("projections of q, k and v of different kinds", event.where)
     of_q, of_k, of_v = (id(m.module) for m in modules)
     is_shared = of_k == of_v and np.array_equal(selections[1].columns, selections[2].columns)
-    if of_q not in (of_k, of_v) and (of_k != of_v or is_shared) and all(map(is_plain, selections)):
+    if of_q not in (of_k, of_v) and (of_k != of_v or is_shared) and plain:
         return ProjectionSpec(tuple(name_in(event, m) for m in modules), transposed=transposed.pop())
     if of_k == of_v != of_q and is_plain(selections[0]) and transposed == {False}:
         found = packing([s.columns for s in selections[1:]], output_of(modules[1]).shape[1])
@@ -335,7 +341,7 @@ def _slopes(core: Core) -> SlopesSpec | None:
 Output = tuple[Event, "tuple[str, NormSpec] | None", "GateSpec | None"]
 
 
-def _output(probe: Probe, event: Event, core: Core, tracer: Tracer) -> Output:
+def _output(probe: Probe, event: Event, core: Core, tracer: Tracer, q: Selection) -> Output:
     flat = np.swapaxes(core.out, 0, 1).reshape(NUM_TOKENS, -1)
     after = [e for e in tracer.linears if input_of(e).shape == flat.shape]
     for linear in after:
@@ -347,7 +353,9 @@ def _output(probe: Probe, event: Event, core: Core, tracer: Tracer) -> Output:
                 if same(input_of(linear), norm.result().a.reshape(flat.shape)):
                     return linear, (name_in(event, norm), norms.identify(probe, norm)), None
     for linear in after:
-        gate = _gate(probe, event, input_of(linear), flat, core, tracer)
+        gate = _gate(probe, event, input_of(linear), flat, core, tracer) or _gate_with_q(
+            probe, event, input_of(linear), flat, q
+        )
         if gate is not None:
             return linear, None, gate
     raise NotUnderstood("what happens between the attention and its output projection", definition(event))
@@ -364,3 +372,15 @@ def _gate(probe: Probe, event: Event, given: Array, flat: Array, core: Core, tra
             if same(flat * factor, given):
                 return GateSpec(name_in(event, linear), per_head, bias_value(probe, [linear]))
     return None
+
+
+def _gate_with_q(probe: Probe, event: Event, given: Array, flat: Array, q: Selection) -> GateSpec | None:
+    """Return a gate of which the layer of q gives an entry for each of q's, head by head (Qwen3-Next's)."""
+    heads, size = q.columns.shape
+    columns = np.arange(2 * q.columns.size).reshape(heads, 2, size)
+    out = output_of(q.linear)
+    if out.shape[1] != columns.size or not np.array_equal(q.columns, columns[:, 0]) or flat.shape[1] != q.columns.size:
+        return None
+    if not same(flat * torch_ops.sigmoid(out[:, columns[:, 1].ravel()]), given):
+        return None
+    return GateSpec(name_in(event, q.linear), False, bias_value(probe, [q.linear]), with_q=True)

@@ -20,7 +20,8 @@ def rules(scope: Scope, spec: AttentionSpec, hidden: int, target: Target) -> Ite
     heads, kv_heads, size = (int(v.value) for v in (spec.num_heads, spec.num_kv_heads, spec.head_dim))
     v_size = int(spec.v_head_dim.value)
     block = attribute(spec.name)
-    layout, projection = Heads(heads, kv_heads, size, v_size), spec.projection
+    gated = spec.gate is not None and spec.gate.with_q
+    layout, projection = Heads(heads, kv_heads, size, v_size, gated), spec.projection
     parts = [join(spec.name, name) for name in projection.names]
     if projection.packed:
         ours = join(block, attribute(parts[0]))
@@ -46,7 +47,7 @@ def rules(scope: Scope, spec: AttentionSpec, hidden: int, target: Target) -> Ite
     yield from _carried(scope, spec, block, hidden)
     if spec.sinks:
         yield scope.unscaled().column(join(spec.name, spec.sinks), heads, target=join(block, spec.sinks))
-    if spec.gate is not None:
+    if spec.gate is not None and not gated:
         gate, ours = join(spec.name, spec.gate.name), join(block, attribute(spec.gate.name))
         rows = heads if spec.gate.per_head else heads * v_size
         yield scope.column(f"{gate}.weight", rows, hidden, target=f"{ours}.weight")

@@ -81,11 +81,13 @@ class GateSpec:
         name: the linear layer.
         per_head: one number per head, else one per entry.
         bias: whether the layer has one.
+        with_q: the layer is that of q: of each head it gives q first, and then the gate.
     """
 
     name: str
     per_head: bool
     bias: Value
+    with_q: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ NAMES = {"head_dim": "self.head_dim", "num_heads": "self.total_num_heads"}
 """What a class of grouped-query attention calls its numbers, the hidden size aside: see ``Layers.names``."""
 SLOTS = {
     "sizes": "`__init__`, after the size of a head",
+    "q_heads": "`__init__`, the number of heads of q in QKVParallelLinear, if it is not the usual one",
     "qkv_arguments": "`__init__`, arguments of QKVParallelLinear",
     "modules": "`__init__`, after the projections",
     "scores": "`__init__`, before Attention is made",

@@ -7,6 +7,7 @@ from scaffold.idioms.norms import norm_call
 from scaffold.idioms.written import NORM_OVER_RANKS, Piece
 from scaffold.mixers.grouped_query.pieces.layers import Layers
 from scaffold.mixers.grouped_query.spec import values_differ
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.weights.targets import attribute
 
 
@@ -35,6 +36,8 @@ def gate(layers: Layers) -> Piece | None:
     spec = layers.same("a gate", lambda a: a.gate)
     if spec is None:
         return None
+    if spec.with_q:
+        return _gate_with_q(layers)
     name = attribute(spec.name)
     made = f"""\
 self.{name} = ColumnParallelLinear(
@@ -53,6 +56,23 @@ attn_output = (attn_output * torch.sigmoid(gate).unsqueeze(-1)).flatten(-2)
     gated = f"gate, _ = self.{name}(hidden_states)\n{over_heads if spec.per_head else over_entries}"
     imports = ("from vllm.model_executor.layers.linear import (ColumnParallelLinear,)",)
     return Piece({"modules": made, "attended": gated}, imports)
+
+
+def _gate_with_q(layers: Layers) -> Piece:
+    """Return the gate that comes from the projection of q, as vLLM's Qwen3-Next has it."""
+    if values_differ(layers.used):
+        raise NotUnderstood(
+            "no idiom yet for a gate beside q where heads of v have another size", layers.used[0].source
+        )
+    return Piece(
+        {
+            "q_heads": "2 * self.total_num_heads,  # each with its gate",
+            "split": "q, k, v = qkv.split([2 * self.q_size, self.kv_size, self.kv_size], dim=-1)\n"
+            "q, gate = q.unflatten(-1, (self.num_heads, 2 * self.head_dim)).chunk(2, dim=-1)\n"
+            "q, gate = q.flatten(-2), gate.flatten(-2)",
+            "attended": "attn_output = attn_output * torch.sigmoid(gate)",
+        }
+    )
 
 
 def output_norm(layers: Layers) -> Piece | None:

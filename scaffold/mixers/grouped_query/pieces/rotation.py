@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from textwrap import indent
 
 from scaffold.expressions.python import write
 from scaffold.expressions.tree import TRUE
@@ -35,9 +36,11 @@ def rotation(layers: Layers) -> Piece | None:
 
 def qk_norm(layers: Layers) -> Piece | None:
     """Return the norms of q and k."""
-    norm: QkNormSpec | None = same(_ordered(layers), "norms of q and k", lambda a: a.qk_norm)
-    if norm is None:
+    normed = [a for a in _ordered(layers) if a.qk_norm is not None]
+    if not normed:
         return None
+    norm: QkNormSpec = same(normed, "norms of q and k", lambda a: a.qk_norm)
+    condition = layers.per_layer.condition([a.qk_norm is not None for a in layers.specs])
     q_name, k_name = attribute(norm.q_name), attribute(norm.k_name)
     sizes = [
         "self.head_dim" if norm.per_head else f"self.total_num_{heads} * self.head_dim"
@@ -54,11 +57,14 @@ k = self.{k_name}(k).flatten(-2, -1)
 q = norm_over_ranks(self.{q_name}, q, self.total_num_heads, self.head_dim)
 k = norm_over_ranks(self.{k_name}, k, self.total_num_kv_heads, self.head_dim)
 """
+    made = f"self.{q_name} = {q_call}\nself.{k_name} = {k_call}"
+    called = over_heads if norm.per_head else over_ranks
+    if condition != TRUE:
+        made = f"self.use_qk_norm = {write(condition)}\nif self.use_qk_norm:\n{indent(made, '    ')}"
+        called = f"if self.use_qk_norm:\n{indent(called, '    ')}"
     return Piece(
-        {
-            "modules": f"self.{q_name} = {q_call}\nself.{k_name} = {k_call}",
-            "before_rotation" if norm.before_rope else "after_rotation": over_heads if norm.per_head else over_ranks,
-        },
+        {"modules": made, "before_rotation" if norm.before_rope else "after_rotation": called},
+        uses=(condition,),
         helpers=frozenset() if norm.per_head else frozenset({NORM_OVER_RANKS}),
     )
 
