@@ -11,11 +11,11 @@ import pytest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy comes: matrices are small, and tests share the cores
 from scaffold.roots.vllm_tree import CONFIG_CLASSES, CONFIGS, MODELS, PROCESSORS, REGISTRY
 from tests.copies import copy_file, copy_tree
-from tests.drawn import load_profile
+from tests.drawn import draw_nothing, load_profile
 from tests.models.build import write_checkpoint
 
 load_profile()
-gc.set_threshold(100_000, 50, 50)
+gc.set_threshold(500_000, 50, 50)
 """Garbage is looked for rarely: modules, tests and trees are large, and stay. (Freezing them hides Hypothesis' own
 random from it.)"""
 
@@ -34,6 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
         room = os.statvfs(IN_MEMORY)
         if room.f_bavail * room.f_frsize > 4 << 30:
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", IN_MEMORY)
+
+
+def pytest_collection() -> None:
+    """Draw once before there are many objects."""
+    draw_nothing()
 
 
 @pytest.fixture

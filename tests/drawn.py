@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, settings
+import numpy  # noqa: F401 - Hypothesis seeds it too, if it is there
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 
 NEW = int(os.environ.get("SCAFFOLD_EXAMPLES", "0"))
@@ -49,3 +51,9 @@ def examples(count: int, *suppressed: HealthCheck) -> settings:
     drawn = max(1, NEW * count // USUAL) if NEW else count
     both = (*settings.default.suppress_health_check, *suppressed) if settings.default else suppressed
     return settings(max_examples=drawn, suppress_health_check=both)
+
+
+@settings(max_examples=1, database=None, deadline=None)
+@given(st.none())
+def draw_nothing(_: None) -> None:
+    """Have Hypothesis look for who holds its random while there are few objects: later it takes a second and a half."""

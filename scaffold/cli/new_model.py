@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from scaffold.cli.clock import clock
-from scaffold.cli.committing import make_commit
 from scaffold.cli.destination import Destination, find_destination
 from scaffold.cli.disagreements import show_disagreements
 from scaffold.cli.live import live
@@ -40,8 +39,8 @@ from scaffold.cli.roots import (
     work_option,
 )
 from scaffold.cli.serving import gate_settings, parity_settings, serve_settings
+from scaffold.cli.soc import soc_option
 from scaffold.cli.stages import chosen_stages, stage_option
-from scaffold.cli.static_first import soc_option, static_of_plan
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.evidence.gather import check_name, gather
@@ -158,6 +157,10 @@ def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, wit
     """Run the gates and make the commit, as far as it is asked for; return the exit code."""
     workspace, shown = settings.workspace(), True
     if with_gates:
+        from scaffold.cli.static_first import (
+            static_of_plan,  # here, as the way through vllm-ascend is a tenth of a plan
+        )
+
         static = static_of_plan(output, settings, workspace, plan.name, plan.checkpoint)
         if static.failed:
             return 1
@@ -178,6 +181,8 @@ def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, wit
             show_steps(output, _after_gates(plan.checkpoint.path, engine))
     if not with_commit:
         return 0 if shown else 1
+    from scaffold.cli.committing import make_commit
+
     make_commit(output, settings, plan.name)
     return 0
 

@@ -13,7 +13,6 @@ from scaffold.cli.settings import container_root, defaults
 from scaffold.cli.work import DIRECTORY, work_directory, work_option
 from scaffold.common.errors import EnvironmentLacks, UsageError
 from scaffold.delivery.excuses import Excuses
-from scaffold.delivery.gate.table import check_reasons
 from scaffold.disagreements.finding import SIDES
 from scaffold.evidence.workspace import Workspace
 from scaffold_validators.device import CPU, NPU
@@ -129,7 +128,10 @@ class Settings:
             UsageError: one is given for what takes none.
         """
         given = {point: " ".join(why.split()) for point, why in self.given.get("without") or ()}
-        check_reasons(given)
+        if given:
+            from scaffold.delivery.gate.table import check_reasons  # here, as few calls need the gate's points
+
+            check_reasons(given)
         named = {"parity": "without_parity", "accuracy": "accuracy_pending"}
         own = {
             field: " ".join(str(self.given.get(field) or given.pop(point, "")).split())

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from scaffold.ascend.soc import ASSUMED, SOCS, Soc, soc_of
-from scaffold.checkpoint.ascend_paths import DEVICES
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.cli.output import Output
 from scaffold.cli.present import show_verdicts
@@ -20,12 +17,6 @@ from scaffold.running.static_verdict import static_first
 from scaffold_validators.device import NPU, find_device
 from scaffold_validators.engine import Engine
 from scaffold_validators.verdict import Verdict
-
-soc_option = click.option(
-    "--soc",
-    type=click.Choice(DEVICES),
-    help=f"Stage static: the generation of NPUs (default: the one that is here, else {ASSUMED.name}).",
-)
 
 
 def static_of_plan(

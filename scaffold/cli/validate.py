@@ -26,8 +26,9 @@ from scaffold.cli.roots import (
     work_option,
 )
 from scaffold.cli.serving import gate_settings, parity_settings, serve_settings
+from scaffold.cli.soc import soc_option
 from scaffold.cli.stages import ALL, STATIC, chosen_stages, stage_option
-from scaffold.cli.static_first import is_of_plan, soc_option, static_of_plan, static_of_trees
+from scaffold.cli.static_first import is_of_plan, static_of_plan, static_of_trees
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
 from scaffold.running.validation import validate

@@ -91,7 +91,7 @@ def adapter_of(plan: Plan) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", sampled(CONFIGS, every=2))
 def test_an_adapter_is_clean_under_the_trees_own_rules(
     planned: Callable[..., Plan], vllm_source: Path, name: str
 ) -> None:
@@ -107,7 +107,7 @@ def test_an_adapter_is_clean_under_the_trees_own_rules(
         assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", sampled(CONFIGS, every=2))
 def test_an_adapter_has_nothing_that_it_does_not_use(planned: Callable[..., Plan], name: str) -> None:
     """Each class and function is called or registered, and each attribute that is set is read."""
     tree = ast.parse(adapter_of(planned(name)))
@@ -124,7 +124,7 @@ def test_an_adapter_has_nothing_that_it_does_not_use(planned: Callable[..., Plan
 
 @pytest.mark.parametrize(
     ("name", "has", "lacks"),
-    [
+    sampled([
         ("lyra", ["GemmaRMSNorm", "logits_soft_cap=config.attn_logit_softcapping", 'config.layer_types[layer_idx] == "',
                   "if layer_idx >= config.first_k_dense_replace:", "torch.sigmoid(gate).unsqueeze(-1)",
                   "* (self.config.embedding_multiplier)", "groups = num_kv_heads"],
@@ -142,7 +142,7 @@ def test_an_adapter_has_nothing_that_it_does_not_use(planned: Callable[..., Plan
                    "max=self.config.mix_config.clip_values", "weight.chunk(self.config.num_experts)",
                    'if config.layer_types[layer_idx] == "full_attention":', '".mix.attn.": ".attn."'],
          ['".mix.attn": ', "norm_over_ranks", "DracoConfig", "expert_mapping"]),
-    ],
+    ], every=2),
 )  # fmt: skip
 def test_an_adapter_has_what_the_model_needs_and_no_more(
     planned: Callable[..., Plan], name: str, has: list[str], lacks: list[str]
@@ -152,6 +152,7 @@ def test_an_adapter_has_what_the_model_needs_and_no_more(
     assert [word for word in lacks if word in text] == []
 
 
+@pytest.mark.engine  # it needs none, and takes as long as one
 def test_a_switch_of_the_config_stays_one_in_the_adapter(planned: Callable[..., Plan]) -> None:
     for value in (True, False):
         text = adapter_of(planned("orion", attention_bias=value, norm_topk_prob=value))

@@ -69,6 +69,7 @@ def roots(desk: Desk) -> tuple[str | Path, ...]:
     return "--vllm", desk.vllm, "--delivery", desk.delivery, "--work", desk.work
 
 
+@pytest.mark.engine  # it needs none, and takes as long as one
 def test_the_diff_goes_through_gits_pager_and_the_end_says_what_comes_next(desk: Desk, nova: Path) -> None:
     paged = desk.root / "paged"
     plain = {"GIT_PAGER": f"cat > {shlex.quote(str(paged))}", "TERM": "xterm", "COLUMNS": "300", "NO_COLOR": "1"}

@@ -21,12 +21,13 @@ from tests.bench.commit_kills import (
     one_kill,
     prepare,
 )
+from tests.sampled import sampled
 
 MOMENTS = {0.25: BEFORE, 0.6: BEFORE, 0.97: AFTER}
 """A share of all calls that change something → how the repo is found."""
 
 
-@pytest.mark.parametrize(("share", "state"), MOMENTS.items())
+@pytest.mark.parametrize(("share", "state"), sampled(MOMENTS.items(), every=3))
 def test_a_killed_commit_loses_nothing(tmp_path: Path, share: float, state: str) -> None:
     point = int(share * calls(tmp_path / "counted"))
     assert one_kill(tmp_path / "killed", partial(killed_before, number=point)) == state

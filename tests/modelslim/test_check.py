@@ -24,6 +24,7 @@ from tests.lab.trees import ascend_source
 from tests.modelslim.made import FILE
 from tests.modelslim.mutations import MUTATIONS
 from tests.modelslim.real_shapes import REAL_SHAPES, moe, w4a8
+from tests.sampled import sampled
 
 QKV = ("q_proj", "k_proj", "v_proj")
 
@@ -53,7 +54,7 @@ def checked(name: str, upstream: Upstream | None = None, **forms: Form) -> Model
     return resolve(said, checkpoint, looked, upstream or _upstream(), (1, 2, 4))
 
 
-@pytest.mark.parametrize("what", MUTATIONS)
+@pytest.mark.parametrize("what", sampled(MUTATIONS, every=2))
 def test_a_wrong_description_is_found(what: str) -> None:
     name, change, kind = MUTATIONS[what]
     folder, checkpoint, looked = _looked(name)

@@ -21,6 +21,7 @@ from scaffold.spec.norms import NormSpec
 from scaffold.spec.values import Value
 from tests.mixers.test_examples import read
 from tests.models.specs import decoder_of, edit, spec_of
+from tests.sampled import sampled
 
 PARAMETERS = "self.weight = nn.Parameter(torch.ones(size))"
 BODY = """scale = 1.0 / torch.sqrt((x * x).sum(-1, keepdim=True) / x.shape[-1] + self.eps)
@@ -132,7 +133,7 @@ def inside_of_attention(spec: DecoderSpec, norm: NormSpec) -> DecoderSpec:
 
 
 @pytest.mark.parametrize("is_inside", [False, True], ids=["between blocks", "inside of a block"])
-@pytest.mark.parametrize("form", [form.name for form in NORM_FORMS])
+@pytest.mark.parametrize("form", sampled([form.name for form in NORM_FORMS], every=2))
 def test_an_adapter_has_all_that_its_norms_call(nova: Path, tmp_path: Path, form: str, is_inside: bool) -> None:
     if not is_inside:
         write(nova, *WRITTEN[form])

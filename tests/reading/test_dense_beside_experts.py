@@ -10,6 +10,7 @@ from scaffold.feed_forwards.experts.spec import ExpertsSpec
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.source.python.errors import NotUnderstood
 from tests.models.remote.build import read
+from tests.sampled import sampled
 
 CONFIG = {"num_experts": 4, "num_experts_per_tok": 2, "num_hidden_layers": 2, "dense_beside_every": 2}
 EXPERTS = """
@@ -56,7 +57,7 @@ VelaLayer = LayerOfBoth
 """
 
 
-@pytest.mark.parametrize("taken", ["x", "out"])
+@pytest.mark.parametrize("taken", sampled(["x", "out"], every=2))
 def test_a_dense_mlp_beside_experts(taken: str, tmp_path: Path, transformers_source: Path) -> None:
     classes = EXPERTS + BESIDE.format(beside="VelaMLP", taken=taken)
     found = read(tmp_path, transformers_source, CONFIG, classes=classes)

@@ -9,6 +9,7 @@ import pytest
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.values import Value
 from tests.models.remote.build import read
+from tests.sampled import sampled
 
 AGAIN = """
 class Again(VelaModel):
@@ -49,7 +50,7 @@ def again(directory: Path, transformers: Path, leave_at: float = 1.0, **parts: s
     return read(directory, transformers, {**CONFIG, "leave_at": leave_at}, classes=AGAIN.format(**filled))
 
 
-@pytest.mark.parametrize(("parts", "normed"), [(NORMED, True), (PLAIN, False)])
+@pytest.mark.parametrize(("parts", "normed"), sampled([(NORMED, True), (PLAIN, False)], every=2))
 def test_layers_that_run_again(parts: dict[str, str], normed: bool, tmp_path: Path, transformers_source: Path) -> None:
     found = again(tmp_path, transformers_source, **parts)
     assert len(found.layers) == 2

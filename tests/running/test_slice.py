@@ -37,6 +37,7 @@ def test_the_slice_has_each_kind_of_layer_and_its_weights_are_proved(tmp_path: P
         make_slice(whole, 2, PLENTY, tmp_path / "cut", None)
 
 
+@pytest.mark.engine  # it needs none, and takes as long as one
 def test_without_a_number_it_is_as_large_as_there_is_room_for(tmp_path: Path) -> None:
     whole = read_checkpoint(write_mixed("orion", tmp_path / "orion"))
     assert make_slice(whole, None, PLENTY, tmp_path / "cut", None).layers == 4

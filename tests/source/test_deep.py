@@ -10,6 +10,7 @@ from scaffold.common.errors import CheckpointError
 from scaffold.source.python.errors import NotUnderstood
 from tests.fuzz.source.seeds import SMALL
 from tests.fuzz.source.target import Desk, desk, judge
+from tests.sampled import sampled
 
 WRAPS = {
     "parentheses": ("(", "1", ")"), "lists": ("[", "", "]"), "objects": ("{1:", "1", "}"), "minus": ("-", "1", ""),
@@ -39,7 +40,7 @@ def within(statement: str) -> bytes:
     return SMALL.replace(line, f"{line}        {statement}\n").encode()
 
 
-@pytest.mark.parametrize("name", WRAPS)
+@pytest.mark.parametrize("name", sampled(WRAPS, every=3))
 @pytest.mark.parametrize("depth", [60, 190, 900, 5_000])
 def test_deep_nesting_is_a_clean_error_or_none(name: str, depth: int, at: Desk) -> None:
     opening, inside, closing = WRAPS[name]

@@ -14,6 +14,7 @@ from tests.fuzz.source import host
 from tests.fuzz.source.mutate import mutate
 from tests.fuzz.source.seeds import HOSTILE, SMALL, seeds
 from tests.fuzz.source.target import Desk, desk, judge
+from tests.sampled import sampled
 
 SEEDS = tuple(seeds())
 CLEAN = {"read", "NotUnderstood", "NoSuchShape", "Raised", "CheckpointError"}
@@ -32,7 +33,7 @@ def test_mutated_source_changes_nothing_and_ends_cleanly(number: int, random: Ra
     assert judge(at, mutate(SEEDS[number], SEEDS, random).encode("utf-8", "replace")) in CLEAN
 
 
-@pytest.mark.parametrize("expression", HOSTILE)
+@pytest.mark.parametrize("expression", sampled(HOSTILE, every=3))
 def test_a_hostile_expression_changes_nothing_and_ends_cleanly(expression: str, at: Desk) -> None:
     for place in ("x = x + layer(x) * math.sqrt(2)", "super().__init__()"):
         assert SMALL.count(place) == 1

@@ -21,6 +21,7 @@ from scaffold.strategy.protocol import Question
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
 from tests.lab.engine import engine
 from tests.models.families import CONFIGS, SIZES, Shapes, config_of, shapes_of, write
+from tests.sampled import sampled
 from tests.strategy.trusted import asked, tree
 
 DENSE = ("llama", "qwen2", "qwen3", "granite")
@@ -104,7 +105,9 @@ FAULTS: dict[str, tuple[tuple[str, ...], Callable[[Shapes], Shapes]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("fault", "family"), [(name, family) for name, (of, _) in FAULTS.items() for family in of])
+@pytest.mark.parametrize(
+    ("fault", "family"), sampled([(name, family) for name, (of, _) in FAULTS.items() for family in of], every=2)
+)
 def test_a_fault_in_names_or_shapes_is_never_supported(tmp_path: Path, fault: str, family: str) -> None:
     shapes = FAULTS[fault][1](shapes_of(family))
     answer = supported.holds(asked(tmp_path, family, shapes=shapes))

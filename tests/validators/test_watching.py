@@ -28,6 +28,7 @@ from scaffold_validators.verdict import Verdict
 from scaffold_validators.watching.family import Family, stands_still
 from scaffold_validators.watching.guardian import PACKAGES
 from scaffold_validators.watching.log import ServerLog
+from scaffold_validators.watching.proc import read_bytes
 from scaffold_validators.watching.progress import bar, meaningful, milestone
 from tests.fake_engine import write_fake_engine
 from tests.lab.ports import free_port
@@ -305,3 +306,11 @@ def test_the_text_of_a_log_has_all_that_was_written_before_it_was_asked_for(tmp_
     assert log.text().splitlines()[-1] == "line 49"
     log.started()
     log.close()
+
+
+def test_files_of_proc_are_read_to_their_end() -> None:
+    assert read_bytes("/proc/self/environ") == Path("/proc/self/environ").read_bytes()
+    maps = read_bytes("/proc/self/maps").splitlines()  # longer than what the kernel gives at once
+    assert maps[-1].endswith(b"[vsyscall]") or len(maps) > 100
+    with pytest.raises(FileNotFoundError):
+        read_bytes("/proc/self/none")

@@ -58,6 +58,7 @@ def test_a_rule_that_no_call_makes_is_written_as_it_is(tmp_path: Path) -> None:
     assert run(text, tmp_path / "rules.py") == WeightMap((odd,))
 
 
+@pytest.mark.engine  # it needs none, and takes as long as one
 def test_the_file_is_a_test_file(tmp_path: Path) -> None:
     """It runs by itself, in seconds, and fails for a checkpoint that lacks a tensor."""
     found = read("nova", tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import deque
 from typing import TYPE_CHECKING
 
 from codemods.entries.listing import Elsewhere
@@ -35,7 +36,7 @@ def elsewhere(
 
 def _givers(tree: ast.Module, is_table: Callable[[str], bool]) -> Iterator[tuple[str, ast.stmt, list[ast.expr]]]:
     """Yield each statement that gives keys to a table, the table's name, and the expressions that hold the keys."""
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         match node:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
@@ -47,6 +48,17 @@ def _givers(tree: ast.Module, is_table: Callable[[str], bool]) -> Iterator[tuple
             case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) as call):
                 if method in _ADDING and is_table(name):
                     yield name, node, [call]
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield all statements, also those inside of others, in the order of `ast.walk`, but visit no expression."""
+    level: deque[ast.AST] = deque(tree.body)
+    while level:
+        node = level.popleft()
+        for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+            level.extend(getattr(node, field, ()))
+        if isinstance(node, ast.stmt):
+            yield node
 
 
 def _name(target: ast.expr) -> str | None:

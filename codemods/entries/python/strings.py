@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from codemods.entries.python.source import statements
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 _HOLE = None
 
 
-def constants(tree: ast.Module) -> dict[str, str]:
-    """Return the strings that a module assigns to names once, at its top level."""
+@lru_cache(maxsize=8)
+def constants(tree: ast.Module) -> Mapping[str, str]:
+    """Return the strings that a module assigns to names once, at its top level; trees are values, and never changed."""
     found: dict[str, str] = {}
     counts: dict[str, int] = {}
     for node in ast.walk(tree):

