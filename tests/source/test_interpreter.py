@@ -169,11 +169,35 @@ class L(nn.Linear):
 def f():
     return L().weight.shape, L()(L().weight).shape
 """
+OF_OBJECT = """
+from torch import nn
+class M(nn.Module):
+    def named(self):
+        return f"{self.__class__.__name__} is no {type(self).__name__}"
+def f():
+    return M().named()
+"""
+KEPT_FOR_GRADIENTS = """
+from torch.utils.checkpoint import checkpoint
+def add(x, y=0):
+    return x + y
+def f():
+    return checkpoint(add, 3, y=4, use_reentrant=False)
+"""
+REST_OF_OUTPUT = """
+from transformers.modeling_outputs import BaseModelOutputWithPast
+def f():
+    found = BaseModelOutputWithPast(last_hidden_state=1, past_key_values=None, hidden_states=2)
+    return (0,) + found[1:], found[0]
+"""
 
 
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
+        (OF_OBJECT, "M is no M"),
+        (KEPT_FOR_GRADIENTS, 7),
+        (REST_OF_OUTPUT, ((0, 2), 1)),
         (HANDLED, (2, 3)),
         (NOT_THERE, "without"),
         (LOOP, -6),

@@ -93,6 +93,8 @@ def instance_attribute(interpreter: Interpreter, instance: Instance, name: str) 
         return instance.attributes[name]
     if name == "__dict__":
         return instance.attributes
+    if name == "__class__" and instance.cls is not None:
+        return instance.cls
     found = instance.cls.method(name) if instance.cls is not None else None
     if found:
         return interpreter.bound(instance, *found)

@@ -61,7 +61,15 @@ def _skip_init(interpreter: Interpreter, cls: Any, *args: Any, device: Any = Non
     return interpreter.call(cls, list(args), kwargs, interpreter.where())
 
 
+def _checkpointed(interpreter: Interpreter, function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return what ``torch.utils.checkpoint.checkpoint`` does: the function's own answer, whatever is kept of it."""
+    kwargs = {name: value for name, value in kwargs.items() if name not in OF_CHECKPOINT}
+    return interpreter.call(function, list(args), kwargs, interpreter.where())
+
+
+OF_CHECKPOINT = ("use_reentrant", "context_fn", "determinism_check", "debug", "early_stop", "preserve_rng_state")
 NAMES: dict[str, Meaning] = {
+    "checkpoint": computes(_checkpointed),
     "Parameter": computes(_parameter),
     "device": computes(lambda interpreter, *_, **__: Device()),
     "get_default_device": computes(lambda interpreter: Device()),

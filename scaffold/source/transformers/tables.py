@@ -15,8 +15,8 @@ class ModelOutput(dict):  # type: ignore[type-arg]
     """transformers' ``ModelOutput``: fields by name (None if absent) and, those present, by number."""
 
     def field(self, key: Any) -> Any:
-        """Return a field by name or number."""
-        return self.get(key) if isinstance(key, str) else [v for v in self.values() if v is not None][key]
+        """Return a field by name or number, or a tuple of some."""
+        return self.get(key) if isinstance(key, str) else tuple(v for v in self.values() if v is not None)[key]
 
 
 @dataclass(frozen=True)

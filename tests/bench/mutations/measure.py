@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,8 @@ def generated(checkpoint: Path, plugin: Path, python: Path) -> str:
             main()
         except SystemExit as ended:
             code = int(ended.code or 0)
+        except BaseException:  # of the tool itself: said in errors.txt
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             os._exit(code)
