@@ -71,7 +71,7 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     by_map = _bytes_per_rank(reading)
     capacity = plan(read.text_config, known.patterns, dequantise, by_map, decoder, device)
     registry = _registry(settings, reading)
-    differences = disagreements(read, decoder)
+    differences = disagreements(read, decoder, reading.source)
     completed = None if decoder is None else decoder.config
     described = modelslim_of(settings, read, reading.transformers, completed)
     return Inspection(
