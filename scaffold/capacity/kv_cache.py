@@ -79,10 +79,10 @@ def kv_cache(
         runs = int(decoder.runs.value)
         again = [f"the layers run {runs} times, and keep each time"] if runs > 1 else []
         return _cache(layers * runs, where, sizes_of(complete), [*again, *_windows(layers * runs)])
-    sizes = sizes_of(config)
+    shown = widths(patterns)
+    sizes = sizes_of(config, keeps_latents=not shown or any(width.kind == "latent" for width in shown))
     if isinstance(sizes.kinds, str):
         return sizes.kinds
-    shown = widths(patterns)
     layers_found = _layers(sizes, sizes.kinds, shown)
     if isinstance(layers_found, str):
         return layers_found

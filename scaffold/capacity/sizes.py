@@ -16,6 +16,7 @@ ROLES = (
     *("swa_num_kv_heads", "swa_head_dim", "swa_v_head_dim", "global_num_kv_heads", "global_head_dim"),
 )
 """What capacity asks the vocabulary for."""
+OF_LATENTS = ("kv_lora_rank", "qk_rope_head_dim")
 _OF_KV = re.compile(r"(?i)(^|_)(kv|key_value|query_group|multi_query)")
 
 
@@ -65,9 +66,15 @@ class Sizes:
     says_of_kv: tuple[str, ...]
 
 
-def sizes_of(config: Mapping[str, Any]) -> Sizes:
-    """Return the sizes of a language model from its (text) config, whose types have been checked."""
-    found = {role: key_of(role, config) for role in ROLES}
+def sizes_of(config: Mapping[str, Any], keeps_latents: bool = True) -> Sizes:
+    """Return the sizes of a language model from its (text) config, whose types have been checked.
+
+    Args:
+        config: the text config.
+        keeps_latents: whether keys of latents count: some configs have them for a switch that is off.
+    """
+    found = {role: key_of(role, config) for role in ROLES if keeps_latents or role not in OF_LATENTS}
+    found = {role: found.get(role) for role in ROLES}
     values = {role: at(config, key) if key else None for role, key in found.items()}
     if config.get("attention_k_eq_v") is not True:
         values["global_num_kv_heads"] = None

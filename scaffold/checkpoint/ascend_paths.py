@@ -82,7 +82,8 @@ ROWS = (
     AscendPath("mxfp", "", (), ANY, UNKNOWN, "without ModelSlim's description no scheme is chosen",
                "vllm_ascend/quantization/utils.py"),
     *(AscendPath(kind, "", (), ANY, NOT_SUPPORTED, "not in NPUPlatform.supported_quantization", PLATFORM)
-      for kind in ("awq", "gptq", "mxfp4", "nvfp4", "modelopt", "modelopt_fp4", "bitnet")),
+      for kind in ("awq", "gptq", "mxfp4", "nvfp4", "modelopt", "modelopt_fp4", "bitnet", "bitsandbytes", "gguf",
+                   "quark", "torchao", "auto-round", "hqq", "experts_int8")),
 )  # fmt: skip
 
 

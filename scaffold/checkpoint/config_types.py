@@ -26,11 +26,12 @@ PER_LAYER = "per_layer"
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < MAX_COUNT
+    """Return whether it counts something; false, as some configs have it for what is switched off, counts nothing."""
+    return value is False or (type(value) is int and 0 <= value < MAX_COUNT)
 
 
 def _is_size(value: Any) -> bool:
-    return _is_count(value) and value > 0
+    return type(value) is int and 0 < value < MAX_COUNT
 
 
 def _is_layers(value: Any) -> bool:

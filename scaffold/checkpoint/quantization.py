@@ -63,6 +63,8 @@ TRACES = (
     Trace("bitnet", "weight_scale", ("F32", "BF16", "F16"), "weight", ("U8",),
           "transformers: integrations/bitnet.py, four values of two bits in a byte"),
     Trace("int8", "weight_scale", ("F32", "BF16", "F16"), "weight", ("I8",), "vllm-ascend: methods/w8a8_dynamic.py"),
+    Trace("bitsandbytes", "weight.absmax", ("U8", "F32"), "weight", ("U8",), "bitsandbytes.py: nf4, fp4"),
+    Trace("bitsandbytes", "SCB", ("F32",), "weight", ("I8",), "bitsandbytes.py: int8, a scale for each row"),
     Trace("gptq", "scales", ("F16", "BF16", "F32"), "qweight", ("I32",), "auto_gptq.py, auto_awq.py"),
 )  # fmt: skip
 """Files without another origin are in vllm/model_executor/layers/quantization/."""
@@ -89,7 +91,7 @@ class Quantization:
 
     Attributes:
         kind: ``fp8``, ``compressed-tensors``, ``modelslim``, ``awq``, ``gptq``, ``mxfp4``, ``mxfp``, ``nvfp4``,
-            ``bitnet``, ``int8``, or the config's own word for a method that is not known.
+            ``bitnet``, ``bitsandbytes``, ``int8``, or the config's own word for a method that is not known.
         scheme: bits and granularity as far as config and shapes tell, such as ``128 x 128 blocks``; or the words of
             the method itself (ModelSlim: ``W8A8_DYNAMIC``).
         methods: those of it that say what is done with weights and activations, which ``AscendPath.scheme`` is held

@@ -12,6 +12,7 @@ from typing import Any
 
 from scaffold.checkpoint.config_types import check_config, wrong
 from scaffold.checkpoint.files import has_file, read_bytes, regular_file
+from scaffold.checkpoint.folders import CONFIG, check_folder
 from scaffold.checkpoint.headers import TensorHeader
 from scaffold.checkpoint.jsonfile import MAX_BYTES, parse_object
 from scaffold.checkpoint.shards import Weights, read_weights
@@ -28,7 +29,6 @@ PROCESSOR_FILES = (
     "preprocessor_config.json",
     "video_preprocessor_config.json",
 )
-CONFIG = "config.json"
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             remedy="pass the directory of the checkpoint",
         )
     purpose = "a JSON object, the model's config"
+    check_folder(path)
     raw = read_bytes(path, CONFIG, purpose, MAX_BYTES)
     config = parse_object(raw, CONFIG, purpose, "download config.json again, or pass the directory of a checkpoint")
     check_config(config)

@@ -73,7 +73,7 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     longest = own_length(path, read.text_config, read.model_type, None if decoder is None else decoder.config)
     capacity = plan(read.text_config, known.patterns, dequantise, by_map, decoder, device, own_length=longest)
     registry = _registry(settings, reading)
-    differences = disagreements(read, decoder)
+    differences = disagreements(read, decoder, reading.source)
     completed = None if decoder is None else decoder.config
     described = modelslim_of(settings, read, reading.transformers, completed)
     return Inspection(

@@ -20,7 +20,7 @@ from scaffold.disagreements.finding import Disagreement, Said
 from scaffold.disagreements.subject import Subject
 
 KIND = "layers left out of quantisation"
-KEYS = ("ignore", "ignored_layers", "modules_to_not_convert", "exclude_modules")
+KEYS = ("ignore", "ignored_layers", "modules_to_not_convert", "exclude_modules", "llm_int8_skip_modules")
 SECTIONS = ("quantization_config", "compression_config")
 REGEX = "re:"
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 
 from scaffold.checkpoint.prediction import promise
@@ -11,6 +13,7 @@ from scaffold.disagreements.subject import LAYER, Subject, number
 from scaffold.vocabulary.lookup import at
 
 KIND = "layers"
+_NUMBERED = re.compile(r"^((?:[^.]+\.)*?(?:layers|h|blocks|layer))\.(\d+)\.")
 
 
 def find(subject: Subject) -> Iterator[Disagreement]:
@@ -24,7 +27,7 @@ def find(subject: Subject) -> Iterator[Disagreement]:
         return
     name = max(counts, key=lambda n: counts[n])
     layers, found = at(subject.text, key), counts[name]
-    if found in (layers, layers + promise(subject.text)[1]):
+    if found in (layers, layers + promise(subject.text)[1]) or (found < layers == _numbered(subject)):
         return
     yield Disagreement(
         KIND,
@@ -35,3 +38,14 @@ def find(subject: Subject) -> Iterator[Disagreement]:
         decides=True,
         overrides=subject.override(key, found) if found < layers or not promise(subject.text)[1] else {},
     )
+
+
+def _numbered(subject: Subject) -> int:
+    """Return how many layers there are by their numbers: layers of several kinds may have no name in common."""
+    found: dict[str, set[str]] = defaultdict(set)
+    own = {part for name in subject.names for part in [name.partition(".*.")[0]]}
+    for name in subject.forms:
+        match = _NUMBERED.match(name)
+        if match and match[1] in own:
+            found[match[1]].add(match[2])
+    return max(map(len, found.values()), default=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -10,6 +10,7 @@ from scaffold.checkpoint.quantization import read_quantization
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.disagreements import (
     adapters,
+    as_made,
     beginnings,
     biases,
     data_type,
@@ -29,6 +30,7 @@ from scaffold.disagreements import (
 )
 from scaffold.disagreements.finding import Disagreement
 from scaffold.disagreements.subject import Subject, of
+from scaffold.source.locate import ModelingSource
 from scaffold.spec.decoder import DecoderSpec
 
 KINDS: tuple[ModuleType, ...] = (
@@ -51,25 +53,35 @@ KINDS: tuple[ModuleType, ...] = (
     prediction,
 )
 """Each has ``KIND``, what people call it, and ``find``, which yields the disagreements of a `Subject`."""
+BY_WORDS: tuple[ModuleType, ...] = (hidden_size, heads, inner_sizes, biases)
+"""Those that hold names and shapes of a model that was not read against what a config's words mean in most classes."""
 
 
-def disagreements(checkpoint: Checkpoint, decoder: DecoderSpec | None = None) -> tuple[Disagreement, ...]:
+def disagreements(
+    checkpoint: Checkpoint, decoder: DecoderSpec | None = None, source: ModelingSource | None = None
+) -> tuple[Disagreement, ...]:
     """Return where a checkpoint's config and tensors say different things.
 
     Args:
         checkpoint: config and headers; a few rows of the data are read where embeddings and head are compared.
         decoder: what its model is, where that was read.
+        source: its modeling source; where that was not understood, what its class makes otherwise than others do is
+            no disagreement.
 
     Raises:
         CheckpointError: ModelSlim's description is damaged.
     """
     found = checkpoint.weights.patterns
     quantization = read_quantization(checkpoint.path, checkpoint.config, checkpoint.text_config, found)
-    return tuple(found_in(of(checkpoint, decoder, quantization)))
+    all_found = tuple(found_in(of(checkpoint, decoder, quantization)))
+    if decoder is not None or source is None or not any(one.decides for one in all_found):
+        return all_found
+    small = as_made.small_subject(source, checkpoint)
+    return all_found if small is None else as_made.without(all_found, found_in(small, BY_WORDS))
 
 
-def found_in(subject: Subject) -> Iterator[Disagreement]:
+def found_in(subject: Subject, kinds: Sequence[ModuleType] = KINDS) -> Iterator[Disagreement]:
     """Yield the disagreements of a subject."""
-    for kind in KINDS:
+    for kind in kinds:
         find: Callable[[Any], Iterator[Disagreement]] = kind.find
         yield from find(subject)

@@ -43,12 +43,12 @@ def settle(
         CheckpointError: a source file that the user names is missing or damaged.
     """
     reading = read_model_of(checkpoint, transformers, modeling)
-    found = disagreements(checkpoint, reading.spec.decoder)
+    found = disagreements(checkpoint, reading.spec.decoder, reading.source)
     counts = believed(checkpoint, found, believe)
     if counts.checkpoint is checkpoint:
         return Settled(checkpoint, reading, found, found, counts.notes, {})
     again = read_model_of(counts.checkpoint, transformers, modeling)
-    left = disagreements(counts.checkpoint, again.spec.decoder)
+    left = disagreements(counts.checkpoint, again.spec.decoder, again.source)
     return Settled(checkpoint, again, found, left, counts.notes, counts.overrides)
 
 

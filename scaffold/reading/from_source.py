@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
+from scaffold.checkpoint.purpose import encoder_key
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.expressions.python import shown
 from scaffold.expressions.tree import Expression
@@ -30,13 +32,17 @@ from scaffold.spec.parts import TextDecoder
 from scaffold.spec.values import Hole, Value
 
 NO_SOURCE = "no modeling source: names and shapes alone do not tell how the model computes"
+WITH_ENCODER = "a decoder that attends to an encoder of the same model (cross attention)"
 TWO_MEANINGS = "a number that two probes explain in different ways, so that it is not known what it stands for"
 
 
 def read_from_source(checkpoint: Checkpoint, source: ModelingSource | None) -> ModelSpec:
     """Read what the model is. What the evidence does not determine is a hole in the result, never a guess."""
     decoder, holes = None, []
-    if source is None:
+    encoder = encoder_key(checkpoint.config, checkpoint.text_key)
+    if encoder:
+        holes.append(Hole("model", WITH_ENCODER, f"config.json, {encoder}"))
+    elif source is None:
         holes.append(Hole("model", NO_SOURCE, f"architectures: {checkpoint.architecture}"))
     else:
         try:
@@ -129,6 +135,19 @@ def parameters(source: ModelingSource, checkpoint: Checkpoint) -> frozenset[tupl
 def _make_and_read(source: ModelingSource, checkpoint: Checkpoint) -> frozenset[tuple[str, tuple[int, ...]]]:
     made = probe.make(source, checkpoint.text_config, 0, _outer(checkpoint))
     return frozenset((name, tensor.shape) for name, tensor in made.model.saved_tensors())
+
+
+def small_model(
+    source: ModelingSource, checkpoint: Checkpoint
+) -> tuple[dict[str, Any], frozenset[tuple[str, tuple[int, ...]]]]:
+    """Return the config of a probe, as its class completes it, and names and shapes of the tensors that it makes.
+
+    Raises:
+        NotUnderstood: as `parameters`.
+    """
+    made = probe.make(source, checkpoint.text_config, 0, _outer(checkpoint))
+    shapes = frozenset((name, tuple(map(int, tensor.shape))) for name, tensor in made.model.saved_tensors())
+    return dict(made.small.attributes), shapes
 
 
 def _outer(checkpoint: Checkpoint) -> probe.Outer | None:

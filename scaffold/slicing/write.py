@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from scaffold.checkpoint.folders import CONFIG
 from scaffold.checkpoint.headers import METADATA, Span, read_shard
-from scaffold.checkpoint.read import CONFIG, Checkpoint
+from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.shards import INDEX, SINGLE
 from scaffold.common.errors import UsageError
 

@@ -19,6 +19,7 @@ from scaffold.spec.decoder import DecoderSpec
 from scaffold.vocabulary.lookup import at, key_of, replaced
 
 Read = Callable[[ModelingSource, Checkpoint], object]
+TOWERS = ("vision_config", "audio_config")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,16 @@ class Candidates:
     def spec_of(self, entry: Registered) -> DecoderSpec | None:
         """Return what a registered architecture is at this checkpoint's config; None if that cannot be read."""
         source = self._source(entry)
-        return None if source is None else _try(read_decoder, source, self.checkpoint)
+        return None if source is None else _try(read_decoder, source, self._without_towers)
+
+    @cached_property
+    def _without_towers(self) -> Checkpoint:
+        """Return the checkpoint without configs of towers: another architecture's is of its class's own size."""
+        config = {key: value for key, value in self.checkpoint.config.items() if key not in TOWERS}
+        if len(config) == len(self.checkpoint.config):
+            return self.checkpoint
+        text = self.checkpoint.text_config
+        return replace(self.checkpoint, config=config, text_config=config if text is self.checkpoint.config else text)
 
     def folder(self, entry: Registered) -> str | None:
         """Return the folder of transformers' models that has an architecture."""

@@ -5,6 +5,7 @@ vLLM: docs/models/supported_models.md, "Transformers".
 
 from __future__ import annotations
 
+from scaffold.checkpoint.purpose import encoder_key
 from scaffold.roots.vllm_tree import BACKEND_DICT
 from scaffold.source.transformers.auto_mapping import model_type_of
 from scaffold.strategy.gate import prove_source
@@ -16,6 +17,10 @@ NO_SOURCE = "neither the folder nor transformers has the model's source, which t
 NO_CLASS = (
     "transformers has no class {architecture}, and no auto_map names one: the backend finds models by these alone"
 )
+WITH_ENCODER = (
+    "config.json has {key}: true, and the backend takes no model of an encoder and a decoder (vLLM: "
+    "models/transformers/base.py)"
+)
 
 
 def holds(question: Question) -> Answer:
@@ -23,6 +28,9 @@ def holds(question: Question) -> Answer:
     reading = question.reading
     if reading.transformers is not None and reading.source is None and not reading.checkpoint.auto_map:
         return Answer(False, NO_SOURCE)
+    encoder = encoder_key(reading.checkpoint.config, reading.checkpoint.text_key)
+    if encoder:
+        return Answer(False, WITH_ENCODER.format(key=encoder))
     if _is_nameless(question):
         return Answer(False, NO_CLASS.format(architecture=reading.checkpoint.architecture))
     gate = prove_source(question)

@@ -154,6 +154,8 @@ class Evaluator:
                 if (left == right) is isinstance(sign, ast.IsNot):
                     return False
                 continue
+            if not isinstance(sign, ast.Is | ast.IsNot) and _has_object(left, right):
+                return Unknown(f"{self.file.where(node)}: whether objects are equal")
             try:
                 bounds.walked((left, right))
                 if not COMPARISON[type(sign)](left, right):
@@ -291,3 +293,8 @@ class Evaluator:
         else:
             owner.grown[name] = {**owner.grown.get(name, held), key: value}
         return True
+
+
+def _has_object(*values: Any) -> bool:
+    """Return whether there is an object among values, or in lists of them: its class says what it equals."""
+    return any(isinstance(one, Node) or (isinstance(one, list | tuple) and _has_object(*one)) for one in values)

@@ -37,7 +37,8 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "range": range, "enumerate": lambda items: list(enumerate(items)), "zip": lambda *items: list(zip(*items)),
     "abs": abs, "sum": sum, "all": all, "any": any, "sorted": sorted, "reversed": lambda items: list(reversed(items)),
 }  # fmt: skip
-
+ENUMS = ("Enum", "StrEnum", "IntEnum")
+"""Base classes of enumerations: their members are read as their values."""
 
 _text = lru_cache(maxsize=4096)(ast.unparse)
 """Of callees, which are the same for each layer and each number of ranks."""
@@ -316,6 +317,15 @@ class Reader:
         for reason in misfits(layer, positional, named, self.ranks):
             self.fault(where, f"makes a {layer}: {reason}")
 
+    def _member(self, value: ClassValue, positional: Sequence[Any]) -> Any:
+        """Return the member of an enumeration that has a value: here, as where it is named, that value."""
+        given = positional[0] if len(positional) == 1 else Unknown("no value")
+        members = [
+            Evaluator(self, value.file, {}).value(one.value) for one in value.node.body if isinstance(one, ast.Assign)
+        ]
+        known = isinstance(given, str | int) and any(type(given) is type(one) and given == one for one in members)
+        return given if known else Unknown(f"{value.file.where(value.node)}: which {value.node.name} it is")
+
     def build(self, value: ClassValue, positional: Sequence[Any], named: Mapping[str, Any]) -> Any:
         """Return the module that a class makes of these arguments."""
         name = value.node.name
@@ -323,6 +333,8 @@ class Reader:
             return Node(name)
         if name == "WeightsMapper":
             return mapper_of(named)
+        if any(_text(base).split(".")[-1] in ENUMS for item in self.mro(value) for base in item.node.bases):
+            return self._member(value, positional)
         node = Node(name, value)
         found = None
         for item in self.mro(value):

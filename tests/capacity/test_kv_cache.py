@@ -70,6 +70,16 @@ def test_bytes_per_token(given: dict[str, Any], expected: int) -> None:
     assert cache(given).per_token == expected
 
 
+def test_keys_of_latents_that_no_tensor_has_count_for_nothing() -> None:
+    given = config(4, 8, 2, 16, kv_lora_rank=24, qk_rope_head_dim=8, v_head_dim=16, use_mla=False)
+    found = cache(given, k_proj(2 * 16, 4))
+    assert found.per_token == 4 * 2 * 16 * 2 * 2
+    assert "kv_lora_rank" not in found.evidence + found.arithmetic
+    latents = Pattern("model.layers.*.self_attn.kv_a_proj_with_mqa.weight", "BF16", (32, 128), 4, 8192)
+    assert cache(given, latents).per_token == 4 * 32 * 2
+    assert cache(given).per_token == 4 * 32 * 2
+
+
 def test_a_window_without_a_word_on_layers_is_no_reason_to_count_less() -> None:
     found = cache(config(62, 32, 16, 128, sliding_window=1024))
     assert found.bytes_per_rank(1, 131_072) == found.per_token * 131_072

@@ -80,6 +80,14 @@ CASES: tuple[tuple[str, Tensors, dict[str, Any], dict[str, Any], str, str, tuple
      "modelopt", "NVFP4", (NO, NO, NO, NO)),
     ("bitnet", linear(weight=("U8", (128, 256)), weight_scale=("BF16", (1,))), {"quant_method": "bitnet"}, {},
      "bitnet", "U8", (NO, NO, NO, NO)),
+    ("bitsandbytes nf4", linear(weight=("U8", (65536, 1))) | {
+        f"{name.removesuffix('.weight')}.weight.{more}": (dtype, shape) for name in linear(weight=("U8", (65536, 1)))
+        if name.endswith("up_proj.weight")
+        for more, dtype, shape in (("absmax", "U8", (2048,)), ("quant_map", "F32", (16,)),
+                                   ("quant_state.bitsandbytes__nf4", "U8", (151,)))},
+     {"quant_method": "bitsandbytes", "load_in_4bit": True}, {}, "bitsandbytes", "U8", (NO, NO, NO, NO)),
+    ("bitsandbytes int8", linear(weight=("I8", (512, 256)), SCB=("F32", (512,))),
+     {"quant_method": "bitsandbytes", "load_in_8bit": True}, {}, "bitsandbytes", "I8", (NO, NO, NO, NO)),
     ("a method of the future", linear(weight=("U8", (128, 256))), {"quant_method": "q\x1b[1m"}, {}, r"q\x1b[1m", "",
      (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)),
 )  # fmt: skip
@@ -104,7 +112,10 @@ def test_kind_scheme_and_path(
     assert [answer.device for answer in found.paths] == list(DEVICES)
 
 
-@pytest.mark.parametrize(("tensors", "kind"), [(c[1], c[4]) for c in CASES if c[0] in ("AWQ", "GPTQ", "MXFP4")])
+TELLING = ("AWQ", "GPTQ", "MXFP4", "bitsandbytes nf4", "bitsandbytes int8")
+
+
+@pytest.mark.parametrize(("tensors", "kind"), [(c[1], c[4]) for c in CASES if c[0] in TELLING])
 def test_tensors_alone_tell_the_kind(tmp_path: Path, tensors: Tensors, kind: str) -> None:
     found = read(checkpoint(tmp_path / "c", tensors)).quantization
     assert found is not None

@@ -66,7 +66,9 @@ def test_ways_in_which_a_list_names_a_layer(entries: list[str], tmp_path: Path) 
     assert said(tmp_path, quantised("down_proj"), ignore=entries) == []
 
 
-@pytest.mark.parametrize("key", ["modules_to_not_convert", "ignored_layers", "exclude_modules"])
+@pytest.mark.parametrize(
+    "key", ["modules_to_not_convert", "ignored_layers", "exclude_modules", "llm_int8_skip_modules"]
+)
 def test_what_methods_call_the_list(key: str, tmp_path: Path) -> None:
     (one,) = said(tmp_path, quantised(), **{"quant_method": "fp8", key: ["model.layers.1.mlp.up_proj"]})
     assert one.config.says == f"quantization_config.{key} has 'model.layers.1.mlp.up_proj'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,18 @@ def test_the_class_that_the_source_is_needs_no_comparison_and_no_other_is_it(arc
     ] == [architecture]
     without = Candidates(engine().transformers, checkpoint, None)
     assert not without.is_own_class(known()[architecture])
+
+
+def test_towers_of_others_are_not_made_at_this_ones_size() -> None:
+    checkpoint = read_checkpoint(lab_checkpoint("mirror"))
+    config = {**checkpoint.config, "vision_config": {"image_size": 40_000, "patch_size": 1}}
+    with_tower = replace(checkpoint, config=config, text_config=config)
+    own = own_source(checkpoint, "Qwen3ForCausalLM", "qwen3")
+    found = Candidates(engine().transformers, with_tower, own).spec_of(known()["Qwen3ForCausalLM"])
+    assert found == read_decoder(own, checkpoint)
+    asked = Candidates(engine().transformers, with_tower, own)._without_towers
+    assert "vision_config" not in asked.config
+    assert "vision_config" not in asked.text_config
 
 
 def test_source_that_changed_is_read_again(tmp_path: Path) -> None:

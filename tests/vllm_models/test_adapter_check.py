@@ -108,9 +108,16 @@ EXPERTS = {
     for name in ("gate", "up", "down")
 }
 CODE = """
+import enum
+
 from torch import nn
 from vllm.model_executor.layers.linear import RowParallelLinear
 from vllm.model_executor.models.utils import AutoWeightsLoader, maybe_prefix
+
+
+class Places(enum.Enum):
+    FIRST = "first"
+    LAST = "last"
 
 
 class Qwen3ForCausalLM(nn.Module):
@@ -136,6 +143,14 @@ class Qwen3ForCausalLM(nn.Module):
          "unknown"),
         ("", "for name, tensor in weights:\n            print(name)", "two.weight", "unknown"),
         ("self.two = nn.Linear(1, 1) if config.novel_key else None",
+         "return AutoWeightsLoader(self).load_weights(weights)", "two.weight", "unknown"),
+        ("self.two = nn.Linear(1, 1) if Places('last') in (Places.FIRST, Places.LAST) else None",
+         "return AutoWeightsLoader(self).load_weights(weights)", "two.weight", "taken"),
+        ("self.two = nn.Linear(1, 1) if Places('last') == Places.FIRST else None",
+         "return AutoWeightsLoader(self).load_weights(weights)", "two.weight", "refused"),
+        ("self.two = nn.Linear(1, 1) if Places(config.novel_key) in (Places.FIRST,) else None",
+         "return AutoWeightsLoader(self).load_weights(weights)", "two.weight", "unknown"),
+        ("self.two = nn.Linear(1, 1) if self.one in (1, 2) else None",
          "return AutoWeightsLoader(self).load_weights(weights)", "two.weight", "unknown"),
         ("", "return AutoWeightsLoader(self, skip_prefixes=['two.']).load_weights(weights)", "two.weight", "left out"),
     ],

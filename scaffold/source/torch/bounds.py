@@ -22,7 +22,7 @@ MAX_PARTS = 1_000_000
 MAX_DRAWN = 150_000_000
 """Random numbers of a run: far above what a model has at the sizes of a probe; parts that keep their real sizes reach
 it."""
-MAX_KEPT = 150_000_000
+MAX_KEPT = 40_000_000
 """Elements of all tensors that a run may make: every one of them is kept, in the record of the run."""
 
 

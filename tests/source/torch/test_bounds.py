@@ -45,3 +45,7 @@ def test_an_index_makes_no_more_than_was_measured(key: Any) -> None:
 
 def test_numbers_in_nested_lists_are_counted() -> None:
     assert bounds.total([np.zeros((2, 3)), [1, (2.0, np.zeros(4))]]) == 12
+
+
+def test_what_a_run_keeps_leaves_a_command_below_half_a_gigabyte() -> None:
+    assert bounds.MAX_KEPT * np.dtype(np.float64).itemsize < 350_000_000
