@@ -70,16 +70,30 @@ def spawn():
     start("VLLM::EngineCore", ENGINE.format(workers=workers, python=sys.executable))
 
 
-def kill_worker():
-    """Kill the first worker, as the kernel does when memory is short."""
+def first_worker():
+    """Return the id of the first worker once it has its segment, None before."""
     own = f"psm_fake_{os.getpid()}_0".encode()
     for entry in Path("/proc").iterdir():
         try:
             title = (entry / "cmdline").read_bytes().split(b"\0")[0]
             if title == b"VLLM::Worker_TP0" and own in (entry / "maps").read_bytes():
-                os.kill(int(entry.name), signal.SIGKILL)
+                return int(entry.name)
         except (OSError, ValueError):
             continue
+    return None
+
+
+def kill_worker():
+    """Kill the first worker, as the kernel does when memory is short: two seconds after it is there.
+
+    Workers and their segments are looked for once a second, and on a busy machine one starts as slowly as that.
+    """
+    deadline = time.monotonic() + 60
+    while (worker := first_worker()) is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(2)
+    if worker is not None:
+        os.kill(worker, signal.SIGKILL)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -118,7 +132,6 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(500, {"error": "EngineCore encountered an issue."})
             return
         if "worker-dies-on-request" in asked:
-            time.sleep(1.5)  # workers have been there for a while when a real server is asked
             kill_worker()
             time.sleep(600)
         if "hangs-on-request" in asked:
