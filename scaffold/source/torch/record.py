@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scaffold.source.torch import bounds
 from scaffold.source.torch.alike import StandIns
 from scaffold.source.torch.events import Event
@@ -25,6 +28,8 @@ class Recorder:
         self.watched: list[Event] = []
         """The outermost calls."""
         self.elements = 0
+        self.held: set[int] = set()
+        """Identities of the arrays whose memory the record's tensors look into: views of one take none of their own."""
         self.stand_ins = StandIns()
         self._open: list[Event] = []
 
@@ -64,6 +69,17 @@ class Recorder:
             NotUnderstood: the tensors of this run take too much memory.
         """
         operation.where = self.where()
-        self.elements += sum(tensor.a.size for tensor in tensors_in(operation.output))
+        for tensor in tensors_in(operation.output):
+            whole = owner(tensor.a)
+            if id(whole) not in self.held:
+                self.held.add(id(whole))
+                self.elements += whole.size
         bounds.kept(self.elements)
         self._open[-1].add(operation)
+
+
+def owner(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the array whose memory this one looks into: itself, where it is no view."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array

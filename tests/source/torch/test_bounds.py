@@ -10,6 +10,7 @@ import pytest
 
 from scaffold.source.torch import bounds
 from scaffold.source.torch.ops.creation import CREATION
+from scaffold.source.torch.record import owner
 from scaffold.source.torch.torch_ops import OPS
 
 
@@ -49,3 +50,10 @@ def test_numbers_in_nested_lists_are_counted() -> None:
 
 def test_what_a_run_keeps_leaves_a_command_below_half_a_gigabyte() -> None:
     assert bounds.MAX_KEPT * np.dtype(np.float64).itemsize < 350_000_000
+
+
+def test_views_take_no_memory_of_their_own() -> None:
+    rows = np.zeros((4, 6))
+    assert owner(rows.T[2:].reshape(2, 2, 4)) is rows
+    assert owner(rows) is rows
+    assert owner(rows * 2) is not rows
