@@ -297,6 +297,7 @@ ERROR 11-27 18:11:39 [registry.py:1120]   File "/opt/vllm/models/registry.py", l
 ERROR 11-27 18:11:39 [registry.py:1120] RuntimeError: Error raised in subprocess:
 ERROR 11-27 18:11:39 [registry.py:1120] <frozen runpy>:128: RuntimeWarning: 'registry' found in sys.modules
 ERROR 11-27 18:11:39 [registry.py:1120] Traceback (most recent call last):
+ERROR 11-27 18:11:39 [registry.py:1120]   File "/opt/vllm/models/registry.py", line 1093, in load_model_cls
 ERROR 11-27 18:11:39 [registry.py:1120]   File "/opt/plugin/nova/model.py", line 29, in <module>
 ERROR 11-27 18:11:39 [registry.py:1120] {raised}
 Traceback (most recent call last):
@@ -312,7 +313,7 @@ pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig
     ("raised", "id_"),
     [
         ("OddError: the moon is full", "unknown"),
-        ("ModuleNotFoundError: No module named 'moon'", "python-package-missing"),
+        ("ModuleNotFoundError: No module named 'moon'", "model-imports-missing"),
     ],
 )
 def test_of_a_traceback_of_another_process_its_own_error_is_the_cause(raised: str, id_: str, between: str) -> None:
