@@ -14,6 +14,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.operations import Operation, tensors_in
 from scaffold.source.torch.tensors import Array, Tensor
+from scaffold.source.transformers.config_values import Keyed
 
 FEWER = 7
 """Tokens of the shorter run: no size of a probe that a block's tensors have."""
@@ -94,7 +95,8 @@ def _cut(value: Any) -> Any:
     """Return a tensor without the last tokens, or their number."""
     if isinstance(value, Tensor):
         return Tensor(value.a[tuple(slice(FEWER) if size == NUM_TOKENS else slice(None) for size in value.shape)])
-    return FEWER if type(value) is int and value == NUM_TOKENS else value
+    is_count = isinstance(value, int) and not isinstance(value, (bool, Keyed))
+    return FEWER if is_count and value == NUM_TOKENS else value
 
 
 def _changed(value: Any, change: Callable[[Any], Any]) -> Any:

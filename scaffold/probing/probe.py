@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scaffold.probing.sizes import probe_value, shrink
-from scaffold.source.interpreter import Interpreter
+from scaffold.source.interpreter import FAR, Interpreter
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.torch.alike import StandIns
@@ -21,12 +21,15 @@ from scaffold.source.torch.tensors import Tensor
 from scaffold.source.torch.torch_ops import NoTensor
 from scaffold.source.transformers.config_object import Config
 from scaffold.source.transformers.config_object import make as make_config
+from scaffold.source.transformers.decided import At, real_sizes
 from scaffold.spec.listed import Listed
-from scaffold.vocabulary.lookup import at, key_of, replaced, spellings
+from scaffold.vocabulary.lookup import at, key_of, replaced, spellings, value_of
 from scaffold.vocabulary.rows import rows
 
 NUM_TOKENS = 11
 """Longer than the probe's sliding window, and a prime, so that no other size equals it."""
+BELOW = 64
+"""So many tokens less than the longest text has one of which no limit of it is said to be near."""
 TIED = "tie_word_embeddings"
 TEXT_CONFIG = "text_config"
 MASK = "attention_mask"
@@ -202,7 +205,13 @@ class Probe(Made):
             return {}
 
 
-def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: Outer | None) -> Made:
+def make(
+    source: ModelingSource,
+    config: Mapping[str, Any],
+    sizes: int,
+    outer: Outer | None,
+    as_stated: Collection[At] = (),
+) -> Made:
     """Make the source's model at the sizes of a probe, with all its layers; see ``run``.
 
     Raises:
@@ -218,8 +227,13 @@ def make(source: ModelingSource, config: Mapping[str, Any], sizes: int, outer: O
         elif outer is None:
             outer = Outer(config, TEXT_CONFIG)
         interpreter = _interpreter(source, sizes)
-        interpreter.stated = completed.attributes
-        small_whole, small = _configs(source, shrink(_plain(completed.attributes), sizes), outer, interpreter)
+        decisions = interpreter.decisions
+        shrunk = shrink(_plain(completed.attributes), sizes)
+        decisions.stated, decisions.small, decisions.as_stated = completed.attributes, shrunk, as_stated
+        most = value_of("max_position_embeddings", completed.attributes)
+        decisions.length = max(most // 2, most - BELOW) if isinstance(most, int) else FAR
+        small_whole, small = _configs(source, shrunk, outer, interpreter)
+        decisions.small, decisions.sizes = small.attributes, real_sizes(small.attributes, completed.attributes)
         model = interpreter.instantiate(_model_class(source, interpreter), [small_whole], {})
     tied = whole.attributes.get(TIED, small.attributes.get(TIED, True))
     return Made(source, interpreter, outer, _plain(completed.attributes), small, bool(tied), model)
@@ -232,6 +246,8 @@ def run(
     outer: Outer | None = None,
     check: Callable[[Probe, Event], object] | None = None,
     mask: str | None = None,
+    *,
+    as_stated: Collection[At] = (),
 ) -> Probe:
     """Run the source's model on a few tokens, at the sizes of a probe and with all its layers.
 
@@ -245,15 +261,16 @@ def run(
         mask: the argument that is given which positions each token sees, ``[1, 1, tokens, tokens]``: those up to its
             own, as a server has it. None: the model makes its mask, unless it computes with one that it was not given.
             ``PADDING``: it makes its mask, but asks which tokens fill up.
+        as_stated: places where choices by sizes come out as the checkpoint's own sizes decide them.
 
     Raises:
         NotUnderstood: the source does something that the interpreter does not, or ``check`` raises it.
     """
-    made = make(source, config, sizes, outer)
+    made = make(source, config, sizes, outer, as_stated)
     saved = frozenset(name for name, _ in made.model.saved_tensors())
     interpreter = made.interpreter
     with np.errstate(all="ignore"):
-        interpreter.tokens = NUM_TOKENS
+        interpreter.decisions.tokens = NUM_TOKENS
         tokens = Tensor(interpreter.rng.integers(3, 100, (1, NUM_TOKENS)))
 
         def first(event: Event) -> None:
@@ -270,11 +287,11 @@ def run(
             interpreter.call(made.model, [], given, source.file.shown)
         except NoTensor:
             if mask is None and _takes(made, MASK):
-                return run(source, config, sizes, outer, check, MASK)
+                return run(source, config, sizes, outer, check, MASK, as_stated=as_stated)
             raise
         except Raised as error:
             if mask is None and "NoneType" in error.what and _takes(made, MASK):
-                return run(source, config, sizes, outer, check, PADDING)
+                return run(source, config, sizes, outer, check, PADDING, as_stated=as_stated)
             raise
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
             raise NotUnderstood(f"{type(error).__name__}: {error}", source.file.shown) from error

@@ -25,6 +25,8 @@ ORIGINAL_LENGTH = (16, 18)
 ORIGINAL = "original_max_position_embeddings"
 OF_SINGLE_LAYERS = {"head_dim": "global_head_dim", "num_kv_heads": "global_num_kv_heads"}
 """Role → whose probe sizes layers get for which a config states another value than for all."""
+HEADS = {"num_kv_heads": "num_heads", "swa_num_kv_heads": "swa_num_heads", "global_num_kv_heads": "num_heads"}
+"""Role of key-value heads → that of the heads which share them."""
 NEARBY = re.compile(
     r"(?:.*_)?(?:last|local|recent|mem|memory|segment|cache|sink)_(?:.*_)?(?:length|len|size|window|tokens)"
 )
@@ -55,10 +57,15 @@ def probe_value(role: str, which: int) -> float:
         KeyError: no probe sets it.
     """
     pair, which = divmod(which, 2)
-    probe = TABLES[pair].get(role) or rows()[role].probe
+    probe = TABLES[pair % len(TABLES)].get(role) or rows()[role].probe
     if probe is None:
         raise KeyError(role)
     return probe[which]
+
+
+def related(which: int) -> int:
+    """Return the number of the probe of the same sizes but for key-value heads, as many as heads where they are."""
+    return which % (2 * len(TABLES)) + 2 * len(TABLES)
 
 
 def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
@@ -114,6 +121,9 @@ def _sizes(config: Mapping[str, Any], keys: Mapping[str, str], which: int) -> di
             small["num_kv_heads"] = small["num_heads"]
         if kv_heads == 1 and config.get("multi_query"):
             small["num_kv_heads"] = 1
+    if which >= 2 * len(TABLES):
+        same = {kv: of for kv, of in HEADS.items() if kv in small and real[kv] == real.get(of)}
+        small |= {kv: small[of] for kv, of in same.items()}
     if real.get("num_groups", real.get("topk_group")) in (0, 1):
         small |= {role: real[role] for role in ("num_groups", "topk_group") if role in real}
     return small

@@ -6,6 +6,7 @@ the number in both probes is what it stands for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
@@ -63,3 +64,31 @@ def _of(value: Value, config: Config) -> Any:
         return evaluate(value.tree, config)
     except (ArithmeticError, KeyError, TypeError, ValueError):
         return None
+
+
+def is_same(first: Any, second: Any, config: Config) -> bool:
+    """Return whether two specs say the same of a checkpoint, whatever keys its numbers are explained by.
+
+    Args:
+        first: a spec, or a part of one.
+        second: the other.
+        config: the checkpoint's, completed.
+    """
+    if first == second:
+        return True
+    if isinstance(first, Value) and isinstance(second, Value):
+        return _close(first.value, second.value)
+    if isinstance(first, Expression) and isinstance(second, Expression):
+        numbers = [_of(Value(None, None, one), config) for one in (first, second)]
+        return None not in numbers and _close(*numbers)
+    if isinstance(first, tuple) and isinstance(second, tuple) and len(first) == len(second):
+        return all(is_same(one, other, config) for one, other in zip(first, second))
+    if not is_dataclass(first) or type(first) is not type(second) or isinstance(first, type):
+        return False
+    pairs = [(getattr(first, one.name), getattr(second, one.name)) for one in fields(first) if one.compare]
+    return all(is_same(one, other, config) for one, other in pairs)
+
+
+def _close(one: Any, other: Any) -> bool:
+    numbers = all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in (one, other))
+    return math.isclose(one, other, rel_tol=1e-9) if numbers else bool(one == other)

@@ -18,21 +18,18 @@ from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, TIED, Probe
 from scaffold.probing.values import size_value
-from scaffold.reading import embeddings, layer
+from scaffold.reading import embeddings, layer, rounding
 from scaffold.reading.runs import norm_between, times, without_effect
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.alike import returned_by, signature
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Linear
 from scaffold.source.torch.operations import tensors_in
-from scaffold.source.torch.tensors import Array, Dtype, Tensor
+from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.decoder import DecoderSpec, EmbeddingSpec
 from scaffold.spec.layers import LayerSpec
 from scaffold.spec.values import Value
 
-HALVES = frozenset({"half", "float16", "bfloat16"})
-"""Types of 16 bits, and the methods of tensors that round to them."""
-CONVERSIONS = ("to", "type")
 HEAD = "lm_head"
 """What a head is called that has no module of its own."""
 
@@ -189,12 +186,7 @@ def _unused(probe: Probe, layers: str) -> tuple[str, ...]:
 
 def _rounded(probe: Probe) -> tuple[str, ...]:
     """Return where the source rounds to 16 bits by a type that it names itself."""
-    found = set()
-    for op in probe.root.all_operations():
-        types = [one.name for one in (*op.args, *op.kwargs.values()) if isinstance(one, Dtype)]
-        if op.name in HALVES or (op.name in CONVERSIONS and HALVES.intersection(types)):
-            found.add(op.where)
-    return tuple(sorted(found))
+    return tuple(sorted({op.where for op, _ in rounding.conversions(probe)}))
 
 
 def _without_layers(probe: Probe) -> tuple[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -12,15 +14,16 @@ from scaffold.expressions.tree import Expression
 from scaffold.mapping.parts import other_parts
 from scaffold.probing import probe
 from scaffold.probing.sizes import TABLES
+from scaffold.reading import decided, rounding, unreached
 from scaffold.reading import decoder as decoders
 from scaffold.reading import layer as layers
-from scaffold.reading import unreached
 from scaffold.reading.agreement import agreed
 from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.reading.remembered import remembered
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.torch_ops import NoSuchShape
+from scaffold.source.transformers.decided import At
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.model import ModelSpec
 from scaffold.spec.parts import TextDecoder
@@ -66,6 +69,7 @@ def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
 
 def _run_and_read(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
     probes = _run(source, checkpoint)
+    choices = decided.otherwise(probes)
     probes[1] = replace(probes[1], switches=probes[0].switches)  # a switch does the same at all sizes
     where = ""
     for literals_first in (True, False):
@@ -73,9 +77,20 @@ def _run_and_read(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec
         found: DecoderSpec | None = agreed(first, second, (probes[0].small.attributes, probes[1].small.attributes))
         if found is not None:
             unreached.check(probes[0])
+            rounding.check(probes[0])
+            if choices:
+                decided.check(probes[0], first, choices, partial(_read_again, source, checkpoint, literals_first))
             return found
         where = where or difference(first, second)
     raise NotUnderstood(TWO_MEANINGS, where)
+
+
+def _read_again(
+    source: ModelingSource, checkpoint: Checkpoint, literals_first: bool, sizes: int, as_stated: Collection[At]
+) -> tuple[probe.Probe, DecoderSpec]:
+    """Return another probe and what it says: choices at these places are as the checkpoint's own sizes decide them."""
+    one = probe.run(source, checkpoint.text_config, sizes, _outer(checkpoint), as_stated=as_stated)
+    return one, _read(replace(one, literals_first=literals_first))
 
 
 def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:

@@ -11,8 +11,9 @@ import numpy as np
 
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.shadows import is_by_length
 from scaffold.source.torch.operations import Operation
-from scaffold.source.torch.tensors import Array, Tensor
+from scaffold.source.torch.tensors import Array, Tensor, plain
 from scaffold.source.transformers.config_values import key_of
 
 SAFE, HUGE = 1e-3, 1e4
@@ -23,6 +24,9 @@ BOUNDS = {
 }  # fmt: skip
 """Operation → its limits, in their order behind the tensor."""
 ORDERED = ("lt", "le", "gt", "ge")
+LEAST = ("minimum", "maximum", "min", "max")
+"""Of two tensors."""
+ARITHMETIC = ("add", "sub", "mul", "div", "pow", "remainder", "floor_divide", *BOUNDS, *LEAST)
 WRAPPED = ("remainder", "fmod")
 STEPS = ("floor", "ceil", "trunc", "round", "floor_divide")
 
@@ -35,7 +39,10 @@ def check(probe: Probe) -> None:
     """
     for op in probe.root.all_operations():
         given = op.args[0] if op.args else None
-        if isinstance(given, Tensor) and NUM_TOKENS in given.shape and given.a.dtype.kind in "fi":
+        if op.name.rstrip("_") in ARITHMETIC:
+            _check_length(op)
+        counts = isinstance(given, Tensor) and op.name.rstrip("_") in ORDERED and given.a.dtype.kind == "i"
+        if isinstance(given, Tensor) and (counts or _may_be_of_tokens(given)) and given.a.dtype.kind in "fi":
             limit = _unreached(op, given)
             if limit is not None:
                 raise NotUnderstood(f"{op.name.rstrip('_')} at {limit:g}, which no value of a probe reaches", op.where)
@@ -48,8 +55,12 @@ def _unreached(op: Operation, given: Tensor) -> float | None:
     if name in BOUNDS:
         limits = {**dict(zip(BOUNDS[name], op.args[1:])), **op.kwargs}
         for limit in limits.values():
-            if _counts(limit) and (bool(np.all(given.a > limit)) or bool(np.all(given.a < limit))):
+            if _counts(limit) and not _is_within(given.a, limit):
                 return float(limit)
+    if name in LEAST and len(op.args) > 1:
+        tensor, limit = given.a, plain(op.args[1])
+        if np.size(limit) == 1 and np.size(tensor) > 1 and _counts(float(np.ravel(limit)[0])):
+            return None if _is_within(tensor, float(np.ravel(limit)[0])) else float(np.ravel(limit)[0])
     if name in (*ORDERED, *WRAPPED) and len(op.args) > 1 and _counts(op.args[1]) and isinstance(op.output, Tensor):
         found = op.output.a
         if name in ORDERED and key_of(op.args[1]) is not None:
@@ -57,6 +68,27 @@ def _unreached(op: Operation, given: Tensor) -> float | None:
         if np.array_equal(found, given.a) if name in WRAPPED else _is_one(found):
             return float(op.args[1])
     return None
+
+
+def _check_length(op: Operation) -> None:
+    """Check that no value is computed of how many tokens there are: a server is given them one after the other.
+
+    Raises:
+        NotUnderstood: one is.
+    """
+    values = [*op.args, *op.kwargs.values()]
+    if any(isinstance(one, Tensor) and one.a.dtype.kind == "f" for one in values) and any(map(is_by_length, values)):
+        raise NotUnderstood("a value that is computed of the number of tokens", op.where)
+
+
+def _may_be_of_tokens(tensor: Tensor) -> bool:
+    """Return whether a tensor may hold what became of tokens: for each of them, or one number of all."""
+    return NUM_TOKENS in tensor.shape or tensor.a.size == 1
+
+
+def _is_within(array: Array, limit: float) -> bool:
+    """Return whether a limit lies among the numbers."""
+    return not (bool(np.all(array > limit)) or bool(np.all(array < limit)))
 
 
 def _counts(limit: Any) -> bool:

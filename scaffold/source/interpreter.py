@@ -5,10 +5,13 @@ A further library is a folder with its tables and a row of ``LIBRARIES``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import ast
+from collections.abc import Callable, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from scaffold.source.einops.names import LIBRARY as EINOPS
 from scaffold.source.flash_attn.names import LIBRARY as FLASH_ATTN
@@ -17,13 +20,16 @@ from scaffold.source.python import interpreter
 from scaffold.source.python.builtins import LIBRARY as BUILTINS
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.math import LIBRARY as MATH
-from scaffold.source.python.protocol import Resolve
-from scaffold.source.python.scope import LEAST
+from scaffold.source.python.objects import Function
+from scaffold.source.python.protocol import Place, Resolve
+from scaffold.source.python.shadows import PLAIN, OfData
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.names import LIBRARY as TORCH
+from scaffold.source.torch.operations import Operation, recording
 from scaffold.source.torch.random_numbers import Random
 from scaffold.source.torch.record import Recorder
-from scaffold.source.transformers.config_values import key_of
+from scaffold.source.torch.tensors import Tensor
+from scaffold.source.transformers.decided import At, Decisions, at_of
 from scaffold.source.transformers.names import LIBRARY as TRANSFORMERS
 
 FAR = 1 << 20
@@ -46,34 +52,108 @@ class Interpreter(interpreter.Interpreter):
         self.rng = Random(seed)
         self.transformers = transformers
         self.recorder = Recorder(self.where)
-        self.tokens = 0
-        """How many the run has, once it begins."""
-        self.stated: Mapping[str, Any] = {}
-        """The checkpoint's config where this run has another one, of smaller sizes."""
+        self.decisions = Decisions()
+        """What is decided by sizes, where the checkpoint has other ones than this run."""
 
-    def chosen(self, function: Callable[..., Any], values: Sequence[Any], result: Any) -> None:
-        """Check that a number of the config, beside one of the source, decides what the checkpoint's own would.
+    def derived(self, function: Callable[..., Any], values: Sequence[Any], result: Any) -> Any:
+        """Return what arithmetic came to, with what it comes to for the checkpoint."""
+        if function is len:
+            return self.sized(result) if isinstance(values[0], Tensor) else result
+        if PLAIN.issuperset(map(type, values)):
+            return result
+        place = self.at()
+        if function is range and place is not None and self.decisions.stated:
+            return self.decisions.looped(result, values, place, self.where)
+        return self.decisions.derived(function, values, result)
+
+    def chosen(self, function: Callable[..., Any], values: Sequence[Any], result: Any, place: Place) -> Any:
+        """Return what a comparison of values, or the least or largest of them, comes to: see ``Decisions``.
 
         Raises:
-            NotUnderstood: it decides otherwise, so that the run shows what the checkpoint does not do.
+            NotUnderstood: it compares the number of tokens, however that came, with a larger one of the source, or what
+                became of tokens with another number than 0.
         """
+        if self.decisions.forced and at_of(place) in self.decisions.forced:
+            return self.decisions.forced[at_of(place)]
         whole = [value for value in values if type(value) is int]
-        if self.tokens and any(one == self.tokens < other < FAR for one, other in permutations(whole, 2)):
+        tokens = self.decisions.tokens
+        if tokens and any(one == tokens < other < FAR for one, other in permutations(whole, 2)) and _has_literal(place):
             raise NotUnderstood("a choice by the number of tokens, which are fewer in a probe", self.where())
-        keys = [key_of(value) for value in values]
-        named = [key for key in keys if key is not None]
-        if not self.stated or not named or len(named) == len(values):
-            return
-        real = [value if key is None else self.stated.get(key) for key, value in zip(keys, values)]
-        if not all(isinstance(one, (int, float)) for one in (*values, *real)):
-            return
-        other = function(*real)
-        if (values.index(result) == real.index(other)) if function in LEAST else (result == other):
-            return
-        what = f"a choice by {named[0]}, which is another one for a probe than for the checkpoint's "
-        raise NotUnderstood(f"{what}{self.stated.get(named[0])}", self.where())
+        if PLAIN.issuperset(map(type, values)):
+            return result
+        if any(isinstance(value, OfData) for value in values) and 0 not in values:
+            raise NotUnderstood("a choice by what becomes of tokens, of which a probe shows one side", self.where())
+        return self.decisions.chosen(function, values, result, place, self.where)
+
+    def sought(self, key: Any, place: Place) -> Any:
+        """Return the number by which something is looked up in a table of Python's own."""
+        return self.decisions.sought(key, place, self.where)
+
+    def item(self, value: Any, key: Any) -> Any:
+        """Return ``value[key]``; a part of a tensor that is all of it at small sizes alone is noted."""
+        place = self.at()
+        if isinstance(value, Tensor) and self.decisions.stated and place is not None:
+            self.decisions.cut(value, key, place, self.where)
+        return super().item(value, key)
+
+    def sized(self, shape: Any) -> Any:
+        """Return a size of a tensor, or several, with what they are for the checkpoint."""
+        return self.decisions.sized(shape)
+
+    def call_function(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run a function of the source; see whether what it decides by its sizes makes a difference."""
+        decisions, before = self.decisions, len(self.decisions.otherwise)
+        result = super().call_function(function, args, kwargs)
+        if len(decisions.otherwise) > before and not decisions.forced:
+            for at in list(decisions.otherwise)[before:]:
+                if _is_inside(at, function) and self._is_alike(at, function, args, kwargs):
+                    decisions.alike.add(at)
+                    del decisions.otherwise[at]
+        return result
+
+    def _is_alike(self, at: At, function: Function, args: list[Any], kwargs: dict[str, Any]) -> bool:
+        """Return whether a function of tensors and numbers gives the same either way, at the checkpoint's numbers."""
+        values = [*args, *kwargs.values()]
+        numbers = [value for value in values if not isinstance(value, Tensor)]
+        if not all(isinstance(value, (int, float)) for value in numbers) or self.decisions.real(numbers) == numbers:
+            return False
+        found = []
+        for outcome in (False, True):
+            self.decisions.forced = {at: outcome}
+            some, named = [self._at_stated(one) for one in args], {k: self._at_stated(v) for k, v in kwargs.items()}
+            try:
+                with recording(Unrecorded()):
+                    found.append(super().call_function(function, some, named))
+            except NotUnderstood:
+                return False
+            finally:
+                self.decisions.forced = {}
+        one, other = found
+        return isinstance(one, Tensor) and isinstance(other, Tensor) and np.array_equal(one.a, other.a)
+
+    def _at_stated(self, value: Any) -> Any:
+        return Tensor(np.array(value.a)) if isinstance(value, Tensor) else self.decisions.real(value)
 
     @property
     def watched(self) -> list[Event]:
         """The outermost calls on record."""
         return self.recorder.watched
+
+
+class Unrecorded:
+    """Takes no note of operations."""
+
+    def record(self, operation: Operation) -> None:
+        """Take no note."""
+
+
+def _is_inside(at: At, function: Function) -> bool:
+    """Return whether a place is one of a function."""
+    end = getattr(function.node, "end_lineno", 0) or 0
+    return at[0] == str(function.file.path) and function.node.lineno <= at[1] <= end
+
+
+def _has_literal(place: Place) -> bool:
+    node = place[1]
+    parts = node.args if isinstance(node, ast.Call) else (*ast.iter_child_nodes(node),)
+    return any(isinstance(one, ast.Constant) for one in parts)

@@ -14,6 +14,7 @@ from scaffold.source.python.frame import Frame
 from scaffold.source.python.library import Kind
 from scaffold.source.python.objects import External, Instance, Partial, SourceClass, SuperProxy
 from scaffold.source.python.protocol import Interpreter
+from scaffold.source.python.shadows import PLAIN
 
 METHODS: dict[type, tuple[str, ...]] = {
     dict: ("get", "clear", "items", "keys", "values", "pop", "update", "setdefault", "copy"),
@@ -26,6 +27,8 @@ METHODS: dict[type, tuple[str, ...]] = {
     ),
 }
 """Methods of containers that source may call. None of them reaches more than the container and its arguments."""
+SEEKING = ("get", "index", "count", "pop")
+"""Methods that look for their first argument."""
 SIZED = (list, tuple, range, dict, set, str)
 
 
@@ -46,6 +49,9 @@ def container_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
 
 def _method(interpreter: Interpreter, value: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     interpreter.spend(bounds.method(value, name, args))
+    place = interpreter.at()
+    if name in SEEKING and args and type(args[0]) not in PLAIN and isinstance(args[0], (int, float)) and place:
+        args = (interpreter.sought(args[0], place), *args[1:])
     return getattr(value, name)(*args, **kwargs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import operator
 import re
 from collections import defaultdict
 from collections.abc import Callable
@@ -35,6 +36,12 @@ def _sum(interpreter: Interpreter, function: Any, args: list[Any], kwargs: dict[
     if isinstance(start, bounds.SEQUENCES):  # each step copies what was joined so far
         interpreter.spend(bounds.length(len(items) * bounds.walked((start, *items))))
     return sum(items, start)
+
+
+def _divided(interpreter: Interpreter, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Return ``divmod(one, other)``."""
+    both = zip((operator.floordiv, operator.mod), divmod(args[0], args[1]))
+    return tuple(interpreter.derived(operation, args, result) for operation, result in both)
 
 
 def _with_key(interpreter: Interpreter, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -84,10 +91,11 @@ def _round(interpreter: Interpreter, function: Any, args: list[Any], kwargs: dic
 
 
 CALLS: dict[str, Call] = {
-    **dict.fromkeys(("abs", "all", "any", "bool", "dict", "divmod", "enumerate", "float", "int", "len"), _as_it_is),
+    **dict.fromkeys(("abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "len"), _as_it_is),
     **dict.fromkeys(("object", "range", "reversed", "slice", "str", "zip"), _as_it_is),
     **dict.fromkeys(("list", "tuple", "set"), _over_a_loop),
     **dict.fromkeys(("sorted", "max", "min"), _with_key),
+    "divmod": _divided,
     "sum": _sum,
     "round": _round,
 }
@@ -98,7 +106,12 @@ _ALLOWED: dict[Any, Call] = {getattr(builtins, name): call for name, call in CAL
 def _call(interpreter: Interpreter, function: Any, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
     if function not in _ALLOWED:
         raise NotUnderstood(f"a call of {function.__name__}", where)
-    return _ALLOWED[function](interpreter, function, args, kwargs)
+    result = _ALLOWED[function](interpreter, function, args, kwargs)
+    return interpreter.derived(function, args, result) if function in NUMERIC and not kwargs else result
+
+
+NUMERIC = (abs, int, float, round, sum, len, range)
+"""Functions whose result is arithmetic of their arguments, or numbers one after the other."""
 
 
 def _type_attribute(interpreter: Interpreter, value: type, name: str) -> Any:
@@ -191,7 +204,7 @@ def _field(interpreter: Interpreter, default: Any = None, default_factory: Any =
 
 def _power(interpreter: Interpreter, base: Any, exponent: Any) -> Any:
     interpreter.spend(bounds.binary(ast.Pow(), base, exponent))
-    return base**exponent
+    return interpreter.derived(operator.pow, (base, exponent), base**exponent)
 
 
 FACTORIES = (list, dict, set, int, float)

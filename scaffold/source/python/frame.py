@@ -81,7 +81,8 @@ class Frame(Scope):
         left, right = self.value(target), self.value(node.value)
         function = ARITHMETIC[type(node.op)]
         self.interpreter.spend(bounds.binary(node.op, left, right))
-        self.assign(node.target, self.interpreter.augmented(function, left, right))
+        result = self.interpreter.augmented(function, left, right)
+        self.assign(node.target, self.interpreter.derived(function, (left, right), result))
 
     def do_Return(self, node: ast.Return) -> None:  # noqa: N802
         raise Returned(None if node.value is None else self.value(node.value))
@@ -106,7 +107,7 @@ class Frame(Scope):
         raise Raised(f"source that raises {said[:120]}", self.file.lines(node))
 
     def do_If(self, node: ast.If) -> None:  # noqa: N802
-        self.run(node.body if self.value(node.test) else node.orelse)
+        self.run(node.body if self.truth(node.test) else node.orelse)
 
     def do_For(self, node: ast.For) -> None:  # noqa: N802
         for item in self.interpreter.iterate(self.value(node.iter)):
@@ -120,7 +121,7 @@ class Frame(Scope):
         self.run(node.orelse)
 
     def do_While(self, node: ast.While) -> None:  # noqa: N802
-        while self.value(node.test):
+        while self.truth(node.test):
             self.interpreter.step(self.file, node)
             try:
                 self.run(node.body)

@@ -21,7 +21,7 @@ from scaffold.source.python.frame import Frame, Returned, clean
 from scaffold.source.python.library import Library
 from scaffold.source.python.names import outside
 from scaffold.source.python.objects import External, Function, Instance, SourceClass
-from scaffold.source.python.protocol import Resolve
+from scaffold.source.python.protocol import Place, Resolve
 from scaffold.source.python.syntax import Binding, SourceFile, imported_names
 
 MAX_STEPS = 2_000_000
@@ -72,8 +72,21 @@ class Interpreter:
         if self.spent > bounds.MAX_SPENT:
             raise NotUnderstood(f"sequences of more than {bounds.MAX_SPENT:,} elements together")
 
-    def chosen(self, function: Callable[..., Any], values: Sequence[Any], result: Any) -> None:
-        """Hear what a comparison of values, or the least or largest of them, came to."""
+    def derived(self, function: Callable[..., Any], values: Sequence[Any], result: Any) -> Any:
+        """Return what arithmetic came to, with what it comes to for the checkpoint: here, there is none."""
+        return result
+
+    def chosen(self, function: Callable[..., Any], values: Sequence[Any], result: Any, place: Place) -> Any:
+        """Return what a comparison of values, or the least or largest of them, comes to."""
+        return result
+
+    def sought(self, key: Any, place: Place) -> Any:
+        """Return the number by which something is looked up in a table of Python's own."""
+        return key
+
+    def at(self) -> Place | None:
+        """Return the statement that is carried out, None outside of any."""
+        return self._at
 
     def where(self) -> str:
         """Return file and lines of the statement that is carried out, empty outside of any."""

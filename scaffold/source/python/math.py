@@ -23,8 +23,8 @@ FUNCTIONS = (
 def _call(interpreter: Interpreter, name: External, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if name.dotted not in _NAMES:
         raise NotUnderstood(f"a call of {name.dotted}")
-    numbers = (value if isinstance(value, (int, float, list, tuple)) else float(value) for value in args)
-    return _NAMES[name.dotted](*numbers, **kwargs)
+    numbers = [value if isinstance(value, (int, float, list, tuple)) else float(value) for value in args]
+    return interpreter.derived(_NAMES[name.dotted], numbers, _NAMES[name.dotted](*numbers, **kwargs))
 
 
 _NAMES = {f"math.{name}": getattr(math, name) for name in FUNCTIONS}

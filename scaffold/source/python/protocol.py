@@ -17,6 +17,9 @@ from scaffold.source.python.syntax import SourceFile
 Resolve = Callable[[SourceFile, str], "tuple[SourceFile, str] | None"]
 """From a file and a dotted import to the file that defines it and its name there, or None for outside."""
 
+Place = tuple[SourceFile, ast.AST]
+"""Where an expression or a statement stands."""
+
 
 class Interpreter(Protocol):
     """A run of modeling source. What it does not know raises ``NotUnderstood``; what Python would raise, ``Raised``."""
@@ -34,8 +37,17 @@ class Interpreter(Protocol):
     def spend(self, size: int) -> None:
         """Take the size of something that is made, or walked through, from the budget."""
 
-    def chosen(self, function: Callable[..., Any], values: Sequence[Any], result: Any) -> None:
-        """Hear what a comparison of values, or the least or largest of them, came to."""
+    def derived(self, function: Callable[..., Any], values: Sequence[Any], result: Any) -> Any:
+        """Return what arithmetic came to, with what it comes to for the checkpoint."""
+
+    def chosen(self, function: Callable[..., Any], values: Sequence[Any], result: Any, place: Place) -> Any:
+        """Return what a comparison of values, or the least or largest of them, comes to."""
+
+    def sought(self, key: Any, place: Place) -> Any:
+        """Return the number by which something is looked up in a table of Python's own."""
+
+    def at(self) -> Place | None:
+        """Return the statement that is carried out, None outside of any."""
 
     def where(self) -> str:
         """Return file and lines of the statement that is carried out."""

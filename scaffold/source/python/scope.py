@@ -11,6 +11,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.objects import External, Function, SourceClass, SuperProxy
 from scaffold.source.python.operators import ARITHMETIC, COMPARISON, UNARY
 from scaffold.source.python.protocol import Interpreter
+from scaffold.source.python.shadows import PLAIN
 from scaffold.source.python.syntax import SourceFile
 
 CONVERSIONS: dict[int, Callable[[Any], Any]] = {-1: lambda value: value, ord("s"): str, ord("r"): repr, ord("a"): ascii}
@@ -90,17 +91,30 @@ class Scope:
         if isinstance(left, External) or isinstance(right, External):
             return External("typing.Union")  # `A | B` between types
         self.interpreter.spend(bounds.binary(node.op, left, right))
-        return ARITHMETIC[type(node.op)](left, right)
+        result = ARITHMETIC[type(node.op)](left, right)
+        return self.interpreter.derived(ARITHMETIC[type(node.op)], (left, right), result)
 
     def of_UnaryOp(self, node: ast.UnaryOp) -> Any:  # noqa: N802
-        return UNARY[type(node.op)](self.value(node.operand))
+        if isinstance(node.op, ast.Not):
+            return not self.truth(node.operand)
+        value = self.value(node.operand)
+        return self.interpreter.derived(UNARY[type(node.op)], (value,), UNARY[type(node.op)](value))
+
+    def truth(self, node: ast.expr) -> bool:
+        """Return whether an expression counts as true."""
+        return self._is_true(self.value(node), node)
+
+    def _is_true(self, value: Any, node: ast.expr) -> bool:
+        if type(value) in PLAIN or not isinstance(value, (int, float)):
+            return bool(value)
+        return bool(self.interpreter.chosen(bool, (value,), bool(value), (self.file, node)))
 
     def of_BoolOp(self, node: ast.BoolOp) -> Any:  # noqa: N802
         wanted = isinstance(node.op, ast.Or)
         result: Any = None
         for part in node.values:
             result = self.value(part)
-            if bool(result) is wanted:
+            if self._is_true(result, part) is wanted:
                 return result
         return result
 
@@ -111,15 +125,15 @@ class Scope:
             right = self.value(comparator)
             self.interpreter.spend(bounds.comparison(op, left, right))
             result = COMPARISON[type(op)](left, right)
-            if any(isinstance(one, ast.Constant) for one in (node.left, comparator)):
-                self.interpreter.chosen(COMPARISON[type(op)], (left, right), result)
+            if type(left) not in PLAIN or type(right) not in PLAIN or type(left) is int:
+                result = self.interpreter.chosen(COMPARISON[type(op)], (left, right), result, (self.file, node))
             if len(node.ops) > 1 and not result:
                 return result
             left = right
         return result
 
     def of_IfExp(self, node: ast.IfExp) -> Any:  # noqa: N802
-        return self.value(node.body if self.value(node.test) else node.orelse)
+        return self.value(node.body if self.truth(node.test) else node.orelse)
 
     def of_Tuple(self, node: ast.Tuple) -> Any:  # noqa: N802
         return tuple(self._elements(node.elts))
@@ -144,7 +158,10 @@ class Scope:
         return result
 
     def of_Subscript(self, node: ast.Subscript) -> Any:  # noqa: N802
-        return self.interpreter.item(self.value(node.value), self.value(node.slice))
+        value, key = self.value(node.value), self.value(node.slice)
+        if type(key) not in PLAIN and isinstance(key, (int, float)) and isinstance(value, (dict, list, tuple)):
+            key = self.interpreter.sought(key, (self.file, node))
+        return self.interpreter.item(value, key)
 
     def of_Slice(self, node: ast.Slice) -> Any:  # noqa: N802
         parts = (node.lower, node.upper, node.step)
@@ -202,8 +219,9 @@ class Scope:
             else:
                 kwargs[keyword.arg] = self.value(keyword.value)
         result = self.interpreter.call(function, args, kwargs, self.file.lines(node))
-        if any(function is one for one in LEAST) and any(isinstance(one, ast.Constant) for one in node.args):
-            self.interpreter.chosen(function, args, result)
+        if any(function is one for one in LEAST) and not kwargs:
+            values = args if len(args) > 1 else list(self.interpreter.iterate(args[0]))
+            return self.interpreter.chosen(function, values, result, (self.file, node))
         return result
 
     def _key(self, node: ast.expr) -> Any:
@@ -231,7 +249,7 @@ class Scope:
             for item in self.interpreter.iterate(inner.value(generator.iter)):
                 self.interpreter.step(self.file, generator.iter)
                 inner.assign(generator.target, item)
-                if all(inner.value(test) for test in generator.ifs):
+                if all(inner.truth(test) for test in generator.ifs):
                     yield from nest(depth + 1)
 
         yield from nest(0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
+from operator import mul
 from typing import Any
 
 from scaffold.source.python import bounds
@@ -11,6 +12,7 @@ from scaffold.source.python.attributes import instance_attribute
 from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.python.library import Base, Kind
 from scaffold.source.python.objects import External, Function, SourceClass
+from scaffold.source.python.shadows import OfData
 from scaffold.source.torch import special, torch_ops
 from scaffold.source.torch.alike import NUMBER, output_as
 from scaffold.source.torch.layers import LAYERS, Layer, ModuleDict, ModuleList, ParameterList, Sequential
@@ -31,7 +33,19 @@ MODULE_FIELDS: dict[str, Any] = {"training": False, "gradient_checkpointing": Fa
 
 
 def _tensor_attribute(interpreter: Interpreter, tensor: Tensor, name: str) -> Any:
+    if name == "size":
+        return lambda *args, **kwargs: interpreter.sized(torch_ops.apply(name, tensor, *args, **kwargs))
+    if name == "shape":
+        return interpreter.sized(tensor.shape)
+    if name == "item" and tensor.a.dtype.kind == "f" and interpreter.recorder.is_running:
+        return lambda: OfData(tensor.a.item())
+    if name in ("numel", "nelement"):
+        return lambda: reduce(partial(_times, interpreter), interpreter.sized(tensor.shape), 1)
     return getattr(tensor, name) if name in TENSOR_ATTRIBUTES else partial(torch_ops.apply, name, tensor)
+
+
+def _times(interpreter: Interpreter, one: int, other: int) -> Any:
+    return interpreter.derived(mul, (one, other), one * other)
 
 
 def _set_tensor_attribute(interpreter: Interpreter, tensor: Tensor, name: str, new: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from scaffold.source.python import protocol
 from scaffold.source.torch.random_numbers import Random
@@ -14,3 +14,6 @@ class Interpreter(protocol.Interpreter, Protocol):
 
     rng: Random
     recorder: Recorder
+
+    def sized(self, shape: Any) -> Any:
+        """Return a size of a tensor, or several, with what they are for the checkpoint."""

@@ -1,0 +1,262 @@
+"""What source decides by its sizes: in a small run, beside what the checkpoint's own sizes would decide.
+
+A number that comes from the config, or from the shape of a tensor, is known at both sizes, and so is what is computed
+of it (``shadows``). Where a comparison comes out otherwise at the checkpoint's, the run shows what the checkpoint does
+not do.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scaffold.source.python.protocol import Place
+from scaffold.source.python.scope import LEAST
+from scaffold.source.python.shadows import Shadow, is_by_length, is_number, is_of_shape, shadowed
+from scaffold.source.torch.tensors import Tensor
+from scaffold.source.transformers.config_values import Keyed, key_of
+
+MAX_BITS = 128
+"""Of a whole number at the checkpoint's sizes that is followed."""
+SAME = (operator.eq, operator.ne)
+POWERS = (operator.pow, operator.lshift)
+
+At = tuple[str, int, int]
+"""A place as a key: file, line, column."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A choice that the checkpoint's sizes decide otherwise than those of a probe.
+
+    Attributes:
+        what: by what.
+        where: file and lines.
+        is_free: whether a run can be made to choose as the checkpoint would.
+    """
+
+    what: str
+    where: str
+    is_free: bool = True
+
+
+@dataclass
+class Decisions:
+    """The numbers of one run at both sizes, and the choices that they decide otherwise.
+
+    Attributes:
+        stated: the checkpoint's config, completed; empty where the run has no other sizes.
+        small: the run's.
+        sizes: size of a tensor in the run → at the checkpoint's.
+        tokens: of the run; 0 before it begins.
+        length: tokens of a long text that the checkpoint is made for.
+        as_stated: places where choices come out as the checkpoint's sizes decide them.
+        otherwise: place → the choice.
+        alike: places of choices that make no difference, as what they are for gives the same either way.
+        forced: place → what a comparison there comes to, while that is found out.
+    """
+
+    stated: Mapping[str, Any] = field(default_factory=dict)
+    small: Mapping[str, Any] = field(default_factory=dict)
+    sizes: Mapping[int, int] = field(default_factory=dict)
+    tokens: int = 0
+    length: int = 0
+    as_stated: Collection[At] = ()
+    otherwise: dict[At, Choice] = field(default_factory=dict)
+    alike: set[At] = field(default_factory=set)
+    forced: dict[At, bool] = field(default_factory=dict)
+
+    def real(self, value: Any) -> Any:
+        """Return what a value is at the checkpoint's sizes; itself where it is the same, or that is not known."""
+        if isinstance(value, Shadow):
+            return value.stated
+        if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+            return type(value)(map(self.real, value))
+        if isinstance(value, Keyed) and is_number(value) and _at(self.small, value.key) == value:
+            stated = _at(self.stated, value.key)
+            return stated if is_number(stated) else value
+        return value
+
+    def sized(self, shape: Any) -> Any:
+        """Return a size of a tensor, or several, with what they are at the checkpoint's sizes."""
+        if isinstance(shape, tuple):
+            return tuple(map(self.sized, shape))
+        if not self.stated or not isinstance(shape, int):
+            return shape
+        if self.tokens and shape == self.tokens:
+            return shadowed(shape, self.length, by_length=True, of_shape=True)
+        return shadowed(shape, self.sizes.get(shape, shape), of_shape=True)
+
+    def derived(self, function: Callable[..., Any], values: Sequence[Any], result: Any) -> Any:
+        """Return what arithmetic came to, with what it comes to at the checkpoint's sizes."""
+        if not self.stated or not is_number(result):
+            return result
+        real = [self.real(value) for value in values]
+        if all(one is value or one == value for one, value in zip(real, values)):
+            return result
+        if function in POWERS and isinstance(real[1], int) and abs(real[1]) > MAX_BITS:
+            return result
+        try:
+            found = function(*real)
+        except (ArithmeticError, ValueError, TypeError):
+            return result
+        if isinstance(found, int) and found.bit_length() > MAX_BITS:
+            return result
+        by_length, of_shape = (any(map(asked, _flat(values))) for asked in (is_by_length, is_of_shape))
+        return shadowed(result, found, by_length=by_length, of_shape=of_shape)
+
+    def chosen(
+        self, function: Callable[..., Any], values: Sequence[Any], result: Any, place: Place, said: Callable[[], str]
+    ) -> Any:
+        """Return what a comparison of values, or the least or largest of them, comes to; note one that differs.
+
+        Args:
+            function: an operator of comparison, ``bool``, ``min`` or ``max``.
+            values: what it is given.
+            result: what it came to.
+            place: where it stands.
+            said: returns file and lines.
+        """
+        if not self.stated or not all(map(_is_compared, values)):
+            return result
+        real = [self.real(value) for value in values]
+        if all(one is value or one == value for one, value in zip(real, values)):
+            return result
+        if any(map(is_by_length, values)) and any(isinstance(one, Keyed) for one in values):
+            return result  # how long a text the model is made for: what is beyond is asked where that counts
+        if function in SAME and values[0] == values[1] and any(map(is_of_shape, _flat(values))):
+            return result  # two sizes of a tensor that are the same have one meaning, whether it is known or not
+        try:
+            other = function(*(real if function not in LEAST else (real,)))
+        except TypeError:
+            return result
+        decided = values[real.index(other)] if function in LEAST else other
+        if other == (real[values.index(result)] if function in LEAST else result):
+            return result
+        at = self.note(values, place, said)
+        found = decided if at in self.as_stated else result
+        return shadowed(found, other, by_length=is_by_length(found)) if function in LEAST else found
+
+    def sought(self, key: Any, place: Place, said: Callable[[], str]) -> Any:
+        """Return the number by which something is looked up in a table; note one that differs."""
+        real = self.real(key)
+        if not self.stated or real == key:
+            return key
+        at = self.note((key,), place, said)
+        return real if at in self.as_stated else key
+
+    def cut(self, tensor: Tensor, key: Any, place: Place, said: Callable[[], str]) -> None:
+        """Note a part of a tensor that is all of it in the run alone: ``x[..., :4000]``."""
+        for axis, one in _axes(key):
+            if not isinstance(one, slice) or not -tensor.ndim <= axis < tensor.ndim:
+                continue
+            size = self.sized(tensor.shape[axis])
+            real = self.real(size)
+            bounds = [bound for bound in (one.start, one.stop) if is_number(bound)]
+            if not is_by_length(size) and any((abs(n) < size) != (abs(self.real(n)) < real) for n in bounds):
+                self.note((size,), place, said, is_free=False)
+
+    def looped(self, numbers: range, values: Sequence[Any], place: Place, said: Callable[[], str]) -> range:
+        """Return what a loop goes through; note one that is carried out in the run or for the checkpoint, not in both.
+
+        Args:
+            numbers: what it goes through in the run.
+            values: what the range was made of.
+            place: where it stands.
+            said: returns file and lines.
+        """
+        real = range(*map(self.real, values))
+        if bool(numbers) == bool(real) or self.note(values, place, said) not in self.as_stated:
+            return numbers
+        return real
+
+    def note(self, values: Sequence[Any], place: Place, said: Callable[[], str], *, is_free: bool = True) -> At:
+        """Note a choice that comes out otherwise, and return where it stands."""
+        at = at_of(place)
+        if at in self.otherwise or at in self.alike:
+            return at
+        if any(map(is_by_length, _flat(values))):
+            what = "a choice by the number of tokens, which are fewer in a probe"
+        else:
+            first = next((one for one in values if self.real(one) != one), values[0])
+            key = key_of(first)
+            shown = self.real(first)
+            what = f"a choice by {key or first}, which is another one for a probe than for the checkpoint's {shown}"
+        self.otherwise[at] = Choice(what, said(), is_free)
+        return at
+
+
+def at_of(place: Place) -> At:
+    """Return a place as a key."""
+    file, node = place
+    return str(file.path), getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+
+
+def _at(config: Mapping[str, Any], key: str) -> Any:
+    """Return what a config has under a key, which may lead into objects: ``rope_parameters['factor']``."""
+    first, *inner = key.replace("]", "").split("[")
+    value = config.get(first)
+    for part in inner:
+        value = value.get(part.strip("'")) if isinstance(value, Mapping) else None
+    return value
+
+
+def _axes(key: Any) -> list[tuple[int, Any]]:
+    """Return the parts of ``x[key]`` with the axes that they are of, those behind ``...`` from the end."""
+    parts = [one for one in (key if isinstance(key, tuple) else (key,)) if one is not None]
+    dots = next((i for i, one in enumerate(parts) if one is ...), len(parts))
+    behind = parts[dots + 1 :]
+    return [*enumerate(parts[:dots]), *((i - len(behind), one) for i, one in enumerate(behind))]
+
+
+def _is_compared(value: Any) -> bool:
+    """Return whether a value is a number, or a list of numbers that one is looked for in."""
+    if type(value) in (list, tuple):
+        return all(map(is_number, value))
+    return is_number(value)
+
+
+def _flat(values: Sequence[Any]) -> list[Any]:
+    return [part for one in values for part in (one if isinstance(one, (list, tuple)) else (one,))]
+
+
+def real_sizes(small: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[int, int]:
+    """Return which size at the checkpoint's sizes each size of a probe's tensors stands for, where that is one alone.
+
+    Sizes are those of the config, products, shares and doubles of two of them, and what a packed projection has.
+
+    Args:
+        small: the probe's config.
+        stated: the checkpoint's.
+    """
+    keys = sorted(set(_numbers(small, stated)))
+    changed = [(one, other) for one, other in keys if one != other]
+    found: dict[int, set[int]] = {}
+    for one, other in keys:
+        found.setdefault(one, set()).add(other)
+    pairs = [(a[0] * b[0], a[1] * b[1]) for a in changed for b in changed]
+    pairs += [(2 * a[0], 2 * a[1]) for a in changed]
+    pairs += [(a[0] // b[0], a[1] // b[1]) for a in changed for b in changed if a[0] % b[0] == a[1] % b[1] == 0]
+    packed = [((a[0] + 2 * b[0]) * c[0], (a[1] + 2 * b[1]) * c[1]) for a in changed for b in changed for c in changed]
+    for some in (pairs, packed):
+        more: dict[int, set[int]] = {}
+        for one, other in some:
+            if one not in found:
+                more.setdefault(one, set()).add(other)
+        found |= more
+    return {one: others.pop() for one, others in found.items() if len(others) == 1}
+
+
+def _numbers(small: Any, stated: Any) -> list[tuple[int, int]]:
+    """Return the whole numbers of two configs of one form, those of objects in them too."""
+    found = []
+    for key, value in small.items():
+        other = stated.get(key)
+        pair = getattr(value, "attributes", value), getattr(other, "attributes", other)
+        if all(isinstance(one, Mapping) for one in pair):
+            found += _numbers(*pair)
+        elif all(type(one) is not bool and isinstance(one, int) and one > 2 for one in pair):
+            found.append((int(value), int(other)))
+    return found
