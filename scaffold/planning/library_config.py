@@ -20,6 +20,7 @@ from scaffold.source.transformers.config_object import make
 from scaffold.source.transformers.imports import resolver
 
 NOT_TAKEN = "transformers' {} takes no {} of {}"
+PLAIN: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 OTHER = "transformers' {} makes {} {}, and the model's own class {}"
 
 
@@ -42,8 +43,8 @@ def differs(
     file = SourceFile.parse(path, f"transformers/models/{place}/{path.name}")
     if name not in file.class_names:
         return ""
-    for key in _not_taken(file.definitions[name], written):
-        return NOT_TAKEN.format(name, key, written[key])
+    for key, value in _not_taken(file, name, written):
+        return NOT_TAKEN.format(name, key, value)
     interpreter = Interpreter(resolver(library), 0, library)
     try:
         config = make(interpreter, interpreter.source_class(file, name), written)
@@ -64,18 +65,39 @@ def _looked_up(interpreter: Interpreter, config: Any, key: str) -> Any:
         return None
 
 
-def _not_taken(definition: ast.stmt, written: Mapping[str, Any]) -> Iterator[str]:
-    """Yield keys that are null in a file, and fields of a class that checks their types and allows no null there."""
+def _not_taken(file: SourceFile, name: str, written: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield keys and values of a file that a class does not take, which checks the types of its fields.
+
+    Args:
+        file: where the class is.
+        name: of the class.
+        written: what its config object is made of.
+    """
+    definition = file.definitions[name]
     assert isinstance(definition, ast.ClassDef)
     if not any("strict" in ast.unparse(one) for one in definition.decorator_list):
         return
     for one in definition.body:
-        if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name):
-            kind = ast.unparse(one.annotation)
-            key = one.target.id
-            if (
-                key in written
-                and written[key] is None
-                and not any(word in kind for word in ("None", "Optional", "Any"))
-            ):
-                yield key
+        if not isinstance(one, ast.AnnAssign) or not isinstance(one.target, ast.Name) or one.target.id not in written:
+            continue
+        key, value = one.target.id, written[one.target.id]
+        if not _takes(one.annotation, value):
+            yield key, value
+        named = [part.id for part in ast.walk(one.annotation) if isinstance(part, ast.Name)]
+        inner = next((part for part in named if part in file.class_names), None)
+        if isinstance(value, Mapping) and inner is not None:
+            yield from ((f"{key}.{own}", other) for own, other in _not_taken(file, inner, value))
+
+
+def _takes(annotation: ast.expr, value: Any) -> bool:
+    """Return whether a field of a type takes a value, as far as that can be told: a whole number is no ``float``."""
+    if isinstance(annotation, ast.BinOp):
+        return _takes(annotation.left, value) or _takes(annotation.right, value)
+    if isinstance(annotation, ast.Constant):
+        return annotation.value is not None or value is None
+    text = ast.unparse(annotation)
+    if isinstance(annotation, ast.Subscript) and text.startswith(("Literal[", "typing.Literal[")):
+        return value in [part.value for part in ast.walk(annotation.slice) if isinstance(part, ast.Constant)]
+    if text in PLAIN:
+        return isinstance(value, PLAIN[text])
+    return value is not None or any(word in text for word in ("None", "Optional", "Any"))

@@ -32,3 +32,15 @@ def test_a_class_that_makes_the_same_and_a_type_that_is_not_known(transformers_s
     completed = {**LLAMA, "head_dim": 32}
     assert differs("llama", LLAMA, completed, set(completed), transformers_source) == ""
     assert differs("no-such-type", LLAMA, completed, set(completed), transformers_source) == ""
+
+
+def test_numbers_and_words_that_the_class_does_not_take(transformers_source: Path) -> None:
+    """Fields are checked by their types, those of an object in the config by the types of its own class."""
+    for inner, said in (
+        ({"clip_qkv": 6}, "attn_config.clip_qkv of 6"),
+        ({"attn_type": "grouped_query_attention"}, "attn_config.attn_type of grouped_query_attention"),
+    ):
+        found = differs("mpt", {"attn_config": inner}, {}, set(), transformers_source)
+        assert found == f"transformers' MptConfig takes no {said}"
+    taken = {"attn_config": {"clip_qkv": 6.0, "attn_type": "multihead_attention"}, "expansion_ratio": 4}
+    assert differs("mpt", taken, {}, set(), transformers_source) == ""
