@@ -9,6 +9,7 @@ import pytest
 from tests.carried.test_carried_over import holes_of
 from tests.mixers.test_examples import read
 from tests.models.odd_blocks import Odd, write_odd
+from tests.sampled import sampled
 
 OTHER = "attended = attended.tanh()"
 SIZES = "which is another one for a probe"
@@ -71,7 +72,7 @@ WIDE = {"hidden_size": 1024, "num_attention_heads": 32}
 OF_WIDE = ("some of the heads",)
 
 
-@pytest.mark.parametrize("name", HOLES)
+@pytest.mark.parametrize("name", sampled(HOLES, 3))
 def test_a_choice_that_the_checkpoint_decides_otherwise_is_a_hole(tmp_path: Path, name: str) -> None:
     behind, said = HOLES[name]
     odd = Odd(behind=behind, config=WIDE if name in OF_WIDE else {})
