@@ -122,3 +122,21 @@ def test_heads_that_all_have_a_key_are_no_choice(tmp_path: Path, kv_heads: int) 
         config={"num_key_value_heads": kv_heads},
     )
     assert read(write_odd(tmp_path, odd, layers=1))[2] is not None
+
+
+def test_a_mask_that_is_cut_to_the_tokens_is_no_choice(tmp_path: Path) -> None:
+    """It has one column more than there are tokens, as many as another size of a probe."""
+    directory = write_odd(tmp_path, Odd(), layers=1)
+    source = directory / "modeling_corvus.py"
+    changed = source.read_text()
+    for old, new in (
+        (
+            "mask = torch.where(index[:, None] >= index[None, :], 0.0, -1e30)",
+            "mask = F.pad(torch.where(index[:, None] >= index[None, :], 0.0, -1e30), (0, 1))",
+        ),
+        ("scores + mask", "scores + mask[:, : keys.shape[-2]]"),
+    ):
+        assert old in changed
+        changed = changed.replace(old, new)
+    source.write_text(changed)
+    assert read(directory)[2] is not None

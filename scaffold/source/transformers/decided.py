@@ -155,7 +155,9 @@ class Decisions:
             size = self.sized(tensor.shape[axis])
             real = self.real(size)
             bounds = [bound for bound in (one.start, one.stop) if is_number(bound)]
-            if not is_by_length(size) and any((abs(n) < size) != (abs(self.real(n)) < real) for n in bounds):
+            if not any(map(is_by_length, (size, *bounds))) and any(
+                (abs(n) < size) != (abs(self.real(n)) < real) for n in bounds
+            ):
                 self.note((size,), place, said, is_free=False)
 
     def looped(self, numbers: range, values: Sequence[Any], place: Place, said: Callable[[], str]) -> range:
