@@ -106,7 +106,8 @@ def _config_module(subject: Subject, adapter: str) -> ConfigModule | None:
     if decoder is None or decoder.text_key or model_type in subject.tree.config_types():
         return None
     why, completed = "", decoder.config
-    if known and library is not None and "AutoConfig" in checkpoint.auto_map:
+    is_own = reading.source is not None and reading.source.library is None
+    if known and library is not None and (is_own or "AutoConfig" in checkpoint.auto_map):
         completed = {**completed, TIED: decoder.tied.value}  # of no class that says nothing of it, but of every model
         why = differs(model_type, checkpoint.config, completed, read_by(adapter), library)
     if known and not why:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from pathlib import Path
@@ -181,3 +182,22 @@ def test_sizes_are_read_by_the_keys_that_the_config_has(
     assert "config.n_embd" in text
     assert "config.hidden_size" not in text
     assert "config.max_position_embeddings" not in text
+
+
+def test_source_without_a_config_class_that_reads_what_todays_class_has_no_more(
+    tmp_path: Path, vllm_source: Path, transformers_source: Path
+) -> None:
+    """``config.rope_theta``, which transformers' class of that type has in an object of its own."""
+    checkpoint = write_checkpoint(tmp_path / "nova", 1, model_type="llama")
+    config = json.loads((checkpoint / "config.json").read_text())
+    theta = config.pop("rope_parameters", {}).get("rope_theta", 10000.0)
+    config |= {"auto_map": {"AutoModelForCausalLM": config["auto_map"]["AutoModelForCausalLM"]}, "rope_theta": theta}
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    (checkpoint / "configuration_nova.py").unlink()
+    source = checkpoint / "modeling_nova.py"
+    lines = [line for line in source.read_text().splitlines() if "configuration_nova" not in line]
+    text = "\n".join(lines).replace("NovaConfig", "PreTrainedConfig")
+    source.write_text(text.replace('config.rope_parameters["rope_theta"]', "config.rope_theta"))
+    found = config_of(planned(checkpoint, vllm_source, transformers_source))
+    assert found is not None
+    assert "makes rope_theta None" in found.instead
