@@ -115,7 +115,8 @@ class Interpreter(interpreter.Interpreter):
         """Return whether a function of tensors and numbers gives the same either way, at the checkpoint's numbers."""
         values = [*args, *kwargs.values()]
         numbers = [value for value in values if not isinstance(value, Tensor)]
-        if not all(isinstance(value, (int, float)) for value in numbers) or self.decisions.real(numbers) == numbers:
+        is_plain = function.receiver is None and all(isinstance(value, (int, float)) for value in numbers)
+        if not is_plain or self.decisions.real(numbers) == numbers:
             return False
         found = []
         for outcome in (False, True):

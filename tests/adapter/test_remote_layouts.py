@@ -91,7 +91,7 @@ def test_modules_of_a_stack_and_a_table_outside_of_the_layers(tmp_path: Path) ->
     many = "[VelaLayer(config, number) for number in range(config.num_hidden_layers)]"
     layers = f"        self.layers = nn.ModuleList({many})\n"
     norm = "        self.norm = VelaNorm(config.hidden_size, config.rms_norm_eps)\n"
-    table = "        self.rotary = VelaRotary(16, 512, config.rope_theta)\n"
+    table = "        self.rotary = VelaRotary(16, 511, config.rope_theta)\n"
     further = (
         "        self.mtp_layers = nn.ModuleList([nn.Linear(config.hidden_size, config.hidden_size, bias=False)])\n"
     )
@@ -103,9 +103,9 @@ def test_modules_of_a_stack_and_a_table_outside_of_the_layers(tmp_path: Path) ->
         ("config.max_position_embeddings, config.rope_theta)", "512, config.rope_theta)"),
         (
             "        self.stack = V",
-            "        self.rotary = VelaRotary(16, 512, config.rope_theta)\n        self.stack = V",
+            "        self.rotary = VelaRotary(16, 511, config.rope_theta)\n        self.stack = V",
         ),
-        ('("inv_freq", inverse, persistent=False)', '("inv_freq", inverse, persistent=dim == 16)'),
+        ('("inv_freq", inverse, persistent=False)', '("inv_freq", inverse, persistent=length == 511)'),
     ):
         assert old in text, old
         text = text.replace(old, new)

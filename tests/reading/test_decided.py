@@ -124,6 +124,20 @@ def test_heads_that_all_have_a_key_are_no_choice(tmp_path: Path, kv_heads: int) 
     assert read(write_odd(tmp_path, odd, layers=1))[2] is not None
 
 
+def test_a_method_is_carried_out_once(tmp_path: Path) -> None:
+    """What it keeps in its object is of the run's own sizes, whatever it decides by them."""
+    behind = "attended = attended.unflatten(-1, (self.heads, self.kept.size)).tanh().flatten(-2)"
+    directory = write_odd(tmp_path, Odd(behind=behind), layers=1)
+    source = directory / "modeling_corvus.py"
+    kept = "class Kept:\n    def keep(self, size):\n        self.size = size if size == 32 else size * 1\n\n\n"
+    changed = source.read_text().replace("class Norm(", f"{kept}class Norm(", 1)
+    made = "self.o_proj = nn.Linear("
+    assert made in changed
+    line = f"self.kept = Kept()\n        self.kept.keep(self.head_dim)\n        {made}"
+    source.write_text(changed.replace(made, line, 1))
+    assert read(directory)[2] is not None
+
+
 def test_a_mask_that_is_cut_to_the_tokens_is_no_choice(tmp_path: Path) -> None:
     """It has one column more than there are tokens, as many as another size of a probe."""
     directory = write_odd(tmp_path, Odd(), layers=1)
