@@ -54,6 +54,28 @@ def test_what_the_class_makes_another_number_of_is_as_it_makes_it() -> None:
     assert (made.vocab_size, made.n_layer, made.epsilon) == (512, 2, 1e-6)
 
 
+STRETCHED = """class PretrainedConfig:
+    has_no_defaults_at_init = False
+
+    def __init__(self, **kwargs):
+        kwargs["rope_parameters"].setdefault("original_max_position_embeddings", self.max_position_embeddings)
+        vars(self).update(kwargs)
+"""
+"""As transformers' class does where a rotation is stretched: it looks at itself before it keeps what it is given."""
+
+
+def test_a_rotation_that_is_stretched_knows_the_length_at_once() -> None:
+    """Nor is an object made of nothing, to compare with it, where a rotation is among what it has by itself."""
+    completed = {"max_position_embeddings": 64, "rope_parameters": {"rope_type": "yarn", "factor": 4.0}}
+    found = config_object("OddConfig", "odd", {"max_position_embeddings": 64}, completed, "config.rope_parameters\n")
+    assert found.defaults == {"rope_parameters": completed["rope_parameters"]}
+    space: dict[str, Any] = {}
+    exec(STRETCHED + write(found, "Odd", "# licence").replace("from transformers import PretrainedConfig", ""), space)
+    made = space["OddConfig"](max_position_embeddings=64)
+    assert made.rope_parameters["original_max_position_embeddings"] == 64
+    assert made.has_no_defaults_at_init
+
+
 def test_what_single_layers_differ_from_is_there_without_a_file() -> None:
     completed = {"num_hidden_layers": 2, "head_dim": 8, "per_layer_config": {1: {"head_dim": 16}}}
     written = {"num_hidden_layers": 2, "head_dim": 8}
