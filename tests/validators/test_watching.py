@@ -30,6 +30,7 @@ from scaffold_validators.watching.guardian import PACKAGES
 from scaffold_validators.watching.log import ServerLog
 from scaffold_validators.watching.proc import read_bytes
 from scaffold_validators.watching.progress import bar, meaningful, milestone
+from scaffold_validators.watching.workers import needed, title_of
 from tests.fake_engine import write_fake_engine
 from tests.lab.ports import free_port
 from tests.sampled import sampled
@@ -297,6 +298,29 @@ def test_however_the_tool_ends_nothing_is_left(plan: ServePlan, number: signal.S
     until(lambda: ours(plan) == [])
     until(lambda: segments(pid) == [])
     until(lambda: list((plan.cwd / "tmp").iterdir()) == [])
+
+
+FORKS = """
+import os, time
+if os.fork():
+    print(flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_a_worker_forks_is_no_worker_before_it_is_something_else() -> None:
+    title = "VLLM::Worker_TP1"
+    worker = subprocess.Popen([title, "-c", FORKS], executable=sys.executable, stdout=subprocess.PIPE)
+    try:
+        assert worker.stdout is not None
+        worker.stdout.readline()
+        (forked,) = psutil.Process(worker.pid).children()
+        assert title_of(forked) == title
+        assert (needed(psutil.Process(worker.pid)), needed(forked)) == (title, "")
+    finally:
+        for process in (*psutil.Process(worker.pid).children(), worker):
+            process.kill()
+        worker.communicate()
 
 
 def test_the_text_of_a_log_has_all_that_was_written_before_it_was_asked_for(tmp_path: Path) -> None:

@@ -69,12 +69,22 @@ class Workers:
 
 
 def needed(process: psutil.Process) -> str:
-    """Return the title of a process that a server needs, empty for any other."""
+    """Return the title of a process that a server needs, empty for any other.
+
+    One that has its parent's title was forked by it, and is about to become something else: a compiler, a probe of the
+    machine, or a worker that has not taken its own title yet.
+    """
     with suppress(psutil.Error):
-        words = process.cmdline()
-        title = words[0].strip() if words else ""
-        return title if title.startswith(NEEDED) else ""
+        title = title_of(process)
+        if title.startswith(NEEDED) and title != title_of(process.parent()):
+            return title
     return ""
+
+
+def title_of(process: psutil.Process | None) -> str:
+    """Return the first word of a process's command line, which vLLM writes its titles over."""
+    words = process.cmdline() if process else []
+    return words[0].strip() if words else ""
 
 
 def is_running(process: psutil.Process) -> bool:
