@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+costly = pytest.mark.engine
+"""A test that starts no engine, and takes as long as one: it runs where they do, with ``make test``."""
+
 
 def sampled(rows: Iterable[Any], every: int = 4) -> list[Any]:
     """Return the rows of a matrix, all but each ``every``-th of which are left out where engines are.

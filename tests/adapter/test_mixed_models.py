@@ -24,7 +24,7 @@ from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.prove import prove
 from tests.models.mixed import CONFIGS, write_mixed
 from tests.reading.flat import decoder_words, layer_kinds
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 
 EXPECTED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "mixed.yaml").read_text())
 
@@ -37,7 +37,7 @@ def read(directory: Path) -> tuple[Checkpoint, ModelingSource | None, DecoderSpe
     return checkpoint, found, spec.decoder
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", sampled(CONFIGS, every=2))
 def test_a_model_is_what_its_source_says_fact_by_fact(tmp_path: Path, name: str) -> None:
     _, _, spec = read(write_mixed(name, tmp_path / name))
     assert decoder_words(spec) == EXPECTED[name]["decoder"]
@@ -152,7 +152,7 @@ def test_an_adapter_has_what_the_model_needs_and_no_more(
     assert [word for word in lacks if word in text] == []
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_a_switch_of_the_config_stays_one_in_the_adapter(planned: Callable[..., Plan]) -> None:
     for value in (True, False):
         text = adapter_of(planned("orion", attention_bias=value, norm_topk_prob=value))

@@ -12,6 +12,7 @@ from tests.lab.engine import engine
 from tests.models.remote.build import CONFIG, source
 from tests.reading.test_runs import AGAIN, NORMED
 from tests.reading.test_runs import CONFIG as OWN
+from tests.sampled import costly
 
 HIDDEN, INNER, VOCAB = 64, 80, 96
 LOOP = """
@@ -23,6 +24,7 @@ LOOP = """
 """
 
 
+@costly
 def test_each_run_keeps_keys_and_values_of_its_own(tmp_path: Path) -> None:
     held = {f"{name}.weight": (VOCAB, HIDDEN) for name in ("model.embed_tokens", "lm_head")}
     held |= {"model.norm.weight": (HIDDEN,), "model.leave.weight": (1, HIDDEN), "model.leave.bias": (1,)}

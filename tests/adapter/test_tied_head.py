@@ -11,8 +11,10 @@ from scaffold.planning.request import Request
 from tests.lab.engine import VLLM, engine
 from tests.lab.trees import vllm_tree
 from tests.models.families import config_of, shapes_of, write
+from tests.sampled import costly
 
 
+@costly
 @pytest.mark.parametrize(("release", "told"), [("0.28.0", True), (VLLM, False)])
 def test_the_loader_is_told_to_skip_it_where_it_has_to_be(tmp_path: Path, release: str, told: bool) -> None:
     tree = engine().pristine if release == VLLM else vllm_tree(release)

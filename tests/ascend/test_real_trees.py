@@ -11,7 +11,7 @@ import yaml
 from scaffold.ascend.compatibility import Compatibility, check_model
 from scaffold.ascend.target import Target, read_target
 from tests.lab.trees import ascend_source, vllm_tree
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 
 EXPECTED = yaml.safe_load((Path(__file__).parent / "kernels.yaml").read_text(encoding="utf-8"))
 MODELS = "vllm.model_executor.models"
@@ -33,6 +33,7 @@ def target() -> Target:
     return read_target(vllm_tree("0.23.0"), ascend_source())
 
 
+@costly
 @pytest.mark.parametrize("row", sampled(EXPECTED), ids=lambda row: row["module"])
 def test_the_kernels_of_a_model_and_what_becomes_of_them(row: dict[str, Any], target: Target) -> None:
     found = check_model(target, f"{MODELS}.{row['module']}", row["class"])

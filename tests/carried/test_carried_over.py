@@ -20,6 +20,7 @@ from scaffold.weights.prove import prove
 from tests.mixers.test_examples import read
 from tests.models import odd_blocks
 from tests.models.odd_blocks import CARRIED, Odd, write_odd
+from tests.sampled import sampled
 
 WRITTEN = {
     "limits and scales of heads": """\
@@ -79,7 +80,7 @@ WRITTEN = {
 }
 
 
-@pytest.mark.parametrize("name", CARRIED)
+@pytest.mark.parametrize("name", sampled(CARRIED, every=3))
 def test_statements_are_written_as_a_person_would(tmp_path: Path, name: str) -> None:
     checkpoint, source, decoder = read(write_odd(tmp_path, CARRIED[name]))
     rules = weight_map_of(decoder, checkpoint, source)
@@ -149,7 +150,7 @@ HOLES = {
 }
 
 
-@pytest.mark.parametrize("name", HOLES)
+@pytest.mark.parametrize("name", sampled(HOLES, every=3))
 def test_what_is_not_token_wise_or_not_known_is_a_hole(tmp_path: Path, name: str) -> None:
     odd, said = HOLES[name]
     assert said in holes_of(write_odd(tmp_path, odd, layers=1))

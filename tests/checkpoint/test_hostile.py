@@ -16,6 +16,7 @@ from scaffold.checkpoint.read import read_checkpoint
 from scaffold.checkpoint.text import printable, shown
 from scaffold.common.errors import CheckpointError
 from tests.checkpoint.made import checkpoint, shard
+from tests.sampled import costly
 
 PLAIN = {"model.embed_tokens.weight": ("BF16", (4, 4)), "lm_head.weight": ("BF16", (4, 4))}
 INDEX = "model.safetensors.index.json"
@@ -291,6 +292,7 @@ def test_links_inside_of_the_directory_and_in_a_hub_cache_are_followed(tmp_path:
     assert "a link to" in refused(snapshot).found or "nothing" in refused(snapshot).found
 
 
+@costly
 def test_a_header_of_100_mb_is_bounded(tmp_path: Path) -> None:
     path = checkpoint(tmp_path / "c", PLAIN)
     raw = b'{"a":[' + b"0," * 45_000_000 + b"0]}"

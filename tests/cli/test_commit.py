@@ -12,6 +12,7 @@ from scaffold.evidence.workspace import Workspace
 from tests.cli.conftest import Answer, Desk
 from tests.delivery.results import write_results
 from tests.lab.ports import free_port
+from tests.sampled import costly
 from tests.snapshots import snapshot
 
 ADAPTER = Path("vllm_ascend/models")
@@ -64,6 +65,7 @@ def files_of(desk: Desk, hash_: str = "HEAD") -> list[str]:
     return git(desk.delivery, "show", "--name-only", "--format=", hash_).split()
 
 
+@costly
 def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
     desk_with_models: Desk, nova: Path, fake_engine: Path
 ) -> None:
@@ -112,7 +114,7 @@ def test_what_vllms_tree_serves_is_committed_as_a_model_of_vllm_ascend(
     assert git(desk.delivery, "status", "--short") == ""
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_a_vllm_ascend_without_models_gets_a_patch_that_applies(desk: Desk, nova: Path, fake_engine: Path) -> None:
     fresh = Path(shutil.copytree(desk.vllm, desk.root / "fresh"))
     planned(desk, nova, fake_engine, "good")
@@ -127,6 +129,7 @@ def test_a_vllm_ascend_without_models_gets_a_patch_that_applies(desk: Desk, nova
         assert (fresh / changed).read_text() == (desk.vllm / changed).read_text()
 
 
+@costly
 def test_of_two_models_each_commit_holds_its_own_lines(desk: Desk, nova: Path, fake_engine: Path) -> None:
     models = {name: renamed(nova, name) for name in ("goodone", "goodtwo")}
     for name, checkpoint in models.items():
@@ -143,7 +146,7 @@ def test_of_two_models_each_commit_holds_its_own_lines(desk: Desk, nova: Path, f
     assert git(desk.delivery, "diff", "-U0").splitlines()[-1] == "+a user's own line"
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_a_second_name_of_one_architecture_is_committed_after_the_code_that_serves_it(
     desk_with_models: Desk, nova: Path, fake_engine: Path
 ) -> None:
@@ -174,6 +177,7 @@ def test_a_name_is_one_checkpoints_alone(desk: Desk, nova: Path) -> None:
         assert (refused.code, "the work directory has them" in refused.stderr) == (2, True), refused.stderr
 
 
+@costly
 def test_a_refused_commit_leaves_no_new_file_and_undo_takes_all_of_one_that_was_made_back(
     desk_with_models: Desk, nova: Path, fake_engine: Path
 ) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.cli.conftest import Answer, Desk
 from tests.cli.test_commit import UNTRIED
 from tests.lab.ports import free_port
+from tests.sampled import costly
 
 
 def evaluate(desk: Desk, checkpoint: Path, engine: Path, name: str, *words: str) -> Answer:
@@ -16,7 +15,7 @@ def evaluate(desk: Desk, checkpoint: Path, engine: Path, name: str, *words: str)
     return desk.call("evaluate", checkpoint, *roots, "--json", *words)
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_performance_of_this_very_state_is_in_the_tutorial(desk: Desk, nova: Path, fake_engine: Path) -> None:
     assert desk.new_model(nova, "--name", "good", "--python", fake_engine).code == 0
     words = ("--work", desk.work, "--python", fake_engine, "--name", "good", "--port", str(free_port()))

@@ -24,6 +24,7 @@ from scaffold_validators.shims.engine import ON_PATH
 from tests.cli.calls import check_call
 from tests.cli.conftest import Desk
 from tests.lab.ports import free_port
+from tests.sampled import costly
 from tests.snapshots import snapshot
 
 MAIN = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from scaffold.cli import main; main()"
@@ -69,7 +70,7 @@ def roots(desk: Desk) -> tuple[str | Path, ...]:
     return "--vllm", desk.vllm, "--delivery", desk.delivery, "--work", desk.work
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_the_diff_goes_through_gits_pager_and_the_end_says_what_comes_next(desk: Desk, nova: Path) -> None:
     paged = desk.root / "paged"
     plain = {"GIT_PAGER": f"cat > {shlex.quote(str(paged))}", "TERM": "xterm", "COLUMNS": "300", "NO_COLOR": "1"}
@@ -87,7 +88,7 @@ def test_the_diff_goes_through_gits_pager_and_the_end_says_what_comes_next(desk:
     assert f"scaffold undo --work {desk.work}" in seen.text
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_ctrl_c_says_what_was_written_and_how_to_take_it_back(desk: Desk, nova: Path, fake_engine: Path) -> None:
     before = snapshot(desk.vllm, desk.delivery)
     gates = ("--validate", "--name", "hangs-on-request", "--python", fake_engine, "--port", str(free_port()))
@@ -237,7 +238,7 @@ def test_an_interrupted_command_ends_its_document_with_what_it_left(capsys: pyte
     assert told.err == "no file of a source tree was written\n"
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_gates_that_passed_are_followed_by_accuracy_and_commit(desk: Desk, nova: Path, referred_engine: Path) -> None:
     gates = ("--validate", "--stage", "dummy", "--name", "good", "--port", str(free_port()))
     answer = desk.new_model(nova, "--python", referred_engine, *gates, "--json")

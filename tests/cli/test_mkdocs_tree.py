@@ -8,8 +8,10 @@ from pathlib import Path
 
 from tests.cli.conftest import Desk
 from tests.lab.mkdocs_tree import mkdocs_tree
+from tests.sampled import costly
 
 
+@costly
 def test_lists_get_their_entries_and_undo_takes_all_back(desk: Desk, nova: Path) -> None:
     desk = replace(desk, delivery=mkdocs_tree(desk.root / "trees"))
 

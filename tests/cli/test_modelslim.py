@@ -9,6 +9,7 @@ from tests.cli.conftest import Desk
 from tests.lab.engine import engine
 from tests.modelslim.made import FILE
 from tests.modelslim.real_shapes import dense, w4a8
+from tests.sampled import costly
 
 
 def test_inspect_says_which_row_would_mend(desk: Desk, tmp_path: Path, ascend_source: Path) -> None:
@@ -21,6 +22,7 @@ def test_inspect_says_which_row_would_mend(desk: Desk, tmp_path: Path, ascend_so
     assert row["row"] == "qkv_proj=q_proj,k_proj,v_proj gate_up_proj=gate_up_proj"
 
 
+@costly
 def test_weights_fails_where_the_description_is_not_that_of_the_weights(
     desk: Desk, tmp_path: Path, ascend_source: Path
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from scaffold.delivery.layout import TEST_CONFIGS
 from scaffold.roots.vllm_tree import REGISTRY
 from tests.cli.conftest import Desk
+from tests.sampled import costly
 from tests.snapshots import snapshot
 
 ADAPTER = "vllm/model_executor/models/nova.py"
@@ -102,6 +103,7 @@ def test_a_second_run_changes_nothing(desk: Desk, nova: Path) -> None:
     assert snapshot(desk.vllm, desk.delivery) == before
 
 
+@costly
 def test_the_adapter_is_generated_anew_for_another_checkpoint_of_the_architecture(desk: Desk, nova: Path) -> None:
     desk.new_model(nova)
     before = snapshot(desk.vllm)
@@ -111,6 +113,7 @@ def test_the_adapter_is_generated_anew_for_another_checkpoint_of_the_architectur
     assert snapshot(desk.vllm) == before
 
 
+@costly
 def test_edits_are_merged_with_what_is_generated_now_and_contradictions_are_marked(desk: Desk, nova: Path) -> None:
     config = desk.delivery / TEST_CONFIGS / "nova.yaml"
     desk.new_model(nova, "--trust-remote-code")

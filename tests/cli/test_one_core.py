@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from scaffold.cli.one_core import VARIABLE, one_core
+from tests.sampled import costly
 
 THREADS = """
 import os
@@ -23,7 +24,7 @@ finally:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_numpy_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True)

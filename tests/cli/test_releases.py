@@ -10,7 +10,7 @@ from scaffold.placement.registration import absolute_imports
 from scaffold_validators.imports import unresolved_imports
 from tests.cli.conftest import Desk
 from tests.lab.trees import VLLM_TREES, vllm_tree
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 
 
 @pytest.mark.parametrize("release", sampled(VLLM_TREES))
@@ -24,6 +24,7 @@ def test_an_adapter_imports_what_the_release_has(desk: Desk, nova: Path, release
     assert unresolved_imports(adapter, tree) == ()
 
 
+@costly
 @pytest.mark.parametrize("release", VLLM_TREES)
 def test_the_releases_own_models_resolve(release: str) -> None:
     tree = vllm_tree(release)

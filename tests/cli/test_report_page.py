@@ -13,6 +13,7 @@ from scaffold.evidence.workspace import Workspace
 from scaffold.report.page.folding import Folded, unfolded
 from scaffold.report.page.of_plan import OTHER_RULES, weights_of_plan
 from tests.cli.conftest import Desk
+from tests.sampled import costly
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def names_of(data: dict[str, Any]) -> dict[str, int]:
     return dict(unfolded(Folded(nodes, data["root"])))
 
 
+@costly
 def test_the_page_has_the_plan_s_rules_each_tensor_and_the_adapter(desk: Desk, nova: Path) -> None:
     assert desk.new_model(nova, "--name", "good").code == 0
     answer = desk.call("report", nova, "--name", "good", "--work", desk.work, "--html", "--lang", "en", "--json")

@@ -18,6 +18,7 @@ from scaffold_validators.stages.table import gates
 from tests.cli.calls import FENCE, check_call, commands_of
 from tests.cli.conftest import Desk
 from tests.lab.ports import free_port
+from tests.sampled import costly
 
 CORE = {
     "inspect /models/X -v --vllm /vllm-workspace/vllm": 0,
@@ -88,7 +89,7 @@ def test_what_a_release_lacks_is_not_in_its_skill() -> None:
     assert "`--without-parity`, `--accuracy-pending`, `--accept-device`, `--allow`" in skill_text()
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_its_core_path_runs_on_a_made_up_checkpoint(desk: Desk, nova: Path, fake_engine: Path) -> None:
     said = [shlex.join(words[1:]) for words in commands_of(skill_text())]
     assert [call for call in said if call in CORE] == list(CORE)

@@ -8,6 +8,7 @@ from scaffold.evidence.workspace import Workspace
 from tests.cli.conftest import Answer, Desk
 from tests.cli.test_validate import NAME, commit
 from tests.lab.ports import free_port
+from tests.sampled import costly
 
 ADAPTER = Path("vllm/model_executor/models/nova.py")
 
@@ -23,6 +24,7 @@ def edit(desk: Desk) -> None:
     path.write_text(path.read_text() + "\n\nfrom vllm.model_executor.layers.layernorm import NoSuchNorm\n")
 
 
+@costly
 def test_static_comes_first_and_a_stop_starts_no_server_and_signs_nothing(
     desk: Desk, nova: Path, fake_engine: Path
 ) -> None:

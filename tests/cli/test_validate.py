@@ -16,6 +16,7 @@ from scaffold.slicing.cost import Means
 from scaffold_validators.stages.table import gates
 from tests.cli.conftest import Answer, Desk
 from tests.lab.ports import free_port
+from tests.sampled import costly
 from tests.snapshots import snapshot
 from tests.verdicts import make_verdict
 
@@ -72,6 +73,7 @@ def test_a_stage_that_passed_is_what_the_commit_rests_on(planned: Desk, nova: Pa
     assert "| parity | – | – | not shown: the reference takes 1.3 TB of memory |" in tutorial
 
 
+@costly
 def test_parity_that_was_shown_needs_no_reason_and_has_none(desk: Desk, nova: Path, referred_engine: Path) -> None:
     assert desk.new_model(nova, "--name", NAME, "--python", referred_engine).code == 0
     answer = validate(desk, nova, referred_engine, "--stage", "parity")
@@ -133,7 +135,7 @@ def test_a_reference_that_answers_something_else_is_no_reference(planned: Desk, 
     assert len(kept(planned)) == 2
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_twin_and_slice_together_are_enough(desk: Desk, nova: Path, referred_engine: Path) -> None:
     assert desk.new_model(nova, "--name", NAME, "--python", referred_engine).code == 0
     keep_twin(NAME, Workspace(desk.work), make_verdict("twin", digests={"adapter": "a1"}))
@@ -173,6 +175,7 @@ def test_a_slice_that_does_not_fit_is_no_failure_and_says_what_it_takes(
     assert "the reference of the first 1 layers takes about" in verdict["reason"]
 
 
+@costly
 def test_what_follows_two_dashes_goes_to_the_server_as_it_is(planned: Desk, nova: Path, fake_engine: Path) -> None:
     answer = validate(planned, nova, fake_engine, "--stage", "dummy", "--", "--block-size", "32")
     assert answer.code == 0, answer.stderr
@@ -205,6 +208,7 @@ def test_gates_do_not_start_beside_others_of_the_same_work_directory(
     assert "gates that run already" in answer.document["error"]["found"]
 
 
+@costly
 def test_evidence_of_another_machine_signs_nothing(
     planned: Desk, nova: Path, fake_engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

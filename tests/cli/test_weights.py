@@ -12,6 +12,7 @@ from tests.cli.conftest import Desk
 from tests.lab.checkpoints import checkpoint
 from tests.models.build import write_checkpoint
 from tests.models.families import config_of, shapes_of, write
+from tests.sampled import costly
 
 RULES = """
 from scaffold.weights import WeightMap
@@ -163,6 +164,7 @@ def test_a_generated_model_comes_with_its_test_file(desk: Desk, nova: Path) -> N
     assert desk.call("weights", nova, "--rules", file).code == 0
 
 
+@costly
 def test_an_edited_test_file_is_kept(desk: Desk, nova: Path) -> None:
     file = Path(desk.new_model(nova, "--json").document["weights_test"])
     file.write_text("# mine\n")

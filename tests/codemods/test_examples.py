@@ -15,6 +15,7 @@ from codemods import (
     libcst_commands,
     target_file,
 )
+from tests.sampled import costly
 
 EXAMPLES = [(c, e) for c in CODEMODS for e in c.examples if isinstance(e, Example)]
 REFUSED = [(c, e) for c in CODEMODS for e in c.examples if isinstance(e, RefusedExample)]
@@ -98,7 +99,7 @@ def test_each_codemod_that_edits_python_is_a_command_for_libcsts_own_tool():
         assert not hasattr(libcst_commands, name)
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_a_codemod_runs_through_libcsts_own_tool(tmp_path):
     codemod = find_codemod("vllm-registry-entry")
     example = next(e for e in codemod.examples if isinstance(e, Example))

@@ -9,6 +9,7 @@ import pytest
 from codemods import CODEMODS, RECIPES, ChangeSet, Refusal, edit, run, undo
 from tests.copies import copy_file, copy_tree
 from tests.lab.commands import git_commit_all
+from tests.sampled import costly
 from tests.snapshots import snapshot
 
 ENTRY = {"architecture": "CedarForCausalLM", "module": "cedar", "class_name": "CedarForCausalLM"}
@@ -207,6 +208,7 @@ def git(root, *words, **options):
     return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True, **options).stdout
 
 
+@costly
 def test_a_patch_its_import_and_its_log_are_one_diff_and_one_undo_on_a_real_tree(ascend, vllm_source, monkeypatch):
     """The work directory is the tree itself, and git shows the edits alone; permissions and links stay."""
     monkeypatch.chdir(ascend)

@@ -12,6 +12,7 @@ import yaml
 from codemods import CODEMODS, RECIPES, Example
 from codemods.pages import FOLDER, HOOKS, all_files
 from tests.lab.commands import git_commit_all
+from tests.sampled import costly
 
 ROOT = Path(__file__).parents[2]
 FILES = all_files()
@@ -48,6 +49,7 @@ def test_there_is_a_hook_for_each_codemod_of_a_file_that_is_there():
             assert HOOK[codemod.name]["entry"].endswith(" .")
 
 
+@costly
 def test_a_hook_edits_the_files_that_it_is_given_and_the_next_time_leaves_them(tmp_path):
     """As pre-commit calls it: the entry's words, the arguments, the names of the files; a change fails the commit."""
     (codemod,) = (codemod for codemod in CODEMODS if codemod.name == "accuracy-list")

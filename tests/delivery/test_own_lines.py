@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scaffold.common.errors import CheckFailed
 from scaffold.delivery.own_lines import Edit, own_lines
 from tests.drawn import examples
+from tests.sampled import costly
 
 INDEX = "# Models\n\n:::{toctree}\nalpha\nomega\n:::\n"
 
@@ -22,6 +23,7 @@ def inserted(text: str, line: str, position: int) -> str:
     return "".join([*lines[:position], f"{line}\n", *lines[position:]])
 
 
+@costly
 @examples(100)
 @given(st.lists(st.tuples(st.sampled_from(["ours", "theirs", "user"]), st.integers(0, 6)), min_size=1, max_size=8))
 def test_each_commit_has_the_lines_of_its_plan_alone(steps: list[tuple[str, int]]) -> None:

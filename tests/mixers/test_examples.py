@@ -20,6 +20,7 @@ from scaffold.spec.values import Value
 from scaffold.weights.prove import prove
 from tests.models import window_mean
 from tests.models.around import write_around
+from tests.sampled import sampled
 
 MADE_UP = pytest.mark.parametrize("kind", [*table.kinds(), window_mean], ids=lambda kind: kind.NAME)
 
@@ -117,7 +118,7 @@ def test_layers_with_two_kinds_have_a_class_for_each(tmp_path: Path, name: str) 
     assert context["layer"]["pick"]["lines"] == [f"mixer = self.{first} if self.has_{first} else self.{last}"]
 
 
-@pytest.mark.parametrize("kind", table.kinds(), ids=lambda kind: kind.NAME)
+@pytest.mark.parametrize("kind", sampled(table.kinds(), every=3), ids=lambda kind: kind.NAME)
 @pytest.mark.parametrize(
     ("config", "told"),
     [

@@ -132,7 +132,7 @@ def inside_of_attention(spec: DecoderSpec, norm: NormSpec) -> DecoderSpec:
     return replace(spec, layers=layers)
 
 
-@pytest.mark.parametrize("is_inside", [False, True], ids=["between blocks", "inside of a block"])
+@pytest.mark.parametrize("is_inside", sampled([False, True], every=3), ids=["between blocks", "inside of a block"])
 @pytest.mark.parametrize("form", sampled([form.name for form in NORM_FORMS], every=2))
 def test_an_adapter_has_all_that_its_norms_call(nova: Path, tmp_path: Path, form: str, is_inside: bool) -> None:
     if not is_inside:

@@ -13,6 +13,7 @@ from scaffold.probing.sizes import LIMIT, NEAR, probe_value, shrink
 from scaffold.reading import decoder
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
+from tests.sampled import costly, sampled
 
 SIZES = {"hidden_size": 3072, "num_attention_heads": 32, "num_key_value_heads": 32}
 PHI3 = {
@@ -29,7 +30,9 @@ def rope_of(package: Path, **rope: Any) -> Any:
     return decoder.read(probe.run(source, {**PHI3, "rope_scaling": {**LONG, **rope}})).layers[0].mixer.rope  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("rope", [{"type": "longrope"}, {"type": "su"}, {"rope_type": "longrope", "factor": 32.0}])
+@pytest.mark.parametrize(
+    "rope", sampled([{"type": "longrope"}, {"type": "su"}, {"rope_type": "longrope", "factor": 32.0}], every=3)
+)
 def test_longrope_is_read_with_and_without_the_factor_of_its_lengths(
     transformers_source: Path, rope: dict[str, Any]
 ) -> None:
@@ -37,6 +40,7 @@ def test_longrope_is_read_with_and_without_the_factor_of_its_lengths(
     assert (found.parameters, found.rotary_dim) == (key("rope_parameters"), 96)
 
 
+@costly
 @pytest.mark.parametrize("rope", [{"factor": 16.0}, {"attention_factor": 1.7}])
 def test_longrope_with_numbers_that_vllm_does_not_read_is_a_hole_that_says_so(
     transformers_source: Path, rope: dict[str, Any]

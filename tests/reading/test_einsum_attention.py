@@ -9,6 +9,7 @@ import pytest
 from scaffold.expressions.python import shown
 from scaffold.mixers.grouped_query.spec import AttentionSpec
 from tests.models.remote.build import read
+from tests.sampled import sampled
 
 FORWARD = """
 def forward(self, x, attention_mask=None, position_ids=None, past_key_value=None, head_mask=None):
@@ -37,7 +38,7 @@ FORMS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", sampled(FORMS, every=3))
 def test_attention_by_einsum(form: str, tmp_path: Path, transformers_source: Path) -> None:
     scores, values = FORMS[form]
     forward = FORWARD.format(scores=scores, values=values)

@@ -10,6 +10,7 @@ from scaffold.mapping.proved import prove_weights
 from scaffold.reading.of_checkpoint import read_model_of
 from tests.checkpoint.made import checkpoint
 from tests.disagreements.llama import CONFIG, LAYERS, Tensors
+from tests.sampled import costly
 
 HIDDEN, EXPERTS = 128, 4
 GPT_OSS = {
@@ -48,6 +49,7 @@ def tensors(packed: bool) -> Tensors:
     return held
 
 
+@costly
 def test_bf16_experts_are_transposed_though_no_shape_tells(tmp_path: Path, transformers_source: Path) -> None:
     reading = read_model_of(read_checkpoint(checkpoint(tmp_path / "c", tensors(False), **GPT_OSS)), transformers_source)
     assert reading.spec.decoder is not None, reading.spec.holes

@@ -16,6 +16,7 @@ from scaffold.reading.present import decoder_facts
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
 from tests.models.remote.build import CONFIG, Text, read, source
+from tests.sampled import sampled
 
 SEPARATE = ProjectionSpec(("q_proj", "k_proj", "v_proj"))
 BEGIN = """
@@ -156,7 +157,7 @@ def attention(directory: Path, transformers: Path, config: dict[str, Any] | None
     return found
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", sampled(FORMS, every=3))
 def test_attention_is_the_same_in_any_form(form: str, tmp_path: Path, transformers_source: Path) -> None:
     found = attention(tmp_path, transformers_source, **FORMS[form])
     assert found.projection == SEPARATE

@@ -9,7 +9,7 @@ import pytest
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.values import Value
 from tests.models.remote.build import read
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 
 AGAIN = """
 class Again(VelaModel):
@@ -50,6 +50,7 @@ def again(directory: Path, transformers: Path, leave_at: float = 1.0, **parts: s
     return read(directory, transformers, {**CONFIG, "leave_at": leave_at}, classes=AGAIN.format(**filled))
 
 
+@costly
 @pytest.mark.parametrize(("parts", "normed"), sampled([(NORMED, True), (PLAIN, False)], every=2))
 def test_layers_that_run_again(parts: dict[str, str], normed: bool, tmp_path: Path, transformers_source: Path) -> None:
     found = again(tmp_path, transformers_source, **parts)
@@ -59,6 +60,7 @@ def test_layers_that_run_again(parts: dict[str, str], normed: bool, tmp_path: Pa
     assert found.without_effect == ("model.leave",)
 
 
+@costly
 def test_a_number_of_runs_that_no_key_gives(tmp_path: Path, transformers_source: Path) -> None:
     assert again(tmp_path, transformers_source, count="2", **PLAIN).runs == Value(2)
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.carried.test_carried_over import holes_of
 from tests.models.odd_blocks import Odd, write_odd
+from tests.sampled import sampled
 
 STEPS = "steps = torch.arange(hidden_states.shape[1]).float() + 1\n"
 GATE = "gate = self.gate_proj(hidden_states)\n"
@@ -45,7 +46,7 @@ HOLES = {
 }
 
 
-@pytest.mark.parametrize("name", HOLES)
+@pytest.mark.parametrize("name", sampled(HOLES, every=3))
 def test_what_no_probe_shows_is_a_hole(tmp_path: Path, name: str) -> None:
     odd, said = HOLES[name]
     assert said in holes_of(write_odd(tmp_path, odd, layers=1))

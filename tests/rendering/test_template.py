@@ -25,6 +25,7 @@ from scaffold.source.locate import find
 from scaffold.spec.values import Value
 from scaffold.weights.emit import loading
 from scaffold.weights.rules import WeightMap
+from tests.sampled import costly
 
 NOT_READ = {"multipliers"}
 """What no template reads."""
@@ -37,6 +38,7 @@ def test_values_are_never_rendered_as_templates() -> None:
     assert "`{{ 7 * 7 }}`" in text["docs/source/tutorials/models/nova.md"]
 
 
+@costly
 def test_cookiecutter_itself_can_use_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cookiecutter", "--no-input", "-o", str(tmp_path), str(template_directory())]
     subprocess.run([*command, "model_name=Nova-9B"], check=True, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})

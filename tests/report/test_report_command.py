@@ -13,9 +13,10 @@ from tests.cli.conftest import Desk
 from tests.delivery.results import write_results
 from tests.lab.ports import free_port
 from tests.report.fake_github import FakeGitHub, fake_github
+from tests.sampled import costly
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_of_a_model_from_its_plan_to_its_commit(
     desk: Desk, nova: Path, fake_engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,10 +16,12 @@ from scaffold.slicing.cost import Means
 from scaffold.weights.prove import prove
 from scaffold_validators.stages.table import default_gates, with_needs
 from tests.models.mixed import FULL, SLIDING, write_mixed
+from tests.sampled import costly
 
 PLENTY = Means(10**12, 2, 1e9)
 
 
+@costly
 def test_the_slice_has_each_kind_of_layer_and_its_weights_are_proved(tmp_path: Path) -> None:
     kinds = [SLIDING, SLIDING, FULL, SLIDING, SLIDING]
     whole = read_checkpoint(write_mixed("lyra", tmp_path / "lyra", num_hidden_layers=5, layer_types=kinds))
@@ -37,7 +39,7 @@ def test_the_slice_has_each_kind_of_layer_and_its_weights_are_proved(tmp_path: P
         make_slice(whole, 2, PLENTY, tmp_path / "cut", None)
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_without_a_number_it_is_as_large_as_there_is_room_for(tmp_path: Path) -> None:
     whole = read_checkpoint(write_mixed("orion", tmp_path / "orion"))
     assert make_slice(whole, None, PLENTY, tmp_path / "cut", None).layers == 4

@@ -16,6 +16,7 @@ from scaffold.source.locate import ModelingSource, find
 from scaffold.strategy.candidates import Candidates
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
 from tests.lab.engine import engine
+from tests.sampled import costly
 
 
 def known() -> dict[str, Registered]:
@@ -50,6 +51,7 @@ def test_those_that_are_the_same_are_found_and_no_others(
     assert set(same(row, architecture, folder)) == expected
 
 
+@costly
 def test_layers_behind_the_first_are_looked_at_too() -> None:
     """A window in every other layer: the first is alike with and without that list."""
     checkpoint = read_checkpoint(lab_checkpoint("qwen3"))

@@ -10,7 +10,7 @@ import pytest
 from scaffold.strategy import supported
 from scaffold.strategy.protocol import Question
 from tests.models.families import Shapes, shapes_of, write
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 from tests.strategy.trusted import asked, question_of
 
 DEEPSEEK: dict[str, Any] = {
@@ -52,6 +52,7 @@ def deepseek(folder: Path, **changed: Any) -> Question:
     return question_of(write(folder, {**DEEPSEEK, **changed}, deepseek_shapes()))
 
 
+@costly
 def test_a_switch_of_the_config_decides_whether_a_tensor_has_a_parameter(tmp_path: Path) -> None:
     """As transformers 5 saves it, the config has no ``topk_method``: vLLM then makes no bias for the router."""
     answer = supported.holds(deepseek(tmp_path / "saved"))

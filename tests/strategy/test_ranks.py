@@ -10,6 +10,7 @@ import pytest
 from scaffold.strategy import native, supported
 from scaffold.strategy.decide import NoStrategy, decide
 from tests.models.families import config_of, shapes_of
+from tests.sampled import sampled
 from tests.strategy.trusted import asked
 
 HEADS = "4 heads cannot be shared evenly by 8 ranks"
@@ -34,12 +35,12 @@ def test_a_size_that_is_asked_for_and_does_not_divide_is_refused_by_every_strate
 
 @pytest.mark.parametrize(
     ("family", "config", "size", "says"),
-    [
+    sampled([
         ("llama", {"num_attention_heads": 12, "num_key_value_heads": 3, "hidden_size": 384}, 2,
          "3 KV heads can neither be shared nor replicated evenly by 2 ranks"),
         ("llama", {"intermediate_size": 258}, 4, "258 outputs cannot be shared evenly by 4 ranks"),
         ("qwen3_moe", {"moe_intermediate_size": 66}, 4, "66 inner entries of an expert cannot be shared evenly by 4"),
-    ],
+    ], every=3),
 )  # fmt: skip
 def test_each_number_that_ranks_share(
     tmp_path: Path, family: str, config: dict[str, int], size: int, says: str

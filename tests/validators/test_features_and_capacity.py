@@ -22,6 +22,7 @@ from scaffold_validators.stages.table import with_needs
 from scaffold_validators.verdict import Verdict
 from tests.fake_engine import write_fake_engine
 from tests.lab.ports import free_port
+from tests.sampled import costly
 
 YES, NO = Fact(True, "config says so"), Fact(False, "config says no")
 DENSE = ModelFacts(experts=NO, draft_promised=NO, draft_there=NO, sees=NO, max_model_len=4096)
@@ -141,6 +142,7 @@ def test_a_search_takes_the_length_that_vllm_names_and_then_loads_it(gate: Gate)
     assert "4096 does not serve" in verdict.reason
 
 
+@costly
 def test_the_baseline_is_no_longer_than_the_model(gate: Gate) -> None:
     (verdict,) = run(replace(gate, facts=replace(DENSE, max_model_len=512)), "good", "capacity")
     assert verdict.capacity is not None
@@ -168,6 +170,7 @@ def test_the_ladder_stops_where_the_failure_changes(gate: Gate) -> None:
     assert len({step.log for step in ladder.steps} | {failed.log}) == 3
 
 
+@costly
 def test_the_ladder_says_that_nothing_changed(gate: Gate) -> None:
     _, ladder = run(replace(gate, climbs=True, is_multimodal=True), "refuses-request", "dummy")
     assert [step.name for step in ladder.steps] == [step.name for step in STEPS]

@@ -23,6 +23,7 @@ from scaffold_validators.stages.table import with_needs
 from scaffold_validators.verdict import Verdict
 from tests.fake_engine import write_fake_engine
 from tests.lab.ports import free_port
+from tests.sampled import costly, sampled
 
 OWN = "SCAFFOLD_TEST"
 """A variable in the environment of all processes of one test."""
@@ -64,21 +65,24 @@ def processes_of(gate: Gate) -> list[str]:
 
 @pytest.mark.parametrize(
     ("behaviour", "outcome", "word", "says"),
-    [
-        ("good", "passed", "passed", "1 request answered, log clean"),
-        ("dies-at-start", "startup-failed", "failed", "arch-unregistered"),
-        ("lists-another", "environment", "failed", "it lists 'another', not 'lists-another'"),
-        ("skips-weights", "startup-failed", "failed", "weights-skipped"),
-        ("one-of-many-fails", "request-failed", "failed", "of 8 requests at once one was answered 400"),
-        ("spawns", "passed", "passed", "log clean"),
-        ("dies-on-request", "false-ready", "false-ready", "cpu-head-size"),
-        ("engine-dies-on-request", "false-ready", "false-ready", "engine-dead"),
-        ("refuses-request", "request-failed", "failed", "/v1/chat/completions answered 400"),
-        ("empty-answer", "empty-output", "failed", "/v1/chat/completions answered 200"),
-        ("errs-in-log", "request-failed", "failed", "a failure in the log"),
-        ("loads-nothing", "startup-failed", "failed", "does not say that weights were loaded"),
-        ("stubborn", "passed", "passed", "log clean"),
-    ],
+    sampled(
+        [
+            ("good", "passed", "passed", "1 request answered, log clean"),
+            ("dies-at-start", "startup-failed", "failed", "arch-unregistered"),
+            ("lists-another", "environment", "failed", "it lists 'another', not 'lists-another'"),
+            ("skips-weights", "startup-failed", "failed", "weights-skipped"),
+            ("one-of-many-fails", "request-failed", "failed", "of 8 requests at once one was answered 400"),
+            ("spawns", "passed", "passed", "log clean"),
+            ("dies-on-request", "false-ready", "false-ready", "cpu-head-size"),
+            ("engine-dies-on-request", "false-ready", "false-ready", "engine-dead"),
+            ("refuses-request", "request-failed", "failed", "/v1/chat/completions answered 400"),
+            ("empty-answer", "empty-output", "failed", "/v1/chat/completions answered 200"),
+            ("errs-in-log", "request-failed", "failed", "a failure in the log"),
+            ("loads-nothing", "startup-failed", "failed", "does not say that weights were loaded"),
+            ("stubborn", "passed", "passed", "log clean"),
+        ],
+        every=3,
+    ),
 )
 def test_verdict_of_stage_real(gate: Gate, behaviour: str, outcome: str, word: str, says: str) -> None:
     verdict = run_stage(behaving(gate, behaviour), "real")
@@ -104,6 +108,7 @@ def test_a_server_that_neither_speaks_nor_works_is_given_up(gate: Gate) -> None:
     assert processes_of(gate) == []
 
 
+@costly
 def test_what_stood_in_for_a_kernel_is_on_record(gate: Gate) -> None:
     verdict = run_stage(behaving(gate, "shimmed"), "real")
     assert verdict.passed

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scaffold_validators.imports import unresolved_imports
+from tests.sampled import costly
 
 FILES = {
     "pkg/__init__.py": "from pkg.config import Config as Exported\n",
@@ -62,6 +63,7 @@ def test_what_does_not(tree: Path, line: str, says: str) -> None:
     assert [str(found) for found in unresolved_imports(line, tree, "pkg")] == [says]
 
 
+@costly
 def test_every_model_of_the_real_tree_resolves_in_it(vllm_source: Path) -> None:
     from scaffold.placement.registration import absolute_imports
 

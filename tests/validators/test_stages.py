@@ -21,6 +21,7 @@ from scaffold_validators.stages.stage import Answers, Ask, Asking, Counts, Gate,
 from scaffold_validators.stages.table import STAGES, default_gates, gates, position, stage_named, with_needs
 from tests.fake_engine import REFERENCE, write_fake_engine
 from tests.lab.ports import free_port
+from tests.sampled import costly
 from tests.verdicts import check_sign_off, make_verdict
 
 
@@ -112,6 +113,7 @@ def test_nothing_is_started_after_a_stage_that_has_not_passed(gate: Gate) -> Non
     assert [verdict.stage for verdict in verdicts] == ["dummy"]
 
 
+@costly
 def test_a_start_for_every_size_is_made_at_each_and_another_at_the_first(gate: Gate) -> None:
     verdicts = list(run_stages(gate, with_needs(["dummy", "real"]), (1, 2)))
     assert [(v.stage, v.tensor_parallel_size) for v in verdicts] == [("dummy", 1), ("real", 1), ("real", 2)]
@@ -160,6 +162,7 @@ def test_the_reference_runs_when_the_server_has_ended_and_no_verdict_of_it_waits
     assert (parity.outcome.value, "afterwards" in parity.seconds) == ("passed", True), parity.reason
 
 
+@costly
 def test_without_a_reference_nothing_failed_and_it_is_not_tried_again(gate: Gate, tmp_path: Path) -> None:
     slow = replace(with_reference(gate, tmp_path, "import time\ntime.sleep(60)"), parity=ParitySettings(seconds=0.3))
     verdicts = list(run_stages(slow, with_needs(["parity"]), (1, 2)))

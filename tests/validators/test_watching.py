@@ -33,7 +33,7 @@ from scaffold_validators.watching.progress import bar, meaningful, milestone
 from scaffold_validators.watching.workers import needed, title_of
 from tests.fake_engine import write_fake_engine
 from tests.lab.ports import free_port
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 
 SHARED = Path("/dev/shm")
 PATIENT = Patience(300, 600, 300)
@@ -109,6 +109,7 @@ def test_a_worker_that_is_killed_is_noticed_while_vllm_waits_for_it(plan: ServeP
     assert ours(plan) == []
 
 
+@costly
 def test_a_worker_that_dies_on_a_request_is_false_ready(plan: ServePlan) -> None:
     verdict = run(gate_of(plan, "worker-dies-on-request"))
     assert verdict.outcome is Outcome.FALSE_READY

@@ -17,7 +17,7 @@ from scaffold.weights import Part, Rule, WeightMap, Whole
 from scaffold.weights.written import test_file as written
 from tests.drawn import examples
 from tests.lab.checkpoints import checkpoint
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 from tests.weights.by_hand import MODELS
 from tests.weights.generated import ROWS, read, rules
 
@@ -58,7 +58,7 @@ def test_a_rule_that_no_call_makes_is_written_as_it_is(tmp_path: Path) -> None:
     assert run(text, tmp_path / "rules.py") == WeightMap((odd,))
 
 
-@pytest.mark.engine  # it needs none, and takes as long as one
+@costly
 def test_the_file_is_a_test_file(tmp_path: Path) -> None:
     """It runs by itself, in seconds, and fails for a checkpoint that lacks a tensor."""
     found = read("nova", tmp_path)

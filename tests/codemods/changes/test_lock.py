@@ -8,6 +8,7 @@ import pytest
 
 from codemods import ChangeSet, Outdated, Refusal, apply, run, undo
 from codemods.changes.lock import locked, places_to_lock
+from tests.sampled import costly
 
 LIST = "tests/e2e/models/configs/accuracy.txt"
 
@@ -49,6 +50,7 @@ for number in range(12):
 """
 
 
+@costly
 def test_pairs_of_processes_lose_nothing_whatever_their_work_directory_and_root_is(memory):
     """Twelve pairs: one process is given the tree, the other one the file, each with a work directory of its own."""
     tree = make_tree(memory)

@@ -9,6 +9,7 @@ from codemods.text.tree_style import DEFAULTS
 from tests.bench.replay.lists import ASCEND, VLLM, Replayed
 from tests.bench.replay.readers import Row
 from tests.bench.replay.replay import Tally, replay
+from tests.sampled import sampled
 
 SAMPLE = 2
 """Entries of each list."""
@@ -33,7 +34,9 @@ def put_back(tree: Path, replayed: Replayed, style: Style) -> Tally:
     return tally
 
 
-@pytest.mark.parametrize("name", ["vllm-registry-entry", "vllm-config-type", "vllm-config-class", "vllm-tool-parser"])
+@pytest.mark.parametrize(
+    "name", sampled(["vllm-registry-entry", "vllm-config-type", "vllm-config-class", "vllm-tool-parser"], every=3)
+)
 def test_entries_of_vllm_are_put_back(name: str, vllm_source: Path) -> None:
     (replayed,) = (one for one in VLLM if one.codemod == name)
     tally = put_back(vllm_source, replayed, DEFAULTS["vllm"])
@@ -43,7 +46,8 @@ def test_entries_of_vllm_are_put_back(name: str, vllm_source: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ascend-model-registration", "ascend-packed-modules", "toctree-entry", "ascend-support-matrix"]
+    "name",
+    sampled(["ascend-model-registration", "ascend-packed-modules", "toctree-entry", "ascend-support-matrix"], every=3),
 )
 def test_entries_of_vllm_ascend_are_put_back(name: str, ascend_source: Path) -> None:
     (replayed,) = (one for one in ASCEND if one.codemod == name)

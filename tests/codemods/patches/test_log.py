@@ -10,6 +10,7 @@ from codemods import find_codemod
 from codemods.text.lines import split_lines
 from codemods.vllm_ascend.log_entries import entries_of, sections
 from tests.drawn import examples
+from tests.sampled import costly
 
 WORDS = {"why": "Why.", "how": "How.", "related_pr": "None.", "future_plan": "Remove it."}
 LOG, RETIRE = find_codemod("ascend-patch-log"), find_codemod("ascend-patch-log-removal")
@@ -93,6 +94,7 @@ def test_a_logged_file_gets_a_further_item_and_keeps_its_own():
     assert got.endswith("#\n")
 
 
+@costly
 def test_every_entry_of_a_real_log_is_known(ascend_source):
     text = (ascend_source / "vllm_ascend/patch/__init__.py").read_text()
     seen = 0
