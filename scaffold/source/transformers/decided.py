@@ -1,4 +1,4 @@
-"""What source decides by its sizes: in a small run, beside what the checkpoint's own sizes would decide.
+"""What source decides by its sizes in a small run, beside what it would decide at the checkpoint's own sizes.
 
 A number that comes from the config, or from the shape of a tensor, is known at both sizes, and so is what is computed
 of it (``shadows``). Where a comparison comes out otherwise at the checkpoint's, the run shows what the checkpoint does
@@ -19,8 +19,9 @@ from scaffold.source.torch.tensors import Tensor
 from scaffold.source.transformers.config_values import Keyed, key_of
 
 MAX_BITS = 128
-"""Of a whole number at the checkpoint's sizes that is followed."""
+"""Bits of the largest whole number at the checkpoint's sizes that is followed."""
 SAME = (operator.eq, operator.ne)
+"""Comparisons for which two numbers are the same or not."""
 POWERS = (operator.pow, operator.lshift)
 """Arithmetic whose result may have more digits than can be computed."""
 
