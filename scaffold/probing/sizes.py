@@ -30,15 +30,14 @@ HEADS = {"num_kv_heads": "num_heads", "swa_num_kv_heads": "swa_num_heads", "glob
 NEARBY = re.compile(
     r"(?:.*_)?(?:last|local|recent|mem|memory|segment|cache|sink)_(?:.*_)?(?:length|len|size|window|tokens)"
 )
-"""Keys of how many of the nearest tokens are seen or kept otherwise than those before them."""
+"""Names of numbers of tokens that are seen or kept otherwise than those before them."""
 NEAR = (8, 10)
 """Fewer tokens than a probe has, so that what happens beyond shows."""
 LIMITS = ("clip_", "_clip", "clamp", "swiglu_limit")
-"""Parts of keys of limits on values."""
-LIMIT = (0.71, 0.83)
-"""A limit that values of a probe reach, so that it shows."""
 NOT_COMPUTED = ("quantization_config", "vision_config", "audio_config")
 """Configs inside of a config that say nothing of what a text decoder computes."""
+LIMIT = (0.71, 0.83)
+"""A limit on values that a probe's values reach, so that it shows."""
 
 
 TABLES: tuple[Mapping[str, tuple[float, float]], ...] = (
