@@ -1,9 +1,9 @@
 """What a journal directory holds: ``state.json``, and of each run its record and the files as they were.
 
-``state.json`` is the only thing that is ever replaced; ``runs/<number>/`` has ``record.json`` and
-the copies ``0.before`` and so on, in the order of the record's files, ``0.after`` of those that were
-there before, and ``0.merged`` of what an undo makes of those that somebody edited since. ``generated/``
-has what was generated last for each file, under its digest.
+``state.json`` is replaced in one step. ``runs/<number>/`` has ``record.json``, and copies, numbered in the order of
+the record's files: ``0.before`` and so on; ``0.after`` of those that were there before; ``0.merged``, also replaced in
+one step, of what an undo makes of those that somebody edited since. ``generated/`` has what was generated last for
+each file, under its digest.
 """
 
 from __future__ import annotations

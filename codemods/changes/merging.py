@@ -45,6 +45,14 @@ def merge(edited: bytes, before: bytes, now: bytes, where: Path) -> Merged:
     The rules are those of https://git-scm.com/docs/git-merge-file. ``where`` is the file that the
     contents are of. Raises `Refusal` if there is no git, or if it takes the file for a binary one.
     """
+    found = merged_or_why_not(edited, before, now)
+    if isinstance(found, str):
+        raise _refused(found, where)
+    return found
+
+
+def merged_or_why_not(edited: bytes, before: bytes, now: bytes) -> Merged | str:
+    """Return what `merge` does, or why git cannot merge these contents."""
     import subprocess  # here, as few runs merge anything
     from tempfile import TemporaryDirectory
 
@@ -62,9 +70,9 @@ def merge(edited: bytes, before: bytes, now: bytes, where: Path) -> Merged:
                 check=False,
             )
         except OSError as error:
-            raise _refused(f"git cannot be run ({error.strerror})", where) from error
+            return f"git cannot be run ({error.strerror})"
     if not 0 <= done.returncode <= _MOST_CONFLICTS:
-        raise _refused(f"git cannot merge it ({done.stderr.decode(errors='replace').strip()})", where)
+        return f"git cannot merge it ({done.stderr.decode(errors='replace').strip()})"
     return Merged(done.stdout, done.returncode)
 
 

@@ -8,35 +8,37 @@ from collections.abc import Callable, Mapping
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from codemods.changes.merging import merge
+from codemods.changes.merging import merged_or_why_not
 from codemods.refusal import Refusal
 
 _BEGINS, _PARTS = b"<<<<<<<", b"======="
 """Git's marks around the first side of a conflict."""
-_PARSERS: Mapping[str, Callable[[bytes], object]] = {".py": ast.parse, ".json": json.loads}
-_LANGUAGES = {".py": "Python", ".json": "JSON"}
+_LANGUAGES: Mapping[str, tuple[str, Callable[[bytes], object]]] = {
+    ".py": ("Python", ast.parse),
+    ".json": ("JSON", json.loads),
+}
+"""Suffix of files that have to be parsed as before → the name of what they are written in, and its parser."""
 _SHOWN = 3
 """How many of the lines that stand in the way a refusal shows."""
 
 
 def without_run(edited: bytes, written: bytes, before: bytes, where: Path) -> bytes:
-    """Return a file with a run's change taken out, and all that somebody changed besides.
+    """Return a file with a run's change taken out, and with all that somebody changed besides.
 
     Three-way, by the rules of `codemods.changes.merging`: ``written`` is what the run made of ``before``, ``edited``
-    what is there now. Where neighbours of the run's lines were edited, too, these go if they are whole and all that
-    the run did. Raises `Refusal` where they are not, where git cannot merge the file, and where what could be
-    parsed (Python, JSON) no longer could: then nothing is known to be right.
+    what is there now. Where neighbours of the run's lines were edited, too, the run's lines go if it only added lines
+    and all of these are there as it wrote them. Raises `Refusal` where they are not, where git cannot merge the file,
+    and where what could be parsed (`_LANGUAGES`) no longer could: then nothing is known to be right.
     """
-    try:
-        merged = merge(edited, written, before, where)
-    except Refusal as error:
-        raise _refused(error.found.rpartition(", and ")[2], where) from error
+    merged = merged_or_why_not(edited, written, before)
+    if isinstance(merged, str):
+        raise _refused(merged, where)
     rest = _without_added(edited, written, before) if merged.conflicts else merged.content
     if rest is None:
         raise _refused(_in_the_way(merged.content, edited), where)
-    parse = _PARSERS.get(where.suffix)
+    language, parse = _LANGUAGES.get(where.suffix, ("", None))
     if parse and _is_parsed(edited, parse) and not _is_parsed(rest, parse):
-        raise _refused(f"without what the run wrote, the rest is no {_LANGUAGES[where.suffix]}", where)
+        raise _refused(f"without what the run wrote, the rest is no {language}", where)
     return rest
 
 

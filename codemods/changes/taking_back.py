@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from codemods.changes.change_set import Change, ChangeSet, content_on_disk
-from codemods.changes.digest import sha256
+from codemods.changes.digest import digest_of
 from codemods.changes.journal_files import (
     File,
     Record,
@@ -64,8 +64,7 @@ def undone(
         for index, file in enumerate(record.files):
             path = Path(file.path)
             content = changes[path].before if path in changes else content_on_disk(path)
-            current = None if content is None else sha256(content)
-            if current == file.before:
+            if digest_of(content) == file.before:
                 continue
             before, is_kept = _aim(content, file, index, journal_dir, number, state)
             if is_kept and before is not None:
@@ -83,7 +82,7 @@ def _aim(
 ) -> tuple[bytes | None, bool]:
     """Return what a file becomes, and whether somebody's edits are in it. Raises `Refusal`."""
     before = copy_of(file, index, journal_dir, number)
-    if (None if content is None else sha256(content)) == file.after:
+    if digest_of(content) == file.after:
         return before, False
     if not state.finished:
         known = merged_before(index, journal_dir, number)
@@ -105,14 +104,17 @@ def restore(
     disk: Disk,
     merged: Mapping[tuple[int, int], bytes] = MappingProxyType({}),
 ) -> None:
-    """Make each file what it was before a run, or what ``merged`` says, and remove the directories that it made."""
+    """Make each file what it was before a run, and remove the directories that it made.
+
+    ``merged`` has what edited files become instead, by run and index.
+    """
     for index, file in enumerate(record.files):
         path = Path(file.path)
         disk.remove(temporary_of(path, number))
         content = content_on_disk(path)
         is_edited = (number, index) in merged
-        aim = sha256(merged[number, index]) if is_edited else file.before
-        if (None if content is None else sha256(content)) != aim:
+        aim = digest_of(merged[number, index]) if is_edited else file.before
+        if digest_of(content) != aim:
             put(
                 path,
                 merged[number, index] if is_edited else copy_of(file, index, journal_dir, number),

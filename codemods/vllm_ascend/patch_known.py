@@ -55,7 +55,7 @@ def _known(tree: Path, texts: list[str]) -> list[str]:
 
 
 def _near(file: str, known: list[str]) -> list[str]:
-    """Return the patches whose names are like one's: the same in another place first, then the likest."""
+    """Return the patches whose names are like one's: the same name in another place first, then the most alike."""
     from difflib import SequenceMatcher
 
     def likeness(other: str) -> float:

@@ -27,7 +27,15 @@ MOST = 12
 
 
 def made_of(event: Event, logits: Array) -> Iterator[tuple[Tensor, Array]]:
-    """Yield what a block makes of a router's logits ``[tokens, experts]`` that has as many numbers, the first first."""
+    """Yield what a block makes of a router's logits that has as many numbers, in the order in which it makes it.
+
+    Args:
+        event: the block's call.
+        logits: what the router's projection gives, ``[tokens, experts]``.
+
+    Yields:
+        A tensor, and its numbers as ``[tokens, experts]``.
+    """
     begins: set[int] = set()
     found = 0
     for operation in event.all_operations():
@@ -84,5 +92,6 @@ def _by_tokens(tensor: Tensor) -> Array | None:
 
 
 def _is(tensor: Tensor, logits: Array) -> bool:
+    """Return whether a tensor has the very numbers of the logits."""
     values = _by_tokens(tensor)
     return values is not None and values.shape == logits.shape and same(values, logits)

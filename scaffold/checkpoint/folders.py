@@ -10,6 +10,7 @@ from scaffold.common.errors import CheckpointError
 
 CONFIG = "config.json"
 SHOWN = 3
+"""How many folders below are named."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ KINDS = (
 )
 """In the order in which they count."""
 BELOW = ("*", "snapshots/*")
-"""Where below a folder a checkpoint lies: the second is the cache of Hugging Face's client."""
+"""Where below a folder a checkpoint may lie: the second is the cache of Hugging Face's client."""
 
 
 def check_folder(path: Path) -> None:
@@ -96,6 +97,7 @@ def check_folder(path: Path) -> None:
 
 
 def _present(path: Path, names: tuple[str, ...]) -> list[str]:
+    """Return the files and folders below a path that fit one of these names, in order."""
     return sorted(str(found.relative_to(path)) for name in names for found in path.glob(name))
 
 

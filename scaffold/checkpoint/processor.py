@@ -12,15 +12,15 @@ from scaffold.checkpoint.files import has_file
 from scaffold.checkpoint.jsonfile import read_object
 
 FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
-"""Which may name the class, the first first (transformers: ``models/auto/processing_auto.py``)."""
+"""Files that may name the class; the first that does counts (transformers: ``models/auto/processing_auto.py``)."""
 IMAGE_TOKENS = ("image_token_id", "image_token_index")
 """Keys of configs for the id that stands where an image is."""
 _CLASS = re.compile(r"[A-Za-z_]\w{0,95}")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the files name.
+class AskedProcessor:
+    """What a checkpoint's files name.
 
     Attributes:
         processor: the class; empty where no file names one.
@@ -35,7 +35,7 @@ class Asked:
     image_token: str = ""
 
 
-def asked_processor(directory: Path, config: Mapping[str, Any]) -> Asked:
+def asked_processor(directory: Path, config: Mapping[str, Any]) -> AskedProcessor:
     """Return what a checkpoint's files say of its processor.
 
     Raises:
@@ -43,7 +43,7 @@ def asked_processor(directory: Path, config: Mapping[str, Any]) -> Asked:
     """
     found = [read_object(directory / name, "a processor's config") for name in FILES if has_file(directory, name)]
     maps = [one["auto_map"] for one in found if isinstance(one.get("auto_map"), dict)]
-    return Asked(
+    return AskedProcessor(
         processor=_first(found, "processor_class"),
         remote=any("AutoProcessor" in one for one in maps),
         image_processor=_first(found, "image_processor_type"),
@@ -59,11 +59,13 @@ def library_has(processor: str, transformers: Path) -> bool:
 
 
 def _first(found: list[dict[str, Any]], key: str) -> str:
+    """Return the first name of a class under a key; empty where no file has one."""
     names = (one.get(key) for one in found)
     return next((name for name in names if isinstance(name, str) and _CLASS.fullmatch(name)), "")
 
 
 def _token(found: list[dict[str, Any]], config: Mapping[str, Any]) -> str:
+    """Return the text of the token whose id the config gives for an image; empty where no file has it."""
     ids = [str(config[key]) for key in IMAGE_TOKENS if type(config.get(key)) is int]
     for one in found:
         given = one.get("added_tokens_decoder")

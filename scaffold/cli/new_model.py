@@ -157,9 +157,8 @@ def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, wit
     """Run the gates and make the commit, as far as it is asked for; return the exit code."""
     workspace, shown = settings.workspace(), True
     if with_gates:
-        from scaffold.cli.static_first import (
-            static_of_plan,  # here, as the way through vllm-ascend is a tenth of a plan
-        )
+        # Here, as the way through vllm-ascend is a tenth of a plan.
+        from scaffold.cli.static_first import static_of_plan
 
         static = static_of_plan(output, settings, workspace, plan.name, plan.checkpoint)
         if static.failed:

@@ -36,9 +36,10 @@ def calls_for(name: str, checkpoint: str, work: Path | None = None) -> Calls:
     """Return how this tool is called for a planned model.
 
     Args:
-        name: as it was planned; told where the checkpoint's folder does not say so.
+        name: as it was planned; an option where the name of the checkpoint's folder does not lead to it.
         checkpoint: its directory.
-        work: where it was planned; told where that is not the present directory. None for documents, which say it.
+        work: where it was planned; an option where that is not the present directory. None for documents, which name
+            the directory themselves.
     """
     options: tuple[str, ...] = () if _says(checkpoint, name) else ("--name", name)
     if work is not None and work.resolve() != Path.cwd():
@@ -47,6 +48,7 @@ def calls_for(name: str, checkpoint: str, work: Path | None = None) -> Calls:
 
 
 def _says(checkpoint: str, name: str) -> bool:
+    """Return whether the name of a checkpoint's folder leads to the name of the model."""
     try:
         return model_name(None, Path(checkpoint)) == name
     except UsageError:

@@ -100,9 +100,14 @@ def check_accuracy(accuracy: Accuracy | None, digests: Mapping[str, str], pendin
         of_another,
         where="commit",
         expected="figures of lm_eval for exactly this tree and checkpoint",
-        remedy=f"run: {calls.to('evaluate', '--tasks', 'gsm8k')}, or pass its results with --results FILE; where there "
+        remedy=f"run: {evaluation(calls)}, or pass its results with --results FILE; where there "
         'are none yet, say why: --accuracy-pending "REASON"',
     )
+
+
+def evaluation(calls: Calls) -> str:
+    """Return the call of an evaluation, with a task that fits any model that writes text."""
+    return calls.to("evaluate", "--tasks", "gsm8k")
 
 
 def parity_proof(

@@ -1,4 +1,4 @@
-"""What seems to disagree in the source's own model: there a class computes otherwise than its config's words mean."""
+"""Disagreements that the source's own model has, too: its class reads the config otherwise than most classes do."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from scaffold.source.python.errors import NotUnderstood
 
 
 def small_subject(source: ModelingSource, checkpoint: Checkpoint) -> Subject | None:
-    """Return the model that a source makes of the config at small sizes, in which nothing disagrees.
+    """Return the model that a source makes of the config at small sizes, in which config and tensors agree.
 
     Where a model was not understood, the words of its config are taken to mean what they mean in most classes. Here
-    its own class says what they mean; it is made and not run. None where it cannot be made.
+    its own class says what they mean; it is made and not run. None where it cannot be made. The order is that of the
+    checkpoint's tensors, the data type says nothing.
     """
     try:
         config, shapes = small_model(source, checkpoint)
@@ -33,7 +34,7 @@ def small_subject(source: ModelingSource, checkpoint: Checkpoint) -> Subject | N
 
 
 def without(found: tuple[Disagreement, ...], of_the_class: Iterator[Disagreement]) -> tuple[Disagreement, ...]:
-    """Leave out what is said of the class's own tensors, too."""
+    """Return what was found, without findings of kinds and tensors that are found in the class's own model, too."""
     own: dict[str, set[str]] = {}
     for one in of_the_class:
         own.setdefault(one.kind, set()).update(_names(one))
@@ -41,4 +42,5 @@ def without(found: tuple[Disagreement, ...], of_the_class: Iterator[Disagreement
 
 
 def _names(one: Disagreement) -> set[str]:
+    """Return the tensors that a disagreement names."""
     return {name for name in one.tensors.where.split(", ") if name}

@@ -1,4 +1,4 @@
-"""Quantised weights that nothing was concluded of: a class that could be read in part is not a model that is right."""
+"""Quantised weights that no conclusion is about: where a class could be read in part alone, the rest is not known."""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from scaffold.checkpoint.processor import Asked, asked_processor, library_has
+from scaffold.checkpoint.processor import AskedProcessor, asked_processor, library_has
 from scaffold.reading.of_checkpoint import Reading
 
 
-def processor_of(reading: Reading) -> Asked:
+def processor_of(reading: Reading) -> AskedProcessor:
     """Return what the checkpoint's files say of its processor.
 
     Raises:
@@ -15,7 +15,7 @@ def processor_of(reading: Reading) -> Asked:
     return asked_processor(reading.checkpoint.path, reading.checkpoint.config)
 
 
-def why_none(asked: Asked, reading: Reading) -> str:
+def why_none(asked: AskedProcessor, reading: Reading) -> str:
     """Return why no processor has to be written; empty where one has."""
     if asked.remote:
         return f"the checkpoint's own code has {asked.processor or 'it'}, which takes --trust-remote-code"

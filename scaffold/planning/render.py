@@ -8,7 +8,7 @@ from typing import Any
 
 from scaffold.adapter.config_object import config_object, read_by, write
 from scaffold.adapter.context import LICENCE_HEADER, TIED, adapter_context, class_prefix
-from scaffold.checkpoint.processor import Asked
+from scaffold.checkpoint.processor import AskedProcessor
 from scaffold.common.errors import CheckFailed
 from scaffold.idioms.frame import Target
 from scaffold.mapping.of_checkpoint import tensors_of
@@ -37,7 +37,7 @@ def render(proved: Proved | None, subject: Subject, target: Target) -> Code | No
     if proved is None:
         return None
     module, vllm, is_multimodal = subject.site.module, subject.tree.root, subject.reading.checkpoint.is_multimodal
-    asked = processor_of(subject.reading) if is_multimodal else Asked()
+    asked = processor_of(subject.reading) if is_multimodal else AskedProcessor()
     files = render_template(
         {
             "model_name": subject.site.name,

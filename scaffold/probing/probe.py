@@ -21,7 +21,8 @@ from scaffold.source.torch.tensors import Tensor
 from scaffold.source.torch.torch_ops import NoTensor
 from scaffold.source.transformers.config_object import Config
 from scaffold.source.transformers.config_object import make as make_config
-from scaffold.source.transformers.decided import At, real_sizes
+from scaffold.source.transformers.decided import At
+from scaffold.source.transformers.real_sizes import real_sizes
 from scaffold.spec.listed import Listed
 from scaffold.vocabulary.lookup import at, key_of, replaced, spellings, value_of
 from scaffold.vocabulary.rows import rows
@@ -29,7 +30,7 @@ from scaffold.vocabulary.rows import rows
 NUM_TOKENS = 11
 """Longer than the probe's sliding window, and a prime, so that no other size equals it."""
 BELOW = 64
-"""So many tokens less than the longest text has one of which no limit of it is said to be near."""
+"""How many tokens shorter than the longest text a long one is: it does not go beyond a limit near the longest."""
 TIED = "tie_word_embeddings"
 TEXT_CONFIG = "text_config"
 MASK = "attention_mask"

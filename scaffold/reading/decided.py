@@ -16,32 +16,33 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.transformers.decided import At, Choice
 from scaffold.spec.decoder import DecoderSpec
 
-KNOWN = "transformers/modeling_rope_utils.py:"
-"""Frequencies by a type of rotation that has a name are what the type says, at all sizes: ``rotations.ROPE_TYPES``."""
+ROTATIONS = "/transformers/modeling_rope_utils.py"
+"""The file of transformers that computes frequencies by the name of a type: what that says is known at all sizes, a row
+of ``ROPE_TYPES`` in ``scaffold/probing/rotations.py``."""
 Read = Callable[[int, Collection[At]], tuple[Probe, DecoderSpec]]
-"""From the number of a probe, and places where choices come out as for the checkpoint, to it and what it says."""
+"""From the number of a probe's sizes, and places where choices come out as for the checkpoint, to it and its spec."""
 
 
 def otherwise(probes: Sequence[Probe]) -> dict[At, Choice]:
     """Return the choices that no probe decides as the checkpoint's sizes do, in the order of the first one's run."""
     first, *others = (one.interpreter.decisions.otherwise for one in probes)
     both = {at: choice for at, choice in first.items() if all(at in other for other in others)}
-    return {at: choice for at, choice in both.items() if not choice.where.startswith(KNOWN)}
+    return {at: choice for at, choice in both.items() if not at[0].endswith(ROTATIONS)}
 
 
 def check(probe: Probe, seen: DecoderSpec, choices: dict[At, Choice], read: Read) -> None:
     """Check that what was read does not depend on choices that come out otherwise.
 
-    Asked is a probe of the same sizes that is made to choose so, and if that cannot be, one of other sizes that does.
+    A probe of the same sizes is asked that is made to choose so, and if that cannot be, one of other sizes that does.
 
     Args:
         probe: the first of a pair.
         seen: what was read of it.
-        choices: by their places.
-        read: reads another probe.
+        choices: place → the choice, at least one.
+        read: runs another probe and reads it.
 
     Raises:
-        NotUnderstood: it does, or that is not known.
+        NotUnderstood: it does, or that is not known; with the first choice and its place.
     """
     choice = next(iter(choices.values()))
     is_free = all(one.is_free for one in choices.values())

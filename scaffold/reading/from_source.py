@@ -31,6 +31,8 @@ from scaffold.spec.model import ModelSpec
 from scaffold.spec.parts import TextDecoder
 from scaffold.spec.values import Hole, Value
 
+Shapes = frozenset[tuple[str, tuple[int, ...]]]
+"""Names and shapes of tensors."""
 NO_SOURCE = "no modeling source: names and shapes alone do not tell how the model computes"
 WITH_ENCODER = "a decoder that attends to an encoder of the same model (cross attention)"
 TWO_MEANINGS = "a number that two probes explain in different ways, so that it is not known what it stands for"
@@ -123,7 +125,7 @@ def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
     raise NotUnderstood(refused.what, refused.where) from refused
 
 
-def parameters(source: ModelingSource, checkpoint: Checkpoint) -> frozenset[tuple[str, tuple[int, ...]]]:
+def parameters(source: ModelingSource, checkpoint: Checkpoint) -> Shapes:
     """Return names and shapes of the tensors that the source's model saves, at the sizes of a probe. It is not run.
 
     Raises:
@@ -132,15 +134,12 @@ def parameters(source: ModelingSource, checkpoint: Checkpoint) -> frozenset[tupl
     return remembered(_make_and_read, source, checkpoint)
 
 
-def _make_and_read(source: ModelingSource, checkpoint: Checkpoint) -> frozenset[tuple[str, tuple[int, ...]]]:
-    made = probe.make(source, checkpoint.text_config, 0, _outer(checkpoint))
-    return frozenset((name, tensor.shape) for name, tensor in made.model.saved_tensors())
+def _make_and_read(source: ModelingSource, checkpoint: Checkpoint) -> Shapes:
+    return small_model(source, checkpoint)[1]
 
 
-def small_model(
-    source: ModelingSource, checkpoint: Checkpoint
-) -> tuple[dict[str, Any], frozenset[tuple[str, tuple[int, ...]]]]:
-    """Return the config of a probe, as its class completes it, and names and shapes of the tensors that it makes.
+def small_model(source: ModelingSource, checkpoint: Checkpoint) -> tuple[dict[str, Any], Shapes]:
+    """Return the config of a probe, as its class completes it, and the tensors that the model made of it saves.
 
     Raises:
         NotUnderstood: as `parameters`.

@@ -1,7 +1,7 @@
-"""Where the source rounds what became of tokens to 16 bits that the model does not have anyway: that is a hole.
+"""Where the source rounds what became of tokens to 16 bits, and the model is of another data type: that is a hole.
 
-Tables of angles that are kept in 16 bits are a fact (``DecoderSpec.rounded``). Of a model in that very type such a line
-changes nothing.
+Tables of angles that are kept in 16 bits are a fact (``DecoderSpec.rounded``). In a model of that very type such a
+line changes nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from scaffold.source.torch.operations import Operation, tensors_in
 from scaffold.source.torch.tensors import Dtype, Tensor
 
 HALVES = {"half": "float16", "float16": "float16", "bfloat16": "bfloat16"}
-"""Types of 16 bits, and the methods of tensors that round to them, with the type."""
+"""Type of 16 bits, or method of tensors that rounds to one → the type."""
 CONVERSIONS = ("to", "type")
+"""Methods of tensors that take a type."""
 
 
 def conversions(probe: Probe) -> Iterator[tuple[Operation, str]]:

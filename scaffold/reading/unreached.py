@@ -1,6 +1,8 @@
-"""Limits of the source that no value of a probe reaches: what happens beyond them is not seen, so they are a hole.
+"""What a probe cannot show of the source's arithmetic, so that it is a hole.
 
-A clamp at 7 changes nothing of values around 1, and no branch for the thirtieth token is taken by eleven.
+Limits that no value of a probe reaches: a clamp at 7 changes nothing of values around 1, and no branch for the
+thirtieth token is taken by eleven. Steps, of which it shows one. What is computed of the number of tokens, of which it
+has one alone.
 """
 
 from __future__ import annotations
@@ -24,18 +26,21 @@ BOUNDS = {
 }  # fmt: skip
 """Operation → its limits, in their order behind the tensor."""
 ORDERED = ("lt", "le", "gt", "ge")
+"""Comparisons with a limit."""
 LEAST = ("minimum", "maximum", "min", "max")
-"""Of two tensors."""
+"""Of two tensors, one of which may be a limit."""
 ARITHMETIC = ("add", "sub", "mul", "div", "pow", "remainder", "floor_divide", *BOUNDS, *LEAST)
 WRAPPED = ("remainder", "fmod")
+"""Operations that begin again at a limit."""
 STEPS = ("floor", "ceil", "trunc", "round", "floor_divide")
+"""Operations that give the same for many values."""
 
 
 def check(probe: Probe) -> None:
-    """Check that each limit on what tokens become does something in a probe.
+    """Check that a probe shows what each limit and step does, and that nothing is computed of the number of tokens.
 
     Raises:
-        NotUnderstood: one does not.
+        NotUnderstood: it does not show one, or something is; with the operation's place.
     """
     for op in probe.root.all_operations():
         given = op.args[0] if op.args else None
@@ -51,6 +56,7 @@ def check(probe: Probe) -> None:
 
 
 def _unreached(op: Operation, given: Tensor) -> float | None:
+    """Return the limit of an operation on ``given`` that none of its values reaches; None where there is none."""
     name = op.name.rstrip("_")
     if name in BOUNDS:
         limits = {**dict(zip(BOUNDS[name], op.args[1:])), **op.kwargs}

@@ -133,6 +133,7 @@ class Interpreter(interpreter.Interpreter):
         return isinstance(one, Tensor) and isinstance(other, Tensor) and np.array_equal(one.a, other.a)
 
     def _at_stated(self, value: Any) -> Any:
+        """Return a number at the checkpoint's sizes; of a tensor a copy that no record knows."""
         return Tensor(np.array(value.a)) if isinstance(value, Tensor) else self.decisions.real(value)
 
     @property
@@ -155,6 +156,7 @@ def _is_inside(at: At, function: Function) -> bool:
 
 
 def _has_literal(place: Place) -> bool:
+    """Return whether a comparison or a call, such as ``min(…)``, has a literal of the source in it."""
     node = place[1]
     parts = node.args if isinstance(node, ast.Call) else (*ast.iter_child_nodes(node),)
     return any(isinstance(one, ast.Constant) for one in parts)

@@ -89,7 +89,7 @@ class Candidates:
 
     @cached_property
     def _without_towers(self) -> Checkpoint:
-        """Return the checkpoint without configs of towers: another architecture's is of its class's own size."""
+        """Return the checkpoint without configs of towers: another architecture's have the sizes of its own class."""
         config = {key: value for key, value in self.checkpoint.config.items() if key not in TOWERS}
         if len(config) == len(self.checkpoint.config):
             return self.checkpoint

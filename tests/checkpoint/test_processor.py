@@ -8,33 +8,33 @@ from typing import Any
 
 import pytest
 
-from scaffold.checkpoint.processor import Asked, asked_processor, library_has
+from scaffold.checkpoint.processor import AskedProcessor, asked_processor, library_has
 from scaffold.common.errors import CheckpointError
 
 ADDED = {"added_tokens_decoder": {"7": {"content": "<im'age>"}, "8": {"content": 3}}}
-ASKED: tuple[tuple[dict[str, dict[str, Any]], dict[str, Any], Asked], ...] = (
-    ({}, {}, Asked()),
-    ({"processor_config.json": {"processor_class": "NovaProcessor"}}, {}, Asked("NovaProcessor")),
+ASKED: tuple[tuple[dict[str, dict[str, Any]], dict[str, Any], AskedProcessor], ...] = (
+    ({}, {}, AskedProcessor()),
+    ({"processor_config.json": {"processor_class": "NovaProcessor"}}, {}, AskedProcessor("NovaProcessor")),
     (
         {
             "preprocessor_config.json": {"processor_class": "NovaProcessor", "image_processor_type": "NovaImages"},
             "tokenizer_config.json": ADDED,
         },
         {"image_token_id": 7},
-        Asked("NovaProcessor", image_processor="NovaImages", image_token="<im'age>"),
+        AskedProcessor("NovaProcessor", image_processor="NovaImages", image_token="<im'age>"),
     ),
-    ({"tokenizer_config.json": ADDED}, {"image_token_index": 8}, Asked()),
-    ({"processor_config.json": {"processor_class": "no class(", "auto_map": "x"}}, {}, Asked()),
+    ({"tokenizer_config.json": ADDED}, {"image_token_index": 8}, AskedProcessor()),
+    ({"processor_config.json": {"processor_class": "no class(", "auto_map": "x"}}, {}, AskedProcessor()),
     (
         {"processor_config.json": {"processor_class": "Own", "auto_map": {"AutoProcessor": "processing_own.Own"}}},
         {},
-        Asked("Own", remote=True),
+        AskedProcessor("Own", remote=True),
     ),
 )
 
 
 @pytest.mark.parametrize(("files", "config", "asked"), ASKED)
-def test_what_the_files_ask_for(tmp_path: Path, files: Any, config: Any, asked: Asked) -> None:
+def test_what_the_files_ask_for(tmp_path: Path, files: Any, config: Any, asked: AskedProcessor) -> None:
     for name, content in files.items():
         (tmp_path / name).write_text(json.dumps(content))
     assert asked_processor(tmp_path, config) == asked

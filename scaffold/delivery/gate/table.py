@@ -7,12 +7,12 @@ from scaffold.delivery.gate import document_points as documents
 from scaffold.delivery.gate import evidence_points as evidence
 from scaffold.delivery.gate.case import Case
 from scaffold.delivery.gate.point import Point, Remedy, Row
-from scaffold.delivery.sign_off import UNNAMED
+from scaffold.delivery.sign_off import UNNAMED, evaluation
 
 
-def _stage(name: str, but: str = "") -> Remedy:
-    """Return the call of a stage; ``but`` is the point that may have a reason instead."""
-    return lambda calls: f"run: {calls.to('validate', '--stage', name)}{_or_reason(but)}"
+def _stage(name: str, point: str = "") -> Remedy:
+    """Return the call of a stage; with ``point``, which may be reasoned, also the option that says why not."""
+    return lambda calls: f"run: {calls.to('validate', '--stage', name)}{_or_reason(point)}"
 
 
 def _anew(before: str = "") -> Remedy:
@@ -20,16 +20,13 @@ def _anew(before: str = "") -> Remedy:
     return lambda calls: f"{before}run again: {calls.to('new-model')}"
 
 
-def _shows(point: str) -> str:
-    """Return what shows a point, whatever the model."""
-    return next((one.remedy(UNNAMED) for one in POINTS if one.id == point), "see --help")
-
-
 def _fixed(remedy: str) -> Remedy:
+    """Return words that are the same for each model."""
     return lambda _: remedy
 
 
 def _or_reason(point: str) -> str:
+    """Return the option that gives the reason why a point is not shown; empty without a point."""
     return f', or say why not: --without {point} "REASON"' if point else ""
 
 
@@ -56,7 +53,7 @@ POINTS = (
         "dummy",
         "random weights were served, where they were used at all",
         evidence.dummy,
-        _stage("dummy", but="dummy"),
+        _stage("dummy", point="dummy"),
         may_be_reasoned=True,
     ),
     Point(
@@ -69,28 +66,28 @@ POINTS = (
         "parity",
         "the answers are those of the reference",
         evidence.parity,
-        _stage("parity", but="parity"),
+        _stage("parity", point="parity"),
         may_be_reasoned=True,
     ),
     Point(
         "features",
         "graphs, expert parallel, flashcomm1, MTP and pictures were tried, each with its result or the reason why not",
         evidence.features,
-        _stage("features", but="features"),
+        _stage("features", point="features"),
         may_be_reasoned=True,
     ),
     Point(
         "capacity",
         "the length that is served is reported",
         evidence.capacity,
-        _stage("capacity", but="capacity"),
+        _stage("capacity", point="capacity"),
         may_be_reasoned=True,
     ),
     Point(
         "accuracy",
         "figures of an evaluation of exactly these trees, or why they are pending",
         evidence.accuracy,
-        lambda calls: f"run: {calls.to('evaluate', '--tasks', 'gsm8k')}{_or_reason('accuracy')}",
+        lambda calls: f"run: {evaluation(calls)}{_or_reason('accuracy')}",
         may_be_reasoned=True,
     ),
     Point("test-config", "the test config is valid", documents.test_config, _anew("correct it, or remove it and ")),
@@ -111,6 +108,11 @@ REASONABLE = tuple(point.id for point in POINTS if point.may_be_reasoned)
 def look(case: Case) -> tuple[Row, ...]:
     """Hold each point against a model."""
     return tuple(Row(point, point.look(case), case.calls) for point in POINTS)
+
+
+def _shows(point: str) -> str:
+    """Return what shows a point, whatever the model."""
+    return next((one.remedy(UNNAMED) for one in POINTS if one.id == point), "see --help")
 
 
 def check_reasons(given: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Reads a block of routed experts: the router, the experts, and the shared experts beside them.
+"""Reads a block of routed experts: the experts, the shared ones beside them, and by their weights the router.
 
 How a source gathers the tokens of each expert does not matter: the outputs of all experts for all tokens are
 computed from their weights, and the weights with which they add up to the block's output are solved for.
@@ -7,16 +7,14 @@ computed from their weights, and the weights with which they add up to the block
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
 import numpy as np
 
-from scaffold.carried.refused import carrying
-from scaffold.carried.router import carried, made_of
-from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Found, identify
-from scaffold.feed_forwards.experts.spec import ExpertsSpec, RouterSpec
+from scaffold.feed_forwards.experts.router import read_router
+from scaffold.feed_forwards.experts.spec import ExpertsSpec
 from scaffold.feed_forwards.mlp.read import activation_order, activation_value, read_mlp
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.feed_forwards.protocol import Call
@@ -162,7 +160,7 @@ def _read(probe: Probe, event: Event, name: str, x: Array, given: Array) -> Bloc
                 dense = _solve(outputs, routed)
                 if dense is None:
                     continue
-                router = _router(probe, event, x, dense)
+                router = read_router(probe, event, x, dense)
                 spec = ExpertsSpec(
                     name=name,
                     experts_name=stack.path,
@@ -289,97 +287,8 @@ def _listed(path: str, items: list[Module]) -> Iterator[_Stack]:
                 yield _Stack(*weights_of, path, up_name, down_name, False, gate_name=gate_name)
 
 
-@dataclass(frozen=True)
-class _Gate:
-    """What may be a router's projection, with what may correct the choice.
-
-    Attributes:
-        path: its module.
-        weight_name: of the matrix there.
-        has_bias: its bias is added.
-        logits: what it gives, ``[tokens, experts]``.
-        correction_name: of the vector that corrects the choice.
-        correction: that vector.
-    """
-
-    path: str
-    weight_name: str
-    has_bias: bool
-    logits: Array
-    correction_name: str | None
-    correction: Array | None
-
-
-def _router(probe: Probe, event: Event, x: Array, dense: Array) -> RouterSpec:
-    gates = list(_gates(event, x, dense.shape[1]))
-    for gate in gates:
-        found = identify(probe, gate.logits, gate.correction, dense)
-        if found is not None:
-            return _router_spec(probe, event, gate, found)
-    reasons: list[str] = []
-    for gate in gates:
-        for target, values in made_of(event, gate.logits):
-            found = identify(probe, values, gate.correction, dense)
-            if found is None:
-                continue
-            try:
-                with carrying(event.where):
-                    count = size_value(probe, "num_experts", dense.shape[1])
-                    stretch = carried(probe, event, gate.logits, target, count)
-                return replace(_router_spec(probe, event, gate, found), carried=stretch)
-            except NotUnderstood as error:
-                reasons.append(error.what)
-    what = "a router of no known form"
-    raise NotUnderstood(f"{what}; not carried over: {reasons[0]}" if reasons else what, definition(event))
-
-
-def _gates(event: Event, x: Array, num_experts: int) -> Iterator[_Gate]:
-    """Yield what may be the router of a block."""
-    assert event.module is not None
-    for path, module in event.module.modules():
-        for weight_name, weight in module.attributes.items():
-            if not isinstance(weight, Tensor) or weight.shape != (num_experts, x.shape[1]):
-                continue
-            bias = module.attributes.get("bias")
-            for has_bias in (True, False) if isinstance(bias, Tensor) and bias.shape == (num_experts,) else (False,):
-                logits = x @ weight.a.T + (bias.a if isinstance(bias, Tensor) and has_bias else 0.0)
-                for found in _corrections(event.module, num_experts, module if has_bias else None):
-                    yield _Gate(path, weight_name, has_bias, logits, *found)
-
-
-def _corrections(block: Module, num_experts: int, gate: Module | None) -> Iterator[tuple[str | None, Array | None]]:
-    """Yield what may correct the choice: vectors with one number per expert but the bias of ``gate``, or nothing."""
-    for path, module in block.modules():
-        for name, value in module.attributes.items():
-            is_vector = isinstance(value, Tensor) and value.a.size == num_experts and value.role
-            if is_vector and not (module is gate and name == "bias"):
-                yield (f"{path}.{name}" if path else name), value.a.reshape(num_experts)
-    yield None, None
-
-
-def _router_spec(probe: Probe, event: Event, gate: _Gate, found: Found) -> RouterSpec:
-    return RouterSpec(
-        name=gate.path,
-        weight_name=gate.weight_name,
-        scoring=found.routing.scoring,
-        correction_bias=gate.correction_name,
-        num_groups=found.num_groups,
-        topk_group=found.topk_group,
-        top_k=_top_k(probe, event, found),
-        renormalize=found.renormalize,
-        scaling=found.scaling,
-        bias=gate.has_bias,
-        source=definition(event),
-    )
-
-
-def _top_k(probe: Probe, event: Event, found: Found) -> Value:
-    if found.routing.scoring == SPARSE_MIXER:
-        return Value(found.routing.top_k)  # that router chooses two, whatever the config says
-    return size_value(probe, "top_k", found.routing.top_k, definition(event))
-
-
 Rest = list[Array]
+"""What the routed experts may have given, ``[tokens, hidden]``: a way for each."""
 
 
 def _without_shared(probe: Probe, event: Event, x: Array, given: Array) -> tuple[MlpSpec | None, str | None, Rest]:

@@ -14,7 +14,7 @@ from scaffold.source.python.frame import Frame
 from scaffold.source.python.library import Kind
 from scaffold.source.python.objects import External, Instance, Partial, SourceClass, SuperProxy
 from scaffold.source.python.protocol import Interpreter
-from scaffold.source.python.shadows import PLAIN
+from scaffold.source.python.shadows import depends_on_sizes
 
 METHODS: dict[type, tuple[str, ...]] = {
     dict: ("get", "clear", "items", "keys", "values", "pop", "update", "setdefault", "copy"),
@@ -50,7 +50,7 @@ def container_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
 def _method(interpreter: Interpreter, value: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     interpreter.spend(bounds.method(value, name, args))
     place = interpreter.at()
-    if name in SEEKING and args and type(args[0]) not in PLAIN and isinstance(args[0], (int, float)) and place:
+    if name in SEEKING and args and place and depends_on_sizes(args[0]):
         args = (interpreter.sought(args[0], place), *args[1:])
     return getattr(value, name)(*args, **kwargs)
 

@@ -11,7 +11,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.objects import External, Function, SourceClass, SuperProxy
 from scaffold.source.python.operators import ARITHMETIC, COMPARISON, UNARY
 from scaffold.source.python.protocol import Interpreter
-from scaffold.source.python.shadows import PLAIN
+from scaffold.source.python.shadows import PLAIN, depends_on_sizes
 from scaffold.source.python.syntax import SourceFile
 
 CONVERSIONS: dict[int, Callable[[Any], Any]] = {-1: lambda value: value, ord("s"): str, ord("r"): repr, ord("a"): ascii}
@@ -105,7 +105,7 @@ class Scope:
         return self._is_true(self.value(node), node)
 
     def _is_true(self, value: Any, node: ast.expr) -> bool:
-        if type(value) in PLAIN or not isinstance(value, (int, float)):
+        if not depends_on_sizes(value):
             return bool(value)
         return bool(self.interpreter.chosen(bool, (value,), bool(value), (self.file, node)))
 
@@ -125,6 +125,7 @@ class Scope:
             right = self.value(comparator)
             self.interpreter.spend(bounds.comparison(op, left, right))
             result = COMPARISON[type(op)](left, right)
+            # The number of tokens is a plain one where it did not come from a tensor's shape.
             if type(left) not in PLAIN or type(right) not in PLAIN or type(left) is int:
                 result = self.interpreter.chosen(COMPARISON[type(op)], (left, right), result, (self.file, node))
             if len(node.ops) > 1 and not result:
@@ -159,7 +160,7 @@ class Scope:
 
     def of_Subscript(self, node: ast.Subscript) -> Any:  # noqa: N802
         value, key = self.value(node.value), self.value(node.slice)
-        if type(key) not in PLAIN and isinstance(key, (int, float)) and isinstance(value, (dict, list, tuple)):
+        if depends_on_sizes(key) and isinstance(value, (dict, list, tuple)):
             key = self.interpreter.sought(key, (self.file, node))
         return self.interpreter.item(value, key)
 

@@ -1,11 +1,15 @@
-"""Numbers of a small run that know what they are at the checkpoint's sizes, and hand that on through arithmetic."""
+"""Numbers of a small run that know what they are at the checkpoint's sizes, and hand that on through arithmetic.
+
+What is computed of numbers of a config, and sizes of tensors, are shadows; a number of the config itself has its key,
+by which it is known at both sizes.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 PLAIN = frozenset({bool, int, float, str, type(None)})
-"""Types of values that are the same at all sizes."""
+"""Types of values that are the same at all sizes; numbers that are not have types of their own."""
 
 
 class Shadow:
@@ -23,11 +27,11 @@ class Shadow:
 
 
 class ShadowInt(Shadow, int):
-    """A whole number."""
+    """A whole number, such as a size of a tensor or a product of sizes."""
 
 
 class ShadowFloat(Shadow, float):
-    """A number."""
+    """A number that is computed of sizes, such as a root or a share."""
 
 
 class OfData(float):
@@ -35,7 +39,14 @@ class OfData(float):
 
 
 def shadowed(value: Any, real: Any, *, by_length: bool = False, of_shape: bool = False) -> Any:
-    """Return a number with what it is for the checkpoint; as it is where that is the same, or is no number."""
+    """Return a number with what it is for the checkpoint; the value itself where that is the same, or no number.
+
+    Args:
+        value: in the run.
+        real: at the checkpoint's sizes.
+        by_length: see `Shadow`.
+        of_shape: see `Shadow`.
+    """
     if not (is_number(value) and is_number(real)) or real == value:
         return value
     result: ShadowInt | ShadowFloat = ShadowInt(value) if isinstance(value, int) else ShadowFloat(value)
@@ -46,6 +57,11 @@ def shadowed(value: Any, real: Any, *, by_length: bool = False, of_shape: bool =
 def is_number(value: Any) -> bool:
     """Return whether a value is a number, and no switch."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def depends_on_sizes(value: Any) -> bool:
+    """Return whether a number may be another one at the checkpoint's sizes, or of other tokens."""
+    return type(value) not in PLAIN and isinstance(value, (int, float))
 
 
 def is_by_length(value: Any) -> bool:

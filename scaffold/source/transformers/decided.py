@@ -1,4 +1,4 @@
-"""What source decides by its sizes: in a small run, beside what the checkpoint's own sizes would decide.
+"""What source decides by its sizes in a small run, beside what it would decide at the checkpoint's own sizes.
 
 A number that comes from the config, or from the shape of a tensor, is known at both sizes, and so is what is computed
 of it (``shadows``). Where a comparison comes out otherwise at the checkpoint's, the run shows what the checkpoint does
@@ -19,9 +19,11 @@ from scaffold.source.torch.tensors import Tensor
 from scaffold.source.transformers.config_values import Keyed, key_of
 
 MAX_BITS = 128
-"""Of a whole number at the checkpoint's sizes that is followed."""
+"""Bits of the largest whole number at the checkpoint's sizes that is followed."""
 SAME = (operator.eq, operator.ne)
+"""Comparisons for which two numbers are the same or not."""
 POWERS = (operator.pow, operator.lshift)
+"""Arithmetic whose result may have more digits than can be computed."""
 
 At = tuple[str, int, int]
 """A place as a key: file, line, column."""
@@ -32,7 +34,7 @@ class Choice:
     """A choice that the checkpoint's sizes decide otherwise than those of a probe.
 
     Attributes:
-        what: by what.
+        what: by what number it is made, and what that is for the checkpoint.
         where: file and lines.
         is_free: whether a run can be made to choose as the checkpoint would.
     """
@@ -79,6 +81,11 @@ class Decisions:
             return stated if is_number(stated) else value
         return value
 
+    def _others(self, values: Sequence[Any]) -> list[Any] | None:
+        """Return what values are at the checkpoint's sizes; None where each of them is the same."""
+        real = [self.real(value) for value in values]
+        return None if all(one is value or one == value for one, value in zip(real, values)) else real
+
     def sized(self, shape: Any) -> Any:
         """Return a size of a tensor, or several, with what they are at the checkpoint's sizes."""
         if isinstance(shape, tuple):
@@ -93,10 +100,8 @@ class Decisions:
         """Return what arithmetic came to, with what it comes to at the checkpoint's sizes."""
         if not self.stated or not is_number(result):
             return result
-        real = [self.real(value) for value in values]
-        if all(one is value or one == value for one, value in zip(real, values)):
-            return result
-        if function in POWERS and isinstance(real[1], int) and abs(real[1]) > MAX_BITS:
+        real = self._others(values)
+        if real is None or (function in POWERS and isinstance(real[1], int) and abs(real[1]) > MAX_BITS):
             return result
         try:
             found = function(*real)
@@ -121,23 +126,20 @@ class Decisions:
         """
         if not self.stated or not all(map(_is_compared, values)):
             return result
-        real = [self.real(value) for value in values]
-        if all(one is value or one == value for one, value in zip(real, values)):
+        real = self._others(values)
+        if real is None or _is_asked_elsewhere(function, values):
             return result
-        if any(map(is_by_length, values)) and any(isinstance(one, Keyed) for one in values):
-            return result  # how long a text the model is made for: what is beyond is asked where that counts
-        if function in SAME and values[0] == values[1] and any(map(is_of_shape, _flat(values))):
-            return result  # two sizes of a tensor that are the same have one meaning, whether it is known or not
         try:
-            other = function(*(real if function not in LEAST else (real,)))
+            other = function(real) if function in LEAST else function(*real)
         except TypeError:
             return result
-        decided = values[real.index(other)] if function in LEAST else other
         if other == (real[values.index(result)] if function in LEAST else result):
             return result
-        at = self.note(values, place, said)
-        found = decided if at in self.as_stated else result
-        return shadowed(found, other, by_length=is_by_length(found)) if function in LEAST else found
+        is_stated = self.note(values, place, said) in self.as_stated
+        if function not in LEAST:
+            return other if is_stated else result
+        found = values[real.index(other)] if is_stated else result
+        return shadowed(found, other, by_length=is_by_length(found))
 
     def sought(self, key: Any, place: Place, said: Callable[[], str]) -> Any:
         """Return the number by which something is looked up in a table; note one that differs."""
@@ -213,6 +215,17 @@ def _axes(key: Any) -> list[tuple[int, Any]]:
     return [*enumerate(parts[:dots]), *((i - len(behind), one) for i, one in enumerate(behind))]
 
 
+def _is_asked_elsewhere(function: Callable[..., Any], values: Sequence[Any]) -> bool:
+    """Return whether a comparison that comes out otherwise is no choice by size, or is asked about where it counts.
+
+    A number of tokens beside a number of the config is compared with how long a text the model is made for: what is
+    beyond that is another question. Two sizes of a tensor that are the same have one meaning, known or not.
+    """
+    if any(map(is_by_length, values)) and any(isinstance(one, Keyed) for one in values):
+        return True
+    return function in SAME and values[0] == values[1] and any(map(is_of_shape, _flat(values)))
+
+
 def _is_compared(value: Any) -> bool:
     """Return whether a value is a number, or a list of numbers that one is looked for in."""
     if type(value) in (list, tuple):
@@ -222,43 +235,3 @@ def _is_compared(value: Any) -> bool:
 
 def _flat(values: Sequence[Any]) -> list[Any]:
     return [part for one in values for part in (one if isinstance(one, (list, tuple)) else (one,))]
-
-
-def real_sizes(small: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[int, int]:
-    """Return which size at the checkpoint's sizes each size of a probe's tensors stands for, where that is one alone.
-
-    Sizes are those of the config, products, shares and doubles of two of them, and what a packed projection has.
-
-    Args:
-        small: the probe's config.
-        stated: the checkpoint's.
-    """
-    keys = sorted(set(_numbers(small, stated)))
-    changed = [(one, other) for one, other in keys if one != other]
-    found: dict[int, set[int]] = {}
-    for one, other in keys:
-        found.setdefault(one, set()).add(other)
-    pairs = [(a[0] * b[0], a[1] * b[1]) for a in changed for b in changed]
-    pairs += [(2 * a[0], 2 * a[1]) for a in changed]
-    pairs += [(a[0] // b[0], a[1] // b[1]) for a in changed for b in changed if a[0] % b[0] == a[1] % b[1] == 0]
-    packed = [((a[0] + 2 * b[0]) * c[0], (a[1] + 2 * b[1]) * c[1]) for a in changed for b in changed for c in changed]
-    for some in (pairs, packed):
-        more: dict[int, set[int]] = {}
-        for one, other in some:
-            if one not in found:
-                more.setdefault(one, set()).add(other)
-        found |= more
-    return {one: others.pop() for one, others in found.items() if len(others) == 1}
-
-
-def _numbers(small: Any, stated: Any) -> list[tuple[int, int]]:
-    """Return the whole numbers of two configs of one form, those of objects in them too."""
-    found = []
-    for key, value in small.items():
-        other = stated.get(key)
-        pair = getattr(value, "attributes", value), getattr(other, "attributes", other)
-        if all(isinstance(one, Mapping) for one in pair):
-            found += _numbers(*pair)
-        elif all(type(one) is not bool and isinstance(one, int) and one > 2 for one in pair):
-            found.append((int(value), int(other)))
-    return found

@@ -190,3 +190,8 @@ def test_runs_that_are_taken_back_in_whatever_order_leave_the_file_as_it_was(nam
         for name in names:
             undo(Path(directory, name))
         assert file.read_bytes() == REGISTRY.replace("\n", end).encode()
+
+
+def test_a_file_that_git_takes_for_a_binary_one_is_refused():
+    with pytest.raises(Refusal, match=r"since the run that wrote it, and git cannot merge it .*no file was restored"):
+        without_run(b"a\x00b\n", b"b\n", b"c\n", Path("weights.bin"))

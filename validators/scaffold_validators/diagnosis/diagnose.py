@@ -117,7 +117,7 @@ def _concluded(found: Sequence[Judged]) -> Diagnosis:
 
 
 def _says_more(peer: Finding, first: Finding) -> bool:
-    """Return whether another process tells of the same failure in a more special way, as where ranks interleave."""
+    """Return whether another process tells of the same failure more specifically, as where ranks interleave."""
     same = peer.exception == first.exception != "" and peer.process != first.process
     if not same or peer.id in (first.id, UNKNOWN):
         return False

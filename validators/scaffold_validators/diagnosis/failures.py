@@ -65,6 +65,7 @@ class Failure:
         answered: how many requests had been answered in the log before it.
         ending: whether the log says before it that the server is being ended.
         time: of its first line, or the last one before it; empty where the log has none.
+        last: number of its last line in the log.
     """
 
     process: str
@@ -86,15 +87,19 @@ class Failure:
         first, previous = self.lines[0].line, self.lines[-1].line
         if line.level in _QUIET or (line.level and not line.native and line.source != first.source):
             return False
-        if HEADER in line.text and ungrouped(line.text) != line.text and "Group" not in line.text:
+        if HEADER in line.text and _is_member(line.text):
             return True
         if HEADER in line.text and not _is_heading(self.lines):
-            texts = self.texts
-            said = [text for text in texts if text.strip()]
-            return quotes(texts) or any(sign in text for text in said[-2:] for sign in (DIRECT, HANDLING))
+            return self._takes_traceback()
         if first.level and not first.native and not line.level and not line.native:
             return previous.level == "" or _is_part(line.text)
         return True
+
+    def _takes_traceback(self) -> bool:
+        """Return whether one more traceback belongs to it: of an exception that is chained, or that is announced."""
+        texts = self.texts
+        said = [text for text in texts if text.strip()]
+        return quotes(texts) or any(sign in text for text in said[-2:] for sign in (DIRECT, HANDLING))
 
 
 @dataclass
@@ -192,6 +197,11 @@ def tells_of_death(text: str) -> bool:
 def _is_part(text: str) -> bool:
     """Return whether a line without a prefix can go on what lines with a prefix began."""
     return text[:1].isspace() or not text or _is_sign(text) or DIRECT in text or HANDLING in text
+
+
+def _is_member(header: str) -> bool:
+    """Return whether the first line of a traceback is that of one exception of a group, and not of the group."""
+    return ungrouped(header) != header and "Group" not in header
 
 
 def _is_heading(lines: list[Numbered]) -> bool:

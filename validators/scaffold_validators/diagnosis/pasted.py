@@ -8,37 +8,39 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, pairwise
 
 from scaffold_validators.diagnosis.lines import begins_record
 from scaffold_validators.diagnosis.tracebacks import FRAME, HEADER, RAISED
 
-Numbered = tuple[int, str]
-Undo = Callable[[Iterator[Numbered]], Iterator[Numbered]]
+NumberedText = tuple[int, str]
+"""A line as text, with the number that it has in the log as it came, from 1."""
 
 _HEAD = 1_000
-"""Lines from which it is told."""
+"""How many lines tell what was done to all of them."""
 _FEW = 3
-"""As many lines have to show it."""
+"""How many of them have to show it."""
 _NARROW = 60
-"""No terminal is narrower."""
+"""Characters of a line of the narrowest terminal."""
 _TEXTS = ("log", "message", "msg", "content", "text", "line", "body")
 """Keys under which drivers and collectors of logs keep what was written: Docker, Kubernetes, Fluentd, Loki."""
 _LEVELS = ("level", "severity", "levelname", "lvl")
+"""Keys under which they keep its level."""
 _COUNTED = re.compile(r"(?P<file>[\w./-]+\.\w+[:-])?\s*(?P<number>\d{1,9})(?:[:|\t-]| {1,4})")
 _DATED = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 _SPACES = re.compile(" ")
 _PREFIX_LENGTH = 160
+"""Characters of a line in which what a supervisor wrote before it is looked for."""
 _LOUD = re.compile(r"\b(?:ERROR|CRITICAL|FATAL|WARN(?:ING)?)\b")
 _NUMBERS = re.compile(r"\d+")
 
 
-def restored(lines: Iterable[str]) -> Iterator[Numbered]:
+def restored(lines: Iterable[str]) -> Iterator[NumberedText]:
     """Yield the lines of a log as they were written, each with the number of the line that it has here, from 1."""
     numbered = enumerate(map(_clean, lines), 1)
     head = list(islice(numbered, _HEAD))
-    kept: Iterator[Numbered] = chain(head, numbered)
+    kept: Iterator[NumberedText] = chain(head, numbered)
     texts = [text.rstrip("\r\n") for _, text in head if text.strip()]
     if len(texts) < _FEW:
         return kept
@@ -46,9 +48,8 @@ def restored(lines: Iterable[str]) -> Iterator[Numbered]:
         return (pair for number, text in kept for pair in _split(number, text))
     margin = _counted(texts) or _indented(texts) or _sent_on(texts)
     if margin is not None:
-        pattern = margin
-        kept = ((number, pattern.sub("", text, count=1)) for number, text in kept)
-        texts = [pattern.sub("", text, count=1) for text in texts]
+        kept = _without(margin, kept)
+        texts = [margin.sub("", text, count=1) for text in texts]
     width = _width(texts)
     return _joined(kept, width) if width else kept
 
@@ -58,6 +59,11 @@ def _clean(text: str) -> str:
     if "\x00" in text or "\ufeff" in text:
         return text.replace("\x00", "").replace("\ufeff", "")
     return text
+
+
+def _without(margin: re.Pattern[str], lines: Iterator[NumberedText]) -> Iterator[NumberedText]:
+    """Yield lines without what stands before each of them."""
+    return ((number, margin.sub("", text, count=1)) for number, text in lines)
 
 
 def _said(text: str) -> str | None:
@@ -75,7 +81,8 @@ def _said(text: str) -> str | None:
     return f"{level}:     {said}" if level in ("ERROR", "CRITICAL", "FATAL", "WARNING", "INFO", "DEBUG") else said
 
 
-def _split(number: int, text: str) -> Iterator[Numbered]:
+def _split(number: int, text: str) -> Iterator[NumberedText]:
+    """Yield the lines of what a line of JSON says, each under that line's number."""
     said = _said(text)
     return ((number, line) for line in (said if said is not None else text).splitlines() or [""])
 
@@ -132,7 +139,7 @@ def _goes_on(text: str) -> bool:
     return not (text.startswith("  ") or HEADER in text or _is_written(text))
 
 
-def _joined(lines: Iterator[Numbered], width: int) -> Iterator[Numbered]:
+def _joined(lines: Iterator[NumberedText], width: int) -> Iterator[NumberedText]:
     """Yield wrapped lines as one, under the number of the first."""
     at, whole, full = 0, "", False
     for number, raw in lines:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 HEADER = "Traceback (most recent call last)"
 DIRECT = "The above exception was the direct cause of the following exception"
@@ -51,6 +51,7 @@ class Raised:
         frames: the calls, the innermost last.
         index: of the line with its class, among the lines of the failure.
         direct: whether it was raised *from* the one before it, so that that one is the cause.
+        last: index of the last line of its message.
     """
 
     type: str
@@ -58,12 +59,17 @@ class Raised:
     frames: tuple[Frame, ...]
     index: int
     direct: bool = False
-    last: int = field(default=0)
+    last: int = 0
 
     @property
     def is_group(self) -> bool:
         """Return whether it only stands for the exceptions that are written after it."""
         return self.type.endswith("ExceptionGroup")
+
+    @property
+    def announces(self) -> bool:
+        """Return whether the traceback of another process is its message, as after ``raised in subprocess:``."""
+        return self.message[0].rstrip().endswith(":")
 
     @property
     def text(self) -> str:
@@ -99,7 +105,7 @@ def ungrouped(line: str) -> str:
 def quotes(lines: Sequence[str]) -> bool:
     """Return whether the last exception announces the traceback of another process, as in ``raised in subprocess:``."""
     found = exceptions(lines)
-    return bool(found) and found[-1].message[0].rstrip().endswith(":")
+    return bool(found) and found[-1].announces
 
 
 def exceptions(lines: Sequence[str]) -> tuple[Raised, ...]:
@@ -109,12 +115,13 @@ def exceptions(lines: Sequence[str]) -> tuple[Raised, ...]:
     """
     found: list[Raised] = []
     frames: list[Frame] = []
-    open_frames, direct, chained, quoting = False, False, False, 0
+    open_frames, direct, chained = False, False, False
+    first = 0  # of those that are not left out
     for index, raw in enumerate(lines):
         line = ungrouped(raw)
         if HEADER in line or DIRECT in line or HANDLING in line:
-            if HEADER in line and found and not chained and found[-1].message[0].rstrip().endswith(":"):
-                quoting = len(found)
+            if HEADER in line and found and not chained and found[-1].announces:
+                first = len(found)
             direct = DIRECT in line or (direct and HEADER in line)
             chained = HEADER not in line
             frames, open_frames = [], HEADER in line
@@ -131,4 +138,4 @@ def exceptions(lines: Sequence[str]) -> tuple[Raised, ...]:
         elif found and not open_frames and len(found[-1].message) < _MESSAGE_LINES:
             found[-1].message.append(line)
             found[-1].last = index
-    return tuple(found[quoting:] or found)
+    return tuple(found[first:] or found)

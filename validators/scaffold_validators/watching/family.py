@@ -121,7 +121,7 @@ class Family:
 
 
 def _stand_still(processes: Sequence[psutil.Process]) -> None:
-    """Wait until what was suspended stands still: on a busy machine a call that makes a segment is ended before.
+    """Wait until what was suspended stands still: a call that makes a segment ends first, late on a busy machine.
 
     What waits for a disk cannot be stopped, and is not waited for long.
     """

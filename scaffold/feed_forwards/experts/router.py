@@ -1,0 +1,129 @@
+"""Reads the router of a block of experts: of the weights that a run gave them, back to the logits they were made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from scaffold.carried.refused import carrying
+from scaffold.carried.router import carried, made_of
+from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Found, identify
+from scaffold.feed_forwards.experts.spec import RouterSpec
+from scaffold.probing.blocks import definition
+from scaffold.probing.probe import Probe
+from scaffold.probing.values import size_value
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.module import Module
+from scaffold.source.torch.tensors import Array, Tensor
+from scaffold.spec.values import Value
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What may be a router's projection, with what may correct the choice.
+
+    Attributes:
+        path: its module.
+        weight_name: of the matrix there.
+        has_bias: its bias is added.
+        logits: what it gives, ``[tokens, experts]``.
+        correction_name: of the vector that corrects the choice.
+        correction: that vector.
+    """
+
+    path: str
+    weight_name: str
+    has_bias: bool
+    logits: Array
+    correction_name: str | None
+    correction: Array | None
+
+
+def read_router(probe: Probe, event: Event, x: Array, dense: Array) -> RouterSpec:
+    """Return the router of a block, with the statements between its logits and its scores where there are any.
+
+    Args:
+        probe: the probe.
+        event: the block's call.
+        x: what it is given, ``[tokens, hidden]``.
+        dense: the weight of each expert for each token, ``[tokens, experts]``; 0 where it is not chosen.
+
+    Raises:
+        NotUnderstood: the router is of no known form, or what stands before its scores cannot be carried over.
+    """
+    gates = list(_gates(event, x, dense.shape[1]))
+    for gate in gates:
+        found = identify(probe, gate.logits, gate.correction, dense)
+        if found is not None:
+            return _router_spec(probe, event, gate, found)
+    return _carried_router(probe, event, gates, dense)
+
+
+def _carried_router(probe: Probe, event: Event, gates: Sequence[Gate], dense: Array) -> RouterSpec:
+    """Return a router whose logits are not scored as they are.
+
+    Raises:
+        NotUnderstood: there is none, or what happens to the logits cannot be carried over.
+    """
+    reasons: list[str] = []
+    for gate in gates:
+        for target, values in made_of(event, gate.logits):
+            found = identify(probe, values, gate.correction, dense)
+            if found is None:
+                continue
+            try:
+                with carrying(event.where):
+                    count = size_value(probe, "num_experts", dense.shape[1])
+                    stretch = carried(probe, event, gate.logits, target, count)
+                return replace(_router_spec(probe, event, gate, found), carried=stretch)
+            except NotUnderstood as error:
+                reasons.append(error.what)
+    what = "a router of no known form"
+    raise NotUnderstood(f"{what}; not carried over: {reasons[0]}" if reasons else what, definition(event))
+
+
+def _gates(event: Event, x: Array, num_experts: int) -> Iterator[Gate]:
+    """Yield what may be the projection of a block's router."""
+    assert event.module is not None
+    for path, module in event.module.modules():
+        for weight_name, weight in module.attributes.items():
+            if not isinstance(weight, Tensor) or weight.shape != (num_experts, x.shape[1]):
+                continue
+            bias = module.attributes.get("bias")
+            for has_bias in (True, False) if isinstance(bias, Tensor) and bias.shape == (num_experts,) else (False,):
+                logits = x @ weight.a.T + (bias.a if isinstance(bias, Tensor) and has_bias else 0.0)
+                for found in _corrections(event.module, num_experts, module if has_bias else None):
+                    yield Gate(path, weight_name, has_bias, logits, *found)
+
+
+def _corrections(block: Module, num_experts: int, gate: Module | None) -> Iterator[tuple[str | None, Array | None]]:
+    """Yield name and values of what may correct the choice, ``[experts]``: any vector but ``gate``'s bias, or none."""
+    for path, module in block.modules():
+        for name, value in module.attributes.items():
+            is_vector = isinstance(value, Tensor) and value.a.size == num_experts and value.role
+            if is_vector and not (module is gate and name == "bias"):
+                yield (f"{path}.{name}" if path else name), value.a.reshape(num_experts)
+    yield None, None
+
+
+def _router_spec(probe: Probe, event: Event, gate: Gate, found: Found) -> RouterSpec:
+    return RouterSpec(
+        name=gate.path,
+        weight_name=gate.weight_name,
+        scoring=found.routing.scoring,
+        correction_bias=gate.correction_name,
+        num_groups=found.num_groups,
+        topk_group=found.topk_group,
+        top_k=_top_k(probe, event, found),
+        renormalize=found.renormalize,
+        scaling=found.scaling,
+        bias=gate.has_bias,
+        source=definition(event),
+    )
+
+
+def _top_k(probe: Probe, event: Event, found: Found) -> Value:
+    if found.routing.scoring == SPARSE_MIXER:
+        return Value(found.routing.top_k)  # that router chooses two, whatever the config says
+    return size_value(probe, "top_k", found.routing.top_k, definition(event))
