@@ -182,6 +182,9 @@ def _notes(check: AdapterCheck, by_rules: Proved | str, question: Question) -> I
     for why, _ in Counter(check.unsure.values()).most_common(SHOWN):
         names = [name for name, reason in check.unsure.items() if reason == why]
         yield f"whether {check.class_name} takes {_some(names)} is not known: {why}"
+    for why, _ in Counter(check.brought.values()).most_common(SHOWN):
+        lacking = [name for name, place in check.brought.items() if place == why]
+        yield f"no tensor fills {_some(lacking)} of {check.class_name}; whether its loader does is not known: {why}"
     more = len(set(check.unsure.values())) - SHOWN
     if more > 0:
         yield f"… and {more} more places of {check.class_name} where the reading ends"
