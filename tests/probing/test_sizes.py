@@ -13,6 +13,7 @@ from scaffold.probing.sizes import LIMIT, NEAR, probe_value, shrink
 from scaffold.reading import decoder
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch import bounds
 
 SIZES = {"hidden_size": 3072, "num_attention_heads": 32, "num_key_value_heads": 32}
 PHI3 = {
@@ -81,6 +82,22 @@ def test_numbers_of_nearby_tokens_are_reached(name: str) -> None:
     assert [shrink({**PHI3, name: 1024}, which)[name] for which in (0, 1)] == list(NEAR)
     assert all(size < probe.NUM_TOKENS for size in NEAR)
     assert shrink({**PHI3, name: 0}, 0)[name] == 0
+
+
+def test_tokens_that_linear_attention_takes_together_are_a_size() -> None:
+    """Tables of their square lie in each layer: at the sizes of a published config they would take gigabytes."""
+    small = [shrink({**PHI3, "block_size": 256}, which)["block_size"] for which in (0, 1)]
+    assert small == [probe_value("linear_block_size", which) for which in (0, 1)]
+    assert all(probe.NUM_TOKENS < size < 64 for size in small)
+
+
+def test_a_model_that_is_made_is_measured(transformers_source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = find("Phi3ForCausalLM", "phi3", {}, Path(), transformers_source)
+    assert source is not None
+    probe.make(source, PHI3, 0, None, ())
+    monkeypatch.setattr(bounds, "MAX_KEPT", 5)
+    with pytest.raises(NotUnderstood, match="elements in its tensors"):
+        probe.make(source, PHI3, 0, None, ())
 
 
 def test_further_pairs_of_probes_have_other_sizes_of_heads() -> None:
