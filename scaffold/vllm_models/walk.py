@@ -24,8 +24,10 @@ QUANTISED_LEAVES = frozenset({
 })  # fmt: skip
 """What layers with a quantisation may have (vLLM: model_executor/layers/quantization/; vllm-ascend: quantization/)."""
 
-OF_FOUR_BITS = tuple(f"weight.{part}" for part in ("absmax", "nested_absmax", "quant_map", "nested_quant_map",
-                                                   "quant_state.bitsandbytes__nf4", "quant_state.bitsandbytes__fp4"))  # fmt: skip
+OF_FOUR_BITS = frozenset({
+    "weight.absmax", "weight.nested_absmax", "weight.quant_map", "weight.nested_quant_map",
+    "weight.quant_state.bitsandbytes__nf4", "weight.quant_state.bitsandbytes__fp4",
+})  # fmt: skip
 """What bitsandbytes keeps beside a weight, and vLLM's own loader for it takes (model_loader/bitsandbytes_loader.py)."""
 
 

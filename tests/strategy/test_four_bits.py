@@ -55,6 +55,9 @@ def test_what_is_packed_is_not_refused_for_its_shape(tmp_path: Path) -> None:
     answer = supported.holds(question)
     assert answer.holds, answer.reason
     assert prove_files(question).against == ()
+    (note,) = answer.notes
+    assert "self_attn.q_proj.weight" in note
+    assert "their numbers of entries fit" in note
 
 
 @pytest.mark.parametrize("part", ["q_proj", "down_proj"])

@@ -69,7 +69,16 @@ def test_a_quantised_weight_is_one_with_the_bytes_of_all_its_tensors(
         {key: value for key, value in NF4.items() if not key.endswith("absmax")},
         {"q.weight": ("BF16", (64, 32)), "q.weight_scale": ("F32", (64, 1))},
     ],
-    ids=["no second scale", "scales of other groups", "rows too few", "blocks and scales", "zeros", "not flat", "no scales", "not quantised"],
+    ids=[
+        "no second scale",
+        "scales of other groups",
+        "rows too few",
+        "blocks and scales",
+        "zeros",
+        "not flat",
+        "no scales",
+        "not quantised",
+    ],
 )
 def test_tensors_that_do_not_belong_together_stay_what_they_are(given: Given) -> None:
     assert unpacked(headers(given)) == headers(given)
