@@ -91,6 +91,14 @@ def test_tokens_that_linear_attention_takes_together_are_a_size() -> None:
     assert all(probe.NUM_TOKENS < size < 64 for size in small)
 
 
+@pytest.mark.parametrize(("rows", "is_same"), [(32064, True), (32000, False)])
+def test_a_vocabulary_of_other_inputs_is_cut_whether_or_not_it_is_that_of_tokens(rows: int, is_same: bool) -> None:
+    for which in (0, 1):
+        small = shrink({**PHI3, "vocab_size_per_layer_input": rows}, which)
+        assert 100 <= small["vocab_size_per_layer_input"] <= small["vocab_size"]
+        assert (small["vocab_size_per_layer_input"] == small["vocab_size"]) is is_same
+
+
 def test_a_model_that_is_made_is_measured(transformers_source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = find("Phi3ForCausalLM", "phi3", {}, Path(), transformers_source)
     assert source is not None
