@@ -9,7 +9,7 @@ import pytest
 
 from scaffold.expressions.tree import key
 from scaffold.probing import probe
-from scaffold.probing.sizes import LIMIT, NEAR, probe_value, shrink
+from scaffold.probing.sizes import LIMIT, NEAR, pairs, probe_value, shrink
 from scaffold.reading import decoder
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
@@ -117,6 +117,29 @@ def test_further_pairs_of_probes_have_other_sizes_of_heads() -> None:
         small = [shrink(PHI3, 2 * pair + which) for which in (0, 1)]
         assert [one["hidden_size"] // one["num_attention_heads"] for one in small] == [size, size]
         assert small[0]["num_attention_heads"] != small[1]["num_attention_heads"]
+
+
+@pytest.mark.parametrize(
+    ("more", "tried"),
+    [
+        ({}, [0, 1, 2, 3]),
+        ({"partial_rotary_factor": 0.5}, [0, 1, 2, 3]),
+        ({"partial_rotary_factor": 0.4, "hidden_size": 2560}, [4]),  # 32 of 80 entries
+        ({"rope_parameters": {"partial_rotary_factor": 0.4}, "head_dim": 80}, [4]),
+        ({"rotary_pct": 0.3, "head_dim": 80}, [4]),
+        ({"partial_rotary_factor": 0.4, "head_dim": 64}, [0, 1, 2, 3]),  # 25.6 of 64: source rounds it
+    ],
+)
+def test_the_part_of_a_head_that_turns_is_whole_where_it_is(more: dict[str, Any], tried: list[int]) -> None:
+    assert pairs({**PHI3, **more}) == tried
+
+
+def test_of_heads_of_which_four_tenths_turn_the_model_is_read(transformers_source: Path) -> None:
+    source = find("PhiForCausalLM", "phi", {}, Path(), transformers_source)
+    assert source is not None
+    config = {**PHI3, "hidden_size": 2560, "model_type": "phi", "partial_rotary_factor": 0.4}
+    rope = decoder.read(probe.run(source, config, 2 * pairs(config)[0])).layers[0].mixer.rope  # type: ignore[attr-defined]
+    assert rope is not None
 
 
 def test_a_size_that_a_config_says_twice_is_one() -> None:
