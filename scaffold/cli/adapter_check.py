@@ -29,6 +29,8 @@ def show_adapter(output: Output, settings: Settings, read: Checkpoint, path: Pat
     refused = [(item.name, f"nothing is named {item.at}") for item in result.refused]
     _some(output, f"{result.class_name} would not take these tensors", ("tensor", "why"), refused)
     _some(output, "These parameters would stay empty", ("parameter",), [(name,) for name in result.empty])
+    brought = [(name, why) for name, why in result.brought.items()]
+    _some(output, "No tensor fills these; their loader may", ("parameter", "where"), brought)
     reasons = Counter(result.unsure.values())
     rows = [(why, str(count)) for why, count in reasons.most_common()]
     _some(output, "Nothing is known of these without running the file", ("where reading ends", "tensors"), rows)
@@ -47,6 +49,7 @@ def show_adapter(output: Output, settings: Settings, read: Checkpoint, path: Pat
         "left_out": result.left_out,
         "refused": [{"tensor": item.name, "at": item.at} for item in result.refused],
         "empty": list(result.empty),
+        "empty_unknown": [{"parameter": name, "why": why} for name, why in result.brought.items()],
         "faults": list(result.faults),
         "unknown": [{"tensor": name, "why": why} for name, why in result.unsure.items()],
         "suggestion": result.suggestion,

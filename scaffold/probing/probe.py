@@ -17,6 +17,7 @@ from scaffold.source.torch.alike import StandIns
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import ModuleList
 from scaffold.source.torch.module import Module
+from scaffold.source.torch.operations import making
 from scaffold.source.torch.tensors import Tensor
 from scaffold.source.torch.torch_ops import NoTensor
 from scaffold.source.transformers.config_object import Config
@@ -235,7 +236,8 @@ def make(
         decisions.length = max(most // 2, most - BELOW) if isinstance(most, int) else FAR
         small_whole, small = _configs(source, shrunk, outer, interpreter)
         decisions.small, decisions.sizes = small.attributes, real_sizes(small.attributes, completed.attributes)
-        model = interpreter.instantiate(_model_class(source, interpreter), [small_whole], {})
+        with making():
+            model = interpreter.instantiate(_model_class(source, interpreter), [small_whole], {})
     tied = whole.attributes.get(TIED, small.attributes.get(TIED, True))
     return Made(source, interpreter, outer, _plain(completed.attributes), small, bool(tied), model)
 

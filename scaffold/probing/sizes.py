@@ -45,9 +45,11 @@ TABLES: tuple[Mapping[str, tuple[float, float]], ...] = (
     {"num_heads": (24, 16), "num_kv_heads": (6, 2), "head_dim": (20, 32)},
     {"head_dim": (64, 64), "num_heads": (6, 8), "num_kv_heads": (3, 2)},
     {"head_dim": (128, 128), "num_heads": (6, 8), "num_kv_heads": (3, 2)},
+    {"head_dim": (20, 40)},
 )
 """What both probes set roles to where source goes by literals that the usual sizes do not fit: it packs heads by the
-eight, or says how many entries a head has. Pairs of probes are counted through: the second table has 2 and 3."""
+eight, or says how many entries a head has. The last is for parts of a head that turn, of which the others have no whole
+number (0.4 of it). Pairs of probes are counted through: the second table has 2 and 3."""
 
 
 def probe_value(role: str, which: int) -> float:
@@ -61,6 +63,33 @@ def probe_value(role: str, which: int) -> float:
     if probe is None:
         raise KeyError(role)
     return probe[which]
+
+
+def pairs(config: Mapping[str, Any]) -> list[int]:
+    """Return the pairs of probes to try, by their numbers in `TABLES`.
+
+    Where a part of each head turns, that is a whole number of pairs of entries in both, as it is in the checkpoint.
+
+    Args:
+        config: the checkpoint's text config.
+    """
+    rope = config.get("rope_parameters")
+    inner = (rope, *rope.values()) if isinstance(rope, Mapping) else ()
+    stated = (value_of("partial_rotary_factor", one) for one in (config, *inner) if isinstance(one, Mapping))
+    parts = [one for one in stated if _is_number(one)]
+    real: Any = value_of("head_dim", config) or (_head_dim(config) if key_of("num_heads", config) else None)
+    parts = [part for part in parts if _is_number(real) and _turns(real, part)]
+    suits = [
+        pair for pair in range(len(TABLES))
+        if all(_turns(probe_value("head_dim", 2 * pair + which), part) for which in (0, 1) for part in parts)
+    ]  # fmt: skip
+    usual = list(range(len(TABLES) - 1))
+    return usual if 0 in suits or not suits else suits
+
+
+def _turns(size: float, part: float) -> bool:
+    """Return whether this part of a head is a whole number of pairs of entries."""
+    return abs(size * part / 2 - round(size * part / 2)) < 1e-6
 
 
 def related(which: int) -> int:

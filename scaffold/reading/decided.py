@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from scaffold.probing.probe import Probe
-from scaffold.probing.sizes import TABLES, related
+from scaffold.probing.sizes import pairs, related
 from scaffold.reading.agreement import is_same
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.transformers.decided import At, Choice
@@ -47,7 +47,7 @@ def check(probe: Probe, seen: DecoderSpec, choices: dict[At, Choice], read: Read
     choice = next(iter(choices.values()))
     is_free = all(one.is_free for one in choices.values())
     tried = [(related(probe.sizes), frozenset(choices))] if is_free else []
-    tried += [(related(2 * pair), frozenset()) for pair in range(len(TABLES)) if 2 * pair != probe.sizes]
+    tried += [(related(2 * pair), frozenset()) for pair in pairs(probe.completed) if 2 * pair != probe.sizes]
     for sizes, as_stated in tried:
         try:
             other, said = read(sizes, as_stated)

@@ -15,7 +15,7 @@ from scaffold.expressions.python import shown
 from scaffold.expressions.tree import Expression
 from scaffold.mapping.parts import other_parts
 from scaffold.probing import probe
-from scaffold.probing.sizes import TABLES
+from scaffold.probing.sizes import pairs
 from scaffold.reading import decided, rounding, unreached
 from scaffold.reading import decoder as decoders
 from scaffold.reading import layer as layers
@@ -109,7 +109,7 @@ def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
     """
     config, outer = checkpoint.text_config, _outer(checkpoint)
     refused: NoSuchShape | None = None
-    for pair in range(len(TABLES)):
+    for pair in pairs(config):
         first, second = 2 * pair, 2 * pair + 1
         try:
             return [

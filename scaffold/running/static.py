@@ -226,7 +226,7 @@ def _of_file(adapter: Path, checkpoint: Checkpoint, vllm: Path, transformers: Pa
         for item in check.misshapen
     ]
     against += [f"{check.class_name} cannot be made of this config: {fault}" for fault in check.faults]
-    notes = sorted(set(check.unsure.values()))
+    notes = sorted({*check.unsure.values(), *check.brought.values()})
     return Gate(tuple(against), tuple(f"not known: {why}" for why in notes))
 
 

@@ -19,6 +19,8 @@ from scaffold.vllm_models.adapter import check_registered, is_described
 from scaffold.vllm_models.check import AdapterCheck
 
 SHOWN = 3
+FLAT = ".weight.absmax"
+"""What bitsandbytes keeps beside a weight whose entries of four bits are packed without its shape."""
 SPLIT = (
     "these are packed or split otherwise in the files than in the source, and {class_name} takes them as it lays them "
     "out: one part behind the other"
@@ -89,7 +91,7 @@ def prove_files(question: Question) -> Gate:
     by_rules = _of_whole_model(question)
     if isinstance(by_rules, str):
         return Gate(notes=(f"whether the tensors are those of the source was not proved: {by_rules}",))
-    return Gate(tuple(_against_files(by_rules, by_rules.proof.unrouted)))
+    return Gate(tuple(_against_files(by_rules, by_rules.proof.unrouted)), tuple(_flat(question)))
 
 
 def _of_whole_model(question: Question) -> Proved | str:
@@ -174,7 +176,17 @@ def _against_files(by_rules: Proved | str, undecided: Collection[str], filled: I
         yield f"no part of the model that was read has {_some(extra)}"
 
 
+def _flat(question: Question) -> Iterator[str]:
+    """Yield of which weights no shape is known."""
+    names = [name for name in question.reading.checkpoint.weights.forms if name.endswith(FLAT)]
+    if names:
+        told = _some(name.removesuffix(".absmax") for name in names)
+        yield f"the shapes of {told} lie inside of the files, as bitsandbytes packs them: their numbers of entries fit"
+
+
 def _notes(check: AdapterCheck, by_rules: Proved | str, question: Question) -> Iterator[str]:
+    if not isinstance(by_rules, str) and by_rules.proof.holds:
+        yield from _flat(question)
     if check.filled:
         yield f"{SPLIT.format(class_name=check.class_name)}: {_some(check.filled)}"
     if check.dropped and question.config_counts:
@@ -182,6 +194,9 @@ def _notes(check: AdapterCheck, by_rules: Proved | str, question: Question) -> I
     for why, _ in Counter(check.unsure.values()).most_common(SHOWN):
         names = [name for name, reason in check.unsure.items() if reason == why]
         yield f"whether {check.class_name} takes {_some(names)} is not known: {why}"
+    for why, _ in Counter(check.brought.values()).most_common(SHOWN):
+        lacking = [name for name, place in check.brought.items() if place == why]
+        yield f"no tensor fills {_some(lacking)} of {check.class_name}; whether its loader does is not known: {why}"
     more = len(set(check.unsure.values())) - SHOWN
     if more > 0:
         yield f"… and {more} more places of {check.class_name} where the reading ends"

@@ -36,6 +36,7 @@ class AdapterCheck:
         faults: where making the modules fails for certain, with this config.
         misfits: tensor-parallel size → why it cannot be served at that.
         shapes_unsure: what of the shapes of tensors that are taken cannot be told → how many.
+        brought: of parameters that no tensor fills, those that a loader may fill with tensors of its own → where.
         suggestion: a mapper entry that would place refused tensors on empty parameters; empty if there is none.
     """
 
@@ -52,6 +53,7 @@ class AdapterCheck:
     filled: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     misfits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    brought: Mapping[str, str] = field(default_factory=dict)
     suggestion: str = ""
 
     @property
@@ -92,7 +94,9 @@ def check(reader: Reader, root: Node, forms: Mapping[str, Form], absent: Iterabl
         else:
             left_out += len(names)
             dropped += names if outcome.dropped else []
-    empty = tuple(_empty(root, "", walk))
+    bare = tuple(_empty(root, "", walk))
+    brought = {path: where for path in bare if (where := _brought(path, walk))}
+    empty = tuple(path for path in bare if path not in brought)
     rooms = {seen: module_around(root, seen) for seen in nowhere.values()}
     full = {seen for seen, module in rooms.items() if not has_room(module, walk)}
     return AdapterCheck(
@@ -102,7 +106,7 @@ def check(reader: Reader, root: Node, forms: Mapping[str, Form], absent: Iterabl
             for name, seen in nowhere.items() if seen in full
         },
         tuple(name for name in absent if walk.is_filled(root, name)), faults,
-        suggestion=suggestion(reader, root, refused, empty, forms),
+        brought=brought, suggestion=suggestion(reader, root, refused, bare, forms),
     )  # fmt: skip
 
 
@@ -147,6 +151,12 @@ def has_room(node: Node, walk: Walk) -> bool:
         has_room(child, walk) for value in values if isinstance(value, Node | Choice)
         for child in ([value] if isinstance(value, Node) else value.nodes)
     )  # fmt: skip
+
+
+def _brought(path: str, walk: Walk) -> str:
+    """Return where a loader around a parameter may bring what fills it; empty if none does."""
+    around = (where for prefix, where in walk.brings.items() if not prefix or path.startswith(f"{prefix}."))
+    return next(around, "")
 
 
 def _empty(node: Node, prefix: str, walk: Walk) -> Iterator[str]:

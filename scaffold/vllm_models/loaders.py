@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scaffold.vllm_models.evaluate import MAX_ITEMS, Evaluator
 from scaffold.vllm_models.execute import execute
 from scaffold.vllm_models.experts import Names
+from scaffold.vllm_models.generators import brings_more
 from scaffold.vllm_models.mappers import Mapper
 from scaffold.vllm_models.reader import Reader
 from scaffold.vllm_models.values import FunctionValue, Node, Record, truth
@@ -37,6 +38,7 @@ class Loader:
         ignored_endings: of names that are left out where the model has no such parameter.
         rows: of a ``stacked_params_mapping``, the first that leads to a parameter counts.
         experts: what its mapping of experts' parameters calls gate, down and up.
+        brings: where it may bring tensors that the checkpoint does not have; empty if it does not.
     """
 
     mapper: Mapper = NO_MAPPER
@@ -45,6 +47,7 @@ class Loader:
     ignored_endings: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     experts: Names | None = None
+    brings: str = ""
 
 
 def loader_of(reader: Reader, node: Node) -> Loader | None:
@@ -54,7 +57,15 @@ def loader_of(reader: Reader, node: Node) -> Loader | None:
     method = reader.method(node.definition, "load_weights")
     if method is None or not isinstance(method.node, ast.FunctionDef):
         return None
-    return _read(reader, node, method, method.node)
+    loader = _read(reader, node, method, method.node)
+    arguments = method.node.args.args
+    scope = Evaluator(reader, method.file, {"self": node})
+    with reader.doubtful():
+        place = brings_more(method.node, arguments[1].arg, scope) if len(arguments) > 1 else None
+    if place is None:
+        return loader
+    told = f"load_weights of {node.class_name} may bring further tensors ({method.file.where(place)})"
+    return replace(loader, brings=told)
 
 
 def _read(reader: Reader, node: Node, method: FunctionValue, function: ast.FunctionDef) -> Loader:

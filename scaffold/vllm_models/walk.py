@@ -24,6 +24,12 @@ QUANTISED_LEAVES = frozenset({
 })  # fmt: skip
 """What layers with a quantisation may have (vLLM: model_executor/layers/quantization/; vllm-ascend: quantization/)."""
 
+OF_FOUR_BITS = frozenset({
+    "weight.absmax", "weight.nested_absmax", "weight.quant_map", "weight.nested_quant_map",
+    "weight.quant_state.bitsandbytes__nf4", "weight.quant_state.bitsandbytes__fp4",
+})  # fmt: skip
+"""What bitsandbytes keeps beside a weight, and vLLM's own loader for it takes (model_loader/bitsandbytes_loader.py)."""
+
 
 @dataclass(frozen=True)
 class NotTaken:
@@ -106,12 +112,14 @@ class Walk:
         of_experts: a layer of experts → (expert, shard); -1 is every expert.
         own_code: path of a module whose loader has code of its own that got names which lead nowhere without it: they
             may fill any parameter below.
+        brings: path of a module whose loader may bring further tensors → where.
     """
 
     reader: Reader
     filled: dict[tuple[int, str], set[Any]] = field(default_factory=lambda: defaultdict(set))
     of_experts: dict[int, set[tuple[int, str]]] = field(default_factory=lambda: defaultdict(set))
     own_code: dict[str, str] = field(default_factory=dict)
+    brings: dict[str, str] = field(default_factory=dict)
     _loaders: dict[int, Loader | None] = field(default_factory=dict)
 
     def loader(self, node: Node) -> Loader | None:
@@ -142,6 +150,8 @@ class Walk:
         loader = self.loader(node) if not node.unread else None
         if loader is None:
             return self._descend(node, prefix, name, tensor, shard, around)
+        if loader.brings:
+            self.brings[prefix] = loader.brings
         if any(part in name for part in ROTARY) or any(name.startswith(begin) for begin in loader.skips):
             return LeftOut()
         mapped = loader.mapper.map(name)
@@ -182,6 +192,8 @@ class Walk:
         path = f"{prefix}.{first}" if prefix and first else prefix or first
         if not rest and (first in node.parameters or (node.quantised and first in QUANTISED_LEAVES)):
             return self._fill(node, first, path, tensor, shard)
+        if node.quantised and name in OF_FOUR_BITS:
+            return Took(path, node.quantised)
         child = node.children().get(first) if first else None
         if isinstance(child, Choice):
             return self._choose(child, path, rest, tensor, shard, loader)

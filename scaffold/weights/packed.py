@@ -8,6 +8,7 @@ all there, or not of the shapes that belong together, stays what it is, and no r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -23,16 +24,31 @@ MODELSLIM = (".input_scale", ".input_offset", ".quant_bias", ".deq_scale", ".wei
 """What ModelSlim writes beside a weight, its scale and its offset."""
 
 
+FOUR_BITS = (".weight.nested_absmax", ".weight.nested_quant_map", ".weight.quant_state.bitsandbytes__nf4",
+             ".weight.quant_state.bitsandbytes__fp4")  # fmt: skip
+"""What bitsandbytes may write beside scales and values of four bits (vLLM: bitsandbytes_loader.py)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unpacked(TensorHeader):
-    """A weight with the bytes of all tensors that it lies in."""
+    """A weight with the bytes of all tensors that it lies in.
+
+    Attributes:
+        packed_bytes: of these tensors.
+        is_flat: its shape is the number of its entries alone: what it is lies inside of the files, which nobody reads.
+    """
 
     packed_bytes: int = 0
+    is_flat: bool = False
 
     @property
     def num_bytes(self) -> int:
         """Return the size of the data in bytes."""
         return self.packed_bytes
+
+    def fits(self, shape: Shape) -> bool:
+        """Return whether it may have a shape."""
+        return self.shape == ((math.prod(shape),) if self.is_flat else shape)
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,7 @@ class Layout:
         weight: what stands in place of ``ending`` in the name of the weight.
         shape: from the shapes, by ending, to the weight's; None if they do not belong together.
         source: the file of vLLM's that makes these tensors.
+        is_flat: see `Unpacked`.
     """
 
     ending: str
@@ -56,6 +73,7 @@ class Layout:
     weight: str
     shape: Callable[[Mapping[str, Shape]], Shape | None]
     source: str
+    is_flat: bool = False
 
 
 def _nvfp4(shapes: Mapping[str, Shape]) -> Shape | None:
@@ -93,6 +111,12 @@ def _awq(shapes: Mapping[str, Shape]) -> Shape | None:
     return (scales[1], packed[0]) if fits else None
 
 
+def _four_bits(shapes: Mapping[str, Shape]) -> Shape | None:
+    """Two entries in a byte, all rows one behind the other."""
+    packed, scales = shapes[".weight"], shapes[".weight.absmax"]
+    return (2 * packed[0],) if packed[1] == 1 and len(scales) == 1 and scales[0] <= 2 * packed[0] else None
+
+
 LAYOUTS = (
     Layout(".weight", ("U8",), (".weight_scale", ".weight_scale_2"), (".input_scale",), ".weight", _nvfp4,
            "modelopt.py: two values of four bits in a byte, 16 with a scale"),
@@ -100,6 +124,8 @@ LAYOUTS = (
            "vllm-ascend: quantization/methods/w8a8_static.py, w8a8_dynamic.py, w8a16.py, w4a8.py"),
     Layout(".weight", (*FP8, "I8"), (".weight_scale",), (".input_scale",), ".weight", _scaled,
            "fbgemm_fp8.py, compressed_tensors/: a scale for each row, or one"),
+    Layout(".weight", ("U8",), (".weight.absmax", ".weight.quant_map"), FOUR_BITS, ".weight", _four_bits,
+           "bitsandbytes.py: nf4, fp4", is_flat=True),
     Layout("_blocks", ("U8",), ("_scales",), (), "", _mxfp4, "mxfp4.py: [experts, out, in / 32, 16]"),
     Layout(".qweight", ("I32",), (".qzeros", ".scales", ".g_idx"), (), ".weight", _gptq, "gptq_marlin.py: rows packed"),
     Layout(".qweight", ("I32",), (".qzeros", ".scales"), (), ".weight", _awq, "awq.py: columns packed"),
@@ -137,4 +163,4 @@ def _unpacked(
         shape = layout.shape({ending: one.shape for ending, one in parts.items()})
         if shape is not None:
             size = sum(part.num_bytes for part in parts.values())
-            yield Unpacked(stem + layout.weight, PLAIN, shape, header.shard, size), list(parts.values())
+            yield Unpacked(stem + layout.weight, PLAIN, shape, header.shard, size, layout.is_flat), list(parts.values())

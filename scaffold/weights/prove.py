@@ -13,6 +13,7 @@ from itertools import product
 from scaffold.checkpoint.headers import TensorHeader
 from scaffold.weights.findings import Finding, Proof
 from scaffold.weights.near import renamed_part
+from scaffold.weights.packed import Unpacked
 from scaffold.weights.ranks import coverage_errors, fullest_share
 from scaffold.weights.rules import EXPERT, SHARD_SETS, Rule, WeightMap
 from scaffold.weights.transforms import Shape
@@ -126,7 +127,7 @@ class _Proof:
                 if header is None:
                     continue
                 total += header.num_bytes
-                if rule.shape is not None and header.shape != rule.shape:
+                if rule.shape is not None and not _fits(header, rule.shape):
                     wrong.append(name)
             self.bytes[index] = total
             if wrong:
@@ -225,6 +226,11 @@ class _Proof:
             for index, rule in enumerate(self.rules)
             if not rule.is_ignored
         )
+
+
+def _fits(header: TensorHeader, shape: Shape) -> bool:
+    """Return whether a tensor has a shape, or may have it."""
+    return header.fits(shape) if isinstance(header, Unpacked) else header.shape == shape
 
 
 def _meeting(rules: Sequence[Rule]) -> list[tuple[Rule, ...]]:

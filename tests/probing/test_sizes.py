@@ -9,10 +9,11 @@ import pytest
 
 from scaffold.expressions.tree import key
 from scaffold.probing import probe
-from scaffold.probing.sizes import LIMIT, NEAR, probe_value, shrink
+from scaffold.probing.sizes import LIMIT, NEAR, pairs, probe_value, shrink
 from scaffold.reading import decoder
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch import bounds
 from tests.sampled import costly, sampled
 
 SIZES = {"hidden_size": 3072, "num_attention_heads": 32, "num_key_value_heads": 32}
@@ -87,6 +88,30 @@ def test_numbers_of_nearby_tokens_are_reached(name: str) -> None:
     assert shrink({**PHI3, name: 0}, 0)[name] == 0
 
 
+def test_tokens_that_linear_attention_takes_together_are_a_size() -> None:
+    """Tables of their square lie in each layer: at the sizes of a published config they would take gigabytes."""
+    small = [shrink({**PHI3, "block_size": 256}, which)["block_size"] for which in (0, 1)]
+    assert small == [probe_value("linear_block_size", which) for which in (0, 1)]
+    assert all(probe.NUM_TOKENS < size < 64 for size in small)
+
+
+@pytest.mark.parametrize(("rows", "is_same"), [(32064, True), (32000, False)])
+def test_a_vocabulary_of_other_inputs_is_cut_whether_or_not_it_is_that_of_tokens(rows: int, is_same: bool) -> None:
+    for which in (0, 1):
+        small = shrink({**PHI3, "vocab_size_per_layer_input": rows}, which)
+        assert 100 <= small["vocab_size_per_layer_input"] <= small["vocab_size"]
+        assert (small["vocab_size_per_layer_input"] == small["vocab_size"]) is is_same
+
+
+def test_a_model_that_is_made_is_measured(transformers_source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = find("Phi3ForCausalLM", "phi3", {}, Path(), transformers_source)
+    assert source is not None
+    probe.make(source, PHI3, 0, None, ())
+    monkeypatch.setattr(bounds, "MAX_KEPT", 5)
+    with pytest.raises(NotUnderstood, match="elements in its tensors"):
+        probe.make(source, PHI3, 0, None, ())
+
+
 def test_further_pairs_of_probes_have_other_sizes_of_heads() -> None:
     usual = [shrink(PHI3, which)["num_attention_heads"] for which in (0, 1)]
     packed = [shrink(PHI3, which) for which in (2, 3)]
@@ -96,6 +121,29 @@ def test_further_pairs_of_probes_have_other_sizes_of_heads() -> None:
         small = [shrink(PHI3, 2 * pair + which) for which in (0, 1)]
         assert [one["hidden_size"] // one["num_attention_heads"] for one in small] == [size, size]
         assert small[0]["num_attention_heads"] != small[1]["num_attention_heads"]
+
+
+@pytest.mark.parametrize(
+    ("more", "tried"),
+    [
+        ({}, [0, 1, 2, 3]),
+        ({"partial_rotary_factor": 0.5}, [0, 1, 2, 3]),
+        ({"partial_rotary_factor": 0.4, "hidden_size": 2560}, [4]),  # 32 of 80 entries
+        ({"rope_parameters": {"partial_rotary_factor": 0.4}, "head_dim": 80}, [4]),
+        ({"rotary_pct": 0.3, "head_dim": 80}, [4]),
+        ({"partial_rotary_factor": 0.4, "head_dim": 64}, [0, 1, 2, 3]),  # 25.6 of 64: source rounds it
+    ],
+)
+def test_the_part_of_a_head_that_turns_is_whole_where_it_is(more: dict[str, Any], tried: list[int]) -> None:
+    assert pairs({**PHI3, **more}) == tried
+
+
+def test_of_heads_of_which_four_tenths_turn_the_model_is_read(transformers_source: Path) -> None:
+    source = find("PhiForCausalLM", "phi", {}, Path(), transformers_source)
+    assert source is not None
+    config = {**PHI3, "hidden_size": 2560, "model_type": "phi", "partial_rotary_factor": 0.4}
+    rope = decoder.read(probe.run(source, config, 2 * pairs(config)[0])).layers[0].mixer.rope  # type: ignore[attr-defined]
+    assert rope is not None
 
 
 def test_a_size_that_a_config_says_twice_is_one() -> None:

@@ -292,3 +292,100 @@ def test_a_tensor_may_fill_several_parts_of_a_parameter(tmp_path: Path) -> None:
     )
     assert result.fits
     assert result.taken == 2
+
+
+BRINGS = """
+from torch import nn
+from vllm.model_executor.models.utils import AutoWeightsLoader
+
+
+class Part(nn.Module):
+    def __init__(self):
+        self.inner = nn.Linear(1, 1, bias=True)
+
+
+class Qwen3ForCausalLM(nn.Module):
+    def __init__(self, *, vllm_config, prefix=""):
+        self.one = nn.Linear(1, 1, bias=True)
+        self.part = Part()
+
+    def _of_class(self, weights):
+        return (pair for pair in weights)
+
+    def load_weights(self, weights):
+        def inside(weights):
+            for name, tensor in weights:
+                yield name.strip(), tensor
+
+        {load}
+
+
+def with_zeros(weights, ending):
+    for name, tensor in weights:
+        yield name, tensor
+        if name.endswith(ending):
+            yield name[:-6] + "bias", tensor
+
+
+def with_zeros_after(weights):
+    found = []
+    for name, tensor in weights:
+        found.append(name)
+        yield name, tensor
+    for name in found:
+        yield name + "x", 0
+
+
+def either(weights, is_new=False):
+    if not is_new:
+        yield from weights
+        return
+    for name, tensor in weights:
+        if name.startswith("x"):
+            yield "y", tensor
+            continue
+        if name.startswith("z"):
+            for index in range(2):
+                yield str(index), tensor
+        else:
+            yield name, tensor
+
+
+def handed(weights):
+    return either(iter(weights), is_new=True)
+"""
+HAND_ON = "return AutoWeightsLoader(self).load_weights({weights})"
+
+
+@pytest.mark.parametrize(
+    ("weights", "brings"),
+    [
+        ("weights", False),
+        ("inside(weights)", False),
+        ("either(weights)", False),
+        ("handed(weights)", False),
+        ("self._of_class(weights)", False),
+        ("((name, tensor) for name, tensor in weights if name)", False),
+        ("map(str, weights)", False),
+        ("with_zeros(weights, '.weight')", True),
+        ("with_zeros_after(weights)", True),
+        ("handed(with_zeros_after(weights))", True),
+        ("from_elsewhere(weights)", True),
+        ("[*weights, ('one.bias', 0)]", True),
+    ],
+)
+@pytest.mark.parametrize("first", ["", "weights = "])
+def test_what_a_loader_may_bring_itself_is_not_said_to_stay_empty(
+    tmp_path: Path, weights: str, brings: bool, first: str
+) -> None:
+    file = tmp_path / "own.py"
+    load = HAND_ON.format(weights="weights" if first else weights)
+    file.write_text(BRINGS.replace("{load}", f"{first}{weights}\n        {load}" if first else load))
+    filled = dict.fromkeys(("one.weight", "part.inner.weight"), ONE_NUMBER)
+    result = check_adapter(file, with_forms(read_checkpoint(checkpoint("qwen3")), filled))
+    told = result.brought if brings else dict.fromkeys(result.empty)
+    assert list(told) == ["one.bias", "part.inner.bias"]
+    assert bool(result.empty) is not brings
+    assert result.fits is brings
+    if brings:
+        assert "own.py:" in result.brought["one.bias"]

@@ -28,6 +28,11 @@ FOUR_BITS: Given = {
     "q.weight_scale_second": ("F32", (64, 2)), "q.weight_offset_second": ("F32", (64, 2)),
     "q.scale_bias": ("F32", (64, 1)),
 }  # fmt: skip
+NF4: Given = {
+    "q.weight": ("U8", (1024, 1)), "q.weight.absmax": ("U8", (32,)), "q.weight.quant_map": ("F32", (16,)),
+    "q.weight.nested_absmax": ("F32", (1,)), "q.weight.nested_quant_map": ("F32", (256,)),
+    "q.weight.quant_state.bitsandbytes__nf4": ("U8", (151,)),
+}  # fmt: skip
 
 
 def headers(given: Given) -> dict[str, TensorHeader]:
@@ -39,9 +44,9 @@ def headers(given: Given) -> dict[str, TensorHeader]:
     [
         (NVFP4, "q.weight", (64, 32)), (PER_ROW, "q.weight", (64, 32)), (MXFP4, "e.up", (4, 64, 64)),
         (GPTQ, "q.weight", (64, 32)), (AWQ, "q.weight", (64, 32)),
-        (STATIC, "q.weight", (64, 32)), (FOUR_BITS, "q.weight", (64, 32)),
+        (STATIC, "q.weight", (64, 32)), (NF4, "q.weight", (2048,)), (FOUR_BITS, "q.weight", (64, 32)),
     ],
-    ids=["nvfp4", "fp8 per row", "mxfp4", "gptq", "awq", "ModelSlim's W8A8", "ModelSlim's W4A8"],
+    ids=["nvfp4", "fp8 per row", "mxfp4", "gptq", "awq", "ModelSlim's W8A8", "bitsandbytes", "ModelSlim's W4A8"],
 )  # fmt: skip
 def test_a_quantised_weight_is_one_with_the_bytes_of_all_its_tensors(
     given: Given, name: str, shape: tuple[int, ...]
@@ -60,9 +65,20 @@ def test_a_quantised_weight_is_one_with_the_bytes_of_all_its_tensors(
         {**PER_ROW, "q.weight_scale": ("F32", (63, 1))},
         {**MXFP4, "e.up_scales": ("U8", (4, 64, 3))},
         {**AWQ, "q.qzeros": ("I32", (2, 8))},
+        {**NF4, "q.weight": ("U8", (32, 32))},
+        {key: value for key, value in NF4.items() if not key.endswith("absmax")},
         {"q.weight": ("BF16", (64, 32)), "q.weight_scale": ("F32", (64, 1))},
     ],
-    ids=["no second scale", "scales of other groups", "rows too few", "blocks and scales", "zeros", "not quantised"],
+    ids=[
+        "no second scale",
+        "scales of other groups",
+        "rows too few",
+        "blocks and scales",
+        "zeros",
+        "not flat",
+        "no scales",
+        "not quantised",
+    ],
 )
 def test_tensors_that_do_not_belong_together_stay_what_they_are(given: Given) -> None:
     assert unpacked(headers(given)) == headers(given)

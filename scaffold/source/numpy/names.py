@@ -57,7 +57,7 @@ def _call(interpreter: Interpreter, name: External, args: list[Any], kwargs: dic
     return _of_arrays(name.name, args, kwargs)
 
 
-CONSTANTS: dict[str, Any] = {"numpy.pi": math.pi, "numpy.inf": math.inf, "numpy.e": math.e}
+CONSTANTS: dict[str, Any] = {"numpy.pi": math.pi, "numpy.inf": math.inf, "numpy.e": math.e, "numpy.newaxis": None}
 LIBRARY = Library(
     packages=("numpy",),
     constants=CONSTANTS | {f"numpy.{name}": Dtype(dtype) for name, dtype in DTYPES.items()},

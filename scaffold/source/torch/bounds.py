@@ -23,7 +23,8 @@ MAX_DRAWN = 150_000_000
 """Random numbers of a run: far above what a model has at the sizes of a probe; parts that keep their real sizes reach
 it."""
 MAX_KEPT = 40_000_000
-"""Elements of all tensors that a run may make: every one of them is kept, in the record of the run."""
+"""Elements of all tensors that a run may make: every one of them is kept, in the record of the run. As many may be
+computed while a model is made: each is kept by what is computed of it."""
 
 
 def bounded(*sizes: int) -> None:
@@ -66,7 +67,7 @@ def drawn(count: int) -> None:
 
 
 def kept(count: int) -> None:
-    """Check how many elements the record of a run keeps.
+    """Check how many elements the record of a run keeps, or the tensors of a model that is made.
 
     Raises:
         NotUnderstood: its tensors take too much memory.

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from scaffold.source.torch import bounds
+
 
 class Traced:
     """A tensor as far as its history goes: its values, the operation that made it, and the records that hold it."""
@@ -74,6 +76,36 @@ def recording(recorder: Recorder) -> Iterator[None]:
         _RECORDER.reset(token)
 
 
+@dataclass
+class Made:
+    """How many elements the tensors have that were computed of others outside of a run: each is kept by its result."""
+
+    elements: int = 0
+
+    def add(self, operation: Operation) -> None:
+        """Count the results that are no views. What is computed of no tensor are parameters, which are drawn later.
+
+        Raises:
+            NotUnderstood: they take too much memory.
+        """
+        if tensors_in(operation.args):
+            self.elements += sum(tensor.a.size for tensor in tensors_in(operation.output) if tensor.a.base is None)
+        bounds.kept(self.elements)
+
+
+_MADE: ContextVar[Made | None] = ContextVar("made", default=None)
+
+
+@contextmanager
+def making() -> Iterator[None]:
+    """Measure what is made meanwhile, before a model runs: its buffers, and what they are made of."""
+    token = _MADE.set(Made())
+    try:
+        yield
+    finally:
+        _MADE.reset(token)
+
+
 def is_recording() -> bool:
     """Return whether a model runs, rather than being made."""
     return _RECORDER.get() is not None
@@ -106,6 +138,8 @@ def record(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     recorder = _RECORDER.get()
     if recorder is not None:
         recorder.record(operation)
+    elif (made := _MADE.get()) is not None:
+        made.add(operation)
     return operation
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from scaffold.source.interpreter import Interpreter
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.syntax import SourceFile
+from scaffold.source.torch import bounds
 from scaffold.source.torch.events import Event
-from scaffold.source.torch.operations import Operation
+from scaffold.source.torch.operations import Operation, making
 from scaffold.source.torch.tensors import Tensor
 from scaffold.source.transformers.imports import resolve
 
@@ -82,3 +85,24 @@ def test_a_write_to_a_view_is_an_operation_of_the_tensor_behind_it(tmp_path: Pat
     assert through.name == "write_through"
     assert through.args[0].a.tolist() == [1.0, 2.0]
     assert through.args[1].origin.name == "add_"
+
+
+@pytest.mark.parametrize(
+    ("init", "elements"),
+    [
+        ("self.kept = torch.arange(9) * 2 + 1", 18),
+        ("self.kept = (torch.arange(9) * 2)[1:]", 9),  # a view takes no more
+        ("self.weight = nn.Parameter(torch.empty(9, 9))", 0),  # drawn when it is read
+    ],
+)
+def test_what_a_model_computes_while_it_is_made_has_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, init: str, elements: int
+) -> None:
+    for most in (elements, elements - 1):
+        monkeypatch.setattr(bounds, "MAX_KEPT", most)
+        if most == elements:
+            with making():
+                run(tmp_path, "return x", vector(1), init=init)
+        elif elements:
+            with making(), pytest.raises(NotUnderstood, match="elements in its tensors"):
+                run(tmp_path, "return x", vector(1), init=init)

@@ -251,6 +251,10 @@ def arrays(x, i, m):
     return y, [torch.tensor(one) for one in z], torch.tensor(np.sqrt(np.abs(angles))), np.log(2.0) + np.prod([2, 3])
 
 
+def an_axis_more_under_its_name_in_numpy(x, i, m):
+    return x[:, np.newaxis] * x[np.newaxis, ..., np.newaxis, 0]
+
+
 def joined_under_the_names_of_numpy(x, i, m):
     return torch.cat((x, 2 * x), axis=1), torch.stack((x, -x), axis=-1), torch.concat((x, x), axis=-1)
 
