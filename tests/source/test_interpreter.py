@@ -105,7 +105,7 @@ def test_an_error_names_the_innermost_line(tmp_path: Path) -> None:
         ("scaling['factor']", r"KeyError: scaling has no 'factor'; it has 'rope_type', 'theta'"),
         ("{}['factor']", r"KeyError: {} has no 'factor'; it is empty"),
         ("sizes[5]", r"IndexError: sizes has no item 5; it has 2"),
-        ("table[sizes[0] + 7]", r"IndexError: no sizes\[0\] \+ 7 in table: index 9 is out of bounds for axis 0 with size 2"),
+        ("table[sizes[0] + 7]", r"IndexError: no sizes\[0\] \+ 7 in table: index 9 is out of bounds for axis 0.*"),
     ],
 )
 def test_an_item_that_is_not_there_says_what_is(tmp_path: Path, looked_up: str, says: str) -> None:
