@@ -83,9 +83,13 @@ def _by_spec(subject: Subject) -> Iterator[Disagreement]:
 def _of(layer: LayerSpec) -> Iterator[tuple[str, tuple[bool, str]]]:
     """Yield path in a layer, whether it has a bias, and the key that says so."""
     for block in (layer.mixer, *layer.feed_forwards):
+        projections = _biased(block)["qkv_bias"]
+        without = [projections[part] for part in getattr(block, "unbiased", ())]
+        for name in without:
+            yield ".".join(filter(None, (block.name, name))), (False, "")
         for field, names in _biased(block).items():
             value = getattr(block, field, None)
-            for name in names if isinstance(value, Value) else ():
+            for name in (n for n in names if n not in without) if isinstance(value, Value) else ():
                 assert isinstance(value, Value)
                 yield ".".join(filter(None, (block.name, name))), (bool(value.value), value.key or "")
 

@@ -33,6 +33,8 @@ NEARBY = re.compile(
 """Names of numbers of tokens that are seen or kept otherwise than those before them."""
 NEAR = (8, 10)
 """Fewer tokens than a probe has, so that what happens beyond shows."""
+TOKEN_IDS = re.compile(r"(?:.*_)?tokens?(?:_.*)?_(?:ids|indices|indexes|list)|(?:.*_)?token_?ids")
+"""Names of lists of tokens: their numbers are those of the checkpoint's vocabulary."""
 LIMITS = ("clip_", "_clip", "clamp", "swiglu_limit")
 NOT_COMPUTED = ("quantization_config", "vision_config", "audio_config")
 """Configs inside of a config that say nothing of what a text decoder computes."""
@@ -121,6 +123,7 @@ def shrink(config: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
         result["qk_head_dim"] = result["qk_nope_head_dim"] + result["qk_rope_head_dim"]
     _stretch(result, config, which)
     _sections(result, config)
+    _tokens(result, config)
     _single_layers(result, config, keys, which)
     rope = config.get("rope_parameters")
     if isinstance(rope, Mapping) and rope.get("llama_4_scaling_beta") is not None:
@@ -203,6 +206,14 @@ def _sections(small: dict[str, Any], config: Mapping[str, Any]) -> None:
     others = [max(1, section * count // sum(sections)) for section in sections[1:]]
     if count > sum(others):
         small["rope_parameters"] = {**small["rope_parameters"], "mrope_section": [count - sum(others), *others]}
+
+
+def _tokens(small: dict[str, Any], config: Mapping[str, Any]) -> None:
+    """Keep the tokens that the config lists inside of the vocabulary: source uses them as rows of tables."""
+    size = value_of("vocab_size", small)
+    for name, ids in config.items():
+        if size and isinstance(ids, list) and TOKEN_IDS.fullmatch(name) and all(type(one) is int for one in ids):
+            small[name] = [one % int(size) for one in ids]
 
 
 def _head_dim(config: Mapping[str, Any]) -> int:

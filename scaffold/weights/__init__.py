@@ -5,7 +5,7 @@ from scaffold.weights.prove import prove
 from scaffold.weights.rules import Part, Route, Rule, WeightMap
 from scaffold.weights.scope import Heads, Scope
 from scaffold.weights.splits import Even, KvHeads, Vocabulary, Whole, expert_interval
-from scaffold.weights.transforms import Apart, Offset, Scale, Stack, Transpose, Twice, Ungroup, UnitRows
+from scaffold.weights.transforms import Apart, Offset, Scale, Stack, Transpose, Twice, Ungroup, UnitRows, Zeros
 
 __all__ = [
     "Apart",
@@ -28,6 +28,7 @@ __all__ = [
     "Vocabulary",
     "WeightMap",
     "Whole",
+    "Zeros",
     "expert_interval",
     "prove",
 ]

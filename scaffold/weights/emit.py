@@ -14,7 +14,7 @@ from itertools import product
 
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.weights.rules import EXPERT, REST, Rule
-from scaffold.weights.transforms import Apart, Flatten, Stack, Transpose, Twice, Ungroup, UnitRows
+from scaffold.weights.transforms import Apart, Flatten, Stack, Transpose, Twice, Ungroup, UnitRows, Zeros
 
 STACKED_SHARDS = ("q", "k", "v", 0, 1)
 EXPERT_SHARDS = ("w1", "w2", "w3", "w13")
@@ -121,6 +121,8 @@ def _one_by_one(rules: Sequence[Rule], names: frozenset[str]) -> tuple[tuple[Rul
                 made = _twice(rule, step)
             elif isinstance(step, Apart):
                 made = _apart(rule, step)
+            elif isinstance(step, Zeros):
+                made = _with_zeros(rule, step)
             elif isinstance(step, Stack):
                 made = (_of_each(rule, step),)
         found += made or (rule,)
@@ -151,6 +153,18 @@ def _apart(rule: Rule, step: Apart) -> tuple[Rule, ...]:
         source = rule.source.replace(module, other, 1)
         found.append(replace(rule, source=source, shape=shape, parts=(part,), transforms=steps, scale=scale))
     return tuple(found)
+
+
+def _with_zeros(rule: Rule, step: Zeros) -> tuple[Rule, ...]:
+    """Return the rules of a bias and of zeros for other projections, as if there were a tensor of each."""
+    module = rule.source.rpartition(".")[0]
+    steps = tuple(one for one in rule.transforms if one is not step)
+    own = replace(rule, parts=rule.parts[:1], transforms=steps)
+    sources = (rule.source.replace(module, f"{module.rpartition('.')[0]}.{name}", 1) for name in step.names)
+    return own, *(
+        replace(own, source=source, shape=(part.size,), parts=(part,))
+        for source, part in zip(sources, rule.parts[1:], strict=True)
+    )
 
 
 def _of_each(rule: Rule, step: Stack) -> Rule:

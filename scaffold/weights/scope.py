@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from scaffold.weights.rules import EXPERT, Part, Rule, ShardId
 from scaffold.weights.splits import Even, KvHeads, Split, Vocabulary, Whole
 from scaffold.weights.targets import KEYS, VALUES
-from scaffold.weights.transforms import Apart, Scale, Stack, Transform, Transpose, Twice, Ungroup
+from scaffold.weights.transforms import Apart, Scale, Stack, Transform, Transpose, Twice, Ungroup, Zeros
 
 QKV: tuple[ShardId, ...] = ("q", "k", "v")
 GATE_UP: tuple[ShardId, ...] = (0, 1)
@@ -94,11 +94,13 @@ class Scope:
         transforms: Sequence[Transform] = (),
         pairs: int = 0,
         kv_order: Sequence[int] = (0, 1),
+        zeros: Sequence[int] = (),
     ) -> Iterator[Rule]:
         """Yield the rules of separate q, k and v projections, which become one; ``inputs`` is empty for biases.
 
         Where v is what the projection of k gives, that name stands twice, and one rule fills both. So it does where one
-        projection holds both, in ``pairs`` groups of heads of k and of v, in the order ``kv_order``.
+        projection holds both, in ``pairs`` groups of heads of k and of v, in the order ``kv_order``. ``zeros`` are
+        those of q (0), k (1) and v (2) for which no tensor is there: zeros are loaded, of biases.
         """
         q, k, v = heads.parts()
         of_q, of_k, of_v = names
@@ -108,6 +110,12 @@ class Scope:
             count = heads.kv_heads // pairs
             apart = Apart(tuple((KEYS, VALUES)[i] for i in kv_order))  # type: ignore[arg-type]
             found.append((of_k, in_order, (*transforms, Ungroup(pairs, (count, count)), apart)))
+        elif zeros:
+            own, *others = [i for i in range(3) if i not in zeros]
+            all_three = (q, k, v)
+            made = Zeros(tuple(names[i].split(".")[-2] for i in zeros), tuple(all_three[i].size for i in zeros))
+            found = [(names[own], (all_three[own], *(all_three[i] for i in zeros)), (*transforms, made))]
+            found += [(names[i], (all_three[i],), tuple(transforms)) for i in others]
         elif of_k == of_v:
             found.append((of_k, (k, v), (*transforms, Twice(VALUES))))
         else:

@@ -198,6 +198,34 @@ class Apart:
 
 
 @dataclass(frozen=True)
+class Zeros:
+    """Has zeros behind it: the biases of projections that have none, beside one that has one in the same parameter.
+
+    Attributes:
+        names: what the modules of these projections are called.
+        sizes: how many numbers each takes.
+    """
+
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+
+    def shape(self, shape: Shape) -> Shape:
+        """Return the shape afterwards."""
+        return (shape[0] + sum(self.sizes),)
+
+    def apply(self, array: Array) -> Array:
+        """Return the tensor as the parameter wants it."""
+        return np.pad(array, (0, sum(self.sizes)))
+
+    def undo(self, array: Array) -> Array:
+        """Return the tensor as it lies on disk."""
+        return array[: len(array) - sum(self.sizes)]
+
+    def __str__(self) -> str:
+        return f"and zeros for {' and '.join(self.names)}"
+
+
+@dataclass(frozen=True)
 class UnitRows:
     """Divides each row by its length, as a head does that compares directions (Baichuan 2's NormHead)."""
 
@@ -219,7 +247,7 @@ class UnitRows:
         return "rows of length one"
 
 
-Transform = Transpose | Ungroup | Offset | Flatten | Stack | Twice | Apart | UnitRows
+Transform = Transpose | Ungroup | Offset | Flatten | Stack | Twice | Apart | Zeros | UnitRows
 
 
 @dataclass(frozen=True)

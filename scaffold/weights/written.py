@@ -113,6 +113,7 @@ def test_file(weight_map: WeightMap, architecture: str) -> str:
 NAMES = (
     "Apart", "Even", "Heads", "KvHeads", "Offset", "Part", "Rule", "Scale", "Scope", "Stack", "Transpose", "Twice",
     "Ungroup", "UnitRows", "Vocabulary", "WeightMap", "Whole",
+    "Zeros",
 )  # fmt: skip
 
 

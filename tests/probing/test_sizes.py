@@ -58,6 +58,13 @@ def test_sections_of_mrope_make_up_half_a_head(which: int) -> None:
     assert 2 * sum(sections) == small["hidden_size"] // small["num_attention_heads"]
 
 
+@pytest.mark.parametrize("key", ["dummy_token_indices", "suppressed_tokens_ids", "special_token_ids"])
+def test_tokens_that_the_config_lists_stay_inside_of_the_vocabulary(key: str) -> None:
+    small = shrink({**SIZES, "vocab_size": 32064, key: [500, 7], "layer_ids": [500]})
+    assert small[key] == [500 % small["vocab_size"], 7]
+    assert small["layer_ids"] == [500]
+
+
 def test_a_size_in_an_object_is_that_of_its_copy_outside() -> None:
     small = shrink({**SIZES, "num_key_value_heads": 8, "attn_config": {"kv_n_heads": 8, "clip_qkv": 8}})
     assert small["attn_config"] == {

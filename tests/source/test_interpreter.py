@@ -99,6 +99,26 @@ def test_an_error_names_the_innermost_line(tmp_path: Path) -> None:
         call(tmp_path, body, Tensor(np.ones(2)))
 
 
+@pytest.mark.parametrize(
+    ("looked_up", "says"),
+    [
+        ("scaling['factor']", r"KeyError: scaling has no 'factor'; it has 'rope_type', 'theta'"),
+        ("{}['factor']", r"KeyError: {} has no 'factor'; it is empty"),
+        ("sizes[5]", r"IndexError: sizes has no item 5; it has 2"),
+        ("table[sizes[0] + 7]", r"IndexError: no sizes\[0\] \+ 7 in table: index 9 is out of bounds for axis 0.*"),
+    ],
+)
+def test_an_item_that_is_not_there_says_what_is(tmp_path: Path, looked_up: str, says: str) -> None:
+    made = "scaling, sizes, table = {'theta': 1e4, 'rope_type': 'yarn'}, [2, 3], torch.ones(2, 3)"
+    with pytest.raises(NotUnderstood, match=rf"modeling_x.py:4: {says}$"):
+        call(tmp_path, f"import torch\ndef f():\n    {made}\n    return {looked_up}")
+
+
+def test_an_item_that_is_set_where_there_is_none_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NotUnderstood, match=r"IndexError: sizes has no item 2; it has 2$"):
+        call(tmp_path, "import torch\ndef f():\n    sizes = [0, 1]\n    sizes[2] = 4")
+
+
 HANDLED = """
 def f():
     try:

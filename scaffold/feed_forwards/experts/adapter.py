@@ -130,8 +130,10 @@ def _experts(spec: ExpertsSpec, frame: Frame) -> Experts:
         what = f"no idiom yet for experts with {spec.activation.value} whose gate and up do not alternate"
         raise NotUnderstood(what, spec.source)
     limits = tuple(float(value.value) for value in spec.limits)
-    if limits != FIXED_LIMITS.get(str(spec.activation.value), ()):
-        raise NotUnderstood(f"no idiom yet for {spec.activation.value} with the numbers {limits}", spec.source)
+    fixed = FIXED_LIMITS.get(str(spec.activation.value), ())
+    if limits != fixed:
+        what = f"no idiom yet for {spec.activation.value} with the numbers {limits}: vLLM's has {fixed}"
+        raise NotUnderstood(what, spec.source)
     names = frame.loading.expert_names
     return Experts(
         name=EXPERTS,

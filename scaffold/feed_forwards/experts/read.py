@@ -6,9 +6,9 @@ computed from their weights, and the weights with which they add up to the block
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from scaffold.feed_forwards.mlp.read import activation_order, activation_value, 
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.feed_forwards.protocol import Call
 from scaffold.probing.blocks import Block, definition, name_in
+from scaffold.probing.numbers import explain
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.projections import input_of, linears, output_of
 from scaffold.probing.values import size_value
@@ -38,7 +39,8 @@ SOLVED = 1e-7
 Gated = Callable[[Array, Array], Array]
 """From gate and up to what goes into down."""
 SWIGLU_OAI = "swigluoai"
-SWIGLU_OAI_KEYS = ("swiglu_alpha", "swiglu_limit")
+FACTORS, BOUNDS = ("mul",), ("clamp", "clip", "clamp_max")
+"""Operations that have its numbers, whatever the config calls them: factors, and limits."""
 
 
 def swiglu_oai(alpha: float, limit: float) -> Gated:
@@ -51,18 +53,41 @@ def swiglu_oai(alpha: float, limit: float) -> Gated:
     return gated
 
 
-def _activations(probe: Probe) -> Iterator[tuple[Value, tuple[Value, ...], Gated]]:
-    """Yield activations that experts may have, with their numbers; those that the config names first."""
+def _activations(probe: Probe, event: Event) -> Iterator[tuple[Value, tuple[float, ...], Gated]]:
+    """Yield activations that experts may have, with a probe's numbers of them; those with limits first."""
+    for alpha, limit in product(_scalars(event, FACTORS), _scalars(event, BOUNDS)):
+        yield Value(SWIGLU_OAI), (alpha, limit), swiglu_oai(alpha, limit)
     for name in activation_order(probe):
 
         def gated(gate: Array, up: Array, act: Any = ACTIVATIONS[name]) -> Array:
             return np.asarray(act(Tensor(gate)).a * up)
 
         yield activation_value(probe, name), (), gated
-    small = probe.small.attributes
-    if all(isinstance(small.get(key), float) for key in SWIGLU_OAI_KEYS):
-        numbers = tuple(Value(probe.completed[key], key) for key in SWIGLU_OAI_KEYS)
-        yield Value(SWIGLU_OAI), numbers, swiglu_oai(*(float(small[key]) for key in SWIGLU_OAI_KEYS))
+
+
+def _explained(probe: Probe, event: Event, numbers: tuple[float, ...]) -> tuple[Value, ...]:
+    """Return the checkpoint's numbers of an activation.
+
+    Raises:
+        NotUnderstood: no config key gives one of them.
+    """
+    found = tuple(explain(probe, number) for number in numbers)
+    for number, value in zip(numbers, found):
+        if value is None:
+            raise NotUnderstood(f"a number of {number:.6g} in experts that no config key gives", definition(event))
+    return tuple(value for value in found if value is not None)
+
+
+def _scalars(event: Event, names: Collection[str]) -> list[float]:
+    """Return the positive numbers that operations of these names have beside tensors, each once, in order."""
+    found = (
+        float(one)
+        for op in event.all_operations()
+        if op.name.rstrip("_") in names
+        for one in (*op.args, *op.kwargs.values())
+        if isinstance(one, (int, float)) and not isinstance(one, bool) and one > 0
+    )
+    return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True)
@@ -137,7 +162,7 @@ def _in_layer(probe: Probe, call: Call) -> Block[ExpertsSpec]:
     made = [step.output for step in behind if isinstance(step, Operation) and isinstance(step.output, Tensor)]
     sums = [one.a.reshape(x.shape) for one in made if one.a.size == x.size and one.a.dtype.kind == "f"]
     assert event.module is not None
-    kinds = [gated for _, _, gated in _activations(probe)]
+    kinds = [gated for _, _, gated in _activations(probe, event)]
     outputs = [stack.outputs(x, gated) for stack in _stacks(event.module) for gated in kinds]
     for one in reversed([one for one in sums if any(_solve(given, one) is not None for given in outputs)]):
         try:
@@ -154,9 +179,11 @@ def _read(probe: Probe, event: Event, name: str, x: Array, given: Array) -> Bloc
     assert event.module is not None
     shared, shared_gate, rest = _without_shared(probe, event, x, given)
     for stack in _stacks(event.module):
-        for activation, limits, gated in _activations(probe):
-            outputs = stack.outputs(x, gated)
-            for routed in rest:
+        for activation, numbers, gated in _activations(probe, event):
+            of_first = stack.outputs(x[:1], gated)  # tells most forms apart, at a fraction of the cost
+            possible = [routed for routed in rest if _solve(of_first, routed[:1]) is not None]
+            outputs = stack.outputs(x, gated) if possible else of_first
+            for routed in possible:
                 dense = _solve(outputs, routed)
                 if dense is None:
                     continue
@@ -173,7 +200,7 @@ def _read(probe: Probe, event: Event, name: str, x: Array, given: Array) -> Bloc
                     activation=activation,
                     bias=stack.biases is not None,
                     alternating=stack.alternating,
-                    limits=limits,
+                    limits=_explained(probe, event, numbers),
                     in_rows=stack.in_rows,
                     router=router,
                     shared=shared,

@@ -21,10 +21,11 @@ from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec, va
 from scaffold.rendering.fragment import fill
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.weights.targets import KEYS, QKV, VALUES, attribute, join
-from scaffold.weights.transforms import Apart, Twice
+from scaffold.weights.transforms import Apart, Twice, Zeros
 
 TEMPLATE = Path(__file__).parent / "attention.py.jinja"
 SHARE_KEYS = Path(__file__).parent / "share_keys.py.jinja"
+FILL_BIASES = Path(__file__).parent / "fill_biases.py.jinja"
 SPLIT_KEY_VALUES = Path(__file__).parent / "split_key_values.py.jinja"
 PARTS = "qkv"
 IMPORTS = (
@@ -96,6 +97,8 @@ def _loaders(own: Layers, name: str, frame: Frame) -> Iterator[Loader]:
     pairs = [a for a in own.used if a.projection.kv_groups]
     if pairs:
         yield Loader("split_key_values", _split(own, pairs, name, frame))
+    if any(a.unbiased for a in own.used):
+        yield Loader("fill_biases", _fill(own, name, frame))
     shared = [a.projection.names[1] for a in own.used if a.projection.shares_kv]
     if not shared:
         return
@@ -112,6 +115,27 @@ def _loaders(own: Layers, name: str, frame: Frame) -> Iterator[Loader]:
         condition=write_expression(condition),
     )
     yield Loader("share_keys", text.rstrip())
+
+
+def _fill(own: Layers, name: str, frame: Frame) -> str:
+    """Return what loads zeros as the biases of projections that have none, where one parameter holds all three."""
+    attention = own.used[0]
+    kinds = {(a.projection.names, a.unbiased, a.num_heads, a.num_kv_heads, a.head_dim) for a in own.used}
+    if len(kinds) > 1 or values_differ(own.used):
+        raise NotUnderstood("no idiom yet for layers with biases on different projections", attention.source)
+    words = {"num_heads": "num_heads", "hidden_size": f"self.config.{frame.hidden_size}"}
+    names = attention.projection.names
+    biased = next(part for part in range(3) if part not in attention.unbiased)
+    rule = next(rule for rule in frame.rules.rules if any(isinstance(step, Zeros) for step in rule.transforms))
+    return fill(
+        FILL_BIASES,
+        num_heads=write_expression(attention.num_heads.tree, "self.config"),
+        num_kv_heads=write_expression(attention.num_kv_heads.tree, "self.config", words),
+        head_dim=write_expression(attention.head_dim.tree, "self.config", words),
+        biased=join(name, names[biased]),
+        zeros=[(join(name, names[part]), "num_kv_heads" if part else "num_heads") for part in attention.unbiased],
+        layers=rule.source.partition("{layer}")[0],
+    ).rstrip()
 
 
 def _split(own: Layers, pairs: list[AttentionSpec], name: str, frame: Frame) -> str:

@@ -35,7 +35,8 @@ def facts(spec: AttentionSpec, which: str, config: Mapping[str, Any]) -> Iterato
 def _details(spec: AttentionSpec, which: str, origin: Evidence) -> Iterator[Fact]:
     scale = "1 / sqrt of the head size" if spec.scale.tree == HEAD_DIM**-0.5 else spec.scale.code
     yield Fact(f"softmax scale{which}", scale, (origin, *keys_of(spec.scale)))
-    bias = f"q/k/v {spec.qkv_bias.value}, output {spec.o_bias.value}"
+    biased = "/".join(name for i, name in enumerate("qkv") if i not in spec.unbiased)
+    bias = f"{biased} {spec.qkv_bias.value}, output {spec.o_bias.value}"
     yield Fact(f"attention bias{which}", bias, (origin, *keys_of(spec.qkv_bias)))
     if spec.qk_norm:
         per = "each head" if spec.qk_norm.per_head else "the whole projection"

@@ -29,7 +29,7 @@ from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.projections import Selection, input_of, is_plain, output_of, packing, select
 from scaffold.probing.rotations import listed
-from scaffold.probing.values import bias_value, size_value
+from scaffold.probing.values import bias_value, has_bias, size_value
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch import torch_ops
 from scaffold.source.torch.events import Event
@@ -73,6 +73,8 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
     o_event, output_norm, gate, attended = _attended(probe, event, core, tracer, q.selection, attention)
     projection = _projection(event, (q, k, v), gate is not None and gate.with_q)
     _read_apart(event, projection, carried, attended)
+    linears = [part.selection.linear for part in (q, k, v)]
+    unbiased = _unbiased(event, linears, projection, gate)
     window, chunk = _mask(probe, core)
     spec = AttentionSpec(
         name=name,
@@ -84,7 +86,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         head_dim=head_dim_value,
         v_head_dim=numbers.v_head_dim,
         scale=scale_value(probe, core.scale, event, (head_dim, int(head_dim_value.value)), HEAD_DIM),
-        qkv_bias=bias_value(probe, [p.selection.linear for p in (q, k, v)]),
+        qkv_bias=bias_value(probe, [linear for i, linear in enumerate(linears) if i not in unbiased]),
         o_bias=bias_value(probe, [o_event]),
         rope=_rope(probe, q, head_dim, head_dim_value) if carried is None else carried.rope,
         qk_norm=_qk_norm(probe, event, q, k),
@@ -101,6 +103,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         v_norm=_v_norm(probe, event, v),
         carried=carried,
         carried_output=attended,
+        unbiased=unbiased,
         source=definition(event),
     )
     given = output_of(o_event)
@@ -267,6 +270,22 @@ def _projection(event: Event, paths: tuple[Path, ...], gated: bool) -> Projectio
             name = (name_in(event, modules[0]),)
             return ProjectionSpec(name, _in_words(found.groups, selections), transposed.pop(), found.order)
     raise NotUnderstood("a layout of q, k and v in their projections", definition(event))
+
+
+def _unbiased(event: Event, linears: list[Event], projection: ProjectionSpec, gate: GateSpec | None) -> tuple[int, ...]:
+    """Return those of q, k and v that have no bias where others have one: zeros stand for it in the parameter of all.
+
+    Raises:
+        NotUnderstood: they are not three layers side by side, each of which has one output per entry of its heads.
+    """
+    found = tuple(i for i, linear in enumerate(linears) if not has_bias(linear))
+    if len(found) in (0, len(linears)):
+        return ()
+    parents, ends = zip(*(name.rpartition(".")[::2] for name in (*projection.names, "")[: len(linears)]))
+    with_q = gate is not None and gate.with_q
+    if projection.packed or projection.kv_groups or len(set(ends)) < len(ends) or len(set(parents)) > 1 or with_q:
+        raise NotUnderstood("a bias on some of the projections only", linears[0].where)
+    return found
 
 
 def _in_words(groups: int, selections: list[Selection]) -> int | str:

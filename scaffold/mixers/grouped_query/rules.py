@@ -35,7 +35,8 @@ def rules(scope: Scope, spec: AttentionSpec, hidden: int, target: Target) -> Ite
         names = [f"{p}.weight" for p in parts]
         yield from scope.qkv(names, f"{ours}.weight", layout, hidden, transforms=transforms, **pairs)
         if spec.qkv_bias.value:
-            yield from scope.qkv([f"{p}.bias" for p in parts], f"{ours}.bias", layout, **pairs)
+            biases = [f"{p}.bias" for p in parts]
+            yield from scope.qkv(biases, f"{ours}.bias", layout, zeros=spec.unbiased, **pairs)
     output, ours = join(spec.name, spec.o_name), join(block, attribute(spec.o_name))
     transforms = (Transpose(),) if spec.o_transposed else ()
     shape = (heads * v_size, hidden) if spec.o_transposed else (hidden, heads * v_size)

@@ -104,6 +104,7 @@ class AttentionSpec:
         carried: what happens to q, k and v where there is no idiom for it; ``rope`` is that of its tables, then.
         carried_output: what happens between the attention and its output projection, where there is no idiom for it.
         o_bias_name: of the output's bias, where the linear layer does not hold it.
+        unbiased: those of q (0), k (1) and v (2) that have no bias where the others have one (``qkv_bias``).
     """
 
     name: str
@@ -129,6 +130,7 @@ class AttentionSpec:
     value_scale: Value | None = None
     clip: Value | None = None
     o_bias_name: str = ""
+    unbiased: tuple[int, ...] = ()
     v_norm: ValueNormSpec | None = None
     chunk: Value | None = None
     carried: CarriedHeads | None = None

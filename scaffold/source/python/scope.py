@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from scaffold.source.python import bounds, repeated
+from scaffold.source.python.absent import absent
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.objects import External, Function, SourceClass, SuperProxy
 from scaffold.source.python.operators import ARITHMETIC, COMPARISON, UNARY
@@ -58,7 +59,11 @@ class Scope:
         elif isinstance(target, ast.Attribute):
             self.interpreter.set_attribute(self.value(target.value), target.attr, value)
         elif isinstance(target, ast.Subscript):
-            self.interpreter.set_item(self.value(target.value), self.value(target.slice), value)
+            holder, key = self.value(target.value), self.value(target.slice)
+            try:
+                self.interpreter.set_item(holder, key, value)
+            except (KeyError, IndexError) as error:
+                raise absent(error, holder, key, target) from error
         else:
             raise NotUnderstood(f"an assignment to {type(target).__name__}")
 
@@ -162,7 +167,10 @@ class Scope:
         value, key = self.value(node.value), self.value(node.slice)
         if depends_on_sizes(key) and isinstance(value, (dict, list, tuple)):
             key = self.interpreter.sought(key, (self.file, node))
-        return self.interpreter.item(value, key)
+        try:
+            return self.interpreter.item(value, key)
+        except (KeyError, IndexError) as error:
+            raise absent(error, value, key, node) from error
 
     def of_Slice(self, node: ast.Slice) -> Any:  # noqa: N802
         parts = (node.lower, node.upper, node.step)
