@@ -103,6 +103,11 @@ class Output:
             text = printable(f"{parts['where']}: {parts['found']}; expected {parts['expected']}; {parts['remedy']}")
             click.echo(f"{click.style('error', fg='red', bold=True)}: {' '.join(text.split())}", err=True)
             return
+        lines = [printable(line) for line in getattr(error, "lines", ())]
+        if lines:
+            head = f"{click.style('error', fg='red', bold=True)}: {printable(parts['where'])}: {lines[0]}"
+            click.echo("\n  ".join([head, *lines[1:]]), err=True)
+            return
         click.echo(
             f"{click.style('error', fg='red', bold=True)}: {printable(parts['where'])}: {printable(parts['found'])}\n"
             f"  expected: {printable(parts['expected'])}\n"

@@ -65,12 +65,11 @@ def _known(table: Mapping[str, Any], where: str) -> dict[str, Any]:
         )
     unknown = sorted(set(named) - KNOWN)
     if unknown:
-        near = get_close_matches(unknown[0], sorted(KNOWN), 1)
         raise UsageError(
             f"{', '.join(unknown)}: no setting of scaffold",
             where=where,
             expected=f"settings: {', '.join(sorted(KNOWN))}",
-            remedy=f"write {near[0]}" if near else "remove it, or pass it in the call",
+            remedy=_instead(unknown[0]),
         )
     for key in sorted(TEXTS & named.keys()):
         if not isinstance(named[key], str):
@@ -78,6 +77,30 @@ def _known(table: Mapping[str, Any], where: str) -> dict[str, Any]:
                 f"{key}: {named[key]!r}", where=where, expected="a word or a path in quotes", remedy="put it in quotes"
             )
     return named
+
+
+def _instead(unknown: str) -> str:
+    """Return what to do about a key that is no setting: what it is an option of, or the setting that looks like it."""
+    setting = _options().get(unknown)
+    if setting in KNOWN:
+        return f"write {setting}"
+    if setting is not None:
+        return f"remove it: --{unknown.replace('_', '-')} is said in the call"
+    near = get_close_matches(unknown.lower(), sorted(KNOWN), 1)
+    return f"write {near[0]}" if near else "remove it, or pass it in the call"
+
+
+def _options() -> dict[str, str]:
+    """Return what options are called on the command line, without dashes in front → what commands call them."""
+    import click
+
+    from scaffold.cli.main import COMMANDS, scaffold
+
+    context = click.Context(scaffold)
+    commands = (scaffold.get_command(context, name) for name in COMMANDS)
+    options = [option for command in commands if command for option in command.params]
+    words = [(word, option.name or "") for option in options for word in option.opts if word.startswith("--")]
+    return {word.removeprefix("--").replace("-", "_"): name for word, name in words}
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from scaffold.delivery.layout import INDEX, MKDOCS, NAV_TITLES, TEST_CONFIGS, TU
 from scaffold.delivery.own_lines import Edit
 from scaffold.evidence.edited import Generated, is_edited
 from scaffold.evidence.plan_record import PlanRecord
+from scaffold.planning.listings import DATASETS
 from scaffold.report.value import ChangedFile, Role
 from scaffold.roots.vllm_tree import CONFIG_CLASSES, CONFIGS, MODELS, REGISTRY
 
@@ -34,6 +35,7 @@ ROLES = (
     (NAV_TITLES.as_posix(), Role.INDEX),
     (f"{TEST_CONFIGS.as_posix()}/*.txt", Role.INDEX),
     ("docs/*", Role.INDEX),
+    *((path.as_posix(), Role.INDEX) for path in DATASETS),
 )
 """Where a file lies → what it is for; the first that fits."""
 

@@ -27,7 +27,10 @@ def test_what_commands_read_is_what_may_be_set() -> None:
     [
         ("vlm = 'x'", "write vllm"),
         ("trust-remote-cod = true", "write trust_remote_code"),
-        ("without-parity = 'always'", "no setting of scaffold"),
+        ("without-parity = 'always'", "remove it: --without-parity is said in the call"),
+        ("stage = 'all'", "remove it: --stage is said in the call"),
+        ("slice = 3", "write slice_layers"),
+        ("VLLM = '/src/vllm'", "write vllm"),
         ("zzz = 1", "remove it"),
         ("vllm = 3", "vllm: 3; expected a word or a path in quotes"),
     ],

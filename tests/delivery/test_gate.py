@@ -237,6 +237,23 @@ def test_several_are_all_named_each_with_what_to_do(case: Case) -> None:
     assert "--without capacity" in refused.value.remedy
 
 
+def test_a_person_reads_a_line_for_each_point_and_once_what_to_do_for_those_that_one_call_shows(case: Case) -> None:
+    with pytest.raises(GateRefused) as refused:
+        check_rows(look(without(case, "real", "features")))
+    head, *lines = refused.value.lines
+    assert head.endswith("points of the quality gate are missing")
+    assert [line.split(":")[0] for line in lines[:4]] == ["real", "served", "requests", "  remedy"]
+    assert sum("--stage real" in line for line in lines) == 1
+    with pytest.raises(GateRefused) as one:
+        check_rows(look(without(case, "features")))
+    assert one.value.lines == ()
+
+
+def test_a_point_that_nothing_shows_names_no_evidence(case: Case) -> None:
+    rows = rows_of(without(case, "real", "parity"))
+    assert [rows[point].answer.where for point in ("real", "parity")] == ["", ""]
+
+
 CALL = re.compile(r"scaffold (?:new-model|validate|evaluate|commit) [^;,]*")
 
 

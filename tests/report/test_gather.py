@@ -177,6 +177,7 @@ def test_the_workflow_has_what_was_done_and_nothing_else(stages: tuple[str, ...]
     [
         ("vllm/model_executor/models/nova.py", Role.ADAPTER),
         ("vllm/model_executor/models/registry.py", Role.REGISTRATION),
+        (".github/workflows/misc/model_dataset_list.json", Role.INDEX),
         ("vllm/transformers_utils/configs/configuration_nova.py", Role.CONFIG_CLASS),
         ("vllm/transformers_utils/configs/__init__.py", Role.REGISTRATION),
         ("vllm_ascend/models/__init__.py", Role.REGISTRATION),

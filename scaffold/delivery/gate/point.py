@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import groupby
 
 from scaffold.common.calls import Calls
 from scaffold.common.errors import CheckFailed
@@ -12,6 +13,10 @@ from scaffold.delivery.gate.case import Case, Said
 
 Remedy = Callable[[Calls], str]
 """What to do, in words, with the calls of this tool that do it."""
+
+
+COMMIT = "commit"
+"""Where a refusal of the commit itself happens; no evidence is there."""
 
 
 class State(Enum):
@@ -76,7 +81,7 @@ class Row:
         """Return what a missing point is refused with, its own error where it has one."""
         error = self.answer.error
         return error or CheckFailed(
-            self.answer.says, where="commit", expected=self.point.asks, remedy=self.point.remedy(self.calls)
+            self.answer.says, where=COMMIT, expected=self.point.asks, remedy=self.point.remedy(self.calls)
         )
 
 
@@ -85,6 +90,8 @@ class GateRefused(CheckFailed):
 
     Attributes:
         rows: the whole table.
+        lines: what a person reads in place of one long sentence: each point that is missing, and under those that one
+            call shows, what to do; empty for a single point.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
@@ -103,8 +110,19 @@ class GateRefused(CheckFailed):
             if is_one
             else "; ".join(f"{r.point.id}: {e.remedy}" for r, e in zip(missing, errors)),
         )
+        self.lines = () if is_one else _lines(missing)
         codes = {error.exit_code for error in errors}
         self.exit_code = codes.pop() if len(codes) == 1 else CheckFailed.exit_code
+
+
+def _lines(missing: Sequence[Row]) -> tuple[str, ...]:
+    """Return the points, and what to do once for those that follow each other and want the same."""
+    groups = [(remedy, list(rows)) for remedy, rows in groupby(missing, key=lambda row: row.error.remedy)]
+    found = [(remedy, [f"{row.point.id}: {row.error.found}" for row in rows]) for remedy, rows in groups]
+    return (
+        f"{len(missing)} points of the quality gate are missing",
+        *(line for remedy, points in found for line in (*points, f"  remedy: {remedy}")),
+    )
 
 
 def check_rows(rows: Sequence[Row]) -> None:
@@ -140,4 +158,4 @@ def reasoned(says: str, where: str = "") -> Answer:
 
 def refused(error: Said) -> Answer:
     """Return that a check refused a point."""
-    return missing(error.found, error.where, error)
+    return missing(error.found, "" if error.where == COMMIT else error.where, error)

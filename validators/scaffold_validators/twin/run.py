@@ -187,7 +187,7 @@ def _make(request: TwinRequest, workers: Workers) -> Reference:
     }
     ended = workers.make(request.engine, request.scratch, json.dumps(asked))
     if ended.returncode is None:
-        raise _no_twin(request, f"no twin after {LIMIT} s")
+        raise _not_in_time(request)
     if ended.returncode != 0:
         raise _no_twin(request, ended.errors.strip()[-600:])
     try:
@@ -196,6 +196,16 @@ def _make(request: TwinRequest, workers: Workers) -> Reference:
         return reference
     except ValueError as error:
         raise _no_twin(request, f"the process that makes it answered something else: {error}") from error
+
+
+def _not_in_time(request: TwinRequest) -> Problem:
+    """Return that making took too long, which says nothing of the model."""
+    return Problem(
+        f"the twin was not made within {LIMIT} s",
+        where=str(request.checkpoint),
+        expected="a small random copy and its answers, which mostly take less than a minute",
+        remedy="this says nothing of the model: see what else keeps this machine busy (uptime), then call it again",
+    )
 
 
 def _no_twin(request: TwinRequest, found: str) -> Problem:
