@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 BASE_PYTHON := $(firstword $(foreach v,3.11,$(shell command -v python$(v) 2>/dev/null)))
 # A step that hangs is ended, with what it printed, while there is time to say so.
-LIMIT := 45
+LIMIT := 60
 STEP = bash -c 'echo "== $$0"; start=$$SECONDS; timeout --foreground --kill-after=30 $(LIMIT)m "$$@"; code=$$?; [ $$code != 124 ] || echo "   $$0: ended after $(LIMIT) minutes (make LIMIT=$(LIMIT))" >&2; [ $$code = 0 ] || exit $$code; echo "   $$0: $$((SECONDS - start)) s"'
 
 # What is compiled is kept, whatever the machine's settings are: each run compiles 700 files anew otherwise.
