@@ -27,8 +27,15 @@ from tests.lab.ports import free_port
 from tests.sampled import costly
 from tests.snapshots import snapshot
 
-MAIN = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from scaffold.cli import main; main()"
-"""The command on the terminal that it controls, so that Ctrl-C reaches it as a signal."""
+MAIN = """
+import fcntl, signal, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from scaffold.cli import main
+main()
+"""
+"""The command on the terminal that it controls, so that Ctrl-C reaches it as a signal. A shell that runs these tests in
+the background lets them ignore it."""
 LIMIT_SECONDS = 120
 
 
