@@ -44,9 +44,9 @@ def gather_report(workspace: Workspace, name: str, checkpoint: Checkpoint | None
     account, accuracy = workspace.account(name), workspace.measured(ACCURACY, name)
     benchmark = workspace.measured(BENCHMARK, name)
     verdicts = workspace.history(name)
-    commit, named = commit_of(evidence.record, _runs(verdicts, evidence.digests))
+    commit, named = commit_of(evidence.record, counted(verdicts, evidence.digests))
     digests, basis = _state(verdicts, evidence.digests, named)
-    history = _runs(verdicts, digests)
+    history = counted(verdicts, digests, is_committed=bool(named))
     current = [run for run in history if run.is_current]
     features, static, causes = features_of(current, account), static_of(current), causes_of(history)
     runbook = runbook_of(history)
@@ -81,9 +81,17 @@ def gather_report(workspace: Workspace, name: str, checkpoint: Checkpoint | None
     )
 
 
-def _runs(verdicts: Sequence[Verdict], digests: Mapping[str, str]) -> tuple[Run, ...]:
-    """Return the history; of each stage and size the newest verdict counts, and that only for these digests."""
-    newest = {(verdict.stage, verdict.tensor_parallel_size): number for number, verdict in enumerate(verdicts, 1)}
+def counted(verdicts: Sequence[Verdict], digests: Mapping[str, str], is_committed: bool = False) -> tuple[Run, ...]:
+    """Return the history; of each stage and size the newest verdict counts, and that only for these digests.
+
+    What was tried of another state since a commit does not hide what the commit rests on: of what was committed the
+    newest verdict of that very state counts.
+    """
+    newest = {
+        (verdict.stage, verdict.tensor_parallel_size): number
+        for number, verdict in enumerate(verdicts, 1)
+        if not is_committed or verdict.holds_for(digests)
+    }
     return tuple(
         Run(number, verdict, number in newest.values() and verdict.holds_for(digests))
         for number, verdict in enumerate(verdicts, 1)

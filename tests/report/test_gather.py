@@ -13,6 +13,7 @@ from scaffold.report.changes import role_of
 from scaffold.report.commands import runbook_of
 from scaffold.report.evidence import log_lines_of, static_of
 from scaffold.report.features import features_of
+from scaffold.report.gather import counted
 from scaffold.report.limits import limits_of
 from scaffold.report.proofs import proofs_of
 from scaffold.report.value import Role, Run, Shown
@@ -109,6 +110,15 @@ def test_a_feature_is_known_by_its_stage_else_by_the_checkpoint_else_not_at_all(
     assert without["mtp"] == (State.CHECKPOINT_LACKS, "k; k")
     assert without["multimodal"] == (State.NOT_APPLICABLE, "k")
     assert {row.state for row in features_of((), None)} == {None}
+
+
+def test_what_was_tried_since_a_commit_hides_nothing_of_it() -> None:
+    committed, tried = {"tree": "committed"}, {"tree": "tried"}
+    real = [make_verdict("real", digests=committed), make_verdict("real", "wrong-output", digests=tried)]
+    again = make_verdict("real", "false-ready", digests=committed)
+    assert [run.is_current for run in counted(real, committed)] == [False, False]
+    assert [run.is_current for run in counted(real, committed, is_committed=True)] == [True, False]
+    assert [run.is_current for run in counted([*real, again], committed, is_committed=True)] == [False, False, True]
 
 
 def test_the_best_server_is_shown() -> None:
