@@ -1,4 +1,4 @@
-"""Reads a block of grouped-query attention: its projections, norms on q and k, rotation, scale, mask and output."""
+"""Reads a block of grouped-query attention: norms on q and k, rotation, scale and mask; with projections and output."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from scaffold.carried.heads import Attention, Numbers
 from scaffold.carried.refused import carrying
 from scaffold.carried.spec import CarriedHeads, Stretch
 from scaffold.expressions.tree import HEAD_DIM
+from scaffold.mixers.grouped_query.layout import projection_of, unbiased_of
+from scaffold.mixers.grouped_query.output import output
 from scaffold.mixers.grouped_query.spec import (
     AttentionSpec,
     GateSpec,
@@ -27,11 +29,10 @@ from scaffold.probing.heads import Path, Tracer
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
-from scaffold.probing.projections import Selection, input_of, is_plain, output_of, packing, select
+from scaffold.probing.projections import Selection, input_of, output_of, select
 from scaffold.probing.rotations import listed
-from scaffold.probing.values import bias_value, has_bias, size_value
+from scaffold.probing.values import bias_value, size_value
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.source.torch import torch_ops
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Conv1D
 from scaffold.source.torch.tensors import Array, Tensor
@@ -71,10 +72,10 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
             raise NotUnderstood("projections of q, k and v with different inputs", event.where)
     core = _with_late_sinks(core, tracer)
     o_event, output_norm, gate, attended = _attended(probe, event, core, tracer, q.selection, attention)
-    projection = _projection(event, (q, k, v), gate is not None and gate.with_q)
+    projection = projection_of(event, (q, k, v), gate is not None and gate.with_q)
     _read_apart(event, projection, carried, attended)
     linears = [part.selection.linear for part in (q, k, v)]
-    unbiased = _unbiased(event, linears, projection, gate)
+    unbiased = unbiased_of(event, linears, projection, gate)
     window, chunk = _mask(probe, core)
     spec = AttentionSpec(
         name=name,
@@ -212,7 +213,7 @@ def _attended(
         NotUnderstood: it is none of them.
     """
     try:
-        return (*_output(probe, event, core, tracer, q), None)
+        return (*output(probe, event, core, tracer, q), None)
     except NotUnderstood as error:
         try:
             with carrying(event.where):
@@ -240,58 +241,6 @@ def _value(probe: Probe, tracer: Tracer, heads: Array, block: Event) -> tuple[Pa
             if selection is not None:
                 return Path(selection), Value(probe.completed[key], key)
     raise NotUnderstood("what happens to v between projection and attention", definition(block))
-
-
-def _projection(event: Event, paths: tuple[Path, ...], gated: bool) -> ProjectionSpec:
-    """Return where q, k and v come from; ``gated`` if the layer of q gives a gate with it, and nothing else.
-
-    Raises:
-        NotUnderstood: they lie in no known way.
-    """
-    selections = [path.selection for path in paths]
-    plain = all(map(is_plain, selections[1:] if gated else selections))
-    modules = [s.linear for s in selections]
-    transposed = {isinstance(m.module, Conv1D) for m in modules}
-    if len(transposed) != 1:
-        raise NotUnderstood("projections of q, k and v of different kinds", event.where)
-    of_q, of_k, of_v = (id(m.module) for m in modules)
-    is_shared = of_k == of_v and np.array_equal(selections[1].columns, selections[2].columns)
-    if of_q not in (of_k, of_v) and (of_k != of_v or is_shared) and plain:
-        return ProjectionSpec(tuple(name_in(event, m) for m in modules), transposed=transposed.pop())
-    if of_k == of_v != of_q and is_plain(selections[0]) and transposed == {False}:
-        found = packing([s.columns for s in selections[1:]], output_of(modules[1]).shape[1])
-        if found is not None and found.counts[0] == found.counts[1]:
-            names = tuple(name_in(event, m) for m in modules)
-            groups = _in_words(found.groups, selections)
-            return ProjectionSpec(names, kv_groups=groups, kv_order=found.order)
-    if len({id(m.module) for m in modules}) == 1:
-        found = packing([s.columns for s in selections], output_of(modules[0]).shape[1])
-        if found is not None:
-            name = (name_in(event, modules[0]),)
-            return ProjectionSpec(name, _in_words(found.groups, selections), transposed.pop(), found.order)
-    raise NotUnderstood("a layout of q, k and v in their projections", definition(event))
-
-
-def _unbiased(event: Event, linears: list[Event], projection: ProjectionSpec, gate: GateSpec | None) -> tuple[int, ...]:
-    """Return those of q, k and v that have no bias where others have one: zeros stand for it in the parameter of all.
-
-    Raises:
-        NotUnderstood: they are not three layers side by side, each of which has one output per entry of its heads.
-    """
-    found = tuple(i for i, linear in enumerate(linears) if not has_bias(linear))
-    if len(found) in (0, len(linears)):
-        return ()
-    parents, ends = zip(*(name.rpartition(".")[::2] for name in (*projection.names, "")[: len(linears)]))
-    with_q = gate is not None and gate.with_q
-    if projection.packed or projection.kv_groups or len(set(ends)) < len(ends) or len(set(parents)) > 1 or with_q:
-        raise NotUnderstood("a bias on some of the projections only", linears[0].where)
-    return found
-
-
-def _in_words(groups: int, selections: list[Selection]) -> int | str:
-    """Return a number of groups as the word of the heads that there are as many of, 1 and other numbers as they are."""
-    words = {len(selections[1].columns): "num_kv_heads", len(selections[0].columns): "num_heads"}
-    return words.get(groups, groups) if groups > 1 else 1
 
 
 def _rope(probe: Probe, path: Path, head_dim: int, real: Value) -> RopeSpec | None:
@@ -355,51 +304,3 @@ def _slopes(core: Core) -> SlopesSpec | None:
     if found is None or (abs(found[1] - 1) > 1e-6 and abs(found[1] / core.scale - 1) > 1e-6):
         raise NotUnderstood("a bias on attention scores that is not ALiBi's", core.where)
     return SlopesSpec(found[0], scaled=abs(found[1] - 1) > 1e-6)
-
-
-Output = tuple[Event, "tuple[str, NormSpec] | None", "GateSpec | None"]
-
-
-def _output(probe: Probe, event: Event, core: Core, tracer: Tracer, q: Selection) -> Output:
-    flat = np.swapaxes(core.out, 0, 1).reshape(NUM_TOKENS, -1)
-    after = [e for e in tracer.linears if input_of(e).shape == flat.shape]
-    for linear in after:
-        if same(input_of(linear), flat):
-            return linear, None, None
-    for norm in tracer.norms:
-        if norm.result().a.size == flat.size and same(norm.tensors()[0].a.reshape(flat.shape), flat):
-            for linear in after:
-                if same(input_of(linear), norm.result().a.reshape(flat.shape)):
-                    return linear, (name_in(event, norm), norms.identify(probe, norm)), None
-    for linear in after:
-        gate = _gate(probe, event, input_of(linear), flat, core, tracer) or _gate_with_q(
-            probe, event, input_of(linear), flat, q
-        )
-        if gate is not None:
-            return linear, None, gate
-    raise NotUnderstood("what happens between the attention and its output projection", definition(event))
-
-
-def _gate(probe: Probe, event: Event, given: Array, flat: Array, core: Core, tracer: Tracer) -> GateSpec | None:
-    heads, size = core.out.shape[0], core.out.shape[2]
-    for linear in tracer.linears:
-        out = output_of(linear)
-        for per_head in (True, False):
-            if out.shape[1] != (heads if per_head else heads * size):
-                continue
-            factor = torch_ops.sigmoid(np.repeat(out, size, axis=1) if per_head else out)
-            if same(flat * factor, given):
-                return GateSpec(name_in(event, linear), per_head, bias_value(probe, [linear]))
-    return None
-
-
-def _gate_with_q(probe: Probe, event: Event, given: Array, flat: Array, q: Selection) -> GateSpec | None:
-    """Return a gate of which the layer of q gives an entry for each of q's, head by head (Qwen3-Next's)."""
-    heads, size = q.columns.shape
-    columns = np.arange(2 * q.columns.size).reshape(heads, 2, size)
-    out = output_of(q.linear)
-    if out.shape[1] != columns.size or not np.array_equal(q.columns, columns[:, 0]) or flat.shape[1] != q.columns.size:
-        return None
-    if not same(flat * torch_ops.sigmoid(out[:, columns[:, 1].ravel()]), given):
-        return None
-    return GateSpec(name_in(event, q.linear), False, bias_value(probe, [q.linear]), with_q=True)
