@@ -5,17 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scaffold.adapter.context import adapter_context
 from scaffold.disagreements.table import disagreements
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.mixers.grouped_query.example import EXAMPLE
-from scaffold.mixers.grouped_query.spec import AttentionSpec
+from scaffold.mixers.grouped_query.layout import unbiased_of
+from scaffold.mixers.grouped_query.spec import AttentionSpec, GateSpec, ProjectionSpec
 from scaffold.mixers.protocol import Example
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.events import Event
+from scaffold.source.torch.module import Module
+from scaffold.source.torch.tensors import Tensor
 from scaffold.spec.values import Value
 from scaffold.testing import properties, strategies
 from scaffold.weights import Heads, Scope, WeightMap
+from scaffold.weights.apply import load
 from scaffold.weights.prove import prove
 from scaffold.weights.written import test_file as written_rules
 from tests.mixers.test_examples import classes_of, read
@@ -74,6 +81,34 @@ def test_the_adapter_loads_zeros(tmp_path: Path) -> None:
     assert {shard for name, shard in rows.items() if name.endswith(".k_proj")} == {'"k"'}
 
 
+@pytest.mark.parametrize(
+    "projection",
+    [
+        ProjectionSpec(("qkv",)),
+        ProjectionSpec(("q", "kv", "kv"), kv_groups=1),
+        ProjectionSpec(("q", "k", "k")),
+        ProjectionSpec(("q", "inner.k", "v")),
+        ProjectionSpec(("one.proj", "two.proj", "three.proj")),
+        "a gate with q",
+    ],
+    ids=str,
+)
+def test_where_zeros_have_no_place_it_is_a_hole(projection: ProjectionSpec | str) -> None:
+    gate = GateSpec("q", False, Value(False), with_q=True) if isinstance(projection, str) else None
+    of = ProjectionSpec(("q", "k", "v")) if isinstance(projection, str) else projection
+    linears = [linear(True), linear(False), linear(False)]
+    with pytest.raises(NotUnderstood, match="a bias on some of the projections only"):
+        unbiased_of(linears[0], linears, of, gate)
+    assert unbiased_of(linears[0], [linear(False)] * 3, of, gate) == ()
+
+
+def linear(has_bias: bool) -> Event:
+    module = Module()
+    if has_bias:
+        module.attributes["bias"] = Tensor(np.ones(3))
+    return Event("linear", module, (), {}, "modeling.py:1")
+
+
 @pytest.mark.parametrize("zeros", [(1,), (1, 2), (0,), (0, 1), (2,)])
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_each_rank_has_zeros_where_nothing_is_on_disk(zeros: tuple[int, ...], ranks: int) -> None:
@@ -82,4 +117,13 @@ def test_each_rank_has_zeros_where_nothing_is_on_disk(zeros: tuple[int, ...], ra
     weight_map = WeightMap(tuple(layer.qkv(names, "attn.qkv_proj.bias", HEADS, zeros=zeros)))
     properties.proof_holds(weight_map, strategies.headers_of(weight_map), (1, ranks))
     properties.shards_reassemble(weight_map, ranks)
-    properties.loading_can_be_undone(weight_map, strategies.arrays_of(weight_map, 3), ranks)
+    tensors = {name: array + 1 for name, array in strategies.arrays_of(weight_map, 3).items()}
+    properties.loading_can_be_undone(weight_map, tensors, ranks)
+    sizes = [12 // ranks, *(6 // min(ranks, 2),) * 2]  # 4 heads of 3 for q, 2 for k and v, of which each rank has one
+    for rank in range(ranks):
+        held = load(weight_map, tensors, ranks, rank)
+        assert len(held) == 2
+        for bias in held.values():
+            parts = np.split(bias, np.cumsum(sizes)[:-1])
+            assert [len(part) for part in parts] == sizes
+            assert [not part.any() for part in parts] == [i in zeros for i in range(3)]

@@ -21,7 +21,7 @@ PLAIN = "q = rotate(self.q_proj(hidden_states).view(shape).transpose(1, 2), turn
 OUT = "return self.o_proj(out.transpose(1, 2).reshape(*hidden_states.shape[:-1], -1))"
 SPLIT = """\
 {parts} = self.q_proj(hidden_states).view(*shape[:-1], 2 * self.head_dim).chunk(2, dim=-1)
-        q = rotate(q.transpose(1, 2), turn)"""
+        q = rotate({q}.transpose(1, 2), turn)"""
 GATED = "return self.o_proj((out.transpose(1, 2) * {factor}).reshape(*hidden_states.shape[:-1], -1))"
 ADAPTED = """\
         q, k, v = qkv.split([2 * self.q_size, self.kv_size, self.kv_size], dim=-1)
@@ -30,9 +30,9 @@ ADAPTED = """\
 """
 
 
-def example(parts: str = "q, gate", factor: str = "torch.sigmoid(gate)") -> Example:
+def example(parts: str = "q, gate", factor: str = "torch.sigmoid(gate)", q: str = "q") -> Example:
     source = EXAMPLE.source
-    for before, after in (WIDER, (PLAIN, SPLIT.format(parts=parts)), (OUT, GATED.format(factor=factor))):
+    for before, after in (WIDER, (PLAIN, SPLIT.format(parts=parts, q=q)), (OUT, GATED.format(factor=factor))):
         assert before in source
         source = source.replace(before, after)
     return replace(EXAMPLE, source=source)
@@ -63,7 +63,12 @@ def test_a_gate_beside_q_goes_where_q_goes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"parts": "gate, q"}, {"factor": "F.softplus(gate)"}, {"factor": "torch.sigmoid(gate).roll(1, -1)"}],
+    [
+        {"parts": "gate, q"},
+        {"factor": "F.softplus(gate)"},
+        {"factor": "torch.sigmoid(gate).roll(1, -1)"},
+        {"q": "q.roll(1, -1)"},
+    ],
     ids=str,
 )
 def test_another_order_or_gate_is_none(tmp_path: Path, other: dict[str, str]) -> None:

@@ -57,7 +57,7 @@ def unbiased_of(
         return ()
     parents, ends = zip(*(name.rpartition(".")[::2] for name in (*projection.names, "")[: len(linears)]))
     with_q = gate is not None and gate.with_q
-    if projection.packed or projection.kv_groups or len(set(ends)) < len(ends) or len(set(parents)) > 1 or with_q:
+    if projection.packed or len(set(ends)) < len(ends) or len(set(parents)) > 1 or with_q:
         raise NotUnderstood("a bias on some of the projections only", linears[0].where)
     return found
 
