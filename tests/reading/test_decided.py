@@ -18,6 +18,8 @@ HOLES = {
     "heads times entries": (f"if self.heads * self.head_dim > 200:\n    {OTHER}", SIZES),
     "heads that share a key": (f"if self.heads // self.kv_heads > 3:\n    {OTHER}", SIZES),
     "the width of what is given": (f"if hidden_states.shape[-1] > 200:\n    {OTHER}", SIZES),
+    "the very width": (f"if hidden_states.shape[-1] == 128:\n    {OTHER}", SIZES),
+    "a width that is no four heads": (f"if hidden_states.shape[-1] // self.head_dim != 4:\n    {OTHER}", SIZES),
     "the width by size()": (f"if hidden_states.size(-1) > 200:\n    {OTHER}", SIZES),
     "the width by unpacking": (f"_, _, width = hidden_states.shape\nif width > 200:\n    {OTHER}", SIZES),
     "words that are known": (f"if self.config.vocab_size > 300:\n    {OTHER}", SIZES),
