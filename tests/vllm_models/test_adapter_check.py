@@ -371,6 +371,8 @@ HAND_ON = "return AutoWeightsLoader(self).load_weights({weights})"
         ("with_zeros_after(weights)", True),
         ("handed(with_zeros_after(weights))", True),
         ("from_elsewhere(weights)", True),
+        ("weights.items()", True),
+        ("either(weights, is_new=weights)", True),
         ("[*weights, ('one.bias', 0)]", True),
     ],
 )
