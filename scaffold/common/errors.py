@@ -19,6 +19,10 @@ class UsageError(ScaffoldError):
     """The call is wrong: a root that is no source tree, an option that does not fit."""
 
 
+class InUse(UsageError):  # noqa: N818 - reads as the sentence that it is
+    """Another process holds what may be used by one at a time; the call is right once that has ended."""
+
+
 class EnvironmentLacks(ScaffoldError):  # noqa: N818 - reads as the sentence that it is
     """The machine lacks something that the work needs; the message says how to get it."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from codemods import FOLDER, Earlier, earlier_of, generated_digest, keep_out_of_git
-from scaffold.common.errors import UsageError
+from scaffold.common.errors import InUse, UsageError
 from scaffold.delivery.accuracy import Accuracy
 from scaffold.delivery.benchmark import Benchmark
 from scaffold.evidence.account import ACCOUNT, Account
@@ -140,7 +140,7 @@ class Workspace:
         """Hold the lock of the work directory's gates: two at once would measure each other.
 
         Raises:
-            UsageError: another process holds it; its id is in the message.
+            InUse: another process holds it; its id is in the message.
         """
         _make(self.folder)
         path = self.folder / "gates.lock"
@@ -149,7 +149,7 @@ class Workspace:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 file.seek(0)
-                raise UsageError(
+                raise InUse(
                     f"gates that run already, in process {file.read().strip() or 'unknown'}",
                     where=str(path),
                     expected="one run of gates for each work directory",

@@ -75,7 +75,7 @@ def _not_taken(file: SourceFile, name: str, written: Mapping[str, Any]) -> Itera
     """
     definition = file.definitions[name]
     assert isinstance(definition, ast.ClassDef)
-    if not any("strict" in ast.unparse(one) for one in definition.decorator_list):
+    if not any(_named(part) == "strict" for one in definition.decorator_list for part in ast.walk(one)):
         return
     for one in definition.body:
         if not isinstance(one, ast.AnnAssign) or not isinstance(one.target, ast.Name) or one.target.id not in written:
@@ -95,9 +95,18 @@ def _takes(annotation: ast.expr, value: Any) -> bool:
         return _takes(annotation.left, value) or _takes(annotation.right, value)
     if isinstance(annotation, ast.Constant):
         return annotation.value is not None or value is None
-    text = ast.unparse(annotation)
-    if isinstance(annotation, ast.Subscript) and text.startswith(("Literal[", "typing.Literal[")):
+    if isinstance(annotation, ast.Subscript) and _named(annotation.value) == "Literal":
         return value in [part.value for part in ast.walk(annotation.slice) if isinstance(part, ast.Constant)]
-    if text in PLAIN:
-        return isinstance(value, PLAIN[text])
-    return value is not None or any(word in text for word in ("None", "Optional", "Any"))
+    if (plain := PLAIN.get(_named(annotation))) is not None:
+        return isinstance(value, plain)
+    return value is not None or any(_allows_none(part) for part in ast.walk(annotation))
+
+
+def _named(annotation: ast.AST) -> str:
+    """Return the name of a type, without the module that it is written with; empty for what is no name."""
+    return getattr(annotation, "id", "") or getattr(annotation, "attr", "")
+
+
+def _allows_none(part: ast.AST) -> bool:
+    """Return whether a part of an annotation says that there may be nothing."""
+    return _named(part) in ("Optional", "Any") or (isinstance(part, ast.Constant) and part.value is None)

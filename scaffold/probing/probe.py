@@ -12,7 +12,7 @@ import numpy as np
 from scaffold.probing.sizes import probe_value, shrink
 from scaffold.source.interpreter import FAR, Interpreter
 from scaffold.source.locate import ModelingSource
-from scaffold.source.python.errors import NotUnderstood, Raised
+from scaffold.source.python.errors import NotUnderstood, OfNone
 from scaffold.source.torch.alike import StandIns
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import ModuleList
@@ -292,8 +292,8 @@ def run(
             if mask is None and _takes(made, MASK):
                 return run(source, config, sizes, outer, check, MASK, as_stated=as_stated)
             raise
-        except Raised as error:
-            if mask is None and "NoneType" in error.what and _takes(made, MASK):
+        except OfNone:
+            if mask is None and _takes(made, MASK):
                 return run(source, config, sizes, outer, check, PADDING, as_stated=as_stated)
             raise
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:

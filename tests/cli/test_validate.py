@@ -206,6 +206,7 @@ def test_gates_do_not_start_beside_others_of_the_same_work_directory(
         answer = validate(planned, nova, fake_engine, "--stage", "dummy")
     assert answer.code == 2
     assert "gates that run already" in answer.document["error"]["found"]
+    assert answer.document["error"]["kind"] == "InUse"  # what a fleet waits for
 
 
 @costly

@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scaffold.common.errors import UsageError
+from scaffold.common.errors import InUse, UsageError
 from scaffold.running.fleet.rows import Row
 from scaffold_validators.processes import Ended, run
 
 TOOL = (sys.executable, "-c", "from scaffold.cli import main; main()")
 STATE = ".scaffold"
-TAKEN = "gates that run already"
-"""How the error of a work directory begins in which gates run."""
 ERRORS_KEPT = 2000
 
 
@@ -109,8 +107,7 @@ def _run_alone(job: Job) -> Ended:
         wait_for_gates(job.work / STATE / "gates.lock")
         words = job.row.words(job.work, _free_port())
         ended = run([*job.argv, *words], cwd=job.work, env=kept)
-        error = _document(ended.output).get("error", {})
-        if not str(error.get("found", "")).startswith(TAKEN):
+        if _document(ended.output).get("error", {}).get("kind") != InUse.__name__:
             return ended
 
 

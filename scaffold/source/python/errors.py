@@ -17,3 +17,7 @@ class NotUnderstood(Exception):  # noqa: N818 - it becomes a hole, it is no fail
 
 class Raised(NotUnderstood):
     """An exception that Python itself would raise here, too: the source's own ``try`` may handle it."""
+
+
+class OfNone(Raised):
+    """An attribute of None was asked for: the source expected something there."""

@@ -15,7 +15,7 @@ from typing import Any
 from scaffold.source.python import bounds
 from scaffold.source.python.attributes import kind_of
 from scaffold.source.python.binding import bind
-from scaffold.source.python.errors import NotUnderstood, Raised
+from scaffold.source.python.errors import NotUnderstood, OfNone, Raised
 from scaffold.source.python.fields import dataclass_fields
 from scaffold.source.python.frame import Frame, Returned, clean
 from scaffold.source.python.library import Library
@@ -224,7 +224,7 @@ class Interpreter:
         """
         look_up = self._behaviour(value, "attribute")
         if look_up is None:
-            raise Raised(f"the attribute {name!r} of {kind_of(value)}")
+            raise (OfNone if value is None else Raised)(f"the attribute {name!r} of {kind_of(value)}")
         return look_up(self, value, name)
 
     def set_attribute(self, value: Any, name: str, new: Any) -> None:

@@ -87,6 +87,20 @@ def test_a_job_says_what_its_tool_said_and_brings_back_what_is_new_from_elsewher
     assert (tmp_path / "elsewhere" / STATE / "a" / "plan.json").read_text() == "{}"
 
 
+BUSY_ONCE = """
+import json, pathlib, sys
+ran = pathlib.Path(sys.argv[sys.argv.index("--work") + 1]) / "ran"
+error = {} if ran.exists() else {"error": {"kind": "InUse", "found": "gates"}}
+ran.touch()
+print(json.dumps({"verdicts": [], **error}))
+"""
+
+
+def test_a_job_whose_work_directory_was_taken_in_between_runs_again(tmp_path: Path) -> None:
+    job = replace(job_of(planned(tmp_path, "a"), tmp_path), argv=(sys.executable, "-c", BUSY_ONCE))
+    assert run_job(job).document == {"verdicts": []}
+
+
 def test_a_model_that_was_not_planned_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no plan of 'a'"):
         job_of(Row("/models/a"), tmp_path)
