@@ -15,7 +15,7 @@ from scaffold.cli.run import command as run_command
 
 @click.group("codemod")
 def command() -> None:
-    """Small, idempotent edits of source trees, on their own; recipes are several that belong together."""
+    """Small, idempotent edits of source trees; a recipe is several of them that belong together."""
 
 
 @command.command("list")
@@ -40,7 +40,7 @@ def list_command(output: Output) -> None:
 @click.argument("name")
 @reporting
 def show_command(output: Output, name: str) -> None:
-    """Show what a codemod or a recipe takes and does, by its examples."""
+    """Show what a codemod or recipe takes and does, with examples."""
     found = find(name)
     output.line(f"{found.name}: {found.summary}")
     if isinstance(found, Codemod):

@@ -29,16 +29,16 @@ from scaffold.evidence.gather import check_planned
 @without_parity_option
 @accuracy_pending_option
 @without_option
-@click.option("--dry-run", is_flag=True, help="Show what would be committed; write nothing at all.")
+@click.option("--dry-run", is_flag=True, help="Show what would be committed; write nothing.")
 @reporting
 def command(output: Output, checkpoint: Path, dry_run: bool, **given: Any) -> None:
     """Commit what was planned for CHECKPOINT to the delivery repo, signed off, and nothing else.
 
     The quality gate is shown point by point, each for exactly these trees and this checkpoint: served, answered,
-    compared with the reference, features, capacity, accuracy, documents, code. One that is missing refuses the commit
-    and is named; what cannot be shown here is excused on record with --without POINT REASON. What serves the model
-    from vLLM's tree comes along: as a model of vllm-ascend where that takes models, else as a patch file. Lines of
-    others in the same files stay where they are.
+    compared with the reference, features, capacity, accuracy, documents, code. If one is missing, the commit is refused
+    and the point named; what cannot be shown here is excused, on record, with --without POINT REASON. Code in vLLM's
+    tree that serves the model is included: as a model of vllm-ascend where that takes models, else as a patch file.
+    Other people's changes in the same files are left alone.
     """
     settings = Settings(given)
     name = model_name(settings.get("name"), checkpoint)

@@ -20,14 +20,14 @@ CASCADE_LINES = 8
 
 @click.command("diagnose")
 @click.argument("logs", metavar="LOG...", nargs=-1, required=True)
-@click.option("--allow", metavar="ID", multiple=True, help="A signature that is no failure here; may be given again.")
-@click.option("--each", is_flag=True, help="Each LOG is a run of its own, not a part of one run.")
+@click.option("--allow", metavar="ID", multiple=True, help="A signature that is no failure here. Repeatable.")
+@click.option("--each", is_flag=True, help="Treat each LOG as a run of its own, not as part of one run.")
 @reporting
 def command(output: Output, logs: tuple[str, ...], allow: tuple[str, ...], each: bool) -> int:
     """Name the cause of a failure in the LOGs of one run, and say what to do.
 
     A LOG is a file, a folder of logs (such as CANN's plog, ascend/log/debug/plog), or - for standard input. Several are
-    put in the order of time. Ends with 1 if there is a failure.
+    merged by time. Exit code 1 means that there is a failure.
     """
     _check(allow)
     runs = [(log, [log]) for log in logs] if each or len(logs) == 1 else [(f"{len(logs)} logs", list(logs))]

@@ -25,18 +25,26 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 @click.command("evaluate")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--results", type=FILE, help="Take this results file of lm_eval instead of running it.")
-@click.option("--tasks", help="Tasks of lm_eval, with commas between them (such as gsm8k).")
+@click.option("--results", type=FILE, help="Use this results file of lm_eval instead of running it.")
+@click.option("--tasks", help="Tasks of lm_eval, separated by commas (such as gsm8k).")
 @click.option("--include-path", type=FOLDER, help="A folder with tasks of your own.")
-@click.option("--num-fewshot", type=click.IntRange(min=0), help="Examples in front of each question.")
-@click.option("--limit", type=click.IntRange(min=1), help="Ask only so many questions of each task; documents say so.")
-@click.option("--chat", is_flag=True, help="Ask through the model's chat template.")
-@click.option("--lm-eval-python", type=click.Path(path_type=Path), help="The Python that has lm_eval (default: ours).")
-@click.option("--bench", is_flag=True, help="Measure performance, too: vllm bench serve, against the same server.")
-@click.option("--bench-prompts", type=COUNT, default=Load.prompts, show_default=True, help="Requests in all.")
-@click.option("--bench-input-len", type=COUNT, default=Load.input_len, show_default=True, help="Tokens of a prompt.")
-@click.option("--bench-output-len", type=COUNT, default=Load.output_len, show_default=True, help="Tokens of an answer.")
-@click.option("--bench-concurrency", type=COUNT, default=Load.concurrency, show_default=True, help="Requests at once.")
+@click.option("--num-fewshot", type=click.IntRange(min=0), help="Few-shot examples before each question.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="Ask only this many questions of each task; the documents say so."
+)
+@click.option("--chat", is_flag=True, help="Ask in the model's chat template.")
+@click.option(
+    "--lm-eval-python",
+    type=click.Path(path_type=Path),
+    help="The Python that has lm_eval (default: the one that runs scaffold).",
+)
+@click.option("--bench", is_flag=True, help="Also measure performance: vllm bench serve, against the same server.")
+@click.option("--bench-prompts", type=COUNT, default=Load.prompts, show_default=True, help="Number of requests.")
+@click.option("--bench-input-len", type=COUNT, default=Load.input_len, show_default=True, help="Tokens per prompt.")
+@click.option("--bench-output-len", type=COUNT, default=Load.output_len, show_default=True, help="Tokens per answer.")
+@click.option(
+    "--bench-concurrency", type=COUNT, default=Load.concurrency, show_default=True, help="Concurrent requests."
+)
 @name_option
 @work_option
 @python_option
@@ -45,10 +53,10 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 def command(
     output: Output, checkpoint: Path, results: Path | None, tasks: str | None, bench: bool, **given: Any
 ) -> None:
-    """Measure accuracy and performance of what was planned for CHECKPOINT, for test config, tutorial and commit.
+    """Measure the accuracy and performance of what was planned for CHECKPOINT, for test config, tutorial and commit.
 
-    It is served as the gates serve it, and lm_eval asks it the tasks; or --results takes what lm_eval wrote elsewhere
-    of exactly these trees and this checkpoint. --bench has vllm bench serve measure performance.
+    The model is served as in the gates, and lm_eval runs the tasks; or --results takes a file that lm_eval wrote
+    elsewhere for exactly these trees and this checkpoint. --bench measures performance with vllm bench serve.
     """
     settings = Settings(given)
     name, workspace = model_name(settings.get("name"), checkpoint), settings.workspace()

@@ -27,12 +27,14 @@ RAY = "ray"
 @click.option(
     "--on",
     metavar="PLACE",
-    help="ray or ray:ADDRESS, a Ray cluster; else an image for docker run (default: here, one after the other).",
+    help="ray or ray:ADDRESS for a Ray cluster, or an image for docker run (default: here, one after the other).",
 )
 @click.option(
-    "--tries", type=click.IntRange(min=1), default=TRIES, help=f"How often a row is started (default: {TRIES})."
+    "--tries", type=click.IntRange(min=1), default=TRIES, help=f"How often a row may be started (default: {TRIES})."
 )
-@click.option("--output", "table", type=click.Path(path_type=Path), help="The table (default: FILE with .results.md).")
+@click.option(
+    "--output", "table", type=click.Path(path_type=Path), help="Where the table goes (default: FILE with .results.md)."
+)
 @work_option
 @reporting
 def command(output: Output, file: Path, on: str | None, tries: int, table: Path | None, **given: Any) -> int:

@@ -26,12 +26,22 @@ if TYPE_CHECKING:
 @click.command("inspect")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--modeling", type=click.Path(path_type=Path), help="The model's Python source, if it is elsewhere.")
-@click.option("--vllm", type=click.Path(path_type=Path), help="A vLLM tree: what its registry knows of the model.")
-@click.option("--vllm-ascend", type=click.Path(path_type=Path), help="Its tree: what it makes of ModelSlim's names.")
-@click.option("--device", type=click.Choice(tuple(DEVICES)), help="The NPUs to plan for; A2 and A3 of 64 GB without.")
-@click.option("--memory", type=click.IntRange(1, 4096), metavar="GIB", help="Memory of one NPU, if it is another.")
-@click.option("--verify", is_flag=True, help="Read all tensor data: NaN, infinity, zeros, absurd numbers.")
-@click.option("--sums", is_flag=True, help="With --verify: SHA-256 of each shard, compared with sums that are there.")
+@click.option(
+    "--vllm", type=click.Path(path_type=Path), help="A vLLM source tree; shows what its registry knows about the model."
+)
+@click.option(
+    "--vllm-ascend",
+    type=click.Path(path_type=Path),
+    help="The vllm-ascend source tree; shows how it resolves ModelSlim's names.",
+)
+@click.option(
+    "--device", type=click.Choice(tuple(DEVICES)), help="The NPUs to plan for (default: A2 and A3 with 64 GB)."
+)
+@click.option("--memory", type=click.IntRange(1, 4096), metavar="GIB", help="Memory of one NPU, if it differs.")
+@click.option("--verify", is_flag=True, help="Read all tensor data; look for NaN, infinity, zeros, absurd numbers.")
+@click.option(
+    "--sums", is_flag=True, help="With --verify: take each shard's SHA-256 and compare it with published sums."
+)
 @python_option
 @reporting
 def command(
@@ -39,7 +49,7 @@ def command(
 ) -> int:
     """Show what the model of CHECKPOINT is, what could not be determined, and on how many NPUs it fits.
 
-    With -v each fact is shown with its evidence. Exit code 1 with --verify: there is NaN, infinity, or a wrong sum.
+    With -v each fact is shown with its evidence. With --verify, exit code 1 means NaN, infinity, or a wrong sum.
     """
     from scaffold.checkpoint.shards import without_collection
     from scaffold.cli.inspection import document, show

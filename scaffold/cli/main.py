@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 COMMANDS = {
-    "inspect": "What a checkpoint's model is, fact by fact, with evidence.",
-    "weights": "Where each tensor goes, proved from the headers for each number of ranks.",
-    "new-model": "The main job: plan, generate, patch; on request also serve and commit.",
-    "twin": "A plugin proved on a twin, a small random copy of the model.",
-    "survey": "Which of a vLLM tree's own text decoders compute what transformers computes.",
-    "validate": "Serve a planned model and let it answer real requests.",
-    "fleet": "The gates of a list of planned models, side by side on a Ray cluster.",
-    "diagnose": "Failures in serve logs: the cause, what followed, what to do.",
-    "evaluate": "Accuracy of a planned model, from lm_eval.",
-    "report": "Report and runbook of a planned model, in Chinese or English; a comment for its issue.",
-    "commit": "One signed-off commit of the planned files, if the evidence suffices.",
+    "inspect": "Show what a checkpoint's model is, fact by fact, with evidence.",
+    "weights": "Show where each tensor goes, proved from the headers for each tensor-parallel size.",
+    "new-model": "The main job: plan, generate, patch; on request, serve and commit as well.",
+    "twin": "Prove a plugin on a twin, a small random copy of the model.",
+    "survey": "Find out which of vLLM's own text decoders compute what transformers computes.",
+    "validate": "Serve a planned model and have it answer real requests.",
+    "fleet": "Run the gates of many planned models, side by side on a Ray cluster.",
+    "diagnose": "Explain failures in serve logs: the cause, what followed, what to do.",
+    "evaluate": "Measure the accuracy of a planned model with lm_eval.",
+    "report": "Write a planned model's report and runbook, in Chinese or English, or a comment for its issue.",
+    "commit": "Make one signed-off commit of the planned files, if the evidence suffices.",
     "undo": "Take back the last run.",
-    "skill": "What an agent reads to do all this, step by step.",
-    "run": "One codemod or recipe, on source trees or files.",
-    "codemod": "Codemods on their own: list, show, run.",
+    "skill": "Write the instructions with which an agent does all this, step by step.",
+    "run": "Apply one codemod or recipe to source trees or files.",
+    "codemod": "List, show and run codemods on their own.",
 }
 """Name and help line of each command; ``new-model`` is ``command`` in ``scaffold/cli/new_model.py``."""
 INTERRUPTED = 130

@@ -67,7 +67,7 @@ PYTHON = "<Python that has vllm>"
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @name_option
 @model_id_option
-@click.option("--strategy", type=click.Choice([AUTO, *NAMES]), help="How the model gets served (default: auto).")
+@click.option("--strategy", type=click.Choice([AUTO, *NAMES]), help="How the model is to be served (default: auto).")
 @click.option(
     "--placement",
     type=click.Choice(list(PLACEMENTS)),
@@ -79,16 +79,22 @@ PYTHON = "<Python that has vllm>"
 @click.option("--modeling", type=click.Path(path_type=Path), help="The model's Python source, if it is elsewhere.")
 @believe_option
 @python_option
-@click.option("--same-as", metavar="ARCHITECTURE", help="Say that an unknown model type computes what this one does.")
+@click.option(
+    "--same-as", metavar="ARCHITECTURE", help="State that an unknown model type computes the same as this architecture."
+)
 @click.option("--patch", "patches", multiple=True, help="Add a vllm-ascend worker patch of this dotted name.")
-@click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
-@click.option("--diff", "with_diff", is_flag=True, help="Show the diff as it is, not through a pager (GIT_PAGER).")
-@click.option("--force", is_flag=True, help="Replace generated files that were edited since, rather than merge them.")
-@click.option("--twin", "with_twin", is_flag=True, help="Prove it on a small random copy; write it if right.")
-@click.option("--validate", "with_gates", is_flag=True, help="Go on to the gates, those of --stage.")
+@click.option("--dry-run", is_flag=True, help="Show the diff; write nothing.")
+@click.option("--diff", "with_diff", is_flag=True, help="Print the diff instead of opening it in a pager (GIT_PAGER).")
+@click.option(
+    "--force", is_flag=True, help="Replace generated files that have been edited since, instead of merging them."
+)
+@click.option(
+    "--twin", "with_twin", is_flag=True, help="Prove it on a small random copy first; write it only if that is right."
+)
+@click.option("--validate", "with_gates", is_flag=True, help="Go on to the gates of --stage.")
 @stage_option
 @soc_option
-@click.option("--commit", "with_commit", is_flag=True, help="Go on to the commit, if the gates passed.")
+@click.option("--commit", "with_commit", is_flag=True, help="Go on to the commit if the gates pass.")
 @click.option("--accept-device", help="Accept evidence from a device other than an NPU, such as cpu.")
 @without_parity_option
 @accuracy_pending_option

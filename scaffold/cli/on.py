@@ -28,9 +28,7 @@ VISIBLE = "ASCEND_RT_VISIBLE_DEVICES"
 NOT_HANDED_ON = ("on", "work", "vllm", "delivery", "vllm_ascend")
 """Options of the place, or whose words are given anew."""
 
-on_option = click.option(
-    "--on", metavar="IMAGE", help="Do it in a container of this image (docker run), instead of here."
-)
+on_option = click.option("--on", metavar="IMAGE", help="Run in a container of this image (docker run) instead of here.")
 
 
 @dataclass(frozen=True)

@@ -123,8 +123,8 @@ def reporting(command: Callable[..., int | None]) -> Callable[..., None]:
     """Give a command its `Output` as first argument, and end it with the right exit code."""
 
     @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
-    @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
-    @click.option("-v", "--verbose", is_flag=True, help="More of the evidence.")
+    @click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
+    @click.option("-v", "--verbose", is_flag=True, help="Show more of the evidence.")
     @wraps(command)
     def run(*args: Any, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
         from codemods import Refusal

@@ -29,8 +29,14 @@ from scaffold_validators.records import unstructure
 @click.option(
     "--output", "folder", type=DIRECTORY, help="Where report.md and runbook.md go (default: the model's own folder)."
 )
-@click.option("--html", "as_page", is_flag=True, help="Write report.html too: one page to look at, without network.")
-@click.option("--modeling", type=click.Path(path_type=Path), help="For its weight map: the source, if elsewhere.")
+@click.option(
+    "--html", "as_page", is_flag=True, help="Also write report.html: one self-contained page that needs no network."
+)
+@click.option(
+    "--modeling",
+    type=click.Path(path_type=Path),
+    help="The model's source, for the page's weight map, if it is elsewhere.",
+)
 @python_option
 @click.option("--comment", is_flag=True, help="Show the comment for the originating issue instead; write nothing.")
 @click.option("--post", metavar="OWNER/REPO#N", help="Post that comment, once, with the token in GITHUB_TOKEN.")
@@ -38,10 +44,10 @@ from scaffold_validators.records import unstructure
 @work_option
 @reporting
 def command(output: Output, checkpoint: Path, comment: bool, post: str | None, as_page: bool, **given: Any) -> None:
-    """Write what is known of the model that was planned for CHECKPOINT: report.md and runbook.md, in Chinese.
+    """Write report.md and runbook.md of the model that was planned for CHECKPOINT, in Chinese.
 
-    They are handed over, not committed: without --output they go into the work directory, below .scaffold. All of it
-    comes from records; what was not run is said as not run.
+    They are handed over, not committed: without --output they go into the work directory, below .scaffold. Everything
+    in them comes from records; what was not run is reported as not run.
     """
     settings = Settings(given)
     name, workspace = model_name(settings.get("name"), checkpoint), settings.workspace()

@@ -35,13 +35,13 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 name_option = click.option("--name", help="The model's name (default: the checkpoint's folder).")
 model_id_option = click.option(
-    "--model-id", metavar="ORG/NAME", help="What the model is called where it is published (default: as far as known)."
+    "--model-id", metavar="ORG/NAME", help="The model's published name (default: what the checkpoint tells)."
 )
 python_option = click.option(
     "--python", type=DIRECTORY, help="The environment that serves (default: where `vllm` is found)."
 )
 believe_option = click.option(
-    "--believe", type=click.Choice(SIDES), help="Which is right where config and tensors disagree on what is served."
+    "--believe", type=click.Choice(SIDES), help="Which to trust where config and tensors disagree about what is served."
 )
 tree_options = options(
     click.option("--vllm", type=DIRECTORY, help="The vLLM source tree."),
@@ -54,24 +54,24 @@ parity_options = options(
         "slice_layers",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Stage slice takes the first N layers (default: as many as the reference has memory and time for).",
+        help="Stage slice: take the first N layers (default: as many as the reference has memory and time for).",
     ),
     click.option(
-        "--reference-seconds", type=click.IntRange(min=1), help="Time limit of the reference (default: 1800)."
+        "--reference-seconds", type=click.IntRange(min=1), help="Time limit for the reference (default: 1800)."
     ),
 )
 without_parity_option = click.option(
-    "--without-parity", metavar="REASON", help="Commit without parity shown; commit and tutorial give the reason."
+    "--without-parity", metavar="REASON", help="Commit without parity; commit and tutorial state the reason."
 )
 accuracy_pending_option = click.option(
-    "--accuracy-pending", metavar="REASON", help="Commit without figures of an evaluation; documents give the reason."
+    "--accuracy-pending", metavar="REASON", help="Commit without accuracy figures; the documents state the reason."
 )
 without_option = click.option(
     "--without",
     multiple=True,
     nargs=2,
     metavar="POINT REASON",
-    help="Commit without a point of the quality gate that may have a reason, such as features. Repeatable.",
+    help="Commit without a point of the quality gate that allows for a reason, such as features. Repeatable.",
 )
 serve_options = options(
     click.option("--port", type=click.IntRange(1, 65535), help="Port of the server (default: 8000)."),
@@ -84,17 +84,23 @@ serve_options = options(
 gate_options = options(
     click.option("--max-num-seqs", type=click.IntRange(min=1), help="vllm serve --max-num-seqs (default: 16)."),
     click.option("--device", type=click.Choice((NPU, CPU)), help="The device (default: what npu-smi shows, else cpu)."),
-    click.option("--start-seconds", type=click.IntRange(min=1), help="Limit of a start (default: 3600)."),
     click.option(
-        "--idle-seconds", type=click.IntRange(min=1), help="Limit of a start without log and CPU time (default: 120)."
+        "--start-seconds", type=click.IntRange(min=1), help="Time limit for the server to start (default: 3600)."
     ),
-    click.option("--request-seconds", type=click.IntRange(min=1), help="Limit of a request (default: 600)."),
     click.option(
-        "--allow", multiple=True, metavar="ID", help="Take a finding for harmless; the verdict says so. Repeatable."
+        "--idle-seconds",
+        type=click.IntRange(min=1),
+        help="Time limit for a start that neither logs nor uses CPU time (default: 120).",
     ),
-    click.option("--no-ladder", is_flag=True, help="Where a server fails, do not try eager mode and the like."),
-    click.option("--sums", is_flag=True, help="Evidence is of what the weight files hold, too: all of them are read."),
-    click.option("--search", is_flag=True, help="Stage capacity looks for the largest length that serves."),
+    click.option("--request-seconds", type=click.IntRange(min=1), help="Time limit for a request (default: 600)."),
+    click.option(
+        "--allow", multiple=True, metavar="ID", help="Treat a finding as harmless; the verdict says so. Repeatable."
+    ),
+    click.option("--no-ladder", is_flag=True, help="When a server fails, do not retry in eager mode and the like."),
+    click.option(
+        "--sums", is_flag=True, help="Let the evidence cover the contents of the weight files, too; reads all of them."
+    ),
+    click.option("--search", is_flag=True, help="Stage capacity: look for the largest length that can be served."),
 )
 
 

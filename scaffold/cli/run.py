@@ -47,11 +47,13 @@ def _words(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 @click.command("run")
 @click.argument("name", shell_complete=_names)
 @click.argument("words", nargs=-1, metavar="TREE|FILES... ARGUMENT=VALUE...", shell_complete=_words)
-@click.option("--dry-run", is_flag=True, help="Show the diff, write nothing at all.")
-@click.option("--diff", "with_diff", is_flag=True, help="Show the diff of what is written, too.")
-@click.option("--check", is_flag=True, help="Write nothing; exit code 1 if something would change.")
-@click.option("--replace", is_flag=True, help="Replace or move an entry that is there with other content.")
-@click.option("--force", is_flag=True, help="Replace a generated file that was edited since, rather than merge it.")
+@click.option("--dry-run", is_flag=True, help="Show the diff; write nothing.")
+@click.option("--diff", "with_diff", is_flag=True, help="Also show the diff of what is written.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if something would change.")
+@click.option("--replace", is_flag=True, help="Replace or move an existing entry that has other content.")
+@click.option(
+    "--force", is_flag=True, help="Replace a generated file that has been edited since, instead of merging it."
+)
 @work_option
 @reporting
 def command(
@@ -67,8 +69,8 @@ def command(
 ) -> int:
     """Run the codemod or recipe NAME on a source tree, or a codemod on FILES, with ARGUMENTS such as module=nova.
 
-    All that it does is one run: `scaffold undo` takes it back. An argument that is the text of a file is given as the
-    path of that file. What is refused is one line, and nothing is written.
+    Everything it does is one run, which `scaffold undo` takes back. An argument that is the text of a file is given as
+    the path of that file. A refusal is one line, and nothing is written.
     """
     output.one_line = True
     found = find(name)

@@ -22,7 +22,7 @@ EXCUSES = ("--without", "--without-parity", "--accuracy-pending", "--accept-devi
 def command(output: Output, /, **given: Path | None) -> None:
     """Show the skill for agents: the steps of the main job, its rules, and what to do at each refusal.
 
-    Agents look for it in a folder of its name below their skills, such as .agents/skills/vllm-ascend-scaffold.
+    Agents look for it in a folder of that name among their skills, such as .agents/skills/vllm-ascend-scaffold.
     """
     text, folder = skill_text(), given["output"]
     output.document({"skill": text})

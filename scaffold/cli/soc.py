@@ -10,5 +10,5 @@ from scaffold.checkpoint.ascend_paths import DEVICES
 soc_option = click.option(
     "--soc",
     type=click.Choice(DEVICES),
-    help=f"Stage static: the generation of NPUs (default: the one that is here, else {ASSUMED.name}).",
+    help=f"Stage static: the generation of NPU (default: the one found here, else {ASSUMED.name}).",
 )

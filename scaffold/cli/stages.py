@@ -25,7 +25,7 @@ stage_option = click.option(
     type=click.Choice([STATIC, *GATES, ALL]),
     multiple=True,
     callback=_one,
-    help=f"Which gate (default: {', '.join(DEFAULT)}).",
+    help=f"Which gates to run (default: {', '.join(DEFAULT)}).",
 )
 
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 @python_option
 @reporting
 def command(output: Output, only: str | None, table: Path | None, **given: Any) -> int:
-    """Serve a twin of each text decoder that vLLM registers and transformers has, and compare.
+    """Serve a twin of each text decoder that vLLM registers and transformers has, and compare the two.
 
-    What was surveyed is kept below the work directory: a run that was interrupted goes on where it was.
+    Results are kept below the work directory: an interrupted run continues where it stopped.
     """
     from scaffold.roots.vllm_tree import read_vllm_tree
 

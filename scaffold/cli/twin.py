@@ -23,7 +23,7 @@ from scaffold.common.names import model_name
 @click.option("--trust-remote-code", is_flag=True, help="Let vLLM and transformers run the checkpoint's code.")
 @reporting
 def command(output: Output, checkpoint: Path, plugin: Path, **given: Any) -> int:
-    """Serve a twin of CHECKPOINT, a small random copy, through a plugin, and compare with transformers."""
+    """Serve a twin of CHECKPOINT, a small random copy, through a plugin and compare it with transformers."""
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.running.twin import prove_plugin
 

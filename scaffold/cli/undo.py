@@ -16,9 +16,9 @@ from scaffold.running.adaptation import undo_last
 @work_option
 @reporting
 def command(output: Output, **given: Any) -> None:
-    """Take back the last run of this work directory, every byte of it; again, and the one before is taken back.
+    """Take back the last run of this work directory, byte for byte; call it again for the run before.
 
-    Where other lines of a file were edited since, these edits stay. A commit that was made stays in git.
+    Edits that were made since to other lines of a file stay. A commit that was made stays in git.
     """
     undone = undo_last(Settings(given).workspace())
     if undone.paths:

@@ -52,10 +52,10 @@ FIRST = (None, STATIC, ALL)
 @tree_options
 @soc_option
 @on_option
-@click.option("--adapter", type=DIRECTORY, help="Stage static: a model file outside of vLLM's tree that serves it.")
+@click.option("--adapter", type=DIRECTORY, help="Stage static: the model file that serves it, if outside vLLM's tree.")
 @reporting
 def command(output: Output, checkpoint: Path, extra: tuple[str, ...], stage: str | None, **given: Any) -> int:
-    """Start `vllm serve` for CHECKPOINT and let it answer real requests. What follows `--` goes to it as it is."""
+    """Start `vllm serve` for CHECKPOINT and have it answer real requests. What follows `--` is passed on to it."""
     settings = Settings(given)
     if extra and not extra[0].startswith("-"):
         raise UsageError(

@@ -28,13 +28,21 @@ USUAL_SIZES = (1, 2, 4, 8, 16)
 
 @click.command("weights")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--tp", help="Tensor-parallel sizes to prove it for (default: of 1, 2, 4, 8, 16 those that fit).")
+@click.option("--tp", help="Tensor-parallel sizes to prove it for (default: those of 1, 2, 4, 8, 16 that fit).")
 @click.option("--modeling", type=click.Path(path_type=Path), help="The model's Python source, if it is elsewhere.")
-@click.option("--rules", type=click.Path(path_type=Path), help="Your own rules: a Python file, see docs/weights.md.")
+@click.option(
+    "--rules", type=click.Path(path_type=Path), help="A Python file with your own rules; see docs/weights.md."
+)
 @click.option("--emit", type=click.Path(path_type=Path), help="Write rules and their tests to this Python file.")
 @click.option("--adapter", type=click.Path(path_type=Path), help="Check an existing vLLM model file instead.")
-@click.option("--vllm", type=click.Path(path_type=Path), help="A vLLM tree, for --adapter and ModelSlim's names.")
-@click.option("--vllm-ascend", type=click.Path(path_type=Path), help="Its tree: what it makes of ModelSlim's names.")
+@click.option(
+    "--vllm", type=click.Path(path_type=Path), help="A vLLM source tree, for --adapter and ModelSlim's names."
+)
+@click.option(
+    "--vllm-ascend",
+    type=click.Path(path_type=Path),
+    help="The vllm-ascend source tree; shows how it resolves ModelSlim's names.",
+)
 @believe_option
 @python_option
 @reporting
@@ -44,8 +52,8 @@ def command(
 ) -> int:
     """Show where each tensor of CHECKPOINT goes, and prove it from the headers: no tensor data is read.
 
-    With --adapter: which tensors an existing vLLM model file would not take, and which of its parameters would stay
-    empty. The file is read, not run.
+    With --adapter: show which tensors an existing vLLM model file would not take, and which of its parameters would
+    stay empty. The file is read, not run.
     """
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.mapping.of_checkpoint import tensors_of

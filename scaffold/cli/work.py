@@ -12,7 +12,9 @@ from scaffold.cli.settings import container_root, defaults
 from scaffold.common.errors import UsageError
 
 DIRECTORY = click.Path(path_type=Path, file_okay=True)
-work_option = click.option("--work", type=DIRECTORY, help="Where `vllm serve` is started; keeps .scaffold/.")
+work_option = click.option(
+    "--work", type=DIRECTORY, help="The work directory: `vllm serve` is started there, and it keeps .scaffold/."
+)
 
 
 def work_directory(given: Mapping[str, Any]) -> Path:
