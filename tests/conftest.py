@@ -16,8 +16,7 @@ from tests.models.build import write_checkpoint
 
 load_profile()
 gc.set_threshold(500_000, 50, 50)
-"""Garbage is looked for rarely: modules, tests and trees are large, and stay. (Freezing them hides Hypothesis' own
-random from it.)"""
+"""Garbage is looked for rarely: modules, tests and trees are large, and stay."""
 
 IN_MEMORY = "/dev/shm"
 
@@ -39,6 +38,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection() -> None:
     """Draw once before there are many objects."""
     draw_nothing()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave out what stays anyway where garbage is looked for, as pytest does at the end for what no test closed.
+
+    (Hypothesis has to have drawn before: it looks there for who holds its random.)
+    """
+    gc.freeze()
 
 
 @pytest.fixture

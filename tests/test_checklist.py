@@ -8,10 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
 from scaffold.cli.main import COMMANDS
 from tests.cli.calls import check_call
+from tests.rows import each
 from tests.test_docs import defined
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +48,7 @@ def test_every_point_has_its_row() -> None:
     assert [row.number for row in rows()] == list(range(1, POINTS + 1))
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: str(row.number))
+@each("row", rows(), ids=lambda row: str(row.number))
 def test_a_row_is_complete_and_true(row: Row) -> None:
     state = next(state for state in STATES if row.state == state or row.state.startswith(f"{state}: "))
     calls = re.findall(r"`(scaffold [^`]+)`", row.shown_by)

@@ -6,9 +6,10 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-import pytest
+from tests.rows import each
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -50,19 +51,24 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@each("page", PAGES, ids=lambda page: page.name)
 def test_every_path_that_a_page_names_exists(page: Path) -> None:
     missing = [name for name in PATH.findall(prose(page)) if not (ROOT / name).exists()]
     assert missing == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@cache
+def file_names() -> frozenset[str]:
+    """Return the names of all files, without their folders."""
+    return frozenset(file.name for top in TOP for file in (ROOT / top).rglob("*.*"))
+
+
+@each("page", PAGES, ids=lambda page: page.name)
 def test_every_file_that_a_page_names_without_its_folder_exists(page: Path) -> None:
-    names = {file.name for top in TOP for file in (ROOT / top).rglob("*.*")}
-    assert [name for name in FILE_NAME.findall(prose(page)) if name not in names] == []
+    assert [name for name in FILE_NAME.findall(prose(page)) if name not in file_names()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@each("page", PAGES, ids=lambda page: page.name)
 def test_every_table_that_a_page_names_is_in_the_file_that_it_names(page: Path) -> None:
     missing = [
         (name, path)
@@ -80,7 +86,7 @@ def test_most_rows_for_extensions_name_a_table_in_a_file() -> None:
     assert ("`ROTATIONS` or `ROPE_TYPES`", "scaffold/probing/rotations.py") in ROW_OF.findall(page)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@each("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_to_a_page_and_a_heading(page: Path) -> None:
     for target, anchor in LINK.findall(prose(page)):
         to = (page.parent / target) if target else page

@@ -10,6 +10,7 @@ import yaml
 
 from scaffold.cli.pages import all_files
 from tests.cli.calls import FENCE, check_call, commands_of
+from tests.rows import each
 from tests.site import loaded_from_elsewhere
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +39,7 @@ def test_it_is_built_strictly_and_without_fonts_of_others() -> None:
     assert SETTINGS["plugins"] == ["search"]
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
+@each("path", FILES, ids=str)
 def test_generated_files_are_what_the_commands_say(path: Path) -> None:
     assert (ROOT / path).is_file(), "run: make command-pages"
     assert (ROOT / path).read_text(encoding="utf-8") == FILES[path], "run: make command-pages"
@@ -65,7 +66,7 @@ def test_what_a_browser_would_fetch_from_elsewhere_is_found(text: str, suffix: s
     assert loaded_from_elsewhere(text, suffix) == found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@each("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_command_that_a_page_shows_is_one_that_the_command_line_takes(page: Path) -> None:
     for words in commands_of(page.read_text(encoding="utf-8")):
         if "…" not in " ".join(words):  # a page of a codemod leaves values open

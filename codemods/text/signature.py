@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import libcst as cst
-import libcst.matchers as m
 from libcst.helpers import get_full_name_for_node
 
 from codemods.refusal import Refusal
 from codemods.text.imports import Import
 from codemods.text.python_text import parse_module
+
+Node = TypeVar("Node", bound=cst.CSTNode)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def find_function(source: str, target: str) -> Function:
         returns = f" -> {tree.code_for_node(node.returns.annotation)}"
     needed = [names[name] for name in used if name in names]
     where = Import(module, owner) if owner else module_import(module, needed)
-    is_generator = bool(m.findall(node.body, m.Yield()))
+    is_generator = any(_within(node.body, cst.Yield))
     return Function(
         name=node.name.value,
         path=f"{owner or bound_name(where)}.{node.name.value}",
@@ -84,9 +87,9 @@ def _locate(tree: cst.Module, target: str) -> tuple[str, str, cst.FunctionDef]:
     """Return the module, the class (or "") and the last definition that ``target`` names."""
     path, _, name = target.rpartition(".")
     module, _, owner = path.rpartition(".")
-    classes = [node for node in tree.body if m.matches(node, m.ClassDef(name=m.Name(owner)))]
+    classes = [node for node in tree.body if isinstance(node, cst.ClassDef) and node.name.value == owner]
     if classes and module:
-        body = cst.ensure_type(classes[-1], cst.ClassDef).body.body
+        body = classes[-1].body.body
         candidates = (module, owner, body)
     else:
         candidates = (path, "", tree.body)
@@ -153,12 +156,21 @@ def _absolute(statement: cst.ImportFrom, module: str) -> str:
     return ".".join([*package, *([name] if name else [])])
 
 
+def _within(node: cst.CSTNode, kind: type[Node]) -> Iterator[Node]:
+    """Yield the nodes of a kind, in their order: libcst's matchers take longer to import than all of libcst."""
+    if isinstance(node, kind):
+        yield node
+    for child in node.children:
+        yield from _within(child, kind)
+
+
 def _names(node: cst.CSTNode, names: dict[str, Import]) -> list[str] | None:
     """Return the names that an expression uses, None if one of them is not to be had."""
-    if m.findall(node, m.SimpleString()) and not m.findall(node, m.Name("Literal")):
+    words = list(_within(node, cst.Name))
+    if any(_within(node, cst.SimpleString)) and all(name.value != "Literal" for name in words):
         return None  # a forward reference
-    attributes = {id(cst.ensure_type(a, cst.Attribute).attr) for a in m.findall(node, m.Attribute())}
-    used = [cst.ensure_type(name, cst.Name).value for name in m.findall(node, m.Name()) if id(name) not in attributes]
+    attributes = {id(attribute.attr) for attribute in _within(node, cst.Attribute)}
+    used = [name.value for name in words if id(name) not in attributes]
     return used if all(name in names or hasattr(builtins, name) for name in used) else None
 
 

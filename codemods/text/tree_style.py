@@ -13,6 +13,7 @@ import sys
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from codemods.refusal import Refusal
@@ -130,18 +131,24 @@ def _table(path: Path, *keys: str) -> dict[str, Any] | None:
     """Return a table of a TOML file; None if there is no such file or table."""
     if not path.is_file():
         return None
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = _parsed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _unreadable(path, str(error), "repair the file first") from error
     found: Any = values
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else None
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> dict[str, Any]:
+    """Return what settings say, which nobody changes: a plan asks the same few files for each file that it writes."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)
 
 
 def _ini(path: Path) -> dict[str, dict[str, str]]:

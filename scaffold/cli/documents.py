@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scaffold.cli.output import SCHEMA
+from scaffold.common.tables import read_table
 
 TABLE = Path(__file__).with_name("documents.yaml")
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,7 +27,7 @@ Rows = Mapping[str, tuple[str, str]]
 @cache
 def table() -> dict[str, dict[str, Rows]]:
     """Return the rows: ``records`` and ``documents``, each name → key → type and meaning."""
-    loaded = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    loaded = read_table(TABLE)
     return {
         sort: {name: {key: _row(text) for key, text in rows.items()} for name, rows in named.items()}
         for sort, named in loaded.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-import yaml
+from scaffold.common.tables import read_table
 
 ROWS = Path(__file__).with_name("way.yaml")
 TITLES = {
@@ -19,7 +19,7 @@ MONO, SANS = "ui-monospace, Menlo, Consolas, monospace", "system-ui, 'Noto Sans 
 
 def diagrams() -> dict[Path, str]:
     """Return the diagrams: path below the project's directory → SVG; one for each language."""
-    rows = yaml.safe_load(ROWS.read_text(encoding="utf-8"))
+    rows = read_table(ROWS)
     return {
         Path("docs/images/way.svg"): _svg(rows, "en", "en_no"),
         Path("docs/images/way.zh.svg"): _svg(rows, "zh", "zh_no"),

@@ -8,15 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from scaffold.common.tables import parse_table
 
 PATH = Path(__file__).with_name("vocabulary.yaml")
 FIELDS = ("keys", "type", "probe", "twin", "same_as")
 SIZE_TYPES = ("size", "sizes", "per_layer", "layer_count", "count", "counts", "limits")
 """Types of whole numbers that count something, and of lists of them."""
 TYPES = (*SIZE_TYPES, "number", "flag", "word", "words", "object", "dtype")
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, which is ten times as fast, where PyYAML comes with it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def parse(text: str) -> Mapping[str, Row]:
     Raises:
         ValueError: an unknown field, a field of another form, or a spelling of two roles.
     """
-    found = {role: _row(role, fields or {}) for role, fields in yaml.load(text, LOADER).items()}  # noqa: S506
+    found = {role: _row(role, fields or {}) for role, fields in parse_table(text).items()}
     owners: dict[str, str] = {}
     for row in found.values():
         for key in row.keys:

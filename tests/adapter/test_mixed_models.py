@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.common.tables import read_table
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.placement.plugin import PLUGIN
 from scaffold.planning.plan import Plan, make_plan
@@ -26,7 +26,7 @@ from tests.models.mixed import CONFIGS, write_mixed
 from tests.reading.flat import decoder_words, layer_kinds
 from tests.sampled import costly, sampled
 
-EXPECTED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "mixed.yaml").read_text())
+EXPECTED: dict[str, Any] = read_table(Path(__file__).parent / "mixed.yaml")
 
 
 def read(directory: Path) -> tuple[Checkpoint, ModelingSource | None, DecoderSpec]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
+from tests.rows import each
 
 TOP = Path(__file__).parents[2]
 WORDS = r"platform|is_cpu|is_cuda|is_npu|forward_native|_forward_method|\bcuda\b|\bnpu\b|\bcpu\b"
@@ -22,6 +22,6 @@ def named_in(text: str) -> list[str]:
     return NAMED.findall(text)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(TOP).as_posix())
+@each("path", FILES, ids=lambda path: path.relative_to(TOP).as_posix())
 def test_what_adapters_are_written_from_names_no_platform(path: Path) -> None:
     assert named_in(path.read_text(encoding="utf-8")) == []

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from scaffold.ascend.compatibility import Compatibility, check_model
 from scaffold.ascend.target import Target, read_target
+from scaffold.common.tables import read_table
 from tests.lab.trees import ascend_source, vllm_tree
 from tests.sampled import costly, sampled
 
-EXPECTED = yaml.safe_load((Path(__file__).parent / "kernels.yaml").read_text(encoding="utf-8"))
+EXPECTED = read_table(Path(__file__).parent / "kernels.yaml")
 MODELS = "vllm.model_executor.models"
 
 

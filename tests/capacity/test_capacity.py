@@ -10,6 +10,7 @@ from scaffold.capacity.kv_cache import KvCache, kv_cache
 from scaffold.capacity.nodes import ANY, DEVICES, planned_for
 from scaffold.capacity.plan import MORE_RANKS, SEQUENCES, TOKENS, hardware_sentence, plan
 from scaffold.checkpoint.patterns import Pattern
+from tests.rows import each
 
 GQA = {
     "num_hidden_layers": 4,
@@ -61,7 +62,7 @@ def cache(config: dict[str, Any], *tensors: Pattern) -> KvCache:
     return found
 
 
-@pytest.mark.parametrize(("config", "expected"), PER_TOKEN)
+@each(("config", "expected"), PER_TOKEN)
 def test_bytes_per_token(config: dict[str, Any], expected: int) -> None:
     assert cache(config).per_token == expected
 

@@ -16,6 +16,7 @@ from scaffold.mixers import latent
 from scaffold.reading.of_checkpoint import read_model_of
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.values import Value
+from tests.rows import each
 
 
 def config(layers: int, heads: int, kv_heads: int | None, head_dim: int, **more: Any) -> dict[str, Any]:
@@ -65,7 +66,7 @@ PER_TOKEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "expected"), PER_TOKEN.values(), ids=PER_TOKEN)
+@each(("given", "expected"), PER_TOKEN.values(), ids=PER_TOKEN)
 def test_bytes_per_token(given: dict[str, Any], expected: int) -> None:
     assert cache(given).per_token == expected
 

@@ -18,6 +18,7 @@ from scaffold.capacity.layer_kinds import (
     Way,
     layer_kinds,
 )
+from tests.rows import each
 
 WAYS = [pytest.param(way, id=f"{way.key}-{way.kinds}") for way in (*MIXERS, *WINDOWS, *SHARED)]
 
@@ -28,7 +29,7 @@ def kinds(config: dict[str, Any], num_layers: int | None) -> LayerKinds:
     return found
 
 
-@pytest.mark.parametrize("way", WAYS)
+@each("way", WAYS)
 def test_each_way_tells_what_its_example_says(way: Way) -> None:
     found = kinds(dict(way.example), len(way.kinds))
     assert found.kinds == way.kinds
@@ -42,8 +43,8 @@ def test_a_way_with_a_switch_tells_nothing_while_it_is_off(way: Way) -> None:
     assert not found.keys
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("value", [None, "?", [[]], [{}], {"a": 1}, True, -3, 1.5])
+@each("way", WAYS)
+@each("value", [None, "?", [[]], [{}], {"a": 1}, True, -3, 1.5])
 def test_a_value_that_does_not_tell_makes_no_layer_smaller(way: Way, value: Any) -> None:
     if "." in way.key:
         return

@@ -11,6 +11,7 @@ from scaffold.cli.main import COMMANDS, scaffold
 from scaffold.cli.pages import settings_schema
 from scaffold.cli.settings import KNOWN
 from tests.cli.documents import check_document
+from tests.rows import each
 
 
 def test_each_command_has_a_row() -> None:
@@ -20,7 +21,7 @@ def test_each_command_has_a_row() -> None:
     assert set(table()["documents"]) | set(AS_RUN) == (set(COMMANDS) - {"codemod"}) | own
 
 
-@pytest.mark.parametrize("command", table()["documents"])
+@each("command", table()["documents"])
 def test_each_schema_is_one(command: str) -> None:
     jsonschema.Draft202012Validator.check_schema(document_schema(command))
 

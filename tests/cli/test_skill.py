@@ -7,7 +7,6 @@ import shlex
 from pathlib import Path
 
 import click
-import pytest
 import yaml
 
 from scaffold.cli.main import COMMANDS, scaffold
@@ -18,6 +17,7 @@ from scaffold_validators.stages.table import gates
 from tests.cli.calls import FENCE, check_call, commands_of
 from tests.cli.conftest import Desk
 from tests.lab.ports import free_port
+from tests.rows import each
 from tests.sampled import costly
 
 CORE = {
@@ -44,7 +44,7 @@ def test_its_head_is_as_skills_have_it() -> None:
     assert len(body.splitlines()) < SHORT
 
 
-@pytest.mark.parametrize("words", list(commands_of(skill_text())), ids=shlex.join)
+@each("words", list(commands_of(skill_text())), ids=shlex.join)
 def test_the_command_line_takes_every_command_of_it(words: list[str]) -> None:
     check_call(words)
 

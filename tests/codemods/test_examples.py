@@ -15,6 +15,7 @@ from codemods import (
     libcst_commands,
     target_file,
 )
+from tests.rows import each
 from tests.sampled import costly
 
 EXAMPLES = [(c, e) for c in CODEMODS for e in c.examples if isinstance(e, Example)]
@@ -25,14 +26,14 @@ def _ids(cases):
     return [f"{codemod.name}-{number}" for number, (codemod, _) in enumerate(cases)]
 
 
-@pytest.mark.parametrize(("codemod", "example"), EXAMPLES, ids=_ids(EXAMPLES))
+@each(("codemod", "example"), EXAMPLES, ids=_ids(EXAMPLES))
 def test_an_example_becomes_what_it_says_and_stays_so(codemod: Codemod, example: Example):
     after = codemod.run(example.before, example.arguments)
     assert after == example.after
     assert codemod.run(after, example.arguments) == after
 
 
-@pytest.mark.parametrize(("codemod", "example"), REFUSED, ids=_ids(REFUSED))
+@each(("codemod", "example"), REFUSED, ids=_ids(REFUSED))
 def test_a_refused_example_is_refused_for_its_reason(codemod: Codemod, example: RefusedExample):
     with pytest.raises(Refusal) as refusal:
         codemod.run(example.before, example.arguments)
@@ -42,14 +43,14 @@ def test_a_refused_example_is_refused_for_its_reason(codemod: Codemod, example: 
 EDITS = [(c, e) for c, e in EXAMPLES if not c.creates]
 
 
-@pytest.mark.parametrize(("codemod", "example"), EDITS, ids=_ids(EDITS))
+@each(("codemod", "example"), EDITS, ids=_ids(EDITS))
 def test_line_ends_of_the_file_are_kept(codemod: Codemod, example: Example):
     before, after = (t.replace("\r\n", "\n").replace("\n", "\r\n") for t in (example.before, example.after))
     if "\r\n" in before:
         assert codemod.run(before, example.arguments) == after
 
 
-@pytest.mark.parametrize("codemod", CODEMODS, ids=lambda codemod: codemod.name)
+@each("codemod", CODEMODS, ids=lambda codemod: codemod.name)
 def test_each_codemod_shows_an_edit_and_a_refusal_and_explains_its_arguments(codemod: Codemod):
     kinds = {type(example) for example in codemod.examples}
     assert kinds == {Example, RefusedExample}

@@ -6,19 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
 from codemods import CODEMODS, RECIPES, Example
 from codemods.pages import FOLDER, HOOKS, all_files
 from tests.lab.commands import git_commit_all
+from tests.rows import each
 from tests.sampled import costly
 
 ROOT = Path(__file__).parents[2]
 FILES = all_files()
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
+@each("path", FILES, ids=str)
 def test_each_page_is_what_the_codemods_own_file_says(path):
     assert (ROOT / path).is_file(), "run: make codemod-pages"
     assert (ROOT / path).read_text(encoding="utf-8") == FILES[path], "run: make codemod-pages"

@@ -21,6 +21,7 @@ from scaffold.delivery.layout import TEST_CONFIGS
 from scaffold.reading.from_source import read_from_source
 from scaffold_validators.results.capacity import CapacityResult
 from tests.delivery.test_accuracy import measured
+from tests.rows import each
 from tests.verdicts import make_verdict
 
 FLAT = ConfigForm(nested=False, kind_key="model", kinds=(TEXT, VISION))
@@ -45,7 +46,7 @@ def test_every_config_of_a_real_tree_passes(ascend_source: Path) -> None:
     assert {path.name: list(faults_of(path.read_text())) for path in configs} == {path.name: [] for path in configs}
 
 
-@pytest.mark.parametrize(
+@each(
     ("old", "new", "found"),
     [
         ("value: 0.71", "value: null", "tasks[0].metrics[0].value is None, not the figure that was measured"),

@@ -6,6 +6,7 @@ import pytest
 
 from scaffold.common.errors import CheckFailed
 from scaffold_validators.verdict import Verdict
+from tests.rows import each
 from tests.verdicts import check_sign_off, make_verdict
 
 NOW = {"tree": "t1", "checkpoint": "c1"}
@@ -32,7 +33,7 @@ def test_suffices(verdicts: list[Verdict], accepted: str) -> None:
     check_sign_off(verdicts, NOW, accepted)
 
 
-@pytest.mark.parametrize(
+@each(
     ("verdicts", "accepted", "says"),
     [
         ([], "npu", "has not been run"),

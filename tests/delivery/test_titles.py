@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from scaffold.delivery.titles import title
+from tests.rows import each
 
 SUMMARY = "Add nova, served by an implementation that vLLM has"
 CASES = [
@@ -24,7 +23,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("history", "has_code", "prefix"), CASES)
+@each(("history", "has_code", "prefix"), CASES)
 def test_a_title_has_the_form_of_those_before_it(history: list[str], has_code: bool, prefix: str) -> None:
     summary = SUMMARY if prefix.startswith("[") else "a" + SUMMARY[1:]
     assert title(SUMMARY, history, has_code=has_code) == prefix + summary

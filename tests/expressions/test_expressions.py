@@ -34,6 +34,7 @@ from scaffold.expressions.tree import (
     updated,
 )
 from scaffold.expressions.uses import keys, needs_layer, words
+from tests.rows import each
 
 LAYERS = 4
 NUMBERS = ("hidden_size", "eps", "scale")
@@ -167,7 +168,7 @@ def test_a_product_is_that_of_its_factors(left: Expression, right: Expression, c
 SCALE, SIZE, LIST = key("scale"), key("hidden_size"), key("layer_types")
 
 
-@pytest.mark.parametrize(
+@each(
     ("tree", "text"),
     [
         (Literal("silu"), '"silu"'),

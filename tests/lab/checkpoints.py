@@ -10,8 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from scaffold.common.tables import read_table
 from tests.lab.cache import STAMP, cache_root, locked, timed
 from tests.lab.commands import run
 from tests.lab.engine import engine
@@ -42,7 +41,7 @@ def make_checkpoints(names: Iterable[str]) -> None:
 
 @cache
 def _rows() -> dict[str, dict[str, Any]]:
-    return yaml.safe_load((HERE / "checkpoints.yaml").read_text())
+    return read_table(HERE / "checkpoints.yaml")
 
 
 def _row(name: str) -> dict[str, Any]:

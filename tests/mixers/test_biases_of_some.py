@@ -27,6 +27,7 @@ from scaffold.weights.prove import prove
 from scaffold.weights.written import test_file as written_rules
 from tests.mixers.test_examples import classes_of, read
 from tests.models.around import write_around
+from tests.rows import each
 
 HEADS = Heads(4, 2, 3)
 
@@ -109,8 +110,8 @@ def linear(has_bias: bool) -> Event:
     return Event("linear", module, (), {}, "modeling.py:1")
 
 
-@pytest.mark.parametrize("zeros", [(1,), (1, 2), (0,), (0, 1), (2,)])
-@pytest.mark.parametrize("ranks", [1, 2, 4])
+@each("zeros", [(1,), (1, 2), (0,), (0, 1), (2,)])
+@each("ranks", [1, 2, 4])
 def test_each_rank_has_zeros_where_nothing_is_on_disk(zeros: tuple[int, ...], ranks: int) -> None:
     layer = Scope("model.layers.{layer}.", ranges={"layer": range(2)})
     names = [f"attn.{name}.bias" for name in "qkv"]

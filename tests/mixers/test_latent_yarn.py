@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from scaffold.mixers.latent.adapter import is_yarn_of_both
+from tests.rows import each
 
 YARN = {"type": "yarn", "factor": 40, "original_max_position_embeddings": 4096}
 
 
-@pytest.mark.parametrize(
+@each(
     ("more", "expected"),
     [
         ({}, True),
@@ -28,7 +27,7 @@ YARN = {"type": "yarn", "factor": 40, "original_max_position_embeddings": 4096}
         ({"type": "linear"}, False),
     ],
 )
-@pytest.mark.parametrize("key", ["rope_scaling", "rope_parameters"])
+@each("key", ["rope_scaling", "rope_parameters"])
 def test_yarn_that_both_tables_know(key: str, more: dict[str, Any], expected: bool) -> None:
     assert is_yarn_of_both({key: {**YARN, **more}}) is expected
     assert not is_yarn_of_both({key: None})

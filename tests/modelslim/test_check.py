@@ -24,6 +24,7 @@ from tests.lab.trees import ascend_source
 from tests.modelslim.made import FILE
 from tests.modelslim.mutations import MUTATIONS
 from tests.modelslim.real_shapes import REAL_SHAPES, moe, w4a8
+from tests.rows import each
 from tests.sampled import sampled
 
 QKV = ("q_proj", "k_proj", "v_proj")
@@ -73,8 +74,8 @@ def test_a_wrong_description_is_found(what: str) -> None:
     assert kind in kinds
 
 
-@pytest.mark.parametrize("value", [None, ["W8A8_DYNAMIC"], {"type": "W8A8"}, 8, True])
-@pytest.mark.parametrize("at", ["1.self_attn.k_proj.weight", "1.mlp.experts.2.up_proj.weight", "0.mlp.gate.weight"])
+@each("value", [None, ["W8A8_DYNAMIC"], {"type": "W8A8"}, 8, True])
+@each("at", ["1.self_attn.k_proj.weight", "1.mlp.experts.2.up_proj.weight", "0.mlp.gate.weight"])
 def test_an_entry_that_is_no_text_is_named_as_what_it_is(value: object, at: str) -> None:
     folder, checkpoint, looked = _looked("MoE W8A8 dynamic")
     before = (folder / FILE).read_text()

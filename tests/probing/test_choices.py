@@ -5,13 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scaffold.expressions.evaluate import evaluate
 from scaffold.expressions.python import write
 from scaffold.probing.choices import condition
+from tests.rows import each
 
 HINTS = ("layer_types", "rope", "dense")
 
@@ -21,7 +21,7 @@ def evaluated(text: str, config: dict[str, Any], count: int) -> list[bool]:
     return [bool(eval(text, {"config": SimpleNamespace(**config), "layer_idx": i})) for i in range(count)]
 
 
-@pytest.mark.parametrize(
+@each(
     ("config", "flags", "text"),
     [
         ({"layer_types": ["sliding_attention", "full_attention"] * 2}, [1, 0, 1, 0],

@@ -23,6 +23,7 @@ from tests.mixers.test_examples import read
 from tests.models.build import write_checkpoint
 from tests.models.odd_blocks import Odd, write_odd
 from tests.models.specs import decoder_of, edit, spec_of
+from tests.rows import each
 
 CONFIG: dict[str, Any] = {
     "hidden_size": 4096,
@@ -59,8 +60,8 @@ class FakeProbe:
 PROBES = [FakeProbe(CONFIG, sizes=sizes) for sizes in (0, 1)]
 
 
-@pytest.mark.parametrize("probe", PROBES, ids=("first", "second"))
-@pytest.mark.parametrize(
+@each("probe", PROBES, ids=("first", "second"))
+@each(
     ("compute", "code", "value"),
     [
         (lambda c: c["embedding_multiplier"], "config.embedding_multiplier", 12.0),

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.common.tables import read_table
 from scaffold.expressions.evaluate import evaluate
 from scaffold.expressions.tree import Expression
 from scaffold.mixers.latent.spec import LatentAttentionSpec
@@ -29,7 +29,7 @@ from tests.lab.engine import engine
 from tests.reading.flat import decoder_words, layer_kinds
 from tests.sampled import sampled
 
-EXPECTED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "architectures.yaml").read_text())
+EXPECTED: dict[str, Any] = read_table(Path(__file__).parent / "architectures.yaml")
 HOLES = {
     "llama4_text": (
         "routed experts whose outputs are not weighted sums",

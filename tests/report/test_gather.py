@@ -23,6 +23,7 @@ from scaffold_validators.results.feature import State
 from scaffold_validators.verdict import Verdict
 from tests.cli.calls import check_call
 from tests.report.samples import full
+from tests.rows import each
 from tests.verdicts import make_verdict
 
 YES, NO, NOT_RUN, CANNOT, NEVER = Shown.YES, Shown.NO, Shown.NOT_RUN, Shown.CANNOT, Shown.NOT_APPLICABLE
@@ -182,7 +183,7 @@ def test_the_workflow_has_what_was_done_and_nothing_else(stages: tuple[str, ...]
     assert [key for _, key, _ in workflow_of(full())][-3:] == ["evaluate", "bench", "commit"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "role"),
     [
         ("vllm/model_executor/models/nova.py", Role.ADAPTER),

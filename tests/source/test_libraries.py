@@ -9,6 +9,7 @@ import pytest
 from scaffold.source.interpreter import LIBRARIES
 from scaffold.source.python.library import Meaning
 from scaffold.source.torch.tensors import Dtype
+from tests.rows import each
 
 NAMES = {name: meaning for library in LIBRARIES for name, meaning in library.names.items()}
 
@@ -18,12 +19,12 @@ def test_no_name_has_two_meanings() -> None:
     assert [name for name, count in counts.items() if count > 1] == []
 
 
-@pytest.mark.parametrize("name", [name for name, meaning in NAMES.items() if meaning.role == "question"])
+@each("name", [name for name, meaning in NAMES.items() if meaning.role == "question"])
 def test_questions_are_answered_as_in_plain_pytorch(name: str) -> None:
     assert NAMES[name].call(None, object()) in (False, Dtype("float32"))
 
 
-@pytest.mark.parametrize("name", [name for name, meaning in NAMES.items() if meaning.role == "inert"])
+@each("name", [name for name, meaning in NAMES.items() if meaning.role == "inert"])
 def test_what_is_inert_returns_nothing_or_what_it_decorates(name: str) -> None:
     answer = NAMES[name].call(None)
     assert answer is None or answer(7) == 7

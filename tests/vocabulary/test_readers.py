@@ -19,6 +19,7 @@ from scaffold.vocabulary.lookup import at
 from scaffold.vocabulary.rows import TYPES as TYPE_NAMES
 from scaffold.vocabulary.rows import Row, as_value, rows
 from scaffold_validators.twin.shrink import shrink as twin
+from tests.rows import each
 
 SPELLINGS = [pytest.param(row, key, id=key) for row in rows().values() for key in row.keys]
 WRONG = {"number": "1", "flag": "yes", "word": 1, "words": "a", "object": [], "dtype": 1}
@@ -36,7 +37,7 @@ def spelled(key: str, value: Any) -> dict[str, Any]:
     return {name: spelled(rest, value) if rest else value}
 
 
-@pytest.mark.parametrize(("row", "key"), SPELLINGS)
+@each(("row", "key"), SPELLINGS)
 def test_its_type_is_checked(row: Row, key: str) -> None:
     assert (key in config_table()) == (row.type is not None)
     if row.type is not None:
@@ -49,13 +50,13 @@ def test_every_type_has_a_check() -> None:
     assert set(TYPES) == set(TYPE_NAMES)
 
 
-@pytest.mark.parametrize(("row", "key"), [case for case in SPELLINGS if case.values[0].probe])
+@each(("row", "key"), [case for case in SPELLINGS if case.values[0].probe])
 def test_both_probes_set_it(row: Row, key: str) -> None:
     assert row.probe is not None
     assert [at(probe(spelled(key, 1000), which), key) for which in (0, 1)] == list(row.probe)
 
 
-@pytest.mark.parametrize(("row", "key"), [case for case in SPELLINGS if isinstance(case.values[0].twin, int)])
+@each(("row", "key"), [case for case in SPELLINGS if isinstance(case.values[0].twin, int)])
 def test_the_twin_has_no_more_of_it(row: Row, key: str) -> None:
     assert at(twin(spelled(key, 10**6), as_value()), key) == row.twin
 
@@ -66,7 +67,7 @@ GIVEN = {"num_layers": 30, "num_heads": 32, "num_kv_heads": 8, "hidden_size": 40
 """A config in which each rule of the twin has something to do."""
 
 
-@pytest.mark.parametrize(("row", "key"), [case for case in SPELLINGS if case.values[0].role in GIVEN])
+@each(("row", "key"), [case for case in SPELLINGS if case.values[0].role in GIVEN])
 def test_the_twin_follows_its_rule_under_each_spelling(row: Row, key: str) -> None:
     others = config_of(**{role: value for role, value in GIVEN.items() if role != row.role})
     usual = twin({**others, **spelled(row.keys[0], GIVEN[row.role])}, as_value())
@@ -78,7 +79,7 @@ SIZES: dict[str, Any] = {"num_layers": 4, "num_heads": 8, "num_kv_heads": 2, "hi
                          "num_experts": 16, "kv_lora_rank": 32, "qk_rope_head_dim": 16}  # fmt: skip
 
 
-@pytest.mark.parametrize(("row", "key"), [case for case in SPELLINGS if case.values[0].role in ROLES])
+@each(("row", "key"), [case for case in SPELLINGS if case.values[0].role in ROLES])
 def test_capacity_sees_it(row: Row, key: str) -> None:
     others = {role: value for role, value in SIZES.items() if role != row.role}
     given = SIZES.get(row.role, 1000)
@@ -89,19 +90,19 @@ def test_capacity_sees_it(row: Row, key: str) -> None:
     assert (found.latent, found.num_experts, found.window) == (usual.latent, usual.num_experts, usual.window)
 
 
-@pytest.mark.parametrize("key", rows()["mtp_layers"].keys)
+@each("key", rows()["mtp_layers"].keys)
 def test_a_promise_of_layers_for_prediction_is_seen(key: str) -> None:
     assert promise({key: 2}) == (key, 2)
 
 
-@pytest.mark.parametrize(("row", "key"), [case for case in SPELLINGS if case.values[0].role == "hidden_size"])
+@each(("row", "key"), [case for case in SPELLINGS if case.values[0].role == "hidden_size"])
 def test_a_width_that_the_tensors_contradict_is_seen(row: Row, key: str) -> None:
     embedding = Pattern("model.embed_tokens.weight", "BF16", (96, 64), 1, 2 * 96 * 64)
     (said,) = found_in(Subject({key: 128}, {key: 128}, "", [embedding]))
     assert str(said).startswith(f"{key} is 128")
 
 
-@pytest.mark.parametrize("family", families().values(), ids=lambda family: family.name)
+@each("family", families().values(), ids=lambda family: family.name)
 def test_what_a_plain_family_calls_its_sizes_the_vocabulary_has(family: Any) -> None:
     words = {key for row in rows().values() for key in row.keys}
     assert {key for keys in family.required for key in keys} <= words

@@ -10,6 +10,7 @@ from scaffold.checkpoint.headers import TensorHeader
 from scaffold.testing.strategies import headers_of
 from scaffold.weights import Heads, Part, Rule, Scope, WeightMap, prove
 from scaffold.weights.splits import Even
+from tests.rows import each
 
 MODEL = Scope()
 HEADS = Heads(8, 4, 16)
@@ -25,7 +26,7 @@ class Gap(Even):
         return begin, end - 1
 
 
-@pytest.mark.parametrize(
+@each(
     ("rules", "ranks", "expected"),
     [
         ((MODEL.whole("a", 2), Rule("a", "b", (2,), (Part(None, 2),))), 1, [("ambiguous", ("a",))]),

@@ -9,6 +9,7 @@ from scaffold.testing import properties, strategies
 from scaffold.weights import Heads, Scope, WeightMap
 from scaffold.weights.emit import loading
 from scaffold.weights.transforms import Apart, UnitRows
+from tests.rows import each
 
 HEADS = Heads(4, 2, 3)
 HIDDEN = 5
@@ -21,8 +22,8 @@ def pairs(groups: int, order: tuple[int, ...]) -> WeightMap:
     return WeightMap(tuple(layer.qkv(names, "attn.qkv_proj.weight", HEADS, HIDDEN, pairs=groups, kv_order=order)))
 
 
-@pytest.mark.parametrize(("groups", "order"), [(1, (0, 1)), (2, (0, 1)), (1, (1, 0)), (2, (1, 0))])
-@pytest.mark.parametrize("ranks", [1, 2, 4])
+@each(("groups", "order"), [(1, (0, 1)), (2, (0, 1)), (1, (1, 0)), (2, (1, 0))])
+@each("ranks", [1, 2, 4])
 def test_keys_and_values_of_one_layer_fill_two_shards(groups: int, order: tuple[int, ...], ranks: int) -> None:
     weight_map = pairs(groups, order)
     properties.proof_holds(weight_map, strategies.headers_of(weight_map), (1, ranks))

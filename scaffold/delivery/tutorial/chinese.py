@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
-
+from scaffold.common.tables import read_table
 from scaffold.delivery.tutorial.form import TEMPLATE
 from scaffold.delivery.tutorial.headings import Heading, headings
 from scaffold.delivery.tutorial.outline import Section
@@ -121,8 +120,8 @@ def chinese_of(line: str) -> str:
 
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
-    return tuple((re.compile(pattern), chinese) for pattern, chinese in yaml.safe_load(text))
+    rows = read_table(Path(__file__).with_suffix(".yaml"))
+    return tuple((re.compile(pattern), chinese) for pattern, chinese in rows)
 
 
 def _has_marks(folder: Path) -> bool:

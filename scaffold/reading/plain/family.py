@@ -8,10 +8,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.text import shown
+from scaffold.common.tables import read_table
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.transformers.config_rope import merged
@@ -60,7 +59,7 @@ class Family:
 
 @cache
 def _table() -> Mapping[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((HERE / "families.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_table(HERE / "families.yaml")
     return found
 
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from scaffold.common.tables import read_table
 from scaffold.report import wording
 from scaffold.report.layers import Told
 
@@ -26,7 +25,7 @@ Texts = Mapping[str, str]
 @cache
 def words() -> Mapping[str, Texts]:
     """Return key → language → text."""
-    found: dict[str, Texts] = dict(yaml.safe_load(FILE.read_text(encoding="utf-8")))
+    found: dict[str, Texts] = dict(read_table(FILE))
     for group in (*GROUPS, "text"):
         tables = {language: wording.words(language).sections[group] for language in wording.LANGUAGES}
         for row in SENTENCES if group == "text" else tables[wording.LANGUAGES[0]]:

@@ -3,6 +3,7 @@
 import pytest
 
 from codemods import Refusal, find_codemod
+from tests.rows import each
 
 REGISTRY = """\
 _TEXT_GENERATION_MODELS = {
@@ -34,8 +35,8 @@ STATEMENTS = [
 ]
 
 
-@pytest.mark.parametrize("value", VALUES)
-@pytest.mark.parametrize("table", ["_TEXT_GENERATION_MODELS", "_MULTIMODAL_MODELS"])
+@each("value", VALUES)
+@each("table", ["_TEXT_GENERATION_MODELS", "_MULTIMODAL_MODELS"])
 def test_an_entry_of_any_value_counts_in_any_table(value: str, table: str) -> None:
     text = REGISTRY.replace(f"{table} = {{\n", f'{table} = {{\n    "CedarForCausalLM": {value},\n')
     with pytest.raises(Refusal, match="CedarForCausalLM is registered already"):
@@ -50,8 +51,8 @@ def test_a_key_that_is_put_together_counts(key: str) -> None:
         find_codemod("vllm-registry-entry").run(text, CEDAR)
 
 
-@pytest.mark.parametrize("replace", ["no", "yes"])
-@pytest.mark.parametrize("statement", STATEMENTS)
+@each("replace", ["no", "yes"])
+@each("statement", STATEMENTS)
 def test_a_statement_that_adds_the_key_counts(statement: str, replace: str) -> None:
     text = f"{REGISTRY}{statement}\n"
     if replace == "yes" and statement == STATEMENTS[-1]:

@@ -7,6 +7,7 @@ import ast
 import pytest
 
 from codemods.models.rules_before import taken_before
+from tests.rows import each
 
 MAPPER = """WeightsMapper(
     orig_to_new_suffix={".g": ".gamma", ".beta": ".bias"},
@@ -15,7 +16,7 @@ MAPPER = """WeightsMapper(
 )"""
 
 
-@pytest.mark.parametrize(
+@each(
     ("rule", "old", "key"),
     [
         ("prefix", "model.layers.", "model."),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from codemods import CODEMODS, Example, find_codemod, target_file
 from codemods.text.as_written import LEVEL, MARK, edited, indent_unit
 from tests.drawn import examples
+from tests.rows import each
 from tests.sampled import sampled
 
 EXAMPLES = [
@@ -41,7 +42,7 @@ def test_an_edit_is_written_as_its_file_is(codemod, example):
 ENDED = [(c, e) for c, e in EXAMPLES if e.before.rstrip("\n") and e.before.endswith("\n")]
 
 
-@pytest.mark.parametrize(("codemod", "example"), ENDED, ids=[c.name for c, _ in ENDED])
+@each(("codemod", "example"), ENDED, ids=[c.name for c, _ in ENDED])
 def test_a_file_without_an_end_of_its_last_line_has_none_afterwards(codemod, example):
     before, after = example.before.removesuffix("\n"), example.after.removesuffix("\n")
     assert codemod.run(before, example.arguments) == after
@@ -53,7 +54,7 @@ SEPARATORS = "\f\x0b\x1c\x1d\x1e\x85\u2028\u2029"
 PYTHON = [(c, e) for c, e in EXAMPLES if c.edits_python and not c.removes]
 
 
-@pytest.mark.parametrize(("codemod", "example"), PYTHON, ids=[c.name for c, _ in PYTHON])
+@each(("codemod", "example"), PYTHON, ids=[c.name for c, _ in PYTHON])
 def test_what_looks_like_an_end_of_a_line_is_none_in_python(codemod, example):
     head = re.match(r"(#.*\n)*", example.before).group()
     text = head + '# page @@\nPAGE = "@@"\n' + example.before[len(head) :]

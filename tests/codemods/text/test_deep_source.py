@@ -4,6 +4,7 @@ import pytest
 
 from codemods import Refusal
 from codemods.text.python_text import MAX_DEPTH, parse_module
+from tests.rows import each
 
 DEEP = {
     "parentheses": ("x = ", "(", "1", ")"),
@@ -15,8 +16,8 @@ DEEP = {
 }
 
 
-@pytest.mark.parametrize("name", DEEP)
-@pytest.mark.parametrize("depth", [900, 5_000, 100_000])
+@each("name", DEEP)
+@each("depth", [900, 5_000, 100_000])
 def test_a_file_that_is_nested_too_deeply_is_refused(name, depth):
     before, opening, inside, closing = DEEP[name]
     with pytest.raises(Refusal) as refusal:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 import scaffold.delivery.tutorial.chinese as module
 from scaffold.delivery.tutorial.chinese import chinese_of
+from tests.rows import each
 
 SECTIONS = Path(__file__).parents[3] / "cookiecutter-model/templates/tutorial/sections"
 VALUE = re.compile(r"\{\{[^}]*\}\}")
@@ -34,7 +33,7 @@ def prose() -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("line", prose())
+@each("line", prose())
 def test_a_sentence_that_says_the_same_of_every_model_is_there_in_chinese(line: str) -> None:
     assert re.search("[\u4e00-\u9fff]", chinese_of(line)), line
 

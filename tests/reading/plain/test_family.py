@@ -13,6 +13,7 @@ from scaffold.common.errors import CheckpointError
 from scaffold.reading.plain.family import Family, completed, families, problems
 from scaffold.reading.plain.kinds import kinds, one_of_each
 from tests.drawn import examples
+from tests.rows import each
 
 ROPE = {"rope_type": "default", "rope_theta": 5e5}
 STATED: dict[str, Any] = {
@@ -86,7 +87,7 @@ def rope(**parameters: Any) -> dict[str, Any]:
     return {"rope_parameters": {"rope_theta": 1e4, **parameters}}
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "changed", "key"),
     [
         ("Llama", {"residual_multiplier": 0.5}, "residual_multiplier"),

@@ -6,9 +6,8 @@ import ast
 import inspect
 from typing import Any
 
-import pytest
-
 from scaffold.source.python.binding import bind
+from tests.rows import each
 
 SIGNATURES = (
     "a, b=2",
@@ -31,8 +30,8 @@ CALLS: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = (
 )
 
 
-@pytest.mark.parametrize("signature", SIGNATURES)
-@pytest.mark.parametrize(("positional", "named"), CALLS)
+@each("signature", SIGNATURES)
+@each(("positional", "named"), CALLS)
 def test_binding_is_that_of_python(signature: str, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
     scope: dict[str, Any] = {}
     exec(f"def f({signature}): ...", scope)

@@ -6,12 +6,12 @@ import inspect
 from typing import Any
 
 import numpy as np
-import pytest
 
 from scaffold.source.torch import bounds
 from scaffold.source.torch.ops.creation import CREATION
 from scaffold.source.torch.record import owner
 from scaffold.source.torch.torch_ops import OPS
+from tests.rows import each
 
 
 def named(function: Any) -> list[str]:
@@ -19,7 +19,7 @@ def named(function: Any) -> list[str]:
     return [name for name, one in inspect.signature(function).parameters.items() if one.kind in kinds]
 
 
-@pytest.mark.parametrize("name", bounds.RESULTS)
+@each("name", bounds.RESULTS)
 def test_a_row_names_the_arguments_as_the_operation_does(name: str) -> None:
     row, operation = named(bounds.RESULTS[name]), named({**OPS, **CREATION}[name])
     assert row == operation[: len(row)]
@@ -28,7 +28,7 @@ def test_a_row_names_the_arguments_as_the_operation_does(name: str) -> None:
 X = np.arange(120).reshape(2, 3, 4, 5)
 
 
-@pytest.mark.parametrize(
+@each(
     "key",
     [
         0, slice(1, 2), None, ..., (0, slice(None), 2), (..., 1), (None, 1, ...),

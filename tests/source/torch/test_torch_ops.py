@@ -14,6 +14,7 @@ from scaffold.source.interpreter import Interpreter
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.torch.tensors import Tensor
 from scaffold.source.transformers.imports import resolve
+from tests.rows import each
 
 HERE = Path(__file__).parent
 CASES = SourceFile.parse(HERE / "torch_cases.py")
@@ -55,7 +56,7 @@ def answers() -> dict[str, Any]:
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_every_case_runs_in_the_interpreter(name: str) -> None:
     assert flat(interpreted(name))
 

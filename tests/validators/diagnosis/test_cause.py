@@ -6,6 +6,7 @@ import pytest
 
 from scaffold_validators.diagnosis import Diagnosis, diagnose
 from scaffold_validators.watching.marks import MARKS
+from tests.rows import each
 
 DEAD = "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above)"
 
@@ -79,7 +80,7 @@ def test_the_root_cause_is_the_first_error_with_its_class_message_and_frame() ->
     assert any(line.startswith("9: ") for line in found.read)
 
 
-@pytest.mark.parametrize(
+@each(
     "prefix",
     [
         "",

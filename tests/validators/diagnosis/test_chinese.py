@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from scaffold_validators.diagnosis.chinese import in_chinese, rows
 from scaffold_validators.diagnosis.signatures import Signature, signatures
+from tests.rows import each
 
 NAMED = re.compile(r"(?<![\w-])--[a-z][a-z-]+|\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b|\b\w+\.(?:json|py|jinja)\b")
 """Options, variables, files."""
@@ -15,7 +14,7 @@ CJK = "\u4e00-\u9fff"
 HALF_WIDTH = re.compile(f"[{CJK}][A-Za-z0-9]|[A-Za-z0-9][{CJK}]|[{CJK}][,;:!?()]|[,;!?()][{CJK}]|。$|  ")
 
 
-@pytest.mark.parametrize("row", signatures(), ids=lambda row: row.id)
+@each("row", signatures(), ids=lambda row: row.id)
 def test_a_row_is_there_in_chinese(row: Signature) -> None:
     said = rows()[row.id]
     for text in said:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
-
+from scaffold.common.tables import read_table
 from scaffold_validators.diagnosis import diagnose
+from tests.rows import each
 
 Case = dict[str, Any]
 
 
 def cases(name: str) -> list[Case]:
     """Return the logs of a file beside this one."""
-    read: list[Case] = yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    read: list[Case] = read_table(Path(__file__).with_name(name))
     return read
 
 
@@ -24,7 +23,7 @@ def by_what(case: Case) -> str:
     return str(case["what"])
 
 
-@pytest.mark.parametrize("case", cases("field.yaml"), ids=by_what)
+@each("case", cases("field.yaml"), ids=by_what)
 def test_a_log_from_the_field_is_named(case: Case) -> None:
     cause = diagnose(case["log"]).cause
     if not case["is"]:
@@ -39,7 +38,7 @@ def test_a_log_from_the_field_is_named(case: Case) -> None:
         assert word not in cause.meaning
 
 
-@pytest.mark.parametrize("case", cases("posted.yaml"), ids=by_what)
+@each("case", cases("posted.yaml"), ids=by_what)
 def test_a_log_that_was_posted_is_named_with_the_line_of_its_cause(case: Case) -> None:
     cause = diagnose(case["log"]).cause
     assert cause is not None
@@ -47,6 +46,6 @@ def test_a_log_that_was_posted_is_named_with_the_line_of_its_cause(case: Case) -
     assert case["line"] in cause.line
 
 
-@pytest.mark.parametrize("case", cases("healthy.yaml"), ids=by_what)
+@each("case", cases("healthy.yaml"), ids=by_what)
 def test_a_healthy_log_accuses_nobody(case: Case) -> None:
     assert diagnose(case["log"]).cause is None

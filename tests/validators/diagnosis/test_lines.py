@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from scaffold_validators.diagnosis.lines import Line, parse_line
+from tests.rows import each
 
 LINES = [
     (
@@ -67,6 +66,6 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize(("raw", "expected"), LINES, ids=[raw[:40] for raw, _ in LINES])
+@each(("raw", "expected"), LINES, ids=[raw[:40] for raw, _ in LINES])
 def test_a_line_is_read(raw: str, expected: Line) -> None:
     assert parse_line(raw) == expected

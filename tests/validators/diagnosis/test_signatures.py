@@ -8,6 +8,7 @@ from scaffold_validators.diagnosis import diagnose
 from scaffold_validators.diagnosis.failures import MARKS
 from scaffold_validators.diagnosis.lines import parse_line
 from scaffold_validators.diagnosis.signatures import Kind, Signature, checked, matches, signatures
+from tests.rows import each
 
 SPECIAL = [row for row in signatures() if row.kind not in (Kind.HARMLESS, Kind.FOLLOWS)]
 HARMLESS = [row for row in signatures() if row.kind is Kind.HARMLESS]
@@ -19,7 +20,7 @@ def _named(row: Signature) -> str:
     return row.id
 
 
-@pytest.mark.parametrize("row", SPECIAL, ids=_named)
+@each("row", SPECIAL, ids=_named)
 def test_an_example_is_the_cause_in_a_log(row: Signature) -> None:
     found = diagnose(f"INFO starting\n{row.example}\nINFO ending\n")
     assert found.cause is not None
@@ -27,7 +28,7 @@ def test_an_example_is_the_cause_in_a_log(row: Signature) -> None:
     assert found.cause.line.strip() in row.example
 
 
-@pytest.mark.parametrize("row", SPECIAL, ids=_named)
+@each("row", SPECIAL, ids=_named)
 def test_no_other_row_is_meant_by_an_example(row: Signature) -> None:
     """Where several rows match, `before` and `general` say which one is meant: never their place in a file."""
     assert {match.signature.id for match in matches([parse_line(line).text for line in row.example.splitlines()])} == {
@@ -35,17 +36,17 @@ def test_no_other_row_is_meant_by_an_example(row: Signature) -> None:
     }
 
 
-@pytest.mark.parametrize("row", NEAR, ids=_named)
+@each("row", NEAR, ids=_named)
 def test_a_near_miss_is_something_else(row: Signature) -> None:
     assert row.id not in [finding.id for finding in diagnose(row.near_miss).findings]
 
 
-@pytest.mark.parametrize("row", HARMLESS, ids=_named)
+@each("row", HARMLESS, ids=_named)
 def test_a_harmless_line_accuses_nobody(row: Signature) -> None:
     assert diagnose(f"INFO starting\n{row.example}\n").findings == ()
 
 
-@pytest.mark.parametrize("row", FOLLOWS, ids=_named)
+@each("row", FOLLOWS, ids=_named)
 def test_what_follows_is_said_only_where_there_is_nothing_else(row: Signature) -> None:
     alone = diagnose(row.example)
     assert alone.cause is not None
@@ -56,7 +57,7 @@ def test_what_follows_is_said_only_where_there_is_nothing_else(row: Signature) -
     assert [finding.id for finding in after.cascade] == [row.id]
 
 
-@pytest.mark.parametrize("row", signatures(), ids=_named)
+@each("row", signatures(), ids=_named)
 def test_lines_are_found_by_their_marks(row: Signature) -> None:
     """Lines without a mark are not even parsed: a new row may need a new mark."""
     if row.kind is Kind.HARMLESS:
@@ -64,7 +65,7 @@ def test_lines_are_found_by_their_marks(row: Signature) -> None:
     assert any(mark in line for line in row.example.splitlines() for mark in MARKS)
 
 
-@pytest.mark.parametrize("row", signatures(), ids=_named)
+@each("row", signatures(), ids=_named)
 def test_a_row_says_what_it_is_and_what_to_do(row: Signature) -> None:
     assert row.meaning
     assert row.remedy
