@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -200,6 +201,7 @@ def render_documents(
     return {config: texts[0], tutorial: page}
 
 
+_OF_EXPERTS = re.compile(r"(?<![^.\n])experts\.([^.\n]+)")
 NOT_VERIFIED = {"stage": "–", "weights": "–", "device": "–", "result": "nothing yet"}
 
 
@@ -223,12 +225,8 @@ def _num_experts(checkpoint: Checkpoint, decoder: DecoderSpec | None) -> int:
     if decoder is not None:  # the first layers of many models of experts are dense
         blocks = dict.fromkeys(block for layer in decoder.layers for block in layer.feed_forwards)
         return max(feed_forwards.kind_of(block).num_experts(block) for block in blocks)
-    numbers = {
-        part
-        for name in checkpoint.tensors
-        for before, part in zip(name.split("."), name.split(".")[1:])
-        if before == "experts" and part.isdigit()
-    }
+    text = "\n".join(checkpoint.weights.forms)  # searched at once: there may be hundreds of thousands of names
+    numbers = {part for part in _OF_EXPERTS.findall(text) if part.isdigit()}
     return len(numbers)
 
 

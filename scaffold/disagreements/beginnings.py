@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from scaffold.disagreements.finding import Disagreement, Said
 from scaffold.disagreements.subject import Subject
@@ -11,6 +11,8 @@ from scaffold.vocabulary.lookup import at
 
 KIND = "beginnings of names"
 _IN_LAYER = re.compile(r"^((?:[^.]+\.)*?)((?:layers|h|blocks|layer)\.)(\d{1,6})\.(.+)$")
+"""What comes before the list of layers, the list, the layer, and the rest."""
+_OF_PATTERN = re.compile(_IN_LAYER.pattern.replace(r"\d{1,6}", r"\*"))
 
 
 def find(subject: Subject) -> Iterator[Disagreement]:
@@ -41,7 +43,7 @@ def split_layers(subject: Subject) -> dict[tuple[str, str], frozenset[int]]:
         return {}
     by_rest: dict[str, dict[tuple[str, str], set[int]]] = {}
     own = subject.names
-    for name in subject.forms:
+    for name in subject.forms if _may_be_split(own) else ():
         found = _IN_LAYER.match(name)
         if found is not None and f"{found[1]}{found[2]}*.{re.sub(r'(?<=[.])[0-9]+(?=[.])', '*', found[4])}" in own:
             by_rest.setdefault(found[4], {}).setdefault((found[1], found[2]), set()).add(int(found[3]))
@@ -50,6 +52,13 @@ def split_layers(subject: Subject) -> dict[tuple[str, str], frozenset[int]]:
         if len(places) > 1 and sorted(numbers) == list(range(count)):
             return {place: frozenset(found) for place, found in places.items()}
     return {}
+
+
+def _may_be_split(patterns: Iterable[str]) -> bool:
+    """Return whether one of the patterns is that of tensors in layers of two places: that of few checkpoints is."""
+    places: dict[str, str] = {}
+    found = (match for match in map(_OF_PATTERN.match, patterns) if match is not None)
+    return any(places.setdefault(match[4], match[1] + match[2]) != match[1] + match[2] for match in found)
 
 
 def _numbers(found: frozenset[int]) -> str:

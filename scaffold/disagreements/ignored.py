@@ -10,19 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from scaffold.checkpoint.patterns import Pattern, pattern_of
 from scaffold.checkpoint.quantization import TRACES, UNQUANTISED
 from scaffold.checkpoint.text import printable
+from scaffold.disagreements.entries import REGEX, expression_of, hits, names, tells_numbers
 from scaffold.disagreements.finding import Disagreement, Said
 from scaffold.disagreements.subject import Subject
 
 KIND = "layers left out of quantisation"
 KEYS = ("ignore", "ignored_layers", "modules_to_not_convert", "exclude_modules", "llm_int8_skip_modules")
 SECTIONS = ("quantization_config", "compression_config")
-REGEX = "re:"
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """Linear layers that every method quantises unless it is told not to."""
 TOGETHER = {"q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj", "gate_proj": "gate_up_proj",
@@ -32,9 +31,6 @@ ENDINGS = tuple(sorted({trace.weight for trace in TRACES} | {"weight_packed"}))
 MAX_ENTRIES = 20_000
 MAX_PAIRS = 1_000_000
 """Of entries with modules, each held against the other."""
-MAX_REPEATS = 3
-"""In a regular expression of a config, which is untrusted: more of them can take for ever."""
-_UNSAFE = re.compile(r"\)[*+?{]|\(\?|\\[1-9]")
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,8 @@ def find(subject: Subject) -> Iterator[Disagreement]:
         return
     quantised = _quantised(subject, {part.pattern for part in subject.quantization.parts})
     plain = _plain(subject)
-    for entry, hit in _hits(listed.entries, quantised):
+    kinds = list({kind_of(module): module for module in reversed(quantised)}.values())
+    for entry, hit in hits(listed.entries, quantised, kinds):
         yield _kept(subject, listed, entry, hit, any(names(entry, module) for module in plain))
     missed = _not_named(plain, listed.entries)
     if missed:
@@ -70,47 +67,16 @@ def _listed(config: Mapping[str, Any]) -> Listed | None:
     return None
 
 
-def names(entry: str, module: str) -> bool:
-    """Return whether an entry certainly names a module: as a regular expression, by its whole name, or by ``*``."""
-    if entry.startswith(REGEX):
-        expression = _expression(entry.removeprefix(REGEX))
-        return expression is not None and expression.match(module) is not None
-    return entry == module or ("*" in entry and fnmatchcase(module, entry))
-
-
 def _names_any(entry: str, module: str) -> bool:
     """Return whether an entry may name a module, in any of the ways in which methods read their lists."""
     parent, _, name = module.rpartition(".")
     ours = [module, f"{parent}.{TOGETHER[name]}"] if name in TOGETHER else [module]
     if entry.startswith(REGEX):
-        return _expression(entry.removeprefix(REGEX)) is None or any(names(entry, one) for one in ours)
+        return expression_of(entry) is None or any(names(entry, one) for one in ours)
     plain = entry.strip("*.")
     if "*" in plain:
-        return any(fnmatchcase(one, f"*{plain}*") for one in ours)
+        return any(names(f"*{plain}*", one) for one in ours)
     return any(names(entry, one) or plain in one or one.endswith(f".{plain}") for one in ours)
-
-
-def _expression(text: str) -> re.Pattern[str] | None:
-    """Return a regular expression of a config, or None for one that could take too long."""
-    if len(text) > 300 or len(re.findall(r"(?<!\\)[*+{]", text)) > MAX_REPEATS or _UNSAFE.search(text):
-        return None
-    try:
-        return re.compile(text)
-    except (re.error, RecursionError, OverflowError):
-        return None
-
-
-def _hits(entries: Sequence[str], modules: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield entries that name modules, with these. Whole names are looked up; what is a rule is held against kinds."""
-    known = set(modules)
-    kinds = list({kind_of(module): module for module in reversed(modules)}.values())
-    for entry in entries:
-        is_rule = entry.startswith(REGEX) or "*" in entry
-        numbered = is_rule and any(c.isdigit() for c in entry)
-        among = (modules if numbered else kinds) if is_rule else [entry] if entry in known else []
-        hit = [module for module in among if names(entry, module)]
-        if hit:
-            yield entry, hit
 
 
 def _not_named(modules: Sequence[str], entries: Sequence[str]) -> list[str]:
@@ -118,7 +84,7 @@ def _not_named(modules: Sequence[str], entries: Sequence[str]) -> list[str]:
     known = set(modules)
     whole = known & set(entries)
     rest = [entry for entry in entries if entry not in known]
-    numbered = any(c.isdigit() for entry in rest for c in entry)
+    numbered = any(map(tells_numbers, rest))
     if numbered and len(rest) * len(modules) > MAX_PAIRS:
         return []
     by_kind: dict[str, bool] = {}

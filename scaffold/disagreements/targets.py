@@ -13,8 +13,9 @@ from typing import Any
 
 from scaffold.checkpoint.quantization import FP8, UNQUANTISED
 from scaffold.checkpoint.text import printable
+from scaffold.disagreements.entries import REGEX, names
 from scaffold.disagreements.finding import Disagreement, Said
-from scaffold.disagreements.ignored import ENDINGS, REGEX, SECTIONS, kind_of, names
+from scaffold.disagreements.ignored import ENDINGS, SECTIONS, kind_of
 from scaffold.disagreements.subject import Subject
 
 KIND = "targets of quantisation"

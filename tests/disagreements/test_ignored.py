@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from scaffold.disagreements.entries import names
 from scaffold.disagreements.finding import Disagreement
-from scaffold.disagreements.ignored import names
 from tests.disagreements.llama import LAYERS, Tensors, found, tensors
 
 KIND = "layers left out of quantisation"
