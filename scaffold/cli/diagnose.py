@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from scaffold.cli.output import Output, reporting
 from scaffold.common.errors import UsageError
 from scaffold_validators.diagnosis import UNKNOWN, Diagnosis, Finding, diagnose_logs
-from scaffold_validators.diagnosis.files import Log, logs_of
+from scaffold_validators.diagnosis.files import Log, logs_of, text_of
 from scaffold_validators.diagnosis.signatures import signatures
 
 STANDARD_INPUT = "-"
@@ -31,7 +33,7 @@ def command(output: Output, logs: tuple[str, ...], allow: tuple[str, ...], each:
     """
     _check(allow)
     runs = [(log, [log]) for log in logs] if each or len(logs) == 1 else [(f"{len(logs)} logs", list(logs))]
-    found = {name: diagnose_logs([part for log in parts for part in _logs(log)], allow=allow) for name, parts in runs}
+    found = {name: _diagnosed(parts, allow) for name, parts in runs}
     for name, diagnosis in found.items():
         _show(output, name, diagnosis)
     output.document({"logs": [_document(name, diagnosis) for name, diagnosis in found.items()], "allow": list(allow)})
@@ -45,19 +47,37 @@ def _check(allow: tuple[str, ...]) -> None:
             raise UsageError(id_, where="--allow", expected="the id of a signature", remedy="see docs/signatures.md")
 
 
-def _logs(log: str) -> list[Log]:
-    """Return the logs that a word of the command line names.
+def _diagnosed(logs: list[str], allow: tuple[str, ...]) -> Diagnosis:
+    """Return what the logs of one run say.
 
     Raises:
-        UsageError: it is nothing that can be read.
+        UsageError: one of them is nothing that can be read.
     """
-    if log == STANDARD_INPUT:
-        return [Log("standard input", (line.decode("utf-8", "replace") for line in sys.stdin.buffer))]
     try:
-        return list(logs_of(Path(log)))
+        return diagnose_logs([part for log in logs for part in _logs(log)], allow=allow)
     except OSError as error:
         remedy = "name a file, a folder of logs, or - for standard input"
-        raise UsageError(error.strerror or str(error), where=log, expected="a log", remedy=remedy) from error
+        where = str(error.filename or ", ".join(logs))
+        raise UsageError(error.strerror or str(error), where=where, expected="a log", remedy=remedy) from error
+
+
+def _logs(log: str) -> list[Log]:
+    """Return the logs that a word of the command line names."""
+    return [_standard_input()] if log == STANDARD_INPUT else list(logs_of(Path(log)))
+
+
+def _standard_input() -> Log:
+    """Return what comes in.
+
+    Raises:
+        UsageError: nothing does, as where a program writes its log to standard error: that says nothing of a server.
+    """
+    given: Any = sys.stdin.buffer
+    coming: io.BufferedReader[Any] = given if isinstance(given, io.BufferedReader) else io.BufferedReader(given)
+    if not coming.peek(1):
+        remedy = "the log may go to standard error: docker logs NAME 2>&1 | scaffold diagnose -"
+        raise UsageError("nothing came in", where=STANDARD_INPUT, expected="a log", remedy=remedy)
+    return Log("standard input", text_of(coming, "standard input"))
 
 
 def _show(output: Output, name: str, diagnosis: Diagnosis) -> None:

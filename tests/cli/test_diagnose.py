@@ -46,6 +46,18 @@ def test_standard_input_is_a_log_too() -> None:
     assert invoke(["diagnose", "-"], FAILED).exit_code == 1
 
 
+def test_nothing_that_came_in_is_an_error_and_no_health(tmp_path: Path) -> None:
+    result = invoke(["diagnose", "-"], "")
+    assert result.exit_code == 2
+    assert "docker logs NAME 2>&1" in result.stderr
+    packed = tmp_path / "serve.zip"
+    packed.write_bytes(b"PK\x03\x04")
+    result = invoke(["diagnose", str(packed)])
+    assert result.exit_code == 2
+    assert f"{packed}" in result.stderr
+    assert "an archive (zip)" in result.stderr
+
+
 def test_what_is_allowed_is_no_failure_and_on_record() -> None:
     result = invoke(["diagnose", "-", "--allow", "fp8-unsupported", "--json"], FAILED)
     assert result.exit_code == 0

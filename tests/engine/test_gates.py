@@ -72,9 +72,9 @@ def test_a_search_finds_the_length_that_fits(place: Workplace, tmp_path: Path) -
     (model / "config.json").write_text(json.dumps({**config, **sizes, **more}))
     gate = gate_of(place, tmp_path / "logs")
     plan = replace(gate.plan, model=model, load_format="dummy", max_model_len=None)
-    (verdict,) = run_stages(
-        replace(gate, plan=plan, search=True, facts=ModelFacts(max_model_len=131072)), with_needs(["capacity"])
-    )
+    patience = replace(gate.patience, request_seconds=1800)  # not how fast a processor answers is asked here
+    gate = replace(gate, plan=plan, patience=patience, search=True, facts=ModelFacts(max_model_len=131072))
+    (verdict,) = run_stages(gate, with_needs(["capacity"]))
     capacity = verdict.capacity
     assert capacity is not None
     assert capacity.theoretical_len == 131072

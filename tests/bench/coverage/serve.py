@@ -2,10 +2,10 @@
 
 vLLM is imported once; each job is a fork with a time limit, so that one that crashes or hangs is an outcome and not
 the end. A job is ``{"name", "checkpoint", "prompt", "new_tokens", "model_impl", "plugin": [SRC, PACKAGE] | null}``,
-with ``"options"`` of ``LLM``, ``"env"`` and ``"lora"``, an adapter's folder, if wanted; its outcome is one JSON line:
-the log probability of every prompt token but the first, the greedy tokens, and what stood in for kernels of the engine,
-or an error. With ``"prompts"`` instead, it is `answers`. A plugin is served with the stand-ins of
-``scaffold_validators/shims``, vLLM's own ways as they are shipped, unless ``"shims"`` says otherwise.
+with ``"options"`` of ``LLM``, ``"env"``, a limit in ``"seconds"``, and ``"lora"``, an adapter's folder, if wanted.
+Its outcome is one JSON line: the log probability of every prompt token but the first, the greedy tokens, and what stood
+in for kernels of the engine, or an error. With ``"prompts"`` instead, it is `answers`. A plugin is served with the
+stand-ins of ``scaffold_validators/shims``, vLLM's own ways as they are shipped, unless ``"shims"`` says otherwise.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from pathlib import Path
 
 SHIMS = Path(__file__).parents[3] / "validators" / "scaffold_validators" / "shims" / "on_path"
 LIMIT = 120
-"""Seconds that a job may take."""
+"""Seconds that a job may take, unless it says ``seconds``."""
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -142,13 +142,14 @@ def run(job: dict, log: Path) -> dict:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(0)
-    ended = wait(child, started + LIMIT)
+    limit = job.get("seconds", LIMIT)
+    ended = wait(child, started + limit)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # what the job has started and left behind
     if found.is_file() and (text := found.read_text()):
         outcome = json.loads(text)
     else:
-        outcome = {"error": f"ended by signal or code {ended}" if ended is not None else f"no answer in {LIMIT} s"}
+        outcome = {"error": f"ended by signal or code {ended}" if ended is not None else f"no answer in {limit} s"}
     return {"name": job["name"], "seconds": time.monotonic() - started, "log": str(log), **outcome}
 
 

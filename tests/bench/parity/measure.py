@@ -29,6 +29,8 @@ HERE = Path(__file__).parent
 FOLDER = Path(".bench/parity")
 DTYPE = "bfloat16"
 MAX_MODEL_LEN = 512
+SECONDS = 900
+"""Limit of a server: in bfloat16 on a busy processor without instructions for it."""
 SLICE = 6
 """Layers of the slices of checkpoints with twelve."""
 
@@ -135,6 +137,7 @@ def _serve(case: Case, server: Server) -> list[Answered] | str:
         "model_impl": "vllm",
         "plugin": None,
         "shims": True,
+        "seconds": SECONDS,
         "new_tokens": NEW_TOKENS,
         "prompts": [list(prompt) for prompt in make_prompts(512, MAX_MODEL_LEN)],
         "options": {"dtype": DTYPE, "max_model_len": MAX_MODEL_LEN},
@@ -146,5 +149,5 @@ def _serve(case: Case, server: Server) -> list[Answered] | str:
 
 
 def _refer(right: Case, answered: Sequence[Answered]) -> dict[str, tuple[Referred, ...]]:
-    reference = Reference(engine().python, right.served, seconds=900)
+    reference = Reference(engine().python, right.served, seconds=SECONDS)
     return run_reference(reference, [said.tokens for said in answered], (DTYPE,))

@@ -376,3 +376,26 @@ def test_one_line_is_enough_to_begin_a_failure(line: str, id_: str) -> None:
     found = diagnose(line)
     assert found.cause is not None
     assert found.cause.id == id_
+
+
+def test_a_family_of_errors_while_a_server_is_ended_accuses_nobody() -> None:
+    found = diagnose(
+        "(EngineCore pid=5) INFO 02-02 10:01:00 [core.py:1] [shutdown] EngineCore: trigger received signal=SIGTERM\n"
+        "(Worker pid=7) RuntimeError: npuSynchronizeDevice: NPU function error: AclrtSynchronizeDevice, error code 1\n"
+    )
+    assert (found.cause, found.harmless) == (None, ("ended-from-outside",))
+
+
+@pytest.mark.parametrize("goes_on", ["", "(EngineCore pid=5) ERROR 02-02 10:01:01 [core.py:1100]     x = y\n"])
+def test_what_a_worker_says_late_is_the_cause_where_a_failure_ended_the_server(goes_on: str) -> None:
+    """The server ends as its engine failed: its own word for that is no word of somebody who ended it."""
+    found = diagnose(
+        "(EngineCore pid=5) ERROR 02-02 10:01:00 [core.py:1100] EngineCore encountered a fatal error.\n"
+        "(APIServer pid=1) INFO:     Shutting down\n"
+        "(Worker pid=7) Traceback (most recent call last):\n"
+        '(Worker pid=7)   File "/opt/vllm-ascend/vllm_ascend/attention/attention_v1.py", line 480, in forward\n'
+        "(Worker pid=7) KeyError: 'odd'\n"
+        "(Worker pid=7) INFO 02-02 10:01:01 [multiproc_executor.py:700] Parent process exited\n" + goes_on
+    )
+    assert found.cause is not None
+    assert (found.cause.exception, found.cause.process) == ("KeyError", "Worker pid=7")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,6 +39,56 @@ def test_a_folder_has_to_have_logs(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"ERROR")
     with pytest.raises(FileNotFoundError):
         diagnose_files([tmp_path])
+
+
+FAILED = b"(Worker_TP0 pid=9) ERROR 07-02 10:00:05 [m.py:1] OddError: the one\n"
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress], ids=lambda pack: pack.__module__)
+def test_a_log_that_was_packed_is_read(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "serve.log.2.gz"
+    path.write_bytes(pack(b"INFO fine\n" * 1000 + FAILED))
+    for paths in ([path], [tmp_path]):
+        cause = diagnose_files(paths).cause
+        assert cause is not None
+        assert (cause.message, cause.line_number) == ("the one", 1001)
+    path.write_bytes(pack(FAILED * 1000)[:-9])
+    with pytest.raises(OSError, match="cannot be unpacked to its end"):
+        diagnose_files([path])
+
+
+@pytest.mark.parametrize("name", ["serve.log.1", "stderr", "vllm_serve_log", "worker-1f.out", "server.log-20260702"])
+def test_a_folder_s_logs_are_found_by_their_names(name: str, tmp_path: Path) -> None:
+    (tmp_path / "other.log").write_text("INFO fine\n")
+    (tmp_path / name).write_bytes(FAILED)
+    cause = diagnose_files([tmp_path]).cause
+    assert cause is not None
+    assert cause.file == str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "empty"),
+        (b"PK\x03\x04" + FAILED, "zip"),
+        (b"\x28\xb5\x2f\xfd" + FAILED, "zstd"),
+        (b"\x89PNG" + FAILED, "picture"),
+        (b"serve.log".ljust(257, b"\x00") + b"ustar" + FAILED, "tar"),
+    ],
+    ids=["empty", "zip", "zstd", "picture", "tar"],
+)
+def test_what_is_no_log_is_never_called_healthy(content: bytes, what: str, tmp_path: Path) -> None:
+    path = tmp_path / "serve.log"
+    path.write_bytes(content)
+    for paths in ([path], [tmp_path]):
+        with pytest.raises(OSError, match=what):
+            diagnose_files(paths)
+
+
+def test_an_empty_file_beside_others_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "plog-1.log").write_bytes(b"")
+    (tmp_path / "plog-2.log").write_text("INFO fine\n")
+    assert diagnose_files([tmp_path]).cause is None
 
 
 def test_each_kind_of_error_is_told_once_and_a_long_log_stays_short() -> None:

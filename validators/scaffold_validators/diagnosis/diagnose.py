@@ -62,21 +62,25 @@ class _Log:
     harmless: dict[str, None] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
     _ids: set[str] = field(default_factory=set)
+    _failed: bool = False
+    """Whether it failed before anybody ended it."""
 
     def read(self, lines: Iterable[str]) -> list[Judged]:
         """Return what is told, with what the server survived marked."""
         reader = Reader(quiet_lines(), known_lines(), ending_lines())
-        found = [judged for failure in reader.read(lines) if (judged := self._judged(failure)) is not None]
+        found = [judged for failure in reader.read(lines) if (judged := self._judged(failure, reader)) is not None]
         found.sort(key=lambda judged: judged.finding.line_number)
         return list(_with_survivors(found, reader.answered))
 
-    def _judged(self, failure: Failure) -> Judged | None:
+    def _judged(self, failure: Failure, reader: Reader) -> Judged | None:
         shape = shape_of("\n".join(failure.texts[:3] + failure.texts[-3:]))
         if shape in self._seen:
             return None
         full = len(self._seen) >= _KEPT
         if not full:
             self._seen.add(shape)
+        if failure.ending and (self._failed or any(map(self._is_failure, reader.under_way))):
+            failure = replace(failure, ending=False)  # that ended it, and what others say late is a part of it
         judged = judge(failure, self.name, self.allow)
         if isinstance(judged, str):
             self.harmless[judged] = None
@@ -84,7 +88,12 @@ class _Log:
         if full and judged.finding.id in self._ids:
             return None
         self._ids.add(judged.finding.id)
+        self._failed = self._failed or (judged.weight is not Weight.SURVIVED and not failure.ending)
         return judged
+
+    def _is_failure(self, failure: Failure) -> bool:
+        judged = judge(failure, self.name, self.allow)
+        return isinstance(judged, Judged) and judged.weight is not Weight.SURVIVED
 
 
 def _with_survivors(found: Sequence[Judged], answered: int) -> Iterable[Judged]:

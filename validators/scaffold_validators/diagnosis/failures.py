@@ -112,6 +112,7 @@ class Reader:
         ends: lines that say that the server is being ended.
         answered: how many requests the log says were answered.
         time: the last one that a line has.
+        under_way: failures of which lines were still coming when the log said that the server is being ended.
     """
 
     quiet: re.Pattern[str]
@@ -119,6 +120,7 @@ class Reader:
     ends: re.Pattern[str]
     answered: int = 0
     time: str = ""
+    under_way: tuple[Failure, ...] = ()
     _open: dict[str, Failure] = field(default_factory=dict)
     _ending: bool = False
 
@@ -131,6 +133,7 @@ class Reader:
                 self.answered += 1
             if not self._ending and ("hut" in raw or "SIG" in raw) and self.ends.search(raw):
                 self._ending = True
+                self.under_way = tuple(self._open.values())
             if self._open or any(mark in raw for mark in MARKS):
                 for part in _parts(raw[:_LINE_LENGTH]):
                     yield from self._take(number, part)

@@ -13,6 +13,7 @@ from scaffold_validators.diagnosis.signatures import Kind, Match, following_line
 from scaffold_validators.diagnosis.tracebacks import Raised, exceptions
 
 _COUNTED = re.compile(r"\b\d+ validation errors? for ")
+_INTERRUPTS = ("KeyboardInterrupt", "SystemExit")
 LINE_LENGTH = 500
 AFTER_THE_END = "ended-from-outside"
 """The row of the signatures that stands for errors of a server that is being ended."""
@@ -67,6 +68,8 @@ def judge(failure: Failure, file: str, allow: Collection[str]) -> Judged | str:
     row = chosen.signature
     if row.kind is Kind.HARMLESS or row.id in allow:
         return row.id
+    if row.general and failure.ending:
+        return AFTER_THE_END
     if row.kind is Kind.FOLLOWS:
         others = [link for link in raised if not following_lines().search(link.text)]
         if others:
@@ -106,16 +109,22 @@ def _reason(failure: Failure, shown: int) -> int:
 
 
 def _link(raised: Sequence[Raised], line: int) -> Raised | None:
-    """Return the exception that a line belongs to: with its frames, its class, or its message."""
-    return next((link for link in raised if line <= link.last), raised[-1] if raised else None)
+    """Return the exception that a line belongs to: with its frames, its class, or its message.
+
+    Native code that fails may interrupt Python: the line before such an interrupt says why, and not the interrupt.
+    """
+    own = [link for link in raised if line >= link.index or link.type not in _INTERRUPTS]
+    return next((link for link in own if line <= link.last), own[-1] if own else None)
 
 
 def _origin(raised: Sequence[Raised], link: Raised | None) -> Raised | None:
     """Return the exception that another one was raised from, through as many steps as there are."""
-    at = next((index for index, other in enumerate(raised) if other is link), 0)
+    at = next((index for index, other in enumerate(raised) if other is link), None)
+    if at is None:
+        return None
     while at > 0 and raised[at].direct:
         at -= 1
-    return raised[at] if raised else link
+    return raised[at]
 
 
 def _unknown(failure: Failure, file: str, raised: Sequence[Raised]) -> Judged:

@@ -55,7 +55,7 @@ _CANN = re.compile(
     r"\[(?P<level>DEBUG|INFO|WARNING|ERROR|EVENT)\] ?"
     r"(?:(?P<module>\w+)\((?P<pid>\d+),[^)]*\):)?"
     r"\d{4}-(?P<date>\d\d-\d\d)-(?P<clock>\d\d:\d\d:\d\d(?:[.\d]*\d)?)"
-    r"(?: ?\(PID: ?(?P<pid2>\d+)[^)]*\))?"
+    r"(?: ?\(PID: ?\d+[^)]*\))?"  # torch_npu's, in the middle of what an exception says: no process of its own
 )
 _INNER = re.compile(r"\[PID: (?P<pid>\d+)\] \d{4}-(?P<date>\d\d-\d\d)-(?P<clock>\d\d:\d\d:\d\d(?:[.\d]*\d)?)")
 _MARGIN = re.compile(rf"\s+(?={_TAG.pattern.replace('?P<', '?P<_')}|{_RECORDS[0].pattern.replace('?P<', '?P<_')})")
@@ -97,7 +97,7 @@ def parse_line(raw: str) -> Line:
     process, text = _process(text)
     native = _CANN.match(text)
     if native:
-        process = process or f"pid={native['pid'] or native['pid2']}" if native["pid"] or native["pid2"] else process
+        process = process or (f"pid={native['pid']}" if native["pid"] else "")
         return Line(text, native["level"], "", process, _time(native["date"], native["clock"]), native=True)
     for form in _RECORDS:
         record = form.match(text)
