@@ -52,8 +52,9 @@ def command(
 ) -> int:
     """Show where each tensor of CHECKPOINT goes, and prove it from the headers: no tensor data is read.
 
-    With --adapter: show which tensors an existing vLLM model file would not take, and which of its parameters would
-    stay empty. The file is read, not run.
+    With --adapter: show which tensors an existing vLLM model file would not take, which have a shape other than it
+    asks for, which of its parameters would stay empty, and at which sizes it cannot be split. The file is read, not
+    run.
     """
     from scaffold.checkpoint.read import read_checkpoint
     from scaffold.mapping.of_checkpoint import tensors_of
@@ -64,7 +65,7 @@ def command(
     asked = settings.tensor_parallel_sizes() if settings.get("tp") else None
     read = read_checkpoint(checkpoint)
     if adapter is not None:
-        return show_adapter(output, settings, read, adapter)
+        return show_adapter(output, settings, read, adapter, USUAL_SIZES, asked)
     found: tuple[Disagreement, ...] = ()
     if rules:
         weight_map, decoder = _from_file(rules, read), None

@@ -15,7 +15,7 @@ from scaffold.mapping.proved import Proved
 from scaffold.roots.vllm_tree import Registered
 from scaffold.strategy.protocol import Counts, Question
 from scaffold.strategy.renaming import moved
-from scaffold.vllm_models.adapter import check_registered, is_described
+from scaffold.vllm_models.adapter import check_registered, is_quantised
 from scaffold.vllm_models.check import AdapterCheck
 
 SHOWN = 3
@@ -143,9 +143,7 @@ def _against_class(check: AdapterCheck, question: Question) -> Iterator[str]:
     for item in {pattern_of(item.name): item for item in reversed(check.misshapen)}.values():
         asked = [size if size is not None else "?" for size in item.asked]
         yield f"{name} asks {item.parameter} to be {asked}, and {item.name} is {list(item.found)}"
-    checkpoint = question.reading.checkpoint
-    is_quantised = checkpoint.config.get("quantization_config") is not None or is_described(checkpoint)
-    if check.dropped and not is_quantised and not question.config_counts:
+    if check.dropped and not is_quantised(question.reading.checkpoint) and not question.config_counts:
         yield f"{name} leaves out without a word, as it has no parameter for them: {_some(check.dropped)}"
     if check.empty:
         yield f"nothing fills {_some(check.empty)} of {name}"

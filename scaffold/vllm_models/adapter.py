@@ -29,6 +29,7 @@ def check_adapter(
     vllm: Path | None = None,
     transformers: Path | None = None,
     completed: Mapping[str, Any] | None = None,
+    ranks: Sequence[int] = (),
 ) -> AdapterCheck:
     """Tell which tensors a model file would not take, and which of its parameters would stay empty. Nothing is run.
 
@@ -38,6 +39,7 @@ def check_adapter(
         vllm: the source tree into which imports are followed; by default the one that the file lies in.
         transformers: the package in which config classes and inner architectures are looked up.
         completed: the text config as its class completes it, where that is known.
+        ranks: tensor-parallel sizes to make the modules for, besides one.
 
     Raises:
         UsageError: the file cannot be read, or has no class for the architecture.
@@ -47,7 +49,8 @@ def check_adapter(
     tree = None if root is None else read_vllm_tree(root)
     value = _class(files.open(path), checkpoint.architecture, {} if tree is None else tree.registry)
     reader = _reader(files, tree, transformers, is_quantised=is_described(checkpoint))
-    return _check(reader, value, checkpoint, transformers, completed)
+    found = _check(reader, value, checkpoint, transformers, completed)
+    return _at(ranks, found, reader, tree, value, checkpoint, transformers, completed)
 
 
 def check_registered(
@@ -77,9 +80,24 @@ def check_registered(
     reader = _reader(files, tree, transformers, is_quantised=is_described(checkpoint))
     value = _registered(reader, tree, entry)
     found = _check(reader, value, checkpoint, transformers, completed, absent)
+    return _at(ranks, found, reader, tree, value, checkpoint, transformers, completed)
+
+
+def _at(
+    ranks: Sequence[int],
+    found: AdapterCheck,
+    reader: Reader,
+    tree: VllmTree | None,
+    value: ClassValue,
+    checkpoint: Checkpoint,
+    transformers: Path | None,
+    completed: Mapping[str, Any] | None,
+) -> AdapterCheck:
+    """Add why the modules cannot be made for each tensor-parallel size, where that is not so for one rank."""
     is_quantised = is_described(checkpoint)
     others = {
-        size: _reader(files, tree, transformers, size, reader.kinds, is_quantised) for size in ranks if size > 1
+        size: _reader(reader.files, tree, transformers, size, reader.kinds, is_quantised)
+        for size in ranks if size > 1
     }  # fmt: skip
     faults = {size: _faults(other, value, checkpoint, transformers, completed) for size, other in others.items()}
     new = {size: [why for why in of if why not in found.faults] for size, of in faults.items()}
@@ -204,6 +222,11 @@ def _check(
 def is_described(checkpoint: Checkpoint) -> bool:
     """Return whether the weights are quantised by a description beside the config, which need not speak of it."""
     return bool(modelslim_files(checkpoint.path))
+
+
+def is_quantised(checkpoint: Checkpoint) -> bool:
+    """Return whether weights are quantised, by the config or by a description beside it."""
+    return checkpoint.config.get("quantization_config") is not None or is_described(checkpoint)
 
 
 def tree_of(path: Path) -> Path | None:

@@ -144,6 +144,37 @@ def test_a_config_that_the_file_refuses(desk: Desk, vllm_source: Path, tmp_path:
     assert "raises ValueError" in answer.document["faults"][0]
 
 
+def test_a_shape_that_the_file_does_not_ask_for(desk: Desk, vllm_source: Path, tmp_path: Path) -> None:
+    shapes = shapes_of("qwen3")
+    norm = "model.layers.0.self_attn.q_norm.weight"
+    file = vllm_source / "vllm/model_executor/models/qwen3.py"
+    path = write(tmp_path / "wide", config_of("qwen3"), shapes | {norm: (2 * shapes[norm][0],)})
+    answer = desk.call("weights", path, "--adapter", file, "--json")
+    assert (answer.code, answer.document["fits"]) == (1, False)
+    (found,) = answer.document["misshapen"]
+    assert (found["tensor"], found["shape"], found["asked"]) == (norm, [2 * shapes[norm][0]], list(shapes[norm]))
+    assert f"[{shapes[norm][0]}]" in answer.stderr
+
+
+def test_a_number_of_ranks_that_the_file_cannot_share(desk: Desk, vllm_source: Path, tmp_path: Path) -> None:
+    file = vllm_source / "vllm/model_executor/models/qwen3.py"
+    path = write(tmp_path, config_of("qwen3"), shapes_of("qwen3"))
+    answer = desk.call("weights", path, "--adapter", file, "--json")
+    assert (answer.code, "3" in answer.document["cannot_be_shared"]) == (0, False)
+    answer = desk.call("weights", path, "--adapter", file, "--tp", "1,3", "--json")
+    assert (answer.code, list(answer.document["cannot_be_shared"])) == (1, ["3"])
+    assert any("ranks" in why for why in answer.document["cannot_be_shared"]["3"])
+
+
+def test_what_the_file_leaves_out_without_a_word(desk: Desk, vllm_source: Path, tmp_path: Path) -> None:
+    file = vllm_source / "vllm/model_executor/models/qwen3.py"
+    bias = "model.layers.0.self_attn.q_proj.bias"
+    wide = shapes_of("qwen3")["model.layers.0.self_attn.q_proj.weight"][0]
+    path = write(tmp_path, config_of("qwen3"), shapes_of("qwen3") | {bias: (wide,)})
+    answer = desk.call("weights", path, "--adapter", file, "--json")
+    assert (answer.code, answer.document["lost"]) == (1, [bias])
+
+
 def test_the_rules_can_be_written_to_a_file_once(desk: Desk, nova: Path, tmp_path: Path) -> None:
     file = tmp_path / "test_nova_weights.py"
     assert desk.call("weights", nova, "--emit", file).code == 0
