@@ -67,11 +67,6 @@ def planned_for(device: str | None, memory: int | None) -> Device:
     return found if memory is None else found.with_memory(memory * GIB)
 
 
-def size_text(count: int) -> str:
-    """Return a number of bytes in the unit that suits it."""
-    return f"{count / GIB:.1f} GiB" if count >= GIB / 10 else f"{count / 2**20:.1f} MiB"
-
-
 def node_count(npus: int, node: Node) -> int:
     """Return how many nodes have that many NPUs."""
     return -(-npus // node.npus)

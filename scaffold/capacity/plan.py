@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaffold.capacity.kv_cache import KvCache, kv_cache
-from scaffold.capacity.nodes import ANY, GIB, UTILISATION, WORKING_BYTES, Device, Node, node_count, size_text
+from scaffold.capacity.nodes import ANY, GIB, UTILISATION, WORKING_BYTES, Device, Node, node_count
 from scaffold.capacity.sizes import Sizes, sizes_of
 from scaffold.capacity.weights import ASSUMPTIONS, DEQUANTISED, per_rank, weight_bytes
 from scaffold.checkpoint.patterns import Pattern
+from scaffold.common.sizes import size_text
 from scaffold.spec.decoder import DecoderSpec
 from scaffold_validators.counted import counted
 

@@ -14,6 +14,7 @@ from scaffold.checkpoint.patterns import Pattern
 from scaffold.checkpoint.quantization import Quantization, read_quantization
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.text import printable
+from scaffold.common.sizes import size_text
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def _facts(
     yield _dtypes(checkpoint, found)
     shards = checkpoint.weights.shards
     size = f"{len(checkpoint.weights.forms):,} in {len(shards):,} file{'s' if len(shards) > 1 else ''}, "
-    yield Fact("tensors", size + f"{checkpoint.weight_bytes / 2**30:.2f} GiB", (Evidence("file", shards[0]),))
+    yield Fact("tensors", size + size_text(checkpoint.weight_bytes), (Evidence("file", shards[0]),))
     yield from _quantization(quantization, paths)
     yield from blocks.facts(checkpoint.config, found)
     yield from nz.facts(found)

@@ -10,6 +10,7 @@ from typing import Any
 from scaffold.checkpoint.facts import Evidence, Fact
 from scaffold.checkpoint.files import has_file
 from scaffold.checkpoint.patterns import Pattern
+from scaffold.common.sizes import size_text
 from scaffold.vocabulary.lookup import spellings
 
 
@@ -52,7 +53,7 @@ def facts(directory: Path, config: Mapping[str, Any], patterns: Sequence[Pattern
     for word in words if len(names) > 1 else ():
         part = [p for p, place in zip(patterns, outermost) if place == word]
         if part:
-            value = f"{sum(p.count for p in part):,} tensors, {sum(p.total_bytes for p in part) / 2**30:.2f} GiB"
+            value = f"{sum(p.count for p in part):,} tensors, {size_text(sum(p.total_bytes for p in part))}"
             yield Fact(f"part {word}", value, (Evidence("tensor", part[0].name),))
 
 

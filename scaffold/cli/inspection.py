@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scaffold.capacity.nodes import size_text
 from scaffold.capacity.plan import SEQUENCES, CapacityPlan
 from scaffold.checkpoint.about import About
 from scaffold.checkpoint.facts import Fact
@@ -17,6 +16,7 @@ from scaffold.cli.disagreements import disagreements_document, show_disagreement
 from scaffold.cli.modelslim import modelslim_document, show_modelslim
 from scaffold.cli.nearest import differences_document
 from scaffold.cli.output import Output
+from scaffold.common.sizes import size_text
 from scaffold.disagreements.finding import Disagreement
 from scaffold.modelslim.check import ModelSlimCheck
 from scaffold.roots.registered import RegistryFacts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from difflib import unified_diff
 
 from scaffold.cli.disagreements import disagreement_lines
 from scaffold.cli.next_steps import Step
@@ -61,7 +62,7 @@ def show_files(output: Output, plan: Plan, title: str) -> None:
         (
             "create" if change.before is None else "remove" if change.after is None else "edit",
             str(change.path),
-            _size(change.before, change.after),
+            line_counts(change.before, change.after),
         )
         for change in plan.changes.changes
     ]
@@ -90,6 +91,8 @@ def show_steps(output: Output, steps: Sequence[Step]) -> None:
         output.line(f"  {step.line}\n      # {step.why}")
 
 
-def _size(before: bytes | None, after: bytes | None) -> str:
-    old, new = (len((text or b"").splitlines()) for text in (before, after))
-    return f"+{new - old}" if new >= old else str(new - old)
+def line_counts(before: bytes | None, after: bytes | None) -> str:
+    """Return how many lines come and go, as a diff counts them."""
+    old, new = ((text or b"").decode("utf-8", "replace").splitlines() for text in (before, after))
+    signs = [line[0] for line in [*unified_diff(old, new, n=0)][2:]]
+    return " ".join(f"{sign}{signs.count(sign)}" for sign in "+-" if sign in signs) or "0"

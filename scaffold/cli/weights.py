@@ -13,6 +13,7 @@ from scaffold.cli.modelslim import modelslim_document, modelslim_of, show_models
 from scaffold.cli.one_core import one_core
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, believe_option, python_option
+from scaffold.common.sizes import size_text
 from scaffold_validators.counted import counted
 
 if TYPE_CHECKING:
@@ -180,8 +181,8 @@ def _show(output: Output, read: Checkpoint, weight_map: WeightMap, proof: Proof)
         for rule, size in zip(weight_map.rules, proof.bytes_per_rule)
     ]
     output.table(str(read.path), ("pattern", "target", "shard", "transform", "tensors", "bytes"), rows)
-    ranks = [(str(tp), f"{size:,}", f"{size / 2**30:.2f}") for tp, size in proof.bytes_per_rank.items()]
-    output.table("Bytes of the fullest rank, as they lie on disk", ("tensor parallel", "bytes", "GiB"), ranks)
+    ranks = [(str(tp), f"{size:,}", size_text(size)) for tp, size in proof.bytes_per_rank.items()]
+    output.table("Bytes of the fullest rank, as they lie on disk", ("tensor parallel", "bytes", "size"), ranks)
     output.line(f"{proof.tensors} tensors: {proof.routed} routed, {proof.ignored} left out with a reason")
     for finding in proof.findings:
         output.line(f"  {finding}")

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from scaffold.capacity.nodes import ANY, size_text
+from scaffold.capacity.nodes import ANY
 from scaffold.capacity.plan import MORE_RANKS, CapacityPlan, Row, hardware_sentence, plan
 from scaffold.checkpoint.about import about
 from scaffold.checkpoint.ascend_paths import dequantised
 from scaffold.checkpoint.length import own_length
 from scaffold.checkpoint.read import Checkpoint
+from scaffold.common.sizes import size_text
 from scaffold.delivery.accuracy import Accuracy
 from scaffold.delivery.benchmark import Benchmark
 from scaffold.delivery.config_form import NEWEST, ConfigForm

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scaffold.capacity.nodes import size_text
+from scaffold.common.sizes import size_text
 from scaffold.delivery.benchmark import FIGURES
 from scaffold.delivery.measured import CHECKPOINT
 from scaffold.report.layers import merged

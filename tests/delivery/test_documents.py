@@ -13,11 +13,11 @@ import yaml
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from scaffold.capacity.nodes import size_text
 from scaffold.capacity.plan import plan
 from scaffold.checkpoint.about import about
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.common.errors import ScaffoldError
+from scaffold.common.sizes import size_text
 from scaffold.delivery.documents import Delivery, delivery_context, measured_context, render_documents
 from scaffold.reading.from_source import read_from_source
 from scaffold.rendering.template import render

@@ -174,3 +174,12 @@ def test_what_to_call_is_the_call_of_this_model() -> None:
         assert "CHECKPOINT" not in render(document, empty(), "zh")
     assert "`scaffold validate /m --name Nova-7B`" in render(RUNBOOK, empty(), "zh")
     assert "`scaffold validate /m --stage static --name Nova-7B`" in render(REPORT, empty(), "zh")
+
+
+def test_a_comment_without_any_run_does_not_speak_of_runs() -> None:
+    told = {language: render(COMMENT, empty(), language) for language in LANGUAGES}
+    assert "尚未执行任何验证阶段" in told["zh"]
+    assert "实际" not in told["zh"]
+    assert "no stage was run yet" in told["en"]
+    assert "real runs" not in told["en"]
+    assert "各步骤的结论均来自实际运行" in render(COMMENT, full(), "zh")

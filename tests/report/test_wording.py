@@ -160,6 +160,19 @@ SAID = [
     ("8: 4 heads of 8 cannot be shared evenly by 8 ranks", "8（4 个大小为 8 的注意力头无法均分到 8 卡）"),
     ("tensors, imports and calls of a.b:C hold; no kernel stops it on A2",
      "<a.b:C> 的张量、导入和调用均符合要求；在 <A2> 上没有发现不可用的算子"),
+    ("Nova is registered (nova.Nova), but Nova asks a.b to be [1], and c.d is [2]; nothing fills e.f of Nova",
+     "<Nova> 已注册（<nova.Nova>），但不适用：<Nova> 要求 <a.b> 的形状为 <[1]>，而 <c.d> 的形状为 <[2]>；"
+     "<Nova> 的 <e.f> 没有权重填充"),
+    ("tied embeddings: tie_word_embeddings is not stated, so that the class's default, true, counts, and lm_head"
+     ".weight is there and differs from a.weight: vLLM ties the head to the embeddings, and drops lm_head.weight",
+     "共享词嵌入：没有声明 <tie_word_embeddings>，按类的默认值 <true> 计；存在 <lm_head.weight>，且与 <a.weight> 不同。"
+     "vLLM 会让 lm_head 与词嵌入共享权重，丢弃 lm_head.weight"),
+    ("VLLM::Worker (pid 7) died, killed by SIGTERM before it was ready (engine-dead: RuntimeError: x)",
+     "<VLLM::Worker (pid 7)> 在就绪之前被 <SIGTERM> 终止（<engine-dead: RuntimeError: x>）"),
+    ("stage real: the same failure at each step (again): the cause is in none of what they change; " + READ_THE_LOG,
+     "针对 <real> 阶段的失败：各步骤（<again>）的失败都相同：原因与这些改动无关；从根因所在的行开始查看日志"),
+    ("1 verified, 1 unsupported; mtp: no draft; 3 of 4 draft tokens accepted (75.0 %)",
+     "1 项已验证，1 项不支持；<mtp: no draft>；4 个草稿 token 中接受了 3 个（75.0%）"),
 ]  # fmt: skip
 
 
