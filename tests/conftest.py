@@ -22,8 +22,11 @@ IN_MEMORY = "/dev/shm"
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Spread the fast tests over the cores; engine tests follow each other, as each takes all of them."""
-    return os.cpu_count() or 1 if "not engine" in config.option.markexpr else 0
+    """Spread the fast tests over the cores, with one more worker than these: some tests wait for a process or a limit.
+
+    Engine tests follow each other unless they are asked to be given out (``-n 2``, as ``make test`` does).
+    """
+    return (os.cpu_count() or 1) + 1 if "not engine" in config.option.markexpr else 0
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
         room = os.statvfs(IN_MEMORY)
         if room.f_bavail * room.f_frsize > 4 << 30:
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", IN_MEMORY)
+            os.environ.setdefault("TMPDIR", IN_MEMORY)  # of the tool itself, which renders into a folder of its own
 
 
 def pytest_collection() -> None:

@@ -99,9 +99,8 @@ def _of_three(keys: Sequence[_Key], seen: float) -> Value | None:
 
 def stated(probe: Probe, word: str) -> Iterator[tuple[float, Value]]:
     """Yield the numbers of keys with a word in their name: as the probe has them, and the checkpoint's."""
-    for key in _keys(probe):
-        if word in key.key.path[-1]:
-            yield key.seen, _value(FORMS[0], key)
+    for key in _keys(probe, word):
+        yield key.seen, _value(FORMS[0], key)
 
 
 def _value(form: Form, *keys: _Key) -> Value:
@@ -118,23 +117,34 @@ def _equal(form: Form, arguments: tuple[float, ...], seen: float) -> bool:
     return isinstance(value, (int, float)) and abs(value - seen) <= PRECISION * max(abs(seen), 1e-30)
 
 
-def _keys(probe: Probe) -> Iterator[_Key]:
+def _keys(probe: Probe, word: str = "") -> Iterator[_Key]:
+    """Yield the numbers of a config, of its objects too, whose names have a word in them."""
     small, real = probe.small.attributes, probe.completed
     apart = of_single_layers(small)
-    for name in real:
-        if is_name(name) and name not in apart:
-            yield from _numbers((name,), small.get(name), real.get(name))
+    for name, value in real.items():
+        if _may_hold(value) and is_name(name) and name not in apart:
+            yield from _numbers((name,), small.get(name), value, word)
 
 
-def _numbers(path: tuple[str, ...], small: Any, real: Any, objects: int = 0) -> Iterator[_Key]:
+def _numbers(path: tuple[str, ...], small: Any, real: Any, word: str, objects: int = 0) -> Iterator[_Key]:
     name = path[-1]
     is_config = isinstance(small, Config) and objects == len(path) - 1
     inside = small.attributes if is_config else small
     if isinstance(inside, Mapping) and isinstance(real, Mapping):
         for key, value in inside.items():
-            if isinstance(key, str) and (is_name(key) or not is_config):
-                yield from _numbers((*path, key), value, real.get(key), objects + is_config)
+            if isinstance(key, str) and _may_hold(real.get(key)) and (is_name(key) or not is_config):
+                yield from _numbers((*path, key), value, real.get(key), word, objects + is_config)
         return
-    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (small, real))
-    if numbers and small not in (0, 1) and name.isidentifier() and not name.endswith("_token_id"):
+    if word not in name or name.endswith("_token_id") or not name.isidentifier():
+        return
+    if _is_number(small) and _is_number(real) and small not in (0, 1):
         yield _Key(Key(path, objects), float(small), float(real))
+
+
+def _may_hold(value: Any) -> bool:
+    """Return whether a value is a number or an object with some: most of a config's are words, switches and lists."""
+    return isinstance(value, (int, float, Mapping)) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -177,9 +177,10 @@ def _unused(probe: Probe, layers: str) -> tuple[str, ...]:
     used = {id(one) for op in probe.root.all_operations() for one in tensors_in((op.args, op.kwargs))}
     found: list[str] = []
     for path, module in probe.model.modules():
+        if not path or f"{path}.".startswith((f"{layers}.", *(f"{one}." for one in found))):
+            continue
         tensors = [tensor for _, tensor in module.saved_tensors() if not _is_made(tensor)]
-        inside = f"{path}.".startswith((f"{layers}.", *(f"{one}." for one in found)))
-        if path and tensors and not inside and not any(id(tensor) in used for tensor in tensors):
+        if tensors and not any(id(tensor) in used for tensor in tensors):
             found.append(path)
     return tuple(found)
 

@@ -111,6 +111,10 @@ def is_recording() -> bool:
     return _RECORDER.get() is not None
 
 
+PLAIN = frozenset({bool, int, float, str, type(None), slice})
+"""What most arguments are that are no tensors, and hold none."""
+
+
 def tensors_in(tree: Any) -> list[Traced]:
     """Return the tensors in nested tuples, lists and dictionaries, in order."""
     found: list[Traced] = []
@@ -121,11 +125,10 @@ def tensors_in(tree: Any) -> list[Traced]:
 def _gather(tree: Any, found: list[Traced]) -> None:
     if isinstance(tree, Traced):
         found.append(tree)
-    elif isinstance(tree, (tuple, list)):
-        for part in tree:
-            _gather(part, found)
-    elif isinstance(tree, dict):
-        for part in tree.values():
+        return
+    parts = tree if isinstance(tree, (tuple, list)) else tree.values() if isinstance(tree, dict) else ()
+    for part in parts:
+        if type(part) not in PLAIN:
             _gather(part, found)
 
 
