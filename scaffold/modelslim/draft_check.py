@@ -12,7 +12,7 @@ from scaffold.modelslim.asked import Asked, asked
 from scaffold.modelslim.description import WEIGHT, Description
 from scaffold.modelslim.draft import draft_findings, draft_weights
 from scaffold.modelslim.draft_model import Draft
-from scaffold.modelslim.fills import LEAVES, SHARDS, Fills
+from scaffold.modelslim.fills import LEAVES, Fills
 from scaffold.modelslim.layers import MOE, Handed, Layer
 from scaffold.modelslim.problems import missing, mixed, odd_experts, unregistered
 from scaffold.modelslim.proposers import conditions
@@ -130,8 +130,11 @@ def _described(answers: Sequence[Asked], names: Sequence[str]) -> Fills:
     known = {one.names(stem + WEIGHT): stem for one in answers[:1] for stem in stems}
     for one in answers:
         if one.layer.kind == MOE:
-            for shard, entry in zip(SHARDS, one.entries) if len(one.entries) == len(SHARDS) else ():
-                experts[one.layer.node][shard] |= dict(_experts(entry, known))
+            shards = dict(zip(one.layer.experts.names, ("w1", "w2", "w3"))) if one.layer.experts else {}
+            for entry in one.entries:
+                shard = shards.get(entry.removesuffix(WEIGHT).rpartition(".")[2])
+                if shard is not None:
+                    experts[one.layer.node][shard] |= dict(_experts(entry, known))
             continue
         found = [known[entry] for entry in one.entries if entry in known]
         if len(found) == len(one.entries) == len(one.layer.shards) or (len(found) == 1 and not one.packed):

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from scaffold.checkpoint.read import Checkpoint, read_checkpoint
+from scaffold.modelslim.asked import asked
 from scaffold.modelslim.check import Looked, Model, ModelSlimCheck, check_modelslim, look, resolve
 from scaffold.modelslim.description import read_description
+from scaffold.modelslim.dialect import dialect_of
+from scaffold.modelslim.draft_check import check_draft
 from scaffold.modelslim.draft_model import draft_of, overridden
 from scaffold.modelslim.layers import Layer
 from scaffold.modelslim.proposers import conditions, named_in
@@ -91,6 +94,38 @@ def test_the_draft_is_asked_by_the_rows_of_the_model_unless_its_proposer_has_its
     (note,) = unknown.notes
     assert "the rows of deepseek_mtp and glm4_moe differ for model.layers.2.self_attn.qkv_proj" in note
     assert unknown.findings == ()
+
+
+def test_experts_are_known_by_their_names_in_whichever_order_they_are_looked_up() -> None:
+    folder, checkpoint, looked = looked_at(DESCRIBED)
+    said, upstream = read_description(folder), read_upstream(ascend_source())
+    assert said is not None
+    assert upstream is not None
+    row = {**upstream.packed["glm4_moe"], "experts": tuple(f"experts.0.{name}_proj" for name in ("down", "gate", "up"))}
+    found = check_draft(
+        looked.draft, looked.events, said, checkpoint, replace(upstream, packed={**upstream.packed, "glm4_moe": row}),
+        looked.has_rename_mapper, {}, (1,),
+    )  # fmt: skip
+    assert found.findings == ()
+    (experts,) = found.filled.experts.values()
+    assert experts["w2"][3] == "model.layers.2.mlp.experts.3.down_proj"
+
+
+def test_a_head_of_a_draft_without_an_entry_gets_that_of_the_model_in_early_releases() -> None:
+    upstream = read_upstream(ascend_source())
+    assert upstream is not None
+    text = (
+        'self.quant_description[key] == "FLOAT"\nif key not in said and ".head" in prefix:\n    key = "lm_head.weight"'
+    )
+    early = dialect_of(text)
+    assert early is not None
+    assert early.shares_head
+    layer = Layer(1, "model.layers.2.head", "model.layers.2.head", "embedding", "ParallelLMHead", "cedar")
+    words = {"lm_head.weight": "FLOAT"}
+    (found,) = asked([layer], words, replace(upstream, dialect=early), has_rename_mapper=True)
+    assert (found.entries, found.word) == (("lm_head.weight",), "FLOAT")
+    (other,) = asked([layer], words, replace(upstream, dialect=replace(early, shares_head=False)), True)
+    assert other.missing == ("model.layers.2.head.weight",)
 
 
 def test_which_proposers_have_the_config_of_the_draft_is_read() -> None:
