@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from dataclasses import replace
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.models.class_source import ClassSource, class_source
+from codemods.models.inherited_mapper import MAPPER, MODELS, check_not_inherited, sets_mapper
 from codemods.models.loader_lists import LISTS, with_skipped
 from codemods.models.mapper_tables import indented, with_rule, with_table
 from codemods.models.rules_before import taken_before
@@ -18,14 +17,10 @@ from codemods.text.names import dotted_name, one_of, string_literal
 from codemods.text.python_text import bracketed
 from codemods.text.tree_style import Style
 
-MAPPER = "hf_to_vllm_mapper"
 RULES = ("prefix", "substr", "suffix", "regex")
 DROP = "None"
 """What the new name is where the tensor is left out."""
-MODELS = "vllm.model_executor.models"
 UTILS = f"{MODELS}.utils"
-NO_MODELS = ("interfaces", "interfaces_base", "utils")
-"""Files beside those of models, whose classes have no mapper."""
 
 
 def map_weights(
@@ -56,7 +51,7 @@ def map_weights(
     if mapper:
         edited = _added(found, mapper, table, entry, key, value, old)
     else:
-        _check_not_inherited(found)
+        check_not_inherited(found, _mapper)
         edited = _with_mapper(found, table, entry, style)
     if edited != text and rule == "regex":
         edited = with_import(edited, "", "", where, plain="import regex as re")
@@ -117,47 +112,12 @@ def _mapper(found: ClassSource) -> ast.Call | None:
             raise found.refusal(
                 f"{MAPPER} is made when the model is", "a mapper of the class", "edit that line by hand", part
             )
+    later = sets_mapper(ast.parse(found.text), found.node.name)
+    if later is not None:
+        raise found.refusal(
+            f"{MAPPER} is set outside of the class", "a mapper of the class", "edit that line by hand", later
+        )
     return None
-
-
-def _check_not_inherited(found: ClassSource) -> None:
-    """Refuse to hide the mapper of a base behind one of the class's own: of one in the file, or a model's of another.
-
-    What mappers a base of another model's file has is not seen here.
-    """
-    tree = ast.parse(found.text)
-    parents = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
-    others = {name: module for node in tree.body for name, module in _from_models(node)}
-    left = [ast.unparse(base) for base in found.node.bases]
-    seen: set[str] = set()
-    while left:
-        name = left.pop(0)
-        node = parents.get(name)
-        if node is None and name in others:
-            raise found.refusal(
-                f"it inherits from {name} of {others[name]}, which may have a {MAPPER}",
-                "a class whose bases are in its file, or no models: a mapper here would hide all rules of such a one",
-                f"name {name} and its file, or write `{MAPPER} = {name}.{MAPPER} | WeightsMapper(…)` by hand",
-            )
-        if node is None or name in seen:
-            continue
-        seen.add(name)
-        left += [ast.unparse(base) for base in node.bases]
-        if _mapper(replace(found, node=node)):
-            raise found.refusal(
-                f"it inherits {MAPPER} of {name}",
-                f"a class with a mapper of its own, or none above it: one here would hide all rules of {name}",
-                f"name {name}, or write `{MAPPER} = {name}.{MAPPER} | WeightsMapper(…)` by hand",
-            )
-
-
-def _from_models(node: ast.stmt) -> Iterator[tuple[str, str]]:
-    """Yield the names that a statement imports from the file of another model, with that file's module."""
-    if not isinstance(node, ast.ImportFrom) or not node.module:
-        return
-    if (node.level or node.module.startswith(f"{MODELS}.")) and node.module.rpartition(".")[2] not in NO_MODELS:
-        for alias in node.names:
-            yield alias.asname or alias.name, "." * node.level + node.module
 
 
 def _added(found: ClassSource, mapper: ast.Call, table: str, entry: str, key: str, value: str, old: str) -> str:
@@ -271,6 +231,19 @@ _SUBSTR = (
     _BEFORE.replace("prefix={", "substr={").replace('"model."', '".old."').replace("language_model.model.", ".new.")
 )
 _ROW = '            "model.": "language_model.model.",  # before the rings\n'
+_INHERITS = (
+    ("Base", "from .willow import Willow\n\nBase = Willow\n", "inherits from Willow of .willow"),
+    ("willow.Willow", "from . import willow\n", "inherits from willow of .willow"),
+    ("Willow[int]", "from .willow import Willow\n", "inherits from Willow of .willow"),
+    ("made(Willow)", "from .willow import Willow\n", "inherits from Willow of .willow"),
+    ("m.Willow", "import vllm.model_executor.models.willow as m\n", "inherits from m of vllm"),
+)
+"""Base of a class, what stands at the file's head, and the reason why a mapper of its own is refused."""
+
+
+def _alder(base: str, head: str) -> str:
+    return head + _BEFORE.replace("class Birch:", f"class Alder({base}):")
+
 
 CODEMOD = Codemod(
     name="map-weights",
@@ -334,6 +307,11 @@ CODEMOD = Codemod(
             "from .willow import Willow\n" + _BEFORE.replace("class Birch:", "class Alder(Willow):"),
             "inherits from Willow of .willow",
         ),
+        *(
+            RefusedExample({**_BIRCH, "class_name": "Alder"}, _alder(base, head), refused)
+            for base, head, refused in _INHERITS
+        ),
+        RefusedExample(_BIRCH, f"{_BEFORE}\n\nBirch.hf_to_vllm_mapper = WeightsMapper()\n", "set outside of the class"),
         RefusedExample({**_CEDAR, "rule": "regex", "old": "("}, _BEFORE, "no regular expression"),
         RefusedExample(_BIRCH, _BEFORE.replace("AutoWeightsLoader(self, ", "Loader("), "does not load by one"),
     ),

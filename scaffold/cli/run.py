@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +45,40 @@ def _words(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return [CompletionItem(incomplete, type="file"), *map(CompletionItem, found)]
 
 
-@click.command("run")
+def _as_arguments(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words with ``--section=X`` and ``--section X`` as ``section=X``, where there is such an argument.
+
+    Raises:
+        UsageError: something begins as an option does, and is neither that nor an argument; or a value is missing.
+    """
+    try:
+        parameters = find(ctx.params.get("name") or "").parameters
+    except Refusal:
+        return words  # the command itself says that there is no such codemod
+    options = {f"--{parameter.name.replace('_', '-')}": parameter.name for parameter in parameters}
+    plain: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        option, equals, value = word.partition("=")
+        name = options.get(option.replace("_", "-"))
+        if not word.startswith("-"):
+            plain.append(word)
+        elif name is None:
+            own = [opt for parameter in ctx.command.params for opt in parameter.opts if opt.startswith("--")]
+            raise click.NoSuchOption(option, possibilities=get_close_matches(option, [*own, *options]), ctx=ctx)
+        elif equals or left:
+            plain.append(f"{name}={value if equals else left.pop(0)}")
+        else:
+            raise click.BadOptionUsage(option, f"Option {option!r} requires an argument.", ctx=ctx)
+    return tuple(plain)
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True})
 @click.argument("name", shell_complete=_names)
-@click.argument("words", nargs=-1, metavar="TREE|FILES... ARGUMENT=VALUE...", shell_complete=_words)
+@click.argument(
+    "words", nargs=-1, metavar="TREE|FILES... ARGUMENT=VALUE...", shell_complete=_words, callback=_as_arguments
+)
 @click.option("--dry-run", is_flag=True, help="Show the diff; write nothing.")
 @click.option("--diff", "with_diff", is_flag=True, help="Also show the diff of what is written.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if something would change.")

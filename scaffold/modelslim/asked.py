@@ -22,6 +22,7 @@ from scaffold.modelslim.upstream import Row, Upstream
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.vllm_models.mappers import Mapper
 
+HEAD = "lm_head"
 _LAYER = re.compile(r"\.(\d+)\.")
 _OF_EXPERT = re.compile(r"\.experts\.\d+\.(\w+)\.weight$")
 _LATER_EXPERT = re.compile(r"\.experts\.[1-9]\d*\.")
@@ -184,6 +185,8 @@ def _answer(
     looked_up = [part + WEIGHT for part in parts]
     if dialect.lacks_v:
         looked_up = [name for name in looked_up if not _is_v_of_k(name, entries.words)] if last in row else looked_up
+    if dialect.shares_head and ".head" in prefix and looked_up[0] not in entries.words:
+        looked_up = [HEAD + WEIGHT] if last not in row else looked_up
     missing = tuple(name for name in looked_up if name not in entries.words)
     words = tuple(entries.words[name] for name in looked_up if name in entries.words)
     plain_by, is_absent = "", False

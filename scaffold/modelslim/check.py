@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from scaffold.modelslim.asked import Asked, asked, kind_of
 from scaffold.modelslim.caches import cache_findings
 from scaffold.modelslim.described import NO_WORD, entry_findings, file_findings
 from scaffold.modelslim.description import FLOAT, Description, read_description
-from scaffold.modelslim.draft import draft_findings, draft_notes
+from scaffold.modelslim.draft import draft_findings
+from scaffold.modelslim.draft_check import check_draft
+from scaffold.modelslim.draft_model import Draft, draft_of
 from scaffold.modelslim.fills import Fills, fills
 from scaffold.modelslim.layers import PACKED as PACKED_MAPPING
 from scaffold.modelslim.layers import Handed, Layer, layers
@@ -112,11 +114,8 @@ def check_modelslim(
         note = f"which layer gets which entry is not known: {error}"
         return ModelSlimCheck(said, upstream.where, findings=(*general, *drafts), notes=(note,))
     told = {name for finding in found.findings for name in finding.tensors}
-    rest = (one for one in (*general, *drafts) if one.kind == NO_WORD or not set(one.tensors) & told)
-    return ModelSlimCheck(
-        said, upstream.where, found.layers, found.by_word, found.rows, (*found.findings, *rest),
-        (*found.notes, *draft_notes(checkpoint)),
-    )  # fmt: skip
+    rest = (one for one in general if one.kind == NO_WORD or not set(one.tensors) & told)
+    return replace(found, findings=(*found.findings, *rest))
 
 
 @dataclass(frozen=True)
@@ -127,11 +126,13 @@ class Looked:
         events: its layers, and what its classes hand to the quantisation before they are made.
         filled: which modules of the checkpoint fill which of them.
         has_rename_mapper: see ``RENAMES``.
+        draft: of its layers for multi-token prediction, if it has any.
     """
 
     events: tuple[Layer | Handed, ...]
     filled: Fills
     has_rename_mapper: bool
+    draft: Draft | None = None
 
 
 def look(checkpoint: Checkpoint, model: Model) -> Looked:
@@ -143,7 +144,8 @@ def look(checkpoint: Checkpoint, model: Model) -> Looked:
     reader, root = built(model.tree, model.entry, checkpoint, model.transformers, model.completed)
     utils = model.tree.root / _UTILS
     renames = utils.is_file() and RENAMES in utils.read_text(encoding="utf-8")
-    return Looked(tuple(layers(reader, root)), fills(reader, root, checkpoint.weights.forms), renames)
+    draft = draft_of(checkpoint, model.tree, model.transformers, model.completed)
+    return Looked(tuple(layers(reader, root)), fills(reader, root, checkpoint.weights.forms), renames, draft)
 
 
 def resolve(
@@ -175,16 +177,26 @@ def resolve(
     ]
     findings += [*unregistered(after, mended, filled), *odd_experts(after, said, filled)]
     findings += tensor_findings(after, filled, forms, said, ranks)
-    by_word = dict(Counter(one.word for one in after if one.word))
-    notes = (*_notes(looked.events, after, mended), *not_followed(checkpoint, after, filled))
+    draft = check_draft(
+        looked.draft, looked.events, said, checkpoint, mended, looked.has_rename_mapper, _text_types(checkpoint), ranks
+    )  # fmt: skip
+    findings += draft.findings
+    every = [*after, *draft.answers]
+    by_word = dict(Counter(one.word for one in every if one.word))
+    left = not_followed(checkpoint, [(after, filled), (draft.answers, draft.filled)])
+    notes = (*_notes(looked.events, every, mended), *draft.notes, *left)
     count = sum(by_word.values())
     return ModelSlimCheck(said, upstream.where, count, by_word, rows, tuple(alike(findings)), notes)
 
 
 def _answers(said: Description, checkpoint: Checkpoint, looked: Looked, upstream: Upstream) -> list[Asked]:
     words = upstream.renames.entries(said.words, said.settings)
+    return list(asked(looked.events, words, upstream, looked.has_rename_mapper, _text_types(checkpoint)))
+
+
+def _text_types(checkpoint: Checkpoint) -> dict[str, str]:
     outer, text = (str(one.get("model_type", "")) for one in (checkpoint.config, checkpoint.text_config))
-    return list(asked(looked.events, words, upstream, looked.has_rename_mapper, {outer: text}))
+    return {outer: text}
 
 
 def _mended(upstream: Upstream, rows: Sequence[NewRow]) -> Upstream:

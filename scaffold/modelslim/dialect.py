@@ -33,6 +33,7 @@ class Dialect:
         maps_names: whether the model's own mapping of names is applied to the entries.
         by_text: whether rows are those of the text config's model type.
         lacks_v: whether v may lack an entry, as its weight is that of k.
+        shares_head: whether a draft's head without an entry gets that of the model's head.
     """
 
     lookup: str = BEGINNING
@@ -44,6 +45,7 @@ class Dialect:
     maps_names: bool = True
     by_text: bool = False
     lacks_v: bool = False
+    shares_head: bool = False
 
 
 def dialect_of(text: str) -> Dialect | None:
@@ -61,5 +63,6 @@ def dialect_of(text: str) -> Dialect | None:
         plain_embeddings=lookup == GET or "No ModelSlim quant entry for" in flat,
         maps_names="def apply_vllm_mapper" in flat,
         by_text="model_type = vllm_config.model_config.hf_text_config.model_type" in flat,
+        shares_head='".head" in prefix: key = "lm_head.weight"' in flat,
         lacks_v="def _is_missing_v_shard" in flat,
     )

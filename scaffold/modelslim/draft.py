@@ -1,7 +1,8 @@
-"""Layers for multi-token prediction: described, or known to be plain.
+"""Layers for multi-token prediction by their names: described, or known to be plain.
 
 The draft model asks for the quantisation of its layers as the model does, from the same description
 (vllm_ascend/quantization/modelslim_config.py, the notes at ``deepseek_mtp``). ModelSlim leaves them out at times.
+What each layer of the draft is given is found in `scaffold.modelslim.draft_check`, where its class is known.
 """
 
 from __future__ import annotations
@@ -15,18 +16,6 @@ from scaffold.checkpoint.read import Checkpoint
 from scaffold.modelslim.description import Description
 from scaffold.modelslim.fills import LEAVES
 from scaffold.weights.findings import Finding
-
-NOT_LOOKED_AT = (
-    "of layers for multi-token prediction their own entries alone were looked at: "
-    "which row of the tables their draft model is given was not"
-)
-
-
-def draft_notes(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Return what is not told of layers for multi-token prediction, where there are any."""
-    weights = checkpoint.weights
-    layers = prediction.found(checkpoint.text_config, weights.patterns, weights.forms)
-    return (NOT_LOOKED_AT,) if layers.names else ()
 
 
 def draft_weights(checkpoint: Checkpoint) -> list[str]:

@@ -42,6 +42,11 @@ class Upstream:
     dialect: Dialect
     schemes: frozenset[tuple[str, str]] | None = field(repr=False)
 
+    @property
+    def root(self) -> Path:
+        """Return the tree."""
+        return self.file.path.parents[len(Path(self.where).parts) - 1]
+
     @cached_property
     def renames(self) -> Renames:
         """Return its code that renames."""

@@ -20,7 +20,7 @@ from scaffold.vllm_models.known import KNOWN
 from scaffold.vllm_models.model_file import ModelFile
 from scaffold.vllm_models.reader import Reader
 from scaffold.vllm_models.shares import says_sizes
-from scaffold.vllm_models.values import ClassValue, Node
+from scaffold.vllm_models.values import ClassValue, Node, Record
 
 
 def check_adapter(
@@ -111,6 +111,7 @@ def built(
     checkpoint: Checkpoint,
     transformers: Path | None = None,
     completed: Mapping[str, Any] | None = None,
+    draft: Mapping[str, Any] | None = None,
 ) -> tuple[Reader, Node]:
     """Make the modules of a registered class, or of a file's, with a quantisation, and return the reader with them.
 
@@ -120,12 +121,14 @@ def built(
         checkpoint: see `check_registered`.
         transformers: see `check_registered`.
         completed: see `check_registered`.
+        draft: the config of the draft, where the class is that of a draft.
 
     Raises:
         UsageError: the class is not there, or goes on without an end.
     """
     files = Files(tree.root)
     reader = _reader(files, tree, transformers, is_quantised=True)
+    reader.draft = None if draft is None else Record(draft, "the draft's config")
     value = _of_file(files, entry, checkpoint, tree) if isinstance(entry, Path) else _registered(reader, tree, entry)
     config = config_of(checkpoint, completed, transformers, tree.root)
     try:

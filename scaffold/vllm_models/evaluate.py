@@ -27,6 +27,7 @@ from scaffold.vllm_models.values import (
 
 MAX_ITEMS = 4096
 OPAQUE = (Unknown, Choice)
+Comprehension = ast.ListComp | ast.GeneratorExp | ast.DictComp
 
 
 class Names(Protocol):
@@ -227,26 +228,36 @@ class Evaluator:
         return FunctionValue(self.file, node, None, self.variables)
 
     def _listcomp(self, node: ast.ListComp | ast.GeneratorExp) -> Any:
-        unknown = Unknown(f"{self.file.where(node)}: a list", made=True)
+        found = self._each(node, lambda inner: inner.value(node.elt))
+        return Unknown(f"{self.file.where(node)}: a list", made=True) if found is None else found
+
+    _generatorexp = _listcomp
+
+    def _dictcomp(self, node: ast.DictComp) -> Any:
+        found = self._each(node, lambda inner: (inner.value(node.key), inner.value(node.value)))
+        if found is None or not all(isinstance(key, str | int) for key, _ in found):
+            return Unknown(f"{self.file.where(node)}: a dictionary", made=True)
+        return dict(found)
+
+    def _each(self, node: Comprehension, made: Callable[[Evaluator], Any]) -> list[Any] | None:
+        """Return what a comprehension makes of each item; None where that is not known."""
         if len(node.generators) != 1:
-            return unknown
+            return None
         loop = node.generators[0]
         items = self.value(loop.iter)
         if not isinstance(items, list | tuple | range) or len(items) > MAX_ITEMS:
-            return unknown
+            return None
         found = []
         for item in items:
             inner = Evaluator(self.reader, self.file, dict(self.variables))
             if not inner.assign(loop.target, item):
-                return unknown
+                return None
             keep = [truth(inner.value(test)) for test in loop.ifs]
             if None in keep:
-                return unknown
+                return None
             if all(keep):
-                found.append(inner.value(node.elt))
+                found.append(made(inner))
         return found
-
-    _generatorexp = _listcomp
 
     def loosen(self, target: ast.expr) -> bool:
         """Note that a parameter is made another one than its layer makes: its shape is no longer known."""

@@ -66,6 +66,7 @@ class Reader:
         asked_as: the model type of the config for which vLLM's ``initialize_model`` makes modules right now.
         faults: where the code fails for certain when the modules are made, and how.
         defaulted: key that the config was asked for and does not have → where a default is in its place.
+        draft: the config of the draft, where one is made.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Reader:
         self.faults: list[str] = []
         self.defaulted: dict[str, str] = {}
         self.asked_as = ""
+        self.draft: Record | None = None
         self._is_quantised = is_quantised
         self._depth = self._doubts = 0
         self._orders: dict[ClassValue, tuple[ClassValue, ...]] = {}
@@ -121,17 +123,20 @@ class Reader:
         self._is_quantised = self._is_quantised or "quantization_config" in config.values
         self.asked_as = self.asked_as or str(config.values.get("model_type", ""))
         quant = Unknown("quant_config") if self._is_quantised else None
+        outer = {
+            "model_config": Record(self._model_config(config), "model_config"),
+            "quant_config": quant,
+            "parallel_config": Record({**ONE_RANK, "tensor_parallel_size": self.ranks}, "parallel_config"),
+        }
+        if self.draft is not None:
+            made = Record(self._model_config(self.draft), "draft_model_config")
+            outer["speculative_config"] = Record({"draft_model_config": made}, "speculative_config")
+        return Record(outer, "vllm_config")
+
+    def _model_config(self, config: Record) -> dict[str, Any]:
         text = next((config.get(key) for key in TEXT_KEYS if key in config.values), config)
         latent = isinstance(text, Record) and text.values.get("model_type") in self.latent
-        inner = {"hf_config": config, "hf_text_config": text, "use_mla": latent}
-        return Record(
-            {
-                "model_config": Record(inner, "model_config"),
-                "quant_config": quant,
-                "parallel_config": Record({**ONE_RANK, "tensor_parallel_size": self.ranks}, "parallel_config"),
-            },
-            "vllm_config",
-        )
+        return {"hf_config": config, "hf_text_config": text, "use_mla": latent}
 
     # Names
 

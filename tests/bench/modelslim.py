@@ -71,7 +71,8 @@ def _cases(
     with TemporaryDirectory() as folder:
         checkpoint = read_checkpoint(made.write(Path(folder)))
         entry = tree.registry[checkpoint.architecture]
-        events = look(checkpoint, Model(tree, entry, engine().transformers)).events
+        looked = look(checkpoint, Model(tree, entry, engine().transformers))
+        events = looked.events + (looked.draft.events if looked.draft else ())  # the draft is made after the model
         write_description(Path(folder), made.description())
         said = read_description(Path(folder))
         assert said is not None

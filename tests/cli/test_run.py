@@ -39,6 +39,30 @@ def test_several_files_are_one_run(empty_desk: Desk, lists: tuple[Path, Path]) -
     assert snapshot(*(file.parent for file in lists)) == before
 
 
+@pytest.mark.parametrize("words", [["--config=Cedar.yaml"], ["--config", "Cedar.yaml"]])
+def test_arguments_may_be_written_as_options(empty_desk: Desk, lists: tuple[Path, Path], words: list[str]) -> None:
+    answer = empty_desk.call("run", "accuracy-list", lists[0], *words, "--check")
+    assert (answer.code, answer.stdout) == (1, f"would change: {lists[0]}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--dryrun", "config=Cedar.yaml"], "No such option '--dryrun'. Did you mean '--dry-run'?"),
+        (["--confog=Cedar.yaml"], "Did you mean '--config'?"),
+        (["-n", "config=Cedar.yaml"], "No such option '-n'"),
+        (["--config"], "'--config' requires an argument"),
+    ],
+)
+def test_what_is_no_option_and_no_argument_is_said_and_nothing_is_written(
+    empty_desk: Desk, lists: tuple[Path, Path], words: list[str], said: str
+) -> None:
+    answer = empty_desk.call("run", "accuracy-list", lists[0], *words)
+    assert answer.code == 2
+    assert said in answer.stderr.replace("\n", " ")
+    assert lists[0].read_text() == "Birch.yaml\n"
+
+
 def test_undo_says_where_it_left_edits_that_were_made_since(empty_desk: Desk, lists: tuple[Path, Path]) -> None:
     lists[1].write_text("Birch.yaml\nOak.yaml\n")
     assert empty_desk.call("run", "accuracy-list", "config=Cedar.yaml", *lists).code == 0

@@ -8,16 +8,15 @@ import pytest
 
 from codemods import run
 from scaffold.checkpoint.read import read_checkpoint
-from scaffold.modelslim.check import Model, check_modelslim
+from scaffold.modelslim.check import Model, check_modelslim, look
 from scaffold.modelslim.description import Description, read_description
-from scaffold.modelslim.layers import Handed, Layer, layers
+from scaffold.modelslim.layers import Handed, Layer
 from scaffold.modelslim.schemes import COLUMN, ROW, SCHEMES, Module, Scheme
 from scaffold.modelslim.upstream import read_upstream
 from scaffold.placement.vllm_ascend import VLLM_ASCEND
 from scaffold.planning.plan import make_plan
 from scaffold.planning.request import Request
 from scaffold.roots.vllm_tree import read_vllm_tree
-from scaffold.vllm_models.adapter import built
 from tests.bench.modelslim import compare
 from tests.lab.engine import engine
 from tests.lab.trees import ascend_repo
@@ -31,8 +30,8 @@ pytestmark = pytest.mark.engine
 def _events(folder: Path) -> list[Layer | Handed]:
     checkpoint = read_checkpoint(folder)
     tree = read_vllm_tree(engine().pristine)
-    reader, root = built(tree, tree.registry[checkpoint.architecture], checkpoint, engine().transformers)
-    return list(layers(reader, root))
+    looked = look(checkpoint, Model(tree, tree.registry[checkpoint.architecture], engine().transformers))
+    return [*looked.events, *(looked.draft.events if looked.draft else ())]
 
 
 def _model_types(made: Made) -> list[str]:

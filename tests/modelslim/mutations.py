@@ -56,5 +56,13 @@ MUTATIONS: dict[str, tuple[str, Callable[[Words], Words], str]] = {
     "the prefix of the model": ("vision-language with prefix", _renamed(r"^model\.language_model\.", "model."),
                                 "not described"),
     "the draft layer is gone": ("MTP described", _where(r"\.layers\.2\.eh_proj", lambda _: None), "draft"),
+    "a part of the draft is gone": ("MTP described", _where(r"\.2\.self_attn\.k_proj\.weight$", lambda _: None),
+                                    "draft"),
+    "a part of the draft is plain": ("MTP described", _where(r"\.2\.self_attn\.v_proj\.weight$", lambda _: "FLOAT"),
+                                     "mixed"),
+    "the draft is static": ("MTP described", _where(r"\.2\.self_attn\.o_proj", lambda _: "W8A8"), "missing"),
+    "an expert of the draft is gone": ("MTP described", _where(r"\.2\.mlp\.experts\.3\.", lambda _: None), "mixed"),
+    "a layer of the draft is plain": ("MTP described", _where(r"\.2\.mlp\.shared_experts\.down", lambda _: "FLOAT"),
+                                      "described otherwise"),
 }  # fmt: skip
 """What is wrong → (real shape, change, kind of finding)."""

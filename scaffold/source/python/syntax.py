@@ -50,7 +50,7 @@ def read_tree(path: Path) -> ast.Module:
     if size > MAX_SOURCE_BYTES:
         raise UnreadableError(f"a source file of {size:,} bytes", f"at most {MAX_SOURCE_BYTES:,} bytes")
     try:
-        return _parsed(path.read_text(encoding="utf-8"))
+        return _parsed(path.read_text(encoding="utf-8-sig"))  # a byte order mark is none of Python's
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UnreadableError(f"source that does not parse ({error})", "Python source in UTF-8") from error
 

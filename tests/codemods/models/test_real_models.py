@@ -46,14 +46,19 @@ def test_a_rule_for_the_names_of_a_newer_transformers_is_one_command(vllm_source
     assert find_codemod("map-weights").run(after, TOWER) == after
 
 
+def test_the_mapper_of_another_models_class_is_not_hidden_under_whichever_name_it_is_a_base(vllm_source):
+    arguments = {"module": f"{MODELS}.mistral", "class_name": "MistralForCausalLM", "old": "x.", "new": "model."}
+    before = (vllm_source / "vllm/model_executor/models/mistral.py").read_text()
+    other = "Base = LlamaForCausalLM\n\n\nclass MistralForCausalLM(Base"
+    for text in (before, before.replace("class MistralForCausalLM(LlamaForCausalLM", other)):
+        with pytest.raises(Refusal, match=r"inherits from LlamaForCausalLM of .*\.llama, which may"):
+            find_codemod("map-weights").run(text, arguments)
+
+
 def test_a_class_without_a_mapper_gets_one_that_its_loader_uses(vllm_source, tmp_path):
     arguments = {"module": f"{MODELS}.mistral", "class_name": "MistralForCausalLM", "old": "x.", "new": "model."}
     before = (vllm_source / "vllm/model_executor/models/mistral.py").read_text()
-    with pytest.raises(
-        Refusal, match=r"inherits from LlamaForCausalLM of .*\.llama, which may"
-    ):  # whose mapper it would hide
-        find_codemod("map-weights").run(before, arguments)
-    own = "Base = LlamaForCausalLM\n\n\nclass MistralForCausalLM(Base"
+    own = "KNOWN = LlamaForCausalLM\n\n\nclass MistralForCausalLM(nn.Module"
     after = find_codemod("map-weights").run(before.replace("class MistralForCausalLM(LlamaForCausalLM", own), arguments)
     assert is_laid_out(vllm_source, tmp_path, after)
     call = next(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from scaffold.source.python.syntax import SourceFile, read_tree
@@ -22,3 +23,9 @@ def test_files_of_the_same_text_keep_their_own_names(tmp_path: Path) -> None:
     for path in paths:
         path.write_text("x = 1\n")
     assert [SourceFile.parse(path).path for path in paths] == paths
+
+
+def test_a_byte_order_mark_is_no_part_of_a_source(tmp_path: Path) -> None:
+    path = tmp_path / "cedar.py"
+    path.write_bytes(b"\xef\xbb\xbfRINGS = 3\n")
+    assert ast.unparse(read_tree(path)) == "RINGS = 3"
