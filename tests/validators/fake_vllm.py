@@ -8,7 +8,8 @@ The behaviours are what ``--served-model-name`` says, joined by ``+``:
   ``worker-dies`` (the first worker is killed two seconds after it is there), ``worker-dies-on-request``, ``stubborn``
   (its child ignores SIGTERM and leaves the process group);
 - requests: ``dies-on-request`` (false-ready), ``engine-dies-on-request`` (answers 500, stays up), ``empty-answer``,
-  ``refuses-request`` (answers 400), ``hangs-on-request``, ``one-of-many-fails``;
+  ``refuses-request`` (answers 400), ``hangs-on-request``, ``hangs-later`` (the second one),
+  ``one-of-many-fails``;
 - the rest: ``good``, ``errs-in-log`` (answers, and logs a traceback), ``shimmed`` (something stands in for a kernel),
   ``chatty`` (logs secrets), ``lists-another`` (another name), ``drafts`` and ``drafts-badly`` (metrics).
 """
@@ -144,7 +145,7 @@ class Handler(StreamRequestHandler):
         if "worker-dies-on-request" in asked:
             kill_worker()
             time.sleep(600)
-        if "hangs-on-request" in asked:
+        if "hangs-on-request" in asked or ("hangs-later" in asked and answered[0] > 1):
             time.sleep(600)
         if "refuses-request" in asked or "--refuse" in options or ("one-of-many-fails" in asked and answered[0] == 5):
             self.answer(400, {"error": {"message": "the prompt is too long"}})

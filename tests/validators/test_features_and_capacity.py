@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,6 +130,23 @@ def test_a_length_that_does_not_fit_is_reported_with_what_would(gate: Gate) -> N
     assert [(t.max_model_len, t.serves, t.fits) for t in verdict.capacity.lengths] == [(4096, False, 1000)]
     assert (verdict.capacity.theoretical_len, verdict.capacity.practical_len) == (4096, None)
     assert verdict.outcome.value == "startup-failed"
+
+
+def test_what_is_not_answered_in_time_says_nothing_of_what_fits(gate: Gate) -> None:
+    """No shorter length is called the practical one, as where the machine is busy."""
+    hasty = replace(gate, search=True, patience=replace(gate.patience, request_seconds=0.3))
+    (verdict,) = run(hasty, "hangs-on-request", "capacity")
+    assert verdict.capacity is not None
+    assert (verdict.outcome.value, verdict.capacity.practical_len) == ("timed-out", None)
+    assert [(t.max_model_len, t.serves) for t in verdict.capacity.lengths] == [(4096, False)]
+
+
+def test_a_load_that_is_not_answered_in_time_is_told_apart_from_one_that_fails(gate: Gate) -> None:
+    hasty = replace(gate, patience=replace(gate.patience, request_seconds=3))
+    (verdict,) = run(hasty, "hangs-later", "capacity")
+    assert verdict.capacity is not None
+    assert (verdict.outcome.value, verdict.capacity.practical_len) == ("timed-out", 4096)
+    assert re.search(r"of 32 requests at once \d were answered, 3\d not within 3 s", verdict.reason)
 
 
 def test_a_search_takes_the_length_that_vllm_names_and_then_loads_it(gate: Gate) -> None:

@@ -44,6 +44,15 @@ class Case:
     fault: Mapping[str, Any] = field(default_factory=dict)
     layers: int | None = None
     """How many of its first layers are served and compared; None for all."""
+    below_noise: bool = False
+    """Whether the fault was measured to change less than rounding does."""
+    beyond_slice: bool = False
+    """Whether the fault lies in layers that a slice does not have."""
+
+    @property
+    def is_to_hold(self) -> bool:
+        """Return whether parity is to be found: of what is right, and of faults that nobody can see here."""
+        return not self.fault or self.below_noise or (self.layers is not None and self.beyond_slice)
 
     @property
     def served(self) -> Path:
@@ -69,13 +78,18 @@ def _table() -> dict[str, Any]:
 
 
 def right_cases() -> list[Case]:
-    """Return a case for each row, without a fault."""
-    return [Case(name, name) for name in _table()["rows"]]
+    """Return a case for each row of which vLLM's own model is right, without a fault."""
+    return [Case(name, name) for name, how in _table()["rows"].items() if not how.get("reference_alone")]
 
 
 def faults() -> list[Case]:
     """Return the cases with a fault."""
-    return [Case(n, f["row"], {k: v for k, v in f.items() if k != "row"}) for n, f in _table()["faults"].items()]
+    found = []
+    for name, how in _table()["faults"].items():
+        planted = {key: value for key, value in how.items() if key not in ("row", "below_noise", "beyond_slice")}
+        told = {key: bool(how.get(key)) for key in ("below_noise", "beyond_slice")}
+        found.append(Case(name, how["row"], planted, **told))
+    return found
 
 
 def sliced(cases: Sequence[Case]) -> list[Case]:

@@ -399,3 +399,19 @@ def test_what_a_worker_says_late_is_the_cause_where_a_failure_ended_the_server(g
     )
     assert found.cause is not None
     assert (found.cause.exception, found.cause.process) == ("KeyError", "Worker pid=7")
+
+
+def test_an_error_is_found_behind_what_another_process_wrote_in_the_same_line() -> None:
+    error = "(Worker pid=7) ERROR 02-02 10:01:01 [m.py:1] OddError: the one"
+    cause = diagnose(f"(Worker pid=8) INFO 02-02 10:01:01 [a.py:1] all is well {error}\n").cause
+    assert cause is not None
+    assert (cause.process, cause.message) == ("Worker pid=7", "the one")
+    assert diagnose(f"(APIServer pid=8) INFO 02-02 10:01:01 [a.py:1] Received prompt: 'why {error}?'\n").cause is None
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u202f", " \u200b"], ids=["no break", "narrow", "zero width"])
+def test_spaces_of_pages_that_a_log_was_copied_from_are_spaces(space: str) -> None:
+    log = '(Worker pid=7)   File "/opt/vllm-ascend/vllm_ascend/a.py", line 480, in run\n(Worker pid=7) OddError: one\n'
+    cause = diagnose(log.replace(" ", space)).cause
+    assert cause is not None
+    assert (cause.exception, cause.frame) == ("OddError", "/opt/vllm-ascend/vllm_ascend/a.py:480 in run")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from scaffold_validators.diagnosis import parts
 from scaffold_validators.diagnosis.signatures import signatures
 from scaffold_validators.records import structure
 
@@ -32,7 +33,7 @@ def rows() -> Mapping[str, tuple[str, str]]:
 @lru_cache(maxsize=1)
 def in_chinese() -> Mapping[str, str]:
     """Return what signatures say in English → the same in Chinese."""
-    found: dict[str, str] = {}
+    found = parts.in_chinese()
     for signature in signatures():
         if signature.id in rows():
             meaning, remedy = rows()[signature.id]

@@ -166,10 +166,17 @@ class Reader:
 
 
 def _parts(raw: str) -> list[str]:
-    """Return the records of a line: several where a log lost its line ends, as when it was pasted somewhere."""
-    if raw.count("ERROR ") < 2 or parse_line(raw).level in _QUIET:
+    """Return the records of a line: several where a log lost its line ends, as when it was pasted somewhere.
+
+    What a line of another level has in quotes, such as the prompt of a request, is no record.
+    """
+    records = [record.start() for record in _RECORD.finditer(raw)] if raw.count("ERROR ") else []
+    if parse_line(raw).level in _QUIET and records:
+        records = [start for start in records if not any(quote in raw[:start] for quote in "'\"`")]
+        records = records if len(records) > 1 else []
+    elif raw.count("ERROR ") < 2:
         return [raw]
-    starts = sorted({0, *(record.start() for record in _RECORD.finditer(raw))})
+    starts = sorted({0, *records})
     parts = [raw[start:end] for start, end in zip(starts, [*starts[1:], len(raw)])]
     return [part for part in parts if part.strip("> ")]
 

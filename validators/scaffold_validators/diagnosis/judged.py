@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from scaffold_validators.diagnosis import parts
 from scaffold_validators.diagnosis.failures import Failure, is_refusal, tells_of_death
 from scaffold_validators.diagnosis.finding import UNKNOWN, Finding
 from scaffold_validators.diagnosis.signatures import Kind, Match, following_lines, matches
@@ -131,8 +132,7 @@ def _unknown(failure: Failure, file: str, raised: Sequence[Raised]) -> Judged:
     link = next((link for link in raised if not link.is_group), raised[0] if raised else None)
     shown = link.index if link is not None else _loudest(failure)
     finding = _finding(failure, file, _reason(failure, shown), link, UNKNOWN)
-    meaning, remedy = "a failure that is not in the list", "read the lines named below, from the first on"
-    finding = _said(finding, meaning, remedy, UNKNOWN, False)
+    finding = _said(finding, parts.MEANING, parts.to_do(finding.frame), UNKNOWN, False)
     native = any(line.line.native for line in failure.lines)
     weight = Weight.CAUSE if link is not None else Weight.UNCLEAR if native else Weight.SAID
     if link is None and any(tells_of_death(text) for text in failure.texts):

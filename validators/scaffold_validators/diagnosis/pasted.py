@@ -28,6 +28,8 @@ _TEXTS = ("log", "message", "msg", "content", "text", "line", "body")
 _LEVELS = ("level", "severity", "levelname", "lvl")
 """Keys under which they keep its level."""
 _COUNTED = re.compile(r"(?P<file>[\w./-]+\.\w+[:-])?\s*(?P<number>\d{1,9})(?:[:|\t-]| {1,4})")
+_NOT_WRITTEN = {0: None, 0xA0: " ", 0x2007: " ", 0x202F: " ", 0x200B: None, 0x2060: None, 0xFEFF: None}
+"""Characters that only come in later: of UTF-16 read as something else, and of pages that a log was copied from."""
 _DATED = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 _SPACES = re.compile(" ")
 _PREFIX_LENGTH = 160
@@ -55,10 +57,8 @@ def restored(lines: Iterable[str]) -> Iterator[NumberedText]:
 
 
 def _clean(text: str) -> str:
-    """Return a line without byte order mark and zero bytes, which are no part of what was written."""
-    if "\x00" in text or "\ufeff" in text:
-        return text.replace("\x00", "").replace("\ufeff", "")
-    return text
+    """Return a line as programs write it: without zero bytes and marks, with plain spaces in the place of others."""
+    return text.replace("\x00", "") if text.isascii() else text.translate(_NOT_WRITTEN)
 
 
 def _without(margin: re.Pattern[str], lines: Iterator[NumberedText]) -> Iterator[NumberedText]:

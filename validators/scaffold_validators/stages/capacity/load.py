@@ -18,19 +18,20 @@ def long_prompt(model: str, length: int, vocab_size: int) -> Request:
     return _request(model, max(1, length - NEW_TOKENS), vocab_size, 0)
 
 
-def load(client: Client, model: str, sequences: int, max_model_len: int, vocab_size: int) -> LoadTried:
-    """Send so many different prompts at once, and count what is answered."""
+def load(client: Client, model: str, sequences: int, max_model_len: int, vocab_size: int) -> tuple[LoadTried, int]:
+    """Send so many different prompts at once; return what is answered, and how many are not within their limit."""
     length = max(1, min(LOAD_TOKENS, max_model_len - NEW_TOKENS))
     before = total(client.metrics(), PREEMPTIONS)
     answers = client.send_all([_request(model, length, vocab_size, number) for number in range(sequences)])
     tokens = [exchange.tokens or 0 for exchange in answers if exchange.status == 200]
-    return LoadTried(
+    tried = LoadTried(
         sequences=sequences,
         answered=sum(1 for count in tokens if count),
         tokens=sum(tokens),
         seconds=max((exchange.seconds for exchange in answers), default=0.0),
         preempted=round(total(client.metrics(), PREEMPTIONS) - before),
     )
+    return tried, sum(exchange.timed_out for exchange in answers)
 
 
 def _request(model: str, length: int, vocab_size: int, number: int) -> Request:

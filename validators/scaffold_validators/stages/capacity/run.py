@@ -1,6 +1,7 @@
 """Runs stage capacity: the baseline, then the largest length that serves, then more sequences under real load.
 
-vLLM's own error says which length would fit, so that a search takes two or three starts.
+vLLM's own error says which length would fit, so that a search takes two or three starts. What is not answered in time
+says nothing of what fits: no shorter length is looked for then.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def run_capacity(gate: Gate, stage: Stage) -> Verdict:
         lengths.append(tried)
         holds = kv_cache_tokens(log) if tried.serves else holds
         theoretical = derived(log) or theoretical
-        wanted = None if tried.serves else _next(lengths, derived(log), gate.search)
+        late = verdict.outcome is Outcome.TIMED_OUT  # says nothing of what fits
+        wanted = None if tried.serves or late else _next(lengths, derived(log), gate.search)
     assert verdict is not None
     practical = next((tried.max_model_len for tried in lengths if tried.serves), None)
     loads: tuple[LoadTried, ...] = ()
@@ -100,16 +102,18 @@ def _try_loads(gate: Gate, stage: Stage, length: int, before: Verdict) -> tuple[
     loads: list[LoadTried] = []
 
     def ask(client: Client) -> Answers:
+        short: Conclusion | None = None
         for sequences in LOADS:
             if not client.alive():
                 break
             gate.report(f"{sequences} requests at once")
-            loads.append(load(client, gate.plan.served_model_name, sequences, length, gate.vocab_size))
-        short = next((tried for tried in loads if tried.answered < tried.sequences), None)
-        if short is None:
-            return Answers()
-        said = f"of {short.sequences} requests at once {short.answered} were answered"
-        return Answers(conclusion=Conclusion(Outcome.REQUEST_FAILED, said))
+            tried, late = load(client, gate.plan.served_model_name, sequences, length, gate.vocab_size)
+            loads.append(tried)
+            if short is None and tried.answered < sequences:
+                said = f"of {sequences} requests at once {tried.answered} were answered"
+                said += f", {late} not within {gate.patience.request_seconds:.0f} s" if late else ""
+                short = Conclusion(Outcome.TIMED_OUT if late else Outcome.REQUEST_FAILED, said)
+        return Answers(conclusion=short)
 
     plan = replace(gate.plan, max_model_len=length, max_num_seqs=max(LOADS), stage=stage.name)
     (verdict,) = visit(replace(gate, plan=plan), [Part(stage, ask, conclude.judge)], f"{stage.name}-load")
