@@ -33,7 +33,7 @@ def holds(question: Question) -> Answer:
             gate = prove_class(question, entry)
             if gate.holds:
                 reason = f"spec and tensor names are those of {entry.architecture}"
-                return Answer(True, reason, entry, gate.notes, misfits=gate.misfits, counts=gate.counts)
+                return gate.answer(reason, entry)
             against = against or f"the spec is that of {entry.architecture}, but {'; '.join(gate.against)}"
     return Answer(False, against or f"none of {tried} registered architectures with such tensor names has this spec")
 

@@ -72,7 +72,8 @@ class Answer:
 
     Attributes:
         entry: the registered implementation that serves the model, if it is one that exists.
-        notes: what could not be decided without running it, and so is left to the twin.
+        notes: what else there is to know.
+        unproved: what could not be decided without running it, and so is left to the twin.
         proved: the weight rules and their proof, where the strategy was asked for them.
         renames: beginnings of the tensors' names → what ``entry`` calls them.
         misfits: tensor-parallel size → why it cannot be served at that; of the usual ones all others were proved.
@@ -83,6 +84,7 @@ class Answer:
     reason: str
     entry: Registered | None = None
     notes: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
     proved: Proved | None = None
     renames: tuple[tuple[str, str], ...] = ()
     misfits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)

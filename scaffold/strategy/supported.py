@@ -25,11 +25,16 @@ def holds(question: Question) -> Answer:
     else:
         gate = prove_class(question, entry)
         computes = same_spec(question, entry) if gate.holds else Gate()
-    gate = replace(gate, against=(*gate.against, *computes.against), notes=(*gate.notes, *computes.notes))
+    gate = replace(
+        gate,
+        against=(*gate.against, *computes.against),
+        notes=(*gate.notes, *computes.notes),
+        unproved=(*computes.unproved, *gate.unproved),
+    )
     registered = f"{architecture} is registered ({entry.module}.{entry.class_name})"
     if not gate.holds:
         return Answer(False, f"{registered}, but {'; '.join(gate.against)}", None, gate.notes)
-    return Answer(True, registered, entry, gate.notes, misfits=gate.misfits, counts=gate.counts)
+    return gate.answer(registered, entry)
 
 
 SUPPORTED = Strategy(

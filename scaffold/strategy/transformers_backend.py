@@ -37,7 +37,7 @@ def holds(question: Question) -> Answer:
     against = (*gate.against, *against_remote_code(question))
     if against:
         return Answer(False, "; ".join(against), None, gate.notes)
-    return Answer(True, "vLLM's Transformers backend is what is left", None, gate.notes)
+    return gate.answer("vLLM's Transformers backend is what is left", None)
 
 
 def _is_nameless(question: Question) -> bool:

@@ -61,7 +61,7 @@ def test_a_switch_of_the_config_decides_whether_a_tensor_has_a_parameter(tmp_pat
     assert "DeepseekV2MoE asks the config for" in answer.reason
     assert "topk_method" in answer.reason
     published = supported.holds(deepseek(tmp_path / "published", topk_method="noaux_tc", scoring_func="sigmoid"))
-    assert (published.holds, published.notes) == (True, ())
+    assert (published.holds, published.notes, published.unproved) == (True, (), ())
 
 
 def test_a_value_that_the_class_refuses(tmp_path: Path) -> None:
