@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scaffold.roots.registered import BACKEND_MODULE
 from scaffold.strategy import unknown_name
+from scaffold.strategy.config_loads import with_config
 from scaffold.strategy.gate import prove_class, prove_files
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
 
@@ -30,7 +31,7 @@ def holds(question: Question) -> Answer:
             tried += same is not None
             if not same:
                 continue
-            gate = prove_class(question, entry)
+            gate = with_config(question, prove_class(question, entry))
             if gate.holds:
                 reason = f"spec and tensor names are those of {entry.architecture}"
                 return gate.answer(reason, entry)

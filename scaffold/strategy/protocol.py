@@ -14,6 +14,7 @@ from scaffold.idioms.frame import NEWEST, Target
 from scaffold.mapping.proved import Proved, prove_weights
 from scaffold.roots.vllm_api import vllm_api
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.refused import refused
 
 if TYPE_CHECKING:
     from scaffold.reading.of_checkpoint import Reading
@@ -51,6 +52,17 @@ class Question:
             return NEWEST
         cached = self.reading.checkpoint.model_type in self.tree.latent_model_types()
         return Target(cached_latents=cached, **vllm_api(self.tree.root))
+
+    @cached_property
+    def config_refused(self) -> str:
+        """Return why transformers' class of the model type takes no such ``config.json``; empty if nothing is known.
+
+        vLLM has classes of its own for some model types.
+        """
+        checkpoint, library = self.reading.checkpoint, self.reading.transformers
+        if library is None or (self.tree is not None and checkpoint.model_type in self.tree.config_types()):
+            return ""
+        return refused(checkpoint.model_type, checkpoint.config, library)
 
     @cached_property
     def weights(self) -> Proved | str:
