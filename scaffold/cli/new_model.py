@@ -14,7 +14,7 @@ from scaffold.cli.disagreements import show_disagreements
 from scaffold.cli.live import live
 from scaffold.cli.next_steps import Step, step
 from scaffold.cli.output import Output, reporting
-from scaffold.cli.planned import show_end, show_plan, show_steps
+from scaffold.cli.planned import left_to_twin, show_end, show_plan, show_steps
 from scaffold.cli.present import (
     plan_document,
     refusal_document,
@@ -143,15 +143,16 @@ def command(
         plan = proved[0]
     again = with_twin or is_long
     if dry_run:
-        steps = (step("new-model", (str(checkpoint),), "the same call, and it is written"),)
-        show_end(output, plan, steps if plan.changes.paths else (), written=False, again=again)
+        same = step("new-model", (str(checkpoint),), "the same call, and it is written")
+        steps = (*left_to_twin(plan, with_twin), *((same,) if plan.changes.paths else ()))
+        show_end(output, plan, steps, written=False, again=again)
         return 0
     apply_plan(plan, workspace)
     if proved is not None and plan.request.delivery is not None:
         keep_twin(plan.name, workspace, proved[1])
     _keep_weights_test(output, plan, workspace)
     is_last = not (plan.changes.conflicts or with_gates or with_commit)
-    following = _next_steps(plan, checkpoint, engine) if is_last else ()
+    following = (*left_to_twin(plan, with_twin), *_next_steps(plan, checkpoint, engine)) if is_last else ()
     show_end(output, plan, following, written=True, again=again)
     if plan.changes.conflicts:
         output.failure("resolve what is marked, or start over with scaffold undo and --force; then go on")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from difflib import unified_diff
 
 from scaffold.cli.disagreements import disagreement_lines
-from scaffold.cli.next_steps import Step
+from scaffold.cli.next_steps import Step, step
 from scaffold.cli.output import Output
 from scaffold.cli.pager import page, pager
 from scaffold.cli.present import hole_lines
@@ -35,8 +35,11 @@ def show_plan(output: Output, plan: Plan, *, inline: bool) -> bool:
 
 def decision_lines(plan: Plan) -> Iterator[str]:
     """Yield what was decided, and why nothing smaller."""
-    yield f"{plan.name}: {plan.spec.architecture}, strategy {plan.decision.strategy.name}"
+    unproved = plan.decision.unproved
+    left = ", as far as could be read" if unproved else ""
+    yield f"{plan.name}: {plan.spec.architecture}, strategy {plan.decision.strategy.name}{left}"
     yield from (f"  {reason}" for reason in plan.decision.why)
+    yield from (f"  not proved: {one}" for one in unproved)
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -44,7 +47,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield from decision_lines(plan)
     yield from disagreement_lines(plan.subject.settled.found)
     yield from hole_lines(plan.spec.holes)
-    yield from (f"  {note}" for note in plan.notes)
+    yield from (f"  {note}" for note in plan.notes if note not in plan.decision.unproved)
     yield from (f"  {line}" for one in plan.near for line in one.lines())
     counts = plan.decision.counts
     if counts is not None:
@@ -82,13 +85,22 @@ def show_end(output: Output, plan: Plan, steps: Sequence[Step], *, written: bool
     show_steps(output, steps)
 
 
+def left_to_twin(plan: Plan, with_twin: bool) -> tuple[Step, ...]:
+    """Return the call that shows what could not be read of the strategy, unless the twin has shown it."""
+    if with_twin or not plan.decision.unproved:
+        return ()
+    return (
+        step("new-model", (str(plan.checkpoint.path),), "a small random copy shows what could not be read", "--twin"),
+    )
+
+
 def show_steps(output: Output, steps: Sequence[Step]) -> None:
     """Show the commands that come next, each with what it is for."""
     output.document({"next": [step.line for step in steps]})
     if steps:
         output.line("next:")
-    for step in steps:
-        output.line(f"  {step.line}\n      # {step.why}")
+    for one in steps:
+        output.line(f"  {one.line}\n      # {one.why}")
 
 
 def line_counts(before: bytes | None, after: bytes | None) -> str:

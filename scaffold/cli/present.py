@@ -65,6 +65,7 @@ def plan_document(plan: Plan, dry_run: bool) -> dict[str, Any]:
             "proved": list(plan.proved_sizes),
             "not": {str(size): list(why) for size, why in plan.decision.misfits.items()},
         },
+        "not_proved": list(plan.decision.unproved),
         "notes": list(plan.notes),
         "nearest": [differences_document(one) for one in plan.near],
         "conflicts": [str(path) for path in plan.changes.conflicts],

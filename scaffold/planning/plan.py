@@ -147,5 +147,5 @@ def _plan(request: Request, subject: Subject) -> Plan:
         implementation=placed.implementation,
         documents=documents,
         changes=add_patches(documented, request.patches, subject.site),
-        notes=(*subject.settled.notes, *placed.notes, *told, *unlisted, *decision.notes),
+        notes=(*subject.settled.notes, *placed.notes, *told, *unlisted, *decision.unproved, *decision.notes),
     )

@@ -196,6 +196,9 @@ def _without_layers(probe: Probe) -> tuple[str, str]:
     odd = _odd_list(probe)
     if odd:
         return odd, probe.source.file.shown
+    again = _called_again(probe)
+    if again is not None:
+        return again
     if not left:
         return "no list of layers that are called one after the other", probe.source.file.shown
     numbers = ", ".join(probe.path(module).rpartition(".")[2] for module in left)
@@ -217,6 +220,20 @@ def _odd_list(probe: Probe) -> str:
         if layers and layers < modules <= layers + 2 and len(events) == modules:
             return f"a list of layers that holds other modules, too ({parent}: {modules} for {layers} layers)"
     return ""
+
+
+def _called_again(probe: Probe) -> tuple[str, str] | None:
+    """Return that a layer is called several times in a row, as where two share one layer's weights, and where."""
+    calls: dict[int, list[Event]] = {}
+    for event in probe.root.walk():
+        if probe.path(event.module).rpartition(".")[2].isdigit():
+            calls.setdefault(id(event.module), []).append(event)
+    counts = {len(events) for events in calls.values()}
+    if len(calls) != probe.num_layers() or counts == {1} or not counts:
+        return None
+    first = next(events for events in calls.values() if len(events) > 1)
+    path = probe.path(first[0].module)
+    return f"layers that run more than once, each before the next ({path}: {len(first)} times)", definition(first[0])
 
 
 def _at(probe: Probe, spec: LayerSpec, number: int) -> LayerSpec:

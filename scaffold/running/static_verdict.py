@@ -110,7 +110,7 @@ def verdict_of(
 
 def _said(report: StaticReport) -> str:
     """Return what was shown, and what was not looked at."""
-    left = "; ".join(report.weights.notes[:1])
+    left = "; ".join(report.weights.told[:1])
     weights = f"tensors, imports and calls of {report.serving.shown} hold" + (f" ({left})" if left else "")
     if report.compatibility is None:
         return f"{weights}; kernels not looked at"
@@ -135,7 +135,7 @@ def _numbers(report: StaticReport) -> dict[str, Any]:
         "kernel_names": None if found is None else _names(found),
         "limits": [] if found is None else sorted({_with(one.limit.meaning, one.only_if) for one in found.limits}),
         "soc": None if found is None else found.soc.name,
-        "not_known": list(report.weights.notes),
+        "not_known": list(report.weights.told),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scaffold.roots.registered import BACKEND_MODULE
 from scaffold.strategy import unknown_name
+from scaffold.strategy.config_loads import with_config
 from scaffold.strategy.gate import prove_class, prove_files
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
 
@@ -30,10 +31,10 @@ def holds(question: Question) -> Answer:
             tried += same is not None
             if not same:
                 continue
-            gate = prove_class(question, entry)
+            gate = with_config(question, prove_class(question, entry))
             if gate.holds:
                 reason = f"spec and tensor names are those of {entry.architecture}"
-                return Answer(True, reason, entry, gate.notes, misfits=gate.misfits, counts=gate.counts)
+                return gate.answer(reason, entry)
             against = against or f"the spec is that of {entry.architecture}, but {'; '.join(gate.against)}"
     return Answer(False, against or f"none of {tried} registered architectures with such tensor names has this spec")
 

@@ -24,15 +24,15 @@ def same_spec(question: Question, entry: Registered) -> Gate:
     reading = question.reading
     source, spec = reading.source, reading.spec
     if spec.decoder is None:
-        return Gate(notes=(NOT_READ.format(holes=listed(spec.holes)),))
+        return Gate(unproved=(NOT_READ.format(holes=listed(spec.holes)),))
     if source is None or (source.library is not None and source.class_name == entry.architecture):
         return Gate()  # a plain family, or the architecture's own source
     told = {"class_name": entry.class_name, "architecture": entry.architecture}
     if reading.transformers is None:
-        return Gate(notes=(ALONE.format(**told),))
+        return Gate(unproved=(ALONE.format(**told),))
     other = Candidates(reading.transformers, reading.checkpoint, source).spec_of(entry)
     if other is None:
-        return Gate(notes=(ALONE.format(**told),))
+        return Gate(unproved=(ALONE.format(**told),))
     other = _laid_out_like(other, spec.decoder)
     if other == spec.decoder:
         return Gate()

@@ -37,8 +37,13 @@ class Decision:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what could not be decided about the strategy that was chosen."""
+        """Return what else there is to know of the strategy that was chosen."""
         return self.answers[-1][1].notes
+
+    @property
+    def unproved(self) -> tuple[str, ...]:
+        """Return what could not be decided about the strategy that was chosen, and so is left to the twin."""
+        return self.answers[-1][1].unproved
 
     @property
     def misfits(self) -> Mapping[int, tuple[str, ...]]:

@@ -99,7 +99,7 @@ def differences(first: object, second: object, path: str = "") -> Iterator[str]:
             one, other = getattr(first, field.name), getattr(second, field.name)
             if field.compare and one != other:
                 yield from differences(one, other, f"{path}.{field.name}".strip("."))
-    else:
+    elif _shown(first) != _shown(second):  # what is computed of other numbers by one expression is told there
         yield f"{path}: {_shown(first)} here, {_shown(second)} there"
 
 

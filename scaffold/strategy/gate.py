@@ -13,7 +13,7 @@ from scaffold.checkpoint.patterns import pattern_of
 from scaffold.common.errors import UsageError
 from scaffold.mapping.proved import Proved
 from scaffold.roots.vllm_tree import Registered
-from scaffold.strategy.protocol import Counts, Question
+from scaffold.strategy.protocol import Answer, Counts, Question
 from scaffold.strategy.renaming import moved
 from scaffold.vllm_models.adapter import check_registered, is_quantised
 from scaffold.vllm_models.check import AdapterCheck
@@ -33,13 +33,15 @@ class Gate:
 
     Attributes:
         against: why it does not hold; empty if nothing speaks against it.
-        notes: what could not be decided.
+        notes: what else there is to know.
+        unproved: what could not be decided.
         misfits: tensor-parallel size → why it cannot be served at that.
         counts: what becomes of the tensors, where that is known.
     """
 
     against: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
     misfits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     counts: Counts | None = None
 
@@ -48,11 +50,20 @@ class Gate:
         """Return whether nothing speaks against it."""
         return not self.against
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Return what could not be decided, and what else there is to know."""
+        return (*self.unproved, *self.notes)
+
+    def answer(self, reason: str, entry: Registered | None) -> Answer:
+        """Return the answer of a strategy whose implementation passed it."""
+        return Answer(True, reason, entry, self.notes, self.unproved, misfits=self.misfits, counts=self.counts)
+
 
 def prove_class(question: Question, entry: Registered) -> Gate:
     """Prove that a registered class takes the checkpoint's tensors in the shapes that they have."""
     if question.tree is None:
-        return Gate(notes=("no tree of vLLM was given: which tensors its class takes was not looked at",))
+        return Gate(unproved=("no tree of vLLM was given: which tensors its class takes was not looked at",))
     reading = question.reading
     decoder = reading.spec.decoder
     by_rules = _of_whole_model(question)
@@ -62,7 +73,7 @@ def prove_class(question: Question, entry: Registered) -> Gate:
             _missing(by_rules), question.sizes,
         )  # fmt: skip
     except UsageError as error:
-        return Gate(notes=(f"{entry.class_name} could not be read ({error.found}, {error.where})",))
+        return Gate(unproved=(f"{entry.class_name} could not be read ({error.found}, {error.where})",))
     misfits = {size: why for size, why in check.misfits.items() if why}
     against = (*_against_class(check, question), *_against_loader(check, by_rules))
     against = against or tuple(_against_files(by_rules, check.unsure, check.filled))
@@ -70,7 +81,8 @@ def prove_class(question: Question, entry: Registered) -> Gate:
         against = tuple(_against_names(question))
     against = (*against, *against_sizes(question, misfits))
     counts = Counts(check.taken, check.left_out, tuple(check.unsure))
-    return Gate(against, tuple(_notes(check, by_rules, question)), misfits, counts)
+    notes, unproved = tuple(_notes(check, by_rules, question)), tuple(_unproved(check, by_rules))
+    return Gate(against, notes, unproved, misfits, counts)
 
 
 def against_sizes(question: Question, misfits: Mapping[int, tuple[str, ...]]) -> Iterator[str]:
@@ -83,14 +95,14 @@ def against_sizes(question: Question, misfits: Mapping[int, tuple[str, ...]]) ->
 def prove_source(question: Question) -> Gate:
     """Prove that transformers, which runs the source, finds the checkpoint's tensors in it."""
     gate = prove_files(question)
-    return Gate((*gate.against, *_against_names(question)), gate.notes)
+    return Gate((*gate.against, *_against_names(question)), gate.notes, gate.unproved)
 
 
 def prove_files(question: Question) -> Gate:
     """Prove that the checkpoint is what the modeling source says, for an implementation that runs that source."""
     by_rules = _of_whole_model(question)
     if isinstance(by_rules, str):
-        return Gate(notes=(f"whether the tensors are those of the source was not proved: {by_rules}",))
+        return Gate(unproved=(f"whether the tensors are those of the source was not proved: {by_rules}",))
     return Gate(tuple(_against_files(by_rules, by_rules.proof.unrouted)), tuple(_flat(question)))
 
 
@@ -189,6 +201,10 @@ def _notes(check: AdapterCheck, by_rules: Proved | str, question: Question) -> I
         yield f"{SPLIT.format(class_name=check.class_name)}: {_some(check.filled)}"
     if check.dropped and question.config_counts:
         yield f"left out, as the config is believed: {_some(check.dropped)}"
+
+
+def _unproved(check: AdapterCheck, by_rules: Proved | str) -> Iterator[str]:
+    """Yield what of the tensors only running it shows."""
     for why, _ in Counter(check.unsure.values()).most_common(SHOWN):
         names = [name for name, reason in check.unsure.items() if reason == why]
         yield f"whether {check.class_name} takes {_some(names)} is not known: {why}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scaffold.common.errors import CheckpointError
 from scaffold.spec.holes import listed
+from scaffold.strategy.config_loads import against_config
 from scaffold.strategy.gate import against_sizes, prove_files
 from scaffold.strategy.protocol import Adds, Answer, Counts, Question, Strategy
 from scaffold.weights.quantisation import quantisation_of
@@ -29,6 +30,9 @@ def holds(question: Question) -> Answer:
     if not weights.proof.holds:
         told = prove_files(question).against or tuple(map(str, weights.proof.findings))
         return Answer(False, "; ".join(told), proved=weights)
+    config = against_config(question)
+    if config:
+        return Answer(False, "; ".join(config), proved=weights)
     unfit = misfits(weights.weight_map, question.sizes)
     wrong = "; ".join(against_sizes(question, unfit))
     if wrong:

@@ -14,6 +14,7 @@ from scaffold.idioms.frame import NEWEST, Target
 from scaffold.mapping.proved import Proved, prove_weights
 from scaffold.roots.vllm_api import vllm_api
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.refused import refused
 
 if TYPE_CHECKING:
     from scaffold.reading.of_checkpoint import Reading
@@ -53,6 +54,17 @@ class Question:
         return Target(cached_latents=cached, **vllm_api(self.tree.root))
 
     @cached_property
+    def config_refused(self) -> str:
+        """Return why transformers' class of the model type takes no such ``config.json``; empty if nothing is known.
+
+        vLLM has classes of its own for some model types.
+        """
+        checkpoint, library = self.reading.checkpoint, self.reading.transformers
+        if library is None or (self.tree is not None and checkpoint.model_type in self.tree.config_types()):
+            return ""
+        return refused(checkpoint.model_type, checkpoint.config, library)
+
+    @cached_property
     def weights(self) -> Proved | str:
         """Return the rules of the checkpoint's tensors by the spec, with their proof; or why there are none."""
         spec, reading = self.reading.spec, self.reading
@@ -72,7 +84,8 @@ class Answer:
 
     Attributes:
         entry: the registered implementation that serves the model, if it is one that exists.
-        notes: what could not be decided without running it, and so is left to the twin.
+        notes: what else there is to know.
+        unproved: what could not be decided without running it, and so is left to the twin.
         proved: the weight rules and their proof, where the strategy was asked for them.
         renames: beginnings of the tensors' names → what ``entry`` calls them.
         misfits: tensor-parallel size → why it cannot be served at that; of the usual ones all others were proved.
@@ -83,6 +96,7 @@ class Answer:
     reason: str
     entry: Registered | None = None
     notes: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
     proved: Proved | None = None
     renames: tuple[tuple[str, str], ...] = ()
     misfits: Mapping[int, tuple[str, ...]] = field(default_factory=dict)

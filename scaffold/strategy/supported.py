@@ -7,6 +7,7 @@ from dataclasses import replace
 from scaffold.roots.registered import BACKEND_MODULE
 from scaffold.roots.vllm_tree import BACKEND_DICT
 from scaffold.strategy.computes import same_spec
+from scaffold.strategy.config_loads import with_config
 from scaffold.strategy.gate import Gate, prove_class, prove_source
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
 from scaffold.strategy.remote_code import against_remote_code
@@ -25,11 +26,17 @@ def holds(question: Question) -> Answer:
     else:
         gate = prove_class(question, entry)
         computes = same_spec(question, entry) if gate.holds else Gate()
-    gate = replace(gate, against=(*gate.against, *computes.against), notes=(*gate.notes, *computes.notes))
+    gate = replace(
+        gate,
+        against=(*gate.against, *computes.against),
+        notes=(*gate.notes, *computes.notes),
+        unproved=(*computes.unproved, *gate.unproved),
+    )
+    gate = with_config(question, gate)
     registered = f"{architecture} is registered ({entry.module}.{entry.class_name})"
     if not gate.holds:
         return Answer(False, f"{registered}, but {'; '.join(gate.against)}", None, gate.notes)
-    return Answer(True, registered, entry, gate.notes, misfits=gate.misfits, counts=gate.counts)
+    return gate.answer(registered, entry)
 
 
 SUPPORTED = Strategy(

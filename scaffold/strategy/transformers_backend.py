@@ -8,6 +8,7 @@ from __future__ import annotations
 from scaffold.checkpoint.purpose import encoder_key
 from scaffold.roots.vllm_tree import BACKEND_DICT
 from scaffold.source.transformers.auto_mapping import model_type_of
+from scaffold.strategy.config_loads import with_config
 from scaffold.strategy.gate import prove_source
 from scaffold.strategy.protocol import Adds, Answer, Question, Strategy
 from scaffold.strategy.remote_code import against_remote_code
@@ -33,11 +34,11 @@ def holds(question: Question) -> Answer:
         return Answer(False, WITH_ENCODER.format(key=encoder))
     if _is_nameless(question):
         return Answer(False, NO_CLASS.format(architecture=reading.checkpoint.architecture))
-    gate = prove_source(question)
+    gate = with_config(question, prove_source(question))
     against = (*gate.against, *against_remote_code(question))
     if against:
         return Answer(False, "; ".join(against), None, gate.notes)
-    return Answer(True, "vLLM's Transformers backend is what is left", None, gate.notes)
+    return gate.answer("vLLM's Transformers backend is what is left", None)
 
 
 def _is_nameless(question: Question) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from scaffold.delivery.layout import TEST_CONFIGS
 from scaffold.roots.vllm_tree import REGISTRY
 from tests.cli.conftest import Desk
+from tests.models.families import config_of, shapes_of, write
 from tests.sampled import costly
 from tests.snapshots import snapshot
 
@@ -42,6 +43,18 @@ def test_dry_run_shows_everything_and_writes_nothing(desk: Desk, nova: Path) -> 
     assert document["weights"] == {"tensors": 39, "routed": 39, "ignored": 0, "unrouted": []}
     assert document["holes"] == []
     assert snapshot(desk.root, without="nothing is left out") == before
+
+
+def test_what_is_not_proved_of_a_strategy_is_said_first_and_left_to_the_twin(desk: Desk, tmp_path: Path) -> None:
+    folder = write(tmp_path / "plain", config_of("qwen3"), shapes_of("qwen3"))
+    answer = desk.new_model(folder, "--dry-run", "--json")  # of a tree that has the registry alone
+    assert (answer.code, answer.document["strategy"]) == (0, "supported")
+    (why,) = answer.document["not_proved"]
+    assert "could not be read" in why
+    assert why in answer.document["notes"]
+    assert "strategy supported, as far as could be read" in answer.stderr
+    assert f"not proved: {why}" in answer.stderr
+    assert [" --twin " in line for line in answer.document["next"]].count(True) == 1
 
 
 def test_the_diff_is_one_that_git_applies(desk: Desk, nova: Path) -> None:

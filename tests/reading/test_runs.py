@@ -73,3 +73,25 @@ def test_what_else_happens_between_two_runs_is_a_hole(between: str, tmp_path: Pa
 
 def test_a_gate_has_an_effect_where_it_can_choose_a_run(tmp_path: Path, transformers_source: Path) -> None:
     assert again(tmp_path, transformers_source, leave_at=0.99, **NORMED).without_effect == ()
+
+
+IN_A_ROW = """
+class Twice(VelaModel):
+    def forward(self, input_ids=None, attention_mask=None, position_ids=None, past_key_values=None, use_cache=None):
+        position_ids = torch.arange(input_ids.shape[1])[None]
+        x = self.embed_tokens(input_ids)
+        mask = _prepare_4d_causal_attention_mask(attention_mask, input_ids.shape, x, 0)
+        for layer in self.layers:
+            x = layer(x, attention_mask=mask, position_ids=position_ids)
+            x = layer(x, attention_mask=mask, position_ids=position_ids)
+        return BaseModelOutputWithPast(last_hidden_state=self.norm(x))
+
+
+VelaModel = Twice
+"""
+
+
+def test_layers_that_run_twice_in_a_row_are_a_hole_that_says_so(tmp_path: Path, transformers_source: Path) -> None:
+    with pytest.raises(NotUnderstood, match=r"more than once, each before the next \(.*0: 2 times\)") as found:
+        read(tmp_path, transformers_source, CONFIG, classes=IN_A_ROW)
+    assert ":" in found.value.where  # a file with its lines

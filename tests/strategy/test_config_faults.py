@@ -9,6 +9,7 @@ import pytest
 
 from scaffold.strategy import supported
 from scaffold.strategy.protocol import Question
+from scaffold.strategy.table import STRATEGIES
 from tests.models.families import Shapes, shapes_of, write
 from tests.sampled import costly, sampled
 from tests.strategy.trusted import asked, question_of
@@ -61,7 +62,7 @@ def test_a_switch_of_the_config_decides_whether_a_tensor_has_a_parameter(tmp_pat
     assert "DeepseekV2MoE asks the config for" in answer.reason
     assert "topk_method" in answer.reason
     published = supported.holds(deepseek(tmp_path / "published", topk_method="noaux_tc", scoring_func="sigmoid"))
-    assert (published.holds, published.notes) == (True, ())
+    assert (published.holds, published.notes, published.unproved) == (True, (), ())
 
 
 def test_a_value_that_the_class_refuses(tmp_path: Path) -> None:
@@ -77,6 +78,17 @@ def test_a_key_that_is_read_without_a_default_and_that_the_config_class_does_not
     answer = supported.holds(asked(tmp_path, "llama", changed, shapes_of("llama")))
     assert "which config.json does not have" in answer.reason
     assert "config.num_local_experts" in answer.reason
+
+
+NO_FACTOR = {"rope_scaling": {"rope_type": "linear"}}
+
+
+def test_a_config_that_nothing_loads_is_served_in_no_way(tmp_path: Path) -> None:
+    question = asked(tmp_path, "llama", NO_FACTOR)
+    for strategy in STRATEGIES:
+        answer = strategy.holds(question)
+        assert not answer.holds, strategy.name
+    assert "vLLM cannot load config.json: transformers' LlamaConfig wants factor" in supported.holds(question).reason
 
 
 @pytest.mark.parametrize("family", sampled(["llama", "qwen2", "qwen3", "granite", "mixtral", "qwen3_moe"], every=3))

@@ -31,7 +31,7 @@ EXPERTS = ("mixtral", "qwen3_moe")
 @pytest.mark.parametrize("family", sampled(sorted(CONFIGS), every=3))
 def test_what_is_as_published_is_supported_and_nothing_is_left_open(tmp_path: Path, family: str) -> None:
     decision = decide(asked(tmp_path, family))
-    assert (decision.strategy.name, decision.notes) == ("supported", ())
+    assert (decision.strategy.name, decision.notes, decision.unproved) == ("supported", (), ())
     assert decision.entry is not None
     assert decision.entry.architecture == CONFIGS[family]["architectures"][0]
 
@@ -163,7 +163,7 @@ def test_the_publishers_own_layout_is_no_renaming(tmp_path: Path) -> None:
 
 def test_a_biased_attention_is_one_where_the_config_says_so(tmp_path: Path) -> None:
     decision = decide(asked(tmp_path, "llama", {"attention_bias": True}, _with_output_bias(bias(shapes_of("llama")))))
-    assert (decision.strategy.name, decision.notes) == ("supported", ())
+    assert (decision.strategy.name, decision.notes, decision.unproved) == ("supported", (), ())
 
 
 def _with_output_bias(shapes: Shapes) -> Shapes:
@@ -175,7 +175,7 @@ def _with_output_bias(shapes: Shapes) -> Shapes:
 
 def test_another_name_of_an_architecture_is_an_alias(tmp_path: Path) -> None:
     decision = decide(asked(tmp_path, "qwen3", {"architectures": ["Qwen3TextForCausalLM"]}))
-    assert (decision.strategy.name, decision.notes) == ("alias", ())
+    assert (decision.strategy.name, decision.notes, decision.unproved) == ("alias", (), ())
     assert decision.entry is not None
     assert decision.entry.architecture == "Qwen3ForCausalLM"
 
@@ -232,6 +232,24 @@ def test_a_registered_name_over_another_model_is_not_supported(tmp_path: Path) -
         assert ("computes something else" in answer.reason) is (name == "other")
 
 
+def test_what_could_not_be_read_of_a_source_is_left_open_with_file_and_lines(tmp_path: Path) -> None:
+    own = {"AutoConfig": "configuration_own.Qwen3Config", "AutoModelForCausalLM": "modeling_own.Qwen3ForCausalLM"}
+    folder = write(tmp_path, config_of("qwen3", auto_map=own), shapes_of("qwen3"))
+    library = engine().transformers / "models/qwen3"
+    config_text = (library / "configuration_qwen3.py").read_text()
+    (folder / "configuration_own.py").write_text(config_text.replace("from ...", "from transformers."))
+    text = (library / "modeling_qwen3.py").read_text()
+    once = "self.layers[: self.config.num_hidden_layers]"
+    assert once in text
+    text = text.replace("from ...", "from transformers.").replace("from .", "from transformers.models.qwen3.")
+    twice = "[layer for layer in self.layers for _ in range(2)]"
+    (folder / "modeling_own.py").write_text(text.replace(once, twice))
+    reading = read_model_of(read_checkpoint(folder), engine().transformers)
+    answer = supported.holds(Question(reading, tree().registry, tree()))
+    assert answer.holds
+    assert re.search(r"what it computes was not compared.*\(modeling_own\.py:\d+-\d+\)", answer.unproved[0])
+
+
 def test_a_code_that_keeps_experts_apart_computes_the_same() -> None:
     """Labs ship a module for each expert, and transformers has a tensor of all of them since."""
     listed = ExpertsSpec(
@@ -254,4 +272,4 @@ def test_parts_around_a_decoder_that_was_read_are_left_open_and_not_refused() ->
     assert reading.spec.decoder is not None
     gate = prove_files(Question(reading, tree().registry, tree()))
     assert gate.holds
-    assert "not the parts around it" in gate.notes[0]
+    assert "not the parts around it" in gate.unproved[0]

@@ -55,4 +55,4 @@ def test_files_that_split_what_the_source_packs_are_supported_with_a_note(tmp_pa
     assert answer.holds, answer.reason
     assert "self_attn.qkv_proj.weight" in answer.notes[0]
     whole = supported.holds(asked(tmp_path / "whole", "llama", config, packed(shapes_of("llama"))))
-    assert (whole.holds, whole.notes) == (True, ())
+    assert (whole.holds, whole.notes, whole.unproved) == (True, (), ())

@@ -11,7 +11,7 @@ import numpy as np
 from scaffold.carried.heads import Attention, Numbers
 from scaffold.carried.refused import carrying
 from scaffold.carried.spec import CarriedHeads, Stretch
-from scaffold.expressions.tree import HEAD_DIM
+from scaffold.expressions.tree import HEAD_DIM, Key
 from scaffold.mixers.grouped_query.layout import projection_of, unbiased_of
 from scaffold.mixers.grouped_query.output import output
 from scaffold.mixers.grouped_query.spec import (
@@ -279,11 +279,26 @@ def _mask(probe: Probe, core: Core) -> tuple[Value | None, Value | None]:
         return None, None
     size = int(core.visible.sum(axis=1).max())
     if np.array_equal(core.visible, (distance >= 0) & (distance < size)):
-        return size_value(probe, "sliding_window", size, core.where), None
+        return _window(probe, size, core.where), None
     for size in range(2, NUM_TOKENS):
         if np.array_equal(core.visible, (distance >= 0) & (index[:, None] // size == index[None, :] // size)):
             return None, size_value(probe, "attention_chunk_size", size, core.where)
     raise NotUnderstood("a mask that is neither causal nor a sliding window nor chunks", core.where)
+
+
+def _window(probe: Probe, size: int, where: str) -> Value:
+    """Return how many positions a token sees, itself included: what the config names, or one more than that.
+
+    Older releases of transformers count those before the token (``AttentionMaskConverter``), flash attention, too.
+
+    Raises:
+        NotUnderstood: it is no size of the config.
+    """
+    key = probe.key("sliding_window")
+    small = None if key is None else probe.small.attributes.get(key)
+    if key is not None and isinstance(small, int) and size == small + 1:
+        return Value(int(probe.completed[key]) + 1, None, Key((key,)) + 1)
+    return size_value(probe, "sliding_window", size, where)
 
 
 def _sinks(event: Event, core: Core) -> str | None:

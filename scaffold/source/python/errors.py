@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 
+CHECKS = ("ValueError", "TypeError", "KeyError")
+"""What source raises that checks a value."""
+
+
 class NotUnderstood(Exception):  # noqa: N818 - it becomes a hole, it is no failure of the program
     """Source that is outside of the interpreted subset: what it was, and where."""
 
@@ -21,3 +25,7 @@ class Raised(NotUnderstood):
 
 class OfNone(Raised):
     """An attribute of None was asked for: the source expected something there."""
+
+
+class RefusedBySource(Raised):
+    """The source's own check of a value: it raises one of ``CHECKS``."""

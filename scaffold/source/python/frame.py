@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from scaffold.source.python import bounds
-from scaffold.source.python.errors import NotUnderstood, Raised
+from scaffold.source.python.errors import CHECKS, NotUnderstood, Raised, RefusedBySource
 from scaffold.source.python.objects import External, Function
 from scaffold.source.python.operators import ARITHMETIC
 from scaffold.source.python.scope import Scope
@@ -104,7 +104,9 @@ class Frame(Scope):
 
     def do_Raise(self, node: ast.Raise) -> None:  # noqa: N802
         said = ast.unparse(node.exc) if node.exc else "an error"
-        raise Raised(f"source that raises {said[:120]}", self.file.lines(node))
+        kind = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        is_check = isinstance(kind, ast.Name) and kind.id in CHECKS
+        raise (RefusedBySource if is_check else Raised)(f"source that raises {said[:120]}", self.file.lines(node))
 
     def do_If(self, node: ast.If) -> None:  # noqa: N802
         self.run(node.body if self.truth(node.test) else node.orelse)

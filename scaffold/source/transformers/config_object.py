@@ -138,6 +138,8 @@ class Config(Instance):
         """Keys that it was made of."""
         self.per_layer: frozenset[str] = frozenset()
         """Keys that ``per_layer_config`` sets for some layers: there is no value of the whole model."""
+        self.older: tuple[str, ...] = config_rope.OLDER
+        """Older names of rotary types that are read as they were meant."""
         self._renames: dict[str, str] | None = None
         """The class's ``attribute_map``, once it was asked for."""
 
@@ -221,7 +223,7 @@ class Config(Instance):
 
     def post_init(self, interpreter: Interpreter, **kwargs: Any) -> None:
         """Do what ``PreTrainedConfig.__post_init__`` does, as far as modeling source can see it."""
-        get = self._getter(interpreter)
+        get = self.getter(interpreter)
         has_rope = get("rope_parameters", self) is not self
         if has_rope or (kwargs.get("rope_theta") and kwargs.get("rope_scaling")):
             convert = self._method("convert_rope_params_to_dict")
@@ -244,14 +246,14 @@ class Config(Instance):
 
     def convert_rope(self, interpreter: Interpreter, **kwargs: Any) -> dict[str, Any]:
         """Bring the older rotary keys into ``rope_parameters``, and return what else was given."""
-        parameters = config_rope.merged(kwargs, self._getter(interpreter))
+        parameters = config_rope.merged(kwargs, self.getter(interpreter), self.older)
         self.attributes["rope_parameters"] = keyed(parameters, "rope_parameters")
         return kwargs
 
     def standardize_rope(self, interpreter: Interpreter) -> None:
         """Fill in type, base and original length of ``rope_parameters``."""
-        get = self._getter(interpreter)
-        self.attributes["rope_parameters"] = config_rope.standard(get("rope_parameters", None) or {}, get)
+        get = self.getter(interpreter)
+        self.attributes["rope_parameters"] = config_rope.standard(get("rope_parameters", None) or {}, get, self.older)
 
     def look_up(self, interpreter: Interpreter, name: str) -> Any:
         """Return ``config.name``.
@@ -325,7 +327,19 @@ class Config(Instance):
             if isinstance(kinds, (list, tuple)):
                 self.attributes[name] = [keyed(OLD_LAYER_TYPES.get(kind, kind), name) for kind in kinds]
 
-    def _getter(self, interpreter: Interpreter) -> Callable[..., Any]:
+    def check_rope(self, interpreter: Interpreter) -> None:
+        """Let the class check its rotary parameters, if it has a check of its own.
+
+        Raises:
+            NotUnderstood: it refuses them, or does something that the interpreter does not run.
+        """
+        own = self._method("validate_rope")
+        if own is not None:
+            interpreter.call_function(own, [], {})
+
+    def getter(self, interpreter: Interpreter) -> Callable[..., Any]:
+        """Return a function that returns an attribute, or the default that it is given."""
+
         def get(name: str, *default: Any) -> Any:
             try:
                 return self.look_up(interpreter, name)
@@ -389,13 +403,23 @@ def _untagged(value: Any) -> Any:
     return [_untagged(one) for one in value] if isinstance(value, list) else value
 
 
-def make(interpreter: Interpreter, cls: SourceClass | None, values: Mapping[str, Any]) -> Config:
+def make(
+    interpreter: Interpreter, cls: SourceClass | None, values: Mapping[str, Any], *, as_released: bool = False
+) -> Config:
     """Return the completed config object of a class (None: a config without a class).
+
+    Args:
+        interpreter: runs the class.
+        cls: the class.
+        values: ``config.json``.
+        as_released: do what the library does, and not also what an older spelling was meant to do.
 
     Raises:
         NotUnderstood: the config class does something that the interpreter does not run.
     """
     config = Config(values, cls)
+    if as_released:
+        config.older = ()
     config.complete(interpreter)
     return config
 
@@ -434,7 +458,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "get_text_config": _text_config,
     "standardize_rope_params": lambda interpreter, config: config.standardize_rope(interpreter),
     "nested_rope_parameter_keys": lambda interpreter, config, parameters: config_rope.nested_keys(
-        parameters, config._getter(interpreter)
+        parameters, config.getter(interpreter)
     ),
     "to_dict": _to_dict,
     "validate_rope": _nothing,

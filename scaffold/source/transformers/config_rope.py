@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 DEFAULT_THETA = 10_000.0
-SCALED_FROM_A_LENGTH = ("llama3", "yarn", "longrope", "su")
+SCALED_FROM_A_LENGTH = ("llama3", "yarn", "longrope")
 """Types that need ``original_max_position_embeddings``."""
+OLDER = ("su",)
+"""What one of them was called: read as it was meant, which the library's own classes may refuse."""
 
 Get = Callable[..., Any]
 """``get(name, default)``: an attribute of the config."""
@@ -24,34 +26,40 @@ def nested_keys(parameters: Mapping[str, Any], get: Get) -> list[str]:
     return [key for key in parameters if key in labels]
 
 
-def merged(kwargs: dict[str, Any], get: Get) -> dict[str, Any]:
+def merged(kwargs: dict[str, Any], get: Get, older: tuple[str, ...] = OLDER) -> dict[str, Any]:
     """Return ``rope_parameters`` with the older keys in it; those are taken out of ``kwargs``."""
     parameters = _copy(kwargs.pop("rope_scaling", None) or get("rope_parameters", None) or {})
     theta = kwargs.pop("rope_theta", get("rope_theta", get("default_theta", DEFAULT_THETA)))
     partial = kwargs.get("partial_rotary_factor", get("partial_rotary_factor", None))
-    for one in _each(parameters, get):
+    for one in each(parameters, get):
         one.setdefault("rope_theta", theta)
         if partial is not None:
             one.setdefault("partial_rotary_factor", partial)
-    return standard(parameters, get)
+    return standard(parameters, get, older)
 
 
-def standard(parameters: Mapping[str, Any], get: Get) -> dict[str, Any]:
-    """Return the parameters with type, base and original length filled in."""
+def standard(parameters: Mapping[str, Any], get: Get, older: tuple[str, ...] = OLDER) -> dict[str, Any]:
+    """Return the parameters with type, base and original length filled in.
+
+    Args:
+        parameters: ``rope_parameters``.
+        get: attributes of the config.
+        older: further names of types that are scaled from a length.
+    """
     parameters = _copy(parameters)
     theta, partial = get("rope_theta", None), get("partial_rotary_factor", None)
     default_type = get("default_rope_type", "default")
     nested = nested_keys(parameters, get)
     if not (parameters or theta):
         return parameters
-    for one in _each(parameters, get):
+    for one in each(parameters, get):
         one.setdefault("rope_type", one.get("type", "default"))
         one.setdefault("rope_theta", theta)
         if partial is not None:
             one.setdefault("partial_rotary_factor", partial)
         if one["rope_type"] == "default":
             one["rope_type"] = default_type
-        if one["rope_type"] in SCALED_FROM_A_LENGTH:
+        if one["rope_type"] in (*SCALED_FROM_A_LENGTH, *older):
             original = None if nested else get("original_max_position_embeddings", None)
             if original is not None:
                 one["original_max_position_embeddings"] = original
@@ -60,10 +68,11 @@ def standard(parameters: Mapping[str, Any], get: Get) -> dict[str, Any]:
     return parameters
 
 
-def _each(parameters: dict[str, Any], get: Get) -> list[dict[str, Any]]:
+def each(parameters: Mapping[str, Any], get: Get) -> list[dict[str, Any]]:
+    """Return the parameters of each layer type; where they are not nested, themselves."""
     keys = nested_keys(parameters, get)
     found = [parameters[key] for key in keys] if keys else [parameters]
-    return [one for one in found if one is not None]
+    return [one for one in found if isinstance(one, dict)]
 
 
 def _copy(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+"""What transformers' own config classes refuse: keys of rotary parameters, types of fields, checks of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scaffold.source.refused import refused, required_keys
+
+SIZES = {
+    "hidden_size": 64, "num_attention_heads": 4, "max_position_embeddings": 256, "rope_theta": 1e4,
+    "original_max_position_embeddings": 64,
+}  # fmt: skip
+FACTORS = {"short_factor": [1.0] * 8, "long_factor": [2.0] * 8}
+
+
+@pytest.mark.parametrize(
+    ("model_type", "scaling", "says"),
+    [
+        ("phi3", {"type": "longrope", **FACTORS}, ""),
+        ("phi3", None, ""),
+        # the length is filled in for the types of today, and su becomes longrope only then
+        ("phi3", {"type": "su", **FACTORS}, "wants original_max_position_embeddings in rotary parameters of the type"),
+        ("phi3", {"type": "linear", "factor": 2.0}, "type field must be one of ['longrope']"),
+        ("phi3", {"type": "longrope", **FACTORS, "short_factor": [1.0]}, "short_factor field must have length"),
+        ("llama", {"rope_type": "linear"}, "wants factor in"),
+        ("llama", {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0}, "wants high_freq_factor in"),
+        ("llama", {"type": "yarn", "factor": 8.0}, ""),
+        ("no-such-type", {"type": "su"}, ""),
+    ],
+)
+def test_rotary_parameters(
+    model_type: str, scaling: dict[str, Any] | None, says: str, transformers_source: Path
+) -> None:
+    found = refused(model_type, {**SIZES, "rope_scaling": scaling}, transformers_source)
+    assert says in found
+    assert bool(says) is bool(found)
+
+
+def test_a_field_of_another_type(transformers_source: Path) -> None:
+    assert refused("llama", {**SIZES, "hidden_size": "64"}, transformers_source).endswith("takes no hidden_size of 64")
+
+
+def test_a_release_without_such_checks_refuses_nothing(tmp_path: Path) -> None:
+    assert required_keys(tmp_path) == {}
