@@ -81,14 +81,20 @@ serve_options = options(
     click.option("--enforce-eager", is_flag=True, help="vllm serve --enforce-eager."),
     click.option("--trust-remote-code", is_flag=True, help="Let vLLM and transformers run the checkpoint's code."),
 )
-gate_options = options(
-    click.option("--max-num-seqs", type=click.IntRange(min=1), help="vllm serve --max-num-seqs (default: 16)."),
-    click.option("--device", type=click.Choice((NPU, CPU)), help="The device (default: what npu-smi shows, else cpu)."),
+patience_options = options(
     click.option("--start-seconds", type=click.IntRange(min=1), help="Limit of a start (default: 3600)."),
     click.option(
         "--idle-seconds", type=click.IntRange(min=1), help="Limit of a start without log and CPU time (default: 120)."
     ),
     click.option("--request-seconds", type=click.IntRange(min=1), help="Limit of a request (default: 600)."),
+)
+twin_seconds_option = click.option(
+    "--twin-seconds", type=click.IntRange(min=1), help="Limit of making a twin, and of serving it (default: 240)."
+)
+gate_options = options(
+    click.option("--max-num-seqs", type=click.IntRange(min=1), help="vllm serve --max-num-seqs (default: 16)."),
+    click.option("--device", type=click.Choice((NPU, CPU)), help="The device (default: what npu-smi shows, else cpu)."),
+    patience_options,
     click.option(
         "--allow", multiple=True, metavar="ID", help="Take a finding for harmless; the verdict says so. Repeatable."
     ),
