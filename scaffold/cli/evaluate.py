@@ -9,7 +9,15 @@ import click
 
 from scaffold.cli.live import live
 from scaffold.cli.output import Output, reporting
-from scaffold.cli.roots import Settings, name_option, python_option, required, serve_options, work_option
+from scaffold.cli.roots import (
+    Settings,
+    name_option,
+    patience_options,
+    python_option,
+    required,
+    serve_options,
+    work_option,
+)
 from scaffold.cli.serving import gate_settings, serve_settings
 from scaffold.common.errors import UsageError
 from scaffold.common.names import model_name
@@ -49,6 +57,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @work_option
 @python_option
 @serve_options
+@patience_options
 @reporting
 def command(
     output: Output, checkpoint: Path, results: Path | None, tasks: str | None, bench: bool, **given: Any

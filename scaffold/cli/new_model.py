@@ -34,11 +34,12 @@ from scaffold.cli.roots import (
     required,
     serve_options,
     tree_options,
+    twin_seconds_option,
     without_option,
     without_parity_option,
     work_option,
 )
-from scaffold.cli.serving import gate_settings, parity_settings, serve_settings
+from scaffold.cli.serving import gate_settings, parity_settings, serve_settings, twin_workers
 from scaffold.cli.soc import soc_option
 from scaffold.cli.stages import chosen_stages, stage_option
 from scaffold.common.errors import UsageError
@@ -102,6 +103,7 @@ PYTHON = "<Python that has vllm>"
 @serve_options
 @gate_options
 @parity_options
+@twin_seconds_option
 @reporting
 def command(
     output: Output,
@@ -137,7 +139,7 @@ def command(
     output.document(plan_document(plan, dry_run))
     proved = None
     if with_twin:
-        proved = _right_plan(output, plan, required(engine), workspace, dry_run, with_diff)
+        proved = _right_plan(output, plan, required(engine), settings, dry_run, with_diff)
         if proved is None:
             return 1
         plan = proved[0]
@@ -194,13 +196,13 @@ def _go_on(output: Output, plan: Plan, settings: Settings, with_gates: bool, wit
 
 
 def _right_plan(
-    output: Output, plan: Plan, engine: Engine, workspace: Workspace, dry_run: bool, with_diff: bool
+    output: Output, plan: Plan, engine: Engine, settings: Settings, dry_run: bool, with_diff: bool
 ) -> tuple[Plan, Verdict] | None:
     """Show what the twin says of the plan, and of the next ones where ``auto`` goes on; return the first right one."""
     from scaffold.running.twin import prove_in_turn
 
     tried: list[dict[str, Any]] = []
-    shown_of = prove_in_turn(plan, engine, workspace.logs(plan.name))
+    shown_of = prove_in_turn(plan, engine, settings.workspace().logs(plan.name), twin_workers(settings))
     while True:
         what = "trying what comes next" if tried else "making the twin, serving it, comparing with transformers"
         with clock(output, what):

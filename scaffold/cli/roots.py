@@ -81,9 +81,7 @@ serve_options = options(
     click.option("--enforce-eager", is_flag=True, help="vllm serve --enforce-eager."),
     click.option("--trust-remote-code", is_flag=True, help="Let vLLM and transformers run the checkpoint's code."),
 )
-gate_options = options(
-    click.option("--max-num-seqs", type=click.IntRange(min=1), help="vllm serve --max-num-seqs (default: 16)."),
-    click.option("--device", type=click.Choice((NPU, CPU)), help="The device (default: what npu-smi shows, else cpu)."),
+patience_options = options(
     click.option(
         "--start-seconds", type=click.IntRange(min=1), help="Time limit for the server to start (default: 3600)."
     ),
@@ -93,6 +91,16 @@ gate_options = options(
         help="Time limit for a start that neither logs nor uses CPU time (default: 120).",
     ),
     click.option("--request-seconds", type=click.IntRange(min=1), help="Time limit for a request (default: 600)."),
+)
+twin_seconds_option = click.option(
+    "--twin-seconds",
+    type=click.IntRange(min=1),
+    help="Time limit for making a twin, and for serving it (default: 240).",
+)
+gate_options = options(
+    click.option("--max-num-seqs", type=click.IntRange(min=1), help="vllm serve --max-num-seqs (default: 16)."),
+    click.option("--device", type=click.Choice((NPU, CPU)), help="The device (default: what npu-smi shows, else cpu)."),
+    patience_options,
     click.option(
         "--allow", multiple=True, metavar="ID", help="Treat a finding as harmless; the verdict says so. Repeatable."
     ),

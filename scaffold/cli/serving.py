@@ -8,6 +8,7 @@ from scaffold.cli.roots import Settings
 from scaffold.running.validation import GateOptions, ParityOptions, ServeOptions
 from scaffold_validators.parity.settings import LIMIT_SECONDS
 from scaffold_validators.serve import Patience
+from scaffold_validators.twin.workers import LIMIT, Fresh
 
 DEFAULT_PORT = 8000
 DEFAULT_SEQUENCES = 16
@@ -50,6 +51,15 @@ def gate_settings(settings: Settings) -> GateOptions:
         search=settings.switch("search"),
         sums=settings.switch("sums"),
     )
+
+
+def twin_workers(settings: Settings) -> Fresh:
+    """Return what the steps of a twin run in, with their limit.
+
+    Raises:
+        UsageError: the limit is no number.
+    """
+    return Fresh(float(settings.number("twin_seconds") or LIMIT))
 
 
 def parity_settings(settings: Settings) -> ParityOptions:

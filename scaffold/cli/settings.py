@@ -22,7 +22,7 @@ KNOWN = {
     "idle_seconds", "include_path", "lang", "limit", "lm_eval_python", "max_model_len", "max_num_seqs", "model_id",
     "modeling", "name", "no_ladder", "num_fewshot", "on", "output", "patches", "placement", "port", "python",
     "reference_seconds", "request_seconds", "same_as", "search", "slice_layers", "soc", "start_seconds", "strategy",
-    "sums", "tp", "trust_remote_code", "vllm", "vllm_ascend", "work",
+    "sums", "tp", "trust_remote_code", "twin_seconds", "vllm", "vllm_ascend", "work",
 }  # fmt: skip
 """What may be set: options that commands read here. What is written and what excuses evidence is said in the call."""
 TEXTS = {

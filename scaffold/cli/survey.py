@@ -10,7 +10,8 @@ import click
 
 from scaffold.cli.one_core import one_core
 from scaffold.cli.output import Output, reporting
-from scaffold.cli.roots import DIRECTORY, Settings, python_option, required, work_option
+from scaffold.cli.roots import DIRECTORY, Settings, python_option, required, twin_seconds_option, work_option
+from scaffold.cli.serving import twin_workers
 from scaffold.common.errors import EnvironmentLacks, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--output", "table", type=click.Path(path_type=Path), help="Write the table to this Markdown file.")
 @work_option
 @python_option
+@twin_seconds_option
 @reporting
 def command(output: Output, only: str | None, table: Path | None, **given: Any) -> int:
     """Serve a twin of each text decoder that vLLM registers and transformers has, and compare the two.
@@ -50,7 +52,7 @@ def command(output: Output, only: str | None, table: Path | None, **given: Any) 
     chosen = _chosen(known, only)
     folder = settings.workspace().folder / "survey"
     rows = []
-    with workers_for_many(engine) as workers:
+    with workers_for_many(engine, twin_workers(settings).seconds) as workers:
         for row in survey(chosen, engine, folder, output.progress, workers):
             rows.append(row)
             output.line(f"{row.outcome:9} {row.architecture}  {row.where}")

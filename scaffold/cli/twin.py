@@ -10,7 +10,8 @@ import click
 from scaffold.cli.clock import clock
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.present import show_verdicts, verdicts_document
-from scaffold.cli.roots import Settings, name_option, python_option, required, work_option
+from scaffold.cli.roots import Settings, name_option, python_option, required, twin_seconds_option, work_option
+from scaffold.cli.serving import twin_workers
 from scaffold.common.names import model_name
 
 
@@ -20,6 +21,7 @@ from scaffold.common.names import model_name
 @name_option
 @work_option
 @python_option
+@twin_seconds_option
 @click.option("--trust-remote-code", is_flag=True, help="Let vLLM and transformers run the checkpoint's code.")
 @reporting
 def command(output: Output, checkpoint: Path, plugin: Path, **given: Any) -> int:
@@ -32,7 +34,7 @@ def command(output: Output, checkpoint: Path, plugin: Path, **given: Any) -> int
     log = settings.workspace().logs(model_name(settings.get("name"), checkpoint)) / "twin.log"
     trust = settings.switch("trust_remote_code")
     with clock(output, "making the twin, serving it, comparing with transformers"):
-        verdict = prove_plugin(read_checkpoint(checkpoint), plugin, engine, log, trust)
+        verdict = prove_plugin(read_checkpoint(checkpoint), plugin, engine, log, trust, twin_workers(settings))
     show_verdicts(output, [verdict])
     output.document(verdicts_document([verdict], kept=False))
     return 0 if verdict.passed else 1

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 
-import scaffold.cli
+import scaffold.cli as package
+from scaffold.cli.main import scaffold
 from scaffold.cli.roots import Settings
-from scaffold.cli.serving import serve_settings
+from scaffold.cli.serving import serve_settings, twin_workers
 from scaffold.cli.settings import CONTAINER_ROOTS, KNOWN, defaults
 from scaffold.common.errors import UsageError
+from scaffold_validators.twin.workers import LIMIT
 
 READ = re.compile(r"""(?:settings|self)\.(?:get|path|number|switch|_root)\(\s*"([a-z_]+)"|\.get\("(work)"\)""")
 
 
 def test_what_commands_read_is_what_may_be_set() -> None:
-    texts = [path.read_text() for path in Path(scaffold.cli.__file__).parent.glob("*.py")]
+    texts = [path.read_text() for path in Path(str(package.__file__)).parent.glob("*.py")]
     read = {name for text in texts for pair in READ.findall(text) for name in pair if name}
     assert read == KNOWN
 
@@ -77,3 +80,21 @@ def test_the_port_is_8000_unless_asked_otherwise(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     assert serve_settings(Settings({})).port == 8000
     assert serve_settings(Settings({"port": 8001})).port == 8001
+
+
+def test_limits_of_twins_and_servers_are_set_in_the_call_and_in_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert twin_workers(Settings({})).seconds == LIMIT
+    (tmp_path / "scaffold.toml").write_text("twin-seconds = 900\n")
+    assert twin_workers(Settings({})).seconds == 900
+    assert twin_workers(Settings({"twin_seconds": 9})).seconds == 9
+    assert all("twin_seconds" in _options(name) for name in ("new-model", "twin", "survey"))
+    assert {"start_seconds", "idle_seconds", "request_seconds"} <= _options("evaluate")
+
+
+def _options(name: str) -> set[str | None]:
+    command = scaffold.get_command(click.Context(scaffold), name)
+    assert command is not None
+    return {option.name for option in command.params}

@@ -20,10 +20,10 @@ def test_a_twin_that_is_not_made_in_time_is_told_apart_from_one_that_cannot_be_m
         script = tmp_path / f"{name.lower()}.py"
         script.write_text(text)
         monkeypatch.setattr(workers, name, script)
-    monkeypatch.setattr(workers, "LIMIT", 0.2)
     engine = Engine(Path(sys.executable), tmp_path / "__init__.py", None, {}, "cpu")
     request = TwinRequest(engine, tmp_path, None, "auto", {}, (), tmp_path, tmp_path / "twin.log", {})
-    with pytest.raises(Problem, match="not made within 240 s") as raised:
-        run_twin(request)
+    with pytest.raises(Problem, match=r"not made within 0\.2 s") as raised:
+        run_twin(request, workers.Fresh(0.2))
     assert "says nothing of the model" in raised.value.remedy
+    assert "--twin-seconds" in raised.value.remedy
     assert "transformers" not in raised.value.expected

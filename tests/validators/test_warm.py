@@ -12,7 +12,7 @@ import pytest
 
 from scaffold_validators.engine import Engine
 from scaffold_validators.twin import workers as module
-from scaffold_validators.twin.workers import FRESH, Warm, workers_for_many
+from scaffold_validators.twin.workers import Fresh, Warm, workers_for_many
 
 MAKE = """
 import json, os, sys, time
@@ -74,10 +74,10 @@ def test_the_serving_step_says_in_the_log_what_it_says(warm: Warm, tmp_path: Pat
     assert log.read_text() == "said in the log\n"
 
 
-def test_a_step_that_hangs_is_ended_at_its_limit(warm: Warm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LIMIT", 0.3)
+def test_a_step_that_hangs_is_ended_at_its_limit(warm: Warm, tmp_path: Path) -> None:
+    warm.seconds = 0.3
     assert warm.make(engine(), tmp_path, json.dumps({"name": "slow", "seconds": 60})).returncode is None
-    monkeypatch.undo()
+    warm.seconds = 60
     assert warm.make(engine(), tmp_path, json.dumps({"name": "next"})).returncode == 0
 
 
@@ -91,5 +91,5 @@ def test_a_process_that_has_ended_is_told(warm: Warm, tmp_path: Path) -> None:
 
 
 def test_an_npu_is_not_forked() -> None:
-    with workers_for_many(engine("npu")) as found:
-        assert found is FRESH
+    with workers_for_many(engine("npu"), 9) as found:
+        assert found == Fresh(9)

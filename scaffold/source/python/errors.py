@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 CHECKS = ("ValueError", "TypeError", "KeyError")
 """What source raises that checks a value."""
 

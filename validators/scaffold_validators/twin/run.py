@@ -19,7 +19,7 @@ from scaffold_validators.problem import Problem
 from scaffold_validators.records import last_line, unstructure
 from scaffold_validators.shims.engine import described, remark
 from scaffold_validators.stages.table import TWIN_STAGE
-from scaffold_validators.twin.workers import FRESH, LIMIT, SERVE, Ask, Workers
+from scaffold_validators.twin.workers import FRESH, SERVE, Ask, Workers
 from scaffold_validators.verdict import Verdict
 
 REFERENCE = "reference.json"
@@ -128,7 +128,7 @@ def run_twin(request: TwinRequest, workers: Workers = FRESH) -> Verdict:
     with workers.server(request.engine, request.scratch, request.log) as ask:
         reference = _made_before(request) or _make(request, workers)
         made = time.monotonic()
-        answer = _answer(request, ask, request.log, reference)
+        answer = _answer(request, ask, request.log, reference, workers.seconds)
     conclusion, numbers = _conclude(reference, answer)
     reason = conclusion.reason
     is_own_and_wrong = request.is_vllms and conclusion.outcome is Outcome.WRONG_OUTPUT
@@ -160,7 +160,7 @@ def _agrees_without_kernels(request: TwinRequest, reference: Reference, workers:
     """Return whether the same code agrees where vLLM's layers take their PyTorch path, without kernels."""
     log = request.log.with_suffix(".native.log")
     with workers.server(request.engine, request.scratch, log) as ask:
-        answer = _answer(request, ask, log, reference, native_layers=True)
+        answer = _answer(request, ask, log, reference, workers.seconds, native_layers=True)
     return _conclude(reference, answer)[0].outcome is Outcome.PASSED
 
 
@@ -187,7 +187,7 @@ def _make(request: TwinRequest, workers: Workers) -> Reference:
     }
     ended = workers.make(request.engine, request.scratch, json.dumps(asked))
     if ended.returncode is None:
-        raise _not_in_time(request)
+        raise _not_in_time(request, workers.seconds)
     if ended.returncode != 0:
         raise _no_twin(request, ended.errors.strip()[-600:])
     try:
@@ -198,13 +198,14 @@ def _make(request: TwinRequest, workers: Workers) -> Reference:
         raise _no_twin(request, f"the process that makes it answered something else: {error}") from error
 
 
-def _not_in_time(request: TwinRequest) -> Problem:
+def _not_in_time(request: TwinRequest, seconds: float) -> Problem:
     """Return that making took too long, which says nothing of the model."""
     return Problem(
-        f"the twin was not made within {LIMIT} s",
+        f"the twin was not made within {seconds:g} s",
         where=str(request.checkpoint),
         expected="a small random copy and its answers, which mostly take less than a minute",
-        remedy="this says nothing of the model: see what else keeps this machine busy (uptime), then call it again",
+        remedy="this says nothing of the model: see what else keeps this machine busy (uptime), then call it again, or "
+        "give it longer (--twin-seconds)",
     )
 
 
@@ -221,7 +222,7 @@ def _no_twin(request: TwinRequest, found: str) -> Problem:
 
 
 def _answer(
-    request: TwinRequest, ask: Ask, log: Path, reference: Reference, native_layers: bool = False
+    request: TwinRequest, ask: Ask, log: Path, reference: Reference, seconds: float, native_layers: bool = False
 ) -> Answer | Conclusion:
     """Return what the twin answers, or why it does not; ``native_layers`` go through PyTorch, not through kernels."""
     asked = {
@@ -235,7 +236,7 @@ def _answer(
     }
     ended = ask(json.dumps(asked) + "\n")
     if ended.returncode is None:
-        return Conclusion(Outcome.TIMED_OUT, f"no answer in {LIMIT} s")
+        return Conclusion(Outcome.TIMED_OUT, f"no answer in {seconds:g} s: where it is only slow, pass --twin-seconds")
     with log.open("a", encoding="utf-8") as file:
         file.write(ended.output)
     if ended.returncode != 0:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -30,7 +31,7 @@ SERVING = {
     "VLLM_HOST_IP": "127.0.0.1",
 }
 LIMIT = 240
-"""Seconds for each of the two steps; an adapter that hangs is wrong, too."""
+"""Seconds for each of the two steps, where nothing else is said; an adapter that hangs is wrong, too."""
 IMPORTING = 120
 """Seconds that importing vLLM may take, before the first step of forks."""
 STEP_SECONDS = 0.05
@@ -40,7 +41,12 @@ Ask = Callable[[str], Ended]
 
 
 class Workers(Protocol):
-    """Runs ``make_twin.py`` and ``serve_twin.py``."""
+    """Runs ``make_twin.py`` and ``serve_twin.py``, each for so many seconds at most."""
+
+    @property
+    def seconds(self) -> float:
+        """Return the limit of each of the two steps."""
+        ...
 
     def make(self, engine: Engine, folder: Path, text: str) -> Ended:
         """Run the step that makes a twin, from a folder, with a request as its standard input."""
@@ -51,12 +57,15 @@ class Workers(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class Fresh:
     """A process for each step; the one that serves imports vLLM before it is asked."""
 
+    seconds: float = LIMIT
+
     def make(self, engine: Engine, folder: Path, text: str) -> Ended:
         """Run the step that makes a twin."""
-        return run([str(engine.python), str(MAKE)], cwd=folder, env=MAKING, text=text, seconds=LIMIT)
+        return run([str(engine.python), str(MAKE)], cwd=folder, env=MAKING, text=text, seconds=self.seconds)
 
     @contextmanager
     def server(self, engine: Engine, folder: Path, log: Path) -> Iterator[Ask]:
@@ -68,7 +77,7 @@ class Fresh:
         ):
 
             def ask(text: str) -> Ended:
-                ended = process.ask(text, LIMIT)
+                ended = process.ask(text, self.seconds)
                 printed.seek(0)
                 return Ended(process.returncode if ended else None, printed.read().decode("utf-8", "replace"), "")
 
@@ -83,10 +92,11 @@ class Warm:
 
     Args:
         engine: the environment; steps for another one are not taken.
+        seconds: the limit of each step.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine, self._count = engine, 0
+    def __init__(self, engine: Engine, seconds: float = LIMIT) -> None:
+        self.engine, self.seconds, self._count = engine, seconds, 0
 
     def __enter__(self) -> Warm:
         with ExitStack() as stack:
@@ -119,12 +129,12 @@ class Warm:
         asked, output, ended, errors = (self._folder / f"{self._count}.{kind}" for kind in FILES)
         asked.write_text(text, encoding="utf-8")
         files = {"asked": asked, "output": output, "ended": ended, "errors": log.resolve() if log else errors}
-        request = {"script": script, "folder": str(folder.resolve()), "seconds": LIMIT}
+        request = {"script": script, "folder": str(folder.resolve()), "seconds": self.seconds}
         line = json.dumps({**request, **{name: str(path) for name, path in files.items()}})
         with suppress(OSError):  # it has ended, which is told below
             self._process.process.stdin.write(line.encode() + b"\n")
             self._process.process.stdin.flush()
-        deadline = time.monotonic() + LIMIT + IMPORTING
+        deadline = time.monotonic() + self.seconds + IMPORTING
         while not ended.is_file() and self._process.alive() and time.monotonic() < deadline:
             time.sleep(STEP_SECONDS)
         if not ended.is_file():
@@ -139,10 +149,10 @@ def _said(path: Path) -> str:
 
 
 @contextmanager
-def workers_for_many(engine: Engine) -> Iterator[Workers]:
+def workers_for_many(engine: Engine, seconds: float = LIMIT) -> Iterator[Workers]:
     """Yield what many twins run in: forks on a CPU; on an NPU, which they cannot share, processes of their own."""
     if engine.device != "cpu":
-        yield FRESH
+        yield Fresh(seconds)
         return
-    with Warm(engine) as workers:
+    with Warm(engine, seconds) as workers:
         yield workers
