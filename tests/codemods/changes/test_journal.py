@@ -424,7 +424,7 @@ def test_runs_and_undos_that_are_killed_at_random_moments_lose_nothing():
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "10 kills, nothing lost"), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("last_step", sampled([9, 10, 11, 12, 13, 14, 15], every=3))
+@pytest.mark.parametrize("last_step", sampled([9, 10, 11, 12, 13, 14, 15], every=4))
 def test_a_process_that_is_really_killed_leaves_what_undo_restores(tree, journal, last_step):
     before = snapshot(tree)
     command = [sys.executable, "-c", KILLED, str(tree), str(journal), str(last_step)]
