@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -90,15 +91,15 @@ def registry_tree(vllm_source: Path, tmp_path: Path) -> Path:
     for folder in (Path("vllm"), MODELS.parent, MODELS, CONFIG_CLASSES):
         (root / folder).mkdir(parents=True, exist_ok=True)
     (root / PROCESSORS).mkdir()
-    linked = [MODELS / "utils.py", MODELS / "interfaces.py"]
-    for folder in (Path("vllm"), MODELS.parent):
-        linked += [folder / path.name for path in (vllm_source / folder).iterdir()]
-    for path in linked:
-        if not (root / path).exists() and path != Path("vllm/__init__.py"):
-            (root / path).symlink_to(vllm_source / path)
     edited = (REGISTRY, CONFIGS, CONFIG_CLASSES / "__init__.py")
     for path in (*edited, MODELS / "__init__.py", Path("vllm/__init__.py"), Path("pyproject.toml")):
         copy_file(vllm_source / path, root / path)
+    linked = [vllm_source / MODELS / name for name in ("utils.py", "interfaces.py")]
+    for folder in (Path("vllm"), MODELS.parent):
+        linked += (vllm_source / folder).iterdir()
+    for path in linked:
+        with suppress(FileExistsError):  # what was copied, or made as a folder
+            (root / path.relative_to(vllm_source)).symlink_to(path)
     return root
 
 

@@ -18,6 +18,7 @@ from scaffold.planning.plan import Plan, make_plan
 from scaffold.planning.request import Request
 from tests.models.build import write_checkpoint
 from tests.models.mixed import write_mixed
+from tests.sampled import costly
 
 ADAPTER = "size = config.n_embd // config.n_head\nself.eps = self.config.epsilon\nif config.is_odd: pass\n"
 
@@ -139,6 +140,7 @@ def texts(plan: Plan) -> dict[str, str]:
     return {path.name: plan.changes.read(path) or "" for path in plan.changes.paths}
 
 
+@costly
 def test_a_plugin_registers_the_config_with_the_model(nova: Path, vllm_source: Path, transformers_source: Path) -> None:
     found = texts(planned(nova, vllm_source, transformers_source))
     assert "class NovaConfig(PretrainedConfig):" in found["configuration_nova.py"]

@@ -12,6 +12,7 @@ from tests.lab.engine import engine
 from tests.models.remote.build import CONFIG, source
 from tests.reading.test_dense_beside_experts import BESIDE, EXPERTS
 from tests.reading.test_dense_beside_experts import CONFIG as OWN
+from tests.sampled import costly
 
 HIDDEN, INNER, VOCAB = 64, 80, 96
 INIT = """
@@ -45,6 +46,7 @@ FORWARD = """
 """
 
 
+@costly
 def test_layers_with_both_have_a_branch_of_their_own(tmp_path: Path) -> None:
     held = {f"{name}.weight": (VOCAB, HIDDEN) for name in ("model.embed_tokens", "lm_head")}
     held["model.norm.weight"] = (HIDDEN,)

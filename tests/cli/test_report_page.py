@@ -49,6 +49,7 @@ def test_the_page_has_the_plan_s_rules_each_tensor_and_the_adapter(desk: Desk, n
     assert "no gate was run yet" in text
 
 
+@costly
 def test_rules_of_another_state_and_what_cannot_be_told_are_not_shown(desk: Desk, nova: Path) -> None:
     assert desk.new_model(nova, "--name", "good").code == 0
     workspace = Workspace(desk.work)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import tempfile
 from pathlib import Path
 
+FOLDER = Path("/tmp")
+"""Where all runs find it, whatever ``TMPDIR`` each has."""
 FROM, TO = 20_000, 30_000
 """Below what Linux gives to outgoing connections (32768 and up), so that none of these is given away by chance."""
 
@@ -23,7 +24,7 @@ def free_port() -> int:
 
 
 def _is_ours(port: int) -> bool:
-    folder = Path(tempfile.gettempdir(), f"scaffold-ports-{os.getuid()}")
+    folder = FOLDER / f"scaffold-ports-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     lock = os.open(folder / str(port), os.O_WRONLY | os.O_CREAT)
     try:

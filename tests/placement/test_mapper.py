@@ -18,6 +18,7 @@ from scaffold_validators.calls import misfit_calls
 from scaffold_validators.imports import unresolved_imports
 from tests.lab.engine import engine
 from tests.models.families import config_of, shapes_of, write
+from tests.sampled import costly
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def moved(tmp_path: Path) -> Path:
     return write(tmp_path / "moved", config_of("qwen3"), shapes)
 
 
+@costly
 def test_a_plugin_has_a_subclass_and_registers_it(moved: Path, tmp_path: Path) -> None:
     tree = engine().pristine
     plan = make_plan(

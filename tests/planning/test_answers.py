@@ -14,7 +14,7 @@ from scaffold.planning.refusal import NotPlanned
 from scaffold.planning.request import Request
 from tests.lab.engine import engine
 from tests.models.families import Shapes, config_of, shapes_of, write
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 
 
 def request(folder: Path, family: str, config: dict[str, Any], shapes: Shapes, believe: str | None = None) -> Request:
@@ -64,6 +64,7 @@ def test_what_is_offered_is_what_the_plan_goes_on_with(
             assert plan.decision.strategy.name == "supported"
 
 
+@costly
 def test_an_answer_that_is_not_offered_is_none(tmp_path: Path) -> None:
     shapes = one_expert_more(shapes_of("mixtral"))
     with pytest.raises(NotPlanned, match=r"block_sparse_moe\.gate\.weight"):

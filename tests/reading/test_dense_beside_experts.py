@@ -10,7 +10,7 @@ from scaffold.feed_forwards.experts.spec import ExpertsSpec
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.source.python.errors import NotUnderstood
 from tests.models.remote.build import read
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 
 CONFIG = {"num_experts": 4, "num_experts_per_tok": 2, "num_hidden_layers": 2, "dense_beside_every": 2}
 EXPERTS = """
@@ -70,6 +70,7 @@ def test_a_dense_mlp_beside_experts(taken: str, tmp_path: Path, transformers_sou
     assert {name for name, _ in inputs} == {"x": {"x"}, "out": {"x", "self_attn", "dense"}}[taken]
 
 
+@costly
 def test_two_blocks_of_experts_in_a_layer_are_a_hole(tmp_path: Path, transformers_source: Path) -> None:
     classes = EXPERTS + BESIDE.format(beside="Experts", taken="x")
     with pytest.raises(NotUnderstood, match="two blocks of experts in one layer"):

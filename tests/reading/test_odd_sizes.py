@@ -13,7 +13,7 @@ from scaffold.mapping.proved import prove_weights
 from scaffold.reading.of_checkpoint import Reading, read_model_of
 from tests.checkpoint.made import checkpoint
 from tests.disagreements.llama import CONFIG, LAYERS, Tensors
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 
 GRANITE = {
     "architectures": ["GraniteMoeSharedForCausalLM"], "model_type": "granitemoeshared", "intermediate_size": 96,
@@ -82,6 +82,7 @@ def test_an_odd_size_is_read_and_its_weights_are_proved(name: str, tmp_path: Pat
     assert proved.proof.findings == ()
 
 
+@costly
 def test_a_size_of_0_switches_the_shared_mlp_off(tmp_path: Path, transformers_source: Path) -> None:
     for shared in (0, 80):
         decoder = read(tmp_path / str(shared), granite(shared, 4), transformers_source).spec.decoder

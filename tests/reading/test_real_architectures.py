@@ -68,7 +68,7 @@ def test_an_architecture_is_what_it_is_fact_by_fact(row: str) -> None:
     assert kinds == [stated(layer) for layer in EXPECTED[row]["layers"]]
 
 
-@pytest.mark.parametrize("row", sampled([*EXPECTED, *HOLES]))
+@pytest.mark.parametrize("row", sampled([*EXPECTED, *HOLES], every=6))
 def test_every_fact_has_evidence_that_is_there(row: str) -> None:
     read, spec = checkpoint(row), spec_of(row)
     for fact in spec.facts:

@@ -16,7 +16,7 @@ from scaffold.reading.present import decoder_facts
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
 from tests.models.remote.build import CONFIG, Text, read, source
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 
 SEPARATE = ProjectionSpec(("q_proj", "k_proj", "v_proj"))
 BEGIN = """
@@ -348,6 +348,7 @@ VelaLayer = LayerOfExperts
 """
 
 
+@costly
 def test_a_router_and_experts_that_the_layer_itself_calls(tmp_path: Path, transformers_source: Path) -> None:
     config = {"num_experts": 6, "num_experts_per_tok": 2}
     found = read(tmp_path, transformers_source, config, classes=EXPERTS).layer.feed_forward

@@ -106,7 +106,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], Callable[[Shapes], Shapes]]] = {
 
 
 @pytest.mark.parametrize(
-    ("fault", "family"), sampled([(name, family) for name, (of, _) in FAULTS.items() for family in of], every=2)
+    ("fault", "family"), sampled([(name, family) for name, (of, _) in FAULTS.items() for family in of], every=4)
 )
 def test_a_fault_in_names_or_shapes_is_never_supported(tmp_path: Path, fault: str, family: str) -> None:
     shapes = FAULTS[fault][1](shapes_of(family))

@@ -92,7 +92,7 @@ def test_verdict_of_stage_real(gate: Gate, behaviour: str, outcome: str, word: s
     assert processes_of(gate) == []
 
 
-@pytest.mark.parametrize("behaviour", ["dies-at-start", "dies-on-request", "engine-dies-on-request"])
+@pytest.mark.parametrize("behaviour", sampled(["engine-dies-on-request", "dies-at-start", "dies-on-request"]))
 def test_what_a_dead_server_leaves_behind_gets_no_grace(gate: Gate, behaviour: str) -> None:
     patient = replace(gate, plan=replace(gate.plan, grace_seconds=300))
     verdict = run_stage(behaving(patient, f"stubborn+{behaviour}"), "real")

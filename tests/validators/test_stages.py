@@ -21,7 +21,7 @@ from scaffold_validators.stages.stage import Answers, Ask, Asking, Counts, Gate,
 from scaffold_validators.stages.table import STAGES, default_gates, gates, position, stage_named, with_needs
 from tests.fake_engine import REFERENCE, write_fake_engine
 from tests.lab.ports import free_port
-from tests.sampled import costly
+from tests.sampled import costly, sampled
 from tests.verdicts import check_sign_off, make_verdict
 
 
@@ -89,12 +89,15 @@ def gate(tmp_path: Path) -> Gate:
 
 @pytest.mark.parametrize(
     ("behaviour", "outcomes", "says"),
-    [
-        ("good", [("real", "passed"), ("echo", "passed")], "log clean"),
-        ("stubborn", [("real", "passed"), ("echo", "wrong-output")], "it lists ['stubborn']"),
-        ("loads-nothing", [("real", "startup-failed"), ("echo", "startup-failed")], "stage real has not passed"),
-        ("dies-at-start", [("real", "startup-failed"), ("echo", "startup-failed")], "stage real has not passed"),
-    ],
+    sampled(
+        [
+            ("good", [("real", "passed"), ("echo", "passed")], "log clean"),
+            ("stubborn", [("real", "passed"), ("echo", "wrong-output")], "it lists ['stubborn']"),
+            ("loads-nothing", [("real", "startup-failed"), ("echo", "startup-failed")], "stage real has not passed"),
+            ("dies-at-start", [("real", "startup-failed"), ("echo", "startup-failed")], "stage real has not passed"),
+        ],
+        every=2,
+    ),
 )
 def test_a_new_row_shares_the_server_that_it_needs(
     gate: Gate, behaviour: str, outcomes: list[tuple[str, str]], says: str

@@ -19,7 +19,7 @@ from codemods.changes.digest import sha256
 from codemods.changes.disk import Disk
 from codemods.changes.journal_files import read_state
 from tests.drawn import examples
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 
 
 class Crash(BaseException):
@@ -340,7 +340,7 @@ def make_changes(root: Path, edits: dict[str, str]) -> ChangeSet:
     return changes
 
 
-@examples(15)
+@examples(10)
 @given(FILES, EDITS, EDITS, st.sampled_from(["before", "within", "after"]), st.integers(0, 5), st.integers(5, 9))
 def test_whatever_is_changed_and_wherever_it_crashes_undo_restores_every_byte(files, earlier, edits, part, first, by):
     """It crashes at every so many-th step, which meet all steps in turn from example to example."""
@@ -416,6 +416,7 @@ apply(changes, journal, disk=KilledDisk())
 """
 
 
+@costly
 def test_runs_and_undos_that_are_killed_at_random_moments_lose_nothing():
     """A sample; ``make bench-kills`` has five hundred."""
     command = [sys.executable, "-m", "tests.bench.kills", "--times=10", "--seed=1", "--size=100000"]
@@ -423,7 +424,7 @@ def test_runs_and_undos_that_are_killed_at_random_moments_lose_nothing():
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "10 kills, nothing lost"), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("last_step", sampled([9, 10, 11, 12, 13, 14, 15], every=3))
+@pytest.mark.parametrize("last_step", sampled([9, 10, 11, 12, 13, 14, 15], every=4))
 def test_a_process_that_is_really_killed_leaves_what_undo_restores(tree, journal, last_step):
     before = snapshot(tree)
     command = [sys.executable, "-c", KILLED, str(tree), str(journal), str(last_step)]

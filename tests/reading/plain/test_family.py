@@ -69,7 +69,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("family", EVERY)
-@examples(25)
+@examples(12)
 @given(changed=st.dictionaries(st.sampled_from(KEYS), JSON, max_size=4))
 def test_no_value_ends_in_a_traceback(family: Family, changed: dict[str, Any]) -> None:
     values = config(family, **changed)
