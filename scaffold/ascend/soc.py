@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from scaffold.ascend.trees import Site
+if TYPE_CHECKING:
+    from scaffold.ascend.trees import Site
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ def limits(soc: Soc, ascend: Path, built: Mapping[str, str]) -> Iterator[Limited
 
 
 def _line(folder: Path, says: re.Pattern[str]) -> Site | None:
+    from scaffold.ascend.trees import Site  # here, as the command line asks for the names of generations alone
+
     for path in sorted((*folder.rglob("*.py"), *folder.rglob("*.md"))):
         text = path.read_text(encoding="utf-8", errors="replace")
         found = says.search(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scaffold.capacity.plan import SEQUENCES, CapacityPlan
 from scaffold.checkpoint.about import About
@@ -18,11 +18,13 @@ from scaffold.cli.nearest import differences_document
 from scaffold.cli.output import Output
 from scaffold.common.sizes import size_text
 from scaffold.disagreements.finding import Disagreement
-from scaffold.modelslim.check import ModelSlimCheck
 from scaffold.roots.registered import RegistryFacts
 from scaffold.spec.holes import holes_document
 from scaffold.spec.model import ModelSpec
 from scaffold.strategy.differences import Differences
+
+if TYPE_CHECKING:
+    from scaffold.modelslim.check import ModelSlimCheck
 
 SHOWN_NAMES = 8
 

@@ -51,7 +51,6 @@ from scaffold.planning.plan import Plan, make_plan
 from scaffold.planning.refusal import NotPlanned
 from scaffold.planning.request import Request
 from scaffold.roots.vllm_tree import REGISTRY
-from scaffold.running.adaptation import apply_plan, keep_twin
 from scaffold.running.validation import preflight, validate
 from scaffold.strategy.decide import AUTO
 from scaffold.strategy.table import NAMES
@@ -149,6 +148,9 @@ def command(
         steps = (*left_to_twin(plan, with_twin), *((same,) if plan.changes.paths else ()))
         show_end(output, plan, steps, written=False, again=again)
         return 0
+    # Here, as a dry run ends before.
+    from scaffold.running.adaptation import apply_plan, keep_twin
+
     apply_plan(plan, workspace)
     if proved is not None and plan.request.delivery is not None:
         keep_twin(plan.name, workspace, proved[1])

@@ -8,19 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from codemods import FOLDER, Earlier, earlier_of, generated_digest, keep_out_of_git
 from scaffold.common.errors import InUse, UsageError
 from scaffold.delivery.accuracy import Accuracy
 from scaffold.delivery.benchmark import Benchmark
-from scaffold.evidence.account import ACCOUNT, Account
 from scaffold.evidence.plan_record import PLAN, PlanRecord
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.problem import Problem
 from scaffold_validators.records import Kind, dump, load
 from scaffold_validators.stages.table import position, stage_named
 from scaffold_validators.verdict import VERDICT, Verdict
+
+if TYPE_CHECKING:
+    from scaffold.evidence.account import Account
 
 M = TypeVar("M", Accuracy, Benchmark)
 """What is measured of a served model, with the results file that it was read of."""
@@ -93,6 +95,8 @@ class Workspace:
 
     def save_account(self, name: str, account: Account) -> None:
         """Keep what the newest plan of a model found out."""
+        from scaffold.evidence.account import ACCOUNT  # here, as plans and reports alone have one
+
         _write(self.folder / name / "account.json", dump(ACCOUNT, account))
 
     def account(self, name: str) -> Account | None:
@@ -102,6 +106,8 @@ class Workspace:
             Problem: the record does not fit: broken, changed, or of another version.
         """
         path = self.folder / name / "account.json"
+        from scaffold.evidence.account import ACCOUNT
+
         return load(ACCOUNT, path) if path.is_file() else None
 
     def forget(self, name: str) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from codemods import ChangeSet, edit
+from scaffold.checkpoint.quantization import modelslim_files
 from scaffold.common.errors import UsageError
-from scaffold.modelslim.check import CODEMOD, Model, ModelSlimCheck, check_modelslim
 from scaffold.placement.protocol import Code
 from scaffold.planning.read import Subject
 from scaffold.strategy.decide import Decision
+
+if TYPE_CHECKING:
+    from scaffold.modelslim.check import ModelSlimCheck
 
 
 def add_modelslim_rows(
@@ -30,6 +34,11 @@ def add_modelslim_rows(
         CheckpointError: a description is damaged.
         Refusal: the table cannot take a row.
     """
+    if not modelslim_files(subject.reading.checkpoint.path):
+        return changes, ()
+    # Here, as few checkpoints have a description.
+    from scaffold.modelslim.check import CODEMOD
+
     try:
         found = _check(code, decision, subject, ranks)
     except UsageError as error:
@@ -46,6 +55,8 @@ def add_modelslim_rows(
 def _check(
     code: Code | None, decision: Decision, subject: Subject, ranks: tuple[int, ...]
 ) -> ModelSlimCheck | None:  # fmt: skip
+    from scaffold.modelslim.check import Model, check_modelslim
+
     reading = subject.reading
     completed = reading.spec.decoder.config if reading.spec.decoder is not None else None
     ascend = subject.site.delivery

@@ -24,6 +24,7 @@ from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.reading.remembered import remembered
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.budget import attempt, one_reading
 from scaffold.source.torch.torch_ops import NoSuchShape
 from scaffold.source.transformers.decided import At
 from scaffold.spec.decoder import DecoderSpec
@@ -75,6 +76,7 @@ def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
     return remembered(_run_and_read, source, checkpoint)
 
 
+@one_reading()
 def _run_and_read(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
     probes = _run(source, checkpoint)
     choices = decided.otherwise(probes)
@@ -112,10 +114,11 @@ def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
     for pair in pairs(config):
         first, second = 2 * pair, 2 * pair + 1
         try:
-            return [
-                probe.run(source, config, first, outer, layers.read),
-                probe.run(source, config, second, outer),
-            ]
+            with attempt():
+                return [
+                    probe.run(source, config, first, outer, layers.read),
+                    probe.run(source, config, second, outer),
+                ]
         except NoSuchShape as error:
             refused = refused or error
         except NotUnderstood:

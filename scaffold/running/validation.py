@@ -16,7 +16,6 @@ from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
 from scaffold.running.model_facts import model_facts
 from scaffold.running.parity import settings_of
-from scaffold.running.slice import fits_whole, make_slice, of_slice, present_means, without_slice
 from scaffold.strategy.table import strategy_named
 from scaffold.vocabulary.lookup import value_of
 from scaffold_validators.device import find_device
@@ -133,6 +132,8 @@ def one_comparison(stages: Sequence[Stage], checkpoint: Checkpoint, parity: Pari
     """Return the stages without one of parity and slice, where both are asked for: one of them is enough."""
     if not {PARITY_STAGE, SLICE_STAGE} <= set(stages):
         return tuple(stages)
+    from scaffold.running.slice import fits_whole, present_means  # here, as plans need the options alone
+
     whole = parity.slice_layers is None and fits_whole(checkpoint, present_means(parity.reference_seconds))
     left_out = SLICE_STAGE if whole else PARITY_STAGE
     return tuple(stage for stage in stages if stage is not left_out)
@@ -153,6 +154,8 @@ def _run(
         failed = failed or verdict.failed
     if failed or SLICE_STAGE not in stages:
         return
+    from scaffold.running.slice import make_slice, of_slice, present_means, without_slice
+
     gate.report("making the slice: the first layers of the checkpoint")
     try:
         means = present_means(parity.reference_seconds)

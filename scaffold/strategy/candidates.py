@@ -15,6 +15,7 @@ from scaffold.roots.modeling_sources import ModelingSources, modeling_sources
 from scaffold.roots.vllm_tree import Registered
 from scaffold.source.locate import ModelingSource, find
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.budget import COMPARED, TooLarge, at_most
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.vocabulary.lookup import at, key_of, replaced
 
@@ -86,6 +87,19 @@ class Candidates:
         """Return what a registered architecture is at this checkpoint's config; None if that cannot be read."""
         source = self._source(entry)
         return None if source is None else _try(read_decoder, source, self._without_towers)
+
+    def quick_spec_of(self, entry: Registered) -> tuple[DecoderSpec | None, str]:
+        """Return the same within a smaller budget, and what it would take more of where it does not suffice."""
+        source = self._source(entry)
+        if source is None:
+            return None, ""
+        try:
+            with at_most(COMPARED):
+                return read_decoder(source, self._without_towers), ""
+        except TooLarge as error:
+            return None, error.what
+        except (NotUnderstood, ScaffoldError):
+            return None, ""
 
     @cached_property
     def _without_towers(self) -> Checkpoint:

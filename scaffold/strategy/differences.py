@@ -73,13 +73,14 @@ def nearest_models(reading: Reading, tree: VllmTree, count: int = 2) -> tuple[Di
     version = registry_facts(tree, checkpoint.architecture).version
     found = []
     for near in nearest(patterns(checkpoint.weights.forms), registry, reading.transformers, count):
-        other = candidates.spec_of(near.entry)
-        spec = None
-        if other is not None and reading.spec.decoder is not None:
-            spec = tuple(differences(reading.spec.decoder, other))[:MOST]
+        spec, unread = None, HOLES
+        if reading.spec.decoder is not None:
+            other, too_much = candidates.quick_spec_of(near.entry)
+            unread = NOT_READ.format(near.entry.architecture) + (f": it would take {too_much}" if too_much else "")
+            if other is not None:
+                spec = tuple(differences(reading.spec.decoder, other))[:MOST]
         folder = candidates.folder(near.entry)
         keys = _unknown_keys(checkpoint.text_config, reading.transformers, folder) if folder else ()
-        unread = HOLES if reading.spec.decoder is None else NOT_READ.format(near.entry.architecture)
         found.append(Differences(near, spec, keys, version, "" if spec is not None else unread))
     return tuple(found)
 

@@ -167,7 +167,7 @@ def test_what_the_twin_showed_does_not_hold_for_an_adapter_that_was_edited_since
 def test_a_slice_that_does_not_fit_is_no_failure_and_says_what_it_takes(
     planned: Desk, nova: Path, fake_engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scaffold.running.validation.present_means", lambda seconds: Means(10, 1, seconds))
+    monkeypatch.setattr("scaffold.running.slice.present_means", lambda seconds: Means(10, 1, seconds))
     answer = validate(planned, nova, fake_engine, "--stage", "slice")
     assert answer.code == 1
     (verdict,) = answer.document["verdicts"]

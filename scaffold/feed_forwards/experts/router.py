@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from scaffold.carried.refused import carrying
-from scaffold.carried.router import carried, made_of
 from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Found, identify
 from scaffold.feed_forwards.experts.spec import RouterSpec
 from scaffold.probing.blocks import definition
@@ -66,6 +65,8 @@ def _carried_router(probe: Probe, event: Event, gates: Sequence[Gate], dense: Ar
     Raises:
         NotUnderstood: there is none, or what happens to the logits cannot be carried over.
     """
+    from scaffold.carried.router import carried, made_of  # here, as most routers are of a known form
+
     reasons: list[str] = []
     for gate in gates:
         for target, values in made_of(event, gate.logits):

@@ -8,7 +8,6 @@ from itertools import permutations
 
 import numpy as np
 
-from scaffold.carried.inner import carried
 from scaffold.carried.refused import carrying
 from scaffold.feed_forwards.mlp.spec import CARRIED_OVER, MlpSpec
 from scaffold.feed_forwards.protocol import Call
@@ -118,6 +117,8 @@ def read_mlp(
         size = input_of(down).shape[1]
         if down in inner or not inner:
             continue
+        from scaffold.carried.inner import carried  # here, as most MLPs are of a known form
+
         try:
             found_size = size_value(probe, size_role, size, definition(event))
             with carrying(event.where):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scaffold.carried.heads import Attention, Numbers
 from scaffold.carried.refused import carrying
 from scaffold.carried.spec import CarriedHeads, Stretch
 from scaffold.expressions.tree import HEAD_DIM, Key
@@ -40,6 +40,9 @@ from scaffold.spec.norms import NormSpec
 from scaffold.spec.rope import RopeSpec
 from scaffold.spec.values import Value
 
+if TYPE_CHECKING:
+    from scaffold.carried.heads import Attention
+
 
 def reads(probe: Probe, event: Event) -> bool:
     """Return whether there is softmax attention in a call."""
@@ -57,13 +60,17 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
     core = _with_scales_on_heads(core, tracer)
     heads, head_dim, v_head_dim = len(core.q), core.q.shape[2], core.v.shape[2]
     head_dim_value = size_value(probe, "head_dim", head_dim, event.where)
-    numbers = Numbers(
-        size_value(probe, "num_heads", heads, event.where),
-        size_value(probe, "num_kv_heads", len(core.k), event.where),
-        head_dim_value,
-        head_dim_value if v_head_dim == head_dim else size_value(probe, "v_head_dim", v_head_dim),
-    )
-    attention = lru_cache(lambda: Attention(probe, event, core, tracer, numbers))
+    num_heads = size_value(probe, "num_heads", heads, event.where)
+    num_kv_heads = size_value(probe, "num_kv_heads", len(core.k), event.where)
+    own_v_head_dim = head_dim_value if v_head_dim == head_dim else size_value(probe, "v_head_dim", v_head_dim)
+
+    @lru_cache
+    def attention() -> Attention:
+        from scaffold.carried.heads import Attention, Numbers  # here, as most attentions are of a known form
+
+        numbers = Numbers(num_heads, num_kv_heads, head_dim_value, own_v_head_dim)
+        return Attention(probe, event, core, tracer, numbers)
+
     known, value_scale, carried = _projected(probe, event, core, tracer, attention)
     q, k, v = known
     x = input_of(q.selection.linear)
@@ -82,10 +89,10 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         projection=projection,
         o_name=name_in(event, o_event),
         o_transposed=isinstance(o_event.module, Conv1D),
-        num_heads=numbers.num_heads,
-        num_kv_heads=numbers.num_kv_heads,
+        num_heads=num_heads,
+        num_kv_heads=num_kv_heads,
         head_dim=head_dim_value,
-        v_head_dim=numbers.v_head_dim,
+        v_head_dim=own_v_head_dim,
         scale=scale_value(probe, core.scale, event, (head_dim, int(head_dim_value.value)), HEAD_DIM),
         qkv_bias=bias_value(probe, [linear for i, linear in enumerate(linears) if i not in unbiased]),
         o_bias=bias_value(probe, [o_event]),

@@ -19,7 +19,7 @@ MAX_ELEMENTS = 50_000_000
 """Probes are small; an array above this comes from a hostile or unshrunk config."""
 MAX_PARTS = 1_000_000
 """Tensors, or numbers of Python, that one tensor is taken apart into."""
-MAX_DRAWN = 150_000_000
+MAX_DRAWN = 40_000_000
 """Random numbers of a run: far above what a model has at the sizes of a probe; parts that keep their real sizes reach
 it."""
 MAX_KEPT = 40_000_000

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from scaffold.source.torch import bounds
+from scaffold.source.torch.budget import held
 
 
 class Traced:
@@ -89,7 +90,9 @@ class Made:
             NotUnderstood: they take too much memory.
         """
         if tensors_in(operation.args):
-            self.elements += sum(tensor.a.size for tensor in tensors_in(operation.output) if tensor.a.base is None)
+            made = sum(tensor.a.size for tensor in tensors_in(operation.output) if tensor.a.base is None)
+            self.elements += made
+            held(made)
         bounds.kept(self.elements)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scaffold.source.torch.bounds import bounded, drawn
+from scaffold.source.torch.budget import held
 from scaffold.source.torch.ops.arguments import sizes
 
 
@@ -38,5 +39,7 @@ class Random(np.random.Generator):
     def _count(self, size: Any) -> None:
         shape = () if size is None else sizes((size,))
         bounded(*shape)
-        self.drawn += int(np.prod(shape))
+        count = int(np.prod(shape))
+        self.drawn += count
         drawn(self.drawn)
+        held(count)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scaffold.source.torch import bounds
 from scaffold.source.torch.alike import StandIns
+from scaffold.source.torch.budget import held
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.operations import Operation, keep, recording, tensors_in
@@ -74,6 +75,7 @@ class Recorder:
             if id(whole) not in self.held:
                 self.held.add(id(whole))
                 self.elements += whole.size
+                held(whole.size)
         bounds.kept(self.elements)
         self._open[-1].add(operation)
 

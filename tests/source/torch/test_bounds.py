@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import mmap
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,18 @@ def test_numbers_in_nested_lists_are_counted() -> None:
 
 def test_what_a_run_keeps_leaves_a_command_below_half_a_gigabyte() -> None:
     assert bounds.MAX_KEPT * np.dtype(np.float64).itemsize < 350_000_000
+
+
+@pytest.mark.parametrize("name", ["empty", "zeros", "FloatTensor"])
+def test_zeros_take_memory_where_they_are_used_whatever_was_freed_before(name: str) -> None:
+    """Experts are made empty, and drawn when they are read, which most are not; the C library's own zeros are written
+    where it gives out again what was freed."""
+    one = CREATION[name](1000, 1000).a
+    whole = owner(one)
+    assert isinstance(whole.base, memoryview)
+    assert isinstance(whole.base.obj, mmap.mmap)
+    one[3, 4] = 2.0
+    assert (one.sum(), one.shape) == (2.0, (1000, 1000))
 
 
 def test_views_take_no_memory_of_their_own() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from typing import Any
 
 import numpy as np
 
 from scaffold.source.torch.bounds import bounded
 from scaffold.source.torch.ops.arguments import Op, kind, sizes
-from scaffold.source.torch.tensors import Tensor, plain
+from scaffold.source.torch.tensors import Array, Tensor, plain
+
+LARGE = 100_000
+"""Elements from which on it counts whether memory is taken."""
 
 
 def plain_tree(value: Any) -> Any:
@@ -20,12 +25,24 @@ def plain_tree(value: Any) -> Any:
     return plain(value)
 
 
+def _zeros(shape: tuple[int, ...], form: Any) -> Array:
+    """Return zeros whose memory is taken where they are used: parameters are made empty, and few are ever read.
+
+    NumPy leaves that to the C library, which fills what it takes from memory that it was given back before.
+    """
+    count, dtype = math.prod(shape), np.dtype(form)
+    if count < LARGE:
+        return np.zeros(shape, dtype=dtype)
+    pages = mmap.mmap(-1, count * dtype.itemsize)
+    return np.frombuffer(pages, dtype, count).reshape(shape)
+
+
 def _filled(fill: float) -> Op:
-    """Return the function that makes a tensor of one number; memory of zeros is only taken where it is used."""
+    """Return the function that makes a tensor of one number."""
 
     def create(*shape: Any, size: Any = None, dtype: Any = None, **_: Any) -> Tensor:
         wanted, form = sizes(shape if size is None else (size,)), kind(dtype, np.float64)
-        return Tensor(np.full(wanted, fill, dtype=form) if fill else np.zeros(wanted, dtype=form))
+        return Tensor(np.full(wanted, fill, dtype=form) if fill else _zeros(wanted, form))
 
     return create
 
@@ -51,7 +68,7 @@ def _typed(form: type) -> Op:
     def create(*args: Any) -> Tensor:
         is_data = len(args) == 1 and isinstance(args[0], (list, tuple, Tensor, np.ndarray))
         if not is_data:
-            return Tensor(np.zeros(sizes(args), dtype=form))
+            return Tensor(_zeros(sizes(args), form))
         return Tensor(np.array(plain_tree(args[0]), dtype=form))
 
     return create

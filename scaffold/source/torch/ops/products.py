@@ -9,6 +9,7 @@ import numpy as np
 
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.bounds import bounded
+from scaffold.source.torch.budget import multiplied
 from scaffold.source.torch.ops.arguments import Op
 from scaffold.source.torch.ops.reductions import softmax
 from scaffold.source.torch.tensors import Array
@@ -18,11 +19,13 @@ MASKED = -1e30
 
 
 def _linear(x: Array, weight: Array, bias: Any = None) -> Array:
+    multiplied(x.size * weight.shape[0])
     out = x @ weight.T
     return out if bias is None else out + bias
 
 
 def _baddbmm(x: Array, batch1: Array, batch2: Array, beta: float = 1, alpha: float = 1) -> Array:
+    multiplied(batch1.size * batch2.shape[-1])
     return np.asarray(alpha * (batch1 @ batch2) + (beta * x if beta else 0))  # beta 0 ignores x, even its NaNs
 
 
