@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from codemods.refusal import Refusal
 from codemods.text.as_written import edited
 from codemods.text.tree_style import DEFAULTS, Style
+from codemods.text.unmerged import check_merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,6 +91,8 @@ class Codemod:
         given: dict[str, Any] = dict(self.complete(arguments))
         if self.is_styled:
             given["style"] = style or DEFAULTS[self.tree]
+        if not self.creates:
+            check_merged(text, self.targets[0])
         return edited(text, lambda plain: self.transform(plain, **given), is_python=self.edits_python)
 
     @property

@@ -123,7 +123,7 @@ def _edited(changes: ChangeSet, codemod: Codemod, place: Path, arguments: Mappin
                 raise
             return changes.create(file, codemod.run("", complete, style))
     except Refusal as refusal:
-        names = places_of(codemod, complete)
+        names = [*places_of(codemod, complete), *codemod.targets]
         raise refusal.in_file(names, file) from None
 
 

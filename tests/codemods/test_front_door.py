@@ -110,6 +110,15 @@ def test_what_cannot_be_done_is_a_refusal_and_writes_nothing(tree, tmp_path, nam
     assert snapshot(tmp_path) == before
 
 
+def test_a_refusal_names_the_file_where_an_argument_says_which_it_is(tmp_path):
+    page = tmp_path / "docs/models/supported_models.md"
+    page.parent.mkdir(parents=True)
+    page.write_text("# Models\n")
+    with pytest.raises(Refusal) as refusal:
+        run("vllm-supported-model", tmp_path, architecture="CedarForCausalLM", models="Cedar", examples="trees/cedar")
+    assert refusal.value.where == str(page)
+
+
 def test_no_argument_of_a_codemod_hides_one_of_run():
     for found in (*CODEMODS, *RECIPES):
         assert not {"dry_run", "force", "journal"} & {parameter.name for parameter in found.parameters}
