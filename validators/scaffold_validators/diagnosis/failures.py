@@ -170,12 +170,12 @@ def _parts(raw: str) -> list[str]:
 
     What a line of another level has in quotes, such as the prompt of a request, is no record.
     """
-    records = [record.start() for record in _RECORD.finditer(raw)] if raw.count("ERROR ") else []
-    if parse_line(raw).level in _QUIET and records:
-        records = [start for start in records if not any(quote in raw[:start] for quote in "'\"`")]
-        records = records if len(records) > 1 else []
-    elif raw.count("ERROR ") < 2:
+    first = raw.find("ERROR ")
+    if first < 0 or not (any(level in raw[:first] for level in ("INFO ", "WARNING ")) or raw.count("ERROR ") > 1):
         return [raw]
+    records = [record.start() for record in _RECORD.finditer(raw)]
+    if parse_line(raw).level in _QUIET:
+        records = [start for start in records if not any(quote in raw[:start] for quote in "'\"`")]
     starts = sorted({0, *records})
     parts = [raw[start:end] for start, end in zip(starts, [*starts[1:], len(raw)])]
     return [part for part in parts if part.strip("> ")]
