@@ -93,6 +93,7 @@ def plan(
     device: Device = ANY,
     tensor_parallel_sizes: Sequence[int] = RANKS,
     own_length: int | None = None,
+    misread: str = "",
 ) -> CapacityPlan:
     """Return what fits on which number of ranks.
 
@@ -105,10 +106,11 @@ def plan(
         device: the NPUs.
         tensor_parallel_sizes: the rows.
         own_length: the longest sequence of the model in tokens; None where that is not known. Longer ones are no load.
+        misread: why neither ``decoder`` nor the config tells what a token keeps; empty where they do.
     """
     sizes, tokens = sizes_of(config), min(TOKENS, own_length or TOKENS)
     found = weight_bytes(patterns, dequantise, config.get("tie_word_embeddings") is True)
-    cache = kv_cache(config, patterns, decoder)
+    cache = misread or kv_cache(config, patterns, decoder)
     kv = cache if isinstance(cache, KvCache) else None
     by_map = proved if proved and not dequantise else None
     rows = []

@@ -18,6 +18,9 @@ from scaffold.vocabulary.lookup import at, spellings
 
 ALREADY_SCALED = ("su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling", "default")
 """Rope types whose ``max_position_embeddings`` has the factor in it."""
+UNSTRETCHED = ("dynamic",)
+"""Rope types of which vLLM multiplies the length, and makes a table for the length of the config alone
+(vllm/model_executor/layers/rotary_embedding/dynamic_ntk_scaling_rope.py)."""
 UNSCALED = ("gemma3",)
 """Words in a model type whose scaling vLLM leaves out of the length, as ``_get_and_verify_max_len`` has them."""
 TOKENIZER = "tokenizer_config.json"
@@ -83,6 +86,9 @@ def _derived(
         if is_scaled and factor is not None and _is_factor(factor):
             longest = int(length * factor)
             value = f"{longest:,} ({length:,} × {factor:g}, {kind} scaling)"
+            if kind in UNSTRETCHED and "alpha" not in scaling:
+                value += f"; vLLM has rotations for {length:,} positions: serve it with --max-model-len {length}"
+                longest = length
         elif kind == "longrope" and original is None:
             original = text_config.get("original_max_position_embeddings")
         if kind in ALREADY_SCALED and kind != "default":

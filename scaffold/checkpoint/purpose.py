@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 WRITES = ("ForCausalLM", "ForConditionalGeneration", "ChatModel", "LMHeadModel")
+HEADS = ("LMHead", "CausalLM")
+"""Words in a name of a class with a head that writes, whatever it ends in."""
 OTHERS = (
     ("ForTextEncoding", "gives embeddings"),
     ("EmbeddingModel", "gives embeddings"),
@@ -32,7 +34,7 @@ ENCODER = "is_encoder_decoder"
 
 def other_purpose(architecture: str) -> str:
     """Return what a model is for that does not write text; empty for one that does, or whose name does not tell."""
-    if is_named_for_writing(architecture):
+    if is_named_for_writing(architecture) or any(word in architecture for word in HEADS):
         return ""
     return next((purpose for ending, purpose in OTHERS if architecture.endswith(ending)), "")
 

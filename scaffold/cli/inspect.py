@@ -79,9 +79,11 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     decoder = reading.spec.decoder
     known = about(read, None if decoder is None else decoder.config)
     dequantise = dequantised(known.paths, device.generation)
-    by_map = _bytes_per_rank(reading)
+    by_map, misread = by_the_map(reading)
     longest = own_length(path, read.text_config, read.model_type, None if decoder is None else decoder.config)
-    capacity = plan(read.text_config, known.patterns, dequantise, by_map, decoder, device, own_length=longest)
+    capacity = plan(
+        read.text_config, known.patterns, dequantise, by_map, decoder, device, own_length=longest, misread=misread
+    )
     registry = _registry(settings, reading)
     differences = disagreements(read, decoder, reading.source)
     completed = None if decoder is None else decoder.config
@@ -91,29 +93,45 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     )
 
 
-def _bytes_per_rank(reading: Reading) -> Mapping[int, int] | None:
+OTHER_ATTENTION = (
+    "the files lack {} of the source that was read instead of their own, so that their attention is another one"
+)
+
+
+def by_the_map(reading: Reading) -> tuple[Mapping[int, int] | None, str]:
     """Return the bytes per rank by the weight map, if one can be derived and proved for the sizes of a node.
 
     Parts around the decoder are counted by their names and shapes.
+
+    Returns:
+        The bytes, and why the files are not those of the attention that was read; empty where nothing says so.
     """
-    if reading.spec.decoder is None:
-        return None
+    decoder, checkpoint = reading.spec.decoder, reading.checkpoint
+    if decoder is None:
+        return None, ""
     from scaffold.capacity.plan import RANKS
     from scaffold.capacity.sizes import sizes_of
     from scaffold.capacity.weights import per_rank, weight_bytes
     from scaffold.common.errors import ScaffoldError
     from scaffold.mapping.proved import prove_weights
     from scaffold.source.python.errors import NotUnderstood
+    from scaffold.vllm_models.adapter import is_quantised
 
     try:
-        proof = prove_weights(reading.spec.decoder, reading.checkpoint, reading.source, RANKS).proof
+        proof = prove_weights(decoder, checkpoint, reading.source, RANKS).proof
     except (ScaffoldError, NotUnderstood):
-        return None
+        return None, ""
     if any(finding.ranks in (None, 1) for finding in proof.findings):
-        return None
+        instead = bool(checkpoint.auto_map) and reading.source is not None and reading.source.library is not None
+        if not instead or is_quantised(checkpoint):
+            return None, ""
+        mixers = {f".{layer.mixer.name}." for layer in decoder.layers}
+        missing = (name for one in proof.findings if one.kind == "missing" for name in one.tensors)
+        lost = next((name for name in missing if any(mixer in name for mixer in mixers)), "")
+        return None, OTHER_ATTENTION.format(lost) if lost else ""
     tensors = [pattern for part in reading.spec.others for pattern in part.tensors]
     around, sizes = weight_bytes(tensors, dequantise=False, tied=False), sizes_of(reading.checkpoint.text_config)
-    return {tp: size + per_rank(around, sizes, tp).tensor_parallel for tp, size in proof.bytes_per_rank.items()}
+    return {tp: size + per_rank(around, sizes, tp).tensor_parallel for tp, size in proof.bytes_per_rank.items()}, ""
 
 
 def _registry(settings: Settings, reading: Reading) -> Registry | None:

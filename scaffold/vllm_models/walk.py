@@ -21,6 +21,7 @@ QUANTISED_LEAVES = frozenset({
     "weight_scale_inv", "weight_shape", "weight_zero_point", "weight_g_idx", "weight_offset", "input_scale",
     "activation_scale", "input_offset", "input_zero_point", "input_global_scale", "weight_global_scale", "deq_scale",
     "quant_bias", "weight_scale_second", "weight_offset_second", "scale_bias", "k_scale", "v_scale", "q_scale",
+    "output_scale",
 })  # fmt: skip
 """What layers with a quantisation may have (vLLM: model_executor/layers/quantization/; vllm-ascend: quantization/)."""
 

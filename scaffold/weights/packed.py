@@ -29,6 +29,10 @@ FOUR_BITS = (".weight.nested_absmax", ".weight.nested_quant_map", ".weight.quant
 """What bitsandbytes may write beside scales and values of four bits (vLLM: bitsandbytes_loader.py)."""
 
 
+OF_THE_CACHE = (".k_scale", ".v_scale", ".output_scale")
+"""What may be written beside the projection of k or v for a KV cache of eight bits (vLLM: get_cache_scale_mapper)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unpacked(TensorHeader):
     """A weight with the bytes of all tensors that it lies in.
@@ -122,8 +126,8 @@ LAYOUTS = (
            "modelopt.py: two values of four bits in a byte, 16 with a scale"),
     Layout(".weight", ("I8",), (".weight_scale", ".weight_offset"), MODELSLIM, ".weight", _modelslim,
            "vllm-ascend: quantization/methods/w8a8_static.py, w8a8_dynamic.py, w8a16.py, w4a8.py"),
-    Layout(".weight", (*FP8, "I8"), (".weight_scale",), (".input_scale",), ".weight", _scaled,
-           "fbgemm_fp8.py, compressed_tensors/: a scale for each row, or one"),
+    Layout(".weight", (*FP8, "I8"), (".weight_scale",), (".input_scale", *OF_THE_CACHE), ".weight", _scaled,
+           "fbgemm_fp8.py, compressed_tensors/, modelopt.py, quark/: a scale for each row, or one"),
     Layout(".weight", ("U8",), (".weight.absmax", ".weight.quant_map"), FOUR_BITS, ".weight", _four_bits,
            "bitsandbytes.py: nf4, fp4", is_flat=True),
     Layout("_blocks", ("U8",), ("_scales",), (), "", _mxfp4, "mxfp4.py: [experts, out, in / 32, 16]"),

@@ -32,7 +32,7 @@ LENGTHS: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
     ({"max_position_embeddings": 4096, "rope_scaling": {"type": "linear", "factor": 2.0}}, {},
      "8,192 (4,096 × 2, linear scaling)"),
     ({"max_position_embeddings": 4096, "rope_parameters": {"rope_type": "dynamic", "factor": 8.0}}, {},
-     "32,768 (4,096 × 8, dynamic scaling)"),
+     "32,768 (4,096 × 8, dynamic scaling); vLLM has rotations for 4,096 positions: serve it with --max-model-len 4096"),
     ({"max_position_embeddings": 131072, "rope_parameters": YARN}, {},
      "131,072 (yarn scaling is in it, trained at 32,768)"),
     ({"max_position_embeddings": 131072, "original_max_position_embeddings": 4096,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scaffold.checkpoint.purpose import other_purpose
 from scaffold.common.errors import CheckFailed
 from scaffold.disagreements.table import disagreements
 from scaffold.strategy.decide import decide
@@ -79,3 +80,9 @@ def test_a_decoder_with_an_encoder_is_a_hole_that_the_backend_does_not_fill(tmp_
     answer = TRANSFORMERS.holds(question)
     assert not answer.holds
     assert f"{text_key}{'.' if text_key else ''}is_encoder_decoder: true" in answer.reason
+
+
+def test_a_head_in_the_middle_of_a_name_is_one() -> None:
+    """As SantaCoder's class is called, whose head is tied."""
+    assert other_purpose("GPT2LMHeadCustomModel") == ""
+    assert other_purpose("GPT2CustomModel") != ""

@@ -13,6 +13,7 @@ NVFP4: Given = {
     "q.input_scale": ("F32", ()),
 }  # fmt: skip
 PER_ROW: Given = {"q.weight": ("F8_E4M3", (64, 32)), "q.weight_scale": ("F32", (64, 1))}
+CACHE: Given = PER_ROW | {"q.input_scale": ("F32", ()), "q.output_scale": ("F32", ()), "q.k_scale": ("F32", ())}
 MXFP4: Given = {"e.up_blocks": ("U8", (4, 64, 2, 16)), "e.up_scales": ("U8", (4, 64, 2))}
 GPTQ: Given = {
     "q.qweight": ("I32", (4, 64)), "q.qzeros": ("I32", (1, 8)), "q.scales": ("F16", (1, 64)), "q.g_idx": ("I32", (32,)),
@@ -44,9 +45,11 @@ def headers(given: Given) -> dict[str, TensorHeader]:
     [
         (NVFP4, "q.weight", (64, 32)), (PER_ROW, "q.weight", (64, 32)), (MXFP4, "e.up", (4, 64, 64)),
         (GPTQ, "q.weight", (64, 32)), (AWQ, "q.weight", (64, 32)),
+        (CACHE, "q.weight", (64, 32)),
         (STATIC, "q.weight", (64, 32)), (NF4, "q.weight", (2048,)), (FOUR_BITS, "q.weight", (64, 32)),
     ],
-    ids=["nvfp4", "fp8 per row", "mxfp4", "gptq", "awq", "ModelSlim's W8A8", "bitsandbytes", "ModelSlim's W4A8"],
+    ids=["nvfp4", "fp8 per row", "mxfp4", "gptq", "awq", "scales of the cache",
+         "ModelSlim's W8A8", "bitsandbytes", "ModelSlim's W4A8"],
 )  # fmt: skip
 def test_a_quantised_weight_is_one_with_the_bytes_of_all_its_tensors(
     given: Given, name: str, shape: tuple[int, ...]

@@ -28,7 +28,9 @@ FIELDS: dict[type, tuple[str, ...]] = {
     Device: ("type", "index"),
 }
 """What source may read of PyTorch's small values."""
-MODULE_FIELDS: dict[str, Any] = {"training": False, "gradient_checkpointing": False, "dtype": Dtype("float32")}
+MODULE_FIELDS: dict[str, Any] = {
+    "training": False, "gradient_checkpointing": False, "dtype": Dtype("float32"), "device": Device(),
+}  # fmt: skip
 """What every module has at inference."""
 
 

@@ -20,15 +20,20 @@ class Drawn(Tensor):
     __slots__ = ("_draw", "_sizes", "_values")
 
     def __init__(self, shape: tuple[int, ...], draw: Callable[[], Array]) -> None:
-        bounds.bounded(*shape)
         self._values: Array | None = None
         self._draw, self._sizes = draw, shape
         self.origin, self.records, self.role, self.view_of = None, [], "parameter", None
 
     @property
     def a(self) -> Array:
-        """The values."""
+        """The values.
+
+        Raises:
+            NotUnderstood: they are more than a probe needs. Those of towers and projectors, whose sizes are the
+                checkpoint's, are never read where text runs.
+        """
         if self._values is None:
+            bounds.bounded(*self._sizes)
             self._values = self._draw()
         return self._values
 

@@ -7,11 +7,12 @@ from functools import partial
 from typing import Any
 
 from scaffold.source.python.attributes import METHODS as CONTAINER_METHODS
-from scaffold.source.python.attributes import class_attribute, container_attribute
+from scaffold.source.python.attributes import class_attribute, container_attribute, instance_attribute
 from scaffold.source.python.builtins import get_attribute
 from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.python.library import Base, Kind
 from scaffold.source.python.objects import External, SourceClass
+from scaffold.source.torch.attributes import MODULE_FIELDS
 from scaffold.source.torch.module import Module
 from scaffold.source.transformers import config_object, earlier
 from scaffold.source.transformers.auto import AutoClass, ConfigTable, Part
@@ -96,7 +97,13 @@ def _is_output(cls: SourceClass) -> bool:
     return any(isinstance(base, External) and "Output" in base.name for base in cls.ancestry)
 
 
+def _part_attribute(interpreter: Any, part: Part, name: str) -> Any:
+    """Return what a part that is not made has as every model has it; all else of it is not known."""
+    return MODULE_FIELDS[name] if name in MODULE_FIELDS else instance_attribute(interpreter, part, name)
+
+
 KINDS = (
+    Kind(Part, attribute=_part_attribute),
     Kind(
         Config,
         attribute=lambda interpreter, config, name: config.look_up(interpreter, name),

@@ -17,7 +17,7 @@ from tests.bench.processes import PEAK
 
 COMMAND = (sys.executable, "-c", "import sys; from scaffold.cli import main; sys.exit(main())")
 BY_MAP = "the proved weight map"
-SECONDS = 120
+SECONDS = 900
 
 
 @dataclass(frozen=True)

@@ -74,14 +74,14 @@ def config_scale(config):
 """
 
 
-def run(folder: Path, config: dict[str, Any], between: str = "pass") -> probe.Probe:
-    (folder / "modeling_lumen.py").write_text(SOURCE.format(between=between))
+def run(folder: Path, config: dict[str, Any], between: str = "pass", source: str = SOURCE) -> probe.Probe:
+    (folder / "modeling_lumen.py").write_text(source.format(between=between))
     (folder / "configuration_lumen.py").write_text(CONFIG)
     auto_map = {"AutoModelForCausalLM": "modeling_lumen.LumenForCausalLM"}
-    source = find("LumenForCausalLM", "lumen", auto_map, folder, None)
-    assert source is not None
-    source = type(source)(**{**vars(source), "config_class": "LumenConfig"})
-    return probe.run(source, {"model_type": "lumen", **config})
+    found = find("LumenForCausalLM", "lumen", auto_map, folder, None)
+    assert found is not None
+    found = type(found)(**{**vars(found), "config_class": "LumenConfig"})
+    return probe.run(found, {"model_type": "lumen", **config})
 
 
 def test_flat_keys_are_those_of_the_text_config_that_the_class_makes(tmp_path: Path) -> None:
@@ -95,3 +95,19 @@ def test_flat_keys_are_those_of_the_text_config_that_the_class_makes(tmp_path: P
 def test_a_part_that_is_no_language_model_is_not_made_and_is_no_guess(tmp_path: Path) -> None:
     with pytest.raises(NotUnderstood, match="the part 'lumen_vision'"):
         run(tmp_path, {}, between="input_ids = self.visual(input_ids)")
+
+
+@pytest.mark.parametrize("asked", ["self.visual.device", "self.device", "self.visual.dtype"])
+def test_where_a_part_lies_is_known_of_every_model(asked: str, tmp_path: Path) -> None:
+    assert (
+        run(tmp_path, {}, between=f"input_ids = input_ids if {asked} is not None else None").root.result() is not None
+    )
+
+
+def test_a_projector_of_the_checkpoints_own_size_that_no_text_goes_through_takes_no_memory(tmp_path: Path) -> None:
+    made = "self.language_model = "
+    assert made in SOURCE
+    large = SOURCE.replace(made, f"self.projector = nn.Linear(10**5, 10**5)\n        {made}")
+    assert run(tmp_path, {}, source=large).root.result() is not None
+    with pytest.raises(NotUnderstood, match="a tensor of 10,000,000,000 elements"):
+        run(tmp_path, {}, "input_ids = self.projector.weight.sum()", source=large)
