@@ -235,7 +235,15 @@ def _own_index(repo: Repo, path: Path, contents: Mapping[PurePosixPath, str]) ->
 def _stored(repo: Repo, file: PurePosixPath, text: str) -> str:
     """Store a text as git would store the file; return the name of its object."""
     command = ["git", "hash-object", "-w", "--stdin", f"--path={file}"]
-    made = subprocess.run(command, cwd=repo.working_dir, input=text.encode(), capture_output=True, check=True)
+    try:
+        made = subprocess.run(command, cwd=repo.working_dir, input=text.encode(), capture_output=True, check=True)
+    except subprocess.CalledProcessError as error:
+        raise CheckFailed(
+            f"git: {_said(error)[:600]}",
+            where=f"{repo.working_dir}: {file}",
+            expected="a file that git can store, with the filters of .gitattributes",
+            remedy="repair the filter that git names, such as git lfs install",
+        ) from error
     return made.stdout.decode().strip()
 
 

@@ -360,3 +360,11 @@ def test_files_that_were_taken_back_are_committed_so(delivery_repo: Path) -> Non
     subprocess.run(shlex.split(call_for(delivery_repo, files, [made])), check=True, capture_output=True)
     assert git(delivery_repo, "diff", "--name-only", f"{made}~", "HEAD") == ""
     assert git(delivery_repo, "status", "--short") == "A  own.txt\n"
+
+
+def test_a_filter_that_fails_is_refused_in_gits_words(delivery_repo: Path) -> None:
+    (delivery_repo / ".gitattributes").write_text("*.txt filter=lfs -text\n")
+    for key, value in (("clean", "no-git-lfs-here clean -- %f"), ("required", "true")):
+        git(delivery_repo, "config", f"filter.lfs.{key}", value)
+    with pytest.raises(CheckFailed, match=r"(?s)docs/a\.txt.*no-git-lfs-here.*git lfs install"):
+        commit(delivery_repo, {A: "a"}, "x")
