@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 import click
 
 from scaffold.cli.output import Output, reporting
 from scaffold.cli.roots import Settings, work_option
+from scaffold.delivery.taken_back import call_for
 from scaffold.running.adaptation import undo_last
 
 
@@ -37,6 +37,6 @@ def command(output: Output, **given: Any) -> None:
             "committed": commits,
         }
     )
-    for repo, hashes in commits.items():
-        for one in reversed(hashes):
-            output.line(f"commit {one} stays; it is taken back with: git -C {shlex.quote(repo)} revert {one}")
+    for repo, hashes in undone.committed.items():
+        stays = f"commit {', '.join(hashes)} stays in git, where its files are taken back with"
+        output.line(f"{stays}: {call_for(repo, undone.paths, hashes)}")

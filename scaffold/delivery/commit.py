@@ -25,6 +25,8 @@ PLACES = ("vllm_ascend", "docs", "tests/e2e/models", "patches", "mkdocs.yml")
 IN_PROGRESS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 OF_A_COMMIT = ("pre-commit", "prepare-commit-msg", "commit-msg", "reference-transaction")
 """Hooks that can refuse a commit (githooks(5))."""
+RUNS_HOOKS = (2, 36)
+"""The first git that has ``git hook run``; vllm-ascend's images have 2.34."""
 IDENTITY = {"name": ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "email": ("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL")}
 
 
@@ -49,10 +51,19 @@ def check_delivery_repo(path: Path) -> None:
     for name in IN_PROGRESS:
         if (Path(repo.git_dir) / name).exists():
             raise _unfit(path, f"{name}: an operation under way", "none", "finish or abort it")
-    reader = repo.config_reader()
     for key, variables in IDENTITY.items():
-        if not reader.get_value("user", key, "") and not all(os.environ.get(name) for name in variables):
+        if not _set_to(repo, f"user.{key}") and not all(os.environ.get(name) for name in variables):
             raise _unfit(path, f"no user.{key}", "an identity to sign off with", f"git config user.{key} …")
+
+
+def _set_to(repo: Repo, key: str) -> str:
+    """Return what git is set to, from wherever it reads that; empty where it is not."""
+    from git.exc import GitCommandError
+
+    try:
+        return str(repo.git.config("--get", key))
+    except GitCommandError:
+        return ""
 
 
 def check_branch(path: Path) -> None:
@@ -101,7 +112,9 @@ def check_contents(path: Path, contents: Mapping[PurePosixPath, str]) -> tuple[s
     check_branch(path)
     repo = _open(path)
     with _own_index(repo, path, contents) as environment:
-        return tuple(repo.git.diff("--cached", "--stat", "HEAD", env=environment).splitlines())
+        return tuple(
+            repo.git.diff("--no-color", "--no-ext-diff", "--cached", "--stat", "HEAD", env=environment).splitlines()
+        )
 
 
 def commit(path: Path, contents: Mapping[PurePosixPath, str], message: str) -> str:
@@ -165,7 +178,7 @@ def titles_of(path: Path, count: int = 300) -> tuple[str, ...]:
     Raises:
         UsageError: no git repo.
     """
-    return tuple(_open(path).git.log(f"-{count}", "--no-merges", "--format=%s").splitlines())
+    return tuple(_open(path).git.log(f"-{count}", "--no-merges", "--no-show-signature", "--format=%s").splitlines())
 
 
 def _check_unlocked(repo: Repo, path: Path) -> None:
@@ -176,12 +189,21 @@ def _check_unlocked(repo: Repo, path: Path) -> None:
 
 def _catch_up(repo: Repo, contents: Mapping[PurePosixPath, str]) -> None:
     """Have the index follow a commit of just these files, if a crash came between the two."""
-    made = repo.head.commit
-    if made.parents and {PurePosixPath(str(name)) for name in made.stats.files} == set(contents):
-        parent = made.parents[0].hexsha
+    parent = _parent(repo)
+    if parent and {PurePosixPath(name) for name in _files_of(repo, parent)} == set(contents):
         behind = entries(repo, parent, contents)
         if all(staged_entries(repo, contents).get(file) == behind.get(file) for file in contents):
             stage_commit(repo, parent, contents)
+
+
+def _parent(repo: Repo) -> str:
+    """Return the hash of the last commit's parent; empty where there is none, as at the end of a shallow clone."""
+    return "".join(repo.git.rev_list("--parents", "--max-count=1", "HEAD").split()[1:2])
+
+
+def _files_of(repo: Repo, parent: str) -> list[str]:
+    said = repo.git.diff_tree("-r", "-z", "--no-renames", "--name-only", parent, "HEAD")
+    return [name for name in said.split("\0") if name]
 
 
 @contextmanager
@@ -213,25 +235,50 @@ def _own_index(repo: Repo, path: Path, contents: Mapping[PurePosixPath, str]) ->
 def _stored(repo: Repo, file: PurePosixPath, text: str) -> str:
     """Store a text as git would store the file; return the name of its object."""
     command = ["git", "hash-object", "-w", "--stdin", f"--path={file}"]
-    made = subprocess.run(command, cwd=repo.working_dir, input=text.encode(), capture_output=True, check=True)
+    try:
+        made = subprocess.run(command, cwd=repo.working_dir, input=text.encode(), capture_output=True, check=True)
+    except subprocess.CalledProcessError as error:
+        raise CheckFailed(
+            f"git: {_said(error)[:600]}",
+            where=f"{repo.working_dir}: {file}",
+            expected="a file that git can store, with the filters of .gitattributes",
+            remedy="repair the filter that git names, such as git lfs install",
+        ) from error
     return made.stdout.decode().strip()
 
 
 def _try_hook(repo: Repo, path: Path, tree: str, environment: dict[str, str]) -> None:
     """Run the repo's hook once before the commit is made, and look at what it would have committed."""
-    _asked(path, "hook", "run", "--ignore-missing", "pre-commit", environment=environment)
+    if repo.git.version_info >= RUNS_HOOKS:
+        _asked(path, "hook", "run", "--ignore-missing", "pre-commit", environment=environment)
+    else:
+        _run_hook(repo, path, "pre-commit", environment)
     after = repo.git.write_tree(env=environment)
     if after != tree:
         changed = ", ".join(repo.git.diff("--name-only", tree, after).splitlines())
         raise _not_this(path, f"a pre-commit hook that has {changed} committed in another form")
 
 
+def _run_hook(repo: Repo, path: Path, name: str, environment: Mapping[str, str]) -> None:
+    """Run a hook as git does that has no ``git hook run`` yet: from the top of the work tree, by a shell if need be."""
+    hook = path / repo.git.rev_parse("--git-path", f"hooks/{name}")
+    if not os.access(hook, os.X_OK) or not hook.is_file():
+        return
+    is_script = hook.read_bytes()[:2] in (b"#!", b"\x7fE")
+    command = [str(hook.resolve())] if is_script else ["sh", str(hook.resolve())]
+    _ran(path, command, ("hook", "run", name), Path(str(repo.working_dir)), environment)
+
+
 def _asked(path: Path, *words: str, environment: Mapping[str, str] | None = None) -> None:
     """Run git; what it or a hook refuses is an error in its own words."""
-    command = ["git", *words]
+    _ran(path, ["git", *words], words, path, environment or {})
+
+
+def _ran(path: Path, command: Sequence[str], words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> None:
+    """Run a command of git's; ``words`` are what it was asked."""
     try:
-        variables = {**os.environ, **(environment or {})}
-        subprocess.run(command, cwd=path, env=variables, capture_output=True, stdin=subprocess.DEVNULL, check=True)
+        variables = {**os.environ, **environment}
+        subprocess.run(command, cwd=cwd, env=variables, capture_output=True, stdin=subprocess.DEVNULL, check=True)
     except subprocess.CalledProcessError as error:
         is_repo = words[0] != "rev-parse"
         kind = CheckFailed if is_repo else UsageError

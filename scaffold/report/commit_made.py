@@ -40,12 +40,13 @@ def commit_of(record: PlanRecord, history: Sequence[Run]) -> tuple[CommitMade | 
     config = (TEST_CONFIGS / f"{record.name}.yaml").as_posix()
     try:
         git = Repo(Path(record.delivery)).git
-        log = ["log", "-1", "--fixed-strings", *words, f"--format={'%x00'.join(FIELDS)}"]
+        log = ["log", "-1", "--no-show-signature", "--fixed-strings", *words, f"--format={'%x00'.join(FIELDS)}"]
         found = git.execute(["git", *log, "HEAD", "--", config])
         if not isinstance(found, str) or not found:
             return None, ()
         hash_, subject, date, signature, message = found.split("\0", 4)
-        files = git.execute(["git", "show", "--no-renames", "--name-only", "-z", "--format=", hash_])
+        show = ["show", "--no-show-signature", "--no-renames", "--name-only", "-z", "--format="]
+        files = git.execute(["git", *show, hash_])
     except (GitError, OSError) as error:
         raise UsageError(
             f"git does not answer: {error}",

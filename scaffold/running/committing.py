@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from codemods import ChangeSet, Refusal, apply, take_back_cut_off_part, undo
+from codemods import ChangeSet, Refusal, apply, take_back_cut_off_part
 from scaffold.common.errors import CheckFailed, ScaffoldError
 from scaffold.delivery.accuracy import ACCURACY, Accuracy
 from scaffold.delivery.benchmark import BENCHMARK, Benchmark
@@ -28,6 +28,7 @@ from scaffold.evidence.workspace import Workspace
 from scaffold.running.carry_over import DELIVERY, carry_over, contents, edits_of, joined_edits, other_plans
 from scaffold.running.measured_lists import with_measured_lists
 from scaffold.running.others_code import served_by
+from scaffold.running.refused_commit import changed_by_hook, take_back
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.verdict import Verdict
 
@@ -279,21 +280,14 @@ def commit_plan(workspace: Workspace, prepared: Prepared) -> str:
     try:
         apply(prepared.changes, workspace.journal, continues=config)
         made = commit(prepared.delivery, prepared.contents, prepared.message)
-    except BaseException:
-        if head_of(prepared.delivery) == head:
-            _take_back(prepared, earlier, workspace)
+    except BaseException as error:
+        is_refused = head_of(prepared.delivery) == head
+        changed = take_back(prepared.changes, prepared.record, earlier, workspace) if is_refused else ()
+        if isinstance(error, CheckFailed) and changed:
+            raise changed_by_hook(error, changed) from error
         raise
     workspace.save_record(replace(prepared.record, commits=(*prepared.record.commits, made)))
     return made
-
-
-def _take_back(prepared: Prepared, earlier: PlanRecord, workspace: Workspace) -> None:
-    """Take back what was written for a commit that was refused; what a hook made of it stays, to be committed."""
-    written = prepared.changes.changes
-    with suppress(Refusal):
-        if written and all(change.path.is_file() and change.path.read_bytes() == change.after for change in written):
-            undo(workspace.journal, whole=False)
-        workspace.save_record(earlier)
 
 
 def _with_documents(

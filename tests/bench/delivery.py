@@ -42,7 +42,7 @@ OWN_CHECKS = (
     "check_boolean_context_manager",
     "check_long_functions",
 )
-"""Scripts of vllm-ascend's ``tools/`` that its hooks run on Python files."""
+"""Scripts of vllm-ascend's ``tools/`` that its hooks run on Python files; they import what vLLM has (regex)."""
 ANSWERS = "(?s)```json.*?```"
 """The answers of a model: with random weights they are no words."""
 PROMPT = "The future of AI is"
@@ -195,7 +195,7 @@ def _lint(fresh: Path, files: Sequence[str], markdownlint: str, lint_bin: str) -
     commands: list[tuple[Sequence[str | Path], Sequence[str]]] = [
         ((*ruff, "check", "--no-cache"), python),
         ((*ruff, "format", "--check", "--no-cache"), python),
-        *(((sys.executable, tool), python) for tool in tools if tool.is_file()),
+        *(((engine().python, tool), python) for tool in tools if tool.is_file()),
         (tuple(markdownlint.split()), pages if markdownlint else ()),
     ]
     commands.append((("git", "diff", "--check", "HEAD~1", "HEAD", "--"), [*python, *pages, *configs]))

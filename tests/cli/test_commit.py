@@ -193,6 +193,11 @@ def test_a_refused_commit_leaves_no_new_file_and_undo_takes_all_of_one_that_was_
     refused = commit(desk, nova, "good")
     assert (refused.code, "lint: no" in refused.stderr) == (1, True)
     assert (snapshot(desk.delivery), Workspace(desk.work).record("good")) == (with_plan, record)
+    hook.write_text("#!/bin/sh\necho '# formatted' >> vllm_ascend/models/nova.py\necho 'modified' >&2\nexit 1\n")
+    refused = commit(desk, nova, "good")
+    assert (refused.code, "git: modified" in refused.stderr) == (1, True)
+    assert "a copy of what is served from vLLM's tree: make that change there" in " ".join(refused.stderr.split())
+    assert (snapshot(desk.delivery), Workspace(desk.work).record("good")) == (with_plan, record)
     hook.unlink()
     made = commit(desk, nova, "good", "--json")
     assert made.code == 0, made.stderr

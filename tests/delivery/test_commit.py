@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +12,7 @@ import pytest
 
 from scaffold.common.errors import CheckFailed, ScaffoldError, UsageError
 from scaffold.delivery.commit import check_contents, check_delivery_repo, commit, committed_text, titles_of
+from scaffold.delivery.taken_back import call_for
 
 A, SHARED = PurePosixPath("docs/a.txt"), PurePosixPath("README.md")
 
@@ -269,3 +273,98 @@ def test_the_titles_of_a_repo_are_the_newest_first_without_merges(delivery_repo:
     git(delivery_repo, "commit", "-qm", "[Doc] side", "--allow-empty")
     git(delivery_repo, "merge", "-q", "-m", "merged", "-")
     assert set(titles_of(delivery_repo)) == {"[Doc] side", "shared", "vllm-ascend"}
+
+
+OLD_GIT = """#!/bin/sh
+case "$1" in
+  version|--version) echo "git version 2.34.1" ;;
+  hook) echo "git: 'hook' is not a git command. See 'git --help'." >&2; exit 1 ;;
+  *) exec {git} "$@" ;;
+esac
+"""
+
+
+@pytest.fixture
+def old_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the git of vllm-ascend's images, which has no ``git hook``."""
+    program = tmp_path / "old" / "git"
+    program.parent.mkdir()
+    program.write_text(OLD_GIT.format(git=shutil.which("git")))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("old_git")
+@pytest.mark.parametrize("hooks", ["", "own hooks"])
+def test_hooks_are_heard_by_the_git_of_the_images_too(delivery_repo: Path, hooks: str) -> None:
+    assert commit(delivery_repo, {PurePosixPath("docs/first.txt"): "a"}, "x")
+    hook(delivery_repo, "pre-commit", "git diff --cached --name-only >&2", "[ ! -e .git/no ] || exit 1")
+    if hooks:
+        git(delivery_repo, "config", "core.hooksPath", hooks)
+        (delivery_repo / ".git" / "hooks").rename(delivery_repo / hooks)
+    assert commit(delivery_repo, {A: "a"}, "x")
+    (delivery_repo / ".git" / "no").touch()
+    with pytest.raises(CheckFailed, match=r"git: docs/a\.txt"):
+        commit(delivery_repo, {A: "b"}, "x")
+    (delivery_repo / (hooks or ".git/hooks") / "pre-commit").write_text("exit 3\n")
+    with pytest.raises(CheckFailed, match=r"the hook pre-commit refused \(exit code 3\) without a word"):
+        commit(delivery_repo, {A: "b"}, "x")
+
+
+def test_a_shallow_clone_is_committed_to(delivery_repo: Path, tmp_path: Path) -> None:
+    shared(delivery_repo)
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{delivery_repo}", "shallow")
+    clone = tmp_path / "shallow"
+    for key in ("user.name", "user.email"):
+        git(clone, "config", key, git(delivery_repo, "config", key).strip())
+    hash_ = commit(clone, {A: "a"}, "x")
+    assert git(clone, "show", "--name-only", "--format=", hash_).split() == [str(A)]
+
+
+def test_an_identity_of_a_work_tree_of_its_own_counts(
+    delivery_repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "工作 树"
+    git(delivery_repo, "worktree", "add", "-q", "-b", "own", str(tree))
+    git(delivery_repo, "config", "extensions.worktreeConfig", "true")
+    for key in ("name", "email"):
+        value = git(delivery_repo, "config", f"user.{key}").strip()
+        git(delivery_repo, "config", "--unset", f"user.{key}")
+        git(tree, "config", "--worktree", f"user.{key}", value)
+        for variable in (f"GIT_AUTHOR_{key.upper()}", f"GIT_COMMITTER_{key.upper()}"):
+            monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    assert commit(tree, {A: "a"}, "x")
+
+
+def test_git_that_is_set_to_show_signatures_and_colours_is_understood(delivery_repo: Path) -> None:
+    for key, value in (("log.showSignature", "true"), ("color.ui", "always"), ("diff.external", "false")):
+        git(delivery_repo, "config", key, value)
+    commit(delivery_repo, {A: "a"}, "[Model] x")
+    assert titles_of(delivery_repo)[0] == "[Model] x"
+    assert "docs/a.txt | 2 +-" in "".join(check_contents(delivery_repo, {A: "b"}))
+
+
+def test_files_that_were_taken_back_are_committed_so(delivery_repo: Path) -> None:
+    shared(delivery_repo)
+    (delivery_repo / "docs").mkdir(exist_ok=True)
+    (delivery_repo / A).write_text("a")
+    (delivery_repo / SHARED).write_text("first\nplanned\n\nlast\n")
+    made = commit(delivery_repo, {A: "a", SHARED: "first\nplanned\n\nlast\n"}, "x")
+    (delivery_repo / A).unlink()
+    (delivery_repo / SHARED).write_text("first\n\nlast\n")
+    (delivery_repo / "own.txt").write_text("a user's")
+    git(delivery_repo, "add", "own.txt")
+    files = [delivery_repo / A, delivery_repo / SHARED, delivery_repo / "never.txt", Path("/elsewhere/b.txt")]
+    subprocess.run(shlex.split(call_for(delivery_repo, files, [made])), check=True, capture_output=True)
+    assert git(delivery_repo, "diff", "--name-only", f"{made}~", "HEAD") == ""
+    assert git(delivery_repo, "status", "--short") == "A  own.txt\n"
+
+
+def test_a_filter_that_fails_is_refused_in_gits_words(delivery_repo: Path) -> None:
+    (delivery_repo / ".gitattributes").write_text("*.txt filter=lfs -text\n")
+    for key, value in (("clean", "no-git-lfs-here clean -- %f"), ("required", "true")):
+        git(delivery_repo, "config", f"filter.lfs.{key}", value)
+    with pytest.raises(CheckFailed, match=r"(?s)docs/a\.txt.*no-git-lfs-here.*git lfs install"):
+        commit(delivery_repo, {A: "a"}, "x")

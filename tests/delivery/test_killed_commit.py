@@ -49,7 +49,7 @@ def test_what_was_cut_off_while_files_were_written_is_made_anew(tmp_path: Path) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("codemods.changes.journal._write_changes", lambda *_: (_ for _ in ()).throw(SystemExit))
         patch.setattr("codemods.changes.journal._take_back", lambda *_: None)  # as after a kill
-        patch.setattr("scaffold.running.committing._take_back", lambda *_: None)
+        patch.setattr("scaffold.running.committing.take_back", lambda *_: ())
         with pytest.raises(SystemExit):
             committing.commit_plan(workspace, prepared)
     make_commit(workspace)

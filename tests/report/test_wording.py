@@ -173,6 +173,12 @@ SAID = [
      "针对 <real> 阶段的失败：各步骤（<again>）的失败都相同：原因与这些改动无关；从根因所在的行开始查看日志"),
     ("1 verified, 1 unsupported; mtp: no draft; 3 of 4 draft tokens accepted (75.0 %)",
      "1 项已验证，1 项不支持；<mtp: no draft>；4 个草稿 token 中接受了 3 个（75.0%）"),
+    ("static-patches: a.py:1 imports b.c, which this vLLM does not have",
+     "<static-patches>：<a.py:1> 导入了 <b.c>，而当前 vLLM 中没有"),
+    ("4 heads, 2 KV heads of 32", "4 个注意力头，2 个 KV 头，head size 为 32"),
+    ("q/k/v False, output True", "<q/k/v>：否，输出：是"),
+    ("layers[0].mixer.o_bias: False here, config.use_bias there",
+     "<layers[0].mixer.o_bias>：本模型为否，该架构为 <config.use_bias>"),
 ]  # fmt: skip
 
 

@@ -11,8 +11,9 @@ class Dequantisation:
 
     Attributes:
         method: ``quant_method`` of the checkpoint's quantisation config.
-        how: what ``script.py`` does: ``blocks``, a weight times the scale of its block (``weight_scale_inv``), or the
-            name of the class of transformers' quantisation config that does it with ``dequantize=True``.
+        how: what ``script.py`` does: ``blocks``, a weight times the scale of its block (``weight_scale_inv``); or
+            ``four bits``, experts of MXFP4 (``*_blocks``, ``*_scales``). Neither is left to transformers, which
+            computes in bfloat16 then, whatever the reference is asked for.
         source: the file that says so.
     """
 
@@ -23,7 +24,7 @@ class Dequantisation:
 
 ROWS = (
     Dequantisation("fp8", "blocks", "vllm: model_executor/layers/quantization/fp8.py (weight_block_size)"),
-    Dequantisation("mxfp4", "Mxfp4Config", "transformers: quantizers/quantizer_mxfp4.py"),
+    Dequantisation("mxfp4", "four bits", "transformers: integrations/mxfp4.py, convert_moe_packed_tensors"),
 )
 
 

@@ -26,6 +26,10 @@ PRODUCTS = frozenset(
 )
 INDEX = "model.safetensors.index.json"
 SCALE = "_scale_inv"
+FOUR_BITS = "_blocks"
+E2M1 = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0]
+EXPONENT_BIAS = 127
+"""Of scales that are powers of two (OCP Microscaling Formats 1.0, sections 5.3.3 and 5.4.1)."""
 Model = Any
 
 
@@ -75,16 +79,18 @@ def loaded(asked: dict[str, Any], dtype: torch.dtype) -> Model:
     options: dict[str, Any] = {"dtype": dtype, "attn_implementation": "eager"}
     if asked["overrides"]:
         options["config"] = config_of(asked)
-    if how == "blocks":
+    if how is not None:
         config = options.pop("config", None) or config_of(asked)
-        block = config.quantization_config["weight_block_size"]
+        described = config.quantization_config
         del config.quantization_config
         with torch.device("meta"):
-            model_class = type(transformers.AutoModelForCausalLM.from_config(config, trust_remote_code=trust))
-        weights = without_blocks(tensors_of(Path(asked["model"])), *block)
-        return model_class.from_pretrained(None, config=config, state_dict=weights, **options)
-    if how is not None:
-        options["quantization_config"] = getattr(transformers, how)(dequantize=True)
+            empty = transformers.AutoModelForCausalLM.from_config(config, trust_remote_code=trust)
+        weights = tensors_of(Path(asked["model"]))
+        if how == "blocks":
+            weights = without_blocks(weights, *described["weight_block_size"])
+        else:
+            weights = without_four_bits(weights, {name: one.shape for name, one in empty.state_dict().items()})
+        return type(empty).from_pretrained(None, config=config, state_dict=weights, **options)
     return transformers.AutoModelForCausalLM.from_pretrained(asked["model"], trust_remote_code=trust, **options)
 
 
@@ -118,6 +124,27 @@ def without_blocks(tensors: dict[str, torch.Tensor], rows: int, columns: int) ->
         spread = scale.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
         tensors[name.removesuffix(SCALE)] = weight.float() * spread[..., : weight.shape[-2], : weight.shape[-1]]
     return tensors
+
+
+def without_four_bits(tensors: dict[str, torch.Tensor], asked: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Return weights in float32 in place of those of four bits that come in blocks with a scale each.
+
+    ``*_blocks`` are ``[experts, out, in / 32, 16]`` bytes, of which the low half is the first entry, ``*_scales``
+    ``[experts, out, in / 32]``. Whether the class has them turned around is what its shapes say; square ones are as
+    those that are not.
+    """
+    table, weights = torch.tensor(E2M1), {}
+    for name in [name for name in tensors if name.endswith(FOUR_BITS)]:
+        blocks, stem = tensors.pop(name), name.removesuffix(FOUR_BITS)
+        entries = torch.stack([table[(blocks & 15).int()], table[(blocks >> 4).int()]], -1).flatten(-2)
+        scales = torch.exp2(tensors.pop(f"{stem}_scales").float() - EXPONENT_BIAS)
+        weights[stem] = (entries * scales[..., None]).flatten(-2)
+    square = {name for name, weight in weights.items() if weight.shape[-1] == weight.shape[-2]}
+    as_they_are = {weights[name].shape == asked.get(name) for name in weights.keys() - square}
+    if len(as_they_are) != 1:
+        raise ValueError(f"weights of four bits in shapes that {'differ' if as_they_are else 'tell no order of axes'}")
+    turned = not as_they_are.pop()
+    return tensors | {name: one.mT.contiguous() if turned else one for name, one in weights.items()}
 
 
 if __name__ == "__main__":
