@@ -53,7 +53,7 @@ def test_what_a_run_keeps_leaves_a_command_below_half_a_gigabyte() -> None:
     assert bounds.MAX_KEPT * np.dtype(np.float64).itemsize < 350_000_000
 
 
-@pytest.mark.parametrize("name", ["empty", "zeros", "FloatTensor"])
+@each("name", ["empty", "zeros", "FloatTensor"])
 def test_zeros_take_memory_where_they_are_used_whatever_was_freed_before(name: str) -> None:
     """Experts are made empty, and drawn when they are read, which most are not; the C library's own zeros are written
     where it gives out again what was freed."""
