@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 from contextlib import suppress
@@ -32,7 +33,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the files of fast tests in memory where there is room: they make 40,000, and journals wait for the disk."""
+    """Keep the files of fast tests in memory where there is room: they make 40,000, and journals wait for the disk.
+
+    A worker that has told all ends at once: to take its gigabyte of trees apart takes more than a second.
+    """
+    if hasattr(config, "workerinput"):
+        atexit.register(os._exit, 0)
     if "not engine" in config.option.markexpr and os.access(IN_MEMORY, os.W_OK):
         room = os.statvfs(IN_MEMORY)
         if room.f_bavail * room.f_frsize > 4 << 30:
