@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,19 +46,29 @@ def nearest(
         count: how many.
     """
     here = words(patterns)
-    found = []
+    found: list[Near] = []
     sources = modeling_sources(transformers)
-    for folder, names in sources.classes.items():
-        entries = [registry[name] for name in names if name in registry and _generates(name)]
-        if entries:
-            there = _names(("\n" + sources.texts[folder].decode()).split("\nclass "))  # quicker than a pattern
-            union = here | there
-            likeness = len(here & there) / len(union) if union else 0.0
-            # The checkpoint's own names weigh more than what the source has beside them (other heads, options)
-            covered = len(here & there) / len(here) if here else 0.0
-            differences = tuple(sorted(here - there)), tuple(sorted(there - here))
-            found += [Near(entry, round(0.7 * covered + 0.3 * likeness, 3), *differences) for entry in entries]
-    return tuple(sorted(found, key=lambda near: (-near.likeness, near.entry.architecture))[:count])
+    known = {folder: [name for name in names if name in registry and _generates(name)]
+             for folder, names in sources.classes.items()}  # fmt: skip
+    most = {folder: _most(here, sources.texts[folder]) for folder, names in known.items() if names}
+    for folder in sorted(most, key=lambda folder: -most[folder]):
+        if len(found) >= count and round(most[folder], 3) < found[count - 1].likeness:
+            break
+        there = _names(("\n" + sources.texts[folder].decode()).split("\nclass "))  # quicker than a pattern
+        union = here | there
+        likeness = len(here & there) / len(union) if union else 0.0
+        # The checkpoint's own names weigh more than what the source has beside them (other heads, options)
+        covered = len(here & there) / len(here) if here else 0.0
+        differences = tuple(sorted(here - there)), tuple(sorted(there - here))
+        score = round(0.7 * covered + 0.3 * likeness, 3)
+        found += [Near(registry[name], score, *differences) for name in known[folder]]
+        found.sort(key=lambda near: (-near.likeness, near.entry.architecture))
+    return tuple(found[:count])
+
+
+def _most(here: Collection[str], text: bytes) -> float:
+    """Return a likeness that a source does not exceed: the share of the names that stand anywhere in its text."""
+    return sum(name.encode() in text for name in here) / len(here) if here else 0.0
 
 
 def words(patterns: Iterable[Pattern]) -> frozenset[str]:

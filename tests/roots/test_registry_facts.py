@@ -62,3 +62,14 @@ def test_the_nearest_has_the_same_names_and_differences_are_listed(vllm_source: 
 
 def test_words_leave_out_numbers_and_parameters() -> None:
     assert words([pattern("a.*.b.weight"), pattern("a.*.b.weight_scale_inv"), pattern("c.bias")]) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("tensors", [LLAMA, LLAMA + QK_NORM, QK_NORM, (pattern("wormhole.weight"),), ()])
+def test_sources_that_cannot_be_nearer_are_not_looked_at_and_would_change_nothing(
+    vllm_source: Path, tensors: tuple[Pattern, ...]
+) -> None:
+    transformers = next((vllm_source.parent / "venv").glob("lib/python3*/site-packages/transformers"))
+    registry = read_vllm_tree(vllm_source).registry
+    of_all = nearest(tensors, registry, transformers, len(registry))
+    assert len(of_all) > 100
+    assert [nearest(tensors, registry, transformers, count) for count in (1, 2, 5)] == [of_all[:n] for n in (1, 2, 5)]
