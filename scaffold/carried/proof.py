@@ -19,7 +19,16 @@ from scaffold.source.python.syntax import SourceFile
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.tensors import Array, Tensor
 
-HEAD = "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n\n\nclass Carried(nn.Module):\n"
+HEAD = """\
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Carried(nn.Module):
+"""
 
 
 def run(

@@ -7,13 +7,14 @@ number, which no expression over a probe's odd values gives by chance.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
 from scaffold.expressions.evaluate import of_single_layers
-from scaffold.expressions.tree import Key, is_name
+from scaffold.expressions.tree import Expression, Key, Log, is_name
 from scaffold.probing.probe import Probe
 from scaffold.source.transformers.config_object import Config
 from scaffold.spec.values import Value
@@ -22,7 +23,14 @@ from scaffold.vocabulary.lookup import spellings
 PRECISION = 1e-8
 Form = Callable[..., Any]
 """Arithmetic that takes numbers and gives one, or takes expressions and gives one."""
-FORMS: tuple[Form, ...] = (lambda a: a, lambda a: a**-0.5, lambda a: a**0.5, lambda a: 1 / a)
+
+
+def logarithm(value: Any) -> Any:
+    """Return the natural logarithm of a number, or the expression of it."""
+    return Log(value) if isinstance(value, Expression) else math.log(value)
+
+
+FORMS: tuple[Form, ...] = (lambda a: a, lambda a: a**-0.5, lambda a: a**0.5, lambda a: 1 / a, logarithm)
 """Expressions of one key, in order of preference."""
 SIZE_FORMS: tuple[Form, ...] = (lambda a: a, lambda a: 2 * a, lambda a: a // 2)
 SIZE_PAIRS: tuple[Form, ...] = (lambda a, b: a * b, lambda a, b: a // b)

@@ -215,10 +215,11 @@ def _of_keys(probe: Probe) -> Iterator[RopeCandidate]:
         if "theta" in name and is_name(name) and numbers:
             for theta in dict.fromkeys(value):
                 yield RopeCandidate(_of_theta(Item(Key((name,)), LAYER)), {"rope_theta": float(theta)}, name)
-    for theta, stands_for in stated(probe, "rope_theta"):
-        tree = stands_for.tree
-        if isinstance(tree, Key) and len(tree.path) > 1 and tree.path[0] != "rope_parameters":
-            yield RopeCandidate(_of_theta(tree), {"rope_theta": theta})
+    for word in ("rope_theta", "theta", "base"):  # numbers tell which of them it is
+        for theta, stands_for in stated(probe, word):
+            tree = stands_for.tree
+            if theta > 1 and isinstance(tree, Key) and tree.path[0] != "rope_parameters":
+                yield RopeCandidate(_of_theta(tree), {"rope_theta": theta})
 
 
 def _of_theta(theta: Expression) -> Entries:

@@ -47,10 +47,12 @@ TABLES: tuple[Mapping[str, tuple[float, float]], ...] = (
     {"num_heads": (24, 16), "num_kv_heads": (6, 2), "head_dim": (20, 32)},
     {"head_dim": (64, 64), "num_heads": (6, 8), "num_kv_heads": (3, 2)},
     {"head_dim": (128, 128), "num_heads": (6, 8), "num_kv_heads": (3, 2)},
+    {"hidden_size": (192, 320)},
     {"head_dim": (20, 40)},
 )
 """What both probes set roles to where source goes by literals that the usual sizes do not fit: it packs heads by the
-eight, or says how many entries a head has. The last is for parts of a head that turn, of which the others have no whole
+eight, says how many entries a head has, or has heads in an object of its config, where they stay as they are, which
+share a width of many factors. The last is for parts of a head that turn, of which the others have no whole
 number (0.4 of it). Pairs of probes are counted through: the second table has 2 and 3."""
 
 

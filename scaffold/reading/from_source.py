@@ -90,6 +90,8 @@ def _run_and_read(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec
             rounding.check(probes[0])
             if choices:
                 decided.check(probes[0], first, choices, partial(_read_again, source, checkpoint, literals_first))
+            for one in probes:
+                unreached.check_steps(one)
             return found
         where = where or difference(first, second)
     raise NotUnderstood(TWO_MEANINGS, where)

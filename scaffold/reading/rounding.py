@@ -1,45 +1,114 @@
-"""Where the source rounds what became of tokens to 16 bits, and the model is of another data type: that is a hole.
+"""Where the source rounds to 16 bits what the adapter does not: that is a hole.
 
-Tables of angles that are kept in 16 bits are a fact (``DecoderSpec.rounded``). In a model of that very type such a
-line changes nothing.
+A value of a token, in a model of another data type; positions, frequencies and angles, in any model, as 16 bits do not
+have all numbers above 256 or 2,048. Tables of sines that are kept in 16 bits are a fact (``DecoderSpec.rounded``), and
+of masks nothing is lost. In a model of the very type a line that rounds a token's value changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
+
+import numpy as np
 
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.torch.half import is_to_models, kept, named
 from scaffold.source.torch.operations import Operation, tensors_in
-from scaffold.source.torch.tensors import Dtype, Tensor
+from scaffold.source.torch.tensors import Tensor
 
-HALVES = {"half": "float16", "float16": "float16", "bfloat16": "bfloat16"}
-"""Type of 16 bits, or method of tensors that rounds to one → the type."""
-CONVERSIONS = ("to", "type")
-"""Methods of tensors that take a type."""
+TURNED = ("cos", "sin", "outer", "polar")
+"""Operations of angles, and of what they are products of."""
+SAME = (
+    *("getitem", "cat", "stack", "unsqueeze", "squeeze", "reshape", "view", "expand", "transpose", "permute", "repeat"),
+    *("repeat_interleave", "flatten", "unflatten", "to", "type", "float", "half", "bfloat16", "type_as", "contiguous"),
+    *("clone", "mul", "index_select", "chunk", "split", "embedding", "detach", "slice", "gather"),
+)
+"""Operations after which a table of sines is one."""
+KEPT = ("cumsum", "add", "sub", "mul", "div", "pow", "matmul", "setitem")
+"""Operations that round what they give where all that they are given has few bits."""
+CONVERSIONS = ("to", "type", "type_as", "half", "bfloat16", "short", "char", "byte", "softmax", "linear")
+"""Operations that round what they are given; others what they make."""
+HALF = ("float16", "bfloat16")
+FAR = 1e4
+"""What is further away is no value, but stands for what is masked."""
 
 
 def conversions(probe: Probe) -> Iterator[tuple[Operation, str]]:
-    """Yield the operations that round to 16 bits by a type that the source names itself, with the type."""
+    """Yield the operations that round to few bits by a type that the source names itself, with the type."""
     for op in probe.root.all_operations():
-        named = [one.name for one in (*op.args, *op.kwargs.values()) if isinstance(one, Dtype)]
-        to = next((HALVES[name] for name in named if name in HALVES), None) if op.name in CONVERSIONS else None
-        to = HALVES.get(op.name, to)
-        if to is not None:
+        to = named(op)
+        if to is not None and "float" in to:
             yield op, to
 
 
 def check(probe: Probe) -> None:
-    """Check that the source rounds no value of a token to another type of 16 bits than the model has.
+    """Check that the source rounds no value to fewer bits than the adapter's has.
 
     Raises:
-        NotUnderstood: it does.
+        NotUnderstood: it does; with the place.
     """
     stated = str(probe.completed.get("dtype") or probe.completed.get("torch_dtype") or "float32")
-    for op, to in conversions(probe):
-        given = op.args[0] if op.args else None
-        if isinstance(given, Tensor) and to != stated.removeprefix("torch.") and _is_of_tokens(given):
+    stated = stated.removeprefix("torch.")
+    for op, is_angle in _operations(probe):
+        said = named(op) or (kept(op) if op.name in KEPT or op.name.endswith("_") else None)
+        to = said or (stated if stated in HALF and is_to_models(op) else None)
+        given = (*op.args[:1], op.output) if op.name in CONVERSIONS else (op.output,)
+        values = next((one for one in given if isinstance(one, Tensor)), None)
+        if to is None or values is None or _is_mask(values):
+            continue
+        if is_angle or (_are_positions(values) and not _is_of_tokens(values)):
+            raise NotUnderstood(f"positions or angles that are rounded to {to}", op.where)
+        if said is not None and not _is_table(values) and (to != stated or not _is_of_tokens(values)):
             raise NotUnderstood(f"a value that is rounded to {to}, in a model of {stated}", op.where)
+
+
+def _operations(probe: Probe) -> Iterator[tuple[Operation, bool]]:
+    """Yield the operations of a run, and those of what was made before it; whether they make what turns heads."""
+    run = list(probe.root.all_operations())
+    angles = _before([op for op in run if op.name in TURNED and not _is_of_tokens(op.args[0])])
+    made = [op for op in _before(run) if id(op) not in set(map(id, run))]
+    angles += _before([op for op in made if op.name in TURNED])
+    of_angles = set(map(id, angles))
+    for op in chain(run, made):
+        yield op, id(op) in of_angles
+
+
+def _before(operations: list[Operation]) -> list[Operation]:
+    """Return the operations that what the given ones take was made by."""
+    found: list[Operation] = []
+    level, seen = list(operations), set(map(id, operations))
+    while level:
+        origins = [one.origin for op in level for one in tensors_in((op.args, op.kwargs)) if one.origin is not None]
+        level = [op for op in {id(op): op for op in origins}.values() if id(op) not in seen]
+        seen |= set(map(id, level))
+        found += level
+    return found
+
+
+def _is_mask(tensor: Tensor) -> bool:
+    """Return whether all numbers are 0, 1, or far from every value: those 16 bits have."""
+    values = np.abs(tensor.a)
+    return bool(np.all((values == 0) | (values == 1) | (values >= FAR)))
+
+
+def _are_positions(tensor: Tensor) -> bool:
+    """Return whether all numbers are whole ones."""
+    return tensor.a.dtype.kind in "if" and bool(np.all(tensor.a == np.round(tensor.a)))
+
+
+def _is_table(tensor: Tensor) -> bool:
+    """Return whether a tensor holds cosines or sines."""
+    level, seen = [tensor], {id(tensor)}
+    while level:
+        origins = [one.origin for one in level if one.origin is not None]
+        if any(op.name in ("cos", "sin") for op in origins):
+            return True
+        parts = [one for op in origins if op.name in SAME for one in tensors_in((op.args, op.kwargs))]
+        level = [one for one in parts if isinstance(one, Tensor) and id(one) not in seen]
+        seen |= set(map(id, level))
+    return False
 
 
 def _is_of_tokens(tensor: Tensor) -> bool:

@@ -13,7 +13,8 @@ import numpy as np
 
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.source.python.shadows import is_by_length
+from scaffold.source.python.shadows import is_by_length, is_step, is_unknown
+from scaffold.source.torch.made_of import sizes_of
 from scaffold.source.torch.operations import Operation
 from scaffold.source.torch.tensors import Array, Tensor, plain
 from scaffold.source.transformers.config_values import key_of
@@ -46,7 +47,8 @@ def check(probe: Probe) -> None:
         given = op.args[0] if op.args else None
         if op.name.rstrip("_") in ARITHMETIC:
             _check_length(op)
-        counts = isinstance(given, Tensor) and op.name.rstrip("_") in ORDERED and given.a.dtype.kind == "i"
+        counted = op.name.rstrip("_") in (*ORDERED, *STEPS)
+        counts = isinstance(given, Tensor) and counted and given.a.dtype.kind == "i"
         if isinstance(given, Tensor) and (counts or _may_be_of_tokens(given)) and given.a.dtype.kind in "fi":
             limit = _unreached(op, given)
             if limit is not None:
@@ -83,8 +85,37 @@ def _check_length(op: Operation) -> None:
         NotUnderstood: one is.
     """
     values = [*op.args, *op.kwargs.values()]
-    if any(isinstance(one, Tensor) and one.a.dtype.kind == "f" for one in values) and any(map(is_by_length, values)):
+    if not any(isinstance(one, Tensor) and one.a.dtype.kind == "f" for one in values):
+        return
+    if any(map(is_by_length, values)):
         raise NotUnderstood("a value that is computed of the number of tokens", op.where)
+
+
+def check_steps(probe: Probe) -> None:
+    """Check that no value of a token is computed with a number that sizes are rounded or counted to.
+
+    Numbers of two probes may lie on one step, or on one line that is none for the checkpoint.
+
+    Raises:
+        NotUnderstood: one is; with the operation's place.
+    """
+    for op in probe.root.all_operations():
+        values = [*op.args, *op.kwargs.values()]
+        tensors = [one for one in values if isinstance(one, Tensor)]
+        if op.name.rstrip("_") in ARITHMETIC and any(NUM_TOKENS in one.shape for one in tensors):
+            numbers = [size for one in tensors if one.a.size == 1 for size in sizes_of(one)]
+            _check_step([*values, *numbers], op.where)
+        given = op.args[0] if op.args else None
+        is_one = isinstance(given, Tensor) and given.a.size == 1
+        if op.name.rstrip("_") in (*STEPS, *WRAPPED) and isinstance(given, Tensor) and is_one and sizes_of(given):
+            raise NotUnderstood(f"{op.name.rstrip('_')} of a size, of which a probe shows one step alone", op.where)
+
+
+def _check_step(values: list[Any], where: str) -> None:
+    step = next((one for one in values if is_step(one)), None)
+    if step is not None:
+        shown = "" if is_unknown(step.stated) else f", for the checkpoint {step.stated:g}"
+        raise NotUnderstood(f"a number that sizes are rounded or counted to ({step:g} in a probe{shown})", where)
 
 
 def _may_be_of_tokens(tensor: Tensor) -> bool:

@@ -22,8 +22,10 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.math import LIBRARY as MATH
 from scaffold.source.python.objects import Function
 from scaffold.source.python.protocol import Place, Resolve
-from scaffold.source.python.shadows import PLAIN, OfData
+from scaffold.source.python.shadows import PLAIN, OfData, Shadow, Unknown
+from scaffold.source.torch.attributes import number_of
 from scaffold.source.torch.events import Event
+from scaffold.source.torch.module import Module
 from scaffold.source.torch.names import LIBRARY as TORCH
 from scaffold.source.torch.operations import Operation, recording
 from scaffold.source.torch.random_numbers import Random
@@ -56,15 +58,55 @@ class Interpreter(interpreter.Interpreter):
         """What is decided by sizes, where the checkpoint has other ones than this run."""
 
     def derived(self, function: Callable[..., Any], values: Sequence[Any], result: Any) -> Any:
-        """Return what arithmetic came to, with what it comes to for the checkpoint."""
-        if function is len:
-            return self.sized(result) if isinstance(values[0], Tensor) else result
-        if PLAIN.issuperset(map(type, values)):
+        """Return what Python's own functions came to, with what that is for the checkpoint: see ``Decisions``."""
+        if function is len and isinstance(values[0], (Tensor, Module)):
+            return self.sized(result)
+        if not self.decisions.stated or PLAIN.issuperset(map(type, values)):
             return result
+        if function in (int, float, bool) and isinstance(values[0], Tensor):
+            return number_of(self, values[0], result)
         place = self.at()
-        if function is range and place is not None and self.decisions.stated:
+        if function is range and place is not None:
             return self.decisions.looped(result, values, place, self.where)
-        return self.decisions.derived(function, values, result)
+        return self.decisions.derived(function, values, result, place, self.where)
+
+    def counted(self, source: Any, result: Any, *, regular: bool = True) -> Any:
+        """Return what has an entry for each one of a container, which may have more of them for the checkpoint."""
+        turns = self.turns(source)
+        if turns is None:
+            return result
+        return self.decisions.counterparts.keep(result, Unknown(turns if regular and turns >= 0 else None))
+
+    def turns(self, value: Any) -> int | None:
+        """Return how often a loop over a value turns for the checkpoint: see ``Counterparts``."""
+        return self.decisions.counterparts.turns(value) if self.decisions.stated else None
+
+    def turning(self, turns: int | None, real: int) -> None:
+        """Begin a loop of other turns for the checkpoint (None), or end it after so many."""
+        if turns is None:
+            self.decisions.counterparts.begin()
+        else:
+            self.decisions.counterparts.end(turns, real)
+
+    def named(self, value: Any, name: str) -> None:
+        """Take note of an attribute that is asked for by a name, which may be another one for the checkpoint."""
+        place = self.at()
+        if isinstance(name, Shadow) and place is not None:
+            self.decisions.note((name,), place, self.where, is_free=False)
+
+    def is_turning(self) -> bool:
+        """Return whether a loop is carried out that turns more or less often for the checkpoint."""
+        return self.decisions.counterparts.is_turning
+
+    def changes(self, value: Any) -> None:
+        """Take note of a container that is about to change."""
+        if self.decisions.stated:
+            self.decisions.counterparts.changes(value)
+
+    def changed(self, value: Any, function: Callable[..., Any], args: Sequence[Any]) -> None:
+        """Take note of how a container was changed."""
+        if self.decisions.stated:
+            self.decisions.counterparts.changed(value, function, args)
 
     def chosen(self, function: Callable[..., Any], values: Sequence[Any], result: Any, place: Place) -> Any:
         """Return what a comparison of values, or the least or largest of them, comes to: see ``Decisions``.
@@ -85,9 +127,9 @@ class Interpreter(interpreter.Interpreter):
             raise NotUnderstood("a choice by what becomes of tokens, of which a probe shows one side", self.where())
         return self.decisions.chosen(function, values, result, place, self.where)
 
-    def sought(self, key: Any, place: Place) -> Any:
-        """Return the number by which something is looked up in a table of Python's own."""
-        return self.decisions.sought(key, place, self.where)
+    def sought(self, table: Any, key: Any, place: Place) -> Any:
+        """Return the number or text by which something is looked up in a container of Python's own."""
+        return self.decisions.sought(table, key, place, self.where)
 
     def item(self, value: Any, key: Any) -> Any:
         """Return ``value[key]``; a part of a tensor that is all of it at small sizes alone is noted."""
@@ -95,6 +137,13 @@ class Interpreter(interpreter.Interpreter):
         if isinstance(value, Tensor) and self.decisions.stated and place is not None:
             self.decisions.cut(value, key, place, self.where)
         return super().item(value, key)
+
+    def set_item(self, value: Any, key: Any, new: Any) -> None:
+        """Set ``value[key]``; see `item`."""
+        place = self.at()
+        if isinstance(value, Tensor) and self.decisions.stated and place is not None:
+            self.decisions.cut(value, key, place, self.where)
+        super().set_item(value, key, new)
 
     def sized(self, shape: Any) -> Any:
         """Return a size of a tensor, or several, with what they are for the checkpoint."""

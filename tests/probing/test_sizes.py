@@ -133,12 +133,12 @@ def test_further_pairs_of_probes_have_other_sizes_of_heads() -> None:
 @pytest.mark.parametrize(
     ("more", "tried"),
     [
-        ({}, [0, 1, 2, 3]),
-        ({"partial_rotary_factor": 0.5}, [0, 1, 2, 3]),
-        ({"partial_rotary_factor": 0.4, "hidden_size": 2560}, [4]),  # 32 of 80 entries
-        ({"rope_parameters": {"partial_rotary_factor": 0.4}, "head_dim": 80}, [4]),
-        ({"rotary_pct": 0.3, "head_dim": 80}, [4]),
-        ({"partial_rotary_factor": 0.4, "head_dim": 64}, [0, 1, 2, 3]),  # 25.6 of 64: source rounds it
+        ({}, [0, 1, 2, 3, 4]),
+        ({"partial_rotary_factor": 0.5}, [0, 1, 2, 3, 4]),
+        ({"partial_rotary_factor": 0.4, "hidden_size": 2560}, [5]),  # 32 of 80 entries
+        ({"rope_parameters": {"partial_rotary_factor": 0.4}, "head_dim": 80}, [5]),
+        ({"rotary_pct": 0.3, "head_dim": 80}, [5]),
+        ({"partial_rotary_factor": 0.4, "head_dim": 64}, [0, 1, 2, 3, 4]),  # 25.6 of 64: source rounds it
     ],
 )
 def test_the_part_of_a_head_that_turns_is_whole_where_it_is(more: dict[str, Any], tried: list[int]) -> None:

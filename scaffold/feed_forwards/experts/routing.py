@@ -10,12 +10,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 
 from scaffold.probing.numbers import explain
 from scaffold.probing.probe import Probe
+from scaffold.source.python.shadows import is_number
 from scaffold.source.torch import torch_ops
 from scaffold.source.torch.tensors import Array
 from scaffold.spec.values import Value
@@ -104,7 +105,7 @@ def identify(probe: Probe, logits: Array, correction: Array | None, dense: Array
     if counts.min() != counts.max():
         return None
     scorings = (*SCORINGS, SPARSE_MIXER) if counts[0] == 2 and correction is None else tuple(SCORINGS)
-    for scoring, renormalize, groups in product(scorings, (True, False), _groups(probe)):
+    for scoring, renormalize, groups in product(scorings, (True, False), _groups(probe, logits.shape[-1])):
         if scoring == SPARSE_MIXER and (renormalize or groups[2] is not None):
             continue
         routing = Routing(scoring, groups[0], groups[1], int(counts[0]), renormalize)
@@ -122,15 +123,26 @@ def identify(probe: Probe, logits: Array, correction: Array | None, dense: Array
     return None
 
 
-def _groups(probe: Probe) -> Iterator[tuple[int, int, Value | None, Value | None]]:
+def _groups(probe: Probe, num_experts: int) -> Iterator[tuple[int, int, Value | None, Value | None]]:
     """Yield the groups that the config has; then none, unless it has one that the source asks for.
 
     One group is as good as none, but the router of such a source has groups, and other checkpoints of it have more.
+    Where the config says it in words of its own, any two keys of groups may be their number and that of the best.
     """
     keys = tuple(probe.key(role) for role in ("num_groups", "topk_group"))
     counts = [probe.small.attributes[key] for key in keys if key is not None]
     if len(counts) < len(keys) or not all(isinstance(count, int) and count > 0 for count in counts):
         yield 1, 1, None, None
+        own = {key: value for key, value in probe.small.attributes.items() if "group" in key and is_number(value)}
+        for (first, groups), (second, best) in permutations(own.items(), 2):
+            if (
+                isinstance(groups, int)
+                and isinstance(best, int)
+                and groups > 1
+                and num_experts % groups == 0
+                and 0 < best < groups
+            ):
+                yield groups, best, Value(probe.completed[first], first), Value(probe.completed[second], second)
         return
     values = [Value(probe.completed[key], key) for key in keys if key is not None]
     if counts[0] > 1 or _names(probe.source.file.tree) >= {key for key in keys if key is not None}:

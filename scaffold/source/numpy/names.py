@@ -53,7 +53,7 @@ def _of_arrays(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
 def _call(interpreter: Interpreter, name: External, args: list[Any], kwargs: dict[str, Any]) -> Any:
     for functions, kinds in ((OF_A_NUMBER, (int, float)), (OF_A_LIST, (list, tuple))):
         if name.name in functions and len(args) == 1 and isinstance(args[0], kinds):
-            return functions[name.name](args[0])
+            return interpreter.derived(functions[name.name], args, functions[name.name](args[0]))
     return _of_arrays(name.name, args, kwargs)
 
 

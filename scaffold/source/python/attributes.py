@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import setitem
 from types import FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from scaffold.source.python.frame import Frame
 from scaffold.source.python.library import Kind
 from scaffold.source.python.objects import External, Instance, Partial, SourceClass, SuperProxy
 from scaffold.source.python.protocol import Interpreter
+from scaffold.source.python.scope import has_order, order
 from scaffold.source.python.shadows import depends_on_sizes
 
 METHODS: dict[type, tuple[str, ...]] = {
@@ -27,8 +29,12 @@ METHODS: dict[type, tuple[str, ...]] = {
     ),
 }
 """Methods of containers that source may call. None of them reaches more than the container and its arguments."""
-SEEKING = ("get", "index", "count", "pop")
+SEEKING = ("get", "index", "count", "pop", "setdefault", "discard")
 """Methods that look for their first argument."""
+CHANGING = (
+    *("append", "clear", "pop", "update", "setdefault", "reverse", "sort", "extend", "insert", "add", "discard"),
+)
+"""Methods that change the container."""
 SIZED = (list, tuple, range, dict, set, str)
 
 
@@ -50,8 +56,21 @@ def container_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
 def _method(interpreter: Interpreter, value: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     interpreter.spend(bounds.method(value, name, args))
     place = interpreter.at()
-    if name in SEEKING and args and place and depends_on_sizes(args[0]):
-        args = (interpreter.sought(args[0], place), *args[1:])
+    if name in SEEKING and args and place and (isinstance(value, dict) or depends_on_sizes(args[0])):
+        args = (interpreter.sought(value, args[0], place), *args[1:])
+    called = partial(_called, name, kwargs)
+    if name in CHANGING:
+        interpreter.changes(value)
+        if name == "sort" and not kwargs:
+            interpreter.derived(partial(has_order, order(*value)), value, True)
+        result = called(value, *args)
+        interpreter.changed(value, called, args)
+        return result
+    return interpreter.derived(called, (value, *args), called(value, *args))
+
+
+def _called(name: str, kwargs: dict[str, Any], value: Any, *args: Any) -> Any:
+    """Return what a method of one of Python's own containers gives."""
     return getattr(value, name)(*args, **kwargs)
 
 
@@ -64,7 +83,9 @@ def _item(interpreter: Interpreter, value: Any, key: Any) -> Any:
 def _set_item(interpreter: Interpreter, value: Any, key: Any, new: Any) -> None:
     if isinstance(key, slice):
         interpreter.spend(bounds.length(len(value) + bounds.walked((new,))))
+    interpreter.changes(value)
     value[key] = new
+    interpreter.changed(value, setitem, (key, new))
 
 
 def class_attribute(interpreter: Interpreter, cls: SourceClass, name: str) -> Any:
@@ -145,8 +166,12 @@ def _super_attribute(interpreter: Interpreter, proxy: SuperProxy, name: str) -> 
 def _number_attribute(interpreter: Interpreter, value: float, name: str) -> Any:
     """Return a method of a number, bound to it."""
     if name == "is_integer":
-        return lambda: float(value).is_integer()
+        return lambda: interpreter.derived(_is_whole, (value,), _is_whole(value))
     raise Raised(f"the attribute {name!r} of {kind_of(value)}")
+
+
+def _is_whole(value: float) -> bool:
+    return float(value).is_integer()
 
 
 def _namespace_attribute(interpreter: Interpreter, value: SimpleNamespace, name: str) -> Any:

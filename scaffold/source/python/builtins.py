@@ -8,6 +8,7 @@ import operator
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from types import BuiltinFunctionType, UnionType
 from typing import Any
 
@@ -55,15 +56,20 @@ def _with_key(interpreter: Interpreter, function: Any, args: list[Any], kwargs: 
 def _mapped(interpreter: Interpreter, function: Any, *loops: Any) -> list[Any]:
     """Return ``map(function, …)``, as a list."""
     rows = zip(*(interpreter.iterate(loop) for loop in loops))
-    return [interpreter.call(function, list(row), {}, interpreter.where()) for row in rows]
+    made = [interpreter.call(function, list(row), {}, interpreter.where()) for row in rows]
+    return interpreter.counted(loops[0], made) if loops else made
 
 
 def _filtered(interpreter: Interpreter, function: Any, loop: Any) -> list[Any]:
     """Return ``filter(function, …)``, as a list."""
     where = interpreter.where()
-    return [
-        v for v in interpreter.iterate(loop) if (v if function is None else interpreter.call(function, [v], {}, where))
-    ]
+
+    def passes(value: Any) -> bool:
+        found = value if function is None else interpreter.call(function, [value], {}, where)
+        return bool(interpreter.derived(bool, (found,), bool(found)))
+
+    kept = [value for value in interpreter.iterate(loop) if passes(value)]
+    return interpreter.counted(loop, kept, regular=False)  # type: ignore[no-any-return]
 
 
 def _next(interpreter: Interpreter, loop: Any, *default: Any) -> Any:
@@ -106,8 +112,19 @@ _ALLOWED: dict[Any, Call] = {getattr(builtins, name): call for name, call in CAL
 def _call(interpreter: Interpreter, function: Any, args: list[Any], kwargs: dict[str, Any], where: str) -> Any:
     if function not in _ALLOWED:
         raise NotUnderstood(f"a call of {function.__name__}", where)
-    result = _ALLOWED[function](interpreter, function, args, kwargs)
-    return interpreter.derived(function, args, result) if function in NUMERIC and not kwargs else result
+    if function is str and any(isinstance(value, Instance) for value in args):
+        raise NotUnderstood("a text that shows an object", where)
+    call = _ALLOWED[function]
+    result = call(interpreter, function, args, kwargs)
+    if function in NUMERIC and not kwargs:
+        return interpreter.derived(function, args, result)
+    names = list(kwargs)
+
+    def called(*values: Any) -> Any:
+        given = len(values) - len(names)
+        return call(interpreter, function, list(values[:given]), dict(zip(names, values[given:])))
+
+    return interpreter.derived(called, (*args, *kwargs.values()), result)
 
 
 NUMERIC = (abs, int, float, round, sum, len, range)
@@ -116,13 +133,17 @@ NUMERIC = (abs, int, float, round, sum, len, range)
 
 def _type_attribute(interpreter: Interpreter, value: type, name: str) -> Any:
     if value is dict and name == "fromkeys":
-        return dict_of_keys
+        return partial(_dict_of_keys, interpreter)
     raise Raised(f"the attribute {name!r} of {value.__name__}")
 
 
 def dict_of_keys(keys: Any, value: Any = None) -> dict[Any, Any]:
     """Return ``dict.fromkeys(keys, value)``."""
     return dict.fromkeys(keys, value)
+
+
+def _dict_of_keys(interpreter: Interpreter, *args: Any) -> Any:
+    return interpreter.derived(dict_of_keys, args, dict_of_keys(*args))
 
 
 def is_instance(interpreter: Interpreter, value: Any, types: Any) -> bool:
@@ -155,6 +176,7 @@ def type_of(interpreter: Interpreter, value: Any) -> Any:
 
 def get_attribute(interpreter: Interpreter, value: Any, name: str, *default: Any) -> Any:
     """Return ``getattr(value, name, default)``."""
+    interpreter.named(value, name)
     try:
         return interpreter.attribute(value, name)
     except Raised:
@@ -164,11 +186,17 @@ def get_attribute(interpreter: Interpreter, value: Any, name: str, *default: Any
 
 
 def _hasattr(interpreter: Interpreter, value: Any, name: str) -> bool:
+    interpreter.named(value, name)
     try:
         interpreter.attribute(value, name)
     except Raised:
         return False
     return True
+
+
+def _set_attribute(interpreter: Interpreter, value: Any, name: str, new: Any) -> None:
+    interpreter.named(value, name)
+    interpreter.set_attribute(value, name, new)
 
 
 def _callable(interpreter: Interpreter, value: Any) -> bool:
@@ -256,7 +284,7 @@ NAMES: dict[str, Meaning] = {
     "isinstance": computes(is_instance),
     "getattr": computes(get_attribute),
     "hasattr": computes(_hasattr),
-    "setattr": computes(lambda interpreter, value, name, new: interpreter.set_attribute(value, name, new)),
+    "setattr": computes(_set_attribute),
     "callable": computes(_callable),
     "cast": computes(lambda interpreter, kind, value: value),  # typing
     "copy": computes(lambda interpreter, value: deep_copy(value)),

@@ -11,6 +11,7 @@ from scaffold.source.python.errors import CHECKS, NotUnderstood, Raised, Refused
 from scaffold.source.python.objects import External, Function
 from scaffold.source.python.operators import ARITHMETIC
 from scaffold.source.python.scope import Scope
+from scaffold.source.python.shadows import is_number, unknown
 from scaffold.source.python.syntax import imported_names
 
 
@@ -82,7 +83,10 @@ class Frame(Scope):
         function = ARITHMETIC[type(node.op)]
         self.interpreter.spend(bounds.binary(node.op, left, right))
         result = self.interpreter.augmented(function, left, right)
-        self.assign(node.target, self.interpreter.derived(function, (left, right), result))
+        result = self.interpreter.derived(function, (left, right), result)
+        if not isinstance(node.target, ast.Name) and is_number(result) and self.interpreter.is_turning():
+            result = unknown(result)  # what an object counts
+        self.assign(node.target, result)
 
     def do_Return(self, node: ast.Return) -> None:  # noqa: N802
         raise Returned(None if node.value is None else self.value(node.value))
@@ -112,14 +116,33 @@ class Frame(Scope):
         self.run(node.body if self.truth(node.test) else node.orelse)
 
     def do_For(self, node: ast.For) -> None:  # noqa: N802
-        for item in self.interpreter.iterate(self.value(node.iter)):
+        loop = self.value(node.iter)
+        real = self.interpreter.turns(loop)
+        if real is None:
+            self._turn(node, loop, [])
+            return
+        self.interpreter.turning(None, real)
+        states = [_numbers(self.names)]
+        try:
+            self._turn(node, loop, states)
+        finally:
+            self.interpreter.turning(len(states) - 1, real)
+        for name, last in _numbers(self.names).items():  # what is counted is another number for the checkpoint
+            if states[:2][-1 if len(states) > 2 else 0].get(name) != last:
+                self.names[name] = unknown(last)
+
+    def _turn(self, node: ast.For, loop: Any, states: list[dict[str, Any]]) -> None:
+        """Carry out a loop, and note the numbers after each of its turns where ``states`` has those before."""
+        for item in self.interpreter.iterate(loop):
             self.assign(node.target, item)
             try:
                 self.run(node.body)
             except Continued:
-                continue
+                pass
             except Broke:
                 return
+            if states:
+                states.append(_numbers(self.names))
         self.run(node.orelse)
 
     def do_While(self, node: ast.While) -> None:  # noqa: N802
@@ -155,7 +178,12 @@ class Frame(Scope):
                 raise Raised(f"ImportError: {dotted}", self.file.lines(node))
             self.names[name] = External(dotted)
 
-    def do_With(self, node: ast.With) -> None:  # noqa: N802 - no_grad, autocast, nullcontext change no value
+    def do_With(self, node: ast.With) -> None:  # noqa: N802 - no_grad, nullcontext change no value
+        for item in node.items:
+            call = item.context_expr
+            function = self.value(call.func) if isinstance(call, ast.Call) and _is_dotted(call.func) else None
+            if isinstance(function, External) and self.interpreter.is_known(function.name):
+                self.value(call)
         self.run(node.body)
 
     def do_FunctionDef(self, node: ast.FunctionDef) -> None:  # noqa: N802
@@ -169,6 +197,18 @@ class Frame(Scope):
     def do_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802
         for name, dotted in imported_names(node).items():
             self.names[name] = self.interpreter.imported(self.file, dotted)
+
+
+def _is_dotted(node: ast.expr) -> bool:
+    """Return whether an expression is a name, or one with dots."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
+
+
+def _numbers(names: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers and texts among the values of names."""
+    return {name: value for name, value in names.items() if is_number(value) or isinstance(value, str)}
 
 
 def _as_load(target: ast.expr) -> ast.expr:

@@ -80,9 +80,33 @@ class Interpreter:
         """Return what a comparison of values, or the least or largest of them, comes to."""
         return result
 
-    def sought(self, key: Any, place: Place) -> Any:
-        """Return the number by which something is looked up in a table of Python's own."""
+    def sought(self, table: Any, key: Any, place: Place) -> Any:
+        """Return the number or text by which something is looked up in a container of Python's own."""
         return key
+
+    def counted(self, source: Any, result: Any, *, regular: bool = True) -> Any:
+        """Return what has an entry for each one of a container, if it is regular, else of which that is not known."""
+        return result
+
+    def turns(self, value: Any) -> int | None:
+        """Return how often a loop over a value turns for the checkpoint; None where that is as often as here."""
+        return None
+
+    def turning(self, turns: int | None, real: int) -> None:
+        """Begin a loop of other turns for the checkpoint (None), or end it after so many."""
+
+    def named(self, value: Any, name: str) -> None:
+        """Take note of an attribute that is asked for by a name, which may be another one for the checkpoint."""
+
+    def is_turning(self) -> bool:
+        """Return whether a loop is carried out that turns more or less often for the checkpoint."""
+        return False
+
+    def changes(self, value: Any) -> None:
+        """Take note of a container that is about to change."""
+
+    def changed(self, value: Any, function: Callable[..., Any], args: Sequence[Any]) -> None:
+        """Take note of how a container was changed."""
 
     def at(self) -> Place | None:
         """Return the statement that is carried out, None outside of any."""
@@ -154,7 +178,7 @@ class Interpreter:
         for library in self.libraries:
             if name in library.builtins:
                 return library.builtins[name]
-        if self._is_known(name):
+        if self.is_known(name):
             return External(name)
         raise NotUnderstood(f"the name {name!r}", file.shown)
 
@@ -189,7 +213,7 @@ class Interpreter:
 
     def _can_be_imported(self, file: SourceFile, dotted: str) -> bool:
         top, last = dotted.partition(".")[0], dotted.rpartition(".")[2]
-        if any(top in library.packages for library in self.libraries) or self._is_known(last):
+        if any(top in library.packages for library in self.libraries) or self.is_known(last):
             return True
         return self.resolve(file, dotted) is not None
 
@@ -199,10 +223,11 @@ class Interpreter:
             table = library.imports(self, file, dotted) if library.imports else None
             if table is not None:
                 return table
-        found = None if self._is_known(dotted.rpartition(".")[2]) else self.resolve(file, dotted)
+        found = None if self.is_known(dotted.rpartition(".")[2]) else self.resolve(file, dotted)
         return self.global_name(*found) if found is not None else outside(self, dotted.lstrip("."))
 
-    def _is_known(self, name: str) -> bool:
+    def is_known(self, name: str) -> bool:
+        """Return whether a library says what calls of a name mean."""
         return any(name in library.names for library in self.libraries)
 
     # --- what values can do

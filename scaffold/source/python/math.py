@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 from scaffold.source.python.errors import NotUnderstood
@@ -24,7 +25,8 @@ def _call(interpreter: Interpreter, name: External, args: list[Any], kwargs: dic
     if name.dotted not in _NAMES:
         raise NotUnderstood(f"a call of {name.dotted}")
     numbers = [value if isinstance(value, (int, float, list, tuple)) else float(value) for value in args]
-    return interpreter.derived(_NAMES[name.dotted], numbers, _NAMES[name.dotted](*numbers, **kwargs))
+    function = partial(_NAMES[name.dotted], **kwargs) if kwargs else _NAMES[name.dotted]
+    return interpreter.derived(function, numbers, function(*numbers))
 
 
 _NAMES = {f"math.{name}": getattr(math, name) for name in FUNCTIONS}

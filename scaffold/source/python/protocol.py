@@ -43,8 +43,32 @@ class Interpreter(Protocol):
     def chosen(self, function: Callable[..., Any], values: Sequence[Any], result: Any, place: Place) -> Any:
         """Return what a comparison of values, or the least or largest of them, comes to."""
 
-    def sought(self, key: Any, place: Place) -> Any:
-        """Return the number by which something is looked up in a table of Python's own."""
+    def sought(self, table: Any, key: Any, place: Place) -> Any:
+        """Return the number or text by which something is looked up in a container of Python's own."""
+
+    def counted(self, source: Any, result: Any, *, regular: bool = True) -> Any:
+        """Return what has an entry for each one of a container, if it is regular, else of which that is not known."""
+
+    def turns(self, value: Any) -> int | None:
+        """Return how often a loop over a value turns for the checkpoint; None where that is as often as here."""
+
+    def turning(self, turns: int | None, real: int) -> None:
+        """Begin a loop of other turns for the checkpoint (None), or end it after so many."""
+
+    def named(self, value: Any, name: str) -> None:
+        """Take note of an attribute that is asked for by a name, which may be another one for the checkpoint."""
+
+    def is_turning(self) -> bool:
+        """Return whether a loop is carried out that turns more or less often for the checkpoint."""
+
+    def is_known(self, name: str) -> bool:
+        """Return whether a library says what calls of a name mean."""
+
+    def changes(self, value: Any) -> None:
+        """Take note of a container that is about to change."""
+
+    def changed(self, value: Any, function: Callable[..., Any], args: Sequence[Any]) -> None:
+        """Take note of how a container was changed."""
 
     def at(self) -> Place | None:
         """Return the statement that is carried out, None outside of any."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import partial
+from operator import getitem
 from typing import Any, ClassVar
 
 from scaffold.source.python import bounds, repeated
@@ -20,6 +22,10 @@ CONVERSIONS: dict[int, Callable[[Any], Any]] = {-1: lambda value: value, ord("s"
 
 LEAST = (min, max)
 """Functions that choose among numbers."""
+CONTAINERS = (list, tuple, set, dict, range)
+"""What may have another length at the checkpoint's sizes, or none."""
+CUT = (list, tuple, str, range)
+"""Of these a part may be another one at the checkpoint's sizes."""
 
 
 class Scope:
@@ -40,6 +46,8 @@ class Scope:
         self.interpreter, self.file = interpreter, file
         self.names, self.closure = names, closure
         self.owner, self.receiver = owner, receiver
+        self._turned: Any = None
+        """What a comprehension goes through that has more or fewer entries for the checkpoint."""
         self.globals: set[str] = set()
         """Names that the function assigns at the top level of its file."""
 
@@ -110,8 +118,10 @@ class Scope:
         return self._is_true(self.value(node), node)
 
     def _is_true(self, value: Any, node: ast.expr) -> bool:
-        if not depends_on_sizes(value):
+        if type(value) in PLAIN:
             return bool(value)
+        if not isinstance(value, (int, float, str, *CONTAINERS)):
+            return bool(self.interpreter.derived(bool, (value,), bool(value)))
         return bool(self.interpreter.chosen(bool, (value,), bool(value), (self.file, node)))
 
     def of_BoolOp(self, node: ast.BoolOp) -> Any:  # noqa: N802
@@ -165,26 +175,29 @@ class Scope:
 
     def of_Subscript(self, node: ast.Subscript) -> Any:  # noqa: N802
         value, key = self.value(node.value), self.value(node.slice)
-        if depends_on_sizes(key) and isinstance(value, (dict, list, tuple)):
-            key = self.interpreter.sought(key, (self.file, node))
+        if isinstance(value, dict) or (depends_on_sizes(key) and isinstance(value, (list, tuple))):
+            key = self.interpreter.sought(value, key, (self.file, node))
         try:
-            return self.interpreter.item(value, key)
+            result = self.interpreter.item(value, key)
         except (KeyError, IndexError) as error:
+            self.interpreter.derived(_has, (value, key), False)
             raise absent(error, value, key, node) from error
+        return self.interpreter.derived(getitem, (value, key), result) if isinstance(value, CUT) else result
 
     def of_Slice(self, node: ast.Slice) -> Any:  # noqa: N802
         parts = (node.lower, node.upper, node.step)
         return slice(*(None if part is None else self.value(part) for part in parts))
 
     def of_JoinedStr(self, node: ast.JoinedStr) -> Any:  # noqa: N802
-        return "".join(str(self.value(part)) for part in node.values)
+        parts = [self.value(part) for part in node.values]
+        return self.interpreter.derived(_joined, parts, _joined(*parts))
 
     def of_FormattedValue(self, node: ast.FormattedValue) -> Any:  # noqa: N802
         value = self.value(node.value)
         spec = self.value(node.format_spec) if node.format_spec is not None else ""
         self.interpreter.spend(bounds.formatted(value, spec))
-        shown = CONVERSIONS[node.conversion](value)
-        return format(shown, spec) if spec else str(shown)
+        values = (CONVERSIONS[node.conversion], value, spec)
+        return self.interpreter.derived(_formatted, values, _formatted(*values))
 
     def of_Lambda(self, node: ast.Lambda) -> Any:  # noqa: N802
         return Function(self.file, node, {**self.closure, **self.names})
@@ -200,19 +213,28 @@ class Scope:
         if known is not None:
             self.interpreter.spend(len(known))
             return list(known)
-        result = [scope.value(node.elt) for scope in self._comprehend(node.generators)]
+        result = self._counted(node, [scope.value(node.elt) for scope in self._comprehend(node.generators)])
         if key is not None and len(result) >= repeated.LONG:
             self.interpreter.long_lists[key] = list(result)
         return result
 
     def of_GeneratorExp(self, node: ast.GeneratorExp) -> Any:  # noqa: N802
-        return [scope.value(node.elt) for scope in self._comprehend(node.generators)]
+        return self._counted(node, [scope.value(node.elt) for scope in self._comprehend(node.generators)])
 
     def of_SetComp(self, node: ast.SetComp) -> Any:  # noqa: N802
-        return {scope._key(node.elt) for scope in self._comprehend(node.generators)}
+        return self._counted(node, {scope._key(node.elt) for scope in self._comprehend(node.generators)})
 
     def of_DictComp(self, node: ast.DictComp) -> Any:  # noqa: N802
-        return {scope._key(node.key): scope.value(node.value) for scope in self._comprehend(node.generators)}
+        pairs = ((scope._key(node.key), scope.value(node.value)) for scope in self._comprehend(node.generators))
+        return self._counted(node, dict(pairs))
+
+    def _counted(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp, result: Any) -> Any:
+        """Return what a comprehension made, which may have more entries for the checkpoint."""
+        turned, self._turned = self._turned, None
+        if turned is None:
+            return result
+        regular = len(node.generators) == 1 and not node.generators[0].ifs and not isinstance(node, ast.SetComp)
+        return self.interpreter.counted(turned, result, regular=regular)
 
     def of_Call(self, node: ast.Call) -> Any:  # noqa: N802
         if isinstance(node.func, ast.Name) and node.func.id == "super":
@@ -228,9 +250,18 @@ class Scope:
             else:
                 kwargs[keyword.arg] = self.value(keyword.value)
         result = self.interpreter.call(function, args, kwargs, self.file.lines(node))
-        if any(function is one for one in LEAST) and not kwargs:
-            values = args if len(args) > 1 else list(self.interpreter.iterate(args[0]))
+        if any(function is one for one in (*LEAST, sorted)):
+            return self._ordered(function, args, kwargs, result, node)
+        return result
+
+    def _ordered(self, function: Any, args: list[Any], kwargs: dict[str, Any], result: Any, node: ast.Call) -> Any:
+        """Return the least, the largest, or all values in their order, which may be another one for the checkpoint."""
+        values = args if len(args) > 1 else list(self.interpreter.iterate(args[0]))
+        if function is not sorted and not kwargs:
             return self.interpreter.chosen(function, values, result, (self.file, node))
+        key, where = kwargs.get("key"), self.file.lines(node)
+        keys = values if key is None else [self.interpreter.call(key, [value], {}, where) for value in values]
+        self.interpreter.derived(partial(has_order, order(*keys)), keys, True)
         return result
 
     def _key(self, node: ast.expr) -> Any:
@@ -255,13 +286,46 @@ class Scope:
                 yield inner
                 return
             generator = generators[depth]
-            for item in self.interpreter.iterate(inner.value(generator.iter)):
+            loop = inner.value(generator.iter)
+            if self._turned is None and self.interpreter.turns(loop) is not None:
+                self._turned = loop
+            for item in self.interpreter.iterate(loop):
                 self.interpreter.step(self.file, generator.iter)
                 inner.assign(generator.target, item)
                 if all(inner.truth(test) for test in generator.ifs):
                     yield from nest(depth + 1)
 
         yield from nest(0)
+
+
+def order(*keys: Any) -> list[int]:
+    """Return the numbers of the keys in ascending order."""
+    return sorted(range(len(keys)), key=keys.__getitem__)
+
+
+def has_order(numbers: list[int], *keys: Any) -> bool:
+    """Return whether keys are in an order."""
+    return order(*keys) == numbers
+
+
+def _has(holder: Any, key: Any) -> bool:
+    """Return whether a container has an item."""
+    try:
+        holder[key]
+    except (KeyError, IndexError):
+        return False
+    return True
+
+
+def _joined(*parts: Any) -> str:
+    """Return the parts of a formatted text as one."""
+    return "".join(map(str, parts))
+
+
+def _formatted(conversion: Callable[[Any], Any], value: Any, spec: str) -> str:
+    """Return a value as a formatted text shows it."""
+    shown = conversion(value)
+    return format(shown, spec) if spec else str(shown)
 
 
 def _gather(targets: list[ast.expr], items: list[Any]) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, reduce
-from operator import mul
+from operator import le, mul
 from typing import Any
 
 from scaffold.source.python import bounds
@@ -15,7 +15,9 @@ from scaffold.source.python.objects import External, Function, SourceClass
 from scaffold.source.python.shadows import OfData
 from scaffold.source.torch import special, torch_ops
 from scaffold.source.torch.alike import NUMBER, output_as
+from scaffold.source.torch.half import ModelDtype, is_models, rounded_to
 from scaffold.source.torch.layers import LAYERS, Layer, ModuleDict, ModuleList, ParameterList, Sequential
+from scaffold.source.torch.made_of import sizes_of
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.protocol import Interpreter
 from scaffold.source.torch.special import buffer
@@ -41,9 +43,34 @@ def _tensor_attribute(interpreter: Interpreter, tensor: Tensor, name: str) -> An
         return interpreter.sized(tensor.shape)
     if name == "item" and tensor.a.dtype.kind == "f" and interpreter.recorder.is_running:
         return lambda: OfData(tensor.a.item())
+    if name in ("item", "tolist"):
+        return lambda: number_of(interpreter, tensor, torch_ops.apply(name, tensor))
     if name in ("numel", "nelement"):
         return lambda: reduce(partial(_times, interpreter), interpreter.sized(tensor.shape), 1)
+    if name == "split":
+        return partial(_split, interpreter, tensor)
+    if name == "dtype" and tensor.a.dtype.kind == "f":
+        few = rounded_to(tensor)
+        return Dtype(few) if few else ModelDtype("float32") if is_models(tensor) else tensor.dtype
     return getattr(tensor, name) if name in TENSOR_ATTRIBUTES else partial(torch_ops.apply, name, tensor)
+
+
+def _split(interpreter: Interpreter, tensor: Tensor, size: Any, dim: int = 0, **kwargs: Any) -> Any:
+    """Return ``tensor.split(size, dim)``; that it is one piece for the checkpoint alone, or not for it, is noted."""
+    result = torch_ops.apply("split", tensor, size, dim, **kwargs)
+    if isinstance(size, int):
+        interpreter.derived(le, (interpreter.sized(tensor.shape[dim]), size), tensor.shape[dim] <= size)
+    return result
+
+
+def number_of(interpreter: Interpreter, tensor: Tensor, number: Any) -> Any:
+    """Return what a tensor holds as Python's own: another number for the checkpoint where it is made of sizes."""
+    sizes = sizes_of(tensor)
+    return interpreter.derived(_not_known, sizes, number) if sizes else number
+
+
+def _not_known(*_: Any) -> Any:
+    raise ValueError("a tensor at the checkpoint's sizes")
 
 
 def _times(interpreter: Interpreter, one: int, other: int) -> Any:

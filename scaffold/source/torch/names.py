@@ -49,7 +49,14 @@ def _call(interpreter: Interpreter, name: External, args: list[Any], kwargs: dic
     if _LAYER.fullmatch(name.dotted):
         return Unmade(name.name)
     create = torch_ops.creation(name.name)
-    return create(*args, **kwargs) if create else torch_ops.apply(name.name, *args, **kwargs)
+    if name.name == "split" and args:
+        return interpreter.call(interpreter.attribute(args[0], "split"), args[1:], kwargs, interpreter.where())
+    if create:
+        return create(*args, **kwargs)
+    result = torch_ops.apply(name.name, *args, **kwargs)
+    if isinstance(result, (bool, int, float)) and args and isinstance(args[0], Tensor):
+        return attributes.number_of(interpreter, args[0], result)
+    return result
 
 
 LIBRARY = Library(

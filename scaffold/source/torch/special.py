@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.library import Meaning, computes, inert, question
 from scaffold.source.torch.layers import random_parameter
 from scaffold.source.torch.ops.arguments import sizes
@@ -15,6 +16,8 @@ from scaffold.source.torch.ops.products import MASKED
 from scaffold.source.torch.protocol import Interpreter
 from scaffold.source.torch.tensors import Device, Dtype, Tensor, computed
 
+HALF_MAX = 65504.0
+"""The largest number of float16."""
 MASKING = -1e4
 """What is no larger takes a score out of a softmax."""
 
@@ -40,8 +43,15 @@ def buffer(interpreter: Interpreter, data: Tensor, persistent: bool = True) -> T
     return Tensor(data.a, "buffer", data.origin)
 
 
-def _finfo(interpreter: Interpreter, *_: Any) -> Any:
-    return SimpleNamespace(min=MASKED, max=-MASKED, eps=2.0**-23, tiny=2.0**-126)
+OF_FLOATS = {"float16": (2.0**-10, 2.0**-14), "bfloat16": (2.0**-7, 2.0**-126), "float64": (2.0**-52, 2.0**-1022)}
+"""Type of floats → the distance of 1 from the next number, and the least number."""
+
+
+def _finfo(interpreter: Interpreter, dtype: Any = None, *_: Any) -> Any:
+    """Return what ``torch.finfo`` says; what masks is as far away for all types, as nothing is left of it."""
+    eps, tiny = OF_FLOATS.get(getattr(dtype, "name", ""), (2.0**-23, 2.0**-126))
+    far = HALF_MAX if getattr(dtype, "name", "") == "float16" else -MASKED
+    return SimpleNamespace(min=-far, max=far, eps=eps, tiny=tiny, smallest_normal=tiny)
 
 
 def _random(interpreter: Interpreter, *args: Any, size: Any = None, **_: Any) -> Tensor:
@@ -67,10 +77,22 @@ def _checkpointed(interpreter: Interpreter, function: Any, *args: Any, **kwargs:
     return interpreter.call(function, list(args), kwargs, interpreter.where())
 
 
+def _autocast(interpreter: Interpreter, device: Any = "", dtype: Any = None, enabled: Any = True, **given: Any) -> None:
+    """Do nothing where nothing is cast: in a region that is switched off, or of another machine.
+
+    Raises:
+        NotUnderstood: operations inside of it are carried out in other types than they show.
+    """
+    device = given.get("device_type", device)
+    if bool(enabled) and device == "cpu" and getattr(dtype, "name", "bfloat16") != "float32":
+        raise NotUnderstood("operations that autocast rounds to 16 bits", interpreter.where())
+
+
 OF_CHECKPOINT = ("use_reentrant", "context_fn", "determinism_check", "debug", "early_stop", "preserve_rng_state")
 NAMES: dict[str, Meaning] = {
     "checkpoint": computes(_checkpointed),
     "Parameter": computes(_parameter),
+    "autocast": computes(_autocast),
     "device": computes(lambda interpreter, *_, **__: Device()),
     "get_default_device": computes(lambda interpreter: Device()),
     "skip_init": computes(_skip_init),
@@ -83,7 +105,7 @@ NAMES: dict[str, Meaning] = {
     **dict.fromkeys(("randn", "rand", "normal"), computes(_random)),
     "rand_like": computes(lambda interpreter, x, **_: Tensor(interpreter.rng.uniform(0, 1, x.shape))),
     "randn_like": computes(lambda interpreter, x, **_: Tensor(interpreter.rng.normal(0, 1, x.shape))),
-    **dict.fromkeys(("autocast", "no_grad", "manual_seed"), inert()),
+    **dict.fromkeys(("no_grad", "manual_seed"), inert()),
     **dict.fromkeys(
         ("is_tracing", "is_scripting", "is_compiling", "is_autocast_enabled", "is_autocast_cpu_enabled"), question()
     ),

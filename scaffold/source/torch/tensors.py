@@ -22,6 +22,10 @@ KINDS: dict[str, type] = {"f": np.float64, "i": np.int64, "u": np.int64, "c": np
 """One width for each kind of number."""
 
 
+class NoSuchShape(NotUnderstood):
+    """Shapes that do not fit, such as a view that its tensor's size does not allow: source that goes by other sizes."""
+
+
 class Dtype:
     """A ``torch.dtype``: only its kind (floating, complex, integer, bool) matters here."""
 
@@ -237,7 +241,11 @@ def _operators() -> None:
                 return NotImplemented
             pair = (other, self) if swapped else (self, other)
             bounds.bounded_together(plain(pair[0]), plain(pair[1]))
-            return computed(NAMES[function], pair, function(plain(pair[0]), plain(pair[1])))
+            try:
+                found = function(plain(pair[0]), plain(pair[1]))
+            except ValueError as error:  # of shapes
+                raise NoSuchShape(f"{NAMES[function]!r} with these arguments ({error})") from error
+            return computed(NAMES[function], pair, found)
 
         return apply
 

@@ -19,9 +19,9 @@ from scaffold.source.torch.ops.arguments import Op
 from scaffold.source.torch.ops.creation import plain_tree
 from scaffold.source.torch.ops.elementwise import sigmoid
 from scaffold.source.torch.ops.reductions import ValuesIndices, softmax, topk
-from scaffold.source.torch.tensors import Tensor, computed, note_view, write
+from scaffold.source.torch.tensors import NoSuchShape, Tensor, computed, note_view, write
 
-__all__ = ["OPS", "ValuesIndices", "apply", "creation", "sigmoid", "softmax", "topk"]
+__all__ = ["OPS", "NoSuchShape", "ValuesIndices", "apply", "creation", "sigmoid", "softmax", "topk"]
 
 OPS: dict[str, Op] = {**elementwise.OPS, **reductions.OPS, **products.OPS, **shapes.OPS}
 ALIASES: dict[str, str] = {**elementwise.ALIASES, **shapes.ALIASES}
@@ -29,10 +29,6 @@ ALIASES: dict[str, str] = {**elementwise.ALIASES, **shapes.ALIASES}
 
 class NoTensor(NotUnderstood):
     """An operation on None, where PyTorch takes a tensor: source that waits for an argument that it was not given."""
-
-
-class NoSuchShape(NotUnderstood):
-    """A view of a tensor in a shape that its size does not allow: source that goes by other sizes."""
 
 
 SHAPED = ("view", "reshape", "unflatten")

@@ -7,24 +7,41 @@ not do.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.protocol import Place
 from scaffold.source.python.scope import LEAST
-from scaffold.source.python.shadows import Shadow, is_by_length, is_number, is_of_shape, shadowed
+from scaffold.source.python.shadows import Unknown, is_by_length, is_number, is_of_shape, is_step, is_unknown, shadowed
+from scaffold.source.torch.made_of import is_constant, sizes_of
 from scaffold.source.torch.tensors import Tensor
 from scaffold.source.transformers.config_values import Keyed, key_of
+from scaffold.source.transformers.counterparts import Counterparts
 
 MAX_BITS = 128
 """Bits of the largest whole number at the checkpoint's sizes that is followed."""
 SAME = (operator.eq, operator.ne)
 """Comparisons for which two numbers are the same or not."""
+SMOOTH = (
+    *(operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.neg, operator.pos),
+    *(float, sum, *(getattr(math, name) for name in ("sqrt", "log", "log2", "log10", "log1p", "exp", "pow"))),
+)
+"""Arithmetic that has no steps."""
+ROUNDED = (int, round, math.floor, math.ceil, math.trunc)
+"""Functions that change nothing of whole numbers."""
 POWERS = (operator.pow, operator.lshift)
 """Arithmetic whose result may have more digits than can be computed."""
 
+WIDEST = 40
+"""Characters of a value in a message."""
+Said = Callable[[], str]
+"""Returns file and lines."""
 At = tuple[str, int, int]
 """A place as a key: file, line, column."""
 
@@ -70,21 +87,25 @@ class Decisions:
     alike: set[At] = field(default_factory=set)
     forced: dict[At, bool] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.counterparts = Counterparts(self._of_config)
+
+    def _of_config(self, value: Keyed) -> Any:
+        """Return what a number of the config is for the checkpoint."""
+        if _at(self.small, value.key) != value:
+            return value
+        stated = _at(self.stated, value.key)
+        return stated if is_number(stated) else value
+
     def real(self, value: Any) -> Any:
         """Return what a value is at the checkpoint's sizes; itself where it is the same, or that is not known."""
-        if isinstance(value, Shadow):
-            return value.stated
-        if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
-            return type(value)(map(self.real, value))
-        if isinstance(value, Keyed) and is_number(value) and _at(self.small, value.key) == value:
-            stated = _at(self.stated, value.key)
-            return stated if is_number(stated) else value
-        return value
+        return self.counterparts.real(value)
 
     def _others(self, values: Sequence[Any]) -> list[Any] | None:
         """Return what values are at the checkpoint's sizes; None where each of them is the same."""
         real = [self.real(value) for value in values]
-        return None if all(one is value or one == value for one, value in zip(real, values)) else real
+        same = all(one is value or (not isinstance(one, Unknown) and one == value) for one, value in zip(real, values))
+        return None if same else real
 
     def sized(self, shape: Any) -> Any:
         """Return a size of a tensor, or several, with what they are at the checkpoint's sizes."""
@@ -96,25 +117,39 @@ class Decisions:
             return shadowed(shape, self.length, by_length=True, of_shape=True)
         return shadowed(shape, self.sizes.get(shape, shape), of_shape=True)
 
-    def derived(self, function: Callable[..., Any], values: Sequence[Any], result: Any) -> Any:
-        """Return what arithmetic came to, with what it comes to at the checkpoint's sizes."""
-        if not self.stated or not is_number(result):
+    def derived(
+        self, function: Callable[..., Any], values: Sequence[Any], result: Any, place: Place | None, said: Said
+    ) -> Any:
+        """Return what Python's own functions came to, with what that is at the checkpoint's sizes.
+
+        Args:
+            function: of Python, without effects.
+            values: what it was given.
+            result: what it came to.
+            place: where it stands, None outside of any statement.
+            said: returns file and lines.
+        """
+        if not self.stated or result is None or isinstance(result, Tensor):
             return result
         real = self._others(values)
         if real is None or (function in POWERS and isinstance(real[1], int) and abs(real[1]) > MAX_BITS):
             return result
         try:
             found = function(*real)
-        except (ArithmeticError, ValueError, TypeError):
+        except (ArithmeticError, ValueError, TypeError, LookupError, NotUnderstood):
+            found = Unknown(None)
+        if isinstance(result, bool):
+            if found is not result and place is not None:
+                self.note(values, place, said, is_free=False)
             return result
         if isinstance(found, int) and found.bit_length() > MAX_BITS:
             return result
-        by_length, of_shape = (any(map(asked, _flat(values))) for asked in (is_by_length, is_of_shape))
-        return shadowed(result, found, by_length=by_length, of_shape=of_shape)
+        marks = (is_by_length, is_of_shape, is_step)
+        by_length, of_shape, stepped = (any(map(asked, _flat(values))) for asked in marks)
+        stepped = stepped or not (_is_smooth(function, values) and _is_smooth(function, real))
+        return self.counterparts.paired(result, found, by_length=by_length, of_shape=of_shape, is_step=stepped)
 
-    def chosen(
-        self, function: Callable[..., Any], values: Sequence[Any], result: Any, place: Place, said: Callable[[], str]
-    ) -> Any:
+    def chosen(self, function: Callable[..., Any], values: Sequence[Any], result: Any, place: Place, said: Said) -> Any:
         """Return what a comparison of values, or the least or largest of them, comes to; note one that differs.
 
         Args:
@@ -124,14 +159,19 @@ class Decisions:
             place: where it stands.
             said: returns file and lines.
         """
-        if not self.stated or not all(map(_is_compared, values)):
+        if not self.stated or isinstance(result, Tensor):
             return result
         real = self._others(values)
         if real is None or _is_asked_elsewhere(function, values):
             return result
+        if any(map(is_unknown, real)):
+            self.note(values, place, said, is_free=False)
+            return result
         try:
             other = function(real) if function in LEAST else function(*real)
         except TypeError:
+            if any(map(self.counterparts.known, values)):
+                self.note(values, place, said, is_free=False)
             return result
         if other == (real[values.index(result)] if function in LEAST else result):
             return result
@@ -141,28 +181,42 @@ class Decisions:
         found = values[real.index(other)] if is_stated else result
         return shadowed(found, other, by_length=is_by_length(found))
 
-    def sought(self, key: Any, place: Place, said: Callable[[], str]) -> Any:
-        """Return the number by which something is looked up in a table; note one that differs."""
-        real = self.real(key)
-        if not self.stated or real == key:
+    def sought(self, table: Any, key: Any, place: Place, said: Said) -> Any:
+        """Return the number or text by which something is looked up in a container; note one that differs."""
+        if not self.stated:
             return key
-        at = self.note((key,), place, said)
-        return real if at in self.as_stated else key
+        real, there = self.real(key), self.real(table)
+        if there is table and real == key:
+            return key
+        if isinstance(table, dict) and isinstance(there, dict) and _ordinal(table, key) == _ordinal(there, real):
+            return key
+        at = self.note((key,), place, said, is_free=there is table)
+        return real if at in self.as_stated and there is table else key
 
-    def cut(self, tensor: Tensor, key: Any, place: Place, said: Callable[[], str]) -> None:
-        """Note a part of a tensor that is all of it in the run alone: ``x[..., :4000]``."""
+    def cut(self, tensor: Tensor, key: Any, place: Place, said: Said) -> None:
+        """Note a part of a tensor that is all of it in the run alone: ``x[..., :4000]``.
+
+        A part of a table that the source itself has is another one, too, where a size says which.
+        """
+        sizes = [one for one in _flat(_bounds(key)) if is_number(one) and not is_by_length(one)]
+        sizes += [one for part in _bounds(key) if isinstance(part, Tensor) for one in sizes_of(part)]
+        other = [one for one in sizes if self.real(one) != one]
+        if other and is_constant(tensor) and np.ptp(tensor.a) > 0:
+            self.note(other, place, said, is_free=False)
         for axis, one in _axes(key):
             if not isinstance(one, slice) or not -tensor.ndim <= axis < tensor.ndim:
                 continue
             size = self.sized(tensor.shape[axis])
             real = self.real(size)
             bounds = [bound for bound in (one.start, one.stop) if is_number(bound)]
+            if type(size) is int and any(self.real(bound) != bound for bound in bounds):
+                continue  # of a size that no config key has, such as a sum, the checkpoint's is not known
             if not any(map(is_by_length, (size, *bounds))) and any(
                 (abs(n) < size) != (abs(self.real(n)) < real) for n in bounds
             ):
                 self.note((size,), place, said, is_free=False)
 
-    def looped(self, numbers: range, values: Sequence[Any], place: Place, said: Callable[[], str]) -> range:
+    def looped(self, numbers: range, values: Sequence[Any], place: Place, said: Said) -> range:
         """Return what a loop goes through; note one that is carried out in the run or for the checkpoint, not in both.
 
         Args:
@@ -171,12 +225,17 @@ class Decisions:
             place: where it stands.
             said: returns file and lines.
         """
-        real = range(*map(self.real, values))
-        if bool(numbers) == bool(real) or self.note(values, place, said) not in self.as_stated:
-            return numbers
-        return real
+        bounds = list(map(self.real, values))
+        if not all(isinstance(one, int) for one in bounds):
+            return self.counterparts.keep(numbers, Unknown(None))  # type: ignore[no-any-return]
+        real = range(*bounds)
+        if any(map(is_step, values)) and len(numbers) != len(real):
+            self.note(values, place, said, is_free=False)
+        if bool(numbers) != bool(real) and self.note(values, place, said) in self.as_stated:
+            return real
+        return numbers if real == numbers else self.counterparts.keep(numbers, real)
 
-    def note(self, values: Sequence[Any], place: Place, said: Callable[[], str], *, is_free: bool = True) -> At:
+    def note(self, values: Sequence[Any], place: Place, said: Said, *, is_free: bool = True) -> At:
         """Note a choice that comes out otherwise, and return where it stands."""
         at = at_of(place)
         if at in self.otherwise or at in self.alike:
@@ -184,10 +243,10 @@ class Decisions:
         if any(map(is_by_length, _flat(values))):
             what = "a choice by the number of tokens, which are fewer in a probe"
         else:
-            first = next((one for one in values if self.real(one) != one), values[0])
-            key = key_of(first)
-            shown = self.real(first)
-            what = f"a choice by {key or first}, which is another one for a probe than for the checkpoint's {shown}"
+            first = next((one for one in values if self._others((one,)) is not None), values[0])
+            real, shown = self.real(first), _shown(key_of(first) or first)
+            what = f"a choice by {shown}, which is another one for a probe than for the checkpoint"
+            what += "" if is_unknown(real) else f"'s {_shown(real)}"
         self.otherwise[at] = Choice(what, said(), is_free)
         return at
 
@@ -215,6 +274,14 @@ def _axes(key: Any) -> list[tuple[int, Any]]:
     return [*enumerate(parts[:dots]), *((i - len(behind), one) for i, one in enumerate(behind))]
 
 
+def _bounds(key: Any) -> list[Any]:
+    """Return what ``x[key]`` is cut by: numbers, tensors and the bounds of slices."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return [
+        one for part in parts for one in ((part.start, part.stop, part.step) if isinstance(part, slice) else (part,))
+    ]
+
+
 def _is_asked_elsewhere(function: Callable[..., Any], values: Sequence[Any]) -> bool:
     """Return whether a comparison that comes out otherwise is no choice by size, or is asked about where it counts.
 
@@ -226,11 +293,25 @@ def _is_asked_elsewhere(function: Callable[..., Any], values: Sequence[Any]) -> 
     return function in SAME and values[0] == values[1] and any(map(is_of_shape, _flat(values)))
 
 
-def _is_compared(value: Any) -> bool:
-    """Return whether a value is a number, or a list of numbers that one is looked for in."""
-    if type(value) in (list, tuple):
-        return all(map(is_number, value))
-    return is_number(value)
+def _is_smooth(function: Callable[..., Any], values: Sequence[Any]) -> bool:
+    """Return whether what a function gives for these values is what arithmetic gives: 8 // 4, and not 9 // 4."""
+    if function in SMOOTH:
+        return True
+    plain = all(map(is_number, values))
+    if function in ROUNDED and plain:
+        return all(float(one).is_integer() for one in values)
+    return function is operator.floordiv and plain and values[1] != 0 and values[0] % values[1] == 0
+
+
+def _ordinal(table: Mapping[Any, Any], key: Any) -> int:
+    """Return the place of a key among those of a dictionary, -1 where it is none."""
+    return list(table).index(key) if key in table else -1
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a message has it."""
+    text = str(value)
+    return text if len(text) <= WIDEST else f"{text[:WIDEST]} …"
 
 
 def _flat(values: Sequence[Any]) -> list[Any]:

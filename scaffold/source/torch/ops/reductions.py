@@ -122,6 +122,7 @@ OPS: dict[str, Op] = {
     "diff": lambda x, n=1, dim=-1, **ends: np.diff(x, n, dim, **ends),
     "softmax": softmax, "log_softmax": lambda x, dim=-1, **_: np.asarray(x - _logsumexp(x, dim, keepdim=True)),
     "logsumexp": _logsumexp, "topk": topk, "sort": _sort,
+    "unique": lambda x, sorted=True: np.unique(x),  # noqa: A006
     "argsort": lambda x, dim=-1, descending=False, stable=False: _order(x, dim, descending),
     "bincount": _bincount, "layer_norm": _layer_norm, "rms_norm": _rms_norm,
     "equal": lambda x, y: bool(np.array_equal(x, y)), "allclose": lambda x, y, **_: bool(np.allclose(x, y)),
