@@ -38,11 +38,12 @@ PAGE = Path("docs/strategies.md")
 TRANSFORMERS = "transformers"
 HEAD = """# What `auto` ends in
 
-Written by `make bench-strategies`. For each architecture of [coverage.md](coverage.md), it runs `new-model --twin --placement
-plugin` and leaves the strategy to it. Each strategy that passes the static proof serves a twin; the first one that is
-right is written. It then serves the checkpoint of the coverage list, of which the twin has seen only the
-config. *Right* means: log probabilities of all prompt tokens within 0.001 of transformers', and all greedy tokens the same.
-If kernels of the CPU engine compute wrong results ([twin.md](twin.md)), the table says what stood in for them.
+Written by `make bench-strategies`. For each architecture of [coverage.md](coverage.md), it runs
+`new-model --twin --placement plugin`, which chooses the strategy. Each strategy that passes the static proof serves a
+twin; the first one that is right is written, and then serves the checkpoint of the coverage list, of which the twin has
+seen only the config. *Right* means: log probabilities of all prompt tokens within 0.001 of transformers', and all
+greedy tokens the same. If kernels of the CPU engine compute wrong results ([twin.md](twin.md)), the table says what
+stood in for them.
 
 {versions}.
 
