@@ -70,7 +70,7 @@ def test_reads_what_the_reference_implementation_writes(tmp_path: Path) -> None:
         (b'{"a": {"dtype": "F32", "dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}', b"", None, "'dtype' twice"),
         (b'{"a": {"dtype": "F32", "shape": [0], "d\\u0074ype": "F16", "data_offsets": [0, 0]}}', b"", None, "twice"),
         (b'{"__metadata__": {"a": "b", "a": "b"}}', b"", None, "the key 'a' twice"),
-        ({"__metadata__": {"a": 1}}, b"", None, "from words to words"),
+        ({"__metadata__": {"a": 1}}, b"", None, "from strings to strings"),
         (b'{"a":' * 100_000, b"", None, "nested too deeply"),
         (b'{"\\ud800": 1}', b"", None, "half of a pair"),
         ({"a": entry(shape=(float("nan"),))}, b"1" * 8, None, "the number NaN"),
