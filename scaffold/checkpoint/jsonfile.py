@@ -16,11 +16,11 @@ MAX_BYTES = 32_000_000
 SMALL_BYTES = 10_000_000
 """A document of this size needs less than 300 MB of memory, whatever its content."""
 MAX_VALUES = 8_000_000
-"""Commas in a document: what a header of 100 MB with a million tensors has, and what keeps memory bounded."""
+"""Commas in a document: as many as a header of 100 MB with a million tensors has; this bounds the memory."""
 MAX_DEPTH = 64
 """Levels of lists and objects; a published config has six."""
 MAX_CONTAINERS = 2_500_000
-"""Lists and objects in a document; a tensor in a header takes three."""
+"""Lists and objects in a document; a tensor in a header needs three."""
 
 
 def read_object(path: Path, purpose: str, limit: int = MAX_BYTES) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def decoded(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"no UTF-8 at byte {error.start:,}") from None
+        raise ValueError(f"not UTF-8 at byte {error.start:,}") from None
 
 
 def careful(text: str, refuse: Callable[[str], Any] | None = None) -> Any:
@@ -94,7 +94,7 @@ def careful(text: str, refuse: Callable[[str], Any] | None = None) -> Any:
 
 
 def no_such_number(literal: str) -> Any:
-    """Refuse a literal where only whole numbers have a meaning.
+    """Refuse a literal where only whole numbers are valid.
 
     Raises:
         ValueError: always.
@@ -103,7 +103,7 @@ def no_such_number(literal: str) -> Any:
 
 
 def invalid(error: Exception, where: str, expected: str, remedy: str) -> CheckpointError:
-    """Return the error of a document that is no JSON."""
+    """Return the error for a document that is not JSON."""
     reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
     return CheckpointError(f"invalid JSON ({reason})", where=where, expected=expected, remedy=remedy)
 

@@ -64,7 +64,7 @@ def test_reads_what_the_reference_implementation_writes(tmp_path: Path) -> None:
         ([1], b"", None, "a header that starts with b'[1]'"),
         (b"{garbage", b"", None, "invalid JSON"),
         (b"\xff\xfe", b"", None, r"a header that starts with b'\xff\xfe'"),
-        (b'{"a\xff": 1}', b"", None, "no UTF-8 at byte 3"),
+        (b'{"a\xff": 1}', b"", None, "not UTF-8 at byte 3"),
         (b'{"a": 1, "a": 2}', b"", None, "the key 'a' twice"),
         (b'{"a": 7, "a": ' + json.dumps(entry()).encode() + b"}", b"1" * 8, None, "the key 'a' twice"),
         (b'{"a": {"dtype": "F32", "dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}', b"", None, "'dtype' twice"),
