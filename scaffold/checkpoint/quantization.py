@@ -94,8 +94,8 @@ class Quantization:
             ``bitnet``, ``bitsandbytes``, ``int8``, or the config's own word for a method that is not known.
         scheme: bits and granularity as far as config and shapes tell, such as ``128 x 128 blocks``; or the words of
             the method itself (ModelSlim: ``W8A8_DYNAMIC``).
-        methods: those parts of it that say what is done with weights and activations; ``AscendPath.scheme`` is matched
-            against: ModelSlim's words, the groups of compressed-tensors.
+        methods: the parts of it that say what is done with weights and activations: ModelSlim's words, the groups of
+            compressed-tensors. ``AscendPath.scheme`` is matched against them.
         parts: what is quantised.
         plain: number of tensors in a float format that are not quantised.
         evidence: what shows all this.
