@@ -1,10 +1,10 @@
 """Small, idempotent, format-preserving edits of source trees, and the set that holds them.
 
-A codemod (`Codemod`, all of them in `CODEMODS`) makes new text of a file's text; a recipe
+A codemod (`Codemod`, all of them in `CODEMODS`) turns a file's text into new text; a recipe
 (`Recipe`, all in `RECIPES`) is several codemods that belong together. `run` runs one of them by
-its name on a tree, `edit` adds it to a `ChangeSet`, which holds the edits of a run. `apply` puts a
+name on a tree, `edit` adds it to a `ChangeSet`, which holds the edits of a run. `apply` puts a
 change set on disk as a whole, and `undo` takes runs back, the last one first, each as a whole.
-All that is refused is a `Refusal`. A codemod's file, and libcst, is imported when it is asked for.
+Everything that is refused raises `Refusal`. A codemod's file, and libcst, is imported on demand.
 """
 
 from codemods.catalog import CODEMODS, find, find_codemod, target_file

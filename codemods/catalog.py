@@ -117,7 +117,7 @@ def target_file(
         "the tree has no file that this codemod edits",
         where=str(tree),
         expected=" or ".join(str(place.relative_to(tree)) for place in places),
-        remedy=f"check that this is a {codemod.tree} source tree of a version that has it",
+        remedy=f"check that this is a {codemod.tree} source tree, of a version that has the file",
     )
 
 

@@ -2,9 +2,9 @@
 
 ``transform(text, **arguments)`` returns the new text or raises `Refusal`. It is idempotent, keeps
 every line that it does not edit, and keeps the order and line width of the file. It sees plain text: line
-feeds, no byte order mark, four spaces a level in Python; `Codemod.run` puts what it changes into the file as
-it is written.
-Its examples lie beside it: they are its tests and its documentation.
+feeds, no byte order mark, four spaces per level in Python; `Codemod.run` applies the changes to the file in the
+file's own style.
+Its examples are in the same file: they are its tests and its documentation.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Example:
-    """With these arguments ``before`` becomes ``after``, and ``after`` stays as it is."""
+    """With these arguments ``before`` becomes ``after``, and ``after`` stays unchanged."""
 
     arguments: Mapping[str, str]
     before: str
@@ -59,13 +59,13 @@ class RefusedExample:
 class Codemod:
     """A named edit of one file of a source tree.
 
-    ``tree`` is ``vllm`` or ``vllm-ascend``; ``targets`` are the places of the file inside of it,
-    newest layout first, with ``{parameter}`` for parts that an argument decides. ``upstream`` is the file or
-    page of the upstream project whose rule the codemod follows. A codemod that ``creates`` its file gets the
-    empty text when there is none yet; where the file ``is_whole``, all of it follows from the arguments, so
-    that it can be made anew and merged with what a person made of it. One that ``removes`` its file checks it
-    alone: its transform refuses what may not go. A codemod that ``is_styled`` gets the `Style` of the tree as
-    ``style``, too: it writes lines that may have to be broken.
+    ``tree`` is ``vllm`` or ``vllm-ascend``; ``targets`` are the possible paths of the file in it,
+    newest layout first, with ``{parameter}`` for parts that an argument determines. ``upstream`` is the file or
+    page of the upstream project whose rule the codemod follows. A codemod that ``creates`` its file receives the
+    empty text if there is none yet; if the file ``is_whole``, all of it follows from the arguments, so
+    it can be generated again and merged with a person's edits. One that ``removes`` its file only checks
+    it: its transform refuses if the file must stay. A codemod that ``is_styled`` receives the tree's `Style` as
+    ``style``, because it writes lines that may have to be broken.
     """
 
     name: str
@@ -84,8 +84,8 @@ class Codemod:
     def run(self, text: str, arguments: Mapping[str, str], style: Style | None = None) -> str:
         """Check the arguments against the parameters and transform the text.
 
-        The transform sees plain text; the file keeps how it is written (`codemods.text.as_written`).
-        ``style`` is the tree's; None stands for that of a tree which says nothing about it. Raises
+        The transform sees plain text; the file keeps its own style (`codemods.text.as_written`).
+        ``style`` is the tree's; None stands for a tree without such settings. Raises
         `Refusal` for missing and unknown arguments and for what the transform refuses.
         """
         given: dict[str, Any] = dict(self.complete(arguments))
@@ -102,7 +102,7 @@ class Codemod:
 
     @property
     def edits_alone(self) -> bool:
-        """Whether its file is there before and after it, as libcst's tool and pre-commit's hooks want it."""
+        """Whether its file exists before and after the edit, as libcst's tool and pre-commit's hooks require."""
         return not (self.creates or self.removes)
 
     def complete(self, arguments: Mapping[str, str]) -> dict[str, str]:

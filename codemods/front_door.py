@@ -1,7 +1,7 @@
-"""The front door: a codemod or a recipe by its name, on a source tree.
+"""The front door: run a codemod or a recipe by its name on a source tree.
 
-`edit` adds to a change set what it does, and writes nothing: for those who make one change set of
-many edits. `run` does that to what is on disk, and applies it through the journal.
+`edit` adds its effect to a change set and writes nothing, for callers that build one change set from
+many edits. `run` does the same for the files on disk, and applies the change set through the journal.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from codemods.recipe import Recipe
 
 JOURNAL = Path(".scaffold/journal")
-"""Below the current directory: where `run` remembers what it did, and ``scaffold undo`` looks for it."""
+"""Below the current directory: where `run` records what it did, and ``scaffold undo`` finds it."""
 ATTEMPTS = 20
 """How often `run` starts over because others wrote to a file between its reading and its writing."""
 
@@ -41,7 +41,7 @@ class RunResult:
 
     @property
     def is_changed(self) -> bool:
-        """Whether the tree is not yet as it asks for."""
+        """Whether the tree needs, or needed, any change."""
         return not self.changes.is_empty
 
     @property
@@ -51,7 +51,7 @@ class RunResult:
 
     @property
     def diff(self) -> str:
-        """One unified diff that ``git apply`` takes inside of ``root``."""
+        """One unified diff, which ``git apply`` accepts in ``root``."""
         return self.changes.diff({"": self.root})
 
 
@@ -66,10 +66,10 @@ def run(
 ) -> RunResult:
     """Run a codemod or a recipe on source trees, or a codemod on files; `undo` takes it all back as a whole.
 
-    Arguments are the texts that ``scaffold codemod show NAME`` lists. ``dry_run`` writes nothing;
-    ``journal`` is the directory that remembers the run. A file that an earlier run made and a person edited since
-    is merged with what is made now, or replaced by it with ``force``. Raises `Refusal`, with nothing written,
-    for an unknown name, wrong arguments, and what the codemod, the change set or the disk refuses.
+    Arguments are the strings that ``scaffold codemod show NAME`` lists. ``dry_run`` writes nothing;
+    ``journal`` is the directory that records the run. A file that an earlier run made and a person edited since
+    is merged with the new version, or replaced by it with ``force``. Raises `Refusal`, with nothing written,
+    for an unknown name, wrong arguments, and whatever the codemod, the change set or the disk refuses.
     """
     found = find(name)
     roots = tuple(dict.fromkeys(place.parent if place.is_file() else place for place in map(Path, places)))
@@ -93,11 +93,11 @@ def run(
 
 
 def edit(changes: ChangeSet, name: str, place: Path | str, /, **arguments: str) -> ChangeSet:
-    """Add what a codemod or a recipe does to a source tree, or a codemod to one file, to a change set.
+    """Add the effect of a codemod or recipe on a source tree, or of a codemod on one file, to a change set.
 
-    The tree is read as the change set leaves it; what an argument of the kind ``is_tree`` names
+    The tree is read as the change set leaves it; the tree that an ``is_tree`` argument names
     has to be a root of the change set, too. Raises `Refusal` for an unknown name, wrong arguments,
-    and what the codemod or the change set refuses.
+    and whatever the codemod or the change set refuses.
     """
     found, place = find(name), Path(place)
     if isinstance(found, Codemod):
@@ -142,13 +142,13 @@ def _followed(changes: ChangeSet, recipe: Recipe, tree: Path, arguments: Mapping
 def _tree(place: Path) -> Path:
     if place.is_dir():
         return place
-    raise _no_place("there is no such directory", str(place))
+    raise _no_place("no such directory", str(place))
 
 
 def _no_place(found: str, where: str) -> Refusal:
     return Refusal(
         found,
         where=where,
-        expected="the top of a source tree, or for a codemod one file of it",
+        expected="the root of a source tree or, for a codemod, one file of it",
         remedy="correct the path",
     )

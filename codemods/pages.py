@@ -29,7 +29,7 @@ FOLDER = Path("docs/codemods")
 HOOKS = Path(".pre-commit-hooks.yaml")
 _NOTE = "make codemod-pages writes this from the codemods' own files"
 _WIDTH = 60
-"""How much of an argument's value is shown where it is one of many."""
+"""How much of an argument's value is shown if it is one of many."""
 
 
 def all_files() -> dict[Path, str]:
@@ -47,7 +47,7 @@ def index(found: tuple[Codemod | Recipe, ...]) -> str:
 
 
 def page(found: Codemod | Recipe) -> str:
-    """Return the page of one: what it does, how it is called, what it takes, its examples, what it refuses."""
+    """Return the page of one: what it does, how to call it, its arguments, its examples, what it refuses."""
     parts = [f"<!-- {_NOTE} -->\n# {found.name}", f"{found.summary[0].upper()}{found.summary[1:]}."]
     if isinstance(found, Codemod):
         module = import_module(FILES[found.name])
@@ -62,8 +62,8 @@ def page(found: Codemod | Recipe) -> str:
 
 
 def hooks() -> str:
-    """Return the hooks: each codemod that edits a file which is there, for the files that it edits."""
-    head = f"# {_NOTE}.\n# Give the arguments as `args`, and the files as `files` where they lie elsewhere.\n"
+    """Return the hooks: one for each codemod that edits an existing file, for the files that it edits."""
+    head = f"# {_NOTE}.\n# Set the arguments as `args`, and the files as `files` if they are elsewhere.\n"
     return head + "".join(_hook(codemod) for codemod in CODEMODS if codemod.edits_alone)
 
 
@@ -79,8 +79,8 @@ def _hook(codemod: Codemod) -> str:
 
 def _about(codemod: Codemod) -> str:
     places = " or ".join(f"`{target}`" for target in codemod.targets)
-    made = ", which is made where there is none" if codemod.creates else ""
-    return f"It edits {places} of {codemod.tree}{made}. Whose rule it follows: <{codemod.upstream}>."
+    made = ", which it creates if there is none" if codemod.creates else ""
+    return f"It edits {places} of {codemod.tree}{made}. Upstream's rule: <{codemod.upstream}>."
 
 
 def _call(found: Codemod | Recipe) -> str:
@@ -117,7 +117,7 @@ def _diff(before: str, after: str | None) -> str:
     if after is None:
         return "is removed."
     if before == after:
-        return "changes nothing: it is there."
+        return "changes nothing: it is already there."
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
     shown = [line.rstrip() if line[:2] != "@@" else "@@" for line in list(lines)[2:]]
     if shown and shown[0] == "@@":

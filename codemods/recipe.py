@@ -1,6 +1,6 @@
 """What a recipe is: codemods that belong together, as one change set, one diff and one undo.
 
-A recipe is data: its steps name codemods, and say what feeds the arguments of each.
+A recipe is data: its steps name codemods, and say where the arguments of each come from.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ModuleText:
 
 @dataclass(frozen=True)
 class Holders:
-    """Feeds a line ``module name`` for each module that imported a dotted name's function or class by name.
+    """Feeds a line ``module name`` for each module that imports the function or class of a dotted name by name.
 
     ``tree`` is the recipe's parameter with the source tree that is read, ``target`` the one with the dotted name.
     """
@@ -62,9 +62,9 @@ class Holders:
 
 @dataclass(frozen=True)
 class Users:
-    """Feeds the files of the tree, a line each, that name a dotted module.
+    """Feeds the files of the tree that name a dotted module, one per line.
 
-    Those whose paths begin with one of ``but`` are left out.
+    Files whose paths start with one of ``but`` are left out.
     """
 
     module: str
@@ -76,10 +76,10 @@ class Users:
 
 @dataclass(frozen=True)
 class Vendored:
-    """Feeds a module with definitions of a tree and what they need that another tree lacks.
+    """Feeds a module with definitions from a tree, and whatever they need that another tree lacks.
 
     All name parameters of the recipe: ``tree`` and ``installed`` are directories that hold the package, ``source`` the
-    dotted module, ``names`` its definitions, joined by commas.
+    dotted module, ``names`` its definitions, separated by commas.
     """
 
     tree: str
@@ -93,7 +93,7 @@ class Vendored:
 
 @dataclass(frozen=True)
 class MissingPackages:
-    """Feeds the packages between ``package`` and a dotted module in it, a line each, that have no ``__init__.py``."""
+    """Feeds the packages without ``__init__.py`` between ``package`` and a dotted module in it, one per line."""
 
     package: str
     module: str
@@ -103,14 +103,14 @@ class MissingPackages:
 
 
 Feed = str | FileText | ModuleText | Holders | Users | Vendored | MissingPackages
-"""What an argument of a step's codemod is; in a string ``{parameter}`` stands for the recipe's argument."""
+"""Where an argument of a step's codemod comes from; in a string, ``{parameter}`` is the recipe's argument."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One codemod, and what feeds each of its arguments.
+    """One codemod, and where each of its arguments comes from.
 
-    The step is left out in trees without the file ``only_with``, and in those with the file
+    The step is skipped in trees without the file ``only_with``, and in trees with the file
     ``only_without``.
     """
 
@@ -122,10 +122,10 @@ class Step:
 
 @dataclass(frozen=True)
 class TreeExample:
-    """With these arguments a tree with the files ``before`` gets the files ``after``; all others stay.
+    """With these arguments, a tree with the files ``before`` ends up with the files ``after``; all others stay.
 
-    Both map paths below the tree to texts; None after it says that the file is gone. An argument that
-    is the path of a tree is relative to this one.
+    Both map paths below the tree to texts; None in ``after`` means that the file is removed. An argument that
+    is the path of a tree is relative to this tree.
     """
 
     arguments: Mapping[str, str]
@@ -135,9 +135,9 @@ class TreeExample:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named row of codemods for the tree ``tree`` (``vllm`` or ``vllm-ascend``).
+    """A named sequence of codemods for the tree ``tree`` (``vllm`` or ``vllm-ascend``).
 
-    ``check`` refuses arguments that the tree is not for, before any step.
+    ``check`` refuses arguments that do not fit the tree, before any step.
     """
 
     name: str
@@ -185,10 +185,10 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
     path = module_file(changes, source, target)
     if path is None:
         raise Refusal(
-            f"no module of the tree holds {target!r}",
+            f"no module of the tree contains {target!r}",
             where=f"{feed.target}, looked for in {source}",
-            expected="the dotted name of a module and what it defines",
-            remedy="write module, class and function, such as vllm.model_executor.models.llama.LlamaMLP.forward",
+            expected="the dotted name of a module and of something that it defines",
+            remedy="pass module, class and function, such as vllm.model_executor.models.llama.LlamaMLP.forward",
         )
     if isinstance(feed, Holders):
         return _holders(changes, Path(source).resolve(), path, target)

@@ -58,7 +58,7 @@ _PATCH_LOG_ENTRY = """\
 
 ADD_PATCH = Recipe(
     name="add-patch",
-    summary="replace a function, method or class of vLLM by a patch: its file, its import and its log entry",
+    summary="replace a function, method or class of vLLM by a patch: write its file, its import and its log entry",
     tree="vllm-ascend",
     parameters=(
         Parameter("module", "the patch module's name, such as patch_cedar or patch_v2.patch_cedar"),
@@ -67,10 +67,10 @@ ADD_PATCH = Recipe(
         Parameter("why", "why the patch is needed, one line"),
         Parameter("how", "what it does instead, one line"),
         Parameter("related_pr", "the pull request to vLLM, or why there is none, one line"),
-        Parameter("future_plan", "when the patch can go, one line"),
-        Parameter("replacement", "what takes its place, as a dotted name; without it a wrapper or a subclass", ""),
-        Parameter("kind", "worker (applied when a worker starts) or platform (before)", "worker"),
-        Parameter("condition", 'when alone it is applied, such as `vllm_version_is("0.23.0")`', ""),
+        Parameter("future_plan", "when the patch can be removed, one line"),
+        Parameter("replacement", "the replacement, as a dotted name; the default is a wrapper or a subclass", ""),
+        Parameter("kind", "worker (applied when a worker starts) or platform (earlier)", "worker"),
+        Parameter("condition", 'the condition under which it is applied, such as `vllm_version_is("0.23.0")`', ""),
     ),
     steps=(
         Step(
@@ -114,7 +114,7 @@ ADD_PATCH = Recipe(
 
 RETIRE_PATCH = Recipe(
     name="retire-patch",
-    summary="take a patch out again: its import, its log entry and its file",
+    summary="remove a patch: its import, its log entry and its file",
     tree="vllm-ascend",
     parameters=(
         Parameter("module", "the patch module's name, such as patch_cedar or patch_v2.patch_cedar"),
@@ -199,14 +199,14 @@ class Oak(Soil):
 
 VENDOR_SYMBOLS = Recipe(
     name="vendor-symbols",
-    summary="take classes and functions of a newer transformers, with what they need, into a module of a model's tree",
+    summary="copy classes and functions of a newer transformers, with what they need, into a module of a model's tree",
     tree="vllm-ascend",
     parameters=(
         Parameter("module", "the module to write, such as vllm_ascend.models.cedar_parts"),
-        Parameter("names", "what is taken, joined by commas"),
-        Parameter("source", "the module that defines it, such as transformers.models.cedar.modeling_cedar"),
+        Parameter("names", "the names to copy, separated by commas"),
+        Parameter("source", "the module that defines them, such as transformers.models.cedar.modeling_cedar"),
         Parameter("transformers", "the directory that holds the newer `transformers/`", is_tree=True),
-        Parameter("installed", "the directory that holds the `transformers/` that runs", is_tree=True),
+        Parameter("installed", "the directory that holds the installed `transformers/`", is_tree=True),
     ),
     steps=(
         Step(
@@ -248,13 +248,13 @@ _CEDAR_MODEL = {
 
 REGISTER_MODEL = Recipe(
     name="register-model",
-    summary="register an architecture in vLLM: its registry and, where the tree has its tests, their registry",
+    summary="register an architecture in vLLM: in its registry and, if the tree has the tests, in their registry",
     tree="vllm",
     parameters=(
         Parameter("architecture", "the name in `architectures` of config.json"),
         Parameter("module", "under vllm.model_executor.models, or a full dotted module path"),
         Parameter("class_name", "the class in that module"),
-        Parameter("checkpoint", "the checkpoint on the Hugging Face Hub that tests take, such as trees/cedar-7b"),
+        Parameter("checkpoint", "the checkpoint on the Hugging Face Hub that tests use, such as trees/cedar-7b"),
         Parameter("category", "the registry's table, such as MULTIMODAL", "TEXT_GENERATION"),
     ),
     steps=(
@@ -293,7 +293,7 @@ _INDEX = "docs/source/tutorials/models/index.md"
 
 LIST_TUTORIAL = Recipe(
     name="list-tutorial",
-    summary="list a model's tutorial in vllm-ascend's documentation: in its navigation with its titles, or its index",
+    summary="list a model's tutorial in vllm-ascend's documentation: in the navigation with titles, or in the index",
     tree="vllm-ascend",
     parameters=(
         Parameter("tutorial", "the tutorial's file name below docs/source/tutorials/models, without .md"),
@@ -344,7 +344,7 @@ _ALDER = 'def register_model():\n    ModelRegistry.register_model("AlderForCausa
 
 ADD_ASCEND_MODEL = Recipe(
     name="add-ascend-model",
-    summary="register an out-of-tree model of vllm-ascend, in a version without such models with the way to them",
+    summary="register an out-of-tree model of vllm-ascend, adding the registration mechanism if the version has none",
     tree="vllm-ascend",
     parameters=(
         Parameter("architecture", "the name in `architectures` of config.json"),

@@ -14,14 +14,14 @@ class Refusal(Exception):  # noqa: N818 - a refusal is the word of the field's u
 
     exit_code = 2
     kind = "Refusal"
-    """What a JSON document calls it, whichever kind it is."""
+    """Its name in JSON documents, the same for every subclass."""
 
     def __init__(self, found: str, *, where: str, expected: str, remedy: str) -> None:
         super().__init__(f"{where}: {found}; expected {expected}; {remedy}")
         self.found, self.where, self.expected, self.remedy = found, where, expected, remedy
 
     def in_file(self, names: Iterable[str], file: Path) -> Refusal:
-        """Return the same refusal with the file where it says one of these names of it."""
+        """Return the same refusal, with the file in place of whichever of these names of it ``where`` contains."""
         name = next((name for name in names if name in self.where), None)
         if name is None or str(file) in self.where:
             return self
@@ -30,8 +30,8 @@ class Refusal(Exception):  # noqa: N818 - a refusal is the word of the field's u
 
 
 class Outdated(Refusal):
-    """A file is no longer what a change set started from: somebody wrote to it in between."""
+    """A file has changed since the change set read it: somebody wrote to it in between."""
 
 
 class NothingToUndo(Refusal):
-    """No run is left that could be taken back."""
+    """There is no run left to take back."""

@@ -43,7 +43,7 @@ class ChangeSet:
     """An immutable, ordered set of changes to files under ``roots``; each method returns a new one.
 
     ``earlier`` knows what was generated before, for files that a person edited since.
-    Raises `Refusal` for every path that is no regular file or leaves the roots, directly
+    Raises `Refusal` for every path that is not a regular file or leaves the roots, directly
     or through a symbolic link.
     """
 
@@ -70,10 +70,10 @@ class ChangeSet:
             return self._with(path, current, after, after)
         if before is None:
             raise Refusal(
-                "a file with other content is in place of the one to be created",
+                "a file with other content already exists at this path",
                 where=str(path),
                 expected="no file, or one that this tool generated",
-                remedy="move it away or choose another name",
+                remedy="move the file away or choose another name",
             )
         merged = merge(current, before.encode(), after, path)
         return self._with(path, current, merged.content, after, merged.conflicts)
@@ -88,10 +88,10 @@ class ChangeSet:
         current = self._content(path)
         if current is None:
             raise Refusal(
-                "there is no such file",
+                "no such file",
                 where=str(path),
                 expected="a file to edit",
-                remedy="check that the root is the source tree that is meant",
+                remedy="check that the root is the intended source tree",
             )
         after = function(_text(current, path)).encode()
         made = next((change for change in self.changes if change.path == path), Change(path, None, None))
@@ -191,10 +191,10 @@ class ChangeSet:
             ) from error
         if not inside:
             raise Refusal(
-                f"the path leads to {real}, outside of the source trees",
+                f"the path leads to {real}, outside the source trees",
                 where=str(path),
                 expected="a path under " + " or ".join(map(str, self.roots)),
-                remedy="remove the `..` or the symbolic link that leads out",
+                remedy="remove the `..` or the symbolic link that leads outside",
             )
         return real
 
@@ -208,16 +208,16 @@ def content_on_disk(path: Path) -> bytes | None:
         mode = path.lstat().st_mode
         if stat.S_ISREG(mode):
             return path.read_bytes()
-        found = "a directory" if stat.S_ISDIR(mode) else "something that is no regular file"
+        found = "a directory" if stat.S_ISDIR(mode) else "something that is not a regular file"
     except FileNotFoundError:
         return None
     except OSError as error:
         found = f"a file that cannot be read ({error.strerror})"
     raise Refusal(
-        f"{found} is in place of the file",
+        f"{found} is at the file's path",
         where=str(path),
         expected="a readable regular file or nothing",
-        remedy="choose another path or remove what is there",
+        remedy="choose another path, or remove what is at this one",
     )
 
 
@@ -229,7 +229,7 @@ def _text(content: bytes, path: Path) -> str:
             f"byte {error.start} is not UTF-8",
             where=str(path),
             expected="a text file in UTF-8",
-            remedy="check that this is the file that is meant",
+            remedy="check that this is the intended file",
         ) from error
 
 

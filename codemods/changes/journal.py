@@ -60,7 +60,7 @@ def apply(change_set: ChangeSet, journal_dir: Path, *, continues: Path | None = 
         state = read_state(journal_dir)
         if not state.finished:
             raise Refusal(
-                "an earlier run was cut off half-way",
+                "an earlier run was interrupted",
                 where=str(journal_dir),
                 expected="a finished run",
                 remedy="take it back with undo, then run again",
@@ -236,7 +236,7 @@ def _nothing_to_undo(journal_dir: Path) -> NothingToUndo:
         "there is no run to take back",
         where=str(journal_dir),
         expected="a run that was applied and not undone yet",
-        remedy="there is nothing to do; where runs were made from another work directory, call it there",
+        remedy="there is nothing to do; if runs were made from another work directory, run it there",
     )
 
 
@@ -264,7 +264,7 @@ def _hold_trees(held: ExitStack, files: Iterable[Path], roots: Sequence[Path], j
 
 def _refused_by_disk(error: OSError, outcome: str) -> Refusal:
     return Refusal(
-        f"the disk refused: {error.strerror or error}",
+        f"the disk reported an error: {error.strerror or error}",
         where=str(error.filename2 or error.filename or "?"),
         expected="a directory that can be written to",
         remedy=f"check permissions and free space; {outcome}",

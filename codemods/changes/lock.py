@@ -74,10 +74,10 @@ def _lock(descriptor: int, directory: Path, end: float) -> None:
         except BlockingIOError as error:
             if time.monotonic() > end:
                 raise Refusal(
-                    "another run is writing at this moment",
+                    "another run is writing right now",
                     where=str(directory),
                     expected="one run at a time",
-                    remedy="wait until it has ended",
+                    remedy="wait until it has finished",
                 ) from error
             time.sleep(_PAUSE)
         else:

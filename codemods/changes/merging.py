@@ -81,5 +81,5 @@ def _refused(found: str, where: Path) -> Refusal:
         f"the file was edited since it was generated, and {found}",
         where=str(where),
         expected="git, and a text file",
-        remedy="merge it by hand, or let what is generated replace it (--force)",
+        remedy="merge it by hand, or replace it by the generated version (--force)",
     )

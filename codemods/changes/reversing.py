@@ -76,7 +76,7 @@ def _refused(found: str, where: Path) -> Refusal:
         f"the file was edited since the run that wrote it, and {found}",
         where=str(where),
         expected="what the run wrote, what was there before, or edits of other lines",
-        remedy="keep those lines elsewhere, take them out, and run undo again; no file was restored",
+        remedy="save those lines elsewhere, remove them, and run undo again; no file was restored",
     )
 
 

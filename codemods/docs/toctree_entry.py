@@ -52,7 +52,7 @@ ROW = EntryList(
     entry=_entry,
     parameters=(
         Parameter("page", "the tutorial's file name, such as Cedar-7B.md"),
-        Parameter("caption", "the caption of the toctree, where there are several; else the longest", ""),
+        Parameter("caption", "the caption of the toctree, if there are several; by default the longest", ""),
     ),
     examples=(
         Example({"page": "Cedar3-70B.md"}, _BEFORE, _BEFORE.replace("VL.md\n", "VL.md\nCedar3-70B.md\n")),

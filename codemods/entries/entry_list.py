@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from codemods.text.tree_style import Style
 
-REPLACE = Parameter("replace", "yes: change the entry if it is another one, move it if it is in another table", "no")
-SECTION = Parameter("section", "the heading of the section that gets the entry, where there are several", "")
+REPLACE = Parameter("replace", "yes: change an existing entry that differs, move it if it is in another table", "no")
+SECTION = Parameter("section", "the heading of the section that gets the entry, if there are several", "")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class EntryList:
     has_sections: bool = False
     scope: Callable[[str], str] = everywhere
     is_styled: bool = False
-    remedy: str = "say replace=yes to change it, or keep it"
+    remedy: str = "pass replace=yes to change it, or keep it"
     orders: Mapping[str, Order] = field(default_factory=dict)
     check: Callable[[str, Entry], None] | None = None
     """Refuses an entry that a file cannot have, such as a class that it does not know."""
@@ -222,9 +222,9 @@ def _section(table: Table, label: str, where: str) -> Section:
         if not label or plain(section.label) == plain(label):
             return section
     raise Refusal(
-        f"there is no section {label}",
+        f"no section {label} found",
         where=f"{table.name} in {where}",
-        expected=f"one of the sections there: {', '.join(section.label for section in table.sections)}",
+        expected=f"one of its sections: {', '.join(section.label for section in table.sections)}",
         remedy="name a section that the table has",
     )
 
@@ -242,7 +242,7 @@ def _refusal(row: EntryList, entry: Entry, known: Sequence[tuple[Table, Item]], 
         f"{entry.key} {row.noun} {_one_line(shown)}",
         where=f"{name} in {row.files[0]}" if name else row.files[0],
         expected=f"no entry, or {wanted}" + (f" in {entry.table}" if entry.table else ""),
-        remedy="change that by hand first: it is no plain entry of the list" if others else row.remedy,
+        remedy="change that by hand first: it is not a plain entry of the list" if others else row.remedy,
     )
 
 

@@ -1,4 +1,4 @@
-"""A model that multiplies block-quantised float8 weights by their scales as it loads, for devices without kernels."""
+"""A model that multiplies block-quantised float8 weights by their scales at load, for devices without kernels."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def fp8_dequant(text: str, *, module: str, class_name: str, block: str, scale: s
             repr(block),
             where="block",
             expected="rows and columns of a block, such as 128x128: `weight_block_size` in config.json",
-            remedy="give the checkpoint's block size",
+            remedy="pass the checkpoint's block size",
         )
     method = found.method("load_weights")
     arguments = [argument.arg for argument in method.args.args] if method else []
@@ -127,7 +127,7 @@ _AFTER = _BEFORE.replace("class Cedar", _SHOWN.replace("{{", "{").replace("}}", 
 )
 CODEMOD = Codemod(
     name="fp8-dequant-on-load",
-    summary="have a model of vLLM multiply float8 weights by their scales while it loads",
+    summary="make a vLLM model multiply float8 weights by their scales during loading",
     upstream="https://github.com/vllm-project/vllm-ascend/blob/v0.18.0/vllm_ascend/patch/worker/patch_minimax_m2.py",
     tree="vllm",
     targets=("{module_path}.py",),
@@ -135,7 +135,7 @@ CODEMOD = Codemod(
         Parameter("module", "the model's module, such as vllm.model_executor.models.minimax_m2"),
         Parameter("class_name", "the class that loads the weights"),
         Parameter("block", "rows and columns that share a scale, such as 128x128"),
-        Parameter("scale", "what stands in place of `weight` in the name of a scale", "weight_scale_inv"),
+        Parameter("scale", "what replaces `weight` in the name of a scale", "weight_scale_inv"),
     ),
     transform=fp8_dequant,
     examples=(

@@ -1,7 +1,7 @@
-"""A norm over all KV heads where these are replicated: each head counts once, and each rank takes its own.
+"""A norm over all KV heads when these are replicated: each head counts once, and each rank keeps its own.
 
-Where there are more ranks than KV heads, a head is on several ranks. Code that gathers ``k`` from all ranks in front of
-a norm over all heads then has each head several times: the weight is too short for it, or the variance wrong.
+If there are more ranks than KV heads, a head is on several ranks. Code that gathers ``k`` from all ranks before
+a norm over all heads then has each head several times: the weight is too short, or the variance is wrong.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Cedar:
 _CEDAR = {"module": "vllm.model_executor.models.cedar", "class_name": "Cedar"}
 CODEMOD = Codemod(
     name="local-kv-norm",
-    summary="have a norm over all KV heads count each once where there are more ranks than heads",
+    summary="make a norm over all KV heads count each head once if there are more ranks than heads",
     upstream="https://github.com/vllm-project/vllm/blob/main/vllm/model_executor/models/minimax_m2.py",
     tree="vllm",
     targets=("{module_path}.py",),

@@ -63,8 +63,8 @@ def _check_no_name(new: str, rule: str) -> None:
         raise Refusal(
             f"{new!r} with rule={rule}",
             where="new",
-            expected="no new name: what a list of the loader names is left out",
-            remedy="leave `new` away, or say which kind of rule renames it",
+            expected="no new name: tensors named in a list of the loader are left out",
+            remedy="omit `new`, or set `rule` to the kind of rule that renames it",
         )
 
 
@@ -73,7 +73,7 @@ def _pattern(old: str, new: str) -> str:
         pattern = re.compile(old)
     except re.error as error:
         raise Refusal(
-            f"{old!r} is no regular expression ({error})",
+            f"{old!r} is not a regular expression ({error})",
             where="old",
             expected="a regular expression",
             remedy="correct it",
@@ -82,7 +82,7 @@ def _pattern(old: str, new: str) -> str:
         pattern.sub(new, "")
     except (re.error, IndexError) as error:
         raise Refusal(
-            f"{new!r} cannot take the place of what {old!r} matches ({error})",
+            f"{new!r} cannot replace what {old!r} matches ({error})",
             where="new",
             expected=f"a template with groups that the pattern has ({pattern.groups})",
             remedy="correct the group's number or name",
@@ -238,7 +238,7 @@ _INHERITS = (
     ("made(Willow)", "from .willow import Willow\n", "inherits from Willow of .willow"),
     ("m.Willow", "import vllm.model_executor.models.willow as m\n", "inherits from m of vllm"),
 )
-"""Base of a class, what stands at the file's head, and the reason why a mapper of its own is refused."""
+"""Base of a class, the text at the head of the file, and the reason why a mapper of its own is refused."""
 
 
 def _alder(base: str, head: str) -> str:
@@ -247,15 +247,15 @@ def _alder(base: str, head: str) -> str:
 
 CODEMOD = Codemod(
     name="map-weights",
-    summary="have a model of vLLM load tensors under other names, or leave them out",
+    summary="make a vLLM model load tensors under other names, or leave them out",
     upstream="https://github.com/vllm-project/vllm/blob/main/vllm/model_executor/models/utils.py",
     tree="vllm",
     targets=("{module_path}.py",),
     parameters=(
         Parameter("module", "the model's module, such as vllm.model_executor.models.llava"),
         Parameter("class_name", "the class that loads the weights"),
-        Parameter("old", "the beginning of the names in the checkpoint, or what `rule` says"),
-        Parameter("new", "what stands there in the model; None leaves the tensors out", DROP),
+        Parameter("old", "the prefix of the names in the checkpoint, or what `rule` matches"),
+        Parameter("new", "its replacement in the model; None leaves the tensors out", DROP),
         Parameter("rule", f"{', '.join(RULES)}; or a list of the loader: {', '.join(LISTS)}", "prefix"),
     ),
     transform=map_weights,
@@ -295,7 +295,7 @@ CODEMOD = Codemod(
         RefusedExample({**_CEDAR, "module": "vllm/cedar"}, _BEFORE, "joined by dots"),
         RefusedExample({**_CEDAR, "rule": "suffix", "old": "x.old.ring", "new": "x."}, _SUBSTR, "before it makes"),
         RefusedExample({**_CEDAR, "rule": "substr", "old": ".old.ring", "new": ".r"}, _SUBSTR, "before it makes"),
-        RefusedExample({**_CEDAR, "rule": "regex", "old": "a(b)", "new": r"\2"}, _BEFORE, "cannot take the place"),
+        RefusedExample({**_CEDAR, "rule": "regex", "old": "a(b)", "new": r"\2"}, _BEFORE, "cannot replace what"),
         RefusedExample({**_BIRCH, "rule": "skip_prefixes"}, _BEFORE, "no new name"),
         RefusedExample(
             {**_BIRCH, "class_name": "Alder"},
@@ -312,7 +312,7 @@ CODEMOD = Codemod(
             for base, head, refused in _INHERITS
         ),
         RefusedExample(_BIRCH, f"{_BEFORE}\n\nBirch.hf_to_vllm_mapper = WeightsMapper()\n", "set outside of the class"),
-        RefusedExample({**_CEDAR, "rule": "regex", "old": "("}, _BEFORE, "no regular expression"),
+        RefusedExample({**_CEDAR, "rule": "regex", "old": "("}, _BEFORE, "not a regular expression"),
         RefusedExample(_BIRCH, _BEFORE.replace("AutoWeightsLoader(self, ", "Loader("), "does not load by one"),
     ),
     is_styled=True,

@@ -1,4 +1,4 @@
-"""A module of definitions that were taken from another source tree, written as a whole."""
+"""A module of definitions that were copied from another source tree, written as a whole."""
 
 from __future__ import annotations
 

@@ -101,4 +101,4 @@ def string_literal(value: str, what: str) -> str:
 
 
 def _refusal(value: str, what: str, expected: str) -> Refusal:
-    return Refusal(f"{value!r}", where=what, expected=expected, remedy="give a name that follows this rule")
+    return Refusal(f"{value!r}", where=what, expected=expected, remedy="use a name that follows this rule")

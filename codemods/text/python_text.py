@@ -80,7 +80,7 @@ def _too_deep(where: str) -> Refusal:
         "source that is nested too deeply",
         where=where,
         expected=f"at most {MAX_DEPTH} levels of syntax",
-        remedy="take the statement apart",
+        remedy="split the statement",
     )
 
 

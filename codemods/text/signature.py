@@ -195,7 +195,7 @@ def _parameters(
             found = _names(parameter.default, names) if not _is_string(parameter.default) else []
             if found is None:
                 raise Refusal(
-                    f"the default of `{parameter.name.value}` is known inside of the class only",
+                    f"the default of `{parameter.name.value}` is known only inside the class",
                     where=target,
                     expected="defaults made of builtins and of the module's own names",
                     remedy="write this patch by hand",

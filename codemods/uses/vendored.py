@@ -60,7 +60,7 @@ def _take(package: Package, installed: Package, taken: _Taken, module: str, name
         raise Refusal(
             f"{module} does not define {name}",
             where=" → ".join([*path, f"{module}.{name}"]),
-            expected="a name of the module's top level",
+            expected="a name at the module's top level",
             remedy="name the module that defines it",
         )
     for unit in found:
@@ -72,7 +72,7 @@ def _take(package: Package, installed: Package, taken: _Taken, module: str, name
                 f"both {taken.owners[name]} and {module} define {name}",
                 where=" → ".join([*path, f"{module}.{name}"]),
                 expected="one definition of each name",
-                remedy="take them into two modules",
+                remedy="copy them into two modules",
             )
         mine = taken.units.setdefault(module, {})
         if unit.line in mine:
@@ -113,8 +113,8 @@ def _take_import(
         raise Refusal(
             f"{origin}.{alias.name} is not in the installed {top}, and is imported under another name",
             where=" → ".join([*path, file.module]),
-            expected="names that can be taken along as they are",
-            remedy="take it into a module of its own, and import it by hand",
+            expected="names that can be copied along unchanged",
+            remedy="copy it into a module of its own, and import it by hand",
         )
     _take(package, installed, taken, origin, alias.name, (*path, file.module))
 
@@ -125,7 +125,7 @@ def _bind(taken: _Taken, name: str, wanted: Import, path: tuple[str, ...]) -> No
             f"{name} is imported from {taken.imports[name].module} and from {wanted.module}",
             where=" → ".join(path),
             expected="one meaning of each name",
-            remedy="take the definitions into two modules",
+            remedy="copy the definitions into two modules",
         )
 
 
@@ -158,7 +158,7 @@ def _absolute(file: SourceFile, installed: Package, unit: Unit, path: tuple[str,
                 f"{origin} has no {', '.join(missing)} in the installed tree, and a function imports it",
                 where=" → ".join([*path, file.module]),
                 expected="imports of functions that the installed tree has",
-                remedy="take that name, too, and edit the function",
+                remedy="copy that name, too, and edit the function",
             )
         start = offset(lines, node.lineno, node.col_offset)
         text = text[:start] + re.sub(r"from\s+\.+[\w.]*", f"from {origin}", text[start:], count=1)
@@ -173,8 +173,8 @@ def _licence(file: SourceFile) -> str:
         raise Refusal(
             "no copyright and licence in its first comment",
             where=file.path,
-            expected="a comment that says under which licence it may be taken",
-            remedy="take definitions from a file whose licence is known",
+            expected="a comment that says under which licence it may be copied",
+            remedy="copy definitions from a file whose licence is known",
         )
     return "\n".join(head[start:])
 

@@ -1,4 +1,4 @@
-"""The class that reads sizes (layers, heads, head size) out of the configs of a model type."""
+"""The class that reads sizes (layers, heads, head size) from the configs of a model type."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CEDAR = {"model_type": "cedar_mtp", "class_name": "CedarConvertor"}
 
 ROW = EntryList(
     name="vllm-arch-convertor",
-    summary="name the class that reads a model type's sizes out of its config in vLLM",
+    summary="set the class that reads a model type's sizes from its config in vLLM",
     upstream="https://github.com/vllm-project/vllm/blob/main/vllm/transformers_utils/model_arch_config_convertor.py",
     tree="vllm",
     files=(WHERE,),
@@ -46,13 +46,13 @@ ROW = EntryList(
     entry=_entry,
     parameters=(
         Parameter("model_type", "`model_type` of config.json"),
-        Parameter("class_name", "the class, which the file has or imports"),
+        Parameter("class_name", "the class, which the file defines or imports"),
     ),
     examples=(
         Example(_CEDAR, _BEFORE, _BEFORE.replace('    "willow', '    "cedar_mtp": CedarConvertor,\n    "willow')),
         Example({**_CEDAR, "model_type": "willow", "class_name": "WillowConvertor"}, _BEFORE, _BEFORE),
         RefusedExample({**_CEDAR, "model_type": "alder"}, _BEFORE, "has the class AlderConvertor"),
-        RefusedExample({**_CEDAR, "class_name": "BirchConvertor"}, _BEFORE, "no BirchConvertor in the file"),
+        RefusedExample({**_CEDAR, "class_name": "BirchConvertor"}, _BEFORE, "the file has no BirchConvertor"),
         RefusedExample({**_CEDAR, "class_name": "A B"}, _BEFORE, "class_name"),
         RefusedExample(_CEDAR, "x = 1\n", "no dict MODEL_ARCH_CONFIG_CONVERTORS"),
     ),

@@ -1,6 +1,6 @@
-"""A config class among those of ``vllm.transformers_utils.configs``, which imports them when they are asked for.
+"""A config class in ``vllm.transformers_utils.configs``, which imports its classes on demand.
 
-Two lists of one file: the table from classes to modules, which is sorted by these, and ``__all__``, where the file has
+Two lists of one file: the table from classes to modules, which is sorted by module, and ``__all__``, if the file has
 one.
 """
 
@@ -66,7 +66,7 @@ ROW = EntryList(
     parameters=(
         Parameter("class_name", "the class"),
         Parameter(
-            "module", "its module in vllm/transformers_utils/configs, or one of vllm or transformers by its whole name"
+            "module", "its module in vllm/transformers_utils/configs, or the full name of a vllm or transformers module"
         ),
     ),
     examples=(

@@ -1,6 +1,6 @@
 """A model type in vLLM's table of config classes: its configs are loaded without remote code.
 
-The table is a call of keywords, sorted with some entries out of order.
+The table is a call with keywords, sorted, with some entries out of order.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LAST = '    **{"cedar-vl": "CedarVLConfig"},\n'
 
 ROW = EntryList(
     name="vllm-config-type",
-    summary="name the config class of a model type in vLLM",
+    summary="set the config class of a model type in vLLM",
     upstream="https://github.com/vllm-project/vllm/blob/main/vllm/transformers_utils/config.py",
     tree="vllm",
     files=(WHERE,),
@@ -46,7 +46,7 @@ ROW = EntryList(
     is_styled=True,
     parameters=(
         Parameter("model_type", "`model_type` of config.json"),
-        Parameter("class_name", "the class, as vllm.transformers_utils.configs has it"),
+        Parameter("class_name", "the class, as named in vllm.transformers_utils.configs"),
     ),
     examples=(
         Example(

@@ -39,7 +39,7 @@ _CEDAR = {"architecture": "CedarForCausalLM", "class_name": "CedarConfig"}
 
 ROW = EntryList(
     name="vllm-model-config",
-    summary="name the class that checks and completes an architecture's settings in vLLM",
+    summary="set the class that checks and completes an architecture's settings in vLLM",
     upstream="https://github.com/vllm-project/vllm/blob/main/vllm/model_executor/models/config.py",
     tree="vllm",
     files=(WHERE,),
@@ -48,7 +48,7 @@ ROW = EntryList(
     entry=_entry,
     parameters=(
         Parameter("architecture", "the name in `architectures` of config.json"),
-        Parameter("class_name", "the class, which the file has or imports"),
+        Parameter("class_name", "the class, which the file defines or imports"),
     ),
     examples=(
         Example(
@@ -58,7 +58,7 @@ ROW = EntryList(
         ),
         Example({**_CEDAR, "architecture": "WillowForCausalLM", "class_name": "WillowConfig"}, _BEFORE, _BEFORE),
         RefusedExample({**_CEDAR, "architecture": "AlderForCausalLM"}, _BEFORE, "has the class AlderConfig"),
-        RefusedExample({**_CEDAR, "class_name": "BirchConfig"}, _BEFORE, "no BirchConfig in the file"),
+        RefusedExample({**_CEDAR, "class_name": "BirchConfig"}, _BEFORE, "the file has no BirchConfig"),
         RefusedExample({**_CEDAR, "class_name": "A B"}, _BEFORE, "class_name"),
         RefusedExample(_CEDAR, "x = 1\n", "no dict MODELS_CONFIG_MAP"),
     ),

@@ -1,4 +1,4 @@
-"""The two lists of parsers of vLLM: of reasoning and of tool calls, alike but for their names.
+"""vLLM's two lists of parsers, for reasoning and for tool calls, which differ only in their names.
 
 The entries are written one part per line.
 """

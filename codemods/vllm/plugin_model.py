@@ -1,4 +1,4 @@
-"""An architecture that a plugin serves: where somebody serves it without, vLLM names the plugin's page."""
+"""An architecture that a plugin serves: if somebody serves it without the plugin, vLLM names the plugin's page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CEDAR = {"architecture": "CedarForCausalLM", "page": "https://trees.example/ced
 
 ROW = EntryList(
     name="vllm-plugin-model",
-    summary="name the plugin that serves an architecture which vLLM does not have",
+    summary="name the plugin that serves an architecture that vLLM does not have",
     upstream="https://docs.vllm.ai/en/latest/contributing/model/registration.html#out-of-tree-models",
     tree="vllm",
     files=(WHERE,),

@@ -1,4 +1,4 @@
-"""A reasoning parser of vLLM, by the name that ``--reasoning-parser`` takes."""
+"""A reasoning parser of vLLM, under the name that ``--reasoning-parser`` accepts."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
 """An architecture in vLLM's model registry.
 
-The place: the registry's dicts are sorted by the architecture's name without its ending
-(``ForCausalLM``, ``Model`` …), ignoring case, so that a family stands together (Cohere, Cohere2,
+Order: the registry's dicts are sorted by the architecture's name without its suffix
+(``ForCausalLM``, ``Model`` …), ignoring case, so a family stays together (Cohere, Cohere2,
 Cohere2Moe), with a few entries out of order. In vLLM 0.32.0 this order explains 96 of the 118
-text-generation entries, the plain alphabet 86. `codemods.text.sorted_place` says how
-entries out of order are kept from misleading. The dict of speculative models is in no order of the alphabet: a draft
-stands beside the drafts of its family or of its method, see `codemods.entries.orders`. Where comments such as
-``# [Decoder-only]`` divide a dict into sections, the entry goes to the first, or to the one that is named.
+text-generation entries, plain alphabetical order 86. `codemods.text.sorted_place` says how
+entries out of order are prevented from misleading. The dict of speculative models is not in alphabetical order: a draft
+goes beside the drafts of its family or of its method, see `codemods.entries.orders`. If comments such as
+``# [Decoder-only]`` divide a dict into sections, the entry goes to the first, or to the named one.
 
-vLLM merges all its dicts, and one entry would hide the other: an architecture stands in one of them.
+vLLM merges all its dicts, and one entry would hide the other: an architecture occurs in only one of them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def table_of(arguments: Mapping[str, str], ending: str) -> str:
         raise Refusal(
             f"registry={registry} and category={words}",
             where="arguments",
-            expected="one of the two, or both for one dict",
+            expected="one of the two, or both for the same dict",
             remedy="leave one of them out",
         )
     return identifier(registry or named or f"_TEXT_GENERATION{ending}", "registry")
@@ -54,10 +54,10 @@ def _entry(arguments: Mapping[str, str]) -> Entry:
     table = table_of(arguments, "_MODELS")
     if table in OTHER_DICTS:
         raise Refusal(
-            f"{table} names no implementations",
+            f"{table} does not list implementations",
             where="registry",
             expected="a dict such as _TEXT_GENERATION_MODELS or _MULTIMODAL_MODELS",
-            remedy="choose one of these; vllm-retired-model and vllm-plugin-model are for what is not in vLLM",
+            remedy="choose one of these; for models that are not in vLLM use vllm-retired-model or vllm-plugin-model",
         )
     return Entry(
         identifier(arguments["architecture"], "architecture"),
@@ -120,7 +120,7 @@ ROW = EntryList(
         Parameter("module", "under vllm.model_executor.models, or a full dotted module path"),
         Parameter("class_name", "the class in that module"),
         Parameter("registry", "the dict that gets the entry, such as _MULTIMODAL_MODELS", ""),
-        Parameter("category", "the same in short: TEXT_GENERATION (where neither is given), MULTIMODAL …", ""),
+        Parameter("category", "short form of `registry`: TEXT_GENERATION (the default), MULTIMODAL …", ""),
     ),
     examples=(
         # One that vLLM once had comes back, and is retired no more.
@@ -233,7 +233,7 @@ ROW = EntryList(
         RefusedExample(
             {"architecture": "X", "module": "x", "class_name": "X", "registry": "_VLLM_MODELS"},
             _BEFORE + "\n_VLLM_MODELS = {\n    **_TEXT_GENERATION_MODELS,\n}\n",
-            "_VLLM_MODELS names no implementations",
+            "_VLLM_MODELS does not list implementations",
         ),
         RefusedExample({"architecture": "X", "module": "x", "class_name": "X"}, "x = (", "not valid"),
         RefusedExample({"architecture": "X", "module": "x", "class_name": "X"}, "x = 1\n", "no dict"),

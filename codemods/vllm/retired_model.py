@@ -1,6 +1,6 @@
-"""An architecture that vLLM no longer has: it leaves the registry for the list of the last releases that had it.
+"""An architecture that vLLM no longer has: it moves from the registry to the list of the last releases that had it.
 
-Where somebody serves one, vLLM names that release.
+If somebody serves one, vLLM names that release.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PREVIOUSLY_SUPPORTED_MODELS = {
 
 ROW = EntryList(
     name="vllm-retired-model",
-    summary="take an architecture out of vLLM's registry, and name the last release that has it",
+    summary="remove an architecture from vLLM's registry, and name the last release that has it",
     upstream="https://github.com/vllm-project/vllm/blob/main/vllm/model_executor/models/registry.py",
     tree="vllm",
     files=(WHERE,),

@@ -1,6 +1,6 @@
 """An architecture in the tables of vLLM's page of supported models.
 
-The page has a table under each of its headings; the tables are kept in the registry's order, see
+The page has a table under each of its headings; the tables follow the registry's order, see
 `codemods.vllm.registry_entry`. Models for pooling have pages of their own since 0.19.
 """
 
@@ -106,7 +106,7 @@ ROW = EntryList(
         RefusedExample(_CEDAR, _BEFORE, "has 3 tables, and none is named"),
         RefusedExample({**_CEDAR, "cells": "Colour=red", "table": _TEXT}, _BEFORE, "no column is named Colour"),
         RefusedExample({**_CEDAR, "models": "Cedar | Elm"}, _BEFORE, "models"),
-        RefusedExample(_CEDAR, "# Supported Models\n", "no table with the column Architecture"),
+        RefusedExample(_CEDAR, "# Supported Models\n", "no table has the column Architecture"),
     ),
     scope=_under_heading,
     is_table_asked=True,

@@ -1,6 +1,6 @@
-"""The checkpoint that vLLM's own tests take for an architecture.
+"""The checkpoint that vLLM's own tests use for an architecture.
 
-Each registered architecture needs one: its tests of models go
+Each registered architecture needs one: the model tests go
 through the registry. The order of its dicts is the registry's own, see `codemods.vllm.registry_entry`.
 """
 
@@ -58,7 +58,7 @@ def _options(source: str) -> ast.Call:
         repr(source),
         where="options",
         expected='keywords of plain values, such as trust_remote_code=True, revision="main"',
-        remedy="write them as in the file, with commas between them",
+        remedy="write them as in the file, separated by commas",
     )
 
 
@@ -87,7 +87,7 @@ _LAST = "        max_model_len=4096,\n    ),\n"
 
 ROW = EntryList(
     name="vllm-test-registry-entry",
-    summary="name the checkpoint with which vLLM's own tests try an architecture",
+    summary="set the checkpoint with which vLLM's own tests run an architecture",
     upstream="https://docs.vllm.ai/en/latest/contributing/model/tests.html#model-loading",
     tree="vllm",
     files=(WHERE,),
@@ -103,7 +103,7 @@ ROW = EntryList(
             "its name on the Hugging Face Hub, such as trees/cedar-7b; empty with options=is_available_online=False",
         ),
         Parameter("registry", "the dict that gets the entry, such as _MULTIMODAL_EXAMPLE_MODELS", ""),
-        Parameter("category", "the same in short: TEXT_GENERATION (where neither is given), MULTIMODAL …", ""),
+        Parameter("category", "short form of `registry`: TEXT_GENERATION (the default), MULTIMODAL …", ""),
         Parameter("options", "further keywords of the entry, such as trust_remote_code=True", ""),
     ),
     examples=(

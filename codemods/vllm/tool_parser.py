@@ -1,4 +1,4 @@
-"""A tool parser of vLLM, by the name that ``--tool-call-parser`` takes."""
+"""A tool parser of vLLM, under the name that ``--tool-call-parser`` accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A test config in the list of those whose accuracy is tested end to end; the list is unsorted."""
+"""A test config in the list of the end-to-end accuracy tests; the list is unsorted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _entry(arguments: Mapping[str, str]) -> Entry:
 
 ROW = EntryList(
     name="accuracy-list",
-    summary="have a model's accuracy tested end to end",
+    summary="add a model to the end-to-end accuracy tests",
     upstream="https://github.com/vllm-project/vllm-ascend/tree/main/tests/e2e/models/configs",
     tree="vllm-ascend",
     files=(WHERE,),

@@ -54,8 +54,8 @@ ROW = EntryList(
     entry=_entry,
     parameters=(
         Parameter("catalogue", "the page's catalogue, such as tutorials/models/Cedar-7B.po"),
-        Parameter("english", "the text as the page has it, marks and all, such as # Cedar-7B"),
-        Parameter("chinese", "its translation, with the same marks"),
+        Parameter("english", "the text as on the page, including its markup, such as # Cedar-7B"),
+        Parameter("chinese", "its translation, with the same markup"),
     ),
     examples=(
         Example(_CEDAR, _BEFORE, _BEFORE + '\nmsgid "# Cedar"\nmsgstr "# 雪松"\n'),

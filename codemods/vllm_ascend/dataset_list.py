@@ -1,4 +1,4 @@
-"""A model or data set that vllm-ascend's test machines fetch."""
+"""A model or data set that vllm-ascend's test machines download."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _BY_DEVICE = """\
 
 ROW = EntryList(
     name="ascend-dataset-list",
-    summary="have vllm-ascend's test machines fetch a model or a data set",
+    summary="make vllm-ascend's test machines download a model or a data set",
     upstream="https://github.com/vllm-project/vllm-ascend/blob/main/.github/workflows/misc/model_dataset_list.json",
     tree="vllm-ascend",
     files=(WHERE, OLDER),
@@ -66,7 +66,7 @@ ROW = EntryList(
     parameters=(
         Parameter("name", "its name on ModelScope, such as trees/Cedar-7B"),
         Parameter("list", "models or datasets", "models"),
-        Parameter("device", "whose machines fetch it, such as a2, where the file has a list for each (since 0.28)", ""),
+        Parameter("device", "the machines that fetch it, such as a2, if the file has several lists (since 0.28)", ""),
     ),
     examples=(
         Example(

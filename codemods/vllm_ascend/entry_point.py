@@ -1,4 +1,4 @@
-"""An entry point in ``setup.py`` of vllm-ascend: by it vLLM finds what a package registers.
+"""An entry point in ``setup.py`` of vllm-ascend, through which vLLM finds what a package registers.
 
 https://docs.vllm.ai/en/latest/design/plugin_system.html
 """
@@ -58,7 +58,7 @@ def _entry(arguments: Mapping[str, str]) -> Entry:
     module, colon, function = arguments["target"].partition(":")
     if not colon:
         raise Refusal(
-            repr(arguments["target"]), where="target", expected="module:function", remedy="name the function, too"
+            repr(arguments["target"]), where="target", expected="module:function", remedy="add the function's name"
         )
     target = f"{dotted_name(module, 'target')}:{identifier(function, 'target')}"
     point = f"{identifier(arguments['name'], 'name')} = {target}"
@@ -87,7 +87,7 @@ _MODELS = {"group": "vllm.general_plugins", "name": "trees_model", "target": "tr
 
 ROW = EntryList(
     name="ascend-entry-point",
-    summary="have vLLM call a function of vllm-ascend: an entry point of its setup.py",
+    summary="make vLLM call a function of vllm-ascend, through an entry point in its setup.py",
     upstream="https://docs.vllm.ai/en/latest/design/plugin_system.html",
     tree="vllm-ascend",
     files=(WHERE,),

@@ -82,7 +82,7 @@ def section(lines: list[str], kind: str) -> Section:
         if found.kind == kind:
             return found
     raise Refusal(
-        f"there is no section for {kind} patches",
+        f"no section for {kind} patches found",
         where=WHERE,
         expected=f"a comment line `# * {kind.capitalize()} Patch:`",
         remedy="check that this is a vllm-ascend tree",

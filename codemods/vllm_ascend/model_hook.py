@@ -1,4 +1,4 @@
-"""The function of ``vllm_ascend`` that vLLM calls, by an entry point, to have out-of-tree models registered."""
+"""The function of ``vllm_ascend`` that vLLM calls, through an entry point, to register out-of-tree models."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def model_hook(text: str) -> str:
     hooks = [function for function in functions if function.name.startswith("register")]
     if not hooks or NAME in names:
         raise Refusal(
-            f"{NAME} is no function" if NAME in names else "no functions that register something",
+            f"{NAME} is not a function" if NAME in names else "no functions that register something",
             where=WHERE,
-            expected="functions such as `def register():`, and none of this name or a function",
+            expected=f"functions such as `def register():`, and no {NAME} other than a function",
             remedy="check that this is a vllm-ascend source tree",
         )
     last = source.end(hooks[-1])
@@ -60,7 +60,7 @@ def register_connector():
 
 CODEMOD = Codemod(
     name="ascend-model-hook",
-    summary="have vllm_ascend register its out-of-tree models when vLLM asks for them",
+    summary="make vllm_ascend register its out-of-tree models when vLLM requests them",
     upstream="https://github.com/vllm-project/vllm-ascend/blob/main/vllm_ascend/__init__.py",
     tree="vllm-ascend",
     targets=(WHERE,),
@@ -72,6 +72,6 @@ CODEMOD = Codemod(
             {}, _BEFORE + _FUNCTION + "\n\nimport trees  # noqa\n", _BEFORE + _FUNCTION + "\n\nimport trees  # noqa\n"
         ),
         RefusedExample({}, "x = 1\n", "no functions that register something"),
-        RefusedExample({}, _BEFORE + "register_model = register\n", "register_model is no function"),
+        RefusedExample({}, _BEFORE + "register_model = register\n", "register_model is not a function"),
     ),
 )

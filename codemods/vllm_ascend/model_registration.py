@@ -1,6 +1,6 @@
-"""An out-of-tree model in vllm-ascend's ``register_model``; the call stands beside its family's, else last.
+"""An out-of-tree model in vllm-ascend's ``register_model``; the call goes beside its family's, otherwise last.
 
-A version whose package has no such function gets it by the recipe ``add-ascend-model``.
+If a version's package has no such function, use the recipe ``add-ascend-model``.
 """
 
 from __future__ import annotations

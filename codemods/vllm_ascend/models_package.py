@@ -1,7 +1,7 @@
 """The package of out-of-tree models, in a vllm-ascend that has none, with its first model.
 
-Versions 0.12 to 0.22 have no such package. What calls it is two further edits: `ascend-model-hook` and
-`ascend-entry-point`; the recipe ``add-ascend-model`` is all of them.
+Versions 0.12 to 0.22 have no such package. Two further edits make vLLM call it: `ascend-model-hook` and
+`ascend-entry-point`; the recipe ``add-ascend-model`` makes all three.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def register_model():
 
 CODEMOD = Codemod(
     name="ascend-models-package",
-    summary="give a vllm-ascend without out-of-tree models a package of them, with its first model",
+    summary="add a package for out-of-tree models, with its first model, to a vllm-ascend that has none",
     upstream="https://github.com/vllm-project/vllm-ascend/blob/main/vllm_ascend/models/__init__.py",
     tree="vllm-ascend",
     targets=(WHERE,),

@@ -1,6 +1,6 @@
-"""Rows of the tables that translate a model's layers into the entries of ModelSlim's description of its weights.
+"""Rows of the tables that map a model's layers to the entries of ModelSlim's description of its weights.
 
-Without a row a layer's entry is not found, which ends the start with a KeyError, or an entry of another layer counts.
+Without a row, a layer's entry is not found, and the start fails with a KeyError, or another layer's entry is used.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def _words(text: str, what: str) -> list[str]:
 
 
 def _no_word(found: str, what: str, expected: str) -> Refusal:
-    return Refusal(repr(found), where=what, expected=expected, remedy="give names that follow this rule")
+    return Refusal(repr(found), where=what, expected=expected, remedy="use names that follow this rule")
 
 
 def _refused(found: str, expected: str) -> Refusal:
@@ -259,14 +259,14 @@ _NOTHING = "        # and nothing else\n"
 
 CODEMOD = Codemod(
     name="add-modelslim-rows",
-    summary="translate a model's layers into the entries of ModelSlim's quant_model_description.json",
+    summary="map a model's layers to the entries of ModelSlim's quant_model_description.json",
     upstream="https://github.com/vllm-project/vllm-ascend/blob/main/vllm_ascend/quantization/modelslim_config.py",
     tree="vllm-ascend",
     targets=PLACES,
     parameters=(
-        Parameter("model_types", "`model_type` of config.json and, with a comma, that of its text config"),
-        Parameter("row", "entries with blanks between: qkv_proj=q_proj,k_proj,v_proj, or model.=language_model.model."),
-        Parameter("table", "packed (modules), prefix (beginnings of names) or substr (parts of names)", "packed"),
+        Parameter("model_types", "`model_type` of config.json and, after a comma, that of its text config"),
+        Parameter("row", "entries separated by spaces: qkv_proj=q_proj,k_proj,v_proj, or model.=language_model.model."),
+        Parameter("table", "packed (modules), prefix (of names) or substr (parts of names)", "packed"),
     ),
     transform=modelslim_rows,
     examples=(

@@ -1,4 +1,4 @@
-"""One packed layer of a model type that vllm-ascend's table for ModelSlim checkpoints has already."""
+"""One packed layer of a model type that is already in vllm-ascend's table for ModelSlim checkpoints."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ALDER = '        "gate_up_proj": ["gate_proj", "up_proj"],\n    },\n    "willow
 
 ROW = EntryList(
     name="ascend-packed-module",
-    summary="add one packed layer to those of a model type, for ModelSlim checkpoints",
+    summary="add one packed layer to a model type's list, for ModelSlim checkpoints",
     upstream="https://github.com/vllm-project/vllm-ascend/blob/main/vllm_ascend/quantization/modelslim_config.py",
     tree="vllm-ascend",
     files=FILES,
@@ -45,7 +45,7 @@ ROW = EntryList(
     order=last,
     entry=_entry,
     parameters=(
-        Parameter("model_type", "`model_type` of config.json, which the table has"),
+        Parameter("model_type", "`model_type` of config.json, which the table already has"),
         Parameter("layer", "the packed layer, such as qkv_proj"),
         Parameter("parts", "what it packs, such as q_proj, k_proj, v_proj"),
     ),

@@ -1,6 +1,6 @@
 """Which modules of a checkpoint a layer of a model type packs, for ModelSlim checkpoints of vllm-ascend.
 
-A model type that has no row is a KeyError at start, or served with wrong scales.
+A model type without a row fails with a KeyError at start, or is served with wrong scales.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _refusal(found: str) -> Refusal:
         found,
         where="modules",
         expected='a dict of lists, each module once, such as {"qkv_proj": ["q_proj", "k_proj", "v_proj"]}',
-        remedy="write it so",
+        remedy="write it in this form",
     )
 
 
@@ -68,7 +68,7 @@ _CEDAR = {"model_type": "cedar", "modules": '{"gate_up_proj": ["gate_proj", "up_
 
 ROW = EntryList(
     name="ascend-packed-modules",
-    summary="say for ModelSlim checkpoints which modules a model type's layers pack",
+    summary="state for ModelSlim checkpoints which modules a model type's layers pack",
     upstream="https://github.com/vllm-project/vllm-ascend/blob/main/vllm_ascend/quantization/modelslim_config.py",
     tree="vllm-ascend",
     files=FILES,

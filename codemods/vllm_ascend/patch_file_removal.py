@@ -1,4 +1,4 @@
-"""The codemod of a patch's file that is taken out: see `codemods.vllm_ascend.patch_removals`."""
+"""The codemod that removes a patch's file: see `codemods.vllm_ascend.patch_removals`."""
 
 from codemods.vllm_ascend.patch_removals import FILE as CODEMOD
 

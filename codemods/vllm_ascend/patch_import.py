@@ -37,8 +37,8 @@ def patch_import(text: str, *, module: str, kind: str = "worker", condition: str
         raise Refusal(
             f"{module} is imported already, under {'another' if wanted else 'a'} condition",
             where=where,
-            expected="no import of it, or one at the place that is asked for",
-            remedy="take that import out, say its `condition`, or name the patch differently",
+            expected="no import of it, or one at the requested place",
+            remedy="remove that import, pass its `condition`, or name the patch differently",
         )
     lines = python_lines(text)
     after = _last_own(tree.body, name.rpartition(".")[0], package)
@@ -131,8 +131,8 @@ CODEMOD = Codemod(
     targets=(WHERE,),
     parameters=(
         Parameter("module", "the patch module's name, such as patch_cedar or patch_v2.patch_cedar"),
-        Parameter("kind", "worker (when a worker starts) or platform (before)", "worker"),
-        Parameter("condition", "when alone it is applied, such as `not is_310p()`", ""),
+        Parameter("kind", "worker (when a worker starts) or platform (earlier)", "worker"),
+        Parameter("condition", "the condition under which it is applied, such as `not is_310p()`", ""),
     ),
     transform=patch_import,
     examples=(

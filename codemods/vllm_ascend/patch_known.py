@@ -34,10 +34,10 @@ def check_known(changes: ChangeSet, tree: Path, arguments: Mapping[str, str]) ->
     near = _near(file, _known(tree, texts))
     if near:
         raise Refusal(
-            f"there is no patch {file}: no file, no import, no entry in the log",
+            f"no patch {file} found: no file, no import, no entry in the log",
             where=f"{tree}/{_FOLDER}",
             expected=f"such as {', '.join(near)}",
-            remedy="correct module or kind; if it was taken out before, nothing is left to do",
+            remedy="correct module or kind; if it was removed before, nothing is left to do",
         )
 
 

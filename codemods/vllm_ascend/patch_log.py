@@ -1,7 +1,7 @@
-"""A patch's entry in the log that the comment block of ``vllm_ascend/patch/__init__.py`` keeps.
+"""A patch's entry in the log, the comment block of ``vllm_ascend/patch/__init__.py``.
 
 The log has a section for platform and one for worker patches. An entry names the file, what it
-patches, and why, how, the related pull request and the plan to get rid of it.
+patches, why and how, the related pull request, and the plan for removing it.
 """
 
 from __future__ import annotations
@@ -106,9 +106,9 @@ def _part(heading: str, value: str, width: int) -> list[str]:
     paragraph = next((lines for lines in wrapped if not any(map(opens, lines))), None)
     if paragraph is None:
         raise Refusal(
-            f"{value!r} would read as the beginning of an entry or an item of the log",
+            f"{value!r} would be read as the start of an entry or an item of the log",
             where=heading,
-            expected="words that begin with no number and are no heading",
+            expected="words that do not start with a number and are not a heading",
             remedy="word it differently",
         )
     return [f"#    {label}", *paragraph]
@@ -171,7 +171,7 @@ CODEMOD = Codemod(
         Parameter("why", "what is wrong on Ascend without the patch, one line"),
         Parameter("how", "what the patch does, one line"),
         Parameter("related_pr", "a link, or the reason why there is none"),
-        Parameter("future_plan", "when the patch can go, one line"),
+        Parameter("future_plan", "when the patch can be removed, one line"),
         Parameter("kind", "worker or platform", "worker"),
     ),
     transform=patch_log,
@@ -214,8 +214,8 @@ CODEMOD = Codemod(
         Example({**_CEDAR, "module": "patch_oak", "target": "trees.Oak.grow"}, _UNNUMBERED_LOG, _UNNUMBERED_LOG),
         RefusedExample(_CEDAR, "# Licence\n", "no section for worker patches"),
         RefusedExample({**_CEDAR, "why": "Because.\nimport os"}, _SORTED_LOG, "one line"),
-        RefusedExample({**_CEDAR, "how": "1. Call another one."}, _SORTED_LOG, "beginning of an entry"),
-        RefusedExample({**_CEDAR, "why": "** File: worker/patch_x.py **"}, _SORTED_LOG, "beginning of an entry"),
+        RefusedExample({**_CEDAR, "how": "1. Call another one."}, _SORTED_LOG, "start of an entry"),
+        RefusedExample({**_CEDAR, "why": "** File: worker/patch_x.py **"}, _SORTED_LOG, "start of an entry"),
         RefusedExample({**_CEDAR, "target": "trees/Cedar"}, _SORTED_LOG, "joined by dots"),
     ),
     is_styled=True,

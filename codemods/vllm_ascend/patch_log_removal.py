@@ -1,4 +1,4 @@
-"""The codemod of a patch's log that is taken out: see `codemods.vllm_ascend.patch_removals`."""
+"""The codemod that removes a patch's log entry: see `codemods.vllm_ascend.patch_removals`."""
 
 from codemods.vllm_ascend.patch_removals import LOG as CODEMOD
 

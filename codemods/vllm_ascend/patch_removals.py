@@ -67,7 +67,7 @@ def remove_file(text: str, *, module: str, kind: str = "worker", users: str = ""
             f"{', '.join(known[:6])} name{'s' * (len(known) == 1)} {file}, too",
             where=f"vllm_ascend/patch/{file}",
             expected="no file of the tree but the patch package's own imports",
-            remedy="take those uses out first",
+            remedy="remove those uses first",
         )
     return ""
 
@@ -91,10 +91,10 @@ def _found(body: list[ast.stmt], owner: ast.stmt | None, name: str, where: str) 
         orelse = getattr(owner, "orelse", [])
         if len(node.names) > 1 or (is_alone and orelse and body is not orelse):
             raise Refusal(
-                "the import stands with others, or alone before an `else`",
+                "the import shares a statement with others, or is alone before an `else`",
                 where=f"{where} line {node.lineno}",
-                expected="a statement of its own",
-                remedy="take it out by hand",
+                expected="an import statement of its own",
+                remedy="remove it by hand",
             )
         if is_alone and owner is not None and body is orelse:
             last = owner.body[-1] if isinstance(owner, ast.If) else owner
@@ -135,7 +135,7 @@ _UPSTREAM = "https://github.com/vllm-project/vllm-ascend/blob/main/vllm_ascend/p
 
 IMPORT = Codemod(
     name="ascend-patch-import-removal",
-    summary="apply a patch no longer",
+    summary="stop applying a patch",
     upstream=_UPSTREAM,
     tree="vllm-ascend",
     targets=(patch_import.WHERE,),
@@ -158,7 +158,7 @@ IMPORT = Codemod(
 )
 LOG = Codemod(
     name="ascend-patch-log-removal",
-    summary="take a patch out of vllm-ascend's patch log",
+    summary="remove a patch from vllm-ascend's patch log",
     upstream=_UPSTREAM,
     tree="vllm-ascend",
     targets=(log_entries.WHERE,),
@@ -178,11 +178,11 @@ LOG = Codemod(
 )
 FILE = Codemod(
     name="ascend-patch-file-removal",
-    summary="remove a patch file that nothing else names",
+    summary="delete a patch file that nothing else names",
     upstream=_UPSTREAM,
     tree="vllm-ascend",
     targets=("vllm_ascend/patch/{kind}/{module_path}.py",),
-    parameters=(*_PARAMETERS, Parameter("users", "files that name the patch's module, a line each", "")),
+    parameters=(*_PARAMETERS, Parameter("users", "files that name the patch's module, one per line", "")),
     transform=remove_file,
     examples=(
         Example(_CEDAR, "import os\n", ""),

@@ -1,7 +1,7 @@
 """A model in vllm-ascend's support matrix.
 
 The page has a table per heading and, since 0.23, per tab with a product line: MyST tabs up to 0.23, mkdocs' since. A
-model stands in each of these tables on its own, beside its family.
+model has a separate row in each of these tables, beside its family.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ ROW = EntryList(
     parameters=(
         Parameter("model", "the column Model, such as Cedar-7B"),
         Parameter("table", "the headings above the table, such as Text-Only > Generative > Core"),
-        Parameter("tab", "the product line's tab, such as A2/A3, where the table has tabs", ""),
-        Parameter("cells", "the columns that are known, such as Support=✅; BF16=✅; max-model-len=128k", ""),
+        Parameter("tab", "the product line's tab, such as A2/A3, if the table has tabs", ""),
+        Parameter("cells", "the known columns, such as Support=✅; BF16=✅; max-model-len=128k", ""),
     ),
     examples=(
         Example(

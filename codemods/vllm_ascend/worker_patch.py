@@ -1,7 +1,7 @@
 """A new patch of vllm-ascend: one file that replaces one function, method or class of vLLM.
 
-Without a replacement, the function that it makes has the original's own signature and calls the original, and the
-class that it makes derives from the original, so that the file changes nothing until its author writes the difference.
+Without a replacement, a new function has the original's own signature and calls the original, and a new
+class derives from the original, so the file changes nothing until its author writes the difference.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def worker_patch(
             "the patch file has other content",
             where="text",
             expected=f"nothing, or the patch of {target}",
-            remedy="name the patch file differently, or edit the one that is there",
+            remedy="name the patch file differently, or edit the existing one",
         )
     return patch
 
@@ -77,10 +77,10 @@ def worker_patch(
 def _check_packages(missing: list[str], module: str) -> None:
     if missing:
         raise Refusal(
-            f"there is no {missing[0]}/__init__.py",
+            f"{missing[0]}/__init__.py does not exist",
             where="module",
-            expected=f"a package of the tree for {module}, so that it is installed with the others",
-            remedy="name a sub-package that is there, or make that one first",
+            expected=f"a package in the tree for {module}, so that it is installed with the others",
+            remedy="name an existing sub-package, or create that one first",
         )
 
 
@@ -149,7 +149,7 @@ def _replacing(replacement: str) -> Import:
         repr(replacement),
         where="replacement",
         expected="the dotted name of a function or class, with its module",
-        remedy="write module and name, such as vllm_ascend.ops.rotary_embedding.rope_forward_oot",
+        remedy="pass module and name, such as vllm_ascend.ops.rotary_embedding.rope_forward_oot",
     )
 
 
@@ -206,9 +206,9 @@ CODEMOD = Codemod(
         Parameter("source", "the module of vLLM that defines it", is_file_text=True),
         Parameter("header_source", "a file with the tree's licence header", is_file_text=True),
         Parameter("kind", "worker or platform", "worker"),
-        Parameter("replacement", "what takes its place, as a dotted name; without it a wrapper or a subclass", ""),
-        Parameter("importers", "the modules that imported it by name, a line `module name` each", ""),
-        Parameter("missing_packages", "packages of the module that the tree does not have, a line each", ""),
+        Parameter("replacement", "the replacement, as a dotted name; the default is a wrapper or a subclass", ""),
+        Parameter("importers", "the modules that imported it by name, one line `module name` each", ""),
+        Parameter("missing_packages", "packages of the module that the tree does not have, one per line", ""),
     ),
     transform=worker_patch,
     examples=(
@@ -284,7 +284,7 @@ Cedar.height = staticmethod(_ascend_height)
         RefusedExample({**_CEDAR, "target": "vllm.trees.cedar.Oak"}, "", "does not define"),
         RefusedExample({**_CEDAR, "target": "vllm.trees;import os"}, "", "joined by dots"),
         RefusedExample({**_CEDAR, "module": "../patch"}, "", "module"),
-        RefusedExample({**_CEDAR, "missing_packages": "a/v3\n"}, "", "no a/v3/__init__.py"),
+        RefusedExample({**_CEDAR, "missing_packages": "a/v3\n"}, "", "a/v3/__init__.py does not exist"),
         RefusedExample(_CEDAR, "import os\n", "other content"),
     ),
     creates=True,

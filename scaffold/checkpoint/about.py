@@ -1,4 +1,4 @@
-"""All that a checkpoint says of itself, without the meaning of its modeling source."""
+"""Everything that a checkpoint says about itself, without the meaning of its modeling source."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scaffold.common.sizes import size_text
 
 @dataclass(frozen=True)
 class About:
-    """A checkpoint's own facts, its tensors as patterns, and its quantisation with what vllm-ascend does with it."""
+    """A checkpoint's own facts, its tensors as patterns, its quantisation, and what vllm-ascend does with that."""
 
     facts: tuple[Fact, ...]
     patterns: tuple[Pattern, ...]
@@ -32,7 +32,7 @@ def about(checkpoint: Checkpoint, completed: Mapping[str, Any] | None = None) ->
 
     Args:
         checkpoint: the files.
-        completed: the text config with what its class adds, where that was read.
+        completed: the text config with what its class adds, if the class was read.
 
     Raises:
         CheckpointError: one of the small files beside the weights is damaged.

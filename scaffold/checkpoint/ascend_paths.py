@@ -23,7 +23,7 @@ COMPRESSED = "vllm_ascend/quantization/compressed_tensors_config.py"
 
 @dataclass(frozen=True)
 class AscendPath:
-    """A row: for which kind, scheme (a regular expression), model types (empty for any) and devices; and what is so."""
+    """A row: kind, scheme (a regular expression), model types (empty for any) and devices; and what applies to them."""
 
     kind: str
     scheme: str
@@ -89,7 +89,7 @@ ROWS = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What is so on one device generation."""
+    """What applies to one device generation."""
 
     device: str
     path: str
@@ -100,13 +100,13 @@ class Answer:
 def ascend_paths(kind: str, schemes: tuple[str, ...], model_type: str) -> tuple[Answer, ...]:
     """Return the path of a kind of quantisation for each device generation.
 
-    Where a checkpoint has several schemes, the path is that of the one that is hardest: all have to be served.
+    If a checkpoint has several schemes, the path is that of the hardest one, because all have to be served.
     """
     return tuple(_answer(device, kind, schemes, model_type) for device in DEVICES)
 
 
 def dequantised(answers: Sequence[Answer], device: str) -> bool:
-    """Return whether fp8 weights are dequantised on a device generation while they are loaded."""
+    """Return whether fp8 weights are dequantised at load on a device generation."""
     return any(answer.device == device and answer.path == DEQUANTISE for answer in answers)
 
 

@@ -1,8 +1,8 @@
-"""Blocks that share a scale, and the shards of tensor parallelism: where a border of ranks lies inside of a block.
+"""Blocks that share a scale, and the shards of tensor parallelism: cases where a rank border is inside a block.
 
-vLLM's fp8 layers take shards of whole blocks: ``validate_fp8_block_shape`` and ``validate_fp8_block_shape_moe`` in
+vLLM's fp8 layers require shards of whole blocks: ``validate_fp8_block_shape`` and ``validate_fp8_block_shape_moe`` in
 vllm/model_executor/layers/quantization/utils/fp8_utils.py (fp8.py in older releases). A weight that is dequantised
-while it is loaded, as adapters for Ascend do it, has no such limit: its last block may be ragged.
+at load, as in adapters for Ascend, has no such limit: its last block may be ragged.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def facts(config: Mapping[str, Any], patterns: Sequence[Pattern]) -> Iterator[Fa
 def refused(size: int, block: Sequence[int], tp: int) -> bool:
     """Return whether vLLM's fp8 layers refuse an inner size at a tensor-parallel size that divides it.
 
-    Gate and up are one parameter, so that gate has to end at a block on a single rank, too.
+    Gate and up are one parameter, so gate has to end at a block border even on a single rank.
     """
     share = size // tp
     return share % block[0] != 0 or (tp > 1 and share % block[1] != 0)

@@ -1,7 +1,7 @@
-"""The boundary of ``config.json``: keys that this tool uses have the type that they are used as.
+"""The boundary of ``config.json``: keys that this tool uses must have the type with which they are used.
 
-Which keys those are is in the vocabulary, which names the types of ``TYPES``. A key that is not in it is not looked
-at. ``null`` stands for a key that is not there. Sizes may be lists with a value per layer, as some published configs
+The vocabulary lists these keys, with their types from ``TYPES``. A key that is not in it is not looked
+at. ``null`` stands for a missing key. Sizes may be lists with a value per layer, as some published configs
 have them (``intermediate_size`` of Gemma 3n).
 """
 
@@ -18,15 +18,15 @@ from scaffold.vocabulary.lookup import at, spellings, value_of
 from scaffold.vocabulary.rows import rows
 
 MAX_COUNT = 2**40
-"""No size of a model is larger; products of two of them stay far from what a number can be."""
+"""No size of a model is larger, and products of two such sizes stay far below the limits of numbers."""
 MAX_LAYERS = 10_000
-"""Much is made per layer; no published model has a tenth of it."""
+"""Many objects are made per layer; no published model has a tenth of this number of layers."""
 PER_LAYER = "per_layer"
 """The type of sizes whose lists have a value for each layer."""
 
 
 def _is_count(value: Any) -> bool:
-    """Return whether it counts something; false, as some configs have it for what is switched off, counts nothing."""
+    """Return whether it counts something; ``false``, as some configs have it for a switched-off feature, is zero."""
     return value is False or (type(value) is int and 0 <= value < MAX_COUNT)
 
 
@@ -83,7 +83,7 @@ QUANTIZATION: Mapping[str, Check] = {
 
 @cache
 def config_table() -> Mapping[str, Check]:
-    """Return what is checked of a config, and of the text config in it: key → what its value is."""
+    """Return the checked keys of a config, and of the text config in it: key → type of its value."""
     return {key: TYPES[row.type] for row in rows().values() if row.type is not None for key in row.keys}
 
 
@@ -112,7 +112,7 @@ def _check_lists(where: str, part: Mapping[str, Any]) -> None:
 
 
 def wrong(key: str, value: Any, expected: str) -> CheckpointError:
-    """Return the error of a value that is not what it should be."""
+    """Return the error for a value of the wrong type."""
     return CheckpointError(
         shown(value),
         where=f"config.json, {key}",
@@ -122,7 +122,7 @@ def wrong(key: str, value: Any, expected: str) -> CheckpointError:
 
 
 def _parts(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Check]]]:
-    """Yield each object of the config that is used: where it is, itself, and the table for it."""
+    """Yield each object of the config that is used: its place, the object, and the table for it."""
     for where, part in [("", config), *((f"{key}.", config[key]) for key in _objects("text_config", config))]:
         yield where, part, config_table()
         for key in _objects("rope_parameters", part):

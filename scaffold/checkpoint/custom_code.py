@@ -1,4 +1,4 @@
-"""Python that a checkpoint brings. It is named here, and never executed."""
+"""Python files in a checkpoint. They are named here, and never executed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHOWN = 6
 
 
 def facts(directory: Path, auto_map: Mapping[str, str]) -> Iterator[Fact]:
-    """Yield whether there is custom code: files, and what the config refers to."""
+    """Yield whether there is custom code: its files, and the files to which the config refers."""
     files = sorted(printable(path.name) for path in directory.glob("*.py"))
     evidence = tuple(Evidence("file", name) for name in files[:SHOWN])
     evidence += tuple(Evidence("config", f"auto_map.{printable(k)}", printable(v)) for k, v in auto_map.items())

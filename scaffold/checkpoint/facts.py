@@ -1,4 +1,4 @@
-"""What is known of a checkpoint, each with its evidence."""
+"""Facts about a checkpoint, each with its evidence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DecoderPart = Literal["", "final norm", "layer norms", "attention", "feed-forwar
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that is known, and the part of the decoder that it is known of."""
+    """One fact, and the part of the decoder that it is about."""
 
     name: str
     value: str

@@ -1,9 +1,9 @@
-"""Files of a checkpoint directory: regular files that lie inside of it, and nothing else.
+"""Files of a checkpoint directory: only regular files inside it.
 
-A link is followed where it ends inside the directory, or in the ``blobs`` folder beside the ``snapshots`` folder that
-the directory lies in: the layout of Hugging Face's cache, in which every file of a snapshot is a link to a blob
-(https://huggingface.co/docs/huggingface_hub/guides/manage-cache). All other links are refused: what they show
-would be a file of the machine, and not of the checkpoint.
+A link is followed if it ends inside the directory, or in the ``blobs`` folder beside the ``snapshots`` folder that
+contains the directory: the layout of Hugging Face's cache, in which every file of a snapshot is a link to a blob
+(https://huggingface.co/docs/huggingface_hub/guides/manage-cache). All other links are refused: they point
+to a file of the machine, not of the checkpoint.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a 
 
 
 def has_file(directory: Path, name: str) -> bool:
-    """Return whether there is something of this name, even a dangling link: reading it then says what is wrong."""
+    """Return whether anything has this name, even a dangling link: reading it then reports what is wrong."""
     return os.path.lexists(directory / name)
 
 
@@ -33,7 +33,7 @@ def regular_file(directory: Path, name: str, expected: str) -> Path:
         expected: what the file is, for the message.
 
     Raises:
-        CheckpointError: it is missing, no regular file, not readable, or a link that leaves the checkpoint.
+        CheckpointError: it is missing, not a regular file, not readable, or a link that leaves the checkpoint.
     """
     path = directory / name
     try:
@@ -46,12 +46,12 @@ def regular_file(directory: Path, name: str, expected: str) -> Path:
     except FileNotFoundError:
         dangling = "a link to nothing" if path.is_symlink() else f"no file {name}"
         raise CheckpointError(
-            dangling, where=str(path), expected=expected, remedy="download the checkpoint again, whole"
+            dangling, where=str(path), expected=expected, remedy="download the complete checkpoint again"
         ) from None
     except OSError as error:
         raise unreadable(path, error, expected) from error
     if not stat.S_ISREG(mode):
-        raise _refused(name, KINDS.get(stat.S_IFMT(mode), "no regular file"), directory, expected)
+        raise _refused(name, KINDS.get(stat.S_IFMT(mode), "not a regular file"), directory, expected)
     return path
 
 
@@ -78,7 +78,7 @@ def read_bytes(directory: Path, name: str, expected: str, limit: int) -> bytes:
 
 
 def unreadable(path: Path, error: OSError, expected: str) -> CheckpointError:
-    """Return the error of a file that the system does not let us read."""
+    """Return the error for a file that the system does not let us read."""
     found = error.strerror or type(error).__name__
     return CheckpointError(found, where=str(path), expected=expected, remedy="check the file's permissions and disk")
 

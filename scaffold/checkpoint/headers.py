@@ -1,11 +1,11 @@
 """Headers of safetensors files, bounded and checked.
 
 Format: 8 bytes of header length (little endian), that many bytes of JSON which start with ``{``, then the data
-(https://huggingface.co/docs/safetensors, "Format"). What is legal is what the reference implementation takes
-(safetensors/src/tensor.rs): tensors of no size are, scalars are; gaps, overlaps and other lengths are not.
+(https://huggingface.co/docs/safetensors, "Format"). A header is legal if the reference implementation accepts it
+(safetensors/src/tensor.rs): empty tensors and scalars are legal; gaps, overlaps and other lengths are not.
 
-Most headers are read by a fast way that is only taken where it cannot miss anything (`_fast`); every other header,
-and so every damaged one, is read by a careful way, which names what is wrong.
+Most headers are read by a fast path that is used only if it cannot miss anything (`_fast`); every other header,
+and so every damaged one, is read by a careful path, which names what is wrong.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from scaffold.common.errors import CheckpointError
 MAX_HEADER_BYTES = 100_000_000
 """The limit of the reference implementation (safetensors/src/tensor.rs, MAX_HEADER_SIZE)."""
 MAX_DIMENSIONS = 64
-"""What NumPy takes; torch takes no more."""
+"""NumPy's limit; torch accepts no more."""
 MAX_SIZE = 2**62
 
 DTYPE_BITS = {
@@ -36,7 +36,7 @@ DTYPE_BITS = {
 }  # fmt: skip
 METADATA = "__metadata__"
 EXPECTED = "a safetensors header"
-REMEDY = "download the shard again; a checksum of the publisher, if there is one, tells which is damaged"
+REMEDY = "download the shard again; the publisher's checksum, if there is one, shows which shard is damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class TensorHeader:
 
 
 class Span(NamedTuple):
-    """Where a tensor's data lies: bytes of the file, begin inclusive, end exclusive."""
+    """Where a tensor's data is: bytes of the file, begin inclusive, end exclusive."""
 
     header: TensorHeader
     begin: int
@@ -70,7 +70,7 @@ class Form(NamedTuple):
     shape: tuple[int, ...]
     shard: str
     has_bits: bool
-    """There is a 0 or 1 in the shape, which ``false`` or ``true`` would be equal to."""
+    """The shape has a 0 or 1, to which ``false`` or ``true`` would be equal."""
 
 
 Forms = dict[str, Form]
@@ -78,7 +78,7 @@ Forms = dict[str, Form]
 
 
 class ShardHeader(NamedTuple):
-    """The header of one shard: raw, as forms of its tensors, and the file's size and time of change."""
+    """The header of one shard: raw, as forms of its tensors, and the file's size and modification time."""
 
     raw: bytes
     forms: Forms
@@ -86,7 +86,7 @@ class ShardHeader(NamedTuple):
     modified_ns: int
 
     def spans(self) -> list[Span]:
-        """Return where each tensor's data lies, in the order of the file."""
+        """Return where each tensor's data is, in the order of the file."""
         entries = json.loads(self.raw)
         start = 8 + len(self.raw)
         found = []
@@ -97,7 +97,7 @@ class ShardHeader(NamedTuple):
 
 
 def header(name: str, form: Form) -> TensorHeader:
-    """Return a tensor as a value of its own."""
+    """Return a tensor as a separate value."""
     return TensorHeader(name, form.dtype, form.shape, form.shard)
 
 
@@ -118,7 +118,7 @@ def read_shard(path: Path, expected: str = "a safetensors file") -> ShardHeader:
         expected: what the file is, for the message.
 
     Raises:
-        CheckpointError: the file is no regular file of the directory, or its header is damaged or does not fit.
+        CheckpointError: it is not a regular file of the directory, or its header is damaged or does not fit.
     """
     regular_file(path.parent, path.name, expected)
     try:
@@ -148,12 +148,12 @@ def _header_length(path: Path, start: bytes, size: int) -> int:
 
 
 def _fast(raw: bytes, shard: str, available: int) -> Forms | None:
-    """Return the tensors of a header in which nothing is unusual, else None.
+    """Return the tensors of a header in which nothing is unusual, otherwise None.
 
-    A key that is there twice is lost in parsing, but its quotes stay: without escapes every string has two of them,
-    and an entry has five strings, so that the number of quotes tells whether all that was written was also found.
-    Numbers with a fraction are not let through; ``false`` and ``true`` would compare equal to 0 and 1, so that their
-    types are looked at wherever there is a 0 or a 1.
+    A duplicate key is lost in parsing, but its quotes stay: without escapes every string has two of them,
+    and an entry has five strings, so the number of quotes shows whether everything written was also found.
+    Numbers with a fraction are rejected; ``false`` and ``true`` would compare equal to 0 and 1, so their
+    types are checked wherever there is a 0 or a 1.
     """
     if b"\\" in raw:
         return None
@@ -222,7 +222,7 @@ def _careful(raw: bytes, path: Path, available: int) -> Forms:
         _damaged(path, f"a JSON {type(entries).__name__}", EXPECTED)
     metadata = entries.pop(METADATA, None)
     if not _is_metadata(metadata):
-        _damaged(path, f"{METADATA}: {shown(metadata)}", "an object from words to words")
+        _damaged(path, f"{METADATA}: {shown(metadata)}", "an object from strings to strings")
     spans = []
     forms = {}
     for name, entry in entries.items():

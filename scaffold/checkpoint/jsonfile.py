@@ -1,4 +1,4 @@
-"""Bounded reading of JSON files that anybody may have written."""
+"""Bounded reading of JSON files from untrusted sources."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from scaffold.common.errors import CheckpointError
 MAX_BYTES = 32_000_000
 """A config has some kilobytes; the largest tokenizer configs some megabytes."""
 SMALL_BYTES = 10_000_000
-"""A document of this size takes less than 300 MB whatever is in it."""
+"""A document of this size needs less than 300 MB of memory, whatever its content."""
 MAX_VALUES = 8_000_000
-"""Commas in a document: what a header of 100 MB with a million tensors has, and what keeps memory bounded."""
+"""Commas in a document: as many as a header of 100 MB with a million tensors has; this bounds the memory."""
 MAX_DEPTH = 64
 """Levels of lists and objects; a published config has six."""
 MAX_CONTAINERS = 2_500_000
-"""Lists and objects in a document; a tensor in a header takes three."""
+"""Lists and objects in a document; a tensor in a header needs three."""
 
 
 def read_object(path: Path, purpose: str, limit: int = MAX_BYTES) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def read_object(path: Path, purpose: str, limit: int = MAX_BYTES) -> dict[str, A
         limit: the largest size in bytes.
 
     Raises:
-        CheckpointError: the file is missing, outside of its directory, too large, no JSON, or no object.
+        CheckpointError: the file is missing, outside its directory, too large, not JSON, or not an object.
     """
     expected = f"a JSON object, {purpose}"
     remedy = f"download {path.name} again, or pass the directory of a complete checkpoint"
@@ -40,13 +40,13 @@ def read_object(path: Path, purpose: str, limit: int = MAX_BYTES) -> dict[str, A
 
 
 def parse_object(data: bytes, where: str, expected: str, remedy: str) -> dict[str, Any]:
-    """Parse the bytes of a JSON object; duplicate keys are an error, as readers would disagree on them.
+    """Parse the bytes of a JSON object; duplicate keys are an error, because readers would disagree on them.
 
-    ``Infinity`` is taken, as Python's own ``json`` writes it and configs of published models have it
+    ``Infinity`` is accepted, because Python's own ``json`` writes it and configs of published models have it
     (Mamba-2: ``"time_step_limit": [0.0, Infinity]``); the boundary of the config refuses it for keys that are used.
 
     Raises:
-        CheckpointError: no UTF-8, no JSON, no object, nested too deeply, too many values, or a key twice.
+        CheckpointError: not UTF-8, not JSON, not an object, nested too deeply, too many values, or a duplicate key.
     """
     try:
         value = careful(decoded(data))
@@ -61,7 +61,7 @@ def decoded(data: bytes) -> str:
     """Return the text of a JSON document that is small enough to be parsed in bounded memory.
 
     Raises:
-        ValueError: it is no UTF-8, or has too many values.
+        ValueError: it is not UTF-8, or has too many values.
     """
     large = len(data) > SMALL_BYTES
     if large and (data.count(b",") > MAX_VALUES or data.count(b"[") + data.count(b"{") > MAX_CONTAINERS):
@@ -69,18 +69,18 @@ def decoded(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"no UTF-8 at byte {error.start:,}") from None
+        raise ValueError(f"not UTF-8 at byte {error.start:,}") from None
 
 
 def careful(text: str, refuse: Callable[[str], Any] | None = None) -> Any:
-    """Parse JSON and see to duplicate keys and to strings that are no text.
+    """Parse JSON, and check for duplicate keys and for strings that are not text.
 
     Args:
         text: the document.
         refuse: called with a literal ``NaN``, ``Infinity`` or ``-Infinity``.
 
     Raises:
-        ValueError: no JSON, a key twice, too many levels, or half of a surrogate pair, which no UTF-8 can hold.
+        ValueError: not JSON, a duplicate key, too many levels, or half of a surrogate pair, which UTF-8 cannot encode.
         RecursionError: it is nested too deeply.
     """
     value = json.loads(text, object_pairs_hook=_unique, parse_constant=refuse)
@@ -94,7 +94,7 @@ def careful(text: str, refuse: Callable[[str], Any] | None = None) -> Any:
 
 
 def no_such_number(literal: str) -> Any:
-    """Refuse a literal where only whole numbers have a meaning.
+    """Refuse a literal where only whole numbers are valid.
 
     Raises:
         ValueError: always.
@@ -103,7 +103,7 @@ def no_such_number(literal: str) -> Any:
 
 
 def invalid(error: Exception, where: str, expected: str, remedy: str) -> CheckpointError:
-    """Return the error of a document that is no JSON."""
+    """Return the error for a document that is not JSON."""
     reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
     return CheckpointError(f"invalid JSON ({reason})", where=where, expected=expected, remedy=remedy)
 

@@ -25,19 +25,19 @@ UNSCALED = ("gemma3",)
 """Words in a model type whose scaling vLLM leaves out of the length, as ``_get_and_verify_max_len`` has them."""
 TOKENIZER = "tokenizer_config.json"
 UNLIMITED = 10**15
-"""transformers writes 1e30 where a tokenizer has no limit."""
+"""transformers writes 1e30 if a tokenizer has no limit."""
 
 
 def facts(
     directory: Path, text_config: Mapping[str, Any], model_type: str, completed: Mapping[str, Any] | None = None
 ) -> Iterator[Fact]:
-    """Yield the maximum length in tokens, with what it was made from.
+    """Yield the maximum length in tokens, with what it was derived from.
 
     Args:
         directory: of the checkpoint.
         text_config: the language model's, as ``config.json`` has it.
         model_type: the config's.
-        completed: the text config with what its class adds, where that was read: vLLM reads it so.
+        completed: the text config with what its class adds, if the class was read: vLLM reads it this way.
 
     Raises:
         CheckpointError: ``tokenizer_config.json`` is damaged.
@@ -48,9 +48,9 @@ def facts(
 def own_length(
     directory: Path, text_config: Mapping[str, Any], model_type: str, completed: Mapping[str, Any] | None = None
 ) -> int | None:
-    """Return the maximum length in tokens; None where neither the config nor its class says one.
+    """Return the maximum length in tokens; None if neither the config nor its class states one.
 
-    Args and errors: as those of `facts`.
+    Args and errors: as in `facts`.
     """
     return _derived(directory, text_config, model_type, completed)[1]
 
@@ -58,7 +58,7 @@ def own_length(
 def _derived(
     directory: Path, text_config: Mapping[str, Any], model_type: str, completed: Mapping[str, Any] | None
 ) -> tuple[Fact, int | None]:
-    """Return the maximum length with what it was made from, and as a number."""
+    """Return the maximum length with what it was derived from, and as a number."""
     positions = _positions(text_config)
     by_class = "" if positions else "the default of its class: "
     if not positions and completed is not None:
@@ -105,7 +105,7 @@ def _positions(text_config: Mapping[str, Any]) -> dict[str, int]:
 
 
 def rope_scalings(text_config: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Yield where, type and parameters of each rope scaling: old and new spelling, per kind of layer or not."""
+    """Yield the place, type and parameters of each rope scaling: old and new spelling, per kind of layer or not."""
     for key in spellings("rope_parameters"):
         outer = text_config.get(key)
         if not isinstance(outer, dict):

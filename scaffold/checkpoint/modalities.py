@@ -1,4 +1,4 @@
-"""Which modalities a checkpoint takes, and in which of its parts: by config, tensors and files."""
+"""Which modalities a checkpoint accepts, and in which of its parts: by config, tensors and files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scaffold.vocabulary.lookup import spellings
 
 @dataclass(frozen=True)
 class Modality:
-    """What speaks of a modality: roles of the vocabulary whose keys hold an object, words in tensor names, files."""
+    """Signs of a modality: roles of the vocabulary whose keys hold an object, words in tensor names, files."""
 
     name: str
     roles: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The tensors of a checkpoint as a short list: names with their numbers taken out, data type, shape, and how many."""
+"""The tensors of a checkpoint as a short list: names without their numbers, data type, shape, and how many."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Pattern:
 
 
 def pattern_of(name: str) -> str:
-    """Return a tensor's name with its whole-number parts taken out.
+    """Return a tensor's name with its whole-number parts replaced by ``*``.
 
     >>> pattern_of("model.layers.3.mlp.experts.17.w1.weight")
     'model.layers.*.mlp.experts.*.w1.weight'
@@ -51,7 +51,7 @@ def pattern_of(name: str) -> str:
 def patterns(forms: Mapping[str, Form]) -> tuple[Pattern, ...]:
     """Return the patterns of a checkpoint, in the order of their first tensors.
 
-    All digits are replaced by one character at once, in one text of all names, as 92,000 substitutions would take
+    All digits are replaced by one character at once, in one text of all names, because 92,000 substitutions would take
     longer than reading the headers; only names in which a digit is next to another character are then looked at one
     by one.
     """

@@ -16,16 +16,16 @@ from scaffold.vocabulary.lookup import at, key_of, spellings
 ERNIES = ("mtp_block", "mtp_emb_norm", "mtp_hidden_norm", "mtp_linear_proj")
 """Those of vllm/model_executor/models/ernie_mtp.py."""
 MODULES = ("mtp", "mtp_layers", "nextn", "eh_proj", "enorm", "hnorm", *ERNIES)
-"""What modules of such layers are called."""
+"""Names of modules in such layers."""
 _TENSORS = re.compile(rf"(^|\.)({'|'.join(MODULES)})(\.|$)")
 LISTS = ("layers", "h", "blocks", "layer")
-"""What a list of layers is called."""
+"""Names of a list of layers."""
 _LAYER = re.compile(rf"(?:[^.\s]+\.)*?(?:{'|'.join(LISTS)})\.(\d{{1,6}})\.")
 QUANTISED = ("F8_E4M3", "F8_E5M2", "I8", "U8", "I32")
 
 
 class State(Enum):
-    """What config and tensors say of such layers together."""
+    """What config and tensors together say about such layers."""
 
     NONE = "none"
     THERE = "there"
@@ -36,13 +36,13 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Found:
-    """What was found of such layers.
+    """What was found about such layers.
 
     Attributes:
         key: the config's key that promises them; None without one.
         promised: their number.
         names: patterns of their tensors.
-        plain: they are not quantised, and the layers of the model are.
+        plain: they are not quantised, but the layers of the model are.
     """
 
     state: State
@@ -83,7 +83,7 @@ def found(text_config: Mapping[str, Any], patterns: Sequence[Pattern], forms: Ma
 def layers_beyond(text_config: Mapping[str, Any], forms: Mapping[str, Form]) -> tuple[str, ...]:
     """Return the layers that the config promises, by their numbers after the model's own, such as ``model.layers.46``.
 
-    No more of them than are promised; none without a promise.
+    At most as many as are promised; none without a promise.
     """
     promised = promise(text_config)[1]
     found: dict[str, None] = {}

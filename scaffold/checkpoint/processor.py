@@ -1,4 +1,4 @@
-"""The processor that a checkpoint's files ask for: its class, where that comes from, and the token of an image."""
+"""The processor that a checkpoint's files require: its class, where that comes from, and the token of an image."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from scaffold.checkpoint.files import has_file
 from scaffold.checkpoint.jsonfile import read_object
 
 FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
-"""Files that may name the class; the first that does counts (transformers: ``models/auto/processing_auto.py``)."""
+"""Files that may name the class; the first one that does is used (transformers: ``models/auto/processing_auto.py``)."""
 IMAGE_TOKENS = ("image_token_id", "image_token_index")
-"""Keys of configs for the id that stands where an image is."""
+"""Keys of configs for the token id that stands for an image."""
 _CLASS = re.compile(r"[A-Za-z_]\w{0,95}")
 
 
@@ -23,10 +23,10 @@ class AskedProcessor:
     """What a checkpoint's files name.
 
     Attributes:
-        processor: the class; empty where no file names one.
-        remote: whether the checkpoint's own code has it.
-        image_processor: the class that prepares pictures; empty where no file names one.
-        image_token: what stands in a text where a picture is; empty where that is not known.
+        processor: the class; empty if no file names one.
+        remote: whether the checkpoint's own code defines it.
+        image_processor: the class that prepares pictures; empty if no file names one.
+        image_token: what stands for a picture in a text; empty if it is not known.
     """
 
     processor: str = ""
@@ -36,7 +36,7 @@ class AskedProcessor:
 
 
 def asked_processor(directory: Path, config: Mapping[str, Any]) -> AskedProcessor:
-    """Return what a checkpoint's files say of its processor.
+    """Return what a checkpoint's files say about its processor.
 
     Raises:
         CheckpointError: one of them is damaged.
@@ -59,13 +59,13 @@ def library_has(processor: str, transformers: Path) -> bool:
 
 
 def _first(found: list[dict[str, Any]], key: str) -> str:
-    """Return the first name of a class under a key; empty where no file has one."""
+    """Return the first name of a class under a key; empty if no file has one."""
     names = (one.get(key) for one in found)
     return next((name for name in names if isinstance(name, str) and _CLASS.fullmatch(name)), "")
 
 
 def _token(found: list[dict[str, Any]], config: Mapping[str, Any]) -> str:
-    """Return the text of the token whose id the config gives for an image; empty where no file has it."""
+    """Return the text of the token whose id the config states for an image; empty if no file has it."""
     ids = [str(config[key]) for key in IMAGE_TOKENS if type(config.get(key)) is int]
     for one in found:
         given = one.get("added_tokens_decoder")

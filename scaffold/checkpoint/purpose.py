@@ -1,4 +1,4 @@
-"""What a model is for, as its architecture's name tells it and vLLM takes it: to write text, or for something else."""
+"""What a model is for, judged by its architecture's name as vLLM does: to generate text, or for something else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 WRITES = ("ForCausalLM", "ForConditionalGeneration", "ChatModel", "LMHeadModel")
 HEADS = ("LMHead", "CausalLM")
-"""Words in a name of a class with a head that writes, whatever it ends in."""
+"""Words in the name of a class with a head that generates text, whatever its suffix."""
 OTHERS = (
     ("ForTextEncoding", "gives embeddings"),
     ("EmbeddingModel", "gives embeddings"),
@@ -24,28 +24,28 @@ OTHERS = (
     ("RewardModel", "scores answers"),
     ("Model", "gives hidden states, which vLLM makes embeddings of"),
 )
-"""Endings of names, the first that fits counts (vLLM: config/model.py, ``_SUFFIX_TO_DEFAULTS``)."""
+"""Suffixes of names; the first match counts (vLLM: config/model.py, ``_SUFFIX_TO_DEFAULTS``)."""
 NOT_CAUSAL: Mapping[str, tuple[Any, ...]] = {"is_causal": (False,), "use_bidirectional_attention": (True, "all")}
-"""Keys of configs → values with which every token sees those that come after it, as models that give embeddings have
+"""Keys of configs → values with which every token sees those that come after it, as embedding models have
 them (vLLM: models/qwen2.py, ``attn_type``; transformers: models/gemma3, ``use_bidirectional_attention``)."""
 
 ENCODER = "is_encoder_decoder"
 
 
 def other_purpose(architecture: str) -> str:
-    """Return what a model is for that does not write text; empty for one that does, or whose name does not tell."""
+    """Return the purpose of a model that does not generate text; empty for others, and if its name does not tell."""
     if is_named_for_writing(architecture) or any(word in architecture for word in HEADS):
         return ""
     return next((purpose for ending, purpose in OTHERS if architecture.endswith(ending)), "")
 
 
 def is_named_for_writing(architecture: str) -> bool:
-    """Return whether a name says that the model writes text."""
+    """Return whether a name says that the model generates text."""
     return architecture.endswith(WRITES)
 
 
 def seen_ahead(text_config: Mapping[str, Any]) -> str:
-    """Return the key of the config by which tokens see those that come after them; empty where none says so."""
+    """Return the key of the config that lets tokens see those that come after them; empty if there is none."""
     for key, values in NOT_CAUSAL.items():
         said = text_config.get(key)
         if any(type(said) is type(value) and said == value for value in values):
@@ -54,7 +54,7 @@ def seen_ahead(text_config: Mapping[str, Any]) -> str:
 
 
 def encoder_key(config: Mapping[str, Any], text_key: str) -> str:
-    """Return where a config says that a decoder attends to an encoder of the same model; empty where it does not."""
+    """Return where a config says that a decoder attends to an encoder of the same model; empty if it does not."""
     text = config[text_key] if text_key else {}
     places = ((ENCODER, config.get(ENCODER)), (f"{text_key}.{ENCODER}", text.get(ENCODER)))
     return next((place for place, value in places if value is True), "")

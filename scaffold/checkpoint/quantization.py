@@ -1,7 +1,7 @@
 """How a checkpoint's weights are quantised: what its config says, and what its tensors show.
 
 The config names the method, the tensors prove it: each method leaves tensors of its own beside or in place of a weight.
-Where the two disagree that is said. Nothing is read but names, data types and shapes.
+If the two disagree, that is reported. Only names, data types and shapes are read.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ MODELSLIM_FILE = "quant_model_description.json"
 """vllm-ascend: MODELSLIM_CONFIG_FILENAME in vllm_ascend/quantization/modelslim_config.py."""
 MODELSLIM_FILES = "quant_model_description*.json"
 MODELOPT_FILE = "hf_quant_config.json"
-"""Where ModelOpt up to 0.29 says how it quantised (vLLM: transformers_utils/config.py)."""
+"""Where ModelOpt up to 0.29 states how it quantised (vLLM: transformers_utils/config.py)."""
 MAX_FILES = 1000
 FP8 = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
 UNNAMED = "not named"
-"""The kind where the config describes a quantisation without its method, and no tensor shows one."""
+"""The kind if the config describes a quantisation without its method, and no tensor shows one."""
 UNSAID = "the config does not say how the weights are quantised"
 UNQUANTISED = ("F64", "F32", "F16", "BF16")
 
@@ -38,8 +38,8 @@ class Trace:
         kind: the method.
         ending: last part of a scale's name.
         dtypes: the data types that the scale has.
-        weight: what stands in place of ``ending`` in the name of what is quantised.
-        weight_dtypes: its data types; empty for any that is no float format of 16 bits or more.
+        weight: what replaces ``ending`` in the name of the quantised tensor.
+        weight_dtypes: its data types; empty for any that is not a float format of 16 bits or more.
         source: where this layout comes from.
     """
 
@@ -87,19 +87,19 @@ class Part:
 
 @dataclass(frozen=True)
 class Quantization:
-    """What is known of a checkpoint's quantisation.
+    """What is known about a checkpoint's quantisation.
 
     Attributes:
         kind: ``fp8``, ``compressed-tensors``, ``modelslim``, ``awq``, ``gptq``, ``mxfp4``, ``mxfp``, ``nvfp4``,
             ``bitnet``, ``bitsandbytes``, ``int8``, or the config's own word for a method that is not known.
         scheme: bits and granularity as far as config and shapes tell, such as ``128 x 128 blocks``; or the words of
             the method itself (ModelSlim: ``W8A8_DYNAMIC``).
-        methods: those of it that say what is done with weights and activations, which ``AscendPath.scheme`` is held
-            against: ModelSlim's words, the groups of compressed-tensors.
+        methods: the parts of it that say what is done with weights and activations: ModelSlim's words, the groups of
+            compressed-tensors. ``AscendPath.scheme`` is matched against them.
         parts: what is quantised.
-        plain: number of tensors in a float format that are not.
+        plain: number of tensors in a float format that are not quantised.
         evidence: what shows all this.
-        disagreements: where they differ, what the config says and what the tensors say.
+        disagreements: if they differ, what the config says and what the tensors say.
     """
 
     kind: str
@@ -114,7 +114,7 @@ class Quantization:
 def read_quantization(
     directory: Path, config: Mapping[str, Any], text_config: Mapping[str, Any], patterns: Sequence[Pattern]
 ) -> Quantization | None:
-    """Return how the weights are quantised, or None if neither config nor tensors speak of it.
+    """Return how the weights are quantised, or None if neither config nor tensors show a quantisation.
 
     Raises:
         CheckpointError: ModelSlim's description, or ModelOpt's, is damaged.
@@ -167,7 +167,7 @@ def _described(
 
 
 def _found(patterns: Sequence[Pattern]) -> Iterator[tuple[Trace, Part]]:
-    """Yield the quantised tensors that the patterns show, each with the trace that shows it."""
+    """Yield the quantised tensors among the patterns, each with the trace that shows it."""
     by_name: dict[str, list[Pattern]] = {}
     for pattern in patterns:
         by_name.setdefault(pattern.name, []).append(pattern)
@@ -201,7 +201,7 @@ def _packed_kind(part: Part, patterns: Sequence[Pattern]) -> str:
 def modelslim_files(directory: Path) -> tuple[str, ...]:
     """Return the files that describe the weights, the one that vllm-ascend reads first.
 
-    Older ones have more words in their names, and shards may have one each.
+    Older ones have longer names, and shards may have one each.
     """
     found = sorted(path.name for path in directory.glob(MODELSLIM_FILES) if has_file(directory, path.name))
     return tuple(sorted(found, key=lambda name: name != MODELSLIM_FILE)[:MAX_FILES])
@@ -232,7 +232,7 @@ def _scheme(
     parts: Sequence[Part],
     patterns: Sequence[Pattern],
 ) -> Iterator[str]:
-    """Yield what is known of bits and granularity."""
+    """Yield what is known about bits and granularity."""
     if kind in ("fp8", "int8", "mxfp"):
         yield from _granularity(described, parts, patterns)
     if kind == "compressed-tensors" and isinstance(described.get("format"), str):
@@ -275,7 +275,7 @@ def _per(scale: tuple[int, ...], weight: tuple[int, ...]) -> str:
 
 
 def _groups(described: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what compressed-tensors does with the weights and activations of each group of layers."""
+    """Yield how compressed-tensors treats the weights and activations of each group of layers."""
     groups = described.get("config_groups")
     for group in list(groups.values())[:8] if isinstance(groups, dict) else ():
         if isinstance(group, dict):

@@ -1,4 +1,4 @@
-"""A checkpoint as one value: what its directory says, and none of it executed."""
+"""A checkpoint as one value: the contents of its directory, none of which is executed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Checkpoint:
     path: Path
     config: Mapping[str, Any]
     text_config: Mapping[str, Any]
-    """The part of the config that describes the language model; the whole config where it is not nested."""
+    """The part of the config that describes the language model; the whole config if it is not nested."""
     architecture: str
     model_type: str
     auto_map: Mapping[str, str]
@@ -46,7 +46,7 @@ class Checkpoint:
     processor_files: tuple[str, ...]
     has_chat_template: bool
     digest: str
-    """SHA-256 over the config, and every shard's name, size, time of change and header."""
+    """SHA-256 over the config, and every shard's name, size, modification time and header."""
 
     @property
     def tensors(self) -> Mapping[str, TensorHeader]:
@@ -55,7 +55,7 @@ class Checkpoint:
 
     @property
     def text_key(self) -> str:
-        """Return the key of ``config.json`` under which the text config lies; empty where it is not nested."""
+        """Return the key of ``config.json`` that holds the text config; empty if it is not nested."""
         return _text_key(self.config)
 
     @cached_property
@@ -65,7 +65,7 @@ class Checkpoint:
 
     @property
     def is_multimodal(self) -> bool:
-        """Return whether config or files speak of images."""
+        """Return whether config or files mention images."""
         return any(key in self.config for role in VISION_ROLES for key in spellings(role)) or any(
             name.startswith(("preprocessor", "video")) for name in self.processor_files
         )
@@ -75,7 +75,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint directory.
 
     Raises:
-        CheckpointError: it is no directory, its config is missing or invalid, or its weights are damaged.
+        CheckpointError: it is not a directory, its config is missing or invalid, or its weights are damaged.
     """
     if not path.is_dir():
         raise CheckpointError(
@@ -133,7 +133,7 @@ def _auto_map(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _check_code(path: Path, auto_map: Mapping[str, str]) -> None:
-    """Check that the Python files that the config refers to are files of the checkpoint: they are read as text."""
+    """Check that the Python files named in the config are files of the checkpoint: they are read as text."""
     for reference in auto_map.values():
         name = f"{reference.rpartition('--')[2].partition('.')[0]}.py"
         if _IDENTIFIER.fullmatch(name.removesuffix(".py")) and has_file(path, name):

@@ -36,12 +36,12 @@ class Weights:
     """The weights of a checkpoint, as their headers describe them."""
 
     forms: Forms
-    """Name → form of every tensor; forms are shared, so that this is quick to make at any size."""
+    """Name → form of every tensor; forms are shared, so this is fast to build at any size."""
     shards: tuple[str, ...]
     notes: tuple[str, ...]
-    """What lies beside the shards and was left out."""
+    """Files beside the shards that were left out."""
     digest: str
-    """SHA-256 over each shard's name, size, time of change and header."""
+    """SHA-256 over each shard's name, size, modification time and header."""
 
     @cached_property
     def patterns(self) -> tuple[Pattern, ...]:
@@ -67,12 +67,12 @@ def read_tensors(directory: Path) -> dict[str, TensorHeader]:
 def read_weights(directory: Path) -> Weights:
     """Read the headers of all tensors.
 
-    The index decides which files belong if there is one; else ``model.safetensors``; else all ``*.safetensors``
-    but the ``consolidated*`` ones, which hold the same weights in another layout.
+    The index decides which files belong, if there is one; otherwise ``model.safetensors``; otherwise all
+    ``*.safetensors`` except the ``consolidated*`` ones, which hold the same weights in another layout.
 
     Raises:
-        CheckpointError: a shard is missing, damaged, or outside of the directory; the index names a tensor that is not
-            where it says, or is one of other files; a tensor is in two shards; there are no safetensors files.
+        CheckpointError: a shard is missing, damaged, or outside the directory; the index names a tensor that is not
+            where it says, or belongs to other files; a tensor is in two shards; there are no safetensors files.
     """
     with without_collection():
         index = _read_index(directory) if has_file(directory, INDEX) else None
@@ -103,7 +103,7 @@ def read_weights(directory: Path) -> Weights:
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Keep Python from looking for cycles in hundreds of thousands of new values: there are none."""
+    """Keep Python's garbage collector from searching hundreds of thousands of new values for cycles: there are none."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -151,9 +151,9 @@ def _is_shard_name(value: Any) -> bool:
 
 
 def _fast_index(raw: bytes) -> Any:
-    """Return the ``weight_map`` of an index without escapes and duplicate keys, else None.
+    """Return the ``weight_map`` of an index without escapes and duplicate keys, otherwise None.
 
-    As in headers, the number of quotes tells whether a key was written twice.
+    As in headers, the number of quotes shows whether a key was written twice.
     """
     if b"\\" in raw:
         return None
@@ -208,10 +208,10 @@ def _names(directory: Path, pattern: str) -> list[str]:
 
 
 def _check_stale(directory: Path, names: list[str], index: dict[str, str]) -> None:
-    """Say of an index whose shards are not there whether other files hold all that it names.
+    """Check, for an index whose shards are missing, whether other files hold all tensors that it names.
 
     Raises:
-        CheckpointError: they do: it is an index of other files.
+        CheckpointError: they do: the index belongs to other files.
     """
     missing = [name for name in names if not os.path.lexists(directory / name)]
     others = [name for name in _names(directory, "*.safetensors") if name not in names and _is_shard_name(name)]
@@ -231,7 +231,7 @@ def _check_stale(directory: Path, names: list[str], index: dict[str, str]) -> No
 
 
 def _unnamed(forms: Forms, index: dict[str, str] | None) -> Iterator[str]:
-    """Say which tensors no entry of the index names: vLLM loads all of a file that the index names."""
+    """Return a note on tensors that the index does not name: vLLM loads every tensor of a file that the index names."""
     extra = list(islice(forms, len(index), None)) if index is not None else []
     if extra:
         more = f"{len(extra)} tensors" if len(extra) > 1 else "one tensor"
@@ -242,7 +242,7 @@ def _unnamed(forms: Forms, index: dict[str, str] | None) -> Iterator[str]:
 
 
 def _notes(directory: Path, used: set[str]) -> Iterator[str]:
-    """Say which weight files lie beside the ones that are read."""
+    """Return notes on weight files beside the ones that are read."""
     others = [name for name in _names(directory, "*.safetensors") if name not in used]
     consolidated = [name for name in others if name.startswith("consolidated")]
     if consolidated:
@@ -265,7 +265,7 @@ def _notes(directory: Path, used: set[str]) -> Iterator[str]:
 
 
 def _disagree(directory: Path, names: list[str], index: dict[str, str] | None) -> NoReturn:
-    """Say what is wrong between the shards: they are read again, as it takes other tables to tell.
+    """Report what is wrong between the shards: they are read again, because that needs other tables.
 
     Raises:
         CheckpointError: always.

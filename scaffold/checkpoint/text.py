@@ -1,9 +1,9 @@
-"""Text of a checkpoint made safe to show: what a terminal would act on is shown as an escape."""
+"""Text of a checkpoint made safe to show: terminal control characters become escapes."""
 
 from __future__ import annotations
 
 SHOWN = 200
-"""Characters of an untrusted value that a message repeats."""
+"""How many characters of an untrusted value a message repeats."""
 
 
 def printable(text: str) -> str:
@@ -18,9 +18,9 @@ def printable(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message repeats it: quoted, escaped, and cut.
+    """Return a value as shown in messages: quoted, escaped, and truncated.
 
-    Large containers are not written out first: what they hold is cut before it becomes text.
+    Large containers are truncated before they are turned into text.
     """
     if isinstance(value, str):
         return _cut(repr(value[: SHOWN + 1]))

@@ -17,7 +17,7 @@ KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("BPE", ("vocab.json", "merges.txt")),
     ("WordPiece", ("vocab.txt",)),
 )
-"""Kind → the files that make it up; the first that is whole counts."""
+"""Kind → the files that make it up; the first complete one counts."""
 CONFIGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "generation_config.json")
 PROCESSORS = (
     "processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json",

@@ -20,7 +20,7 @@ class Before:
     runs: int
 
     def left(self) -> tuple[tuple[Path, ...], bool]:
-        """Return the files that were written since, and whether an undo was cut off half-way."""
+        """Return the files that were written since, and whether an undo was interrupted."""
         from codemods.changes.journal import written_since
 
         return written_since(self.journal, self.runs)
@@ -35,7 +35,7 @@ class Before:
             return [f"what was written cannot be told: {refusal.where}: {refusal.found}"]
         undo = shlex.join(["scaffold", "undo", "--work", str(self.journal.parents[1])])
         if is_cut_off:
-            return [f"taking back was cut off half-way; {undo} makes the files as they were"]
+            return [f"the undo was interrupted; {undo} makes the files as they were"]
         if not files:
             return ["no file of a source tree was written"]
         shown = [f"  {path}" for path in files[:SHOWN]]

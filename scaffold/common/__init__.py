@@ -1,1 +1,1 @@
-"""Words that every step uses: the family of errors, and names that are safe in paths and code."""
+"""What every step uses: the family of errors, and names that are safe in paths and code."""

@@ -1,4 +1,4 @@
-"""Commands of this tool about one model, as a shell takes them: what errors and documents tell a reader to call."""
+"""Commands of this tool for one model, quoted for a shell: what errors and documents tell a reader to run."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from scaffold.common.names import model_name
 
 @dataclass(frozen=True)
 class Calls:
-    """How this tool is called for one model.
+    """How to call this tool for one model.
 
     Attributes:
         checkpoint: its directory.
-        options: what each call needs beside it, such as its name.
+        options: further options that each call needs, such as the model's name.
     """
 
     checkpoint: str
     options: tuple[str, ...] = ()
 
     def to(self, command: str, *words: str) -> str:
-        """Return a call that can be pasted.
+        """Return a command that can be pasted into a shell.
 
         Args:
             command: of this tool, such as ``validate``.
@@ -33,12 +33,12 @@ class Calls:
 
 
 def calls_for(name: str, checkpoint: str, work: Path | None = None) -> Calls:
-    """Return how this tool is called for a planned model.
+    """Return how to call this tool for a planned model.
 
     Args:
-        name: as it was planned; an option where the name of the checkpoint's folder does not lead to it.
+        name: the planned name; an option if the checkpoint's folder name does not lead to it.
         checkpoint: its directory.
-        work: where it was planned; an option where that is not the present directory. None for documents, which name
+        work: where it was planned; an option if that is not the current directory. None for documents, which name
             the directory themselves.
     """
     options: tuple[str, ...] = () if _says(checkpoint, name) else ("--name", name)

@@ -16,11 +16,11 @@ class CheckpointError(ScaffoldError):
 
 
 class UsageError(ScaffoldError):
-    """The call is wrong: a root that is no source tree, an option that does not fit."""
+    """The call is wrong: a root that is not a source tree, an option that does not fit."""
 
 
 class InUse(UsageError):  # noqa: N818 - reads as the sentence that it is
-    """Another process holds what may be used by one at a time; the call is right once that has ended."""
+    """Another process holds something that only one may use at a time; the call works once that process has ended."""
 
 
 class EnvironmentLacks(ScaffoldError):  # noqa: N818 - reads as the sentence that it is
@@ -30,11 +30,11 @@ class EnvironmentLacks(ScaffoldError):  # noqa: N818 - reads as the sentence tha
 
 
 class CheckFailed(ScaffoldError):  # noqa: N818 - reads as the sentence that it is
-    """A check or a gate says no; an edit that will not be made is a `codemods.Refusal`."""
+    """A check or a gate failed; an edit that will not be made is a `codemods.Refusal`."""
 
     exit_code = 1
     kind = "Refused"
-    """What JSON documents call it."""
+    """Its name in JSON documents."""
 
 
 Refused = CheckFailed

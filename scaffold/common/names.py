@@ -17,17 +17,17 @@ _HUB_FOLDER = re.compile(rf"models--({_WORD}?)--({_WORD})")
 """A model's folder in the cache of huggingface_hub (its docs: "Understand caching"); it holds ``snapshots/<hash>``."""
 
 RESERVED = frozenset({"journal", "gates.lock", "survey"})
-"""What the work directory's state has beside the models' folders."""
+"""Names that the work directory's state uses beside the models' folders."""
 
 
 def model_name(given: str | None, checkpoint: Path) -> str:
     """Return the model's display name, which is also a file name.
 
-    It is as given, else the repo's in a hub's cache, else the checkpoint's folder.
+    It is the given name, otherwise the repo's name in a hub's cache, otherwise the name of the checkpoint's folder.
 
     Raises:
-        UsageError: it is not made of letters, digits, dots, dashes and underscores, is a snapshot's hash, or is what
-            this tool calls a folder of its own.
+        UsageError: it does not consist of letters, digits, dots, dashes and underscores, is a snapshot's hash, or is
+            the name of one of this tool's own folders.
     """
     hub = _hub_id(checkpoint)
     name = given or (hub.split("/")[1] if hub else checkpoint.resolve().name)
@@ -35,33 +35,33 @@ def model_name(given: str | None, checkpoint: Path) -> str:
         raise UsageError(
             f"the model name {name!r}",
             where="--name" if given else str(checkpoint),
-            expected="letters, digits, '.', '-' and '_', starting with a letter or digit, and no snapshot's hash",
+            expected="letters, digits, '.', '-' and '_', starting with a letter or digit, and not a snapshot's hash",
             remedy=f"pass one of these with --name, such as --name {_near(name)}",
         )
     if name.lower() in RESERVED:
         raise UsageError(
             f"the model name {name!r}",
             where="--name" if given else str(checkpoint),
-            expected=f"a name that is none of {', '.join(sorted(RESERVED))}: the work directory has them",
+            expected=f"a name other than {', '.join(sorted(RESERVED))}, which the work directory uses",
             remedy="pass another name with --name",
         )
     return name
 
 
 def _near(name: str) -> str:
-    """Return a name that is near one which cannot be used: what is left of it, or a word."""
+    """Return a usable name close to an unusable one: what is left of it, or a default."""
     left = "-".join(re.findall(r"[A-Za-z0-9_]+", name))[:96].strip("-_")
     return left if _MODEL_NAME.fullmatch(left) and not _HASH.fullmatch(left) else "My-Model"
 
 
 def model_id(given: str | None, name: str, checkpoint: Path, config: Mapping[str, Any]) -> str:
-    """Return what the model is called where it is published, ``org/name``; the name alone where nothing says so.
+    """Return the name under which the model is published, ``org/name``; only ``name`` if nothing states it.
 
-    It is as given, else of the hub's cache that the checkpoint lies in, else ``_name_or_path`` of the config, where
-    that ends in the model's name: fine-tuned models keep the one of the model that they were made of.
+    It is the given id, otherwise that of the hub's cache that holds the checkpoint, otherwise the config's
+    ``_name_or_path`` if that ends in the model's name: fine-tuned models keep the one of their base model.
 
     Raises:
-        UsageError: what was given is no ``org/name``.
+        UsageError: the given id is not an ``org/name``.
     """
     if given:
         if not _MODEL_ID.fullmatch(given) or ".." in given:

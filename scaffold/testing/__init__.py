@@ -1,4 +1,4 @@
-"""For tests of weight rules: mutations of checkpoints, Hypothesis strategies, ready-made properties.
+"""Tools for testing weight rules: mutations of checkpoints, Hypothesis strategies, ready-made properties.
 
-Needs the extra ``testing`` (Hypothesis).
+Requires the extra ``testing`` (Hypothesis).
 """

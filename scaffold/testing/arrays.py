@@ -1,4 +1,4 @@
-"""A checkpoint's tensors as NumPy arrays, bfloat16 and fp8 included, and rounding to bfloat16: no torch is needed."""
+"""A checkpoint's tensors as NumPy arrays, including bfloat16 and fp8, and rounding to bfloat16, without torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLAIN = {
 
 
 def read_arrays(checkpoint: Path) -> dict[str, Array]:
-    """Return all tensors by name; bfloat16 and fp8 (e4m3) as the float32 numbers that they stand for.
+    """Return all tensors by name; bfloat16 and fp8 (e4m3) as the float32 numbers that they represent.
 
     Raises:
         CheckpointError: the files are damaged.
@@ -45,7 +45,7 @@ def _decode(raw: bytes, dtype: str, name: str) -> Array:
     if dtype == "F8_E4M3":
         return E4M3[np.frombuffer(raw, np.uint8)]
     if dtype not in PLAIN:
-        raise ValueError(f"{name}: the dtype {dtype} cannot be read here")
+        raise ValueError(f"{name}: unsupported dtype {dtype}; expected bfloat16, fp8 e4m3 or a dtype of NumPy")
     return np.frombuffer(raw, PLAIN[dtype])
 
 

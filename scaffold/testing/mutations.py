@@ -1,4 +1,4 @@
-"""Ways in which a checkpoint can be wrong, and what a proof must say of each."""
+"""Ways in which a checkpoint can be wrong, and what a proof must report for each."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Mutated = list[TensorHeader]
 
 @dataclass(frozen=True)
 class Mutation:
-    """One way. ``apply`` returns None where a checkpoint has nothing to which it could be done."""
+    """One way. ``apply`` returns None if it cannot be applied to anything in the checkpoint."""
 
     name: str
     finds: frozenset[str]
-    """Kinds of findings, all of which must be among those of the proof."""
+    """Kinds of findings, all of which the proof must report."""
     apply: Callable[[WeightMap, Headers, Random], Mutated | None]
 
 
@@ -66,7 +66,7 @@ def _duplicate(weight_map: WeightMap, headers: Headers, random: Random) -> Mutat
 
 
 def _scaled(weight_map: WeightMap, headers: Headers) -> list[tuple[str, str]]:
-    """Return weight and scale of each quantised pair."""
+    """Return the weight and scale of each quantised pair."""
     return [
         (rule.source.format_map(values), rule.scale.name.format_map(values))
         for rule in weight_map.rules
@@ -93,7 +93,7 @@ def _expert_rules(weight_map: WeightMap) -> list[Rule]:
 
 
 def _cut_expert(weight_map: WeightMap, headers: Headers, random: Random) -> Mutated | None:
-    """Take away the last expert of a layer: its tensors, or its slice of the stacked ones."""
+    """Remove the last expert of a layer: its tensors, or its slice of the stacked ones."""
     rules = _expert_rules(weight_map)
     if not rules:
         return None
@@ -111,7 +111,7 @@ def _cut_expert(weight_map: WeightMap, headers: Headers, random: Random) -> Muta
 
 
 def _kv_heads(weight_map: WeightMap, headers: Headers, random: Random) -> Mutated | None:
-    """Let keys and values of all layers have another number of heads than the config says."""
+    """Give keys and values of all layers a number of heads that differs from the config."""
     heads = [
         (rule, part.split.heads, part.size) for rule in weight_map.rules for part in rule.parts
         if isinstance(part.split, KvHeads)
@@ -143,4 +143,4 @@ MUTATIONS = (
     Mutation("another number of KV heads", frozenset({"shape"}), _kv_heads),
 )
 EXPERT_CUT = frozenset({"missing", "shape"})
-"""One of these is what a cut expert must be found by: it depends on how experts lie on disk."""
+"""A cut expert must produce one of these; which one depends on how experts are stored on disk."""

@@ -18,7 +18,7 @@ from scaffold.weights.transforms import Array, Scale, UnitRows
 
 
 def routing_is_total_and_unambiguous(weight_map: WeightMap, names: Iterable[str]) -> None:
-    """Each name has one route, and no two of them fill one shard of one parameter."""
+    """Each name has exactly one route, and no two names fill the same shard of a parameter."""
     filled: dict[tuple[object, ...], str] = {}
     for name in names:
         routes = weight_map.routes(name)
@@ -30,7 +30,7 @@ def routing_is_total_and_unambiguous(weight_map: WeightMap, names: Iterable[str]
 
 
 def lookup_is_the_identity(weight_map: WeightMap, name: str) -> None:
-    """From a name to what it fills, and back, is that name."""
+    """Looking up what a name fills, and then what fills that, leads back to the name."""
     for route in weight_map.routes(name):
         for shard in route.shards:
             back = weight_map.sources(route.target, shard, route.expert)
@@ -38,9 +38,9 @@ def lookup_is_the_identity(weight_map: WeightMap, name: str) -> None:
 
 
 def shards_reassemble(weight_map: WeightMap, tensor_parallel_size: int) -> None:
-    """What the ranks hold of each part is all of it, each entry once, or as often as KV heads are replicated.
+    """The ranks together hold all of each part, each entry once, or as often as KV heads are replicated.
 
-    Sizes count, not data: this takes no longer for large models.
+    Only sizes are checked, not data, so large models take no longer.
     """
     for rule in weight_map.rules:
         for part in rule.parts:
@@ -49,9 +49,9 @@ def shards_reassemble(weight_map: WeightMap, tensor_parallel_size: int) -> None:
 
 
 def loading_can_be_undone(weight_map: WeightMap, tensors: Mapping[str, Array], tensor_parallel_size: int) -> None:
-    """The parameters of all ranks together hold each tensor exactly; for weights with scales, what they stand for.
+    """The parameters of all ranks together hold each tensor exactly; weights with scales are held dequantised.
 
-    Of rows that are brought to a length of one, they hold these.
+    Rows that are normalised to length one are held normalised.
     """
     ranks = [load(weight_map, tensors, tensor_parallel_size, rank) for rank in range(tensor_parallel_size)]
     for name, array in export(weight_map, ranks).items():
@@ -61,11 +61,13 @@ def loading_can_be_undone(weight_map: WeightMap, tensors: Mapping[str, Array], t
             expected = route.rule.scale.apply(expected, tensors[route.rule.scale.name.format_map(route.values)])
         for step in route.rule.transforms:
             expected = step.apply(expected) if isinstance(step, UnitRows) else expected
-        assert np.array_equal(array, expected), f"{name} is not the same after {tensor_parallel_size} ranks held it"
+        assert np.array_equal(array, expected), (
+            f"{name} differs after a load on {tensor_parallel_size} ranks and export"
+        )
 
 
 def dequantisation_is_the_definition(weight: Array, scale: Array, block: tuple[int, int]) -> None:
-    """Each entry is itself times the scale of its block, to the last bit of float32 and of bfloat16."""
+    """Each result equals its entry times the scale of its block, to the last bit of float32 and of bfloat16."""
     result = Scale("", block).apply(weight, scale)
     rounded = to_bfloat16(result)
     rows, columns = (step or size for step, size in zip(block, weight.shape))
@@ -78,13 +80,13 @@ def dequantisation_is_the_definition(weight: Array, scale: Array, block: tuple[i
 def proof_holds(
     weight_map: WeightMap, headers: Mapping[str, TensorHeader], tensor_parallel_sizes: Sequence[int] = (1,)
 ) -> None:
-    """The rules take every tensor of a checkpoint once, and fill every parameter."""
+    """The rules take every tensor of a checkpoint exactly once, and fill every parameter."""
     findings = prove(weight_map, headers, tensor_parallel_sizes).findings
     assert not findings, "\n".join(map(str, findings))
 
 
 def mutation_is_found(weight_map: WeightMap, mutated: MutatedHeaders) -> None:
-    """The proof fails for a checkpoint that is wrong, and says what is."""
+    """The proof fails for a wrong checkpoint, and says what is wrong."""
     findings = prove(weight_map, mutated.headers).findings
     kinds = {finding.kind for finding in findings}
     expected = mutated.mutation.finds

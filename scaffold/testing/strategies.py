@@ -21,7 +21,7 @@ SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 SHARD = "model.safetensors"
 
 
-# Of given rules
+# For given rules
 
 
 def names(weight_map: WeightMap) -> st.SearchStrategy[str]:
@@ -41,13 +41,13 @@ def key_sets(weight_map: WeightMap, most: int = 50) -> st.SearchStrategy[list[st
 
 
 def tensor_parallel_sizes(weight_map: WeightMap) -> st.SearchStrategy[int]:
-    """Sizes that the layers of a model allow, from 1 to 64."""
+    """Tensor-parallel sizes that the layers of a model allow, from 1 to 64."""
     return st.sampled_from(fitting_sizes(weight_map, SIZES))
 
 
 @dataclass(frozen=True)
 class MutatedHeaders:
-    """What was done to a checkpoint's headers."""
+    """A checkpoint's headers after a mutation, and which mutation it was."""
 
     mutation: Mutation
     headers: Mutated
@@ -58,7 +58,7 @@ class MutatedHeaders:
 
 @st.composite
 def mutated_headers(draw: st.DrawFn, weight_map: WeightMap) -> MutatedHeaders:
-    """The headers of a complete checkpoint, made wrong in one way."""
+    """The headers of a complete checkpoint with one mutation applied."""
     mutation = draw(st.sampled_from(MUTATIONS))
     seed = draw(st.integers(0, 2**32 - 1))
     random = Random(seed)  # noqa: S311 - no secret
@@ -69,7 +69,7 @@ def mutated_headers(draw: st.DrawFn, weight_map: WeightMap) -> MutatedHeaders:
 
 
 def headers_of(weight_map: WeightMap) -> dict[str, TensorHeader]:
-    """Return the headers of a checkpoint that has all tensors that the rules need, weights with scales in fp8."""
+    """Return the headers of a checkpoint with all tensors that the rules need; weights with scales are fp8."""
     found = {}
     for rule in weight_map.rules:
         for values in rule.instances() if rule.shape is not None and rule.required else ():
@@ -82,7 +82,7 @@ def headers_of(weight_map: WeightMap) -> dict[str, TensorHeader]:
 
 
 def arrays_of(weight_map: WeightMap, seed: int = 0) -> dict[str, Array]:
-    """Return random float32 tensors for all of `headers_of`: each entry is a number that is nowhere else."""
+    """Return random float32 tensors for all of `headers_of`; every entry is a unique number."""
     random = np.random.default_rng(seed)
     sizes = {name: int(np.prod(header.shape, dtype=np.int64)) for name, header in headers_of(weight_map).items()}
     order = random.permutation(sum(sizes.values())).astype(np.float32)
@@ -93,7 +93,7 @@ def arrays_of(weight_map: WeightMap, seed: int = 0) -> dict[str, Array]:
     return found
 
 
-# Of any model
+# For any model
 
 
 @st.composite
@@ -111,10 +111,10 @@ def layouts(draw: st.DrawFn) -> tuple[Heads, int]:
 
 @st.composite
 def weight_maps(draw: st.DrawFn, scaled: bool | None = None) -> tuple[WeightMap, int]:
-    """Small decoders in the ways in which models keep their weights, and a tensor-parallel size that they allow.
+    """Rules of small decoders in the layouts that models use, and a tensor-parallel size that they allow.
 
     Args:
-        draw: Hypothesis' own.
+        draw: Hypothesis' draw function.
         scaled: whether weights have scales per block; by default either.
     """
     heads, size = draw(layouts())
@@ -187,7 +187,7 @@ def _stacked_experts(draw: st.DrawFn, layer: Scope, hidden: int, inner: int) -> 
 
 @st.composite
 def scaled_weights(draw: st.DrawFn) -> tuple[Array, Array, tuple[int, int]]:
-    """A weight, its scales, and the block: any sizes, edge blocks included; 0 in a block stands for the whole axis."""
+    """A weight, its scales, and the block: any sizes, including edge blocks; 0 in a block stands for the whole axis."""
     rows, columns = draw(st.integers(1, 12)), draw(st.integers(1, 12))
     block = (draw(st.integers(0, 14)), draw(st.integers(0, 14)))
     shape = tuple(-(-size // (step or size)) for size, step in zip((rows, columns), block))

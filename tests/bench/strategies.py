@@ -38,15 +38,16 @@ PAGE = Path("docs/strategies.md")
 TRANSFORMERS = "transformers"
 HEAD = """# What `auto` ends in
 
-Written by `make bench-strategies`. For each architecture of [coverage.md](coverage.md), `new-model --twin --placement
-plugin` with the strategy left to it: each strategy that the static proof lets through serves a twin, the first that is
-right is written, and then serves the checkpoint of the coverage list, of which the twin has seen nothing but the
-config. *Right*: log probabilities of all prompt tokens within 0.001 of transformers', and all greedy tokens the same.
-Where kernels of the CPU engine answer wrongly ([twin.md](twin.md)), it is said what stood in for them.
+Written by `make bench-strategies`. For each architecture of [coverage.md](coverage.md), it runs
+`new-model --twin --placement plugin`, which chooses the strategy. Each strategy that passes the static proof serves a
+twin; the first one that is right is written, and then serves the checkpoint of the coverage list, of which the twin has
+seen only the config. *Right* means: log probabilities of all prompt tokens within 0.001 of transformers', and all
+greedy tokens the same. If kernels of the CPU engine compute wrong results ([twin.md](twin.md)), the table says what
+stood in for them.
 
 {versions}.
 
-| architecture | ends in | serves the checkpoint | largest difference | what speaks against those asked before |
+| architecture | ends in | serves the checkpoint | largest difference | why earlier strategies failed |
 | --- | --- | --- | --- | --- |"""
 
 

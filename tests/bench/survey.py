@@ -30,28 +30,28 @@ FOLDER = Path(".bench/survey")
 PAGE = Path("docs/survey.md")
 HEAD = """# vLLM's own text decoders, surveyed
 
-Written by `make bench-survey`, which runs [`scaffold survey`](twin.md) over a vLLM tree: for each architecture of
-[coverage.md](coverage.md) that its registry has, a twin of transformers' default config with random weights through the
-tree's own implementation (`ALL=1`: for each text decoder that the registry has and transformers can make).
+Written by `make bench-survey`, which runs [`scaffold survey`](twin.md) over a vLLM tree. For each architecture of
+[coverage.md](coverage.md) that is in its registry, the tree's own implementation serves a twin of transformers' default
+config with random weights (`ALL=1`: for each text decoder that is in the registry and that transformers can make).
 
 *Right*: log probabilities of all prompt tokens within 0.001 of transformers', 12 of 12 greedy tokens the same. *Wrong*:
-it answers, and computes something else; *first parts at* is the first layer and block whose output differs. *Fails*: it
+it answers, but computes something else; *first parts at* is the first layer and block whose output differs. *Fails*: it
 was not served. *Not made*: transformers cannot run its own default config. Median and p95 are of the differences of log
-probabilities, in nats. What stands in for kernels of the CPU engine is in the last column; nothing else of vLLM's was
+probabilities, in nats. The last column names stand-ins for kernels of the CPU engine; nothing else in vLLM was
 changed.
 
-It says nothing of forms that a default config does not have, and nothing about NPUs.
+The survey says nothing about forms that a default config does not have, and nothing about NPUs.
 
 {versions}."""
 OF_LIST = """## With the configs of the coverage list
 
-The same question for the checkpoints of [coverage.md](coverage.md), whose configs have more than the defaults: biases,
-other activations, groups of experts. These are the answers of the twin in [strategies.md](strategies.md); *refused*
-means that the static proof says so before, and no twin was served.
+The same survey for the checkpoints of [coverage.md](coverage.md), whose configs go beyond the defaults: biases,
+other activations, groups of experts. These are the twin's results in [strategies.md](strategies.md); *refused*
+means that the static proof refused it beforehand, and no twin was served.
 """
 BY_HAND = """## What differs
 
-Each implementation that is wrong or not served, looked up by hand in vLLM's and transformers' source.
+Each implementation that is wrong or not served was looked up by hand in vLLM's and transformers' source.
 """
 
 

@@ -24,12 +24,12 @@ PAGE = Path("docs/variants.md")
 WORDS = ("right", "hole", "wrong", "not served", "not made")
 HEAD = """# Odd variants
 
-Written by `make bench-variants`: of each architecture of [coverage.md](coverage.md) two configs that nobody published.
+Written by `make bench-variants`: two unpublished configs for each architecture of [coverage.md](coverage.md).
 *Narrow*: one KV head, embeddings tied the other way, another activation, an epsilon of 1e-3, the rotary scaling of
-Llama 3. *Wide*: as many KV heads as heads, another head size, biases the other way, yarn. Each where the config has
-such a key. *Right*: log probabilities within 0.001 of transformers', all greedy tokens the same. *Hole*: the evidence
-does not determine something, so that no adapter is written. *Not served*: the engine refuses it. *Not made*:
-transformers itself does.
+Llama 3. *Wide*: as many KV heads as heads, another head size, biases the other way, yarn. Each change applies only if
+the config has such a key. *Right*: log probabilities within 0.001 of transformers', all greedy tokens the same. *Hole*:
+the evidence does not determine something, so no adapter is written. *Not served*: the engine refuses it. *Not made*:
+transformers itself refuses it.
 
 | variant | adapter | largest difference and greedy tokens, or why not |
 | --- | --- | --- |"""

@@ -14,18 +14,22 @@ from scaffold.common.errors import CheckpointError
 @pytest.mark.parametrize(
     ("files", "found", "remedy"),
     [
-        (("adapter_config.json", "adapter_model.safetensors"), "an adapter (LoRA or its kin)", "--enable-lora"),
+        (("adapter_config.json", "adapter_model.safetensors"), "an adapter (LoRA or similar)", "--enable-lora"),
         (("elm-Q4_K_M.gguf",), "GGUF, the format of llama.cpp: it has 'elm-Q4_K_M.gguf'", "converted from"),
-        (("params.json", "consolidated.safetensors"), "the layout of their publisher", "layout of transformers"),
-        (("model_index.json", "unet/config.json"), "a pipeline of diffusers", "the part"),
+        (("params.json", "consolidated.safetensors"), "the publisher's own layout", "layout of transformers"),
+        (("model_index.json", "unet/config.json"), "a diffusers pipeline", "the part"),
         (("zero_to_fp32.py", "global_step9/mp_rank_00_model_states.pt"), "DeepSpeed", "zero_to_fp32.py"),
-        ((".metadata", "__0_0.distcp"), "a sharded state of training", "save_pretrained"),
+        ((".metadata", "__0_0.distcp"), "a sharded training state", "save_pretrained"),
         (("latest_checkpointed_iteration.txt",), "Megatron or NeMo", "convert it"),
         (("elm.onnx",), "another runtime", "exported from"),
-        ((".cache/huggingface/download/a.incomplete",), "a download that has not ended", "start it again"),
-        (("snapshots/abc/config.json", "refs/main"), "one below: 'snapshots/abc'", "that has config.json"),
-        (("checkpoint-9/config.json", "checkpoint-8/config.json"), "one below: 'checkpoint-8', 'checkpoint-9'", "pass"),
-        ((), "no file config.json", "download the checkpoint again"),
+        ((".cache/huggingface/download/a.incomplete",), "an unfinished download", "start it again"),
+        (("snapshots/abc/config.json", "refs/main"), "a subfolder has one: 'snapshots/abc'", "that has config.json"),
+        (
+            ("checkpoint-9/config.json", "checkpoint-8/config.json"),
+            "a subfolder has one: 'checkpoint-8', 'checkpoint-9'",
+            "pass",
+        ),
+        ((), "no file config.json", "download the complete checkpoint again"),
     ],
 )
 def test_it_is_said_what_a_folder_holds(tmp_path: Path, files: tuple[str, ...], found: str, remedy: str) -> None:

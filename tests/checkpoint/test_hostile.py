@@ -92,7 +92,7 @@ def test_what_published_configs_have_is_taken(tmp_path: Path, config: dict[str, 
 JSON: tuple[tuple[bytes, str], ...] = (
     (b"", "invalid JSON"),
     (b"[1]", "a JSON list"),
-    (b"\xff\xfe{\x00}\x00", "no UTF-8 at byte 0"),
+    (b"\xff\xfe{\x00}\x00", "not UTF-8 at byte 0"),
     (b"\xef\xbb\xbf{}", "invalid JSON"),
     (b'{"a": 1, "a": 1}', "the key 'a' twice"),
     (b'{"a":' * 70 + b"1" + b"}" * 70, "nested more than 64 levels"),

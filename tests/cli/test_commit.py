@@ -174,7 +174,7 @@ def test_a_name_is_one_checkpoints_alone(desk: Desk, nova: Path) -> None:
         assert (refused.code, says in refused.stderr) == (2, True), refused.stderr
     for name in ("journal", "Survey"):
         refused = desk.new_model(second, "--name", name)
-        assert (refused.code, "the work directory has them" in refused.stderr) == (2, True), refused.stderr
+        assert (refused.code, "which the work directory uses" in refused.stderr) == (2, True), refused.stderr
 
 
 @costly

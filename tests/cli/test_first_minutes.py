@@ -126,7 +126,7 @@ def test_what_ctrl_c_left_is_what_was_written_since_the_call(desk: Desk, nova: P
     assert again.lines() == ["no file of a source tree was written"]
     state = desk.work / ".scaffold/journal/state.json"
     state.write_text(state.read_text().replace('"finished": true', '"finished": false'))
-    assert "cut off half-way; scaffold undo" in again.lines()[0]
+    assert "the undo was interrupted; scaffold undo" in again.lines()[0]
     state.write_text("{")
     assert again.lines()[0].startswith(f"what was written cannot be told: {state}")
     assert interrupted.before({"work": desk.work}) is None

@@ -194,7 +194,7 @@ def test_a_target_in_no_module_of_the_tree_is_refused(tmp_path):
     example = RECIPES[0].examples[0]
     tree = write(tmp_path / "tree", dict(example.before))
     arguments = {**example.arguments, "vllm": str(tree), "target": "vllm.oak.Oak.grow"}
-    with pytest.raises(Refusal, match=r"no module of the tree holds 'vllm\.oak\.Oak\.grow'"):
+    with pytest.raises(Refusal, match=r"no module of the tree contains 'vllm\.oak\.Oak\.grow'"):
         run("add-patch", tree, dry_run=True, **arguments)
 
 

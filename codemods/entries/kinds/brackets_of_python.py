@@ -73,10 +73,10 @@ class BracketsOfPython(ABC):
         if not tables:
             name = self.names if self.names.isidentifier() else "…"
             raise Refusal(
-                f"there is no {self.what} {self.names}",
+                f"no {self.what} {self.names} found",
                 where=where,
                 expected=self.expected.format(name=name),
-                remedy="check that this is a version that has it",
+                remedy="check that this version of the tree has it",
             )
         places = elsewhere(source, lambda name: re.fullmatch(self.names, name) is not None, key, keys)
         return Listing(tuple(tables), places)

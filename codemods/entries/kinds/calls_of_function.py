@@ -43,7 +43,7 @@ class CallsOfFunction:
                 f"no function `{self.function}` that calls `{self.call}`",
                 where=where,
                 expected="a vllm-ascend tree with out-of-tree models (0.11, or 0.23 and later)",
-                remedy="use add-ascend-model, or place the model in vLLM's tree or in a plugin of its own",
+                remedy="use add-ascend-model, or place the model in vLLM's tree or in a separate plugin",
             )
         known = constants(source.tree)
         plain = {item.start for item in items}

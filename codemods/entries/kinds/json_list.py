@@ -35,10 +35,10 @@ class JsonList:
         tables = tuple(_tables(text))
         if not tables:
             raise Refusal(
-                "there is no list of strings",
+                "no list of strings found",
                 where=where,
                 expected='an object with lists, such as `"models": ["…"]`',
-                remedy="check that this is a version that has it",
+                remedy="check that this version of the tree has it",
             )
         return Listing(tables)
 

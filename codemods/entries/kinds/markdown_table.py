@@ -54,10 +54,10 @@ class MarkdownTable:
         tables = tuple(self._tables(text))
         if not tables:
             raise Refusal(
-                f"there is no table with the column {self.first}",
+                f"no table has the column {self.first}",
                 where=where,
                 expected=f"`| {self.first} | … |`",
-                remedy="check that this is a version that has it",
+                remedy="check that this version of the tree has it",
             )
         others = [
             Elsewhere(table.name, " ".join(item.shown.split()))

@@ -74,7 +74,7 @@ class Toctree:
         tables = sorted(_toctrees(text), key=lambda table: -len(table.sections[0].items))
         if not tables:
             raise Refusal(
-                "there is no toctree",
+                "no toctree found",
                 where=where,
                 expected="a block that starts with `:::{toctree}`",
                 remedy="newer trees list tutorials in mkdocs.yml: use mkdocs-nav-entry",

@@ -19,7 +19,7 @@ def knows_value(text: str, entry: Entry) -> None:
         return
     alike = sorted(name for name in known if name[-6:] == entry.value[-6:] and name[:1].isupper())
     raise Refusal(
-        f"there is no {entry.value} in the file",
+        f"the file has no {entry.value}",
         where=entry.key,
         expected=f"a class that the file defines or imports, such as {', '.join(alike[:3])}"
         if alike

@@ -1,1 +1,1 @@
-"""Reading the tensor data of a checkpoint: what headers cannot show. At disk speed, and in bounded memory."""
+"""Reading the tensor data of a checkpoint for what headers cannot show, at disk speed and in bounded memory."""

@@ -1,7 +1,7 @@
-"""Number formats as bits: what is NaN, infinity, and how large a number is, without converting any of it.
+"""Number formats as bits: NaN, infinity, and the size of a number, without any conversion.
 
-A format with infinities has its numbers in the order of its bits, once the sign is taken away: finite numbers, then
-infinity, then NaN. So the largest bits of a chunk tell whether there is any of these, and a chunk is read twice in the
+In a format with infinities, numbers are ordered like their bits once the sign is removed: finite numbers, then
+infinity, then NaN. So the largest bits of a chunk show whether it has any of these; a chunk is read twice in the
 processor's cache and never written. Sources: IEEE 754; the OCP 8-bit floating point and microscaling specifications.
 """
 
@@ -22,11 +22,11 @@ class Format:
     """A number format.
 
     Attributes:
-        bits: of one number.
+        bits: the number of bits of one number.
         signed: there is a sign bit, the highest one.
         infinity: bits of infinity without sign, or None if the format has none.
-        nan: the smallest bits without sign that are NaN; None if there are none, or they stand elsewhere.
-        only_nan: the one pattern, sign included, that is NaN in formats without negative zero; else None.
+        nan: the smallest bits without sign that are NaN; None if there are none, or they are elsewhere.
+        only_nan: the single pattern, including the sign, that is NaN in formats without negative zero; otherwise None.
         large: the smallest bits without sign of a number over `LARGE`; None if no number of the format is that large.
     """
 
@@ -58,7 +58,7 @@ FORMATS = {
        (("BOOL", 8), ("U8", 8), ("I8", 8), ("U16", 16), ("I16", 16), ("U32", 32), ("I32", 32), ("U64", 64),
         ("I64", 64), ("F4", 8), ("F6_E2M3", 8), ("F6_E3M2", 8))},
 }  # fmt: skip
-"""Whole numbers and packed formats have no NaN; of them only zeros and constants are seen. ``F8_E4M3`` is e4m3fn."""
+"""Integers and packed formats have no NaN; only zeros and constants are detected in them. ``F8_E4M3`` is e4m3fn."""
 UNSIGNED: dict[int, Any] = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}
 SIGNED: dict[int, Any] = {8: np.int8, 16: np.int16, 32: np.int32, 64: np.int64}
 
@@ -76,6 +76,6 @@ def largest(data: NDArray[np.uint8], form: Format) -> int:
 
 
 def magnitudes(data: NDArray[np.uint8], form: Format) -> NDArray[Any]:
-    """Return the bits of each number without sign. Only for chunks in which something was found."""
+    """Return the bits of each number without sign. Used only for chunks in which something was found."""
     numbers: NDArray[Any] = data.view(UNSIGNED[form.bits])
     return numbers & UNSIGNED[form.bits]((1 << (form.bits - 1)) - 1) if form.signed else numbers

@@ -23,13 +23,13 @@ from scaffold.common.errors import CheckpointError
 MAX_WORKERS = 8
 """More readers do not make a disk faster; each holds two blocks."""
 SMALL = 1 << 16
-"""A chunk of fewer bytes is looked at sooner than handed over."""
+"""A chunk of fewer bytes is faster to check here than to hand over."""
 Advance = Callable[[int], Any]
 
 
 @dataclass(frozen=True)
 class ShardSum:
-    """The SHA-256 of a shard, and the one that the checkpoint brings for it, if it does."""
+    """The SHA-256 of a shard, and the one that the checkpoint states for it, if any."""
 
     shard: str
     sha256: str
@@ -43,7 +43,7 @@ class ShardSum:
 
 @dataclass(frozen=True)
 class Verification:
-    """What the data of a checkpoint shows."""
+    """The result of reading a checkpoint's data."""
 
     tensors: int
     num_bytes: int
@@ -52,7 +52,7 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        """Return whether there is no damage; what is merely suspicious does not count."""
+        """Return whether there is no damage; merely suspicious data does not count."""
         return not any(f.is_damage for f in self.findings) and not any(s.is_wrong for s in self.sums)
 
 
@@ -64,8 +64,8 @@ def verify(
     Args:
         directory: the checkpoint.
         shards: its files.
-        sums: also make SHA-256 sums, and compare them with those that the checkpoint brings.
-        advance: called with the number of bytes that have been read since, from several threads.
+        sums: also compute SHA-256 sums, and compare them with those in the checkpoint.
+        advance: called with the number of bytes read since the last call, from several threads.
 
     Raises:
         CheckpointError: a shard is damaged, or changes while it is read.
@@ -103,7 +103,7 @@ class _Result:
 
 
 class _Shard:
-    """One shard: read in order, hashed in order, and looked at by another thread while the next chunk is hashed."""
+    """One shard: read in order, hashed in order, and checked by another thread while the next chunk is hashed."""
 
     def __init__(
         self,
@@ -159,7 +159,7 @@ class _Shard:
         return scan.findings()
 
     def _chunks(self, descriptor: int, span: Span) -> Iterator[NDArray[np.uint8]]:
-        """Yield the data of a tensor. Two buffers take turns: one may still be looked at while the next is filled."""
+        """Yield the data of a tensor. Two buffers alternate: one may still be checked while the next is filled."""
         left, turn = span.end - span.begin, 0
         buffers = [np.empty(min(BLOCK, left), np.uint8) for _ in range(2 if self.sums and left > BLOCK else 1)]
         while left and not self.stop.is_set():

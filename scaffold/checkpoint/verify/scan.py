@@ -1,4 +1,4 @@
-"""One tensor's data, chunk by chunk: what is in it that should not be."""
+"""One tensor's data, chunk by chunk, checked for values that should not be there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scaffold.checkpoint.headers import TensorHeader
 from scaffold.checkpoint.verify.bits import FORMATS, LARGE, UNSIGNED, Format, largest, magnitudes
 
 BLOCK = 1 << 20
-"""Bytes of a chunk: what stays in a processor's cache; and of a block of zeros that is worth a word."""
+"""Bytes of a chunk, which fits into a processor's cache; and of a block of zeros that is worth reporting."""
 DAMAGE = ("NaN", "infinity")
 SUSPICIOUS = ("zeros", "zero block", "constant", "magnitude")
 
@@ -40,7 +40,7 @@ class Finding:
 
     @property
     def is_damage(self) -> bool:
-        """Return whether no model can be right with it."""
+        """Return whether no model can be correct with it."""
         return self.kind in DAMAGE
 
 

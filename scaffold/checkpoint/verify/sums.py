@@ -1,4 +1,4 @@
-"""SHA-256 sums that a checkpoint brings: in files of sums, in Hugging Face's metadata, or in its cache's file names."""
+"""SHA-256 sums in a checkpoint: in checksum files, in Hugging Face's metadata, or in its cache's file names."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _LINE = re.compile(r"^([0-9a-fA-F]{64})[ \t]+\*?(?:\./)?([^\r\n]+?)\s*$", re.MUL
 
 @dataclass(frozen=True)
 class Expected:
-    """A sum that the checkpoint brings, and where it was found."""
+    """A sum that the checkpoint states, and where it was found."""
 
     sha256: str
     where: str
 
 
 def expected_sums(directory: Path, shards: Iterable[str]) -> dict[str, Expected]:
-    """Return shard → the sum that the checkpoint brings for it, for those that have one.
+    """Return shard → the sum that the checkpoint states for it, for the shards that have one.
 
     Raises:
-        CheckpointError: a file of sums is a link that leaves the checkpoint, or too large.
+        CheckpointError: a checksum file is a link that leaves the checkpoint, or too large.
     """
     listed: dict[str, Expected] = {}
     for name in LISTS:

@@ -9,17 +9,17 @@ from tests.bench.coverage.outcomes import TOLERANCE
 
 HEADER = """# Coverage
 
-Written by `make bench-coverage`. For each architecture a small checkpoint is made (random weights, norms, biases,
-router corrections), an adapter is generated with `scaffold new-model --strategy native --placement plugin`, and
-served in float32, eager, on the CPU; so are vLLM's own native model, where its registry has one, and its
-Transformers backend, in the same run. *Right* means: log probabilities of all prompt tokens within {tolerance:g}
+Written by `make bench-coverage`. For each architecture, the benchmark makes a small checkpoint (random weights, norms,
+biases, router corrections), generates an adapter with `scaffold new-model --strategy native --placement plugin`, and
+serves it in float32, eager, on the CPU. The same run serves vLLM's own native model, if its registry has one, and its
+Transformers backend. *Right* means: log probabilities of all prompt tokens within {tolerance:g}
 of transformers', and all greedy tokens the same. For the adapter it also means: no hole, every tensor routed, the
-weight proof holds at tensor-parallel 1, 2 and 4, and no platform is named. A *hole* is something that the evidence does
+weight proof holds at tensor-parallel 1, 2 and 4, and no platform is named. A *hole* is anything that the evidence does
 not determine: it is reported with file and lines, and no adapter is written over it.
 
-Adapters are served with what stands in for kernels of the CPU engine that answer wrongly ([twin.md](twin.md)), vLLM's
-own ways as they are shipped. Of the list it stands in for adapters of axk1, deepseek_v2, deepseek_v3, ernie4_5_moe,
-glm4_moe_lite, hy_v3 and minimax_m2: on this engine, and without it, these would be wrong or fail.
+Adapters are served with stand-ins for kernels of the CPU engine that compute wrong results ([twin.md](twin.md)); vLLM's
+own models and backend are served as shipped. Stand-ins were used for the adapters of axk1, deepseek_v2, deepseek_v3,
+ernie4_5_moe, glm4_moe_lite, hy_v3 and minimax_m2: without them, these would be wrong or fail on this engine.
 
 vLLM {vllm}, transformers {transformers}.
 """

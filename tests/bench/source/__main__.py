@@ -18,7 +18,8 @@ PAGE = Path("docs/interpreter.md")
 HEAD = """# The interpreter against PyTorch
 
 Written by `make bench-source`: each architecture's source runs in the interpreter and in PyTorch with the same random
-weights and tokens, both in float64. The difference is that of the logits, over the largest of them.
+weights and tokens, both in float64. The difference is the largest difference of the logits, divided by the largest
+logit (at least 1).
 
 | model | difference | operations | seconds |
 | --- | --- | --- | --- |
@@ -26,9 +27,9 @@ weights and tokens, both in float64. The difference is that of the logits, over 
 EARLIER = """
 ## Models of earlier releases, as remote code
 
-Written by `make bench-source PYTHONS="<python with transformers 4.44> <…>"`: the models of a release lie beside a
-checkpoint as labs ship them, with imports from `transformers`, and are read with the library of the engine's release;
-PyTorch runs them with their own.
+Written by `make bench-source PYTHONS="<python with transformers 4.44> <…>"`: the models of a release are
+placed beside a checkpoint as labs ship them, with imports from `transformers`, and are read with the library of the
+engine's release; PyTorch runs them with the library of their own release.
 
 | transformers | models that it knows and runs | agree | holes | differ |
 | --- | --- | --- | --- | --- |

@@ -56,11 +56,11 @@ def test_a_set_is_not_changed_by_what_is_added_to_it(tree):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda tree: tree / "../out.txt", "outside of the source trees"),
-        (lambda tree: tree / "link/out.txt", "outside of the source trees"),
+        (lambda tree: tree / "../out.txt", "outside the source trees"),
+        (lambda tree: tree / "link/out.txt", "outside the source trees"),
         (lambda tree: tree / "loop", "cannot be resolved|regular"),
-        (lambda tree: tree / "directory", "a directory is in place"),
-        (lambda tree: tree / "pipe", "no regular file"),
+        (lambda tree: tree / "directory", "a directory is at the file's path"),
+        (lambda tree: tree / "pipe", "not a regular file"),
         (lambda tree: tree / "a.txt/b.txt", "cannot be read"),
         (lambda tree: tree / "nul\0.txt", "cannot be resolved"),
     ],

@@ -90,7 +90,7 @@ def test_undo_waits_for_a_run_with_another_journal(tree, tmp_path):
 
 
 def test_a_run_that_does_not_end_is_waited_for_only_so_long(tree):
-    with locked([tree]), pytest.raises(Refusal, match="another run is writing at this moment"), locked([tree], wait=0):
+    with locked([tree]), pytest.raises(Refusal, match="another run is writing right now"), locked([tree], wait=0):
         pass
 
 

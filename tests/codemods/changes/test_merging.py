@@ -80,9 +80,9 @@ def test_force_replaces_the_edit(generate, file):
 def test_a_file_that_was_not_generated_or_of_which_no_copy_was_kept_is_refused(generate, file):
     file.write_text(MINE)
     for options in ({}, {"force": True}):
-        with pytest.raises(Refusal, match="other content is in place"):
+        with pytest.raises(Refusal, match="other content already exists"):
             generate(NOW, **options)
-    with pytest.raises(Refusal, match="other content is in place"):
+    with pytest.raises(Refusal, match="other content already exists"):
         ChangeSet((file.parent,)).create(file, NOW, generated=sha256(BEFORE.encode()))
     assert file.read_text() == MINE
 

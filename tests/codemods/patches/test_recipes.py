@@ -119,7 +119,7 @@ def test_what_is_left_of_a_patch_is_retired(ascend, vllm, tmp_path, is_left):
 def test_a_patch_in_a_package_that_is_not_there_is_refused(ascend, vllm, tmp_path):
     before = snapshot(ascend)
     arguments = {"module": "patch_v3.patch_new", "target": HELD, "vllm": str(vllm), **WORDS}
-    with pytest.raises(Refusal, match=r"no vllm_ascend/patch/worker/patch_v3/__init__\.py"):
+    with pytest.raises(Refusal, match=r"vllm_ascend/patch/worker/patch_v3/__init__\.py does not exist"):
         run("add-patch", ascend, journal=tmp_path / "journal", **arguments)
     assert snapshot(ascend) == before
 
