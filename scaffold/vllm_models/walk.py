@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +21,16 @@ QUANTISED_LEAVES = frozenset({
     "weight_scale_inv", "weight_shape", "weight_zero_point", "weight_g_idx", "weight_offset", "input_scale",
     "activation_scale", "input_offset", "input_zero_point", "input_global_scale", "weight_global_scale", "deq_scale",
     "quant_bias", "weight_scale_second", "weight_offset_second", "scale_bias", "k_scale", "v_scale", "q_scale",
-    "output_scale",
+    "q_zero_point", "k_zero_point", "v_zero_point", "output_scale",
 })  # fmt: skip
 """What layers with a quantisation may have (vLLM: model_executor/layers/quantization/; vllm-ascend: quantization/)."""
+
+OF_THE_CACHE = frozenset({"q_scale", "k_scale", "v_scale", "q_zero_point", "k_zero_point", "v_zero_point"})
+"""Scales of a KV cache of eight bits that lie beside the projections of an attention."""
+ONE = ((), (1,))
+"""Shapes of one number."""
+OWN_LAYER = "attn"
+"""Where vLLM looks for them: ``.k_scale`` becomes ``.attn.k_scale`` (``QuantizationConfig.get_cache_scale_mapper``)."""
 
 OF_FOUR_BITS = frozenset({
     "weight.absmax", "weight.nested_absmax", "weight.quant_map", "weight.nested_quant_map",
@@ -195,7 +202,11 @@ class Walk:
             return self._fill(node, first, path, tensor, shard)
         if node.quantised and name in OF_FOUR_BITS:
             return Took(path, node.quantised)
-        child = node.children().get(first) if first else None
+        children = node.children()
+        child = children.get(first) if first else None
+        if child is None and name in OF_THE_CACHE and OWN_LAYER in children and _holds_quantised(children.values()):
+            own = f"{prefix}.{OWN_LAYER}.{name}"
+            return Took(own, "" if tensor.shape in ONE else f"the shape of {own}")
         if isinstance(child, Choice):
             return self._choose(child, path, rest, tensor, shard, loader)
         if child is not None:
@@ -253,6 +264,11 @@ class Walk:
             if all(_is_right(outcome) for outcome in outcomes):
                 return next((outcome for outcome in outcomes if isinstance(outcome, Took)), outcomes[0])
         return Unsure(f"{path} is one of several modules, which one is not known")
+
+
+def _holds_quantised(children: Iterable[Node | Choice]) -> bool:
+    """Return whether one of the modules gets a quantisation, as the attention layer beside it does then."""
+    return any(node.quantised for one in children for node in (one.nodes if isinstance(one, Choice) else (one,)))
 
 
 def _is_right(outcome: Outcome) -> bool:

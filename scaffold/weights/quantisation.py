@@ -18,6 +18,8 @@ SCALE_ENDINGS = ("weight_scale_inv", "weight_scale")
 """What stands in place of ``weight`` in the name of its scale: DeepSeek-V3's kin; compressed-tensors and others."""
 INPUT_ENDINGS = ("activation_scale", "input_scale")
 """What stands there in the name of the fixed scale of a linear's input."""
+OF_THE_CACHE = ("q_scale", "k_scale", "v_scale", "q_zero_point", "k_zero_point", "v_zero_point")
+"""What scales of a KV cache of eight bits are called beside an attention's projections."""
 
 
 @dataclass(frozen=True)
