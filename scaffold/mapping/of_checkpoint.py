@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from scaffold.checkpoint.headers import TensorHeader
@@ -15,7 +15,7 @@ from scaffold.source.locate import ModelingSource
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.disk import disk_of
 from scaffold.weights.packed import unpacked
-from scaffold.weights.quantisation import INPUT_ENDINGS, OF_THE_CACHE, is_dequantised, quantisation_of
+from scaffold.weights.quantisation import INPUT_ENDINGS, KEY, OF_THE_CACHE, is_dequantised, quantisation_of
 from scaffold.weights.rules import Rule, WeightMap
 
 
@@ -39,7 +39,8 @@ def weight_map_of(
     known = is_dequantised(checkpoint.config)
     quantisation = quantisation_of(checkpoint.config, checkpoint.tensors) if known else None
     text = derive(spec, tensors, quantisation, disk_of(shapes, checkpoint.model_type, source), target)
-    inputs = (*_input_scales(text.rules, tensors), *_cache_scales(text.rules, tensors))
+    scales = _cache_scales(text.rules, tensors) if checkpoint.config.get(KEY) else ()
+    inputs = (*_input_scales(text.rules, tensors), *scales)
     left_out = tuple(rule.beginning for rule in text.rules if rule.beginning)
     parts = [part for part in other_parts(checkpoint) if not f"{part.name}.".startswith(left_out)]
     return WeightMap((*text.rules, *inputs, *part_rules(parts)))
@@ -71,7 +72,7 @@ def _input_scales(rules: Iterable[Rule], names: Collection[str]) -> Iterator[Rul
                 yield Rule(source, "", None, ranges=rule.ranges, reason=reason, required=False, is_computed=True)
 
 
-def _cache_scales(rules: Iterable[Rule], names: Collection[str]) -> Iterator[Rule]:
+def _cache_scales(rules: Sequence[Rule], names: Collection[str]) -> Iterator[Rule]:
     """Yield the rules that leave out the scales of a KV cache of eight bits that lie beside an attention's projections.
 
     vLLM gives them to its own attention layer (``QuantizationConfig.get_cache_scale_mapper``).
@@ -79,9 +80,10 @@ def _cache_scales(rules: Iterable[Rule], names: Collection[str]) -> Iterator[Rul
     text = "\n".join((*names, ""))
     endings = [one for one in OF_THE_CACHE if f".{one}\n" in text]
     places = {rule.source.rsplit(".", 2)[0]: rule for rule in rules if endings and rule.source.endswith("_proj.weight")}
+    taken = {rule.source for rule in rules}
     for place, rule in places.items():
         for ending in endings:
             source = f"{place}.{ending}"
-            if any(name in names for name in rule.expanded(source)):
+            if source not in taken and any(name in names for name in rule.expanded(source)):
                 reason = "a scale of a KV cache of eight bits, which belongs to vLLM's own attention layer"
                 yield Rule(source, "", None, ranges=rule.ranges, reason=reason, required=False, is_computed=True)

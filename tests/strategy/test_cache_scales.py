@@ -53,3 +53,7 @@ def test_where_nothing_is_quantised_there_is_no_place_for_them(tmp_path: Path) -
     answer = supported.holds(question_of(tmp_path))
     assert not answer.holds
     assert "self_attn.k_scale" in answer.reason
+    reading = question_of(tmp_path).reading
+    assert reading.spec.decoder is not None
+    sources = [rule.source for rule in weight_map_of(reading.spec.decoder, reading.checkpoint, None).rules]
+    assert not any(source.endswith("k_scale") for source in sources)
