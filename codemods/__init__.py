@@ -16,7 +16,7 @@ from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.front_door import RunResult, edit, run
 from codemods.recipe import Recipe, Step, TreeExample
 from codemods.recipes import RECIPES
-from codemods.refusal import NothingToUndo, Outdated, Refusal
+from codemods.refusal import Interrupted, NothingToUndo, Outdated, Refusal
 from codemods.text.module_file import module_file
 from codemods.text.tree_style import Style, style_of
 
@@ -33,6 +33,7 @@ __all__ = [
     "Codemod",
     "Earlier",
     "Example",
+    "Interrupted",
     "NothingToUndo",
     "Outdated",
     "Parameter",

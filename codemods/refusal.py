@@ -33,5 +33,9 @@ class Outdated(Refusal):
     """A file has changed since the change set read it: somebody wrote to it in between."""
 
 
+class Interrupted(Refusal):
+    """An earlier run was cut off: it is taken back before another one writes."""
+
+
 class NothingToUndo(Refusal):
     """There is no run left to take back."""

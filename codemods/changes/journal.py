@@ -37,7 +37,7 @@ from codemods.changes.merging import Earlier
 from codemods.changes.out_of_sight import keep_out_of_git
 from codemods.changes.placing import check_writable, has_to_be_overwritten, mode_of, owner_of, put
 from codemods.changes.taking_back import last_run, restore, undone
-from codemods.refusal import NothingToUndo, Outdated, Refusal
+from codemods.refusal import Interrupted, NothingToUndo, Outdated, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,7 +59,7 @@ def apply(change_set: ChangeSet, journal_dir: Path, *, continues: Path | None = 
         _hold_trees(held, change_set.paths, change_set.roots, journal_dir)
         state = read_state(journal_dir)
         if not state.finished:
-            raise Refusal(
+            raise Interrupted(
                 "an earlier run was interrupted",
                 where=str(journal_dir),
                 expected="a finished run",
