@@ -62,7 +62,7 @@ test: lint ## Everything, with the real engine
 	@$(STEP) "as installed" $(PY) -m pytest -m installed tests/installed
 	@$(MAKE) --no-print-directory test-browser
 	@$(STEP) "tests against PyTorch" $(PY) -m pytest -m "engine and not installed and not browser" --ignore tests/engine -n 2
-	@$(STEP) "engine tests" $(PY) -m pytest -m engine tests/engine -n 2 --dist loadgroup --durations 20 -v
+	@$(STEP) "engine tests" $(PY) -m pytest -m engine tests/engine --durations 20 -vv
 
 demo: $(VENV)/.complete ## The main job on two new architectures
 	@$(PY) -m tests.lab.demo
