@@ -49,7 +49,13 @@ def vendored(package: Package, installed: Package, module: str, names: list[str]
     body = [unit.text for found in taken.units.values() for _, unit in sorted(found.items())]
     future = "from __future__ import annotations\n\n" if _is_future(package, taken) else ""
     imports = import_block(taken.imports.values(), style)
-    return "\n".join(heads) + "\n" + "\n".join(lines) + "\n\n" + future + imports + "\n\n" + "\n\n".join(body)
+    above = "\n\n" if body and _is_block(body[0]) else "\n"
+    return "\n".join(heads) + "\n" + "\n".join(lines) + "\n\n" + future + imports + above + "\n\n".join(body)
+
+
+def _is_block(text: str) -> bool:
+    """Return whether a class or function is first, which two blank lines set apart from imports, not one."""
+    return isinstance(ast.parse(text).body[0], ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
 
 
 def _take(package: Package, installed: Package, taken: _Taken, module: str, name: str, path: tuple[str, ...]) -> None:
@@ -131,9 +137,15 @@ def _bind(taken: _Taken, name: str, wanted: Import, path: tuple[str, ...]) -> No
 
 def _has(installed: Package, origin: str, name: str) -> bool:
     file = installed.files.get(origin)
-    return f"{origin}.{name}" in installed.files or (
-        file is not None and any(name in unit.binds for unit in _units(file))
-    )
+    if f"{origin}.{name}" in installed.files or (file is not None and any(name in unit.binds for unit in _units(file))):
+        return True
+    return file is not None and any(_has(installed, starred, name) for starred in _starred(installed, file))
+
+
+def _starred(package: Package, file: SourceFile) -> list[str]:
+    """Return the modules below a module from which it imports all names, under a condition too, as lazy packages do."""
+    nodes = (part for part in ast.walk(file.tree) if isinstance(part, ast.ImportFrom) and part.names[0].name == "*")
+    return [m for m in map(file.absolute, nodes) if m.startswith(f"{file.module}.") and m in package.files]
 
 
 def _differs(package: Package, installed: Package, origin: str, name: str) -> bool:
