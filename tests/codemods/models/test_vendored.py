@@ -8,7 +8,7 @@ HEAD = "# Copyright 2026 The trees.\n"
 LAZY = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from .soil import *\n"
 GROVE = f"""\
 {HEAD}
-from .earth import Soil
+from .earth.soil import Neighbours, Soil
 
 RINGS = 3
 
@@ -19,7 +19,12 @@ class Oak(Soil):
 
 class Elm:
     pass
+
+
+class Ash(Soil):
+    near: Neighbours
 """
+NEWER = f"{HEAD}class Soil:\n    pass\n\n\nNeighbours = dict[str, Soil]\n"
 
 
 @pytest.fixture
@@ -32,6 +37,8 @@ def vendor(tmp_path):
         (tree / "trees/earth/__init__.py").write_text(LAZY)
         (tree / "trees/earth/soil.py").write_text(f"{HEAD}class Soil:\n    pass\n")
     (newer / "trees/grove.py").write_text(GROVE)
+    (newer / "trees/earth/soil.py").write_text(NEWER)
+    (newer / "trees/bank.py").write_text(f"{HEAD}from .earth import Soil\n\n\nclass Reed(Soil):\n    pass\n")
 
     def run_it(names, **more):
         arguments = {"source": "trees.grove", "transformers": str(newer), "installed": str(here), **more}
@@ -42,7 +49,17 @@ def vendor(tmp_path):
 
 
 def test_what_a_package_binds_by_a_star_is_imported_from_it(vendor):
-    assert "\n\nfrom trees.earth import Soil\n\nRINGS = 3\n\n\nclass Oak(Soil):\n" in vendor("Oak")
+    assert "\n\nfrom trees.earth import Soil\n\n\nclass Reed(Soil):\n" in vendor("Reed", source="trees.bank")
+
+
+def test_a_constant_below_imports_has_one_blank_line_above(vendor):
+    assert "import Soil\n\nRINGS = 3\n\n\nclass Oak(Soil):\n" in vendor("Oak")
+
+
+def test_what_a_copied_helper_needs_is_imported_where_the_installed_tree_has_it(vendor):
+    text = vendor("Ash")
+    assert "\n\nfrom trees.earth.soil import Soil\n\nNeighbours = dict[str, Soil]\n\n\nclass Ash(Soil):\n" in text
+    assert "class Soil" not in text
 
 
 def test_a_class_below_imports_has_two_blank_lines_above(vendor):
