@@ -63,8 +63,9 @@ class Codemod:
     newest layout first, with ``{parameter}`` for parts that an argument determines. ``upstream`` is the file or
     page of the upstream project whose rule the codemod follows. A codemod that ``creates`` its file receives the
     empty text if there is none yet; if the file ``is_whole``, all of it follows from the arguments, so
-    it can be generated again and merged with a person's edits. One that ``removes`` its file only checks
-    it: its transform refuses if the file must stay. A codemod that ``is_styled`` receives the tree's `Style` as
+    it can be generated again and merged with a person's edits, unless ``is_newer`` denies that the new text takes
+    the place of the earlier one: another patch in its file, fewer definitions. One that ``removes`` its file only
+    checks it: its transform refuses if the file must stay. A codemod that ``is_styled`` receives the tree's `Style` as
     ``style``, because it writes lines that may have to be broken.
     """
 
@@ -80,6 +81,7 @@ class Codemod:
     removes: bool = False
     is_styled: bool = False
     is_whole: bool = False
+    is_newer: Callable[[str, str], bool] = lambda earlier, now: True
 
     def run(self, text: str, arguments: Mapping[str, str], style: Style | None = None) -> str:
         """Check the arguments against the parameters and transform the text.

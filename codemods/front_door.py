@@ -7,7 +7,7 @@ many edits. `run` does the same for the files on disk, and applies the change se
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from codemods.changes.journal import apply, earlier_of
 from codemods.codemod import Codemod
 from codemods.recipe import fed, is_taken
 from codemods.refusal import Outdated, Refusal
+from codemods.text.as_written import MARK
 from codemods.text.tree_style import DEFAULTS, style_of
 
 if TYPE_CHECKING:
@@ -119,9 +120,13 @@ def _edited(changes: ChangeSet, codemod: Codemod, place: Path, arguments: Mappin
         try:
             return changes.edit(file, lambda text: codemod.run(text, complete, style))
         except Refusal:
-            if not codemod.is_whole or changes.earlier.text(file) is None:
+            earlier = changes.earlier.text(file) if codemod.is_whole else None
+            if earlier is None:
                 raise
-            return changes.create(file, codemod.run("", complete, style))
+            now = codemod.run("", complete, style)
+            if not (changes.earlier.force or codemod.is_newer(earlier.removeprefix(MARK), now)):
+                raise
+            return changes.create(file, now)
     except Refusal as refusal:
         names = [*places_of(codemod, complete), *codemod.targets]
         raise refusal.in_file(names, file) from None
@@ -130,8 +135,8 @@ def _edited(changes: ChangeSet, codemod: Codemod, place: Path, arguments: Mappin
 def _followed(changes: ChangeSet, recipe: Recipe, tree: Path, arguments: Mapping[str, str]) -> ChangeSet:
     complete = recipe.complete(arguments)
     _tree(tree)
-    if recipe.check:
-        recipe.check(changes, tree, complete)
+    if recipe.note and (note := recipe.note(changes, tree, complete)):
+        changes = replace(changes, notes=(*changes.notes, note))
     for step in recipe.steps:
         if is_taken(step, changes, tree):
             fed_arguments = {name: fed(feed, changes, tree, complete) for name, feed in step.feeds.items()}

@@ -137,7 +137,8 @@ class TreeExample:
 class Recipe:
     """A named sequence of codemods for the tree ``tree`` (``vllm`` or ``vllm-ascend``).
 
-    ``check`` refuses arguments that do not fit the tree, before any step.
+    ``note`` returns what its user should know of the tree before any step, or the empty text; it refuses arguments
+    that fit no tree.
     """
 
     name: str
@@ -146,7 +147,7 @@ class Recipe:
     parameters: tuple[Parameter, ...]
     steps: tuple[Step, ...]
     examples: tuple[TreeExample, ...]
-    check: Callable[[ChangeSet, Path, Mapping[str, str]], None] | None = None
+    note: Callable[[ChangeSet, Path, Mapping[str, str]], str] | None = None
 
     def complete(self, arguments: Mapping[str, str]) -> dict[str, str]:
         """Fill in defaults. Raises `Refusal` for missing and unknown arguments."""

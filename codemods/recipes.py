@@ -15,7 +15,7 @@ from codemods.recipe import (
     Vendored,
     same,
 )
-from codemods.vllm_ascend.patch_known import check_known
+from codemods.vllm_ascend.patch_known import note_unknown
 
 _PATCH_HEADER = FileText("vllm_ascend/patch/worker/__init__.py")
 """Its leading comment is the licence header that files of the tree start with."""
@@ -150,7 +150,7 @@ RETIRE_PATCH = Recipe(
             },
         ),
     ),
-    check=check_known,
+    note=note_unknown,
 )
 
 _LICENCE = "# Copyright 2026 The trees.\n# Licence of the trees.\n"

@@ -42,7 +42,8 @@ class Change:
 class ChangeSet:
     """An immutable, ordered set of changes to files under ``roots``; each method returns a new one.
 
-    ``earlier`` knows what was generated before, for files that a person edited since.
+    ``earlier`` knows what was generated before, for files that a person edited since; ``notes`` are what the edits have
+    to say to their user.
     Raises `Refusal` for every path that is not a regular file or leaves the roots, directly
     or through a symbolic link.
     """
@@ -50,6 +51,7 @@ class ChangeSet:
     roots: tuple[Path, ...]
     changes: tuple[Change, ...] = ()
     earlier: Earlier = field(default=NOTHING, compare=False, repr=False)
+    notes: tuple[str, ...] = ()
 
     def create(self, path: Path, text: str, *, generated: str | None = None) -> ChangeSet:
         """Add a new file. The same bytes in its place already are no change.

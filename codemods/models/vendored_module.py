@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.refusal import Refusal
 from codemods.text.names import dotted_name
 from codemods.text.python_text import parse_tree
+from codemods.uses.needed import bound
 
 
 def vendored_module(text: str, *, module: str, content: str) -> str:
@@ -16,9 +19,16 @@ def vendored_module(text: str, *, module: str, content: str) -> str:
             "the module has other content",
             where=module,
             expected="no such file, or exactly these definitions",
-            remedy="name another module, or remove this one",
+            remedy="name another module, or all definitions that this one should have, or remove it first",
         )
     return content
+
+
+def has_all_of(earlier: str, now: str) -> bool:
+    """Return whether a module has, of its own or imported, all that an earlier one defined."""
+    own, new = parse_tree(earlier, "the earlier module"), parse_tree(now, "the module")
+    defined = [node for node in own.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    return set(bound(defined)) <= set(bound(new.body))
 
 
 _OAK = {"module": "vllm_ascend.models.oak", "content": "def oak():\n    return 1\n"}
@@ -41,4 +51,5 @@ CODEMOD = Codemod(
     ),
     creates=True,
     is_whole=True,
+    is_newer=has_all_of,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from codemods.refusal import Refusal
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 class _Taken:
     """What is taken so far: units by module in the order in which they are needed, and the imports of the result."""
 
+    source: str
     units: dict[str, dict[int, Unit]] = field(default_factory=dict)
     imports: dict[str, Import] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
@@ -31,25 +33,33 @@ class _Taken:
 def vendored(package: Package, installed: Package, module: str, names: list[str], version: str, style: Style) -> str:
     """Return a module with these definitions of ``module`` and what they need that the installed package lacks.
 
-    What the installed package has under the same name is imported from it; where it is written differently there,
-    the module's head says so. Raises `Refusal` for names that are not defined, two needed definitions of one name, or a
-    file without a licence.
+    What the installed package has under the same name is imported from it, unless ``module`` itself defines it; where
+    it is written differently there, the module's head says so. Raises `Refusal` for names that are not defined, two
+    needed definitions of one name, a name that would be both imported and copied, or a file without a licence.
     """
-    taken = _Taken()
+    taken = _Taken(module)
     for name in names:
         _take(package, installed, taken, module, name, ())
+    _check_meanings(taken)
     heads = {_licence(package.files[m]): None for m, found in taken.units.items() if found}
     lines = [f"# From transformers {version}, changed in its imports alone:"]
     for origin, found in taken.units.items():
         bound = sorted({name for unit in found.values() for name in unit.binds if name in taken.owners})
-        lines += [f"#   {package.files[origin].path}: {', '.join(bound)}"] if bound else []
+        shown = f"{package.files[origin].path}: {', '.join(bound)}"
+        lines += wrap(shown, style.line_length, initial_indent="#   ", subsequent_indent="#     ") if bound else []
     if taken.changed:
         lines += ["# Of the installed transformers, where they are written differently:"]
         lines += [f"#   {name}" for name in sorted(taken.changed)]
     body = [unit.text for found in taken.units.values() for _, unit in sorted(found.items())]
     future = "from __future__ import annotations\n\n" if _is_future(package, taken) else ""
     imports = import_block(taken.imports.values(), style)
-    return "\n".join(heads) + "\n" + "\n".join(lines) + "\n\n" + future + imports + "\n\n" + "\n\n".join(body)
+    above = "\n\n" if body and _is_block(body[0]) else "\n"
+    return "\n".join(heads) + "\n" + "\n".join(lines) + "\n\n" + future + imports + above + "\n\n".join(body)
+
+
+def _is_block(text: str) -> bool:
+    """Return whether a class or function is first, which two blank lines set apart from imports, not one."""
+    return isinstance(ast.parse(text).body[0], ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
 
 
 def _take(package: Package, installed: Package, taken: _Taken, module: str, name: str, path: tuple[str, ...]) -> None:
@@ -80,6 +90,9 @@ def _take(package: Package, installed: Package, taken: _Taken, module: str, name
         mine[unit.line] = unit
         bound = {other for each in _units(file) for other in each.binds}
         for needed in sorted(unit.reads & bound - unit.binds):
+            if module != taken.source and _defines(package, module, needed) and _has(installed, module, needed):
+                _import(package, installed, taken, Import(module, needed), needed, path)
+                continue
             _take(package, installed, taken, module, needed, (*path, f"{module}.{name}"))
         mine[unit.line] = _absolute(file, installed, unit, path)
         taken.units[module] = taken.units.pop(module)  # after what it needs of other modules
@@ -105,9 +118,7 @@ def _take_import(
     wanted = Import(origin, alias.name, alias.asname or "")
     top = file.module.split(".")[0]
     if origin.split(".")[0] != top or _has(installed, origin, alias.name):
-        _bind(taken, name, wanted, path)
-        if origin.split(".")[0] == top and _differs(package, installed, origin, alias.name):
-            taken.changed.add(f"{origin}.{alias.name}")
+        _import(package, installed, taken, wanted, name, path)
         return
     if alias.asname:
         raise Refusal(
@@ -117,6 +128,32 @@ def _take_import(
             remedy="copy it into a module of its own, and import it by hand",
         )
     _take(package, installed, taken, origin, alias.name, (*path, file.module))
+
+
+def _import(
+    package: Package, installed: Package, taken: _Taken, wanted: Import, name: str, path: tuple[str, ...]
+) -> None:
+    """Import what the installed package, or another one, has; note what the newer package writes differently."""
+    _bind(taken, name, wanted, path)
+    if wanted.module in package.files and _differs(package, installed, wanted.module, wanted.name):
+        taken.changed.add(f"{wanted.module}.{wanted.name}")
+
+
+def _defines(package: Package, module: str, name: str) -> bool:
+    found = (unit.node for unit in _units(package.files[module]) if name in unit.binds)
+    return not any(isinstance(node, ast.Import | ast.ImportFrom) for node in found)
+
+
+def _check_meanings(taken: _Taken) -> None:
+    """Raise `Refusal` for a name that is both imported and copied, which would be two things in one module."""
+    for name in sorted(set(taken.imports) & set(taken.owners)):
+        origin = taken.imports[name].module
+        raise Refusal(
+            f"{name} is imported from {origin}, and copied from {taken.owners[name]}",
+            where=name,
+            expected="one meaning of each name",
+            remedy="copy the definitions into two modules",
+        )
 
 
 def _bind(taken: _Taken, name: str, wanted: Import, path: tuple[str, ...]) -> None:
@@ -131,9 +168,15 @@ def _bind(taken: _Taken, name: str, wanted: Import, path: tuple[str, ...]) -> No
 
 def _has(installed: Package, origin: str, name: str) -> bool:
     file = installed.files.get(origin)
-    return f"{origin}.{name}" in installed.files or (
-        file is not None and any(name in unit.binds for unit in _units(file))
-    )
+    if f"{origin}.{name}" in installed.files or (file is not None and any(name in unit.binds for unit in _units(file))):
+        return True
+    return file is not None and any(_has(installed, starred, name) for starred in _starred(installed, file))
+
+
+def _starred(package: Package, file: SourceFile) -> list[str]:
+    """Return the modules below a module from which it imports all names, under a condition too, as lazy packages do."""
+    nodes = (part for part in ast.walk(file.tree) if isinstance(part, ast.ImportFrom) and part.names[0].name == "*")
+    return [m for m in map(file.absolute, nodes) if m.startswith(f"{file.module}.") and m in package.files]
 
 
 def _differs(package: Package, installed: Package, origin: str, name: str) -> bool:

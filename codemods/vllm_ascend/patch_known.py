@@ -1,11 +1,10 @@
-"""Whether a tree has the patch that is to be taken out: a name that is nearly that of another one is a mistake."""
+"""Whether a tree has the patch that is to be taken out: a name that is nearly that of another one may be a mistake."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from codemods.refusal import Refusal
 from codemods.text.names import one_of
 from codemods.vllm_ascend.patch_names import KINDS, patch_file
 
@@ -21,24 +20,18 @@ _ALIKE = 0.75
 _SHOWN = 3
 
 
-def check_known(changes: ChangeSet, tree: Path, arguments: Mapping[str, str]) -> None:
-    """Refuse the name of a patch of which the tree has no trace, while it has patches of nearly that name.
+def note_unknown(changes: ChangeSet, tree: Path, arguments: Mapping[str, str]) -> str:
+    """Return a note if the tree has no trace of a patch but has patches of nearly its name; the empty text otherwise.
 
-    One of which nothing is there, and whose name is like no other's, counts as taken out already.
+    Whether such a patch was taken out already or its name is misspelt, the tree does not say.
     """
     kind = one_of(arguments["kind"], KINDS, "kind")
     file = patch_file(arguments["module"], kind)
     texts = [changes.read(tree / _FOLDER / name) or "" for name in (f"{kind}/__init__.py", "__init__.py")]
     if changes.has_file(tree / _FOLDER / file) or any(_names(text, file) for text in texts):
-        return
-    near = _near(file, _known(tree, texts))
-    if near:
-        raise Refusal(
-            f"no patch {file} found: no file, no import, no entry in the log",
-            where=f"{tree}/{_FOLDER}",
-            expected=f"such as {', '.join(near)}",
-            remedy="correct module or kind; if it was removed before, nothing is left to do",
-        )
+        return ""
+    near = ", ".join(_near(file, _known(tree, texts)))
+    return f"{tree}/{_FOLDER} has no trace of {file}: taken out already, if it is not one of {near}" if near else ""
 
 
 def _names(text: str, file: str) -> bool:

@@ -15,7 +15,7 @@ from codemods.text.names import dotted_name, identifier, one_of
 from codemods.text.python_text import INDENT, bracketed, parse_tree
 from codemods.text.signature import bound_name, find_function, module_import
 from codemods.text.tree_style import Style
-from codemods.vllm_ascend.patch_names import KINDS, patch_module
+from codemods.vllm_ascend.patch_names import KINDS, patch_file, patch_module
 from codemods.vllm_ascend.replaceable import aliases, check
 from codemods.vllm_ascend.replacement import Replacement
 
@@ -67,11 +67,26 @@ def worker_patch(
     if text not in ("", patch):
         raise Refusal(
             "the patch file has other content",
-            where="text",
+            where=f"vllm_ascend/patch/{patch_file(module, kind)}",
             expected=f"nothing, or the patch of {target}",
             remedy="name the patch file differently, or edit the existing one",
         )
     return patch
+
+
+def replaces_same(earlier: str, now: str) -> bool:
+    """Return whether two patch files replace the same thing of vLLM, whatever with."""
+    return bool(_replaced(earlier) & _replaced(now))
+
+
+def _replaced(patch: str) -> set[str]:
+    """Return the dotted names that a patch file assigns at its top level."""
+    body = parse_tree(patch, "the patch").body
+    imports = [node for node in body if isinstance(node, ast.ImportFrom)]
+    origins = {a.asname or a.name: f"{node.module}.{a.name}" for node in imports for a in node.names}
+    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    parts = [ast.unparse(target).partition(".") for target in targets if isinstance(target, ast.Attribute)]
+    return {f"{origins.get(head, head)}.{rest}" for head, _, rest in parts}
 
 
 def _check_packages(missing: list[str], module: str) -> None:
@@ -289,5 +304,6 @@ Cedar.height = staticmethod(_ascend_height)
     ),
     creates=True,
     is_whole=True,
+    is_newer=replaces_same,
     is_styled=True,
 )

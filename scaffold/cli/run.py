@@ -120,6 +120,7 @@ def command(
             "changed": outcome.is_changed,
             "written": outcome.is_written,
             "conflicts": [str(path) for path in outcome.changes.conflicts],
+            "notes": list(outcome.changes.notes),
             "diff": outcome.diff,
         }
     )
@@ -177,6 +178,8 @@ def _say(output: Output, outcome: RunResult, *, with_diff: bool) -> None:
         output.failure(f"{path}: what you edited and what is made now contradict each other: marked as git does")
     if not outcome.is_changed:
         output.line(NO_CHANGE)
+    for note in outcome.changes.notes:
+        output.line(f"note: {note}")
 
 
 def _wrong(found: Codemod | Recipe, what: str, expected: str) -> UsageError:

@@ -90,14 +90,36 @@ def test_a_patch_of_the_other_kind_may_have_the_same_name(ascend, vllm, tmp_path
         ("patch_v2.patch_new", "worker", "worker/patch_new.py"),
     ],
 )
-def test_a_name_that_is_nearly_that_of_a_patch_is_refused(ascend, vllm, tmp_path, module, kind, meant):
+def test_a_name_that_is_nearly_that_of_a_patch_changes_nothing_and_is_noted(
+    ascend, vllm, tmp_path, module, kind, meant
+):
     arguments = {"module": "patch_new", "target": HELD, "vllm": str(vllm), **WORDS}
     run("add-patch", ascend, journal=tmp_path / "journal", **arguments)
     before = snapshot(ascend)
-    with pytest.raises(Refusal) as refused:
-        run("retire-patch", ascend, journal=tmp_path / "journal", module=module, kind=kind)
-    assert refused.value.expected == f"such as {meant}"
+    outcome = run("retire-patch", ascend, journal=tmp_path / "journal", module=module, kind=kind)
+    assert not outcome.is_changed
+    assert outcome.changes.notes[0].endswith(f"if it is not one of {meant}")
     assert snapshot(ascend) == before
+
+
+def test_a_patch_is_retired_twice_where_others_have_nearly_its_name(ascend, vllm, tmp_path):
+    for module in ("patch_new", "patch_v2.patch_new"):
+        run("add-patch", ascend, journal=tmp_path / "journal", module=module, target=HELD, vllm=str(vllm), **WORDS)
+    first, second = (run("retire-patch", ascend, journal=tmp_path / "journal", module="patch_new") for _ in range(2))
+    assert (first.is_changed, first.changes.notes) == (True, ())
+    assert not second.is_changed
+    assert "worker/patch_v2/patch_new.py" in second.changes.notes[0]
+
+
+def test_a_patch_of_something_else_does_not_take_the_place_of_one_that_was_generated(ascend, vllm, tmp_path):
+    arguments = {"module": "patch_new", "vllm": str(vllm), "journal": tmp_path / "journal", **WORDS}
+    run("add-patch", ascend, target=HELD, **arguments)
+    before = snapshot(ascend)
+    (vllm / "vllm/other.py").write_text("def grow():\n    return 1\n")
+    with pytest.raises(Refusal, match=r"patch_new\.py: the patch file has other content"):
+        run("add-patch", ascend, target="vllm.other.grow", **arguments)
+    assert snapshot(ascend) == before
+    assert run("add-patch", ascend, target=HELD, replacement="vllm_ascend.ops.grow", **arguments).is_changed
 
 
 @pytest.mark.parametrize("is_left", ["file", "import", "log"])

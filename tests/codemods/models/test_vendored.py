@@ -1,0 +1,74 @@
+"""Definitions copied out of a newer tree into a module, which is copied again when more of them are wanted."""
+
+import pytest
+
+from codemods import Refusal, run
+
+HEAD = "# Copyright 2026 The trees.\n"
+LAZY = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from .soil import *\n"
+GROVE = f"""\
+{HEAD}
+from .earth.soil import Neighbours, Soil
+
+RINGS = 3
+
+
+class Oak(Soil):
+    rings = RINGS
+
+
+class Elm:
+    pass
+
+
+class Ash(Soil):
+    near: Neighbours
+"""
+NEWER = f"{HEAD}class Soil:\n    pass\n\n\nNeighbours = dict[str, Soil]\n"
+
+
+@pytest.fixture
+def vendor(tmp_path):
+    """Copy names of a newer package, one of whose sub-packages binds its names by a star."""
+    newer, here = tmp_path / "newer", tmp_path / "here"
+    for tree in (newer, here):
+        (tree / "trees/earth").mkdir(parents=True)
+        (tree / "trees/__init__.py").write_text('__version__ = "9.0"\n')
+        (tree / "trees/earth/__init__.py").write_text(LAZY)
+        (tree / "trees/earth/soil.py").write_text(f"{HEAD}class Soil:\n    pass\n")
+    (newer / "trees/grove.py").write_text(GROVE)
+    (newer / "trees/earth/soil.py").write_text(NEWER)
+    (newer / "trees/bank.py").write_text(f"{HEAD}from .earth import Soil\n\n\nclass Reed(Soil):\n    pass\n")
+
+    def run_it(names, **more):
+        arguments = {"source": "trees.grove", "transformers": str(newer), "installed": str(here), **more}
+        run("vendor-symbols", tmp_path, journal=tmp_path / "journal", module="parts", names=names, **arguments)
+        return (tmp_path / "parts.py").read_text()
+
+    return run_it
+
+
+def test_what_a_package_binds_by_a_star_is_imported_from_it(vendor):
+    assert "\n\nfrom trees.earth import Soil\n\n\nclass Reed(Soil):\n" in vendor("Reed", source="trees.bank")
+
+
+def test_a_constant_below_imports_has_one_blank_line_above(vendor):
+    assert "import Soil\n\nRINGS = 3\n\n\nclass Oak(Soil):\n" in vendor("Oak")
+
+
+def test_what_a_copied_helper_needs_is_imported_where_the_installed_tree_has_it(vendor):
+    text = vendor("Ash")
+    assert "\n\nfrom trees.earth.soil import Soil\n\nNeighbours = dict[str, Soil]\n\n\nclass Ash(Soil):\n" in text
+    assert "class Soil" not in text
+
+
+def test_a_class_below_imports_has_two_blank_lines_above(vendor):
+    assert vendor("Elm").endswith("\n\n\nclass Elm:\n    pass\n")
+
+
+def test_more_names_are_copied_again_and_fewer_do_not_take_the_place_of_what_is_there(vendor):
+    before = vendor("Oak")
+    with pytest.raises(Refusal, match="all definitions that this one should have"):
+        vendor("Elm")
+    assert "class Oak" in before
+    assert {"class Oak(Soil):", "class Elm:"} <= set(vendor("Oak,Elm").splitlines())
