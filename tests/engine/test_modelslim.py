@@ -82,8 +82,10 @@ def test_the_missing_row_is_found_and_with_it_vllm_ascend_resolves_every_layer(w
     upstream = read_upstream(entry["tree"])
     answers = ours(_said(entry["folder"]), entry["events"], upstream)
     assert len(answers) == len(entry["after"]["layers"]) > 9
+    said = " ".join(finding.says for finding in entry["again"].findings if finding.kind == "draft")
+    assert bool(said) == (name == "MTP plain")  # whose draft has no entries: vllm-ascend fails as it is made
     for one, theirs in zip(answers, entry["after"]["layers"]):
-        assert "Error" not in theirs["got"] or one.layer.may_be_absent, (one, theirs)
+        assert "Error" not in theirs["got"] or one.layer.may_be_absent or one.layer.prefix in said, (one, theirs)
         assert agrees(one, theirs, upstream), (one, theirs)
 
 
