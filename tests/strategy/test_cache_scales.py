@@ -57,3 +57,13 @@ def test_where_nothing_is_quantised_there_is_no_place_for_them(tmp_path: Path) -
     assert reading.spec.decoder is not None
     sources = [rule.source for rule in weight_map_of(reading.spec.decoder, reading.checkpoint, None).rules]
     assert not any(source.endswith("k_scale") for source in sources)
+
+
+@pytest.mark.parametrize(("shape", "unsure"), [((1,), 14), ((2,), 18)], ids=["one number", "two"])
+def test_scales_that_are_more_than_one_number_are_left_to_the_twin(
+    tmp_path: Path, shape: tuple[int, ...], unsure: int
+) -> None:
+    """Beside the weights of two layers, of which a quantisation makes its own parameters."""
+    write(tmp_path, config_of("llama", quantization_config=COMPRESSED), scaled(shape))
+    (said,) = supported.holds(question_of(tmp_path)).unproved
+    assert said.startswith(f"the shapes of {unsure} tensors could not be compared")
