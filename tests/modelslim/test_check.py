@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
@@ -20,6 +19,7 @@ from scaffold.modelslim.upstream import Upstream, read_upstream
 from scaffold.roots.vllm_tree import read_vllm_tree
 from tests.lab.engine import engine
 from tests.lab.trees import ascend_source
+from tests.modelslim.folders import shared_folder
 from tests.modelslim.made import FILE
 from tests.modelslim.mutations import MUTATIONS
 from tests.modelslim.real_shapes import REAL_SHAPES, moe, w4a8
@@ -32,7 +32,7 @@ QKV = ("q_proj", "k_proj", "v_proj")
 @lru_cache
 def _looked(name: str) -> tuple[Path, Checkpoint, Looked]:
     """Look at a real shape once: what it asks for does not depend on its description."""
-    folder = REAL_SHAPES[name]().write(Path(mkdtemp(prefix="modelslim")))
+    folder = REAL_SHAPES[name]().write(shared_folder())
     checkpoint = read_checkpoint(folder)
     tree = read_vllm_tree(engine().pristine)
     return folder, checkpoint, look(checkpoint, Model(tree, tree.registry[checkpoint.architecture]))
@@ -123,7 +123,7 @@ def test_a_row_is_written_for_the_outer_and_the_text_model_type() -> None:
     upstream = _upstream()
     packed = {model_type: row for model_type, row in upstream.packed.items() if "vl" not in model_type}
     text = upstream.file.path.read_text().replace('"qwen3_vl_moe":', '"was_qwen3_vl_moe":')
-    path = Path(mkdtemp()) / "modelslim_config.py"
+    path = shared_folder() / "modelslim_config.py"
     path.write_text(text)
     without = replace(upstream, packed=packed, file=replace(upstream.file, path=path))
     (row,) = checked("vision-language with prefix", without).rows

@@ -6,7 +6,6 @@ import ast
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.syntax import read_tree
 from tests.lab.engine import engine
 from tests.lab.trees import ascend_source
+from tests.modelslim.folders import shared_folder
 from tests.modelslim.real_shapes import REAL_SHAPES
 
 DESCRIBED, PLAIN = "MTP described", "MTP plain"
@@ -34,7 +34,7 @@ DESCRIBED, PLAIN = "MTP described", "MTP plain"
 @lru_cache
 def looked_at(shape: str) -> tuple[Path, Checkpoint, Looked]:
     """Look at a real shape once: what it asks for does not depend on its description."""
-    folder = REAL_SHAPES[shape]().write(Path(mkdtemp(prefix="draft")))
+    folder = REAL_SHAPES[shape]().write(shared_folder())
     checkpoint, tree = read_checkpoint(folder), read_vllm_tree(engine().pristine)
     return folder, checkpoint, look(checkpoint, Model(tree, tree.registry[checkpoint.architecture]))
 
