@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from codemods.refusal import Refusal
+from codemods.uses.early import runs_early
 from codemods.uses.importers import Binding, Found, importers, member_references, references
 
 if TYPE_CHECKING:
@@ -29,15 +30,17 @@ def holders(package: Package, module: str, path: str) -> tuple[Binding, ...]:
     own = Binding(module, owner or member)
     bindings = importers(package, module, own.name)
     if owner:
-        _refuse(f"{module}.{path}", member_references(package, bindings, own, member))
+        _refuse(package, f"{module}.{path}", member_references(package, bindings, own, member))
         return ()
-    _refuse(f"{module}.{path}", references(package, bindings, own))
+    _refuse(package, f"{module}.{path}", references(package, bindings, own))
     return bindings
 
 
-def _refuse(target: str, found: list[Found]) -> None:
+def _refuse(package: Package, target: str, found: list[Found]) -> None:
     early = [place for place in found if place.use.is_at_import]
+    later = [place for place in found if not place.use.is_at_import and place.use.how != "called"]
     kept = [place for place in early if place.use.how != "called"]
+    kept += [place for place in later if runs_early(package, place.module, place.use.inside)]
     is_late = bool(early) and not kept and len(early) == len(found)
     if not kept and not is_late:
         return
