@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from codemods.uses.import_time import NAMED, Use
 
@@ -12,7 +14,20 @@ if TYPE_CHECKING:
 
     from codemods.uses.package import SourceFile
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _INNER = (*NAMED, ast.Lambda)
+_INDENTED = rb"^[ \t]+from\s[^\n]*\bimport\s*(?:\([^)]*|[^\n]*)\bNAME\b"
+"""An import of a name that does not stand at the left margin: most files need not be parsed for it."""
+
+
+class _Inner(NamedTuple):
+    """An import in a function: the function, the names around its body from the outermost, and what is bound."""
+
+    function: ast.AST
+    inside: tuple[str, ...]
+    module: str
+    name: str
+    bound: str
 
 
 def captured(file: SourceFile, modules: set[str], name: str) -> Iterator[Use]:
@@ -21,29 +36,31 @@ def captured(file: SourceFile, modules: set[str], name: str) -> Iterator[Use]:
     A module-level import is looked up anew at each call; what a function imported stands in a cell that lives as long
     as what it defined. The use is one of the function, ``kept``, not at import.
     """
-    yield from _captured(file, file.tree, modules, name, ())
+    imports = _INDENTED.replace(b"NAME", name.encode())
+    for one in _inner_imports(file) if re.search(imports, file.content, re.MULTILINE) else ():
+        if one.name == name and one.module in modules:
+            parts = (part for part in _own(one.function) if isinstance(part, _INNER))
+            names = (inner for part in parts for inner in ast.walk(part) if isinstance(inner, ast.Name))
+            yield from (Use("kept", load.lineno, False, one.inside) for load in names if load.id == one.bound)
 
 
-def _captured(
-    file: SourceFile, node: ast.AST, modules: set[str], name: str, inside: tuple[str, ...]
-) -> Iterator[Use]:  # fmt: skip
+@lru_cache(maxsize=4096)
+def _inner_imports(file: SourceFile) -> tuple[_Inner, ...]:
+    return tuple(_imports(file, file.tree, ()))
+
+
+def _imports(file: SourceFile, node: ast.AST, inside: tuple[str, ...]) -> Iterator[_Inner]:
     within = (*inside, node.name) if isinstance(node, NAMED) else inside
-    bound = _imported(file, node, modules, name) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else set()
     for part in _own(node):
-        if isinstance(part, _INNER):
-            loads = [inner.lineno for inner in ast.walk(part) if isinstance(inner, ast.Name) and inner.id in bound]
-            yield from (Use("kept", line, False, within) for line in loads[:1])
-            yield from _captured(file, part, modules, name, within)
-
-
-def _imported(file: SourceFile, function: ast.AST, modules: set[str], name: str) -> set[str]:
-    """Return what a function's own imports call ``name``."""
-    imports = [part for part in _own(function) if isinstance(part, ast.ImportFrom) and file.absolute(part) in modules]
-    return {alias.asname or alias.name for part in imports for alias in part.names if alias.name == name}
+        if isinstance(part, ast.ImportFrom) and isinstance(node, _FUNCTIONS):
+            module = file.absolute(part)
+            yield from (_Inner(node, within, module, a.name, a.asname or a.name) for a in part.names)
+        elif isinstance(part, _INNER):
+            yield from _imports(file, part, within)
 
 
 def _own(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what stands in a function's body, functions and classes in it as they are, without what is in them."""
+    """Yield the statements of a node, functions and classes in it as they are, without what is in them."""
     for child in ast.iter_child_nodes(node):
         yield child
         if not isinstance(child, _INNER):

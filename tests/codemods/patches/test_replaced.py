@@ -41,7 +41,11 @@ FILES = {
         "    def given(self):\n        return 1\n\n    def handed(self):\n        return 1\n\n"
         "    def waiting(self):\n        return 1\n\n"
         "LATER = []\n\ndef register():\n    return Keeper(LATER)\n\nKEEPER = register()\n\n"
-        "def in_cell():\n    return 1\n\ndef in_late_cell():\n    return 1\n\n"
+        "def wraps(f):\n    def wrapper():\n        LATER.append(in_wrapper)\n\n    return wrapper\n\n"
+        "def making(n):\n    def decorates(f):\n        LATER.append(in_maker)\n\n    return decorates\n\n"
+        "def in_wrapper():\n    return 1\n\ndef in_maker():\n    return 1\n\n"
+        "@wraps\n@making(1)\ndef wrapped():\n    return 1\n\n"
+        "def run_alone():\n    return 1\n\ndef in_cell():\n    return 1\n\ndef in_late_cell():\n    return 1\n\n"
         "def twice():\n    return 1\n\ntwice = later\n"
     ),
     "named.py": (
@@ -58,6 +62,10 @@ FILES = {
         "    class Made:\n        def use(self):\n            return in_cell()\n\n    return Made\n\n"
         "def outer():\n    return closing()\n\nMade = outer()\n\n"
         "def later():\n    from .core import in_late_cell\n\n    return lambda: in_late_cell()\n"
+    ),
+    "script.py": (
+        "from .core import run_alone\n\nKEPT = []\n\ndef main():\n    KEPT.append(run_alone)\n\n"
+        "if __name__ == '__main__':\n    main()\n"
     ),
     "late.py": "from .core import grow\n\ndef use():\n    return grow(3)\n",
 }
@@ -154,6 +162,7 @@ def test_what_is_named_takes_the_place(grove):
         ("Tree.__secret", "private"),
         ("Tree.made", "under another form"),
         ("in_cell", "is kept elsewhere"),
+        ("in_maker", "is kept elsewhere"),
         ("Keeper.given", "is kept elsewhere"),
         ("Keeper.handed", "is kept elsewhere"),
         ("Shape.area", "protocol"),
@@ -177,6 +186,11 @@ def test_what_is_kept_by_what_is_made_after_the_import_can_be_replaced(grove):
         )
     core.KEEPER.late()
     assert (closes.later()(), core.LATER[-1]()) == (2, 2)
+
+
+@pytest.mark.parametrize("name", ["run_alone", "in_wrapper"])
+def test_what_runs_only_later_keeps_nothing(grove, name):
+    assert f"_original_{name}" in patch_of(grove, name)
 
 
 def test_a_module_that_its_package_hides_behind_a_function_of_its_name_is_patched(grove):
