@@ -79,6 +79,8 @@ class Probe(Made):
     """Whether the model was given a mask, which it computes with and does not make."""
     switches: dict[tuple[str, int], dict[str, Module]] = field(default_factory=dict, compare=False)
     """Modules as they are made with a switch the other way round, by its key and the layers; probes may share them."""
+    round_numbers: set[float] = field(default_factory=set, compare=False)
+    """Numbers met so far that may be literals: without any, ``literals_first`` makes no difference."""
 
     @cached_property
     def paths(self) -> dict[int, str]:

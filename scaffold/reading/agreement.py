@@ -66,6 +66,20 @@ def _of(value: Value, config: Config) -> Any:
         return None
 
 
+def outline(spec: Any) -> Any:
+    """Return what every probe of a decoder says alike, whatever its sizes: its spec with all values left out.
+
+    What two probes agree on has the outline of either.
+    """
+    if isinstance(spec, Value):
+        return Value
+    if isinstance(spec, tuple):
+        return tuple(map(outline, spec))
+    if not is_dataclass(spec) or isinstance(spec, (type, Expression)):
+        return spec
+    return type(spec), [outline(getattr(spec, one.name)) for one in fields(spec) if one.compare]
+
+
 def is_same(first: Any, second: Any, config: Config) -> bool:
     """Return whether two specs say the same of a checkpoint, whatever keys its numbers are explained by.
 

@@ -19,7 +19,7 @@ from scaffold.probing.sizes import pairs
 from scaffold.reading import decided, rounding, unreached
 from scaffold.reading import decoder as decoders
 from scaffold.reading import layer as layers
-from scaffold.reading.agreement import agreed
+from scaffold.reading.agreement import agreed, outline
 from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.reading.remembered import remembered
 from scaffold.source.locate import ModelingSource
@@ -128,6 +128,26 @@ def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
                 raise
     assert refused is not None
     raise NotUnderstood(refused.what, refused.where) from refused
+
+
+def outlines(source: ModelingSource, checkpoint: Checkpoint) -> list[Any]:
+    """Return what the decoder's spec can look like but for its values: a half of a reading, enough to tell most apart.
+
+    The outline of what ``read_decoder`` reads is among them; there is more than one where it depends on whether a
+    round number is a literal.
+
+    Raises:
+        NotUnderstood: part of it is of no known form at the usual sizes.
+    """
+    return remembered(_run_and_outline, source, checkpoint)
+
+
+@one_reading()
+def _run_and_outline(source: ModelingSource, checkpoint: Checkpoint) -> list[Any]:
+    config = checkpoint.text_config
+    one = probe.run(source, config, 2 * pairs(config)[0], _outer(checkpoint))
+    found = [outline(_read(one))]
+    return [*found, outline(_read(replace(one, literals_first=False)))] if one.round_numbers else found
 
 
 def parameters(source: ModelingSource, checkpoint: Checkpoint) -> Shapes:
