@@ -156,8 +156,14 @@ def matches(lines: Sequence[str]) -> tuple[Match, ...]:
     for index, line in enumerate(lines):
         first.setdefault(shape_of(line), index)
     places = list(first.values())
-    text = "\n".join(lines[place] for place in places)
-    found = [Match(row, places[at]) for row in signatures() if (at := row.line_of(text)) is not None]
+    loud = [place for place in places if not harmless_lines().search(lines[place])]
+    text, loud_text = ("\n".join(lines[place] for place in kept) for kept in (places, loud))
+    found = []
+    for row in signatures():
+        # a family is not shown by what healthy servers say too
+        at = row.line_of(loud_text if row.general else text)
+        if at is not None:
+            found.append(Match(row, (loud if row.general else places)[at]))
     hidden = {id_ for match in found for id_ in match.signature.before}
     found = [match for match in found if match.signature.id not in hidden]
     special = [match for match in found if not match.signature.general and match.signature.kind not in _WEAK]
@@ -185,6 +191,12 @@ def ending_lines() -> re.Pattern[str]:
 def following_lines() -> re.Pattern[str]:
     """Return the pattern of what only tells that something else has failed."""
     return _any(row for row in signatures() if row.kind is Kind.FOLLOWS)
+
+
+@lru_cache(maxsize=1)
+def harmless_lines() -> re.Pattern[str]:
+    """Return the pattern of what healthy servers log too."""
+    return _any(row for row in signatures() if row.kind is Kind.HARMLESS)
 
 
 @lru_cache(maxsize=1)
