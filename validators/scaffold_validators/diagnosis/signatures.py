@@ -160,10 +160,11 @@ def matches(lines: Sequence[str]) -> tuple[Match, ...]:
     text, loud_text = ("\n".join(lines[place] for place in kept) for kept in (places, loud))
     found = []
     for row in signatures():
-        # a family is not shown by what healthy servers say too
-        at = row.line_of(loud_text if row.general else text)
+        # what healthy servers say too shows no failure
+        weak = row.kind in _WEAK
+        at = row.line_of(text if weak else loud_text)
         if at is not None:
-            found.append(Match(row, (loud if row.general else places)[at]))
+            found.append(Match(row, (places if weak else loud)[at]))
     hidden = {id_ for match in found for id_ in match.signature.before}
     found = [match for match in found if match.signature.id not in hidden]
     special = [match for match in found if not match.signature.general and match.signature.kind not in _WEAK]
