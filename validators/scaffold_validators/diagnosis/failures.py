@@ -18,7 +18,7 @@ from scaffold_validators.watching.marks import MARKS as ENDS
 MARKS = (
     *("rror", "ERR", "raceback", "xception", "ail", "ill", 'File "', "annot", "ault", "signal", "abort", "KV cache"),
     *("EZ", "EE9", "EI0", "EJ0", "EL0", "not found", "verflow", "No space", "denied", "[PID", "imeout", "imed out"),
-    *(":[E", "SIG", "xitcode", "xit code", "need to have"),
+    *(":[E", "SIG", "xitcode", "xit code", "xited", "need to have"),
 )
 """Parts of words, one of which every line has that a failure can begin with; a test holds the signatures to it."""
 
