@@ -13,6 +13,7 @@ import pytest
 import scaffold.report
 from scaffold.ascend.fate import Outcome as Fate
 from scaffold.delivery.benchmark import FIGURES
+from scaffold.delivery.gate.table import REASONABLE
 from scaffold.evidence.account import KnownFact
 from scaffold.placement.table import PLACEMENTS
 from scaffold.report.features import FEATURES
@@ -47,6 +48,7 @@ TABLES: dict[str, set[str]] = {
     "figure": set(FIGURES),
     "limit": set(re.findall(r'Limit\("([\w-]+)"', (PACKAGE / "limits.py").read_text()))
     | set(re.findall(r'"(stale|not-run)"', (PACKAGE / "limits.py").read_text())),
+    "point": set(REASONABLE),
     "signature": set("GUBXYREN"),  # git: Documentation/pretty-formats.adoc, %G?
 }
 """Section → keys that it has to have, and no others."""
