@@ -201,3 +201,13 @@ def test_a_hole_and_an_excused_point_are_named_in_the_language_of_the_report() -
     assert "理由、没有验证的项目：长度与并发验证：`one card`；`odd`：`why`；`why`。" in text["zh"]
     assert "- Undetermined: `no embedding of the vocabulary` (`modeling_nova.py:9`)." in text["en"]
     assert "reason that the commit gives: capacity: `one card`; `odd`: `why`; `why`." in text["en"]
+
+
+def test_what_speaks_against_a_server_and_was_allowed_is_told_apart_from_what_stops_it() -> None:
+    made = full()
+    assert made.static is not None
+    found = replace(made.static, stops=("static-code: a.b",))
+    passed = render(REPORT, replace(made, static=found), "zh")
+    stopped = render(REPORT, replace(made, static=replace(found, outcome="stopped")), "zh")
+    assert "不兼容之处（均由用户确认为无害）：\n\n- " in passed
+    assert "不兼容之处：\n\n- " in stopped
