@@ -34,12 +34,9 @@ def check_delivery_repo(path: Path) -> None:
     """Check that a commit could be made there; changes nothing.
 
     Raises:
-        UsageError: no git repo, one that git refuses, no commit yet, a merge or rebase under way, no identity.
+        UsageError: a merge or rebase under way, no identity, or what `check_readable` says.
     """
-    repo = _open(path)
-    _asked(path, "rev-parse", "--git-dir")  # git's own word, as on a repo of others
-    if not repo.head.is_valid():
-        raise _unfit(path, "a repo without a commit", "a repo with a history", "make a first commit there")
+    repo = check_readable(path)
     left_out = hidden(repo, PLACES)
     if left_out:
         raise _unfit(
@@ -54,6 +51,19 @@ def check_delivery_repo(path: Path) -> None:
     for key, variables in IDENTITY.items():
         if not _set_to(repo, f"user.{key}") and not all(os.environ.get(name) for name in variables):
             raise _unfit(path, f"no user.{key}", "an identity to sign off with", f"git config user.{key} …")
+
+
+def check_readable(path: Path) -> Repo:
+    """Check that git tells what its last commit holds, and return the repo.
+
+    Raises:
+        UsageError: no git repo, one that git refuses, no commit yet.
+    """
+    repo = _open(path)
+    _asked(path, "rev-parse", "--git-dir")  # git's own word, as on a repo of others
+    if not repo.head.is_valid():
+        raise _unfit(path, "a repo without a commit", "a repo with a history", "make a first commit there")
+    return repo
 
 
 def _set_to(repo: Repo, key: str) -> str:

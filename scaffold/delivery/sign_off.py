@@ -73,8 +73,13 @@ def check_parity(
     Raises:
         CheckFailed: none is.
     """
-    if not parity_proof(verdicts, digests, accepted_device):
-        raise _no_parity(verdicts, digests, calls)
+    if parity_proof(verdicts, digests, accepted_device):
+        return
+    for device in sorted({verdict.device for verdict in verdicts} - {""}):
+        proof = parity_proof(verdicts, digests, device)
+        if proof:
+            raise _only_on(device, f"parity with the reference was shown on the device {device!r} only", _PARITY)
+    raise _no_parity(verdicts, digests, calls)
 
 
 def _check_passed(stage: Stage, verdicts: Sequence[Verdict]) -> None:
@@ -133,13 +138,12 @@ def parity_proof(
 
 
 def _no_parity(verdicts: Sequence[Verdict], digests: Mapping[str, str], calls: Calls) -> CheckFailed:
-    names = [" and ".join(stage.name for stage in proof) for proof in PARITY_PROOFS]
     asked = {stage.name for proof in PARITY_PROOFS for stage in proof}
     found = [f"stage {v.stage}: {v.reason}" for v in verdicts if v.stage in asked and v.holds_for(digests)]
     return CheckFailed(
         f"parity with the reference was not shown{''.join(f'; {said}' for said in found)}",
         where="commit",
-        expected=f"passed on exactly this tree and checkpoint, on an accepted device: {', or '.join(names)}",
+        expected=_PARITY,
         remedy=f"run: {calls.to('validate', '--stage', 'parity')}; where its reference does not fit: "
         f"{calls.to('new-model', '--twin')}, then {calls.to('validate', '--stage', 'slice')}; "
         'or say why there is none: --without-parity "REASON"',
@@ -150,17 +154,21 @@ def _check_device(stage: Stage, verdicts: Sequence[Verdict], accepted: str) -> N
     devices = {verdict.device for verdict in verdicts}
     if not devices & {NPU, accepted}:
         device = min(devices)
-        raise _refused(
-            stage,
-            f"stage {stage.name} was run on the device {device!r} only",
-            f"run it on an NPU, or state that {device} evidence is enough with --accept-device {device}",
-        )
+        raise _only_on(device, f"stage {stage.name} was run on the device {device!r} only", _passed(stage))
+
+
+def _only_on(device: str, found: str, expected: str) -> CheckFailed:
+    remedy = f"run it on an NPU, or state that {device} evidence is enough with --accept-device {device}"
+    return CheckFailed(found, where="commit", expected=expected, remedy=remedy)
 
 
 def _refused(stage: Stage, found: str, remedy: str) -> CheckFailed:
-    return CheckFailed(
-        found,
-        where="commit",
-        expected=f"stage {stage.name} passed on exactly this tree and checkpoint",
-        remedy=remedy,
-    )
+    return CheckFailed(found, where="commit", expected=_passed(stage), remedy=remedy)
+
+
+def _passed(stage: Stage) -> str:
+    return f"stage {stage.name} passed on exactly this tree and checkpoint"
+
+
+_PROOFS = ", or ".join(" and ".join(stage.name for stage in proof) for proof in PARITY_PROOFS)
+_PARITY = f"passed on exactly this tree and checkpoint, on an accepted device: {_PROOFS}"

@@ -46,7 +46,8 @@ def _of_accuracy(commit: CommitMade | None, has_accuracy: bool) -> Iterator[Limi
     if commit is None:
         yield Limit("no-commit")
         return
-    yield from (Limit("excused", point) for point in commit.excused)
+    for point, _, reason in (one.partition(": ") for one in commit.excused):
+        yield Limit("excused", reason, point) if reason else Limit("excused", point)
 
 
 def _not_run(history: Sequence[Run]) -> Iterator[Limit]:
@@ -75,7 +76,7 @@ def _of_model(account: Account | None) -> Iterator[Limit]:
     if account is None:
         yield Limit("no-account")
         return
-    yield from (Limit("hole", f"{hole.what} ({hole.evidence or hole.where})") for hole in account.holes)
+    yield from (Limit("hole", hole.what, hole.evidence or hole.where) for hole in account.holes)
     for size, why in account.misfits.items():
         yield Limit("misfit", f"{size}: {why[0] if why else ''}")
     if account.left_out:

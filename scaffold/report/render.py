@@ -100,7 +100,11 @@ def _detail(limit: Limit, found: Words) -> str:
         return found.of("stage", limit.detail)
     if limit.kind.startswith("feature-"):
         return found.of("feature", limit.detail)
-    return limit.detail if limit.detail.isdecimal() else found.said(limit.detail, code) or code(limit.detail)
+    if limit.kind == "excused" and limit.of:
+        point = found.sections["point"].get(limit.of) or code(limit.of)  # a message can be amended by hand
+        return f"{point}{found.of('punctuation', 'colon')}{code(limit.detail)}"
+    said = limit.detail if limit.detail.isdecimal() else found.said(limit.detail, code) or code(limit.detail)
+    return said + (found.of("punctuation", "bracket", text=code(limit.of)) if limit.of else "")
 
 
 def _versions(report: Report) -> Sequence[str]:

@@ -272,10 +272,16 @@ class Runbook:
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit of what was shown: a row of the words' ``limits``, and what fills it."""
+    """A limit of what was shown: a row of the words' ``limits``, and what fills it.
+
+    Attributes:
+        detail: a number, a name or a sentence; empty where the kind says it all.
+        of: what the detail is said of, where that is no sentence: the place of a hole, a point of the quality gate.
+    """
 
     kind: str
     detail: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True)

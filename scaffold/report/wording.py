@@ -16,9 +16,11 @@ LANGUAGES = ("zh", "en")
 """The first is the default: vllm-ascend asks for documents in Chinese."""
 PLAIN = re.compile(r"[A-Za-z0-9 ,./'()-]*")
 """What means nothing to Markdown."""
+PLACED = re.compile(r"(.+) \((.+)\)")
+"""A sentence and the place that it is said of."""
 LATIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 FOLDER = Path(__file__).parent / "words"
-SAID = ("gates", "strategies", "disagreements", "capacity", "static", "notes", "facts", "joined")
+SAID = ("gates", "strategies", "disagreements", "capacity", "static", "notes", "facts", "holes", "joined")
 """Files of ``words/said/``: what this tool says in English, and its Chinese; the first pattern that fits counts."""
 MOST_PARTS = 12
 """Of sentences in a list: what is longer is no list of the tool's own."""
@@ -73,7 +75,8 @@ class Words:
             text: in English.
             verbatim: marks up what a sentence quotes.
         """
-        return self._sentence(text, verbatim) or self._listed(text, verbatim, every=True)
+        said = self._sentence(text, verbatim) or self._listed(text, verbatim, every=True)
+        return said or self._placed(text, verbatim)
 
     def _sentence(self, text: str, verbatim: Callable[[str], str]) -> str | None:
         if self.language == "zh" and text in in_chinese():
@@ -83,6 +86,12 @@ class Words:
             if found:
                 return _filled(words, [self._quoted(group, text, verbatim) for group in found.groups()])
         return None
+
+    def _placed(self, text: str, verbatim: Callable[[str], str]) -> str | None:
+        """Return a sentence behind which stands the place that it is said of, in brackets; None where it is none."""
+        found = PLACED.fullmatch(text)
+        said = self._sentence(found[1], verbatim) if found else None
+        return said + self.of("punctuation", "bracket", text=verbatim(found[2])) if found and said else None
 
     def _quoted(self, group: str, of: str, verbatim: Callable[[str], str]) -> str:
         """Return a part of a sentence: a number, a sentence again, several of them, or as it stands."""

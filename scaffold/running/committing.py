@@ -11,7 +11,15 @@ from codemods import ChangeSet, Refusal, apply, take_back_cut_off_part
 from scaffold.common.errors import CheckFailed, ScaffoldError
 from scaffold.delivery.accuracy import ACCURACY, Accuracy
 from scaffold.delivery.benchmark import BENCHMARK, Benchmark
-from scaffold.delivery.commit import check_branch, check_contents, commit, committed_text, head_of, titles_of
+from scaffold.delivery.commit import (
+    check_branch,
+    check_contents,
+    check_readable,
+    commit,
+    committed_text,
+    head_of,
+    titles_of,
+)
 from scaffold.delivery.documents import document_paths, render_documents
 from scaffold.delivery.excuses import NO_EXCUSE, Excuses
 from scaffold.delivery.gate.case import Case, Said
@@ -48,6 +56,14 @@ class Delivered:
     contents: Mapping[PurePosixPath, str]
     served_by: str
     """The name of the plan whose code serves this one; empty where it has its own, or vLLM's own serves it."""
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """Why the contents of a commit could not be gathered, and the files of its repo as they would be before it."""
+
+    error: Said
+    changes: ChangeSet
 
 
 @dataclass(frozen=True)
@@ -142,19 +158,21 @@ def _deliver(
     excuses: Excuses,
     accuracy: Accuracy | None,
     benchmark: Benchmark | None,
-) -> Delivered | Said:
+) -> Delivered | Undelivered:
     """Return what the commit would hold, or why that cannot be gathered."""
-    record = evidence.record
+    record, delivery = evidence.record, Path(evidence.record.delivery)
     versions = next((verdict.versions for verdict in evidence.current if verdict.versions), {})
+    changes = ChangeSet((delivery,))
     try:
+        check_readable(delivery)
         changes = _with_documents(record, evidence.current, workspace, excuses, accuracy, benchmark)
         filled = set(changes.paths)
-        on_npu, delivery = served_on_npu(evidence.current), Path(record.delivery)
+        on_npu = served_on_npu(evidence.current)
         changes = with_measured_lists(changes, delivery, record.name, record.documents, accuracy, on_npu)
         changes = carry_over(changes, record, workspace, versions.get("vllm", "unknown"))
         return delivered(record, changes, filled, workspace)
     except (ScaffoldError, Refusal) as error:
-        return error
+        return Undelivered(error, changes)
 
 
 def delivered(record: PlanRecord, changes: ChangeSet, filled: Set[Path], workspace: Workspace) -> Delivered:
@@ -212,17 +230,15 @@ def _case(
     excuses: Excuses,
     accuracy: Accuracy | None,
     benchmark: Benchmark | None,
-    found: Delivered | Said,
+    found: Delivered | Undelivered,
 ) -> Case:
     delivery, name = Path(evidence.record.delivery), evidence.record.name
     config, tutorial = document_paths(name, evidence.record.documents)
-    texts: Mapping[PurePosixPath, str] = found.contents if isinstance(found, Delivered) else {}
-    unfit = _unfit(delivery)
 
     def held(file: PurePosixPath) -> str | None:
-        if file in texts or unfit is not None:
-            return texts.get(file)
-        return committed_text(delivery, file)
+        if isinstance(found, Undelivered):  # what is wrong there is wrong with no document
+            return found.changes.read(delivery / file)
+        return found.contents[file] if file in found.contents else committed_text(delivery, file)
 
     return Case(
         name=name,
@@ -239,8 +255,8 @@ def _case(
         tutorial=PurePosixPath(tutorial.as_posix()),
         index=PurePosixPath(detect(delivery).index.as_posix()),
         held=held,
-        undeliverable=None if isinstance(found, Delivered) else found,
-        unfit=unfit,
+        undeliverable=None if isinstance(found, Delivered) else found.error,
+        unfit=_unfit(delivery),
         edited=edited_files(evidence.record, workspace.generated),
     )
 

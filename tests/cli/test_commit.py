@@ -17,6 +17,8 @@ from tests.snapshots import snapshot
 
 ADAPTER = Path("vllm_ascend/models")
 MODELS = Path("vllm/model_executor/models")
+DOCUMENTS = ("test-config", "tutorial", "index")
+"""Points of the quality gate that files alone show."""
 UNTRIED = ("--without", "features", "a stand-in", "--without", "capacity", "a stand-in")
 
 
@@ -212,3 +214,25 @@ def test_a_refused_commit_leaves_no_new_file_and_undo_takes_all_of_one_that_was_
     assert undone.document["committed"] == {str(desk.delivery): [hash_]}
     assert snapshot(desk.vllm, desk.delivery) == before
     assert Workspace(desk.work).planned() == []
+
+
+@costly
+def test_what_keeps_a_commit_from_being_made_is_not_told_of_its_documents(
+    desk_with_models: Desk, nova: Path, fake_engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = desk_with_models
+    planned(desk, nova, fake_engine, "good")
+    served(desk, nova, fake_engine, "good")
+    carried = desk.delivery / ADAPTER / "nova.py"
+    carried.write_text("# somebody's own\n")
+    with_own = commit(desk, nova, "good", "--json")
+    carried.unlink()
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    of_others = commit(desk, nova, "good", "--json")
+    missing = [
+        {row["point"]: row["says"] for row in answer.document["gate"] if row["state"] == "missing"}
+        for answer in (with_own, of_others)
+    ]
+    assert [point for point in missing[0] if point in DOCUMENTS or point == "code"] == ["code"]
+    assert [*missing[1]] == ["code", "commit"]
+    assert all("dubious ownership" in says for says in missing[1].values())

@@ -249,6 +249,20 @@ def test_a_person_reads_a_line_for_each_point_and_once_what_to_do_for_those_that
     assert one.value.lines == ()
 
 
+def test_what_another_device_showed_is_told_as_such_and_not_asked_for_again(case: Case) -> None:
+    on_cpu = changed(changed(case, "real", device="cpu"), "parity", device="cpu")
+    rows = rows_of(on_cpu)
+    assert {rows[point].answer.says for point in ("real", "served", "requests")} == {
+        "stage real was run on the device 'cpu' only"
+    }
+    assert rows["parity"].answer.says == "parity with the reference was shown on the device 'cpu' only"
+    with pytest.raises(GateRefused) as refused:
+        check_rows(look(on_cpu))
+    (remedy,) = (line for line in refused.value.lines if "remedy" in line)
+    assert "--accept-device cpu" in remedy
+    check_rows(look(replace(on_cpu, accepted_device="cpu")))
+
+
 def test_a_point_that_nothing_shows_names_no_evidence(case: Case) -> None:
     rows = rows_of(without(case, "real", "parity"))
     assert [rows[point].answer.where for point in ("real", "parity")] == ["", ""]

@@ -49,8 +49,17 @@ def test_suffices(verdicts: list[Verdict], accepted: str) -> None:
         ([verdict("real"), verdict("twin")], "npu", "parity with the reference was not shown"),
         ([verdict("real"), verdict("slice")], "npu", "parity with the reference was not shown"),
         ([verdict("real"), verdict("twin", checkpoint="c0"), verdict("slice")], "npu", "was not shown"),
-        ([verdict("real"), verdict("parity", device="cpu")], "npu", "was not shown; stage parity: why"),
-        ([verdict("real"), verdict("twin"), verdict("slice", device="cpu")], "npu", "was not shown"),
+        (
+            [verdict("real"), verdict("parity", device="cpu")],
+            "npu",
+            "was shown on the device 'cpu' only.*--accept-device",
+        ),
+        (
+            [verdict("real"), verdict("twin"), verdict("slice", device="cpu")],
+            "npu",
+            "was shown on the device 'cpu' only",
+        ),
+        ([verdict("real"), verdict("slice", device="cpu")], "npu", "was not shown; stage slice: why"),
         ([verdict("real"), verdict("parity", "no-reference")], "npu", "was not shown; stage parity: why"),
     ],
 )

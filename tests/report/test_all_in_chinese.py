@@ -133,7 +133,7 @@ def _sentences(path: Path) -> Iterator[tuple[int, str]]:
             continue
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in NOT_SAID:
             continue
-        text = _text(node)
+        text = text_of(node)
         if text is not None:
             if len(re.findall("[A-Za-z]{2,}", text)) > 2 and " " in text.strip():
                 yield node.lineno, text.strip()  # type: ignore[attr-defined]
@@ -146,7 +146,7 @@ def _is_docstring(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _text(node: ast.AST) -> str | None:
+def text_of(node: ast.AST) -> str | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return re.sub(r"\{\w*\}", "{}", node.value)
     if isinstance(node, ast.JoinedStr):
@@ -154,7 +154,7 @@ def _text(node: ast.AST) -> str | None:
     return None
 
 
-def _is_said(text: str) -> bool:
+def is_said(text: str) -> bool:
     """Return whether a sentence has its Chinese with something in its gaps."""
     chinese = words("zh")
     first, *rest = text.removeprefix("; ").split("{}")
@@ -176,7 +176,7 @@ def test_what_reaches_a_report_is_said_in_chinese() -> None:
     for path in _files():
         for line, text in sorted(set(_sentences(path))):
             parts |= {text} & {*PARTS}
-            if not ELSEWHERE.fullmatch(text.replace("{}", "7")) and not _is_said(PARTS.get(text, text)):
+            if not ELSEWHERE.fullmatch(text.replace("{}", "7")) and not is_said(PARTS.get(text, text)):
                 english.append(f"{path.name}:{line}: {text}")
     assert english == []
     assert parts == {*PARTS}

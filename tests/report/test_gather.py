@@ -90,8 +90,10 @@ def test_what_was_not_run_is_in_the_limits() -> None:
     found = {(limit.kind, limit.detail) for limit in limits_of(old, full().account, (), None, None, False)}
     assert {("no-npu", "CPU"), ("no-accuracy", ""), ("no-commit", "")} <= found
     assert {("not-run", "static"), ("not-run", "capacity"), ("stale", "features")} <= found
-    assert {("hole", "the gate (a loop)"), ("unknown-tensor", "model.odd")} <= found
+    assert {("hole", "the gate"), ("unknown-tensor", "model.odd")} <= found
     assert not {("not-run", "ladder"), ("not-run", "parity"), ("no-parity", ""), ("no-real", "")} & found
+    places = {(limit.detail, limit.of) for limit in limits_of(old, full().account, (), None, full().commit, False)}
+    assert {("the gate", "a loop"), ("one card", "capacity")} <= places
     alone = limits_of(passed[:2], None, (), None, None, True)
     assert {limit.kind for limit in alone} >= {"no-parity", "no-account", "no-npu"}  # a twin alone proves no weights
 

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scaffold.evidence.account import KnownHole
+from scaffold.report.limits import limits_of
 from scaffold.report.markdown import cell, code, fence
 from scaffold.report.render import COMMENT, REPORT, RUNBOOK, render
 from scaffold.report.value import Identity, Limit, Report
@@ -183,3 +185,29 @@ def test_a_comment_without_any_run_does_not_speak_of_runs() -> None:
     assert "no stage was run yet" in told["en"]
     assert "real runs" not in told["en"]
     assert "各步骤的结论均来自实际运行" in render(COMMENT, full(), "zh")
+
+
+def test_a_hole_and_an_excused_point_are_named_in_the_language_of_the_report() -> None:
+    hole = KnownHole("model", "no embedding of the vocabulary", "modeling_nova.py:9")
+    made = full()
+    account, commit = made.account, made.commit
+    assert account is not None
+    assert commit is not None
+    account = replace(account, holes=(hole,))
+    limits = limits_of((), account, (), None, replace(commit, excused=("capacity: one card", "odd: why", "why")), True)
+    text = {language: render(REPORT, replace(made, account=account, limits=limits), language) for language in LANGUAGES}
+    assert "| 没有词嵌入 | `model` | `modeling_nova.py:9` |" in text["zh"]
+    assert "- 模型中有未确定的内容：没有词嵌入（`modeling_nova.py:9`）。" in text["zh"]
+    assert "理由、没有验证的项目：长度与并发验证：`one card`；`odd`：`why`；`why`。" in text["zh"]
+    assert "- Undetermined: `no embedding of the vocabulary` (`modeling_nova.py:9`)." in text["en"]
+    assert "reason that the commit gives: capacity: `one card`; `odd`: `why`; `why`." in text["en"]
+
+
+def test_what_speaks_against_a_server_and_was_allowed_is_told_apart_from_what_stops_it() -> None:
+    made = full()
+    assert made.static is not None
+    found = replace(made.static, stops=("static-code: a.b",))
+    passed = render(REPORT, replace(made, static=found), "zh")
+    stopped = render(REPORT, replace(made, static=replace(found, outcome="stopped")), "zh")
+    assert "不兼容之处（均由用户确认为无害）：\n\n- " in passed
+    assert "不兼容之处：\n\n- " in stopped

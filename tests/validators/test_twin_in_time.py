@@ -1,8 +1,10 @@
-"""A twin that is not made in time says something of the machine, and nothing of the model."""
+"""A twin that is not made in time says something of the machine, and nothing of the model; how long a twin took."""
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,18 +12,38 @@ import pytest
 from scaffold_validators.engine import Engine
 from scaffold_validators.problem import Problem
 from scaffold_validators.twin import workers
-from scaffold_validators.twin.run import TwinRequest, run_twin
+from scaffold_validators.twin.run import NEW_TOKENS, TwinRequest, run_twin
+
+MADE = {"prompt": [1], "logprobs": [-1.0], "greedy": [2] * NEW_TOKENS, "layers": ["0"], "tensors": []}
+SERVED = {"logprobs": [-1.0], "greedy": [2] * NEW_TOKENS, "parts": {"layer": "", "block": ""}}
+
+
+def scripts(folder: Path, monkeypatch: pytest.MonkeyPatch, make: str, serve: str) -> TwinRequest:
+    """Let the two steps of a twin be these programs, and return a request."""
+    for name, text in (("MAKE", make), ("SERVE", serve)):
+        script = folder / f"{name.lower()}.py"
+        script.write_text(text)
+        monkeypatch.setattr(workers, name, script)
+    engine = Engine(Path(sys.executable), folder / "__init__.py", None, {}, "cpu")
+    return TwinRequest(engine, folder, None, "auto", {}, (), folder, folder / "twin.log", {})
+
+
+def test_the_parts_of_a_twins_time_add_up_to_what_it_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = f"import time; time.sleep(0.1); print({json.dumps(MADE)!r})"
+    serve = f"import sys; sys.stdin.readline(); print({json.dumps(SERVED)!r})"
+    request = scripts(tmp_path, monkeypatch, make, serve)
+    started = time.monotonic()
+    verdict = run_twin(request, workers.Fresh(30))
+    took = time.monotonic() - started
+    assert verdict.passed, verdict.reason
+    assert verdict.seconds["making"] >= 0.1
+    assert sum(verdict.seconds.values()) <= took + 0.02
 
 
 def test_a_twin_that_is_not_made_in_time_is_told_apart_from_one_that_cannot_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, text in (("MAKE", "import time; time.sleep(60)"), ("SERVE", "import sys; sys.stdin.readline()")):
-        script = tmp_path / f"{name.lower()}.py"
-        script.write_text(text)
-        monkeypatch.setattr(workers, name, script)
-    engine = Engine(Path(sys.executable), tmp_path / "__init__.py", None, {}, "cpu")
-    request = TwinRequest(engine, tmp_path, None, "auto", {}, (), tmp_path, tmp_path / "twin.log", {})
+    request = scripts(tmp_path, monkeypatch, "import time; time.sleep(60)", "import sys; sys.stdin.readline()")
     with pytest.raises(Problem, match=r"not made within 0\.2 s") as raised:
         run_twin(request, workers.Fresh(0.2))
     assert "says nothing of the model" in raised.value.remedy

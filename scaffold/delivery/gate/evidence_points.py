@@ -20,7 +20,6 @@ from scaffold_validators.shims.engine import ON_PATH
 from scaffold_validators.stages.stage import Counts
 from scaffold_validators.verdict import Verdict
 
-NEEDS_REAL = "no stage with the checkpoint's own weights passed on exactly these trees"
 SETTING = re.compile(r"[A-Za-z_]\w*=")
 """How a variable of a command begins."""
 PICTURE = "image_url"
@@ -29,14 +28,22 @@ PICTURE = "image_url"
 
 def real(case: Case) -> Answer:
     """Look for the stages that have to pass."""
-    try:
-        check_required(case.verdicts, case.digests, case.accepted_device, case.stages, case.calls)
-    except CheckFailed as error:
-        return refused(error)
+    unproved = _unproved(case)
+    if unproved is not None:
+        return unproved
     required = [v for s in case.stages if s.counts is Counts.REQUIRED for v in case.passed(s.name)]
     return shown(
         "; ".join(f"{v.stage}, tensor-parallel {v.tensor_parallel_size}, {v.device}" for v in required), _logs(required)
     )
+
+
+def _unproved(case: Case) -> Answer | None:
+    """Return why no stage with the checkpoint's own weights counts; None if those that have to pass did."""
+    try:
+        check_required(case.verdicts, case.digests, case.accepted_device, case.stages, case.calls)
+    except CheckFailed as error:
+        return refused(error)
+    return None
 
 
 def none_failed(case: Case) -> Answer:
@@ -51,9 +58,10 @@ def none_failed(case: Case) -> Answer:
 
 def served(case: Case) -> Answer:
     """Look at the command that served: direct, of this checkpoint, without a path of its own."""
+    unproved = _unproved(case)
+    if unproved is not None:
+        return unproved
     passed = case.passed("real")
-    if not passed:
-        return missing(NEEDS_REAL)
     wrong = {v.command: _not_direct(v.command, case) for v in passed}
     at_fault = next((command for command, why in wrong.items() if why), None)
     if at_fault is not None:
@@ -78,9 +86,10 @@ def _not_direct(command: str, case: Case) -> str:
 
 def requests(case: Case) -> Answer:
     """Look for answers with text: of a request for text, and of one with a picture where the model takes pictures."""
+    unproved = _unproved(case)
+    if unproved is not None:
+        return unproved
     passed = case.passed("real")
-    if not passed:
-        return missing(NEEDS_REAL)
     answered = [e for v in passed for e in v.exchanges if e.answered]
     texts = [e for e in answered if not _has_picture(e)]
     pictures = [e for e in answered if _has_picture(e)]

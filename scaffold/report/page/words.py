@@ -13,7 +13,7 @@ from scaffold.report.layers import Told
 FILE = Path(__file__).parent / "words.yaml"
 GROUPS = (
     "outcome", "stage", "state", "shown", "role", "subject", "limit", "strategy", "placement", "feature", "ladder",
-    "kernel",
+    "kernel", "point",
 )  # fmt: skip
 """Sections of the report's words that name rows of tables; ``<section>.<row>`` here."""
 SENTENCES = ("start_stale", "start_failed", "start_dummy", "redacted")

@@ -138,7 +138,7 @@ def run_twin(request: TwinRequest, workers: Workers = FRESH) -> Verdict:
     if isinstance(answer, Answer) and answer.shims:
         numbers["shims"] = described(answer.shims)
         reason += remark(answer.shims)
-    seconds = {"twin": time.monotonic() - started, "making": made - started}
+    seconds = {"making": round(made - started, 2), "twin": round(time.monotonic() - made, 2)}  # parts: they are added
     lacks = sorted(_kinds(request.tensors) - _kinds(reference.tensors))
     if lacks:
         reason += f"; the twin has no tensors like {', '.join(lacks[:3])}, so it says nothing about these"
