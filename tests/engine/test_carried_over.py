@@ -1,4 +1,4 @@
-"""Statements that were carried over from the source, and scales on branches, served by the engine alone and on two ranks: right on both."""
+"""Statements that were carried over, and scales on branches, served by the engine alone and on two ranks: right on both."""
 
 from __future__ import annotations
 
