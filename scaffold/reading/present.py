@@ -114,6 +114,8 @@ def _placement(layer: LayerSpec) -> str:
         shown[layer.beside.name] = "beside"
     for number, (name, _) in enumerate(layer.norms):
         shown[name] = f"norm{number + 1}"
+    for number, scale in enumerate(layer.scales):
+        shown[scale.name] = f"scale{number + 1}"
 
     def total(flows: tuple[tuple[str, Value], ...]) -> str:
         return " + ".join(shown[n] if f == ONE else f"{f.code} * {shown[n]}" for n, f in flows)

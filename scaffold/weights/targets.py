@@ -21,6 +21,11 @@ def attribute(path: str, fallback: str = "") -> str:
     return fallback or "_".join(part for part in path.split("."))
 
 
+def flat_attribute(path: str) -> str:
+    """Return the attribute of what lies at ``path`` and is kept by a module above its own: all of its names."""
+    return path.replace(".", "_")
+
+
 def join(*parts: str) -> str:
     """Join the parts of a dotted path; empty ones are left out."""
     return ".".join(part for part in parts if part)

@@ -67,7 +67,10 @@ TOP_K = "self.top_k = config.num_experts_per_tok"
 
 @dataclass(frozen=True)
 class Odd:
-    """What is odd about a decoder's blocks: statements, one line each, and keys of the config that they read."""
+    """What is odd about a decoder's blocks: statements, one line each, and keys of the config that they read.
+
+    ``replaced`` are other texts of the source, each with what stands in its place.
+    """
 
     made: str = NOTHING
     before: str = NOTHING
@@ -79,6 +82,7 @@ class Odd:
     router_made: str = NOTHING
     router: str = ""
     config: dict[str, Any] = field(default_factory=dict)
+    replaced: tuple[tuple[str, str], ...] = ()
 
 
 CARRIED = {
@@ -123,6 +127,61 @@ CARRIED = {
 """What is carried over, and served in tests of the engine."""
 
 
+MADE_SCALES = "        self.feed_forward_norm = Norm("
+MIXED = "hidden_states = hidden_states + mixed"
+FED = "return hidden_states + self.feed_forward(self.feed_forward_norm(hidden_states))"
+VECTOR = "nn.Parameter(torch.ones(config.hidden_size))"
+NUMBER = "nn.Parameter(torch.ones(1))"
+LAYER_SCALE = """\
+class LayerScale(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(size))
+
+    def forward(self, x):
+        return x * self.gamma
+
+
+class Norm("""
+SCALED = {
+    "vectors of the layer": Odd(
+        replaced=(
+            (MADE_SCALES, f"        self.gamma, self.beta = {VECTOR}, {VECTOR}\n{MADE_SCALES}"),
+            (MIXED, "hidden_states = hidden_states + self.gamma * mixed"),
+            (FED, FED.replace("self.feed_forward(", "self.beta * self.feed_forward(")),
+        )
+    ),
+    "numbers on both sides of a sum": Odd(
+        replaced=(
+            (MADE_SCALES, f"        self.gamma, self.beta = {NUMBER}, {NUMBER}\n{MADE_SCALES}"),
+            (MIXED, "hidden_states = self.beta * hidden_states + mixed * self.gamma"),
+        )
+    ),
+    "modules of their own": Odd(
+        replaced=(
+            ("class Norm(", LAYER_SCALE),
+            (
+                MADE_SCALES,
+                "        self.ls1, self.ls2 = LayerScale(config.hidden_size), LayerScale(config.hidden_size)\n"
+                + MADE_SCALES,
+            ),
+            (MIXED, "hidden_states = hidden_states + self.ls1(mixed)"),
+            (FED, "return hidden_states + self.ls2(self.feed_forward(self.feed_forward_norm(hidden_states)))"),
+        )
+    ),
+    "at the end of blocks": Odd(
+        made=f"self.gamma = {VECTOR}",
+        inner="inner = F.silu(self.gate_proj(hidden_states)) * self.up_proj(hidden_states)",
+        mlp_made=f"self.gamma = {VECTOR}",
+        replaced=(
+            ("return self.o_proj(attended)", "return self.o_proj(attended) * self.gamma"),
+            ("return self.down_proj(inner)", "return self.gamma * self.down_proj(inner)"),
+        ),
+    ),
+}
+"""Learned scales on branches of a layer."""
+
+
 def write_odd(directory: Path, odd: Odd, layers: int = 2) -> Path:
     """Write a checkpoint with random weights."""
     parts = {name: getattr(odd, name) for name in ("made", "before", "after", "behind")}
@@ -140,4 +199,4 @@ def write_odd(directory: Path, odd: Odd, layers: int = 2) -> Path:
         scored = f"{lines}\n        weights = F.softmax(logits, dim=-1)"
         source = experts.EXAMPLE.source.replace(SCORED, scored).replace(ROUTER, ROUTER + made)
         block = replace(experts.EXAMPLE, source=source.replace(TOP_K, f"self.config = config\n        {TOP_K}"))
-    return write_around(directory, {"odd": mixer}, ["odd"] * layers, block)
+    return write_around(directory, {"odd": mixer}, ["odd"] * layers, block, odd.replaced)

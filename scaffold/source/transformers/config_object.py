@@ -265,7 +265,9 @@ class Config(Instance):
         if name == "per_layer_config":
             return PerLayerConfigs(self)
         if name in self.per_layer:
-            raise Raised(f"the config key {name!r} read for the whole model, which differs between layers")
+            raise Raised(
+                f"the config key {name!r} read for the whole model, which differs between layers", kind="AttributeError"
+            )
         if name in self.attributes:
             return self._stated(name)
         found = self.cls.method(name) if self.cls is not None else None
@@ -284,7 +286,7 @@ class Config(Instance):
             return self._defaults[name]
         part = name.removesuffix("_config")
         of_part = f"the part {part}, which is made of " if part != name and self.cls is not None else ""
-        raise Raised(f"{of_part}the config key {name!r}, which config.json does not have")
+        raise Raised(f"{of_part}the config key {name!r}, which config.json does not have", kind="AttributeError")
 
     def _stated(self, name: str) -> Any:
         """Return a value as transformers has it: of the word for a data type (``bfloat16``) it makes one."""
