@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scaffold.checkpoint.drafts import PURPOSE, draft_of
 from scaffold.checkpoint.purpose import is_named_for_writing, other_purpose, seen_ahead
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import CheckFailed
@@ -20,7 +21,6 @@ BY_TABLE = {
     "_SEQUENCE_CLASSIFICATION_MODELS": "classifies sequences",
 }
 """Tables of the registry → what their models are for; some list models that write text a second time."""
-DRAFTS = "drafts tokens for another model"
 POOLING = "serve it with vllm serve --runner pooling; if it does write text, correct {key} in config.json"
 DRAFTING = "pass the model that it drafts for, and serve it with vllm serve --speculative-config"
 SHOWN = 3
@@ -35,8 +35,12 @@ def check_writes_text(question: Question) -> None:
     """
     checkpoint = question.reading.checkpoint
     entry = question.registry.get(checkpoint.architecture)
+    draft = draft_of(checkpoint)
+    if draft is not None:
+        by = f"; {_served(entry, 'as a draft')}" if entry is not None and entry.table == DRAFTS_DICT else ""
+        raise _other(checkpoint, PURPOSE, draft.evidence.where, f"{draft.shown}{by}", draft.used)
     if entry is not None and entry.table == DRAFTS_DICT:
-        raise _other(checkpoint, DRAFTS, "architectures", _served(entry, "as a draft"), DRAFTING)
+        raise _other(checkpoint, PURPOSE, "architectures", _served(entry, "as a draft"), DRAFTING)
     key = seen_ahead(checkpoint.text_config)
     if key:
         purpose = f"has {key}: {str(checkpoint.text_config[key]).lower()}, so that a token sees those after it"
@@ -78,7 +82,7 @@ def _served(entry: Registered | None, how: str = "under the pooling runner") -> 
 def _other(checkpoint: Checkpoint, purpose: str, key: str, found: str, remedy: str) -> CheckFailed:
     return CheckFailed(
         f"{checkpoint.architecture} {purpose}, and does not write text: {found}",
-        where=f"config.json, {key}",
+        where=key if key in checkpoint.weights.forms else f"config.json, {key}",
         expected="a model that writes text: for others nothing is planned, and the gates have no question to ask",
         remedy=remedy,
     )
