@@ -132,7 +132,7 @@ def _plan(request: Request, subject: Subject) -> Plan:
     with refused_after(subject):  # what no strategy changes, before what config and tensors disagree about
         question = question_of(subject, request)
         check_writes_text(question)
-        check_method(subject.reading.checkpoint, subject.tree)
+        check_method(subject.reading.checkpoint, subject.tree.root)
         check_words(question)
     subject = with_answers(subject, request)
     with refused_after(subject):
@@ -162,7 +162,7 @@ def _plan(request: Request, subject: Subject) -> Plan:
             *unlisted,
             *decision.unproved,
             *decision.notes,
-            *method_notes(subject.reading.checkpoint, subject.tree),
+            *method_notes(subject.reading.checkpoint, subject.tree.root),
             *purpose_notes(question),
         ),
     )
