@@ -129,8 +129,10 @@ def test_registry_facts_of_a_tree(desk: Desk, nova: Path) -> None:
 
 
 def test_a_method_that_a_tree_does_not_have_is_a_note(desk: Desk, nova: Path) -> None:
-    methods = desk.vllm / "vllm/model_executor/layers/quantization/__init__.py"
-    methods.parent.mkdir(parents=True, exist_ok=True)
+    layers = desk.vllm / "vllm/model_executor/layers"
+    layers.unlink()  # it is a link to the real tree
+    methods = layers / "quantization" / "__init__.py"
+    methods.parent.mkdir(parents=True)
     methods.write_text('QuantizationMethods = Literal["fp8", "awq"]\n')
     config = json.loads((nova / "config.json").read_text())
     (nova / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "aqlm"}}))
