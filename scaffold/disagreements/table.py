@@ -27,6 +27,7 @@ from scaffold.disagreements import (
     quantisation,
     targets,
     ties,
+    towers,
     vocabulary_rows,
 )
 from scaffold.disagreements.finding import Disagreement
@@ -52,6 +53,7 @@ KINDS: tuple[ModuleType, ...] = (
     ignored,
     targets,
     prediction,
+    towers,
 )
 """Each has ``KIND``, what people call it, and ``find``, which yields the disagreements of a `Subject`."""
 BY_WORDS: tuple[ModuleType, ...] = (hidden_size, heads, inner_sizes, biases)

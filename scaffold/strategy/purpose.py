@@ -23,6 +23,7 @@ BY_TABLE = {
 """Tables of the registry → what their models are for; some list models that write text a second time."""
 POOLING = "serve it with vllm serve --runner pooling; if it does write text, correct {key} in config.json"
 DRAFTING = "pass the model that it drafts for, and serve it with vllm serve --speculative-config"
+BY_NAME = "{} is served under the pooling runner, by its name: for text, pass --runner generate to vllm serve"
 SHOWN = 3
 
 
@@ -49,6 +50,14 @@ def check_writes_text(question: Question) -> None:
     if purpose:
         found = f"{_held(checkpoint)}; {_served(entry)}"
         raise _other(checkpoint, purpose, "architectures", found, POOLING.format(key="architectures"))
+
+
+def purpose_notes(question: Question) -> tuple[str, ...]:
+    """Return that vLLM takes a model that writes text for one that does not, by its architecture's name."""
+    architecture = question.reading.checkpoint.architecture
+    entry = question.registry.get(architecture)
+    writes = not other_purpose(architecture) or (entry is not None and entry.table in WRITING)
+    return () if writes else (BY_NAME.format(architecture),)
 
 
 def _purpose(checkpoint: Checkpoint, entry: Registered | None) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from scaffold.checkpoint.quantization import described, method_of
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.text import printable
 from scaffold.common.errors import CheckFailed
 from scaffold.roots.quantization_methods import METHODS, deprecated, methods, other_words
-from scaffold.roots.vllm_tree import VllmTree
 
 ASCEND = "ascend"
 """Registered by vllm-ascend, for ModelSlim (vllm_ascend/quantization/)."""
@@ -19,8 +20,12 @@ DEPRECATED = "{} is deprecated in this vLLM: vllm serve takes it with --allow-de
 SHOWN = 60
 
 
-def check_method(checkpoint: Checkpoint, tree: VllmTree | None) -> None:
+def check_method(checkpoint: Checkpoint, vllm: Path) -> None:
     """Check that vLLM knows the method that the config names.
+
+    Args:
+        checkpoint: its config, or a file beside it, names the method.
+        vllm: the root of a vLLM source tree.
 
     Source: ``ModelConfig._verify_quantization`` in vllm/config/model.py, which is asked for every model.
 
@@ -28,10 +33,10 @@ def check_method(checkpoint: Checkpoint, tree: VllmTree | None) -> None:
         CheckFailed: it does not.
     """
     method, where = _stated(checkpoint)
-    if not method or method == ASCEND or tree is None:
+    if not method or method == ASCEND:
         return
-    known = methods(tree.root)
-    if not known or method in known or method in other_words(tree.root):
+    known = methods(vllm)
+    if not known or method in known or method in other_words(vllm):
         return
     raise CheckFailed(
         f"the weights are quantised by {printable(method)[:SHOWN]!r}, and this vLLM has no such method: it knows "
@@ -42,10 +47,10 @@ def check_method(checkpoint: Checkpoint, tree: VllmTree | None) -> None:
     )
 
 
-def method_notes(checkpoint: Checkpoint, tree: VllmTree | None) -> tuple[str, ...]:
+def method_notes(checkpoint: Checkpoint, vllm: Path) -> tuple[str, ...]:
     """Return what there is to know of a method that vLLM knows."""
     method, _ = _stated(checkpoint)
-    known = () if tree is None else deprecated(tree.root)
+    known = deprecated(vllm)
     return (DEPRECATED.format(method),) if method in known else ()
 
 

@@ -34,7 +34,7 @@ def test_a_method_that_vllm_does_not_know_is_named_with_those_that_it_knows(
     method: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with pytest.raises(CheckFailed) as refused:
-        check_method(given(tmp_path_factory.mktemp("unknown"), method), tree())
+        check_method(given(tmp_path_factory.mktemp("unknown"), method), tree().root)
     assert refused.value.found.startswith(f"the weights are quantised by '{method}', and this vLLM has no such method")
     assert "compressed-tensors" in refused.value.found
     assert "quantization_config" in str(refused.value.where)
@@ -43,12 +43,12 @@ def test_a_method_that_vllm_does_not_know_is_named_with_those_that_it_knows(
 @each("method", KNOWN)
 def test_a_method_that_it_knows_is_none(method: str | None, tmp_path_factory: pytest.TempPathFactory) -> None:
     """In each spelling that it reads, and by a class that takes another word than its own."""
-    check_method(given(tmp_path_factory.mktemp("known"), method), tree())
+    check_method(given(tmp_path_factory.mktemp("known"), method), tree().root)
 
 
 def test_a_method_that_is_on_its_way_out_is_a_note(tmp_path: Path) -> None:
-    assert "--allow-deprecated-quantization" in method_notes(given(tmp_path, "fbgemm_fp8"), tree())[0]
-    assert method_notes(given(tmp_path, "fp8"), tree()) == ()
+    assert "--allow-deprecated-quantization" in method_notes(given(tmp_path, "fbgemm_fp8"), tree().root)[0]
+    assert method_notes(given(tmp_path, "fp8"), tree().root) == ()
 
 
 def planned(folder: Path, held: Tensors, files: Any = None, **config: Any) -> Request:

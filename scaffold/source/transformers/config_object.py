@@ -339,6 +339,10 @@ class Config(Instance):
         if own is not None:
             interpreter.call_function(own, [], {})
 
+    def defines(self, method: str) -> bool:
+        """Return whether the class, or one that it is made from, has a method of its own of this name."""
+        return self._method(method) is not None
+
     def getter(self, interpreter: Interpreter) -> Callable[..., Any]:
         """Return a function that returns an attribute, or the default that it is given."""
 
