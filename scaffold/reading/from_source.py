@@ -164,7 +164,7 @@ def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
 
 
 def outlines(source: ModelingSource, checkpoint: Checkpoint) -> list[Any]:
-    """Return what the decoder's spec can look like but for its values: a half of a reading, enough to tell most apart.
+    """Return what the decoder's spec can look like (``outline``): half a reading, and enough to tell most apart.
 
     The outline of what ``read_decoder`` reads is among them; there is more than one where it depends on whether a
     round number is a literal.

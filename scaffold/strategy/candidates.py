@@ -28,8 +28,6 @@ FIRST_LOOKS: tuple[tuple[Read, Callable[[Any, Any], bool]], ...] = (
     (read_decoder, eq),
 )
 """What is read of a first layer, the cheapest first, and whether two of it may be of one model."""
-FEW = 8
-"""A spec of so many layers is read about as fast as that of the first alone."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class Candidates:
         source = self._source(entry)
         if source is None:
             return None
-        for read, is_alike in FIRST_LOOKS[:-1] if self._num_layers <= FEW else FIRST_LOOKS:
+        for read, is_alike in FIRST_LOOKS:
             own = self._own_first_layer(read)
             other = None if own is None else _try(read, source, self._first_layer)
             if other is None:
@@ -148,19 +146,13 @@ class Candidates:
         """Return what has been read of the checkpoint's own first layer, by what read it."""
         return {}
 
-    @property
-    def _num_layers(self) -> int:
-        """Return how many layers the checkpoint says that it has, 0 if it does not."""
-        key = key_of("num_layers", self.checkpoint.text_config)
-        count = at(self.checkpoint.text_config, key) if key else None
-        return count if isinstance(count, int) else 0
-
     @cached_property
     def _first_layer(self) -> Checkpoint:
         """Return the checkpoint as if it had its first layer only; all of it if it does not say how many it has."""
-        config, count = self.checkpoint.text_config, self._num_layers
+        config = self.checkpoint.text_config
         key = key_of("num_layers", config)
-        if key is None or not count:
+        count = at(config, key) if key else None
+        if key is None or not isinstance(count, int):
             return self.checkpoint
         lists = {name: value[:1] for name, value in config.items() if isinstance(value, list) and len(value) == count}
         return replace(self.checkpoint, text_config=replaced({**config, **lists}, {key: 1}))

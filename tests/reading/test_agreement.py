@@ -57,3 +57,10 @@ def test_specs_of_other_forms_have_other_outlines() -> None:
     others = (Block("b", (HEADS,)), Block("a", (HEADS, HEADS)), Block("a", (HEADS,), SHARE), block.sizes)
     assert all(outline(block) != outline(other) for other in others)
     assert outline(key("heads")) != outline(key("hidden"))
+
+
+def test_literals_and_what_needs_a_layers_number_are_a_part_of_the_outline() -> None:
+    """Nothing else is agreed on in their place."""
+    listed = Value(12, None, Item(key("sizes"), LAYER))
+    outlines = [outline(Block("a", (one,))) for one in (HEADS, Value(8), Value(9), listed)]
+    assert all(one != other for i, one in enumerate(outlines) for other in outlines[:i])

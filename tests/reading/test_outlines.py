@@ -25,7 +25,7 @@ def of(checkpoint: Path) -> tuple[ModelingSource, Checkpoint]:
     ("old", "new", "is_other", "count"),
     [
         ("scaling=self.head_dim**-0.5", "scaling=self.head_dim**-0.5", False, 1),
-        ("scaling=self.head_dim**-0.5", "scaling=0.22", False, 2),
+        ("scaling=self.head_dim**-0.5", "scaling=0.22", True, 2),
         ("scaling=self.head_dim**-0.5", "scaling=self.config.hidden_size**-0.5", False, 1),
         ("(even * cos - odd * sin, odd * cos + even * sin), dim=-1)", "(even, odd), dim=-1)", True, 1),
     ],
