@@ -31,7 +31,7 @@ SAYING = (
     "strategy/remote_code.py", "strategy/supported.py", "strategy/transformers_backend.py", "strategy/unknown_name.py",
     "planning/place.py", "planning/processor.py", "planning/listings.py", "planning/modelslim.py",
     "planning/library_config.py", "capacity/plan.py", "capacity/kv_cache.py", "disagreements", "ascend/soc.py",
-    "checkpoint/ascend_paths.py",
+    "checkpoint/ascend_paths.py", "report/page/of_plan.py",
 )  # fmt: skip
 """Files and folders whose sentences reach the records that reports are made of."""
 ELSEWHERE = re.compile(
