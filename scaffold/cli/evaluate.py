@@ -114,7 +114,7 @@ def show_measured(output: Output, found: Measured) -> None:
     if found.accuracy is not None:
         show_accuracy(output, found.accuracy)
     if found.benchmark is not None:
-        output.table("Performance", ("metric", "value"), [(name, figure(v)) for name, v in found.benchmark.shown()])
+        output.table("Performance", ("metric", "value"), list(found.benchmark.shown()))
     measured = {"accuracy": found.accuracy, "benchmark": found.benchmark}
     output.document({name: unstructure(value) for name, value in measured.items() if value is not None})
 

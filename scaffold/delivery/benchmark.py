@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from scaffold.common.errors import UsageError
+from scaffold.delivery.accuracy import figure
 from scaffold_validators.digest import sha256_of
 from scaffold_validators.records import Kind
 
@@ -57,11 +58,12 @@ class Benchmark:
     results_sha256: str
     digests: Mapping[str, str]
 
-    def shown(self) -> Iterator[tuple[str, float]]:
-        """Yield what a table says of each figure, and its value."""
+    def shown(self) -> Iterator[tuple[str, str]]:
+        """Yield what a table says of each figure, and its value: a whole number without a point."""
         for key, title in FIGURES.items():
-            if key in self.figures:
-                yield title, self.figures[key]
+            value = self.figures.get(key)
+            if value is not None:
+                yield title, f"{value:.0f}" if value.is_integer() else figure(value)
 
 
 BENCHMARK = Kind("benchmark", 1, Benchmark, remedy="remove the file, and run scaffold evaluate --bench again")

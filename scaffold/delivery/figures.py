@@ -16,7 +16,7 @@ Figures = Mapping[tuple[str, str], float]
 
 
 def check_figures(
-    config: str, tutorial: str, measured: Figures, rows: tuple[str, ...], where: str, calls: Calls = UNNAMED
+    config: str, tutorial: str, measured: Figures, rows: tuple[str, ...], where: tuple[str, str], calls: Calls = UNNAMED
 ) -> None:
     """Check the figures of a test config, and that a tutorial has its rows of accuracy.
 
@@ -25,26 +25,28 @@ def check_figures(
         tutorial: that of the tutorial.
         measured: what the evaluation gave, rounded as documents have it; empty without one.
         rows: the lines that the tutorial has to have.
-        where: the test config's name.
+        where: the names of both files.
         calls: how this tool is called for the model.
 
     Raises:
         CheckFailed: a figure that was not measured, or one that is left out.
     """
-    written = dict(_figures(config, where))
+    in_config, in_tutorial = where
+    written = dict(_figures(config, in_config))
     for (task, metric), value in sorted(written.items()):
         known = measured.get((task, metric))
         if known is None or isinstance(value, bool) or value != known:
             raise _not_measured(
                 f"{value!r} as {metric} of {task}, and {'nothing' if known is None else known} was measured",
-                where,
+                in_config,
                 calls,
             )
     for task, metric in sorted(set(measured) - set(written)):
-        raise _not_measured(f"no value of {metric} of {task}, and {measured[task, metric]} was measured", where, calls)
+        found = f"no value of {metric} of {task}, and {measured[task, metric]} was measured"
+        raise _not_measured(found, in_config, calls)
     for row in rows:
         if row not in tutorial.splitlines():
-            raise _not_measured(f"a tutorial without the line {row!r}", where, calls)
+            raise _not_measured(f"a tutorial without the line {row!r}", in_tutorial, calls)
 
 
 def _figures(config: str, where: str) -> Iterator[tuple[tuple[str, str], Any]]:

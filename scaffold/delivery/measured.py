@@ -112,8 +112,7 @@ def benchmark_rows(benchmark: Benchmark | None) -> tuple[str, ...]:
     """Return the lines of the tutorial's table of performance; none where it was not measured."""
     if benchmark is None:
         return ()
-    rows = ((name, f"{value:.0f}" if value.is_integer() else figure(value)) for name, value in benchmark.shown())
-    return (*BENCHMARK_HEAD, *(f"| {name} | {value} |" for name, value in rows))
+    return (*BENCHMARK_HEAD, *(f"| {name} | {value} |" for name, value in benchmark.shown()))
 
 
 def _placed(command: tuple[str, ...], place: str) -> str:

@@ -88,7 +88,7 @@ def _check_passed(stage: Stage, verdicts: Sequence[Verdict]) -> None:
             raise _refused(
                 stage,
                 f"stage {stage.name} ended as {verdict.outcome.word}: {verdict.reason}",
-                "correct the adapter and run the stage again",
+                f"{verdict.next_step or 'correct the adapter'}; then run the stage again",
             )
 
 

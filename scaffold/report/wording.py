@@ -75,8 +75,11 @@ class Words:
             text: in English.
             verbatim: marks up what a sentence quotes.
         """
-        said = self._sentence(text, verbatim) or self._listed(text, verbatim, every=True)
-        return said or self._placed(text, verbatim)
+        return self._one(text, verbatim) or self._listed(text, verbatim, every=True)
+
+    def _one(self, text: str, verbatim: Callable[[str], str]) -> str | None:
+        """Return a sentence, or one with its place."""
+        return self._sentence(text, verbatim) or self._placed(text, verbatim)
 
     def _sentence(self, text: str, verbatim: Callable[[str], str]) -> str | None:
         if self.language == "zh" and text in in_chinese():
@@ -107,7 +110,7 @@ class Words:
         known = at = 0
         while at < len(parts):
             runs = ((end, "; ".join(parts[at:end])) for end in range(len(parts), at, -1))
-            found = ((end, self._sentence(run, verbatim)) for end, run in runs if len(run) < len(text))
+            found = ((end, self._one(run, verbatim)) for end, run in runs if len(run) < len(text))
             end, one = next(((end, one) for end, one in found if one is not None), (at + 1, None))
             said.append(verbatim(parts[at]) if one is None else one)
             known, at = known + (one is not None) * (end - at), end

@@ -93,7 +93,7 @@ def test_both_documents_have_the_figures_and_what_they_were_measured_with(tmp_pa
         assert "lm_eval 0.4.13" in text
         assert "only 16 of 64 questions of count" in text
     figures = {(task, metric): value for task, metric, value in found.figures()}
-    check_figures(written[CONFIG], written[TUTORIAL], figures, accuracy_rows(found), CONFIG)
+    check_figures(written[CONFIG], written[TUTORIAL], figures, accuracy_rows(found), (CONFIG, TUTORIAL))
 
 
 def test_a_reason_for_none_is_in_both_documents(values: Values) -> None:
@@ -127,15 +127,16 @@ def test_a_figure_that_was_typed_in_is_found(
     changed = {path: text.replace(*change) for path, text in written.items()}
     assert changed != written
     figures = {(task, metric): value for task, metric, value in accuracy.figures()}
-    with pytest.raises(CheckFailed, match=found):
-        check_figures(changed[CONFIG], changed[TUTORIAL], figures, accuracy_rows(accuracy), CONFIG)
+    with pytest.raises(CheckFailed, match=found) as refused:
+        check_figures(changed[CONFIG], changed[TUTORIAL], figures, accuracy_rows(accuracy), (CONFIG, TUTORIAL))
+    assert refused.value.where == (TUTORIAL if "tutorial" in found else CONFIG)
 
 
 @given(value=st.floats(allow_nan=False) | st.integers() | st.booleans() | st.none() | st.text(max_size=3))
 def test_without_an_evaluation_no_value_at_all_is_accepted(value: Any) -> None:
     config = yaml.safe_dump({"tasks": [{"name": "gsm8k", "metrics": [{"name": "acc,none", "value": value}]}]})
     with pytest.raises(CheckFailed, match="nothing was measured"):
-        check_figures(config, "", {}, (), CONFIG)
+        check_figures(config, "", {}, (), (CONFIG, TUTORIAL))
 
 
 def test_a_commit_needs_figures_of_this_state_or_a_reason(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def benchmark(folder: Path, **changed: Any) -> Benchmark:
 
 def test_a_table_has_the_figures_of_the_file_and_no_others(tmp_path: Path) -> None:
     rows = benchmark_rows(benchmark(tmp_path))
+    assert dict(benchmark(tmp_path).shown())["Completed requests"] == "8", "as the command line shows it, too"
     assert rows[2:] == (
         "| Completed requests | 8 |",
         "| Failed requests | 0 |",

@@ -68,6 +68,14 @@ def test_does_not_suffice(verdicts: list[Verdict], accepted: str, says: str) -> 
         check_sign_off(verdicts, NOW, accepted)
 
 
+def test_what_to_do_about_a_failure_is_what_its_verdict_says() -> None:
+    stopped = make_verdict("static", "stopped", digests=NOW, next_step="serve with the release that it is made for")
+    with pytest.raises(CheckFailed, match=r"made for; then run the stage again$"):
+        check_sign_off([verdict("real"), verdict("parity"), stopped], NOW)
+    with pytest.raises(CheckFailed, match="correct the adapter; then run the stage again"):
+        check_sign_off([verdict("real", "request-failed")], NOW)
+
+
 def test_a_reason_stands_in_for_parity_that_was_not_shown() -> None:
     check_sign_off([verdict("real")], NOW, without_parity="no reference on this machine")
     check_sign_off([verdict("real"), verdict("parity", "no-reference")], NOW, without_parity="why")

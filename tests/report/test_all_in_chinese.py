@@ -31,7 +31,8 @@ SAYING = (
     "strategy/remote_code.py", "strategy/supported.py", "strategy/transformers_backend.py", "strategy/unknown_name.py",
     "planning/place.py", "planning/processor.py", "planning/listings.py", "planning/modelslim.py",
     "planning/library_config.py", "capacity/plan.py", "capacity/kv_cache.py", "disagreements", "ascend/soc.py",
-    "checkpoint/ascend_paths.py",
+    "checkpoint/ascend_paths.py", "report/page/of_plan.py",
+    "shims/engine.py", "shims/on_path/scaffold_shims.py",
 )  # fmt: skip
 """Files and folders whose sentences reach the records that reports are made of."""
 ELSEWHERE = re.compile(
@@ -44,7 +45,7 @@ ELSEWHERE = re.compile(
             r"one request of 7 tokens|7 requests at once|ended after death|another server answers on port 7",
             r"What colour.*|The capital.*|Write a.*|Translate.*|Once upon.*",  # requests
             r"\{\".*|--limit-mm.*|By size alone.*|7 of weights .*",
-            r"Graph capturing.*|Replaying.*|Expert parallelism is enabled",  # lines of logs
+            r"scaffold shim .*|Graph capturing.*|Replaying.*|Expert parallelism is enabled",  # lines of logs
             r"tuple\[.*|_supports_.*|does not recognize|explicit `--max-.*|weights (int|float)\d.*|config.json, arch.*",
             r"see the error; without a.*|its own code would.*",  # what errors advise
             r".*--believe 7 .*|merge the.*|serve the base.*|serve without a.*|for drafts, state.*|compare .*",
@@ -119,6 +120,9 @@ PARTS = {
     "{} has an inner size of {}": "a.b [2, 3] has an inner size of 5",
     "no target names it": "no target names it, of a.b",
     "{} has weights of {}{}": "group_0 has weights of int4, of a.b",
+    "; stood in for kernels of this engine that answer wrongly: {}": "1 request answered, log clean; stood in for "
+    "kernels of this engine that answer wrongly: cpu-router: the CPU's plain router knows no sigmoid scores, and "
+    "passes over a correction bias",
     "{}, which this adds": "ModelSlim: a.py lacks a row for nova, which this adds",
 }
 """A part of a sentence → a whole one that has it."""

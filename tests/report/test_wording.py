@@ -149,6 +149,12 @@ def test_what_kinds_of_layers_have_in_common_is_told_once() -> None:
 SAID = [
     ("3 requests answered, log clean", "3 个请求均有响应，日志无异常"),
     (
+        "3 requests answered, log clean; stood in for kernels of this engine that answer wrongly: cpu-router: the "
+        "CPU's plain router knows no sigmoid scores, and passes over a correction bias",
+        "3 个请求均有响应，日志无异常；该引擎的以下算子结果有误，由 PyTorch 实现代替：<cpu-router>（CPU 的普通路由"
+        "不支持 sigmoid 打分，并忽略 correction bias）",
+    ),
+    (
         "float32 log probabilities of 1325 tokens differ from the float32 reference by "
         "median 3.8e-06 (at most 1.0e-04), p95 1.4e-05 (at most 1.0e-03); 319 of 320 sure greedy tokens agree",
         "1325 个 token 的对数概率（<float32>）与 float32 参考值的差异：中位数 <3.8e-06>（上限 <1.0e-04>），"

@@ -181,7 +181,7 @@ def _check_documents(case: Case) -> None:
     found = case.accuracy
     figures = {(task, metric): value for task, metric, value in found.figures()} if found is not None else {}
     rows = (*accuracy_rows(found), *benchmark_rows(case.benchmark))
-    check_figures(texts[0], texts[1], figures, rows, str(case.config), case.calls)
+    check_figures(texts[0], texts[1], figures, rows, (str(case.config), str(case.tutorial)), case.calls)
 
 
 def _not_run(stage: str, case: Case) -> str:

@@ -60,7 +60,7 @@ POINTS = (
         "none-failed",
         "no stage that counts failed on exactly these trees",
         evidence.none_failed,
-        _fixed("correct the adapter and run the stage again"),
+        _fixed("correct the adapter; then run the stage again"),
     ),
     Point(
         "parity",
