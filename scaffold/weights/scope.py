@@ -95,16 +95,18 @@ class Scope:
         pairs: int = 0,
         kv_order: Sequence[int] = (0, 1),
         zeros: Sequence[int] = (),
+        of_q: Sequence[Transform] = (),
     ) -> Iterator[Rule]:
         """Yield the rules of separate q, k and v projections, which become one; ``inputs`` is empty for biases.
 
         Where v is what the projection of k gives, that name stands twice, and one rule fills both. So it does where one
         projection holds both, in ``pairs`` groups of heads of k and of v, in the order ``kv_order``. ``zeros`` are
-        those of q (0), k (1) and v (2) for which no tensor is there: zeros are loaded, of biases.
+        those of q (0), k (1) and v (2) for which no tensor is there: zeros are loaded, of biases. ``of_q`` is done to q
+        after ``transforms``.
         """
         q, k, v = heads.parts()
-        of_q, of_k, of_v = names
-        found: list[tuple[str, tuple[Part, ...], tuple[Transform, ...]]] = [(of_q, (q,), tuple(transforms))]
+        first, of_k, of_v = names
+        found: list[tuple[str, tuple[Part, ...], tuple[Transform, ...]]] = [(first, (q,), (*transforms, *of_q))]
         if pairs:
             in_order = tuple((k, v)[i] for i in kv_order)
             count = heads.kv_heads // pairs

@@ -180,6 +180,22 @@ SCALED = {
     ),
 }
 """Learned scales on branches of a layer."""
+OF_HEADS = {
+    "gates behind all of q": Odd(
+        behind="attended = attended * torch.sigmoid(gate)",
+        replaced=(
+            (
+                "self.q_proj = nn.Linear(config.hidden_size, self.heads",
+                "self.q_proj = nn.Linear(config.hidden_size, 2 * self.heads",
+            ),
+            (
+                "        query = self.q_proj(hidden_states).view(shape)",
+                "        query, gate = self.q_proj(hidden_states).chunk(2, dim=-1)\n        query = query.view(shape)",
+            ),
+        ),
+    ),
+}
+"""What is odd about heads, and needs no statement of the source."""
 
 
 def write_odd(directory: Path, odd: Odd, layers: int = 2) -> Path:

@@ -32,11 +32,12 @@ def rules(scope: Scope, spec: AttentionSpec, hidden: int, target: Target) -> Ite
         pairs: dict[str, Any] = {}
         if projection.kv_groups:
             pairs = {"pairs": _number(projection.kv_groups, spec), "kv_order": projection.kv_order}
+        paired = (Ungroup(2, (1,) * heads),) if spec.gate is not None and spec.gate.in_halves else ()
         names = [f"{p}.weight" for p in parts]
-        yield from scope.qkv(names, f"{ours}.weight", layout, hidden, transforms=transforms, **pairs)
+        yield from scope.qkv(names, f"{ours}.weight", layout, hidden, transforms=transforms, of_q=paired, **pairs)
         if spec.qkv_bias.value:
             biases = [f"{p}.bias" for p in parts]
-            yield from scope.qkv(biases, f"{ours}.bias", layout, zeros=spec.unbiased, **pairs)
+            yield from scope.qkv(biases, f"{ours}.bias", layout, zeros=spec.unbiased, of_q=paired, **pairs)
     output, ours = join(spec.name, spec.o_name), join(block, attribute(spec.o_name))
     transforms = (Transpose(),) if spec.o_transposed else ()
     shape = (heads * v_size, hidden) if spec.o_transposed else (hidden, heads * v_size)

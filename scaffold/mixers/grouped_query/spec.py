@@ -82,12 +82,14 @@ class GateSpec:
         per_head: one number per head, else one per entry.
         bias: whether the layer has one.
         with_q: the layer is that of q: of each head it gives q first, and then the gate.
+        in_halves: it gives q of all heads first, and then all gates; they are paired while they are loaded.
     """
 
     name: str
     per_head: bool
     bias: Value
     with_q: bool = False
+    in_halves: bool = False
 
 
 @dataclass(frozen=True)
