@@ -180,7 +180,30 @@ SCALED = {
     ),
 }
 """Learned scales on branches of a layer."""
+EACH_HEAD = """\
+class EachHead(nn.Module):
+    def __init__(self, size, heads, eps):
+        super().__init__()
+        self.norms = nn.ModuleList([nn.LayerNorm(size, eps=eps, bias=False) for _ in range(heads)])
+
+    def forward(self, x):
+        return torch.cat([norm(head) for norm, head in zip(self.norms, torch.split(x, 1, dim=1))], dim=1)
+
+
+class Norm("""
 OF_HEADS = {
+    "a norm for each head, in a module": Odd(
+        made="self.q_norm = EachHead(self.head_dim, self.heads, config.rms_norm_eps)\n"
+        "self.k_norm = EachHead(self.head_dim, self.kv_heads, config.rms_norm_eps)",
+        before="query, key = self.q_norm(query), self.k_norm(key)",
+        replaced=(("class Norm(", EACH_HEAD),),
+    ),
+    "a norm for each head, in a list": Odd(
+        made="self.q_norms = nn.ModuleList([Norm(self.head_dim, config.rms_norm_eps) for _ in range(self.heads)])\n"
+        "self.k_norms = nn.ModuleList([Norm(self.head_dim, config.rms_norm_eps) for _ in range(self.kv_heads)])",
+        after="query = torch.stack([norm(query[:, i]) for i, norm in enumerate(self.q_norms)], dim=1)\n"
+        "key = torch.stack([norm(key[:, i]) for i, norm in enumerate(self.k_norms)], dim=1)",
+    ),
     "gates behind all of q": Odd(
         behind="attended = attended * torch.sigmoid(gate)",
         replaced=(

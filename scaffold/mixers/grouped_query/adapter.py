@@ -13,6 +13,7 @@ from scaffold.idioms import layers as all_layers
 from scaffold.idioms.carried import KV_LOADER
 from scaffold.idioms.construct import construct_mixer
 from scaffold.idioms.frame import Frame
+from scaffold.idioms.head_norms import head_norms
 from scaffold.idioms.per_layer import HINTS, PerLayer
 from scaffold.idioms.written import Loader, Sorting, Written, slots
 from scaffold.mixers.grouped_query.pieces.layers import SLOTS, Layers
@@ -78,6 +79,8 @@ def write(layers: Sequence[AttentionSpec | None], class_name: str, frame: Frame)
     helpers = frozenset[str]().union(*(piece.helpers for piece in pieces))
     if KV_LOADER in helpers:
         text = f"{KV_LOADER}\n\n{text}"
+    for norm in dict.fromkeys(a.qk_norm.norm for a in used if a.qk_norm is not None and a.qk_norm.of_each):
+        text = f"{head_norms(norm, frame.prefix)}\n\n{text}"
     return Written(
         text,
         construct_mixer(attribute(name), class_name),

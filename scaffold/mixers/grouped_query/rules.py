@@ -8,10 +8,10 @@ from typing import Any
 from scaffold.carried.rules import carried_rules
 from scaffold.idioms.frame import Target
 from scaffold.mixers.grouped_query.spec import AttentionSpec
-from scaffold.weights.norm_rules import norm_rules
+from scaffold.weights.norm_rules import list_rules, norm_rules
 from scaffold.weights.rules import Rule
 from scaffold.weights.scope import Heads, Scope
-from scaffold.weights.targets import QKV, attribute, join
+from scaffold.weights.targets import QKV, attribute, flat_attribute, join
 from scaffold.weights.transforms import Transform, Transpose, Ungroup
 
 
@@ -63,6 +63,11 @@ def _norms(scope: Scope, spec: AttentionSpec, block: str) -> Iterator[Rule]:
     if spec.qk_norm is not None:
         norm = spec.qk_norm
         for name, count in ((norm.q_name, heads), (norm.k_name, kv_heads)):
+            if norm.of_each:
+                yield from list_rules(
+                    scope, join(spec.name, name), norm.norm, size, count, join(block, flat_attribute(name))
+                )
+                continue
             yield from norm_rules(
                 scope, join(spec.name, name), norm.norm, size if norm.per_head else count * size, block
             )
