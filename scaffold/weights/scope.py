@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from scaffold.weights.rules import EXPERT, Part, Rule, ShardId
 from scaffold.weights.splits import Even, KvHeads, Split, Vocabulary, Whole
-from scaffold.weights.targets import KEYS, VALUES
+from scaffold.weights.targets import EXPERT_NAMES, KEYS, VALUES
 from scaffold.weights.transforms import Apart, Scale, Stack, Transform, Transpose, Twice, Ungroup, Zeros
 
 QKV: tuple[ShardId, ...] = ("q", "k", "v")
@@ -178,6 +178,23 @@ class Scope:
         for name, shard in zip(names, ("w1", "w3")):
             yield scope._rule(name, gate_up, (inner, hidden), (shard,), [inner], (Even(),))
         yield scope._rule(names[2], down, (hidden, inner), ("w2",), [inner], (Even(),), 1)
+
+    def packed_experts(
+        self, names: Sequence[str], targets: Sequence[str], experts: int, inner: int, hidden: int
+    ) -> Iterator[Rule]:
+        """Yield the rules of experts with tensors of their own, of which one holds gate and up, in that order.
+
+        Args:
+            names: of gate with up, and of down, with the capture ``{expert}``.
+            targets: the fused parameters: gate and up, down.
+            experts: their number.
+            inner: the inner size of one expert.
+            hidden: the model's hidden size.
+        """
+        scope = replace(self, ranges={**self.ranges, EXPERT: range(experts)})
+        apart, shape = Apart(EXPERT_NAMES), (2 * inner, hidden)
+        yield scope._rule(names[0], targets[0], shape, ("w1", "w3"), [inner, inner], (Even(), Even()), 0, (apart,))
+        yield scope._rule(names[1], targets[1], (hidden, inner), ("w2",), [inner], (Even(),), 1)
 
     def expert_rows(
         self, names: Sequence[str], loaded: Sequence[str], targets: Sequence[str], experts: int, inner: int, hidden: int

@@ -69,7 +69,8 @@ TOP_K = "self.top_k = config.num_experts_per_tok"
 class Odd:
     """What is odd about a decoder's blocks: statements, one line each, and keys of the config that they read.
 
-    ``replaced`` are other texts of the source, each with what stands in its place.
+    ``replaced`` are other texts of the source, each with what stands in its place; ``experts``: the feed-forward block
+    is one of experts.
     """
 
     made: str = NOTHING
@@ -83,6 +84,7 @@ class Odd:
     router: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     replaced: tuple[tuple[str, str], ...] = ()
+    experts: bool = False
 
 
 CARRIED = {
@@ -219,6 +221,24 @@ OF_HEADS = {
     ),
 }
 """What is odd about heads, and needs no statement of the source."""
+OF_EXPERTS = {
+    "gate and up in one layer of each expert": Odd(
+        experts=True,
+        replaced=(
+            (
+                "        self.gate_proj = nn.Linear(config.hidden_size, config.moe_intermediate_size, bias=False)\n"
+                "        self.up_proj = nn.Linear(config.hidden_size, config.moe_intermediate_size, bias=False)\n",
+                "        self.w13 = nn.Linear(config.hidden_size, 2 * config.moe_intermediate_size, bias=False)\n",
+            ),
+            (
+                "return self.down_proj(F.silu(self.gate_proj(hidden_states)) * self.up_proj(hidden_states))",
+                "gate, up = self.w13(hidden_states).chunk(2, dim=-1)\n        return self.w2(F.silu(gate) * up)",
+            ),
+            ("self.down_proj", "self.w2"),
+        ),
+    ),
+}
+"""What is odd about experts, and needs no statement of the source."""
 
 
 def write_odd(directory: Path, odd: Odd, layers: int = 2) -> Path:
@@ -228,7 +248,7 @@ def write_odd(directory: Path, odd: Odd, layers: int = 2) -> Path:
     for name, lines in parts.items():
         source = source.replace(f"{{{name}}}", lines.replace("\n", "\n        "))
     mixer = replace(grouped_query.EXAMPLE, source=source, config={**grouped_query.EXAMPLE.config, **odd.config})
-    block = mlp.EXAMPLE
+    block = experts.EXAMPLE if odd.experts else mlp.EXAMPLE
     if odd.inner:
         text = MLP.replace("{made}", odd.mlp_made).replace("{inner}", odd.inner.replace("\n", "\n        "))
         block = replace(block, source=text)

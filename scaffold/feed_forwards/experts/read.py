@@ -299,12 +299,23 @@ def _halves(array: Array, alternating: bool) -> tuple[Array, Array]:
 
 
 def _listed(path: str, items: list[Module]) -> Iterator[_Stack]:
-    """Yield experts that are modules of a list, with three linear layers each: two of one shape are gate and up."""
+    """Yield experts that are modules of a list, with three linear layers each: two of one shape are gate and up.
+
+    Of two linear layers, one holds both, the gate first.
+    """
     weights = [{n: c.attributes["weight"].a for n, c in item.children() if isinstance(c, Linear)} for item in items]
     names = list(weights[0])
-    if len(names) != 3 or any(list(w) != names for w in weights):
+    if len(names) not in (2, 3) or any(list(w) != names for w in weights):
         return
     stacked = {n: np.stack([w[n] for w in weights]) for n in names}
+    if len(names) == 2:
+        for both, down in permutations(names):
+            experts, rows, hidden = stacked[both].shape
+            if stacked[down].shape == (experts, hidden, rows // 2):
+                pattern, down_name = (f"{{expert}}.{name}.weight" for name in (both, down))
+                weights_of = (*_halves(stacked[both], alternating=False), stacked[down])
+                yield _Stack(*weights_of, path, pattern, down_name, False, gate_name=pattern)
+        return
     for down in names:
         gate, up = [n for n in names if n != down]
         if stacked[gate].shape == stacked[up].shape == np.swapaxes(stacked[down], 1, 2).shape:
