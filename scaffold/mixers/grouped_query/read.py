@@ -12,6 +12,7 @@ import numpy as np
 from scaffold.carried.refused import carrying
 from scaffold.carried.spec import CarriedHeads, Stretch
 from scaffold.expressions.tree import HEAD_DIM, Key
+from scaffold.mixers.grouped_query.earlier import of_earlier
 from scaffold.mixers.grouped_query.layout import projection_of, unbiased_of
 from scaffold.mixers.grouped_query.output import output
 from scaffold.mixers.grouped_query.spec import (
@@ -186,6 +187,9 @@ def _projected(probe: Probe, event: Event, core: Core, tracer: Tracer, attention
             with carrying(event.where):
                 known, carried = attention().projected()
         except NotUnderstood as reason:
+            earlier = of_earlier(probe, event, core)
+            if earlier is not None:
+                raise NotUnderstood(earlier, event.where) from reason
             raise _neither(error, reason) from reason
         return known, None, carried
 
