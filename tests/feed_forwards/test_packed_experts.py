@@ -24,7 +24,7 @@ LOADED = """\
             yield f"{block}.up_proj.{tensor}", up"""
 
 
-ODD = OF_EXPERTS["gate and up in one layer of each expert"]
+ODD = OF_EXPERTS["experts with gate and up as two blocks of a layer"]
 
 
 def test_gate_and_up_of_each_expert_are_loaded_as_one_of_each(tmp_path: Path) -> None:

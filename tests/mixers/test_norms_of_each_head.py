@@ -18,8 +18,8 @@ from tests.mixers.test_examples import classes_of, read
 from tests.models.odd_blocks import OF_HEADS, write_odd
 
 LISTS = {
-    "a norm for each head, in a module": ("q_norm.norms", "k_norm.norms", "layer_no_bias", True),
-    "a norm for each head, in a list": ("q_norms", "k_norms", "rms", False),
+    "norms of single heads, in modules": ("q_norm.norms", "k_norm.norms", "layer_no_bias", True),
+    "norms of single heads, vectors in a list": ("q_norms", "k_norms", "rms", False),
 }
 
 
@@ -47,7 +47,7 @@ def test_each_head_has_a_norm_of_its_own(tmp_path: Path, name: str) -> None:
 
 
 def test_norms_in_another_order_than_the_heads_are_a_hole(tmp_path: Path) -> None:
-    directory = write_odd(tmp_path, OF_HEADS["a norm for each head, in a list"], layers=1)
+    directory = write_odd(tmp_path, OF_HEADS["norms of single heads, vectors in a list"], layers=1)
     source = directory / "modeling_corvus.py"
     changed = source.read_text().replace("enumerate(self.q_norms)", "enumerate(self.q_norms[::-1])")
     assert changed != source.read_text()

@@ -194,19 +194,19 @@ class EachHead(nn.Module):
 
 class Norm("""
 OF_HEADS = {
-    "a norm for each head, in a module": Odd(
+    "norms of single heads, in modules": Odd(
         made="self.q_norm = EachHead(self.head_dim, self.heads, config.rms_norm_eps)\n"
         "self.k_norm = EachHead(self.head_dim, self.kv_heads, config.rms_norm_eps)",
         before="query, key = self.q_norm(query), self.k_norm(key)",
         replaced=(("class Norm(", EACH_HEAD),),
     ),
-    "a norm for each head, in a list": Odd(
+    "norms of single heads, vectors in a list": Odd(
         made="self.q_norms = nn.ModuleList([Norm(self.head_dim, config.rms_norm_eps) for _ in range(self.heads)])\n"
         "self.k_norms = nn.ModuleList([Norm(self.head_dim, config.rms_norm_eps) for _ in range(self.kv_heads)])",
         after="query = torch.stack([norm(query[:, i]) for i, norm in enumerate(self.q_norms)], dim=1)\n"
         "key = torch.stack([norm(key[:, i]) for i, norm in enumerate(self.k_norms)], dim=1)",
     ),
-    "gates behind all of q": Odd(
+    "q and its gates as two blocks": Odd(
         behind="attended = attended * torch.sigmoid(gate)",
         replaced=(
             (
@@ -222,7 +222,7 @@ OF_HEADS = {
 }
 """What is odd about heads, and needs no statement of the source."""
 OF_EXPERTS = {
-    "gate and up in one layer of each expert": Odd(
+    "experts with gate and up as two blocks of a layer": Odd(
         experts=True,
         replaced=(
             (
