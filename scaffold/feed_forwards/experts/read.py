@@ -147,8 +147,21 @@ def read(probe: Probe, call: Call) -> Block[ExpertsSpec]:
     found = _read(probe, event, name, x, given)
     if found is None:
         what = "routed experts whose outputs are not weighted sums of down(act(gate) * up)"
+        if _takes_itself(probe, event, x, given):
+            what = "experts of which some compute nothing: a token that chooses one gets itself, weighted; no idiom yet"
         raise NotUnderstood(what, definition(event))
     return found
+
+
+def _takes_itself(probe: Probe, event: Event, x: Array, given: Array) -> bool:
+    """Return whether what a block gives is a weighted sum of its experts and of what it is given."""
+    assert event.module is not None
+    _, _, rest = _without_shared(probe, event, x, given)
+    for stack, (_, _, gated) in product(_stacks(event.module), _activations(probe, event)):
+        outputs = np.concatenate([stack.outputs(x, gated), x[None]])
+        if any(_solve(outputs, routed) is not None for routed in rest):
+            return True
+    return False
 
 
 def _in_layer(probe: Probe, call: Call) -> Block[ExpertsSpec]:
