@@ -174,7 +174,8 @@ def test_a_projection_that_gives_more_than_q_k_and_v_is_named(tmp_path: Path) ->
         ("nn.Linear(config.hidden_size, kv_size, bias=False)\n        self.o_proj", "WIDER\n        self.o_proj"),
         (
             "WIDER",
-            "nn.Linear(config.hidden_size, kv_size + config.intermediate_size, bias=False)\n        self.kv_size = kv_size",
+            "nn.Linear(config.hidden_size, kv_size + config.intermediate_size, bias=False)\n"
+            "        self.kv_size = kv_size",
         ),
         ("self.v_proj(hidden_states).view", "self.v_proj(hidden_states)[..., : self.kv_size].view"),
     ):
