@@ -329,10 +329,15 @@ def _listed(made: Made) -> list[Module]:
 
 
 def _lists(made: Made) -> list[Module]:
-    """Return the lists that are as long as the config says there are layers."""
+    """Return the lists that are as long as the config says there are layers, and lie in no other such list.
+
+    A layer may have as many heads, or experts, as there are layers.
+    """
     count = _count(made)
     lists = [one for _, one in made.model.modules() if isinstance(one.builtin or one, ModuleList)]
-    return [one for one in lists if len(list(one.children())) == count]
+    long = [one for one in lists if len(list(one.children())) == count]
+    inside = {id(module) for one in long for _, child in one.children() for _, module in child.modules()}
+    return [one for one in long if id(one) not in inside]
 
 
 def _count(made: Made) -> int:

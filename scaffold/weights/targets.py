@@ -10,6 +10,8 @@ GATE_UP = "gate_up_proj"
 UP = "up_proj"
 DOWN = "down_proj"
 EXPERTS = "experts"
+EXPERT_NAMES = ("gate_proj", "up_proj")
+"""What gate and up of an expert are called while they are loaded, where one layer gives both."""
 FUSED_LATENTS = "fused_qkv_a_proj"
 
 

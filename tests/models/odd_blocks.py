@@ -69,7 +69,8 @@ TOP_K = "self.top_k = config.num_experts_per_tok"
 class Odd:
     """What is odd about a decoder's blocks: statements, one line each, and keys of the config that they read.
 
-    ``replaced`` are other texts of the source, each with what stands in its place.
+    ``replaced`` are other texts of the source, each with what stands in its place; ``experts``: the feed-forward block
+    is one of experts.
     """
 
     made: str = NOTHING
@@ -83,6 +84,7 @@ class Odd:
     router: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     replaced: tuple[tuple[str, str], ...] = ()
+    experts: bool = False
 
 
 CARRIED = {
@@ -180,6 +182,63 @@ SCALED = {
     ),
 }
 """Learned scales on branches of a layer."""
+EACH_HEAD = """\
+class EachHead(nn.Module):
+    def __init__(self, size, heads, eps):
+        super().__init__()
+        self.norms = nn.ModuleList([nn.LayerNorm(size, eps=eps, bias=False) for _ in range(heads)])
+
+    def forward(self, x):
+        return torch.cat([norm(head) for norm, head in zip(self.norms, torch.split(x, 1, dim=1))], dim=1)
+
+
+class Norm("""
+OF_HEADS = {
+    "norms of single heads, in modules": Odd(
+        made="self.q_norm = EachHead(self.head_dim, self.heads, config.rms_norm_eps)\n"
+        "self.k_norm = EachHead(self.head_dim, self.kv_heads, config.rms_norm_eps)",
+        before="query, key = self.q_norm(query), self.k_norm(key)",
+        replaced=(("class Norm(", EACH_HEAD),),
+    ),
+    "norms of single heads, vectors in a list": Odd(
+        made="self.q_norms = nn.ModuleList([Norm(self.head_dim, config.rms_norm_eps) for _ in range(self.heads)])\n"
+        "self.k_norms = nn.ModuleList([Norm(self.head_dim, config.rms_norm_eps) for _ in range(self.kv_heads)])",
+        after="query = torch.stack([norm(query[:, i]) for i, norm in enumerate(self.q_norms)], dim=1)\n"
+        "key = torch.stack([norm(key[:, i]) for i, norm in enumerate(self.k_norms)], dim=1)",
+    ),
+    "q and its gates as two blocks": Odd(
+        behind="attended = attended * torch.sigmoid(gate)",
+        replaced=(
+            (
+                "self.q_proj = nn.Linear(config.hidden_size, self.heads",
+                "self.q_proj = nn.Linear(config.hidden_size, 2 * self.heads",
+            ),
+            (
+                "        query = self.q_proj(hidden_states).view(shape)",
+                "        query, gate = self.q_proj(hidden_states).chunk(2, dim=-1)\n        query = query.view(shape)",
+            ),
+        ),
+    ),
+}
+"""What is odd about heads, and needs no statement of the source."""
+OF_EXPERTS = {
+    "experts with gate and up as two blocks of a layer": Odd(
+        experts=True,
+        replaced=(
+            (
+                "        self.gate_proj = nn.Linear(config.hidden_size, config.moe_intermediate_size, bias=False)\n"
+                "        self.up_proj = nn.Linear(config.hidden_size, config.moe_intermediate_size, bias=False)\n",
+                "        self.w13 = nn.Linear(config.hidden_size, 2 * config.moe_intermediate_size, bias=False)\n",
+            ),
+            (
+                "return self.down_proj(F.silu(self.gate_proj(hidden_states)) * self.up_proj(hidden_states))",
+                "gate, up = self.w13(hidden_states).chunk(2, dim=-1)\n        return self.w2(F.silu(gate) * up)",
+            ),
+            ("self.down_proj", "self.w2"),
+        ),
+    ),
+}
+"""What is odd about experts, and needs no statement of the source."""
 
 
 def write_odd(directory: Path, odd: Odd, layers: int = 2) -> Path:
@@ -189,7 +248,7 @@ def write_odd(directory: Path, odd: Odd, layers: int = 2) -> Path:
     for name, lines in parts.items():
         source = source.replace(f"{{{name}}}", lines.replace("\n", "\n        "))
     mixer = replace(grouped_query.EXAMPLE, source=source, config={**grouped_query.EXAMPLE.config, **odd.config})
-    block = mlp.EXAMPLE
+    block = experts.EXAMPLE if odd.experts else mlp.EXAMPLE
     if odd.inner:
         text = MLP.replace("{made}", odd.mlp_made).replace("{inner}", odd.inner.replace("\n", "\n        "))
         block = replace(block, source=text)
