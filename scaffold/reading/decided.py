@@ -2,7 +2,7 @@
 
 A layer may be made in another way from so many heads on, or where a model is wide. Whether that matters is asked by one
 more probe, in which such choices come out as the checkpoint's own sizes decide them: what is read of it has to be the
-same.
+same. Where it is not known how they do (``if table[0, 0] == 0``), it is asked by a probe that chooses the other way.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _decided(probe: Probe, choices: dict[At, Choice], read: Read) -> Iterator[De
     known = probe.interpreter.decisions.otherwise.keys()
     as_stated = dict(choices)
     for _ in range(TIMES):
-        if not all(one.is_free for one in as_stated.values()):
+        if not all(one.is_free and (one.is_known or len(as_stated) == 1) for one in as_stated.values()):
             break
         try:
             other, said = read(related(probe.sizes), frozenset(as_stated))

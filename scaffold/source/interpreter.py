@@ -25,6 +25,7 @@ from scaffold.source.python.protocol import Place, Resolve
 from scaffold.source.python.shadows import PLAIN, OfData, Shadow, Unknown
 from scaffold.source.torch.attributes import number_of
 from scaffold.source.torch.events import Event
+from scaffold.source.torch.made_of import sizes_of
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.names import LIBRARY as TORCH
 from scaffold.source.torch.operations import Operation, recording
@@ -63,9 +64,11 @@ class Interpreter(interpreter.Interpreter):
             return self.sized(result)
         if not self.decisions.stated or PLAIN.issuperset(map(type, values)):
             return result
-        if function in (int, float, bool) and isinstance(values[0], Tensor):
-            return number_of(self, values[0], result)
         place = self.at()
+        if function is bool and isinstance(values[0], Tensor):
+            return self.decisions.either(sizes_of(values[0]), result, place, self.where)
+        if function in (int, float) and isinstance(values[0], Tensor):
+            return number_of(self, values[0], result)
         if function is range and place is not None:
             return self.decisions.looped(result, values, place, self.where)
         return self.decisions.derived(function, values, result, place, self.where)

@@ -54,11 +54,13 @@ class Choice:
         what: by what number it is made, and what that is for the checkpoint.
         where: file and lines.
         is_free: whether a run can be made to choose as the checkpoint would.
+        is_known: whether it is known how the checkpoint chooses; where it is not, a run can choose the other way.
     """
 
     what: str
     where: str
     is_free: bool = True
+    is_known: bool = True
 
 
 @dataclass
@@ -181,6 +183,19 @@ class Decisions:
         found = values[real.index(other)] if is_stated else result
         return shadowed(found, other, by_length=is_by_length(found))
 
+    def either(self, values: Sequence[Any], result: bool, place: Place | None, said: Said) -> bool:
+        """Return whether something is true that is made of sizes, and of which the checkpoint's truth is not known.
+
+        Args:
+            values: the sizes.
+            result: whether it is, in the run.
+            place: where it is asked, None outside of any statement.
+            said: returns file and lines.
+        """
+        if not self.stated or place is None or self._others(values) is None:
+            return result
+        return result is not (self.note(values, place, said, is_known=False) in self.as_stated)
+
     def sought(self, table: Any, key: Any, place: Place, said: Said) -> Any:
         """Return the number or text by which something is looked up in a container; note one that differs."""
         if not self.stated:
@@ -235,7 +250,9 @@ class Decisions:
             return real
         return numbers if real == numbers else self.counterparts.keep(numbers, real)
 
-    def note(self, values: Sequence[Any], place: Place, said: Said, *, is_free: bool = True) -> At:
+    def note(
+        self, values: Sequence[Any], place: Place, said: Said, *, is_free: bool = True, is_known: bool = True
+    ) -> At:
         """Note a choice that comes out otherwise, and return where it stands."""
         at = at_of(place)
         if at in self.otherwise or at in self.alike:
@@ -247,7 +264,7 @@ class Decisions:
             real, shown = self.real(first), _shown(key_of(first) or first)
             what = f"a choice by {shown}, which is another one for a probe than for the checkpoint"
             what += "" if is_unknown(real) else f"'s {_shown(real)}"
-        self.otherwise[at] = Choice(what, said(), is_free)
+        self.otherwise[at] = Choice(what, said(), is_free, is_known)
         return at
 
 
