@@ -378,6 +378,8 @@ def _configs(
         if isinstance(inner, Config):
             return whole, inner
     config = make_config(interpreter, cls, text)
+    if source.defaults is not None:
+        config.library = interpreter.source_class(*source.defaults)
     inner = config.attributes.get(TEXT_CONFIG)  # of keys that lie flat in config.json, as those of Qwen2-VL
     if not isinstance(inner, Config):
         return config, config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Collection
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
@@ -148,6 +149,8 @@ def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
     refused: NoSuchShape | None = None
     for pair in pairs(config):
         first, second = 2 * pair, 2 * pair + 1
+        if refused is not None:
+            gc.collect()  # what did not fit: modules and the record of their calls hold each other
         try:
             with attempt():
                 return [
@@ -155,7 +158,7 @@ def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
                     probe.run(source, config, second, outer),
                 ]
         except NoSuchShape as error:
-            refused = refused or error
+            refused = refused or NoSuchShape(error.what, error.where)  # the error itself keeps what was made
         except NotUnderstood:
             if refused is None:
                 raise
