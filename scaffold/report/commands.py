@@ -11,6 +11,7 @@ from itertools import pairwise
 from scaffold.report.value import Command, Run, Runbook
 from scaffold_validators.redact import PLACEHOLDER, redact
 from scaffold_validators.serve import HOST
+from scaffold_validators.shims.engine import is_stand_ins
 from scaffold_validators.stages.ladder.climb import STEPS
 
 EAGER = "--enforce-eager"
@@ -39,6 +40,7 @@ def runbook_of(history: Sequence[Run]) -> Runbook | None:
         outcome=verdict.outcome.value,
         is_current=run.is_current,
         is_redacted=PLACEHOLDER in verdict.command,
+        has_stand_ins=any(word.startswith("PYTHONPATH=") and is_stand_ins(word[11:]) for word in words),
         start=Command(verdict.command, RECORD, verdict.outcome.value),
         probe=Command(f"curl -fsS {base}/v1/models", RECORD if verdict.passed else WRITTEN),
         requests=tuple(

@@ -250,6 +250,7 @@ class Runbook:
         stage: that started the server.
         is_current: that run is of the state that the report is on.
         is_redacted: secrets were taken out of its command.
+        has_stand_ins: its command lets PyTorch code stand in for kernels of that engine that answer wrongly.
         probe: asks which models are served; ``requests`` are those that the gate sent, ``answers`` the texts that came
             back.
         is_eager: the start is in eager mode already.
@@ -260,6 +261,7 @@ class Runbook:
     outcome: str
     is_current: bool
     is_redacted: bool
+    has_stand_ins: bool
     start: Command
     probe: Command
     requests: tuple[Command, ...]

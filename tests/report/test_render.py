@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaffold.evidence.account import KnownHole
+from scaffold.report.commands import runbook_of
 from scaffold.report.limits import limits_of
 from scaffold.report.markdown import cell, code, fence
 from scaffold.report.render import COMMENT, REPORT, RUNBOOK, render
-from scaffold.report.value import Identity, Limit, Report
+from scaffold.report.value import Identity, Limit, Report, Run
 from scaffold.report.wording import LANGUAGES
 from tests.report.samples import COMMAND, empty, full, of_the_commit
+from tests.verdicts import make_verdict
 
 DOCUMENTS = (REPORT, RUNBOOK, COMMENT)
 SAMPLES = (full, empty, of_the_commit)
@@ -144,6 +146,14 @@ def test_a_command_that_did_not_pass_is_said_to_be_one() -> None:
     for said in ("没有通过验证", "随机的 dummy 权重", "之后有变化", "密钥已隐去"):
         assert said in text
     assert "**" not in render(RUNBOOK, full(), "zh")
+
+
+def test_stand_ins_for_kernels_of_the_cpu_engine_are_explained() -> None:
+    place = "/opt/x/scaffold_validators/shims/on_path"
+    runs = [Run(1, make_verdict("real", device="cpu", command=f"PYTHONPATH={place} {COMMAND}"), is_current=True)]
+    with_them = render(RUNBOOK, replace(full(), runbook=runbook_of(runs)), "zh")
+    assert "用 PyTorch 实现代替 CPU 引擎上结果有误的算子" in with_them
+    assert "PYTHONPATH" not in render(RUNBOOK, full(), "zh")
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "report.md"

@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from itertools import takewhile
-from pathlib import Path
 
 from scaffold.common.errors import CheckFailed
 from scaffold.delivery.figures import check_figures
@@ -16,7 +15,7 @@ from scaffold.delivery.measured import accuracy_rows, benchmark_rows
 from scaffold.delivery.sign_off import check_accuracy, check_none_failed, check_parity, check_required, parity_proof
 from scaffold_validators.openai_api import Exchange
 from scaffold_validators.results.feature import State as FeatureState
-from scaffold_validators.shims.engine import ON_PATH
+from scaffold_validators.shims.engine import is_stand_ins
 from scaffold_validators.stages.stage import Counts
 from scaffold_validators.verdict import Verdict
 
@@ -73,8 +72,8 @@ def _not_direct(command: str, case: Case) -> str:
     """Return what is wrong with a command; empty if nothing is."""
     words = shlex.split(command)
     settings = list(takewhile(lambda word: SETTING.match(word) is not None, words))
-    places = [Path(word.partition("=")[2]) for word in settings if word.startswith("PYTHONPATH=")]
-    if any(place.parts[-3:] != ON_PATH.parts[-3:] for place in places):  # which stands in for wrong kernels, on record
+    places = [word.partition("=")[2] for word in settings if word.startswith("PYTHONPATH=")]
+    if not all(map(is_stand_ins, places)):  # which stand in for wrong kernels, on record
         return "served with a PYTHONPATH"
     direct = words[len(settings) :]
     if direct[:2] != ["vllm", "serve"]:

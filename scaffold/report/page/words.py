@@ -16,7 +16,7 @@ GROUPS = (
     "kernel", "point",
 )  # fmt: skip
 """Sections of the report's words that name rows of tables; ``<section>.<row>`` here."""
-SENTENCES = ("start_stale", "start_failed", "start_dummy", "redacted")
+SENTENCES = ("start_stale", "start_failed", "start_dummy", "redacted", "stand_ins")
 """Of the section ``text``, what is said of a command; ``text.<key>`` here."""
 Texts = Mapping[str, str]
 """Language → text."""

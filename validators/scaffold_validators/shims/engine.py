@@ -25,6 +25,11 @@ def shim_variables(device: str) -> dict[str, str]:
     return {"PYTHONPATH": str(ON_PATH), **chosen}
 
 
+def is_stand_ins(place: str) -> bool:
+    """Return whether a PYTHONPATH is the folder of the stand-ins, wherever this tool is installed."""
+    return Path(place).parts[-3:] == ON_PATH.parts[-3:]
+
+
 def named_in(log: str) -> tuple[str, ...]:
     """Return the stand-ins that a server's log says were in use, each once."""
     return tuple(dict.fromkeys(_SAID.findall(log)))
