@@ -13,7 +13,7 @@ from codemods import ChangeSet, Refusal, edit
 from scaffold.capacity.nodes import A2
 from scaffold.delivery.config_form import REWARD, SPEECH, VISION
 from scaffold.delivery.layout import Layout
-from scaffold.delivery.tutorial.chinese import catalogue_of, messages
+from scaffold.delivery.tutorial.chinese import CATALOGUES, catalogue_of, messages
 from scaffold.delivery.tutorial.outline import Section
 
 MATRIX = Path("docs/source/user_guide/support_matrix/supported_models.md")
@@ -23,6 +23,9 @@ DATASETS = (
 )
 UNTRIED, EXPERIMENTAL = "🟡", "🔵"
 """What the matrix calls a model that was not tested, and one that is served experimentally (its legend)."""
+
+CATALOGUE_ENTRY = "ascend-catalogue-entry"
+"""The codemod that adds a translation to the catalogue of a page."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,37 @@ def list_model(
     for name, choices in _entries(root, model):
         changes, note = _first(changes, root, name, choices)
         notes += [note] if note else []
-    catalogue = catalogue_of(root, layout.tutorials, model.name)
-    if catalogue is not None:
+    of_page = catalogue_of(root, layout.tutorials, model.name)
+    if of_page is not None:
         for english, chinese in messages(root, layout.tutorials, sections, model.name, page):
-            words = {"catalogue": catalogue.as_posix(), "english": english, "chinese": chinese}
-            changes, note = _first(changes, root, "ascend-catalogue-entry", (words,))
+            words = {"catalogue": of_page.as_posix(), "english": english, "chinese": chinese}
+            changes, note = _first(changes, root, CATALOGUE_ENTRY, (words,))
             notes += [note] if note else []
     return changes, tuple(notes)
+
+
+def catalogue(
+    root: Path, layout: Layout, sections: tuple[Section, ...], name: str, page: str
+) -> tuple[Path, str] | None:
+    """Return a tutorial's catalogue below a tree, with the entries of this text of it and no others; None without one.
+
+    Args:
+        root: of the tree.
+        layout: of its documentation.
+        sections: of the tutorial.
+        name: the model's.
+        page: the tutorial's text.
+    """
+    of_page = catalogue_of(root, layout.tutorials, name)
+    if of_page is None:
+        return None
+    path = CATALOGUES / of_page
+    made = ChangeSet(roots=(root,)).remove(root / path)
+    for english, chinese in messages(root, layout.tutorials, sections, name, page):
+        words = {"catalogue": of_page.as_posix(), "english": english, "chinese": chinese}
+        made, _ = _first(made, root, CATALOGUE_ENTRY, (words,))
+    text = made.read(root / path)
+    return None if text is None else (path, text)
 
 
 def _entries(root: Path, model: Listed) -> Iterator[tuple[str, tuple[Mapping[str, str], ...]]]:

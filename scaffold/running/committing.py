@@ -28,11 +28,13 @@ from scaffold.delivery.gate.table import look
 from scaffold.delivery.layout import TEST_CONFIGS, detect
 from scaffold.delivery.message import commit_message
 from scaffold.delivery.sign_off import parity_proof
+from scaffold.delivery.tutorial.form import tutorial_form
 from scaffold.delivery.tutorial.shown import served_on_npu
 from scaffold.evidence.edited import edited_files
 from scaffold.evidence.gather import Evidence, gather
 from scaffold.evidence.plan_record import PlanRecord
 from scaffold.evidence.workspace import Workspace
+from scaffold.planning.listings import catalogue
 from scaffold.running.carry_over import DELIVERY, carry_over, contents, edits_of, joined_edits, other_plans
 from scaffold.running.measured_lists import with_measured_lists
 from scaffold.running.others_code import served_by
@@ -314,16 +316,25 @@ def _with_documents(
     accuracy: Accuracy | None,
     benchmark: Benchmark | None,
 ) -> ChangeSet:
-    """Return test config and tutorial with what was shown in them, merged with what a person made of them.
+    """Return test config, tutorial and its catalogue with what was shown, merged with what a person made of them.
 
     One whose edits contradict what was shown stays as its author wants it. They are a part of the run that planned
-    them: `undo_last` takes both back at once.
+    them: `undo_last` takes all back at once.
     """
     delivery = Path(record.delivery)
     changes = ChangeSet(roots=(delivery,), earlier=workspace.earlier())
     texts = render_documents(record.name, record.documents, verdicts, excuses, accuracy, benchmark)
+    texts |= _translated(record, texts[document_paths(record.name, record.documents)[1]])
     for path, text in texts.items():
         with suppress(Refusal):  # not ours
             filled = changes.create(delivery / path, text, generated=workspace.generated(delivery / path))
             changes = changes if filled.conflicts else filled
     return changes
+
+
+def _translated(record: PlanRecord, page: str) -> dict[Path, str]:
+    """Return the catalogue of a tutorial's text, if the plan wrote one: path below the repo → text."""
+    delivery = Path(record.delivery)
+    layout = detect(delivery)
+    made = catalogue(delivery, layout, tutorial_form(delivery, layout).sections, record.name, page)
+    return dict([made]) if made is not None and made[0].as_posix() in record.delivery_files else {}
