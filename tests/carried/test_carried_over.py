@@ -147,8 +147,8 @@ HOLES = {
         "the operation arange",
     ),
     "a router's logits without their mean over tokens": (
-        Odd(router="logits = logits - logits.mean(dim=1, keepdim=True)"),
-        "what a token gets depends on the tokens before it",
+        Odd(router="logits = logits - logits.mean(dim=1, keepdim=True)"),  # 0 but for rounding, where all are equal
+        "tokens",
     ),
     "what is scored is no logits": (
         Odd(router="logits = logits + hidden_states.sum(dim=-1, keepdim=True).cos() * logits.flip(-1)"),
