@@ -61,6 +61,20 @@ class Holders:
 
 
 @dataclass(frozen=True)
+class Hidden:
+    """Feeds ``yes`` where the package of the module of a dotted name has another thing under the module's name.
+
+    ``tree`` is the recipe's parameter with the source tree that is read, ``target`` the one with the dotted name.
+    """
+
+    tree: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"whether a package of {{{self.tree}}} hides the module of {{{self.target}}}"
+
+
+@dataclass(frozen=True)
 class Users:
     """Feeds the files of the tree that name a dotted module, one per line.
 
@@ -102,7 +116,7 @@ class MissingPackages:
         return f"the packages of {self.module} below {self.package} that are not there"
 
 
-Feed = str | FileText | ModuleText | Holders | Users | Vendored | MissingPackages
+Feed = str | FileText | ModuleText | Holders | Hidden | Users | Vendored | MissingPackages
 """Where an argument of a step's codemod comes from; in a string, ``{parameter}`` is the recipe's argument."""
 
 
@@ -193,6 +207,8 @@ def fed(feed: Feed, changes: ChangeSet, tree: Path, arguments: Mapping[str, str]
         )
     if isinstance(feed, Holders):
         return _holders(changes, Path(source).resolve(), path, target)
+    if isinstance(feed, Hidden):
+        return _hidden(changes, Path(source).resolve(), path)
     return (changes.read(path) or "").removeprefix(MARK)
 
 
@@ -206,11 +222,24 @@ def _holders(changes: ChangeSet, source: Path, file: Path, target: str) -> str:
     from codemods.uses.package import read_package
     from codemods.uses.replaced import holders
 
-    relative = file.resolve().relative_to(source).with_suffix("")
-    parts = relative.parent.parts if relative.name == "__init__" else relative.parts
+    parts = _module(source, file)
     path = ".".join(target.split(".")[len(parts) :])
     package = read_package(source, parts[0], changes)
     return "".join(f"{binding.module} {binding.name}\n" for binding in holders(package, ".".join(parts), path))
+
+
+def _hidden(changes: ChangeSet, source: Path, file: Path) -> str:
+    from codemods.uses.hidden import is_hidden
+    from codemods.uses.package import read_package
+
+    parts = _module(source, file)
+    return "yes" if is_hidden(read_package(source, parts[0], changes), ".".join(parts)) else ""
+
+
+def _module(source: Path, file: Path) -> tuple[str, ...]:
+    """Return the parts of a file's dotted module."""
+    relative = file.resolve().relative_to(source).with_suffix("")
+    return relative.parent.parts if relative.name == "__init__" else relative.parts
 
 
 def _users(tree: Path, module: str, but: tuple[str, ...]) -> str:

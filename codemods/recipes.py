@@ -5,6 +5,7 @@ from __future__ import annotations
 from codemods.codemod import Parameter
 from codemods.recipe import (
     FileText,
+    Hidden,
     Holders,
     MissingPackages,
     ModuleText,
@@ -80,6 +81,7 @@ ADD_PATCH = Recipe(
                 "source": ModuleText("vllm", "target"),
                 "header_source": _PATCH_HEADER,
                 "importers": Holders("vllm", "target"),
+                "hidden": Hidden("vllm", "target"),
                 "missing_packages": MissingPackages("vllm_ascend.patch.{kind}", "{module}"),
             },
         ),

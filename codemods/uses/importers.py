@@ -106,12 +106,12 @@ def _bound(file: SourceFile, name: str) -> list[tuple[Binding, Binding]]:
 
 def _star_importers(package: Package, found: Binding) -> tuple[str, ...]:
     origin = package.files.get(found.module)
-    if found.module not in package.stars or origin is None or not _is_exported(origin, found.name):
+    if found.module not in package.stars or origin is None or not is_exported(origin, found.name):
         return ()
     return package.stars[found.module]
 
 
-def _is_exported(file: SourceFile, name: str) -> bool:
+def is_exported(file: SourceFile, name: str) -> bool:
     """Return whether ``import *`` takes a name: ``__all__`` says so, or there is none and it is public."""
     for node in file.tree.body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):

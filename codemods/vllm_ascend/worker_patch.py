@@ -38,6 +38,7 @@ def worker_patch(
     kind: str = "worker",
     replacement: str = "",
     importers: str = "",
+    hidden: str = "",
     missing_packages: str = "",
     style: Style,
 ) -> str:
@@ -47,6 +48,7 @@ def worker_patch(
     is defined, ``header_source`` a file of the tree whose leading comment is the licence header.
     ``replacement`` is the dotted name of what takes the target's place; ``importers`` has a line ``module name`` for
     each module that imported the target by name, which is given the new one too where it has the original.
+    ``hidden`` is any text where the package of the target's module has another thing under the module's name.
     ``missing_packages`` are those of the patch's module that the tree does not have, a line each.
     ``text`` is what the file holds already: nothing, or exactly this patch. Raises `Refusal` if
     the target is not defined in ``source``, if replacing it has no effect, or if the patch would be in no package.
@@ -64,7 +66,7 @@ def worker_patch(
     else:
         made, also = _of_class(target, replacement), []
     owner = target.removesuffix(f".{name}")
-    if not path and owner.rpartition(".")[::2] in holders:
+    if hidden and not path:
         made = made.by_import_module(owner)
     patch = made.text(holders, also, _header(header_source), style)
     if text not in ("", patch):
@@ -235,6 +237,7 @@ CODEMOD = Codemod(
         Parameter("kind", "worker or platform", "worker"),
         Parameter("replacement", "the replacement, as a dotted name; the default is a wrapper or a subclass", ""),
         Parameter("importers", "the modules that imported it by name, one line `module name` each", ""),
+        Parameter("hidden", "yes where the module's package has another thing under the module's name", ""),
         Parameter("missing_packages", "packages of the module that the tree does not have, one per line", ""),
     ),
     transform=worker_patch,

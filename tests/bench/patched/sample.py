@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codemods import Refusal, find_codemod
+from codemods.uses.hidden import is_hidden
 from codemods.uses.package import Package, SourceFile, read_package
 from codemods.uses.replaced import holders
 
@@ -77,6 +78,7 @@ def patch(package: Package, target: Target) -> Patch:
                 "source": package.files[target.module].content.decode(),
                 "header_source": HEADER,
                 "importers": "".join(f"{holder.module} {holder.name}\n" for holder in found),
+                "hidden": "yes" if is_hidden(package, target.module) else "",
             },
         )
     except Refusal as refusal:

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from codemods import Refusal, find_codemod
+from codemods.uses.hidden import is_hidden
 from codemods.uses.package import read_package
 from codemods.uses.replaced import holders
 from codemods.vllm_ascend.worker_patch import replaces_same
 
 FILES = {
-    "__init__.py": "from .core import grow\nfrom .grown import grown\n",
+    "__init__.py": "from .core import grow\nfrom .grown import grown\nfrom .named import *\nfrom . import shown\n",
     "grown.py": "def grown():\n    return 1\n",
+    "plant.py": "def sown():\n    return 1\n",
+    "shown.py": "def shown_too():\n    return 1\n",
     "core.py": (
         "import functools\nfrom abc import abstractmethod\nfrom typing import Protocol\n\n"
         "def grow(n: int = 1, *, to=None):\n    return n\n\nalso = grow\n\n"
@@ -193,17 +196,24 @@ def test_what_runs_only_later_keeps_nothing(grove, name):
     assert f"_original_{name}" in patch_of(grove, name)
 
 
-def test_a_module_that_its_package_hides_behind_a_function_of_its_name_is_patched(grove):
-    found = holders(read_package(grove, "grove"), "grove.grown", "grown")
+@pytest.mark.parametrize(
+    ("module", "name", "hidden"), [("grown", "grown", True), ("plant", "sown", True), ("shown", "shown_too", False)]
+)
+def test_a_module_that_its_package_hides_behind_something_else_is_patched(grove, module, name, hidden):
+    package = read_package(grove, "grove")
+    assert is_hidden(package, f"grove.{module}") is hidden
     text = patch_of(
         grove,
         "grow",
-        target="grove.grown.grown",
-        source=FILES["grown.py"],
-        importers="".join(f"{holder.module} {holder.name}\n" for holder in found),
+        target=f"grove.{module}.{name}",
+        source=FILES[f"{module}.py"],
+        importers="".join(f"{one.module} {one.name}\n" for one in holders(package, f"grove.{module}", name)),
+        hidden="yes" if hidden else "",
     )
+    importlib.import_module("grove")
     exec(compile(text.replace("return _original", "return 1 + _original"), "patch", "exec"), {})
-    assert (sys.modules["grove.grown"].grown(), sys.modules["grove"].grown()) == (2, 2)
+    assert vars(sys.modules[f"grove.{module}"])[name]() == 2
+    assert module != "grown" or sys.modules["grove"].grown() == 2
     assert replaces_same(text, text)
 
 
