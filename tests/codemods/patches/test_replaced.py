@@ -9,6 +9,7 @@ import pytest
 from codemods import Refusal, find_codemod
 from codemods.uses.package import read_package
 from codemods.uses.replaced import holders
+from tests.rows import each
 
 FILES = {
     "__init__.py": "from .core import grow\n",
@@ -154,7 +155,7 @@ def test_a_function_that_is_called_early_and_later_can_be_replaced(grove):
     assert "core.called_both = _ascend_called_both" in patch_of(grove, "called_both")
 
 
-@pytest.mark.parametrize(
+@each(
     ("decorator", "because"),
     [
         ("triton.jit", "compiled kernel"),
