@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 import yaml
 
 from scaffold.cli.pages import all_files
@@ -49,7 +48,7 @@ def test_there_is_no_page_of_a_command_that_is_no_more() -> None:
     assert {path.relative_to(ROOT) for path in (ROOT / "docs/commands").glob("*.md")} <= set(FILES)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "suffix", "found"),
     [
         ('<script src="https://cdn.example/x.js"></script>', ".html", ["https://cdn.example/x.js"]),

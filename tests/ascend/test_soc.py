@@ -10,6 +10,7 @@ from scaffold.ascend.compatibility import Compatibility, check_compatibility
 from scaffold.ascend.soc import LIMITS, SOCS, soc_of
 from tests.ascend import small_trees
 from tests.ascend.test_outcomes import model
+from tests.rows import each
 
 UTILS = """
 def get_ascend_device_type():
@@ -66,9 +67,7 @@ def test_the_trees_of_vllm_ascend_have_each_line(ascend_source: Path) -> None:
     assert [found.limit for found in limits(SOCS["310P"], ascend_source, built)] == list(LIMITS)
 
 
-@pytest.mark.parametrize(
-    ("device", "name"), [("910B3", "A2"), ("910B4-1", "A2"), ("Ascend910", "A3"), ("310P3", "310P"), ("Tesla", None)]
-)
+@each(("device", "name"), [("910B3", "A2"), ("910B4-1", "A2"), ("Ascend910", "A3"), ("310P3", "310P"), ("Tesla", None)])
 def test_a_device_that_is_here_is_known_by_its_name(device: str, name: str | None) -> None:
     found = soc_of(device)
     assert (found and found.name) == name

@@ -98,7 +98,7 @@ UNKNOWN = (
 )
 
 
-@pytest.mark.parametrize(("config", "says"), UNKNOWN)
+@each(("config", "says"), UNKNOWN)
 def test_what_the_config_does_not_tell_is_not_guessed(config: dict[str, Any], says: str) -> None:
     found = kv_cache(config)
     assert isinstance(found, str)
@@ -196,7 +196,7 @@ def test_the_sentence_of_a_tutorial_has_the_arithmetic() -> None:
     assert "does not fit on 16 NPUs: 500.0 GiB of weights on each" in hardware_sentence(plan(GQA, huge))
 
 
-@pytest.mark.parametrize(
+@each(
     ("device", "memory", "smallest", "servers"),
     [
         (None, None, 1, ["Atlas 800 A2 (64G × 8)", "Atlas 800 A3 (64G × 16)"]),

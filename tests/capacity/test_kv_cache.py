@@ -141,7 +141,7 @@ DIFFERENT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "tensors", "says"), DIFFERENT.values(), ids=DIFFERENT)
+@each(("given", "tensors", "says"), DIFFERENT.values(), ids=DIFFERENT)
 def test_a_config_that_the_tensors_contradict_gives_no_figure(
     given: dict[str, Any], tensors: tuple[Pattern, ...], says: str
 ) -> None:
@@ -162,7 +162,7 @@ AGREEING = {
 }
 
 
-@pytest.mark.parametrize(("given", "tensors"), AGREEING.values(), ids=AGREEING)
+@each(("given", "tensors"), AGREEING.values(), ids=AGREEING)
 def test_what_is_no_key_of_the_decoder_contradicts_nothing(given: dict[str, Any], tensors: tuple[Pattern, ...]) -> None:
     assert cache(given, *tensors).per_token > 0
 

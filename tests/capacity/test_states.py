@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from scaffold.capacity.kv_cache import KvCache, kv_cache
 from scaffold.capacity.states import state_of
+from tests.rows import each
 
 BY_HAND: tuple[tuple[dict[str, Any], int], ...] = (
     ({"linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 8, "linear_value_head_dim": 16,
@@ -24,7 +23,7 @@ BY_HAND: tuple[tuple[dict[str, Any], int], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("config", "expected"), BY_HAND)
+@each(("config", "expected"), BY_HAND)
 def test_bytes_of_a_layer(config: dict[str, Any], expected: int) -> None:
     state = state_of(config)
     assert state is not None
@@ -32,7 +31,7 @@ def test_bytes_of_a_layer(config: dict[str, Any], expected: int) -> None:
     assert state_of(dict(list(config.items())[1:])) is None
 
 
-@pytest.mark.parametrize("value", [None, 0, -1, "4", 1.5, True])
+@each("value", [None, 0, -1, "4", 1.5, True])
 def test_a_size_that_is_none_gives_no_state(value: Any) -> None:
     assert state_of({"hidden_size": 64, "conv_L_cache": value}) is None
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
 from scaffold.checkpoint.nz import facts
 from scaffold.checkpoint.patterns import Pattern
+from tests.rows import each
 
 GATE = "model.layers.*.mlp.shared_expert_gate.weight"
 
 
-@pytest.mark.parametrize(
+@each(
     ("dtype", "shape", "setting"),
     [("BF16", (1, 64), '"weight_nz_mode": 1'), ("I8", (1, 64), '"weight_nz_mode": 0'), ("F32", (1, 64), None),
      ("BF16", (64, 64), None), ("BF16", (1,), None)],

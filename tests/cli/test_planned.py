@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from scaffold.cli.planned import line_counts
+from tests.rows import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("before", "after", "shown"),
     [
         (None, b"a\nb\n", "+2"),

@@ -9,6 +9,7 @@ import pytest
 from codemods import CODEMODS, RECIPES, ChangeSet, Refusal, edit, run, undo
 from tests.copies import copy_file, copy_tree
 from tests.lab.commands import git_commit_all
+from tests.rows import each
 from tests.sampled import costly
 from tests.snapshots import snapshot
 
@@ -167,7 +168,7 @@ def test_a_recipe_does_to_a_tree_what_its_example_says_once(recipe, example, tmp
     assert snapshot(tree) == before
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+@each("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_recipes_steps_feed_all_that_their_codemods_need_from_what_it_takes(recipe):
     from codemods import find_codemod
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from scaffold.common.sizes import size_text
+from tests.rows import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("count", "shown"),
     [
         (689 * 2**30, "689.0 GiB"),

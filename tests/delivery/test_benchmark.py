@@ -15,6 +15,7 @@ from scaffold.delivery.benchmark import BENCHMARK, Benchmark, read_benchmark
 from scaffold.delivery.measured import CHECKPOINT, benchmark_context, benchmark_rows
 from scaffold.evidence.workspace import Workspace
 from scaffold_validators.problem import Problem
+from tests.rows import each
 
 RESULT = {"completed": 8, "failed": 0, "output_throughput": 12.34567, "mean_ttft_ms": 0.000312, "ttfts": [1.0]}
 COMMAND = ("vllm", "bench", "serve", "--model", CHECKPOINT, "--port", "8000", "--ignore-eos")
@@ -62,7 +63,7 @@ def test_a_file_that_was_changed_is_found(tmp_path: Path) -> None:
         workspace.measured(BENCHMARK, "nova")
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "shown"),
     [(0.71239999, "0.7124"), (1.0, "1.0"), (0.0, "0.0"), (0.00012346, "1.235e-04"), (-3e-9, "-3.000e-09")],
 )

@@ -26,6 +26,7 @@ from scaffold_validators.results.feature import State as FeatureState
 from scaffold_validators.verdict import Verdict
 from tests.cli.calls import check_call
 from tests.delivery.results import write_results
+from tests.rows import each
 from tests.verdicts import make_verdict
 
 NOW = {"tree": "t1", "checkpoint": "c1"}
@@ -335,7 +336,7 @@ def test_a_reason_for_what_takes_none_is_an_error(given: dict[str, str]) -> None
         check_reasons(given)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "says"),
     [
         ("a: [", "no YAML"),

@@ -16,7 +16,7 @@ def verdict(stage: str, outcome: str = "passed", device: str = "npu", **digests:
     return make_verdict(stage, outcome, device=device, digests={**NOW, **digests})
 
 
-@pytest.mark.parametrize(
+@each(
     ("verdicts", "accepted"),
     [
         ([verdict("real"), verdict("parity")], "npu"),

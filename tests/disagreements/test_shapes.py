@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pytest
-
 from scaffold.checkpoint.patterns import Pattern
 from scaffold.disagreements.subject import Subject
 from scaffold.disagreements.table import found_in
+from tests.rows import each
 
 CONFIG = {"hidden_size": 64, "vocab_size": 1000, "num_hidden_layers": 4, "dtype": "bfloat16"}
 UNTIED = (
@@ -42,7 +41,7 @@ def disagreements(config: Mapping[str, Any], patterns: Sequence[Pattern]) -> lis
     return [str(one) for one in found_in(Subject(config, config, "", patterns))]
 
 
-@pytest.mark.parametrize(("changed", "expected"), CASES)
+@each(("changed", "expected"), CASES)
 def test_what_config_and_tensors_disagree_on(changed: dict[str, Any], expected: list[str]) -> None:
     assert disagreements({**CONFIG, **changed}, SOUND) == expected
 

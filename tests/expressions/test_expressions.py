@@ -209,7 +209,7 @@ def test_a_name_without_a_word_is_an_error() -> None:
     assert shown(HEAD_DIM**-0.5) == "head_dim**-0.5"
 
 
-@pytest.mark.parametrize("path", [(), ("not a name",), ("class",), ("a.b",), ("x[0]",)])
+@each("path", [(), ("not a name",), ("class",), ("a.b",), ("x[0]",)])
 def test_what_is_no_attribute_is_no_key(path: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="no path into a config"):
         Key(path)

@@ -82,7 +82,7 @@ def test_the_adapter_loads_zeros(tmp_path: Path) -> None:
     assert {shard for name, shard in rows.items() if name.endswith(".k_proj")} == {'"k"'}
 
 
-@pytest.mark.parametrize(
+@each(
     "projection",
     [
         ProjectionSpec(("qkv",)),

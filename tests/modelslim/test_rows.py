@@ -7,9 +7,10 @@ import pytest
 from codemods import find_codemod
 from scaffold.modelslim.rows import NewRow, moved
 from scaffold.modelslim.weights_mapper import WeightsMapper
+from tests.rows import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("layer", "entry", "pair"),
     [
         ("layers.0.attn.wq", "model.layers.0.attn.wq", ("layers.", "model.layers.")),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from scaffold.placement.registration import absolute_imports
+from tests.rows import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("before", "after"),
     [
         ("from .utils import maybe_prefix\n", "from a.b.c.utils import maybe_prefix\n"),

@@ -9,6 +9,7 @@ import pytest
 
 from scaffold.probing.position_scales import POSITION_SCALES
 from scaffold.probing.slopes import SLOPES, identify
+from tests.rows import each
 
 POSITIONS = [0, 1, 2, 3, 4, 5, 6, 7]
 FACTORS = {
@@ -57,7 +58,7 @@ def published_alibi(heads: int) -> list[float]:
     return geometric(heads) if below == heads else geometric(below) + published_alibi(2 * below)[::2][: heads - below]
 
 
-@pytest.mark.parametrize("heads", [1, 2, 4, 7, 8, 12, 16, 20, 71])
+@each("heads", [1, 2, 4, 7, 8, 12, 16, 20, 71])
 def test_alibi_slopes_are_the_published_ones(heads: int) -> None:
     np.testing.assert_allclose(SLOPES["bloom"](heads), published_alibi(heads))
 

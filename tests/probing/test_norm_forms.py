@@ -21,6 +21,7 @@ from scaffold.spec.norms import NormSpec
 from scaffold.spec.values import Value
 from tests.mixers.test_examples import read
 from tests.models.specs import decoder_of, edit, spec_of
+from tests.rows import each
 from tests.sampled import sampled
 
 PARAMETERS = "self.weight = nn.Parameter(torch.ones(size))"
@@ -119,7 +120,7 @@ BY_HAND = {
 }
 
 
-@pytest.mark.parametrize("form", NORM_FORMS, ids=lambda form: form.name)
+@each("form", NORM_FORMS, ids=lambda form: form.name)
 def test_a_form_computes_what_its_name_says(form: NormForm) -> None:
     found = form.compute(np.array([X]), np.array(WEIGHT), np.array(BIAS), EPSILON)
     np.testing.assert_allclose(found[0], BY_HAND[form.name])

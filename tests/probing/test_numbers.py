@@ -129,7 +129,7 @@ def test_numbers_that_may_be_literals_are_kept() -> None:
         assert one.round_numbers == {0.22}
 
 
-@pytest.mark.parametrize("factor", [2.0, 8.0, 9.0, 40.0, 64.0])
+@each("factor", [2.0, 8.0, 9.0, 40.0, 64.0])
 def test_a_size_is_not_taken_for_a_number_of_the_rotation(factor: float) -> None:
     shared = {"n_shared_experts": 2, "moe_intermediate_size": 64, "rope_parameters": {"factor": factor}}
     for probe in (FakeProbe({**CONFIG, **shared}, sizes=sizes) for sizes in (0, 1)):

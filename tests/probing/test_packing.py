@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import permutations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scaffold.probing.projections import Packing, packing
+from tests.rows import each
 
 ORDERS = list(permutations(range(3)))
 
@@ -44,7 +44,7 @@ def test_a_layout_is_found_again(groups: int, q_heads: int, kv_heads: int, order
     assert found.groups <= groups
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "groups", "counts", "order"),
     [
         ("contiguous (Phi-3)", 1, (12, 3, 3), (0, 1, 2)),

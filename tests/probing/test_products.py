@@ -8,11 +8,12 @@ import pytest
 from scaffold.probing.products import pair
 from scaffold.source.torch.operations import Operation
 from scaffold.source.torch.tensors import Tensor
+from tests.rows import each
 
 SIZES = {"b": 1, "h": 3, "t": 5, "s": 5, "d": 4, "g": 2}
 
 
-@pytest.mark.parametrize(
+@each(
     "equation",
     [
         "bhtd,bhsd->bhts",

@@ -14,6 +14,7 @@ from scaffold.reading import decoder
 from scaffold.source.locate import find
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch import bounds
+from tests.rows import each
 from tests.sampled import costly, sampled
 
 SIZES = {"hidden_size": 3072, "num_attention_heads": 32, "num_key_value_heads": 32}
@@ -130,7 +131,7 @@ def test_further_pairs_of_probes_have_other_sizes_of_heads() -> None:
         assert small[0]["num_attention_heads"] != small[1]["num_attention_heads"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("more", "tried"),
     [
         ({}, [0, 1, 2, 3, 4]),

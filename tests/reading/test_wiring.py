@@ -17,6 +17,7 @@ from scaffold.spec.layers import LayerSpec, Step
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.values import Value
 from scaffold.weights.targets import attribute
+from tests.rows import each
 
 SIZE = (11, 24)
 CONFIG = {"residual_multiplier": 0.22, "norm_weight": 3.5}
@@ -115,7 +116,7 @@ def executed(spec: LayerSpec, x: np.ndarray) -> np.ndarray:
     return space["forward"](SimpleNamespace(**parts, config=SimpleNamespace(**CONFIG)), None, x)
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@each("name", LAYOUTS)
 def test_a_flow_is_solved(name: str) -> None:
     x = np.random.default_rng(0).normal(size=SIZE)
     flows, output = run(LAYOUTS[name], x)
@@ -124,7 +125,7 @@ def test_a_flow_is_solved(name: str) -> None:
     assert dict(out) == LAYOUTS[name][1]
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@each("name", LAYOUTS)
 def test_an_adapters_statements_compute_it_again(name: str) -> None:
     x = np.random.default_rng(1).normal(size=SIZE)
     spec = spec_of(LAYOUTS[name], "layer")

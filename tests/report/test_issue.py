@@ -10,6 +10,7 @@ import pytest
 from scaffold.common.errors import CheckFailed, EnvironmentLacks, ScaffoldError, UsageError
 from scaffold.report.issue import LONGEST, Issue, Posted, marker, parse_issue, post_comment
 from tests.report.fake_github import FakeGitHub, fake_github
+from tests.rows import each
 
 TOKEN = "ghx-secret-0123456789"
 ISSUE = Issue("org", "repo", 12)
@@ -129,9 +130,7 @@ def test_a_comment_that_github_would_not_take_is_not_sent() -> None:
         post_comment("x" * LONGEST, ISSUE, TOKEN, "https://api.github.com")
 
 
-@pytest.mark.parametrize(
-    "text", ["", "org/repo", "org/repo#", "org/repo#0", "org/../x#1", "a b/c#1", "org/..#1", "-o/r#1"]
-)
+@each("text", ["", "org/repo", "org/repo#", "org/repo#0", "org/../x#1", "a b/c#1", "org/..#1", "-o/r#1"])
 def test_what_names_no_issue_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="OWNER/REPO#NUMBER"):
         parse_issue(text)

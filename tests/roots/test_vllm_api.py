@@ -7,6 +7,7 @@ import pytest
 from scaffold.roots.vllm_api import DIFFERENCES, vllm_api
 from tests.lab.engine import VLLM, engine
 from tests.lab.trees import VLLM_TREES, vllm_tree
+from tests.rows import each
 
 LACKS = {
     "0.23.0": {"moe_factory", "stacked_mapper", "expert_names", "tied_skipped"},
@@ -15,7 +16,7 @@ LACKS = {
 }
 
 
-@pytest.mark.parametrize("release", [*VLLM_TREES, VLLM])
+@each("release", [*VLLM_TREES, VLLM])
 def test_what_a_release_has(release: str) -> None:
     tree = engine().pristine if release == VLLM else vllm_tree(release)
     found = vllm_api(tree)

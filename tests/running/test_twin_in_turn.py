@@ -16,6 +16,7 @@ from scaffold.strategy.renaming import apply
 from scaffold.strategy.table import NAMES
 from scaffold_validators.twin.names import as_on_disk
 from tests.models.build import write_checkpoint
+from tests.rows import each
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +63,8 @@ RENAMES = (
 )
 
 
-@pytest.mark.parametrize("renames", RENAMES, ids=str)
-@pytest.mark.parametrize("name", ["model.layers.0.mlp.up_proj.weight", "model.embed_tokens.weight", "lm_head.weight"])
+@each("renames", RENAMES, ids=str)
+@each("name", ["model.layers.0.mlp.up_proj.weight", "model.embed_tokens.weight", "lm_head.weight"])
 def test_a_twin_is_served_under_the_checkpoints_own_names(renames: tuple[tuple[str, str], ...], name: str) -> None:
     assert apply(renames, as_on_disk(name, renames)) == name
     assert name == "lm_head.weight" or as_on_disk(name, renames) != name

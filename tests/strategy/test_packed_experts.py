@@ -10,6 +10,7 @@ import pytest
 from scaffold.strategy import supported
 from scaffold.vllm_models.experts import Experts
 from tests.models.families import Shapes, write
+from tests.rows import each
 from tests.sampled import costly, sampled
 from tests.strategy.trusted import question_of
 
@@ -57,7 +58,7 @@ def test_scales_and_biases_alone_do_not(tmp_path: Path, left_out: str) -> None:
     assert "nothing fills model.layers.*.mlp.experts" in found.reason
 
 
-@pytest.mark.parametrize(
+@each(
     ("rest", "shards"),
     [
         ("gate_up_proj_blocks", ("w1", "w3")), ("down_proj_blocks", ("w2",)), ("down_proj.weight_packed", ("w2",)),

@@ -14,9 +14,10 @@ from scaffold_validators.stages.features.table import FEATURES, Feature
 from scaffold_validators.stages.ladder.climb import STEPS, Step
 from scaffold_validators.stages.table import STAGES
 from scaffold_validators.stages.weights import WeightWarning, kinds, weight_warnings
+from tests.rows import each
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.id)
+@each("kind", kinds(), ids=lambda kind: kind.id)
 def test_a_warning_of_weights_is_found_and_not_its_near_miss(kind: WeightWarning) -> None:
     assert [warned.kind for warned in weight_warnings(f"INFO a\n{kind.example}\n{kind.example}")] == [kind]
     assert weight_warnings(kind.near_miss) == ()
@@ -25,7 +26,7 @@ def test_a_warning_of_weights_is_found_and_not_its_near_miss(kind: WeightWarning
     assert (warned.times, warned.line_number) == (2, 2)
 
 
-@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+@each("feature", FEATURES, ids=lambda feature: feature.name)
 def test_a_row_of_the_features_is_complete(feature: Feature) -> None:
     assert all((feature.title, feature.failing, feature.source, feature.devices))
     assert set(feature.devices) <= {NPU, CPU}

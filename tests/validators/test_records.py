@@ -18,6 +18,7 @@ from scaffold_validators.outcome import Outcome
 from scaffold_validators.problem import Problem
 from scaffold_validators.records import Kind, dump, load, parse
 from scaffold_validators.verdict import VERDICT, Verdict
+from tests.rows import each
 from tests.verdicts import make_verdict
 
 TEXT = st.text(st.characters(codec=None), max_size=12)
@@ -122,7 +123,7 @@ def test_a_change_of_the_content_is_found_though_every_type_is_right() -> None:
     assert problem.value.where == f"{WHERE}, field sha256"
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "value", "says"),
     [
         (("record",), "plan", "field record: 'plan'; expected 'verdict'"),
@@ -157,7 +158,7 @@ def test_a_field_with_a_default_that_is_missing_is_found_by_the_digest() -> None
                 parse(PLAN, json.dumps({**document, "content": content}), WHERE)
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(PlanRecord) if has_no_default(field)])
+@each("name", [field.name for field in fields(PlanRecord) if has_no_default(field)])
 def test_a_field_that_is_missing_is_named(name: str) -> None:
     document = json.loads(dump(PLAN, PlanRecord("n", "a", "s", {}, "c", "v", "d", (), ())))
     del document["content"][name]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scaffold_validators.redact import redact
+from tests.rows import each
 
 SECRET = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=20, max_size=40).filter(
     lambda text: not text.isdigit()
@@ -29,7 +29,7 @@ def test_no_form_of_a_secret_survives(secret: str, form: str, around: str) -> No
     assert secret not in redact(around + form.format(secret) + "\nmore")
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "max_tokens=16",

@@ -21,11 +21,12 @@ from scaffold_validators.stages.stage import Answers, Ask, Asking, Counts, Gate,
 from scaffold_validators.stages.table import STAGES, default_gates, gates, position, stage_named, with_needs
 from tests.fake_engine import REFERENCE, write_fake_engine
 from tests.lab.ports import free_port
+from tests.rows import each
 from tests.sampled import costly, sampled
 from tests.verdicts import check_sign_off, make_verdict
 
 
-@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+@each("stage", STAGES, ids=lambda stage: stage.name)
 def test_a_row_is_complete(stage: Stage) -> None:
     assert stage_named(stage.name) is stage
     assert all((stage.title, stage.proves, stage.starts.what))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from scaffold.vocabulary.lookup import at, key_of, replaced, value_of
+from tests.rows import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("config", "key", "value"),
     [
         ({"num_key_value_heads": 2}, "num_key_value_heads", 2),

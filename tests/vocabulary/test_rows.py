@@ -7,6 +7,7 @@ import json
 import pytest
 
 from scaffold.vocabulary.rows import PATH, as_value, parse, rows
+from tests.rows import each
 
 
 def test_a_row_is_its_role_and_spellings_with_what_is_done_with_it() -> None:
@@ -19,7 +20,7 @@ def test_a_row_without_spellings_goes_by_its_role() -> None:
     assert parse("v_head_dim: {type: counts}")["v_head_dim"].keys == ("v_head_dim",)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "says"),
     [
         ("a: {key: [b]}", "a: 'key' is none of keys, type, probe, twin, same_as"),

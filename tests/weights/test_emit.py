@@ -18,6 +18,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.weights import Heads, Rule, Scope, WeightMap
 from scaffold.weights.emit import Loading, loading
 from tests.drawn import examples
+from tests.rows import each
 
 MapName = Callable[[str], "tuple[str, Any] | None"]
 
@@ -198,7 +199,7 @@ def test_runs_are_the_numbers_again_in_order(numbers: set[int]) -> None:
     assert all(run.step > 0 for run in found)
 
 
-@pytest.mark.parametrize(
+@each(
     ("numbers", "expected"),
     [
         ([], []),

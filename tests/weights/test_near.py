@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from scaffold.weights.near import renamed_part
+from tests.rows import each
 
 Shapes = dict[str, tuple[int, ...]]
 MLP: Shapes = {"gate_proj": (8, 4), "up_proj": (8, 4), "down_proj": (4, 8)}
@@ -14,7 +13,7 @@ def layers(names: Shapes) -> Shapes:
     return {f"model.layers.{n}.{name}.weight": shape for n in (0, 1) for name, shape in names.items()}
 
 
-@pytest.mark.parametrize(
+@each(
     ("found", "lacking", "part"),
     [
         ({"attn.q": (4, 4), "attn.k": (4, 4)}, {"self_attn.q": (4, 4), "self_attn.k": (4, 4)}, ("attn", "self_attn")),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from scaffold.checkpoint.headers import TensorHeader
 from scaffold.weights.packed import unpacked
+from tests.rows import each
 
 Given = dict[str, tuple[str, tuple[int, ...]]]
 NVFP4: Given = {
@@ -40,7 +39,7 @@ def headers(given: Given) -> dict[str, TensorHeader]:
     return {name: TensorHeader(name, dtype, shape, "a") for name, (dtype, shape) in given.items()}
 
 
-@pytest.mark.parametrize(
+@each(
     ("given", "name", "shape"),
     [
         (NVFP4, "q.weight", (64, 32)), (PER_ROW, "q.weight", (64, 32)), (MXFP4, "e.up", (4, 64, 64)),
@@ -60,7 +59,7 @@ def test_a_quantised_weight_is_one_with_the_bytes_of_all_its_tensors(
     assert found[name].num_bytes == sum(header.num_bytes for header in headers(given).values())
 
 
-@pytest.mark.parametrize(
+@each(
     "given",
     [
         {"q.weight": NVFP4["q.weight"], "q.weight_scale": NVFP4["q.weight_scale"]},

@@ -43,7 +43,7 @@ def test_an_entry_of_any_value_counts_in_any_table(value: str, table: str) -> No
         find_codemod("vllm-registry-entry").run(text, CEDAR)
 
 
-@pytest.mark.parametrize("key", KEYS)
+@each("key", KEYS)
 def test_a_key_that_is_put_together_counts(key: str) -> None:
     text = REGISTRY.replace(ENTRY, f'{ENTRY}    {key}: ("cedar", "Cedar"),\n')
     text = f'TASK = "ForCausalLM"\nFAMILY = "Cedar"\nCEDAR = "CedarForCausalLM"\n{text}'
@@ -61,7 +61,7 @@ def test_a_statement_that_adds_the_key_counts(statement: str, replace: str) -> N
         find_codemod("vllm-registry-entry").run(text, {**CEDAR, "replace": replace})
 
 
-@pytest.mark.parametrize(
+@each(
     "statement",
     [
         '_MULTIMODAL_MODELS[f"Birch{TASK}"] = ("birch", "Birch")',

@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from codemods import find_codemod
 from codemods.text.lines import split_lines
 from codemods.vllm_ascend.log_entries import entries_of, sections
 from tests.drawn import examples
+from tests.rows import each
 from tests.sampled import costly
 
 WORDS = {"why": "Why.", "how": "How.", "related_pr": "None.", "future_plan": "Remove it."}
@@ -28,7 +28,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("heading", FORMS)
+@each("heading", FORMS)
 def test_a_heading_that_upstream_wrote_is_read(heading):
     (section,) = sections([f"{line}\n" for line in ("# * Worker Patch:", heading, "#   1. `vllm.oak.Oak.grow`")])
     (entry,) = section.entries

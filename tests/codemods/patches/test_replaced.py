@@ -11,6 +11,7 @@ from codemods.uses.hidden import is_hidden
 from codemods.uses.package import read_package
 from codemods.uses.replaced import holders
 from codemods.vllm_ascend.worker_patch import replaces_same
+from tests.rows import each
 
 FILES = {
     "__init__.py": "from .core import grow\nfrom .grown import grown\nfrom .named import *\nfrom . import shown\n",
@@ -221,7 +222,7 @@ def test_a_function_that_is_called_early_and_later_can_be_replaced(grove):
     assert "core.called_both = _ascend_called_both" in patch_of(grove, "called_both")
 
 
-@pytest.mark.parametrize(
+@each(
     ("decorator", "because"),
     [
         ("triton.jit", "compiled kernel"),

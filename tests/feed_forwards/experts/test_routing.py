@@ -13,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Routing, identify, sparse_mixer
+from tests.rows import each
 
 EXPERTS, TOKENS = 12, 11
 GROUPS = {"n_group": 4, "topk_group": 2}
@@ -93,7 +94,7 @@ def test_each_combination_of_options_is_found_again(
         assert found.scaling.key == (None if scaling == 1.0 else "routed_scaling_factor")
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@each("options", OPTIONS, ids=str)
 def test_a_router_with_another_rule_is_none_of_them(options: Routing) -> None:
     rng = np.random.default_rng(1)
     logits = rng.normal(size=(TOKENS, EXPERTS))

@@ -42,7 +42,7 @@ def test_the_families_are_those_that_the_docs_name() -> None:
     assert names == ["Llama", "Mistral", "Qwen2", "Qwen3", "Mixtral", "Qwen2-MoE", "Qwen3-MoE"]
 
 
-@pytest.mark.parametrize("family", EVERY)
+@each("family", EVERY)
 def test_what_is_stated_has_no_problem_and_each_thing_left_out_has(family: Family) -> None:
     assert found(family, config(family)) == {}
     for keys in family.required:

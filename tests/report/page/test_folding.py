@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaffold.report.page.folding import DEPTH, folded, is_number, runs, unfolded
+from tests.rows import each
 
 PIECES = st.sampled_from(["a", "b", "layers", "weight", "", "0", "1", "2", "7", "10", "01", "4294967296123"])
 NAMES = st.lists(PIECES, min_size=1, max_size=5).map(".".join)
@@ -52,7 +52,7 @@ def test_no_names_are_a_tree_without_a_root() -> None:
     assert list(unfolded(folded({}))) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("numbers", "expected"),
     [
         ([], ()),
@@ -67,7 +67,7 @@ def test_runs(numbers: list[int], expected: tuple[tuple[int, int, int], ...]) ->
     assert runs(numbers) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("piece", "counts"),
     [("0", True), ("17", True), ("", False), ("07", False), ("٣", False), ("1" * 10, False), ("w1", False)],
 )

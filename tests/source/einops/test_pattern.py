@@ -6,6 +6,7 @@ import pytest
 
 from scaffold.source.einops.pattern import lengths, read
 from scaffold.source.python.errors import NotUnderstood
+from tests.rows import each
 
 
 def test_a_pattern_names_the_axes_of_both_sides() -> None:
@@ -22,7 +23,7 @@ def test_one_length_of_axes_that_lie_together_is_computed() -> None:
     assert lengths([["b"], ["h", "d"]], (2, 12), {"h": 3}) == {"b": 2, "h": 3, "d": 4}
 
 
-@pytest.mark.parametrize("pattern", ["a b", "a -> b -> c", "a b c -> a", "a-b -> a", "a " * 200 + "-> a"])
+@each("pattern", ["a b", "a -> b -> c", "a b c -> a", "a-b -> a", "a " * 200 + "-> a"])
 def test_what_is_no_pattern_of_the_tensor_is_a_hole(pattern: str) -> None:
     with pytest.raises(NotUnderstood, match="einops pattern"):
         read(pattern, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scaffold.source.transformers.real_sizes import real_sizes
+from tests.rows import each
 
 SMALL = {"hidden_size": 48, "num_heads": 6, "num_kv_heads": 3, "head_dim": 10, "num_layers": 5, "rope": {"factor": 11}}
 STATED = {
@@ -17,7 +18,7 @@ STATED = {
 }
 
 
-@pytest.mark.parametrize(
+@each(
     ("size", "real"),
     [
         pytest.param(48, 4096, id="of the config"),

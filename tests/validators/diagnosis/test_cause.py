@@ -244,7 +244,7 @@ def test_a_log_that_tells_of_a_dead_engine_alone_says_that() -> None:
     assert _ids(diagnose(f"{DEAD}\n")) == ("engine-dead", [])
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "id_"),
     [
         ("start.sh: line 3:    71 Killed                  vllm serve nova", "killed-by-system"),
@@ -273,7 +273,7 @@ def test_a_line_of_level_error_weighs_less_than_an_exception() -> None:
     assert found.cause.message == "the reason"
 
 
-@pytest.mark.parametrize(
+@each(
     "log",
     [
         "INFO:     Application startup complete.\n",

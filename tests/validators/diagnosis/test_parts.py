@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from scaffold_validators.diagnosis import diagnose
 from scaffold_validators.diagnosis.chinese import in_chinese
 from scaffold_validators.diagnosis.parts import MEANING, READ, Part, parts
+from tests.rows import each
 from tests.validators.diagnosis.test_chinese import HALF_WIDTH, NAMED
 
 LOG = """(Worker pid=7) Traceback (most recent call last):
@@ -18,7 +17,7 @@ LOG = """(Worker pid=7) Traceback (most recent call last):
 """
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "option"),
     [
         ("distributed/kv_transfer/kv_p2p/nova.py", "--kv-transfer-config"),
@@ -49,7 +48,7 @@ def test_elsewhere_there_is_nothing_to_serve_without() -> None:
     assert cause.remedy == READ
 
 
-@pytest.mark.parametrize("part", parts(), ids=lambda part: part.path)
+@each("part", parts(), ids=lambda part: part.path)
 def test_a_part_is_there_in_chinese(part: Part) -> None:
     assert set(NAMED.findall(part.isolate)) == set(NAMED.findall(part.chinese))
     assert not HALF_WIDTH.search(part.chinese)

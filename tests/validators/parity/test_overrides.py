@@ -14,9 +14,10 @@ from scaffold_validators.reference.run import NoReference
 from scaffold_validators.serve import ServePlan
 from scaffold_validators.stages.parity import References
 from scaffold_validators.stages.stage import Gate
+from tests.rows import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "found"),
     [
         (["--seed", "1"], {}),
