@@ -9,6 +9,7 @@ import pytest
 from scaffold.idioms.head_norms import head_norms
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.mixers.grouped_query.spec import AttentionSpec
+from scaffold.reading.present import decoder_facts
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.values import Value
@@ -39,6 +40,8 @@ def test_each_head_has_a_norm_of_its_own(tmp_path: Path, name: str) -> None:
     assert (proof.findings, proof.unrouted) == ((), ())
     (rule,) = (rule for rule in rules.rules if ".q_norm" in rule.source)
     assert (rule.ranges["head"], rule.shape) == (range(4), (32,))
+    facts = {fact.name: fact.value for fact in decoder_facts(decoder)}
+    assert "over each head, with a weight of its own" in facts["q/k norm"]
     texts = classes_of(checkpoint, source, decoder)
     assert list(texts) == ["CorvusHeadNorms", "CorvusAttention"]
     q_name = q_list.replace(".", "_")
