@@ -17,6 +17,7 @@ from scaffold.weights.prove import prove
 from tests.carried.test_carried_over import holes_of
 from tests.mixers.test_examples import classes_of, read
 from tests.models.odd_blocks import OF_HEADS, write_odd
+from tests.sampled import costly
 
 LISTS = {
     "norms of single heads, in modules": ("q_norm.norms", "k_norm.norms", "layer_no_bias", True),
@@ -49,6 +50,7 @@ def test_each_head_has_a_norm_of_its_own(tmp_path: Path, name: str) -> None:
     assert f"q = self.{q_name}(q).flatten(-2, -1)" in texts["CorvusAttention"]
 
 
+@costly
 def test_norms_in_another_order_than_the_heads_are_a_hole(tmp_path: Path) -> None:
     directory = write_odd(tmp_path, OF_HEADS["norms of single heads, vectors in a list"], layers=1)
     source = directory / "modeling_corvus.py"
