@@ -236,7 +236,10 @@ def _scales(layers: Sequence[LayerSpec], hidden: str) -> list[Context]:
     """
     if len({layer.scales for layer in layers}) > 1:
         raise NotUnderstood("no idiom yet for layers of which only some have a learned scale", layers[0].source)
-    return [{"name": flat_attribute(one.name), "size": "1" if one.of_one else hidden} for one in layers[0].scales]
+    return [
+        {"name": flat_attribute(one.name), "size": ("1" if one.of_one else hidden) if one.has_axis else "()"}
+        for one in layers[0].scales
+    ]
 
 
 def _beside(flag: str, condition: Expression, made: Branch | None) -> list[str]:

@@ -144,8 +144,8 @@ def _layer(scope: Scope, spec: LayerSpec, hidden: int, target: Target, disk: Dis
     if spec.scalar:
         yield scope.unscaled().whole(spec.scalar, 1)
     for scale in spec.scales:
-        size = 1 if scale.of_one else hidden
-        yield scope.unscaled().whole(scale.name, size, target=flat_attribute(scale.name))
+        shape = (1 if scale.of_one else hidden,) if scale.has_axis else ()
+        yield scope.unscaled().whole(scale.name, *shape, target=flat_attribute(scale.name))
     yield from mixers.kind_of(spec.mixer).rules(scope, spec.mixer, hidden, target)
     for block in spec.feed_forwards:
         yield from feed_forwards.kind_of(block).rules(scope, block, hidden, disk)

@@ -31,7 +31,7 @@ def of_operation(layer: Event, operation: Operation) -> Scaled | None:
     if operation.name.rstrip("_") not in ("mul", "multiply") or not isinstance(operation.output, Tensor):
         return None
     factors = [one for one in operation.args if isinstance(one, Tensor)]
-    scales = [one for one in factors if one.role == "parameter" and one.ndim == 1]
+    scales = [one for one in factors if one.role == "parameter" and one.ndim < 2]
     if len(factors) != 2 or len(scales) != 1:
         return None
     (scale,) = scales
@@ -39,12 +39,13 @@ def of_operation(layer: Event, operation: Operation) -> Scaled | None:
     hidden = layer.tensors()[0].shape[-1]
     if x.shape != operation.output.shape or x.shape[-1] != hidden or x.a.size != NUM_TOKENS * hidden:
         return None
-    if scale.shape not in ((1,), (hidden,)) or layer.module is None:
+    if scale.shape not in ((), (1,), (hidden,)) or layer.module is None:
         return None
     path = next((name for name, one in layer.module.saved_tensors() if one is scale), None)
     if path is None:
         return None
-    return Scaled(ScaleSpec(path, of_one=scale.shape == (1,)), _flat(x), _flat(operation.output))
+    spec = ScaleSpec(path, of_one=scale.shape != (hidden,), has_axis=scale.ndim == 1)
+    return Scaled(spec, _flat(x), _flat(operation.output))
 
 
 def is_scale(layer: Event, event: Event) -> Scaled | None:
@@ -73,7 +74,8 @@ def in_between(layer: Event, operations: Collection[Operation]) -> Iterator[Scal
     output = _flat(layer.result())
     for operation in operations:
         found = of_operation(layer, operation)
-        if found is not None and not (found.spec.of_one and same(found.given, output)):
+        is_all = found is not None and found.spec.of_one and found.spec.has_axis and same(found.given, output)
+        if found is not None and not is_all:
             yield found
 
 

@@ -44,10 +44,12 @@ class ScaleSpec:
     Attributes:
         name: the saved tensor's path in its layer.
         of_one: it holds one number, else one for each entry.
+        has_axis: it is a vector, else a tensor without axes.
     """
 
     name: str
     of_one: bool = False
+    has_axis: bool = True
 
 
 @dataclass(frozen=True)

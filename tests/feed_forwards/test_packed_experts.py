@@ -13,6 +13,7 @@ from scaffold.weights.prove import prove
 from tests.mixers.test_examples import read
 from tests.models.odd_blocks import OF_EXPERTS, write_odd
 from tests.models.specs import spec_of
+from tests.sampled import costly
 
 LOADED = """\
             block, _, tensor = name.partition(".w13.")
@@ -47,6 +48,7 @@ def test_gate_and_up_of_each_expert_are_loaded_as_one_of_each(tmp_path: Path) ->
     assert '"gate_proj", "w2", "up_proj"' in text
 
 
+@costly
 def test_another_order_is_a_hole(tmp_path: Path) -> None:
     replaced = (*ODD.replaced, ("gate, up = self.w13(", "up, gate = self.w13("))
     assert spec_of(write_odd(tmp_path, replace(ODD, replaced=replaced), layers=1)).decoder is None

@@ -17,6 +17,7 @@ from scaffold.weights.prove import prove
 from tests.mixers.test_examples import classes_of, read
 from tests.models.around import write_around
 from tests.models.specs import spec_of
+from tests.sampled import costly
 
 WIDER = ("self.q_proj = nn.Linear(config.hidden_size, q_size", "self.q_proj = nn.Linear(config.hidden_size, 2 * q_size")
 PLAIN = "q = rotate(self.q_proj(hidden_states).view(shape).transpose(1, 2), turn)"
@@ -103,6 +104,7 @@ def test_gates_behind_all_of_q_are_paired_with_their_heads(tmp_path: Path) -> No
     assert ADAPTED in text
 
 
+@costly
 def test_gates_before_q_are_none(tmp_path: Path) -> None:
     assert spec_of(write_around(tmp_path, {"mixer": in_halves("gate, q")}, ["mixer"])).decoder is None
 

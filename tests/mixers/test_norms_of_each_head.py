@@ -9,6 +9,7 @@ import pytest
 from scaffold.idioms.head_norms import head_norms
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.mixers.grouped_query.spec import AttentionSpec
+from scaffold.reading.present import decoder_facts
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.values import Value
@@ -16,6 +17,7 @@ from scaffold.weights.prove import prove
 from tests.carried.test_carried_over import holes_of
 from tests.mixers.test_examples import classes_of, read
 from tests.models.odd_blocks import OF_HEADS, write_odd
+from tests.sampled import costly
 
 LISTS = {
     "norms of single heads, in modules": ("q_norm.norms", "k_norm.norms", "layer_no_bias", True),
@@ -39,6 +41,8 @@ def test_each_head_has_a_norm_of_its_own(tmp_path: Path, name: str) -> None:
     assert (proof.findings, proof.unrouted) == ((), ())
     (rule,) = (rule for rule in rules.rules if ".q_norm" in rule.source)
     assert (rule.ranges["head"], rule.shape) == (range(4), (32,))
+    facts = {fact.name: fact.value for fact in decoder_facts(decoder)}
+    assert "over each head, with a weight of its own" in facts["q/k norm"]
     texts = classes_of(checkpoint, source, decoder)
     assert list(texts) == ["CorvusHeadNorms", "CorvusAttention"]
     q_name = q_list.replace(".", "_")
@@ -46,6 +50,7 @@ def test_each_head_has_a_norm_of_its_own(tmp_path: Path, name: str) -> None:
     assert f"q = self.{q_name}(q).flatten(-2, -1)" in texts["CorvusAttention"]
 
 
+@costly
 def test_norms_in_another_order_than_the_heads_are_a_hole(tmp_path: Path) -> None:
     directory = write_odd(tmp_path, OF_HEADS["norms of single heads, vectors in a list"], layers=1)
     source = directory / "modeling_corvus.py"

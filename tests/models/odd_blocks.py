@@ -159,6 +159,12 @@ SCALED = {
             (MIXED, "hidden_states = self.beta * hidden_states + mixed * self.gamma"),
         )
     ),
+    "numbers without axes": Odd(
+        replaced=(
+            (MADE_SCALES, f"        self.gamma = nn.Parameter(torch.tensor(0.5))\n{MADE_SCALES}"),
+            (FED, FED.replace("self.feed_forward(", "self.gamma * self.feed_forward(")),
+        )
+    ),
     "modules of their own": Odd(
         replaced=(
             ("class Norm(", LAYER_SCALE),

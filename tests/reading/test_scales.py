@@ -19,9 +19,12 @@ from tests.models.odd_blocks import FED, MADE_SCALES, MIXED, NUMBER, SCALED, VEC
 READ = {
     "vectors of the layer": ("gamma", "beta"),
     "numbers on both sides of a sum": ("beta", "gamma"),
+    "numbers without axes": ("gamma",),
     "modules of their own": ("ls1.gamma", "ls2.gamma"),
     "at the end of blocks": ("odd.gamma", "feed_forward.gamma"),
 }
+SIZES = {(False, True): "config.hidden_size", (True, True): "1", (True, False): "()"}
+"""Whether it holds one number, and is a vector → what the adapter makes."""
 WRITTEN = {
     "vectors of the layer": [
         "scaled = hidden_states * self.gamma",
@@ -30,6 +33,7 @@ WRITTEN = {
         "return residual + hidden_states",
     ],
     "numbers on both sides of a sum": ["scaled = residual * self.beta", "attn_output * self.gamma"],
+    "numbers without axes": ["hidden_states = hidden_states * self.gamma", "return residual + hidden_states"],
     "modules of their own": ["hidden_states * self.ls1_gamma", "hidden_states * self.ls2_gamma"],
     "at the end of blocks": ["hidden_states * self.odd_gamma", "hidden_states * self.feed_forward_gamma"],
 }
@@ -38,15 +42,15 @@ WRITTEN = {
 @pytest.mark.parametrize("name", SCALED)
 def test_a_learned_scale_is_a_step_of_the_layer(tmp_path: Path, name: str) -> None:
     checkpoint, source, decoder = read(write_odd(tmp_path, SCALED[name]))
-    of_one = name.startswith("numbers")
-    assert decoder.layer.scales == tuple(ScaleSpec(path, of_one) for path in READ[name])
+    of_one, has_axis = name.startswith("numbers"), name != "numbers without axes"
+    assert decoder.layer.scales == tuple(ScaleSpec(path, of_one, has_axis) for path in READ[name])
     rules = weight_map_of(decoder, checkpoint, source)
     proof = prove(rules, checkpoint.tensors, (1, 2, 4))
     assert (proof.findings, proof.unrouted) == ((), ())
     context = adapter_context(checkpoint.architecture, "PretrainedConfig", decoder, rules, checkpoint.tensors)
     text = "\n".join(context["layer"]["statements"]["rows"])
     assert [line for line in WRITTEN[name] if line not in text] == []
-    assert {row["size"] for row in context["layer"]["scales"]["rows"]} == {"1" if of_one else "config.hidden_size"}
+    assert {row["size"] for row in context["layer"]["scales"]["rows"]} == {SIZES[of_one, has_axis]}
     assert any("scale1" in fact.value for fact in decoder_facts(decoder))
 
 

@@ -75,6 +75,7 @@ STATEMENTS = {
     "attended = scaled(attended, *[1.5] * (1 + self.heads // 32))",
     "a rest that is counted": f"first, *rest = range(self.heads)\nif len(rest) > 20:\n    {OTHER}",
     "a list that others are put into": f"n = [*range(self.heads), 0]\nif len(n) > 20:\n    {OTHER}",
+    "a text whose letters are put into a list": f"if [*str(self.heads)][0] == '3':\n    {OTHER}",
     "a dictionary that another is put into": f"n = {{**{{i: i for i in range(self.heads)}}, -1: 0}}\n"
     f"if len(n) > 20:\n    {OTHER}",
     "an assertion that is caught": f"try:\n    assert self.heads > 20\n    {OTHER}\nexcept AssertionError:\n    pass",

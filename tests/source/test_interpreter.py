@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scaffold.source.interpreter import Interpreter
-from scaffold.source.python import interpreter
+from scaffold.source.python import budget
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.torch import bounds
@@ -72,7 +72,7 @@ def test_source_reaches_nothing_of_the_machine(tmp_path: Path, body: str, what: 
 def test_source_cannot_take_time_or_memory_without_bound(
     tmp_path: Path, body: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interpreter, "MAX_STEPS", 50_000)
+    monkeypatch.setattr(budget, "MAX_STEPS", 50_000)
     with pytest.raises(NotUnderstood):
         call(tmp_path, body)
 

@@ -40,6 +40,7 @@ def _details(spec: AttentionSpec, which: str, origin: Evidence) -> Iterator[Fact
     yield Fact(f"attention bias{which}", bias, (origin, *keys_of(spec.qkv_bias)))
     if spec.qk_norm:
         per = "each head" if spec.qk_norm.per_head else "the whole projection"
+        per += ", with a weight of its own" if spec.qk_norm.of_each else ""
         order = "before" if spec.qk_norm.before_rope else "after"
         yield Fact(f"q/k norm{which}", f"{spec.qk_norm.norm.form} over {per}, {order} the rotation", (origin,))
     if spec.v_norm:

@@ -8,31 +8,29 @@ What is outside of the subset raises ``NotUnderstood``, which becomes a hole wit
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterable, Sized
-from functools import partial
+from collections.abc import Hashable
 from operator import add
 from typing import Any
 
 from scaffold.source.python import bounds
 from scaffold.source.python.attributes import kind_of
+from scaffold.source.python.behaviours import Behaviours
 from scaffold.source.python.binding import bind
-from scaffold.source.python.errors import NotUnderstood, OfNone, Raised
+from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.fields import dataclass_fields
 from scaffold.source.python.frame import Frame, Returned, clean
 from scaffold.source.python.library import Library
 from scaffold.source.python.names import outside
 from scaffold.source.python.objects import External, Function, Instance, SourceClass
-from scaffold.source.python.one_size import OneSize
-from scaffold.source.python.protocol import Place, Resolve
+from scaffold.source.python.protocol import Resolve
 from scaffold.source.python.spread import handed_on
 from scaffold.source.python.syntax import Binding, SourceFile, imported_names, last_name
 
-MAX_STEPS = 2_000_000
 MAX_DEPTH = 60
 KNOWN_DECORATORS = ("property", "staticmethod", "classmethod", "cached_property", "contextmanager", "wraps")
 
 
-class Interpreter(OneSize):
+class Interpreter(Behaviours):
     """One run: its budget, the names that are known, and what libraries offer to it.
 
     Args:
@@ -41,49 +39,15 @@ class Interpreter(OneSize):
     """
 
     def __init__(self, resolve: Resolve, libraries: tuple[Library, ...]) -> None:
-        self.resolve, self.libraries = resolve, libraries
-        self.steps = 0
-        self.spent = 0
+        super().__init__(libraries)
+        self.resolve = resolve
         self.depth = 0
-        self._at: tuple[SourceFile, ast.AST] | None = None
         self.catching = 0
         """Number of ``try`` statements around what is carried out that handle an assertion that fails."""
         self.long_lists: dict[Hashable, list[Any]] = {}
         """Lists of numbers by what they were made of: see ``repeated``."""
         self._globals: dict[tuple[str, str], Any] = {}
         self._defining: dict[tuple[str, str], list[Binding]] = {}
-        self._behaviours: dict[tuple[type, str], Callable[..., Any] | None] = {}
-
-    # --- budget
-
-    def step(self, file: SourceFile, node: ast.AST) -> None:
-        """Count a step.
-
-        Raises:
-            NotUnderstood: the budget is used up.
-        """
-        self.steps += 1
-        self._at = (file, node)
-        if self.steps > MAX_STEPS:
-            raise NotUnderstood(f"more than {MAX_STEPS:,} steps", file.lines(node))
-
-    def spend(self, size: int) -> None:
-        """Count elements that are made or walked through.
-
-        Raises:
-            NotUnderstood: the budget is used up.
-        """
-        self.spent += size
-        if self.spent > bounds.MAX_SPENT:
-            raise NotUnderstood(f"sequences of more than {bounds.MAX_SPENT:,} elements together")
-
-    def at(self) -> Place | None:
-        """Return the statement that is carried out, None outside of any."""
-        return self._at
-
-    def where(self) -> str:
-        """Return file and lines of the statement that is carried out, empty outside of any."""
-        return self._at[0].lines(self._at[1]) if self._at else ""
 
     # --- names
 
@@ -198,89 +162,6 @@ class Interpreter(OneSize):
     def is_known(self, name: str) -> bool:
         """Return whether a library says what calls of a name mean."""
         return any(name in library.names for library in self.libraries)
-
-    # --- what values can do
-
-    def _behaviour(self, value: Any, what: str) -> Callable[..., Any] | None:
-        """Return the entry of the first kind that fits the value and has it."""
-        key = (type(value), what)
-        if key not in self._behaviours:
-            kinds = (kind for library in self.libraries for kind in library.kinds)
-            fitting = (getattr(kind, what) for kind in kinds if isinstance(value, kind.types))
-            self._behaviours[key] = next((one for one in fitting if one is not None), None)
-        return self._behaviours[key]
-
-    def attribute(self, value: Any, name: str) -> Any:
-        """Return ``value.name`` as the source would see it.
-
-        Raises:
-            NotUnderstood: there is no such attribute, or source may not see it.
-        """
-        look_up = self._behaviour(value, "attribute")
-        if look_up is None:
-            kind = OfNone if value is None else Raised
-            raise kind(f"the attribute {name!r} of {kind_of(value)}", kind="AttributeError")
-        return look_up(self, value, name)
-
-    def set_attribute(self, value: Any, name: str, new: Any) -> None:
-        """Set ``value.name``.
-
-        Raises:
-            NotUnderstood: source may not set it.
-        """
-        store = self._behaviour(value, "set_attribute")
-        if store is None:
-            raise NotUnderstood(f"an attribute set on {kind_of(value)}")
-        self.spend(bounds.walked((new,)))
-        store(self, value, name, new)
-
-    def item(self, value: Any, key: Any) -> Any:
-        """Return ``value[key]``."""
-        look_up = self._behaviour(value, "item")
-        if look_up is None:
-            raise NotUnderstood(f"an item of {kind_of(value)}")
-        self.spend(bounds.walked((key,)))
-        return look_up(self, value, key)
-
-    def set_item(self, value: Any, key: Any, new: Any) -> None:
-        """Set ``value[key]``."""
-        store = self._behaviour(value, "set_item")
-        if store is None:
-            raise NotUnderstood(f"an item set on {kind_of(value)}")
-        self.spend(bounds.walked((key, new)))
-        store(self, value, key, new)
-
-    def augmented(self, function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-        """Return what ``left`` is after an augmented assignment."""
-        change = self._behaviour(left, "augmented")
-        return function(left, right) if change is None else change(self, function, left, right)
-
-    def iterate(self, value: Any) -> Iterable[Any]:
-        """Return what a loop over the value goes through.
-
-        Raises:
-            NotUnderstood: it cannot be looped over, or is too long.
-        """
-        loop = self._behaviour(value, "iterate")
-        if loop is None:
-            raise NotUnderstood(f"a loop over {kind_of(value)}")
-        items: Iterable[Any] = loop(self, value)
-        if isinstance(items, Sized):
-            self.spend(bounds.length(len(items)))
-        return items
-
-    def inherited(self, value: Any, base: External, name: str) -> Any:
-        """Return what a base from outside gives to an instance under a name, None if it gives nothing."""
-        look_up = self._behaviour(value, "inherited")
-        return None if look_up is None else look_up(self, value, base, name)
-
-    def library_method(self, value: Any, name: str) -> Callable[..., Any] | None:
-        """Return a method that a library gives to a value, bound to it, or None."""
-        for library in self.libraries:
-            for kind in library.kinds:
-                if name in kind.methods and isinstance(value, kind.types):
-                    return partial(kind.methods[name], self, value)
-        return None
 
     # --- functions of the source
 

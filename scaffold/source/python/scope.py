@@ -259,7 +259,8 @@ class Scope:
             if isinstance(node, ast.Starred):
                 value = self.value(node.value)
                 items = list(self.interpreter.iterate(value))
-                parts.append(value if isinstance(value, CONTAINERS) else self.interpreter.counted(value, items))
+                is_known = isinstance(value, (str, *CONTAINERS))
+                parts.append(value if is_known else self.interpreter.counted(value, items))
             else:
                 parts.append((self.value(node),))
         return self.interpreter.derived(gather, parts, gather(*parts))
