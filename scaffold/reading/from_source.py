@@ -6,6 +6,7 @@ import gc
 from collections.abc import Collection
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from scaffold.reading.agreement import agreed, outline
 from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.reading.remembered import remembered
 from scaffold.source.locate import ModelingSource
+from scaffold.source.python import untold
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.budget import attempt, one_reading
 from scaffold.source.torch.torch_ops import NoSuchShape
@@ -42,6 +44,9 @@ WITH_ENCODER = "a decoder that attends to an encoder of the same model (cross at
 TWO_BODIES = (
     "source that computes one thing under early releases of transformers and another under later ones: which of them "
     "is meant is not known, as config.json states no transformers_version"
+)
+UNTOLD = (
+    "a condition at the top level of the source that is not understood, and without which what it computes is not known"
 )
 TWO_MEANINGS = "a number that two probes explain in different ways, so that it is not known what it stands for"
 
@@ -84,24 +89,27 @@ def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
 
 
 def _under_a_release(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
-    """Read the decoder as under the release of transformers that the config states.
+    """Read the decoder as under the release of transformers that the config states, and as all else may come out.
 
     Raises:
-        NotUnderstood: as `read_decoder`; or none is stated, and the source chooses what it computes by it.
+        NotUnderstood: as `read_decoder`; or none is stated, and the source chooses what it computes by it, or by
+            a condition at its top level that is not understood.
     """
     stated = _stated_release(checkpoint)
-    early, late = release.RELEASES
-    with release.under(stated or early) as first:
+    releases = (stated,) if stated else release.RELEASES
+    with release.under(releases[0]) as first, untold.answered(False) as told:
         found = _run_and_read(source, checkpoint)
-    if not first.asked:
-        return found
-    if stated:
-        return replace(found, release=stated)
-    with release.under(late):
-        other = _run_and_read(source, checkpoint)
-    if other != found:
-        raise NotUnderstood(TWO_BODIES, f"{source.file.shown}, {difference(found, other)}")
-    return found
+    asked = releases if first.asked else releases[:1]
+    answers = (False, True) if told.where else (False,)
+    for number, answer in [*product(asked, answers)][1:]:
+        with release.under(number), untold.answered(answer):
+            other = _run_and_read(source, checkpoint)
+        left_out = dict.fromkeys((*found.unused, *other.unused))  # which modules no text goes through changes no answer
+        found, other = (replace(one, unused=tuple(left_out)) for one in (found, other))
+        if other != found:
+            what, where = (UNTOLD, told.where) if told.where else (TWO_BODIES, source.file.shown)
+            raise NotUnderstood(what, f"{where}, {difference(found, other)}")
+    return replace(found, release=stated) if stated and first.asked else found
 
 
 def _stated_release(checkpoint: Checkpoint) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from operator import add
 from typing import Any
 
-from scaffold.source.python import bounds
+from scaffold.source.python import bounds, untold
 from scaffold.source.python.attributes import kind_of
 from scaffold.source.python.behaviours import Behaviours
 from scaffold.source.python.binding import bind
@@ -136,7 +136,8 @@ class Interpreter(Behaviours):
                 if bool(Frame(self, file, {}, {}).value(test)) is not wanted:
                     return False
             except NotUnderstood:
-                continue
+                if not untold.comes_out(wanted, file.lines(test)):
+                    return False
         return all(self._succeeds(file, attempt) is tried for attempt, tried in binding.attempts)
 
     def _succeeds(self, file: SourceFile, attempt: ast.Try) -> bool:

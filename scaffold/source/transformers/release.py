@@ -10,6 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
+
+from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.objects import External
+from scaffold.source.transformers.config_object import BASE_NAMES
 
 RELEASES = ("0.0.0", "999.0.0")
 """Before and after every release."""
@@ -40,6 +45,17 @@ def under(number: str) -> Iterator[Release]:
         yield release
     finally:
         _RELEASE.reset(token)
+
+
+def is_dataclass(interpreter: object, cls: Any) -> bool:
+    """Return whether a class is a dataclass, as the base of configs is from transformers 5 on.
+
+    Raises:
+        NotUnderstood: it is another one than the base of configs.
+    """
+    if not (isinstance(cls, External) and cls.name in BASE_NAMES):
+        raise NotUnderstood("whether a class is a dataclass")
+    return int(version().partition(".")[0]) >= 5
 
 
 def version() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.library import Meaning, computes, inert, question
-from scaffold.source.transformers import masks
+from scaffold.source.transformers import masks, release
 from scaffold.source.transformers.config_object import remapped, signature
 from scaffold.source.transformers.protocol import Interpreter
 from scaffold.source.transformers.tables import ActivationTable, AttentionTable
@@ -23,6 +23,7 @@ def _kept_positions(interpreter: Interpreter, hidden_states: Any, logits_to_keep
 
 
 NAMES: dict[str, Meaning] = {
+    "is_dataclass": computes(release.is_dataclass),
     "signature": computes(signature),
     **{name: computes(function) for name, function in masks.FUNCTIONS.items()},
     "AttentionInterface": computes(lambda interpreter: AttentionTable()),
