@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scaffold.checkpoint.quantization import METHODS, UNQUANTISED, UNSAID
+from scaffold.checkpoint.quantization import METHODS, UNQUANTISED, UNSAID, Quantization
 from scaffold.disagreements.finding import Disagreement, Said
-from scaffold.disagreements.subject import Subject
+from scaffold.disagreements.subject import Subject, number
 
 KIND = "quantisation"
 KEY = "quantization_config"
@@ -23,6 +23,8 @@ def find(subject: Subject) -> Iterator[Disagreement]:
     found = subject.quantization
     if found is None:
         yield from _integers(subject)
+    else:
+        yield from _without_scales(subject, found)
     for config, tensors in found.disagreements if found is not None else ():
         assert found is not None
         is_plain = not found.parts and all(p.dtype in UNQUANTISED for p in subject.patterns)
@@ -36,6 +38,22 @@ def find(subject: Subject) -> Iterator[Disagreement]:
             decides=plain or config == UNSAID,
             overrides={KEY: None} if plain else {},
         )
+
+
+def _without_scales(subject: Subject, found: Quantization) -> Iterator[Disagreement]:
+    """Yield quantised weights of which some have no scale, where others of their name have one."""
+    for name, scale in {part.pattern: part.scale.partition(" [")[0] for part in found.parts}.items():
+        weights = sum(p.count for p in subject.patterns if p.name == name and p.dtype not in UNQUANTISED)
+        count = sum(p.count for p in subject.patterns if p.name == scale)
+        if count < weights:
+            yield Disagreement(
+                KIND,
+                Said(f"config.json, {KEY}", "each quantised weight has a scale"),
+                Said(name, f"{number(weights - count)} of {number(weights)} {name} have none"),
+                serves="vLLM leaves such a scale as it made it, and the weights are wrong without a word",
+                remedy="complete the checkpoint, and check that all shards are there",
+                decides=True,
+            )
 
 
 def _integers(subject: Subject) -> Iterator[Disagreement]:
