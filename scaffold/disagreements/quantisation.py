@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from scaffold.checkpoint.quantization import METHODS, UNQUANTISED, UNSAID
+from scaffold.checkpoint.quantization import METHODS, UNQUANTISED, UNSAID, Quantization
 from scaffold.disagreements.finding import Disagreement, Said
-from scaffold.disagreements.subject import Subject
+from scaffold.disagreements.subject import Subject, number
 
 KIND = "quantisation"
 KEY = "quantization_config"
+MODELOPT = "modelopt"
+"""The producer that configs name, and its method."""
+TOLD = ("awq", "gptq")
+"""Methods whose tensors are told from all others by names, data types and shapes."""
 PLAIN = "vLLM makes plain weights where no method is named, which quantised ones do not fill"
 INTEGERS = frozenset({"I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64"})
 
@@ -23,8 +28,11 @@ def find(subject: Subject) -> Iterator[Disagreement]:
     found = subject.quantization
     if found is None:
         yield from _integers(subject)
+    else:
+        yield from _without_scales(subject, found)
     for config, tensors in found.disagreements if found is not None else ():
         assert found is not None
+        named = _named(subject, found) if config == UNSAID else {}
         is_plain = not found.parts and all(p.dtype in UNQUANTISED for p in subject.patterns)
         plain = is_plain and found.kind in METHODS.values()
         yield Disagreement(
@@ -34,8 +42,36 @@ def find(subject: Subject) -> Iterator[Disagreement]:
             serves=PLAIN if config == UNSAID else "vLLM chooses its kernels by the config",
             remedy="take config.json from the repository that the weights are from",
             decides=plain or config == UNSAID,
-            overrides={KEY: None} if plain else {},
+            overrides={KEY: None} if plain else named,
+            silent=bool(named),
         )
+
+
+def _named(subject: Subject, found: Quantization) -> dict[str, Any]:
+    """Return what the config would say with the method that its other words and the tensors show; empty if unknown."""
+    said = subject.config.get(KEY)
+    if not isinstance(said, dict) or not said:
+        return {}
+    producer = said.get("producer")
+    is_modelopt = isinstance(producer, dict) and producer.get("name") == MODELOPT
+    word = MODELOPT if is_modelopt else found.kind if found.kind in TOLD else ""
+    return {KEY: {**said, "quant_method": word}} if word else {}
+
+
+def _without_scales(subject: Subject, found: Quantization) -> Iterator[Disagreement]:
+    """Yield quantised weights of which some have no scale, where others of their name have one."""
+    for name, scale in {part.pattern: part.scale.partition(" [")[0] for part in found.parts}.items():
+        weights = sum(p.count for p in subject.patterns if p.name == name and p.dtype not in UNQUANTISED)
+        count = sum(p.count for p in subject.patterns if p.name == scale)
+        if count < weights:
+            yield Disagreement(
+                KIND,
+                Said(f"config.json, {KEY}", "each quantised weight has a scale"),
+                Said(name, f"{number(weights - count)} of {number(weights)} {name} have none"),
+                serves="vLLM leaves such a scale as it made it, and the weights are wrong without a word",
+                remedy="complete the checkpoint, and check that all shards are there",
+                decides=True,
+            )
 
 
 def _integers(subject: Subject) -> Iterator[Disagreement]:

@@ -19,7 +19,7 @@ NO_SOURCE = "neither the folder nor transformers has the model's source, which t
 
 NO_FILE = (
     "{file}, which auto_map refers to, is not in the folder, and transformers has no such model: the backend has no "
-    "source to run"
+    "source to run until that file is downloaded, too"
 )
 NO_CLASS = (
     "transformers has no class {architecture}, and no auto_map names one: the backend finds models by these alone"

@@ -9,7 +9,9 @@ from typing import Any
 
 from scaffold.checkpoint.text import printable
 from scaffold.common.errors import CheckFailed
+from scaffold.reading.of_checkpoint import Reading
 from scaffold.roots.vllm_tree import MODELS
+from scaffold.source.locate import not_there
 from scaffold.strategy.protocol import Question
 from scaffold.vocabulary.lookup import at, spellings
 
@@ -45,14 +47,17 @@ ACTIVATIONS = Vocabulary("an activation", (f"{LAYERS}/activation.py",), ("activa
 def check_words(question: Question) -> None:
     """Check that somebody has what the config names: vLLM, transformers, the registered class or the source.
 
-    A word is taken for known wherever one of their files has it as a string.
+    A word is taken for known wherever one of their files has it as a string, and where the checkpoint's own code is not
+    in the folder, as it may have any.
 
     Raises:
         CheckFailed: nobody has it, so that each way of serving the model ends in an error.
     """
-    if question.tree is None or question.reading.transformers is None:
+    reading = question.reading
+    own = reading.checkpoint.auto_map
+    if question.tree is None or reading.transformers is None or (own and _is_missing(reading)):
         return
-    for where, word, kind in _words(question.reading.checkpoint.text_config):
+    for where, word, kind in _words(reading.checkpoint.text_config):
         if not any(_has(text, word) for text in _texts(question, kind)):
             files = ", ".join((*kind.vllm[:1], *(f"transformers/{name}" for name in kind.transformers)))
             raise CheckFailed(
@@ -62,6 +67,11 @@ def check_words(question: Question) -> None:
                 expected=f"the name of {kind.what} that the code of the model takes",
                 remedy="correct config.json, or pass the source that has it with --modeling",
             )
+
+
+def _is_missing(reading: Reading) -> bool:
+    """Return whether the code that ``auto_map`` refers to was not read."""
+    return reading.source is None or not_there(reading.checkpoint.auto_map, reading.checkpoint.path) is not None
 
 
 def _words(text: Mapping[str, Any]) -> Iterator[tuple[str, str, Vocabulary]]:

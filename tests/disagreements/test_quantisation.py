@@ -48,3 +48,12 @@ def test_values_that_share_a_byte_and_nothing_says_how_decide(tmp_path: Path) ->
     one = next(one for one in found(tmp_path, packed) if one.kind == "quantisation")
     assert str(one).startswith("the config does not say how the weights are quantised")
     assert (one.decides, one.overrides) == (True, {})
+
+
+def test_a_weight_without_its_scale_among_others_that_have_one(tmp_path: Path) -> None:
+    held = quantised()
+    scale = next(name for name in held if "layers.1." in name and name.endswith("weight_scale"))
+    del held[scale]
+    (one,) = found(tmp_path, held, quantization_config=COMPRESSED | {"ignore": ["lm_head"]})
+    assert one.tensors.says.startswith("1 of 2 model.layers.*.")
+    assert (one.decides, one.answers) == (True, ())

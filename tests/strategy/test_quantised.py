@@ -11,6 +11,7 @@ from scaffold.checkpoint.read import Checkpoint, read_checkpoint
 from scaffold.common.errors import CheckFailed
 from scaffold.placement.plugin import PLUGIN
 from scaffold.planning.plan import make_plan
+from scaffold.planning.read import read
 from scaffold.planning.refusal import NotPlanned
 from scaffold.planning.request import Request
 from scaffold.strategy.quantised import check_method, method_notes
@@ -85,11 +86,25 @@ def test_what_a_model_is_comes_before_its_vocabulary_and_ties(tmp_path: Path) ->
     assert "layers" not in refused.value.where
 
 
-def test_packed_weights_without_a_method_are_no_quantised_layers(tmp_path: Path) -> None:
-    """vLLM takes a section that names no method for none, and makes plain layers."""
-    held = with_forms({"qweight": ("I32", (16, HIDDEN)), "scales": ("F16", (1, HIDDEN))}, without="weight")
+@pytest.mark.parametrize("described", [{"bits": 4, "group_size": HIDDEN}, {"producer": {"name": "modelopt"}}])
+def test_the_method_that_a_config_leaves_out_is_told_by_the_rest(described: dict[str, Any], tmp_path: Path) -> None:
+    """vLLM takes a section that names no method for none, and makes plain layers: the server has to be told."""
+    packed = {"qweight": ("I32", (16, HIDDEN)), "qzeros": ("I32", (1, 16)), "scales": ("F16", (1, HIDDEN))}
+    scaled = {"weight": ("F8_E4M3", (HIDDEN, HIDDEN)), "weight_scale": ("F32", ()), "input_scale": ("F32", ())}
+    held = with_forms(scaled if "producer" in described else packed, without="weight")
+    request = planned(tmp_path, held, quantization_config=described, intermediate_size=HIDDEN, num_key_value_heads=4)
+    subject = read(request)
+    (one,) = [one for one in subject.settled.found if one.kind == "quantisation"]
+    method = "modelopt" if "producer" in described else "gptq"
+    assert (one.silent, one.overrides["quantization_config"]) == (True, {**described, "quant_method": method})
+    assert subject.settled.overrides == one.overrides
+
+
+def test_quantised_weights_that_nothing_describes_are_no_quantised_layers(tmp_path: Path) -> None:
+    held = with_forms({"weight_scale": ("F32", (1,))})
+    held = {name: ("F8_E4M3" if name.endswith("_proj.weight") else d, shape) for name, (d, shape) in held.items()}
     with pytest.raises(NotPlanned) as refused:
-        make_plan(planned(tmp_path, held, quantization_config={"bits": 4, "group_size": HIDDEN}))
+        make_plan(planned(tmp_path, held))
     assert "the config does not say how the weights are quantised" in refused.value.found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from scaffold.checkpoint.read import read_checkpoint
 from scaffold.common.errors import CheckFailed
 from scaffold.reading.of_checkpoint import Reading, read_model_of
 from scaffold.strategy.protocol import Question
@@ -33,8 +34,6 @@ SOMEBODYS: tuple[dict[str, Any], ...] = (
 
 
 def question(folder: Path, transformers: Path, config: dict[str, Any], source: str = "") -> Question:
-    from scaffold.checkpoint.read import read_checkpoint
-
     read = read_checkpoint(checkpoint(folder, tensors(), **{**CONFIG, **config}))
     modeling = folder / "modeling_nova.py"
     if source:
@@ -58,6 +57,11 @@ def test_a_word_that_somebody_has_is_none(
     config: dict[str, Any], transformers_source: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     check_words(question(tmp_path_factory.mktemp("somebodys"), transformers_source, config))
+
+
+def test_code_that_is_not_in_the_folder_may_have_any(tmp_path: Path, transformers_source: Path) -> None:
+    own = {"AutoModelForCausalLM": "modeling_nova.NovaForCausalLM"}
+    check_words(question(tmp_path, transformers_source, {"hidden_act": "siluu", "auto_map": own}))
 
 
 def test_the_source_of_the_model_may_have_it(tmp_path: Path, transformers_source: Path) -> None:
