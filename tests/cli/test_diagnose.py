@@ -24,6 +24,15 @@ def test_each_log_is_named_with_its_cause_and_the_worst_counts(tmp_path: Path) -
     assert f"{good}: no failure" in result.stderr
 
 
+def test_what_a_server_outlived_is_listed_and_is_no_failure() -> None:
+    said = "(EngineCore pid=5) ERROR 07-02 20:39:50 [nova.py:1] the table of novas is not there\n"
+    result = invoke(["diagnose", "-", "--json"], said + "(APIServer pid=1) INFO:     Application startup complete.\n")
+    assert result.exit_code == 0
+    (run,) = json.loads(result.stdout)["logs"]
+    assert (run["cause"], [finding["line_number"] for finding in run["survived"]]) == (None, [1])
+    assert "no failure\n  outlived standard input:1: unknown: the table of novas" in result.stderr
+
+
 def test_several_logs_are_one_run_in_the_order_of_time(tmp_path: Path) -> None:
     server, plog = tmp_path / "serve.log", tmp_path / "plog"
     plog.mkdir()
