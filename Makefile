@@ -137,8 +137,8 @@ bench-diagnosis: $(VENV)/.complete ## How fast a million lines of logs are diagn
 	@$(PY) -m tests.bench.diagnosis --lines $(or $(LINES),1000000)
 
 .PHONY: bench-delivery
-bench-delivery: $(VENV)/.complete ## Commits applied to fresh trees serve and lint clean (ONLY=0.18.0,mkdocs MARKDOWNLINT=command LINT=dir)
-	@$(PY) -m tests.bench.delivery --only "$(ONLY)" --markdownlint "$(MARKDOWNLINT)" --lint-bin "$(LINT)"
+bench-delivery: $(VENV)/.complete ## Commits applied to fresh trees serve and lint clean (ONLY=0.18.0,mkdocs MARKDOWNLINT=command LINT_BIN=dir)
+	@$(PY) -m tests.bench.delivery --only "$(ONLY)" --markdownlint "$(MARKDOWNLINT)" --lint-bin "$(LINT_BIN)"
 
 bench-throughput: $(VENV)/.complete ## Tokens per second: adapter, vLLM's own model, Transformers backend (ONLY=qwen3)
 	@$(PY) -m tests.bench.throughput --only "$(ONLY)" --rounds $(or $(ROUNDS),3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -67,11 +68,19 @@ def nova(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def vllm_source() -> Path:
-    """The real vLLM source tree, untouched."""
+def vllm_source() -> Iterator[Path]:
+    """The real vLLM source tree, untouched: a test that writes through a link into it is found out at the end."""
     from tests.lab.engine import engine
 
-    return engine().pristine
+    tree = engine().pristine
+    before = _newest(tree)
+    yield tree
+    assert _newest(tree) == before, "a test wrote into the tree that all share"
+
+
+def _newest(tree: Path) -> tuple[int, str]:
+    """Return when a source file of a tree was written last, and which one."""
+    return max((path.stat().st_mtime_ns, str(path)) for path in tree.rglob("*.py"))
 
 
 @pytest.fixture(scope="session")

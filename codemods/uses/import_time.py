@@ -10,21 +10,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+MAKES = "makes a decorator"
+"""How a name is used in ``@name(…)``."""
+_IS_RUN = ("__name__ == '__main__'", "'__main__' == __name__")
+_ASKS = ("isinstance", "issubclass")
+"""What only looks at what it is given."""
+NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+"""Nodes with a name and a body of their own."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """A place that names something: ``how`` is ``called``, ``a decorator``, ``a base class`` or ``kept``."""
+    """A place that names something: ``how`` is ``called``, ``a decorator``, `MAKES`, ``a base class`` or ``kept``.
+
+    ``inside`` are the names of the classes and functions around it, from the outermost.
+    """
 
     how: str
     line: int
     is_at_import: bool
+    inside: tuple[str, ...] = ()
 
 
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Return the statements of a module that run at import, those in blocks too, none for type checkers alone."""
+    """Return the statements of a module that run at import, those in blocks too, none that an import passes over."""
     for node in body:
-        if isinstance(node, ast.If) and _is_type_checking(node.test):
+        if isinstance(node, ast.If) and _is_left_out(node.test):
             yield from statements(node.orelse)
             continue
         yield node
@@ -39,28 +50,30 @@ def uses(tree: ast.Module, dotted: str) -> list[Use]:
     """Return each load of a dotted name (``f``, ``module.f``, ``Class.f``) in a module; annotations are none."""
     found: list[Use] = []
 
-    def visit(node: ast.AST, how: str, is_at_import: bool) -> None:
+    def visit(node: ast.AST, how: str, is_at_import: bool, inside: tuple[str, ...]) -> None:
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load) and _dotted(node) == dotted:
-            found.append(Use(how, node.lineno, is_at_import))
+            found.append(Use(how, node.lineno, is_at_import, inside))
             return
-        if isinstance(node, ast.If) and _is_type_checking(node.test):
+        if isinstance(node, ast.If) and _is_left_out(node.test):
             for left in node.orelse:
-                visit(left, "kept", is_at_import)
+                visit(left, "kept", is_at_import, inside)
             return
         if isinstance(node, ast.Call):
-            visit(node.func, "a decorator" if how == "a decorator" else "called", is_at_import)
+            visit(node.func, MAKES if how == "a decorator" else "called", is_at_import, inside)
+            asked = "called" if _dotted(node.func) in _ASKS else "kept"
             for child in (*node.args, *(keyword.value for keyword in node.keywords)):
-                visit(child, "kept", is_at_import)
+                visit(child, asked, is_at_import, inside)
             return
+        within = (*inside, node.name) if isinstance(node, NAMED) else inside
         for name, value in ast.iter_fields(node):
             children = value if isinstance(value, list) else [value]
             for child in children:
                 if isinstance(child, ast.AST) and name not in ("annotation", "returns"):
-                    inside = isinstance(node, _FUNCTIONS) and name == "body"
+                    is_later = isinstance(node, _FUNCTIONS) and name == "body"
                     kind = {"decorator_list": "a decorator", "bases": "a base class"}.get(name, "kept")
-                    visit(child, kind, is_at_import and not inside)
+                    visit(child, kind, is_at_import and not is_later, within if name == "body" else inside)
 
-    visit(tree, "kept", is_at_import=True)
+    visit(tree, "kept", is_at_import=True, inside=())
     return found
 
 
@@ -72,7 +85,6 @@ def _dotted(node: ast.AST) -> str:
     return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
-def _is_type_checking(test: ast.expr) -> bool:
-    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
-        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
-    )
+def _is_left_out(test: ast.expr) -> bool:
+    """Return whether an import passes over the block: it is for type checkers, or for a file that is run itself."""
+    return _dotted(test).rpartition(".")[2] == "TYPE_CHECKING" or ast.unparse(test) in _IS_RUN

@@ -6,10 +6,14 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from codemods.uses.import_time import Use, uses
+from codemods.uses.closures import captured
+from codemods.uses.import_time import Use, statements, uses
 
 if TYPE_CHECKING:
     from codemods.uses.package import Package, SourceFile
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True, order=True)
@@ -22,8 +26,9 @@ class Binding:
 
 @dataclass(frozen=True)
 class Found:
-    """Where a use stands: the file's path below the tree, and the use."""
+    """Where a use stands: the module, its file's path below the tree, and the use."""
 
+    module: str
     path: str
     use: Use
 
@@ -58,22 +63,36 @@ def references(package: Package, bindings: tuple[Binding, ...], own: Binding) ->
         file = package.files.get(binding.module)
         if file:
             found += [
-                Found(file.path, use) for use in uses(file.tree, binding.name) if not _is_alias(file, binding, use)
+                Found(file.module, file.path, use)
+                for use in uses(file.tree, binding.name)
+                if not _is_alias(file, binding, use)
             ]
     for file in package.with_word(own.name):
-        for dotted in sorted(_modules_as(file, {binding.module for binding in (own, *bindings)})):
-            found += [Found(file.path, use) for use in uses(file.tree, f"{dotted}.{own.name}")]
+        modules = {binding.module for binding in (own, *bindings)}
+        found += [Found(file.module, file.path, use) for use in captured(file, modules, own.name)]
+        for dotted in sorted(_modules_as(file, modules)):
+            found += [Found(file.module, file.path, use) for use in uses(file.tree, f"{dotted}.{own.name}")]
     return found
 
 
 def member_references(package: Package, bindings: tuple[Binding, ...], own: Binding, member: str) -> list[Found]:
-    """Return each use of ``Class.member`` by the class's names, and by the member's within the class's own body."""
-    found: list[Found] = []
+    """Return each use of ``Class.member`` by the class's names, and of ``self.member`` as a value in its methods."""
+    found = [Found(own.module, package.files[own.module].path, use) for use in _bound_methods(package, own, member)]
     for binding in sorted({own, *bindings}):
         file = package.files.get(binding.module)
         if file and member.encode() in file.content:
-            found += [Found(file.path, use) for use in uses(file.tree, f"{binding.name}.{member}")]
+            found += [Found(file.module, file.path, use) for use in uses(file.tree, f"{binding.name}.{member}")]
     return found
+
+
+def _bound_methods(package: Package, own: Binding, member: str) -> list[Use]:
+    """Return where a class's own methods take one of them from ``self`` without calling it; of a property, nowhere."""
+    file = package.files[own.module]
+    classes = [node for node in statements(file.tree.body) if isinstance(node, ast.ClassDef) and node.name == own.name]
+    made = [part for node in classes for part in node.body if isinstance(part, _FUNCTIONS) and part.name == member]
+    if not made or any("property" in ast.unparse(decorator) for decorator in made[-1].decorator_list):
+        return []
+    return [use for use in uses(file.tree, f"self.{member}") if use.inside[:1] == (own.name,) and use.how == "kept"]
 
 
 def _bound(file: SourceFile, name: str) -> list[tuple[Binding, Binding]]:

@@ -140,6 +140,13 @@ def _step(file: _File, rows: ast.Dict) -> str:
 def _rows(tree: ast.Module, table: str) -> ast.Dict:
     found = [one for one in tree.body if table in _targets(one)]
     values = [one.value for one in found if isinstance(one, ast.Assign | ast.AnnAssign)]
+    if not found and table in (PREFIXES, SUBSTRINGS):
+        raise Refusal(
+            f"no {table}: this version of vllm-ascend does not rename layers by such a table",
+            where=PLACES[0],
+            expected="a version that does",
+            remedy="take a newer one, or rename the entries of the description",
+        )
     if len(values) != 1 or not isinstance(values[0], ast.Dict):
         raise _refused(f"no dict {table}", f"`{table} = {{…}}`, once and at the top level")
     return values[0]
@@ -292,6 +299,8 @@ CODEMOD = Codemod(
         RefusedExample({**_GATE, "row": "qkv_proj"}, _BEFORE, "entries such as"),
         RefusedExample({**_GATE, "table": "other"}, _BEFORE, "packed or prefix or substr"),
         RefusedExample(_GATE, "x = 1\n", "no dict packed_modules_model_mapping"),
+        RefusedExample({"model_types": "elm", "row": "h.=model.h.", "table": "prefix"},
+                       "packed_modules_model_mapping = {}\n", "does not rename layers by such a table"),
     ),
     is_styled=True,
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codemods.text.imports import Import, import_block
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class Replacement:
     """One function, method or class in place of another.
 
-    ``original`` is the name under which the patch keeps what ``read`` is; ``definition`` is the source of ``new``,
-    empty where it is imported; ``path`` is what is assigned, and ``written`` what it is assigned.
+    ``loaded`` is the name that is given the module ``module`` where no import can name it. ``original`` is the name
+    under which the patch keeps what ``read`` is; ``definition`` is the source of ``new``, empty where it is imported;
+    ``path`` is what is assigned, and ``written`` what it is assigned.
     """
 
     imports: list[Import]
@@ -27,12 +28,29 @@ class Replacement:
     new: str
     path: str
     written: str
+    loaded: str = ""
+    module: str = ""
+
+    def by_import_module(self, module: str) -> Replacement:
+        """Return the same with the module, which is imported first, got from ``import_module``.
+
+        The package of some modules has another thing under the module's name, most often the very function, so that
+        ``from package import module`` binds that.
+        """
+        parent, _, leaf = module.rpartition(".")
+        first, *more = self.imports
+        if (first.module, first.name) != (parent, leaf):
+            return self
+        imports = [Import("importlib", "import_module"), *more]
+        return replace(self, imports=imports, loaded=first.alias or leaf, module=module)
 
     def text(self, holders: list[tuple[str, str]], aliases: list[str], header: str, style: Style) -> str:
         """Return the patch file, with other names of the class for it and the modules that imported it by name."""
         imports = [*self.imports, Import("sys")] if holders else self.imports
         is_used = bool(holders) or self.original in self.definition
-        kept = f"\n{self.original} = {self.read}\n" if is_used else ""
+        load = f'{self.loaded} = import_module("{self.module}")\n' if self.loaded else ""
+        kept = f"{self.original} = {self.read}\n" if is_used else ""
+        kept = f"\n{load}{kept}" if load or kept else ""
         owner = self.path.rpartition(".")[0]
         put = "".join(f"{path} = {self.written}\n" for path in (self.path, *(f"{owner}.{name}" for name in aliases)))
         blocks = [f"{import_block(imports, style)}{kept}", *([self.definition] if self.definition else []), put]

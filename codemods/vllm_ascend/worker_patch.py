@@ -63,6 +63,9 @@ def worker_patch(
         also = aliases(tree, path, name) if path else []
     else:
         made, also = _of_class(target, replacement), []
+    owner = target.removesuffix(f".{name}")
+    if not path and owner.rpartition(".")[::2] in holders:
+        made = made.by_import_module(owner)
     patch = made.text(holders, also, _header(header_source), style)
     if text not in ("", patch):
         raise Refusal(
@@ -84,9 +87,18 @@ def _replaced(patch: str) -> set[str]:
     body = parse_tree(patch, "the patch").body
     imports = [node for node in body if isinstance(node, ast.ImportFrom)]
     origins = {a.asname or a.name: f"{node.module}.{a.name}" for node in imports for a in node.names}
-    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    assigned = [node for node in body if isinstance(node, ast.Assign)]
+    origins |= {ast.unparse(node.targets[0]): origin for node in assigned if (origin := _loaded(node.value))}
+    targets = [target for node in assigned for target in node.targets]
     parts = [ast.unparse(target).partition(".") for target in targets if isinstance(target, ast.Attribute)]
     return {f"{origins.get(head, head)}.{rest}" for head, _, rest in parts}
+
+
+def _loaded(value: ast.expr) -> str:
+    """Return the module that ``import_module("…")`` gives, empty of any other expression."""
+    if isinstance(value, ast.Call) and ast.unparse(value.func) == "import_module" and value.args:
+        return str(getattr(value.args[0], "value", ""))
+    return ""
 
 
 def _check_packages(missing: list[str], module: str) -> None:

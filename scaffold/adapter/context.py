@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -25,7 +25,7 @@ from scaffold.spec.layers import LayerSpec
 from scaffold.spec.values import ONE, Value
 from scaffold.weights.quantisation import Quantisation
 from scaffold.weights.rules import WeightMap
-from scaffold.weights.targets import attribute
+from scaffold.weights.targets import attribute, flat_attribute
 
 LICENCE_HEADER = (
     "# SPDX-License-Identifier: Apache-2.0\n# SPDX-FileCopyrightText: Copyright contributors to the vLLM project"
@@ -205,6 +205,7 @@ def _layer(
         **context,
         "needs_config": any(one["needs_config"] for one in contexts),
         "scalar": fullest.scalar,
+        "scales": {"rows": _scales(layers, hidden)},
         "pick": {"lines": [*mixers.pick, *feed_forwards.pick]},
         "statements": {"rows": statements},
         "norms": {"rows": _layer_norms(fullest, hidden, prefix, conditions)},
@@ -218,13 +219,24 @@ Flow = tuple[Any, ...]
 
 def _flow(layer: LayerSpec) -> Flow:
     """Return how values flow through a layer."""
-    return layer.norms, layer.steps, layer.output, layer.scalar
+    return layer.norms, layer.steps, layer.output, layer.scalar, layer.scales
 
 
 def _flows_as(layer: LayerSpec, fullest: LayerSpec) -> bool:
     """Return whether values flow through a layer as through another one, but for norms that it does not have."""
     plain = reduce(without, [name for name, _ in fullest.norms if name not in dict(layer.norms)], fullest)
     return _flow(layer) == _flow(plain)
+
+
+def _scales(layers: Sequence[LayerSpec], hidden: str) -> list[Context]:
+    """Return the scales of all layers; one that only some layers have would have no weights in the others.
+
+    Raises:
+        NotUnderstood: layers have different ones.
+    """
+    if len({layer.scales for layer in layers}) > 1:
+        raise NotUnderstood("no idiom yet for layers of which only some have a learned scale", layers[0].source)
+    return [{"name": flat_attribute(one.name), "size": "1" if one.of_one else hidden} for one in layers[0].scales]
 
 
 def _beside(flag: str, condition: Expression, made: Branch | None) -> list[str]:

@@ -12,11 +12,17 @@ from scaffold.idioms.norms import adds_residual
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.layers import LAYER_INPUT, LayerSpec, Step, Sum
 from scaffold.spec.values import ONE, Value
-from scaffold.weights.targets import attribute
+from scaffold.weights.targets import attribute, flat_attribute
 
 UNCHANGED: Sum = ((LAYER_INPUT, ONE),)
 """The layer's input as it is."""
-VARIABLES = {"norm": "normed", "mixer": "attn_output", "feed_forward": "mlp_output", "beside": "dense_output"}
+VARIABLES = {
+    "norm": "normed",
+    "mixer": "attn_output",
+    "feed_forward": "mlp_output",
+    "beside": "dense_output",
+    "scale": "scaled",
+}
 """What a layer's ``forward`` calls what a child gives."""
 
 
@@ -92,6 +98,7 @@ def without(spec: LayerSpec, name: str) -> LayerSpec:
 def _kinds(spec: LayerSpec) -> dict[str, str]:
     kinds = {name: "norm" for name, _ in spec.norms}
     kinds |= {spec.mixer.name: "mixer", spec.feed_forward.name: "feed_forward"}
+    kinds |= {scale.name: "scale" for scale in spec.scales}
     return kinds | ({spec.beside.name: "beside"} if spec.beside is not None else {})
 
 
@@ -125,9 +132,13 @@ def _statements(spec: LayerSpec, kinds: dict[str, str], calls: dict[str, str], t
         kind = kinds[step.name]
         variable = _variable(kind, step.name, spec, taken, index)
         arguments = "hidden_states" if index == 0 and later[0] == UNCHANGED else names.sum(later[index])
-        called = calls.get(kind, f"self.{attribute(step.name)}")
-        call = f"{called}({told}, {arguments})" if kind == "mixer" else f"{called}({arguments})"
-        lines.append(f"{variable} = {call}")
+        if kind == "scale":
+            factor = f"({arguments})" if " " in arguments else arguments
+            lines.append(f"{variable} = {factor} * self.{flat_attribute(step.name)}")
+        else:
+            called = calls.get(kind, f"self.{attribute(step.name)}")
+            call = f"{called}({told}, {arguments})" if kind == "mixer" else f"{called}({arguments})"
+            lines.append(f"{variable} = {call}")
         names.known[step.name] = variable
     output = names.sum(later[-1])
     lines.append(f"return ({output}) * self.{spec.scalar}" if spec.scalar else f"return {output}")

@@ -62,6 +62,7 @@ HANDLERS: dict[str, Handler] = {
     "neg": elementwise.neg,
     "where": elementwise.where,
     "normalize": over_axes.normalised,
+    "rms_norm": over_axes.root_mean_square,
     "unsqueeze": shaping.unsqueezed,
     "squeeze": shaping.squeezed,
     "unbind": shaping.unbound,

@@ -54,6 +54,17 @@ def normalised(writer: Writer, op: Operation) -> Val:
     return Val(f"F.normalize({x.code}, dim={x.dim(at)}{more})", ATOM, x.axes, x.order)
 
 
+def root_mean_square(writer: Writer, op: Operation) -> Val:
+    """Return a tensor over the root of its mean square, which no weight multiplies: the last axis, whole on a rank."""
+    x = writer.value(op.args[0])
+    shape = named(op, 1, "normalized_shape")
+    if named(op, 2, "weight") is not None or len(shape) != 1 or not x.order or x.dim(axis(x, -1)) != -1:
+        raise NotUnderstood("a norm with a weight, or over other axes than the last")
+    eps = named(op, 3, "eps")
+    more = "" if eps is None else f", eps={writer.number(eps, op).code}"
+    return Val(f"F.rms_norm({x.code}, {x.code}.shape[-1:]{more})", ATOM, x.axes, x.order)
+
+
 def length(writer: Writer, op: Operation) -> Val:
     """Return a Euclidean norm."""
     if named(op, 1, "p", named(op, 1, "ord", 2)) not in (2, 2.0, "fro", None):

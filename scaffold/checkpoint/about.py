@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scaffold.checkpoint import blocks, custom_code, length, modalities, nz, prediction, tokenizer
+from scaffold.checkpoint import blocks, custom_code, drafts, length, modalities, nz, prediction, tokenizer
 from scaffold.checkpoint.ascend_paths import Answer, ascend_paths
 from scaffold.checkpoint.facts import Evidence, Fact
 from scaffold.checkpoint.patterns import Pattern
@@ -52,6 +52,7 @@ def _facts(
     completed: Mapping[str, Any] | None,
 ) -> Iterator[Fact]:
     path, text = checkpoint.path, checkpoint.text_config
+    yield from drafts.facts(checkpoint)
     yield _dtypes(checkpoint, found)
     shards = checkpoint.weights.shards
     size = f"{len(checkpoint.weights.forms):,} in {len(shards):,} file{'s' if len(shards) > 1 else ''}, "

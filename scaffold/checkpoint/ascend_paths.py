@@ -83,7 +83,9 @@ ROWS = (
                "vllm_ascend/quantization/utils.py"),
     *(AscendPath(kind, "", (), ANY, NOT_SUPPORTED, "not in NPUPlatform.supported_quantization", PLATFORM)
       for kind in ("awq", "gptq", "mxfp4", "nvfp4", "modelopt", "modelopt_fp4", "bitnet", "bitsandbytes", "gguf",
-                   "quark", "torchao", "auto-round", "hqq", "experts_int8")),
+                   "torchao", "auto-round", "hqq", "experts_int8", "aqlm", "vptq", "eetq", "exl2", "exl3", "spqr",
+                   "higgs", "quip_sharp", "quip", "quanto", "marlin", "fp_quant", "deepspeedfp", "squeezellm",
+                   "intel/auto-round", "inc", "quark", "sinq", "petit_nvfp4", "modelopt_mixed", "humming")),
 )  # fmt: skip
 
 

@@ -56,6 +56,8 @@ SIZES: Check = (_or_list(_is_size), f"a whole number from 1 to {MAX_COUNT:,}, or
 COUNTS: Check = (_or_list(_is_count), "a whole number from 0, or a list of them")
 LIMITS: Check = (_or_list(lambda v: _is_count(v) or v == -1), "a whole number, or a list of them")
 NUMBER: Check = (_is_number, "a finite number")
+NUMBERS: Check = (_or_list(_is_number), "a finite number, or a list of them")
+"""Bits of a weight may be a mean, such as 4.5."""
 FLAG: Check = (lambda value: isinstance(value, bool), "true or false")
 WORD: Check = (lambda value: isinstance(value, str), "a word")
 WORDS: Check = (
@@ -76,7 +78,7 @@ ROPE: Mapping[str, Check] = dict.fromkeys(
     NUMBER,
 ) | dict.fromkeys(("rope_type", "type"), WORD)  # fmt: skip
 QUANTIZATION: Mapping[str, Check] = {
-    "quant_method": WORD, "fmt": WORD, "format": WORD, "activation_scheme": WORD, "bits": COUNTS, "w_bit": COUNTS,
+    "quant_method": WORD, "fmt": WORD, "format": WORD, "activation_scheme": WORD, "bits": NUMBERS, "w_bit": NUMBERS,
     "group_size": LIMITS, "q_group_size": LIMITS, "weight_block_size": SIZES, "config_groups": OBJECT, "desc_act": FLAG,
 }  # fmt: skip
 

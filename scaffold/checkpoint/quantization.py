@@ -22,6 +22,8 @@ MODELSLIM_FILE = "quant_model_description.json"
 MODELSLIM_FILES = "quant_model_description*.json"
 MODELOPT_FILE = "hf_quant_config.json"
 """Where ModelOpt up to 0.29 states how it quantised (vLLM: transformers_utils/config.py)."""
+MODELOPT = {"NVFP4": "modelopt_fp4"}
+"""Algorithm of ModelOpt → method of vLLM; for all others ``modelopt``."""
 MAX_FILES = 1000
 FP8 = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
 UNNAMED = "not named"
@@ -58,6 +60,8 @@ TRACES = (
     Trace("mxfp4", "scales", ("U8",), "blocks", ("U8",), "mxfp4.py: *_blocks and *_scales of GPT-OSS"),
     Trace("compressed-tensors", "weight_scale", ("F32", "BF16", "F16"), "weight_packed", ("I32", "U8"),
           "compressed_tensors/: pack-quantized"),
+    Trace("compressed-tensors", "weight_scale", ("F8_E4M3", "U8", "F8_E8M0"), "weight_packed", ("U8",),
+          "compressed_tensors/: nvfp4-pack-quantized, mxfp4-pack-quantized"),
     Trace("nvfp4", "weight_scale", ("F8_E4M3",), "weight", ("U8",),
           "modelopt.py, NVFP4: two values of four bits in a byte, a scale for each 16"),
     Trace("bitnet", "weight_scale", ("F32", "BF16", "F16"), "weight", ("U8",),
@@ -70,7 +74,7 @@ TRACES = (
 """Files without another origin are in vllm/model_executor/layers/quantization/."""
 METHODS = {"gptq": "gptq", "awq": "awq", "fp8": "fp8", "mxfp4": "mxfp4", "bitnet": "bitnet", "fbgemm_fp8": "fp8",
            "compressed-tensors": "compressed-tensors", "deepseek_v4_fp8": "fp8", "auto_gptq": "gptq",
-           "auto_awq": "awq"}  # fmt: skip
+           "auto_awq": "awq", "modelopt_fp4": "modelopt"}  # fmt: skip
 """``quant_method`` → kind."""
 
 
@@ -119,12 +123,12 @@ def read_quantization(
     Raises:
         CheckpointError: ModelSlim's description, or ModelOpt's, is damaged.
     """
-    key, described = _described(directory, config, text_config)
+    key, said = described(directory, config, text_config)
     found = tuple(_found(patterns))
     slim = _modelslim(directory)
-    if described is None and not found and slim is None:
+    if said is None and not found and slim is None:
         return None
-    method = str(described.get("quant_method", "")) if described is not None else ""
+    method = method_of(said or {})
     kind = "modelslim" if slim is not None else METHODS.get(method, printable(method)[:80])
     kind = kind or (found[0][0].kind if found else UNNAMED)
     if kind == "gptq" and not method:
@@ -132,15 +136,15 @@ def read_quantization(
     parts = tuple(part for trace, part in found)
     quantised = sum(part.count for part in parts)
     plain = sum(p.count for p in patterns if p.dtype in UNQUANTISED and p.name.endswith((".weight", "_proj")))
-    evidence = [_said_by(key, method)] if described is not None else []
+    evidence = [_said_by(key, method)] if said is not None else []
     if slim is not None:
         evidence.append(Evidence("file", MODELSLIM_FILE))
     evidence += [Evidence("tensor", part.scale, part.pattern) for part in parts[:3]]
-    groups = tuple(_groups(described or {})) if kind == "compressed-tensors" else ()
+    groups = tuple(_groups(said or {})) if kind == "compressed-tensors" else ()
     return Quantization(
         kind,
         tuple(f"{word}: {count}" for word, count in (slim or {}).items())
-        or tuple(_scheme(kind, described or {}, groups, parts, patterns)),
+        or tuple(_scheme(kind, said or {}, groups, parts, patterns)),
         parts,
         plain,
         tuple(evidence),
@@ -154,9 +158,26 @@ def _said_by(key: str, method: str) -> Evidence:
     return Evidence("file", key) if key == MODELOPT_FILE else Evidence("config", f"{key}.quant_method", method)
 
 
-def _described(
+def method_of(said: Mapping[str, Any]) -> str:
+    """Return the method that a config names, as vLLM spells it; empty where it names none.
+
+    Source: ``_normalize_quantization_config`` in vllm/transformers_utils/model_arch_config_convertor.py.
+    """
+    producer, inner = said.get("producer"), said.get("quantization")
+    if isinstance(producer, dict) and producer.get("name") == "modelopt" and isinstance(inner, dict):
+        return MODELOPT.get(str(inner.get("quant_algo")).upper(), "modelopt")
+    word = said.get("quant_method")
+    return word.lower().replace("compressed_tensors", "compressed-tensors") if isinstance(word, str) else ""
+
+
+def described(
     directory: Path, config: Mapping[str, Any], text: Mapping[str, Any]
 ) -> tuple[str, Mapping[str, Any] | None]:
+    """Return where config or a file beside it say how weights are quantised, and what they say; None if none does.
+
+    Raises:
+        CheckpointError: ModelOpt's file is damaged.
+    """
     for part in (config, text):
         for key in ("quantization_config", "compression_config"):
             if isinstance(part.get(key), dict):
@@ -244,8 +265,8 @@ def _scheme(
         yield printable(algorithm)[:60]
     bits = described.get("bits", described.get("w_bit"))
     group = described.get("group_size", described.get("q_group_size"))
-    if isinstance(bits, int):
-        yield f"{bits} bits"
+    if isinstance(bits, (int, float)):
+        yield f"{bits:g} bits"
     if isinstance(group, int):
         yield f"groups of {group}" if group > 0 else "one scale per channel"
     if isinstance(described.get("activation_scheme"), str):

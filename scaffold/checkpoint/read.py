@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from scaffold.checkpoint import drafts
 from scaffold.checkpoint.config_types import check_config, wrong
 from scaffold.checkpoint.files import has_file, read_bytes, regular_file
 from scaffold.checkpoint.folders import CONFIG, check_folder
@@ -89,10 +91,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     raw = read_bytes(path, CONFIG, purpose, MAX_BYTES)
     config = parse_object(raw, CONFIG, purpose, "download config.json again, or pass the directory of a checkpoint")
     check_config(config)
-    architecture = _architecture(config)
-    model_type = config.get("model_type", "")
-    if not isinstance(model_type, str) or not _MODEL_TYPE.fullmatch(model_type):
-        raise wrong("model_type", model_type, "a word such as 'qwen3'")
+    with _as_draft(config):
+        architecture = _architecture(config)
+        model_type = drafts.model_type_of(config)
+        if not isinstance(model_type, str) or not _MODEL_TYPE.fullmatch(model_type):
+            raise wrong("model_type", model_type, "a word such as 'qwen3'")
     auto_map = _auto_map(config)
     _check_code(path, auto_map)
     weights = read_weights(path)
@@ -109,6 +112,23 @@ def read_checkpoint(path: Path) -> Checkpoint:
         has_chat_template=chat_template(path) is not None,
         digest=hashlib.sha256(raw + weights.digest.encode()).hexdigest(),
     )
+
+
+@contextmanager
+def _as_draft(config: Mapping[str, Any]) -> Iterator[None]:
+    """Say of a config without the names of a model that it is a draft's, where it is."""
+    try:
+        yield
+    except CheckpointError as error:
+        draft = drafts.by_config(config) or drafts.by_keys(config)
+        if draft is None:
+            raise
+        raise CheckpointError(
+            f"{error.found}, in the config of a model that {draft.says}",
+            where=error.where,
+            expected=f"{error.expected}, which vLLM needs for drafts, too",
+            remedy=f"{error.remedy}; {draft.used}",
+        ) from error
 
 
 def _architecture(config: Mapping[str, Any]) -> str:

@@ -84,6 +84,7 @@ def _show(output: Output, name: str, diagnosis: Diagnosis) -> None:
     cause = diagnosis.cause
     if cause is None:
         output.line(f"{name}: no failure")
+        _list(output, "said, and lived on,", diagnosis.survived)
         return
     output.line(f"{cause.place}: {cause.id} ({cause.kind}): {cause.meaning}")
     output.line(f"  {cause.line}")

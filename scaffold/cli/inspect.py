@@ -88,8 +88,9 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     differences = disagreements(read, decoder, reading.source)
     completed = None if decoder is None else decoder.config
     described = modelslim_of(settings, read, reading.transformers, completed)
+    notes = (*reading.notes, *_method_notes(read, registry))
     return Inspection(
-        read, reading.spec, known, capacity, registry, differences, source_notes=reading.notes, modelslim=described
+        read, reading.spec, known, capacity, registry, differences, source_notes=notes, modelslim=described
     )
 
 
@@ -147,6 +148,20 @@ def _registry(settings: Settings, reading: Reading) -> Registry | None:
         return None
     tree = read_vllm_tree(root)
     return Registry(root, registry_facts(tree, reading.checkpoint.architecture), nearest_models(reading, tree))
+
+
+def _method_notes(read: Checkpoint, registry: Registry | None) -> tuple[str, ...]:
+    """Return what the vLLM that is named says of the method of quantisation."""
+    from scaffold.common.errors import CheckFailed
+    from scaffold.strategy.quantised import check_method, method_notes
+
+    if registry is None:
+        return ()
+    try:
+        check_method(read, registry.root)
+    except CheckFailed as error:
+        return (error.found,)
+    return method_notes(read, registry.root)
 
 
 def _verify(output: Output, read: Checkpoint, sums: bool) -> Verification:

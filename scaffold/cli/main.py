@@ -105,6 +105,8 @@ def main() -> NoReturn:
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         sys.stderr.close()
         sys.exit(1)
+    finally:
+        gc.freeze()  # the process ends: looking once more for garbage takes longer than a third of a plan
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -13,6 +13,7 @@ from scaffold.disagreements.subject import LAYER, Subject, number
 from scaffold.vocabulary.lookup import at
 
 KIND = "layers"
+SHOWN = 8
 _NUMBERED = re.compile(r"^((?:[^.]+\.)*?(?:layers|h|blocks|layer))\.(\d+)\.")
 
 
@@ -27,7 +28,10 @@ def find(subject: Subject) -> Iterator[Disagreement]:
         return
     name = max(counts, key=lambda n: counts[n])
     layers, found = at(subject.text, key), counts[name]
-    if found in (layers, layers + promise(subject.text)[1]) or (found < layers == _numbered(subject)):
+    if found in (layers, layers + promise(subject.text)[1]):
+        yield from _gaps(subject, key, name, found)
+        return
+    if found < layers == _numbered(subject):
         return
     yield Disagreement(
         KIND,
@@ -37,6 +41,25 @@ def find(subject: Subject) -> Iterator[Disagreement]:
         remedy="check whether config.json and the weights are of the same model, and whether all shards are there",
         decides=True,
         overrides=subject.override(key, found) if found < layers or not promise(subject.text)[1] else {},
+    )
+
+
+def _gaps(subject: Subject, key: str, name: str, count: int) -> Iterator[Disagreement]:
+    """Yield that the numbers of the layers are not those from 0 on, as where some were taken out."""
+    numbers = [n for n in range(count) if name.replace("*", str(n), 1) in subject.forms]
+    if not 0 < len(numbers) < count:
+        return
+    place = name.partition("*")[0]
+    lacks = [str(n) for n in range(count) if not any(one.startswith(f"{place}{n}.") for one in subject.forms)]
+    if not lacks:
+        return
+    yield Disagreement(
+        KIND,
+        subject.said(key),
+        Said(name, f"of the numbers from 0 on, layer {', '.join(lacks[:SHOWN])} is not there, and a later one is"),
+        serves="vLLM numbers layers from 0 on: those with other numbers have no parameter",
+        remedy="number the layers anew, without gaps; lists with a value for each layer are to follow",
+        decides=True,
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from scaffold.checkpoint.quantization import METHODS, UNQUANTISED, UNSAID, Part
+from scaffold.checkpoint.quantization import METHODS, UNQUANTISED, UNSAID
 from scaffold.disagreements.finding import Disagreement, Said
 from scaffold.disagreements.subject import Subject
 
 KIND = "quantisation"
 KEY = "quantization_config"
+PLAIN = "vLLM makes plain weights where no method is named, which quantised ones do not fill"
 INTEGERS = frozenset({"I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64"})
 
 
@@ -17,7 +18,7 @@ def find(subject: Subject) -> Iterator[Disagreement]:
     """Yield what `scaffold.checkpoint.quantization` found.
 
     It decides where all weights are plain and the config names a method: vLLM then makes quantised parameters, which
-    plain weights do not fill.
+    plain weights do not fill; and where they are quantised and nothing names the method: vLLM then makes plain ones.
     """
     found = subject.quantization
     if found is None:
@@ -30,16 +31,11 @@ def find(subject: Subject) -> Iterator[Disagreement]:
             KIND,
             Said(f"config.json, {KEY}", config),
             Said(", ".join(part.pattern for part in found.parts[:3]), tensors),
-            serves="vLLM chooses its kernels by the config",
+            serves=PLAIN if config == UNSAID else "vLLM chooses its kernels by the config",
             remedy="take config.json from the repository that the weights are from",
-            decides=plain or (config == UNSAID and _packed(found.parts)),
+            decides=plain or config == UNSAID,
             overrides={KEY: None} if plain else {},
         )
-
-
-def _packed(parts: Sequence[Part]) -> bool:
-    """Return whether several values share a byte of a weight, which no loader that is told nothing takes apart."""
-    return any(part.dtype == "U8" and part.pattern.endswith(".weight") for part in parts)
 
 
 def _integers(subject: Subject) -> Iterator[Disagreement]:

@@ -39,7 +39,7 @@ def compared(checkpoint: Checkpoint, first: str, second: str) -> Comparison:
     count = forms[first].shape[0]
     places = sorted({round(n * (count - 1) / max(1, ROWS - 1)) for n in range(min(ROWS, count))})
     pairs = list(zip(_rows(checkpoint, first, places), _rows(checkpoint, second, places)))
-    if any(not np.array_equal(one, other) for one, other in pairs):
+    if any(not np.array_equal(one, other, equal_nan=True) for one, other in pairs):
         return Comparison.DIFFERENT
     return Comparison.SAME if any(one.any() for one, _ in pairs) else Comparison.ZEROS
 

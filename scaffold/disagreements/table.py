@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
+from scaffold.checkpoint.drafts import draft_of
 from scaffold.checkpoint.quantization import read_quantization
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.disagreements import (
@@ -26,6 +27,7 @@ from scaffold.disagreements import (
     quantisation,
     targets,
     ties,
+    towers,
     vocabulary_rows,
 )
 from scaffold.disagreements.finding import Disagreement
@@ -51,6 +53,7 @@ KINDS: tuple[ModuleType, ...] = (
     ignored,
     targets,
     prediction,
+    towers,
 )
 """Each has ``KIND``, what people call it, and ``find``, which yields the disagreements of a `Subject`."""
 BY_WORDS: tuple[ModuleType, ...] = (hidden_size, heads, inner_sizes, biases)
@@ -60,7 +63,7 @@ BY_WORDS: tuple[ModuleType, ...] = (hidden_size, heads, inner_sizes, biases)
 def disagreements(
     checkpoint: Checkpoint, decoder: DecoderSpec | None = None, source: ModelingSource | None = None
 ) -> tuple[Disagreement, ...]:
-    """Return where a checkpoint's config and tensors say different things.
+    """Return where a checkpoint's config and tensors say different things; of a draft, nothing is compared.
 
     Args:
         checkpoint: config and headers; a few rows of the data are read where embeddings and head are compared.
@@ -71,6 +74,8 @@ def disagreements(
     Raises:
         CheckpointError: ModelSlim's description is damaged.
     """
+    if draft_of(checkpoint) is not None:  # it shares embeddings and head with the model that it drafts for
+        return ()
     found = checkpoint.weights.patterns
     quantization = read_quantization(checkpoint.path, checkpoint.config, checkpoint.text_config, found)
     all_found = tuple(found_in(of(checkpoint, decoder, quantization)))

@@ -15,7 +15,7 @@ from scaffold.weights.norm_rules import norm_rules
 from scaffold.weights.quantisation import Quantisation
 from scaffold.weights.rules import REST, Rule, WeightMap
 from scaffold.weights.scope import Scope
-from scaffold.weights.targets import attribute, join
+from scaffold.weights.targets import attribute, flat_attribute, join
 from scaffold.weights.transforms import UnitRows
 
 
@@ -143,6 +143,9 @@ def _layer(scope: Scope, spec: LayerSpec, hidden: int, target: Target, disk: Dis
         yield from norm_rules(scope, name, norm, hidden)
     if spec.scalar:
         yield scope.unscaled().whole(spec.scalar, 1)
+    for scale in spec.scales:
+        size = 1 if scale.of_one else hidden
+        yield scope.unscaled().whole(scale.name, size, target=flat_attribute(scale.name))
     yield from mixers.kind_of(spec.mixer).rules(scope, spec.mixer, hidden, target)
     for block in spec.feed_forwards:
         yield from feed_forwards.kind_of(block).rules(scope, block, hidden, disk)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,15 @@ from scaffold.modelslim.caches import cache_findings
 from scaffold.modelslim.described import NO_WORD, entry_findings, file_findings
 from scaffold.modelslim.description import FLOAT, Description, read_description
 from scaffold.modelslim.draft import draft_findings
-from scaffold.modelslim.draft_check import check_draft
+from scaffold.modelslim.draft_check import OF_DRAFT, DraftCheck, ask_draft, check_draft
 from scaffold.modelslim.draft_model import Draft, draft_of
 from scaffold.modelslim.fills import Fills, fills
+from scaffold.modelslim.lacking import lacking
 from scaffold.modelslim.layers import PACKED as PACKED_MAPPING
 from scaffold.modelslim.layers import Handed, Layer, layers
 from scaffold.modelslim.not_followed import not_followed
 from scaffold.modelslim.problems import alike, missing, mixed, odd_experts, unregistered
-from scaffold.modelslim.rows import NewRow, Wanted, new_rows, stems_of, wanted
+from scaffold.modelslim.rows import PACKED, NewRow, Wanted, stems_of
 from scaffold.modelslim.schemes import SCHEMES
 from scaffold.modelslim.tensors import tensor_findings
 from scaffold.modelslim.upstream import Upstream, read_upstream, upstream_of
@@ -33,6 +34,9 @@ from scaffold.vllm_models.adapter import built
 from scaffold.weights.findings import Finding
 
 CODEMOD = "add-modelslim-rows"
+ROUNDS = 3
+"""Of rows: what a layer is made of shows once it is looked up under the right name."""
+RENAME = "rename modules of the model, or the description's entries"
 RENAMES = "def get_rename_mapper"
 """Since vLLM has it, what a class does not load is not taken out of a description, and mappers have no identity."""
 _UTILS = Path("vllm", "model_executor", "models", "utils.py")
@@ -157,22 +161,28 @@ def resolve(
         NotUnderstood: code that renames is beyond the interpreter.
     """
     forms, filled = checkpoint.weights.forms, looked.filled
-    answers = _answers(said, checkpoint, looked, upstream)
-    need = wanted(answers, filled, upstream.dialect)
     configs = checkpoint.config, checkpoint.text_config
     types = list(dict.fromkeys(str(config["model_type"]) for config in configs if config.get("model_type")))
-    rows = tuple(new_rows(need, answers, upstream, types))
-    refused: list[Finding] = []
-    try:
-        mended = _mended(upstream, rows)
-    except Refusal as error:  # the table says something else already, or is not written as text
-        refused.append(Finding("row", error.found, error.remedy, ()))
-        mended, rows = upstream, ()
+    mended, text = upstream, upstream.file.path.read_text(encoding="utf-8")
+    rows: tuple[NewRow, ...] = ()
+    refused: tuple[Finding, ...] = ()
+    for _ in range(ROUNDS):
+        answers = _answers(said, checkpoint, looked, mended)
+        drafted = _ask_draft(said, checkpoint, looked, mended)
+        lacks = lacking(answers, filled, drafted, mended, types)
+        new = [row for row in lacks.rows if row not in rows]
+        mended, text, written, not_written = _mended(
+            mended, text, new, lambda one: _entries(said, checkpoint, looked, one)
+        )
+        rows, refused = (*rows, *written), tuple(dict.fromkeys((*refused, *not_written)))
+        if not written:
+            break
     after = [one for one in _answers(said, checkpoint, looked, mended) if _is_there(one, filled)]
     findings = [
         *refused,
-        *_conflicts(need, answers, rows, filled, upstream),
-        *missing(after, filled, forms, said.no_words),
+        *(one for group in lacks.groups for one in _conflicts(*group, rows, mended)),
+        *(Finding("row", f"{OF_DRAFT}{why}", RENAME, ()) for why in lacks.of_draft),
+        *missing(after, filled, forms, said),
         *mixed(after),
     ]
     findings += [*unregistered(after, mended, filled), *odd_experts(after, said, filled)]
@@ -199,16 +209,44 @@ def _text_types(checkpoint: Checkpoint) -> dict[str, str]:
     return {outer: text}
 
 
-def _mended(upstream: Upstream, rows: Sequence[NewRow]) -> Upstream:
-    """Return the tables with the rows in them: what mends is shown to mend.
+def _ask_draft(said: Description, checkpoint: Checkpoint, looked: Looked, upstream: Upstream) -> DraftCheck:
+    types = _text_types(checkpoint)
+    return ask_draft(looked.draft, looked.events, said, checkpoint, upstream, looked.has_rename_mapper, types)
 
-    Raises:
-        Refusal: the table cannot take a row.
+
+def _entries(
+    said: Description, checkpoint: Checkpoint, looked: Looked, upstream: Upstream
+) -> list[tuple[str, ...]]:  # fmt: skip
+    """Return which entries each layer looks up, the draft's included."""
+    drafted = _ask_draft(said, checkpoint, looked, upstream)
+    return [one.entries for one in (*_answers(said, checkpoint, looked, upstream), *drafted.answers)]
+
+
+def _mended(
+    upstream: Upstream, text: str, rows: Sequence[NewRow], looked_up: Callable[[Upstream], list[tuple[str, ...]]]
+) -> tuple[Upstream, str, tuple[NewRow, ...], tuple[Finding, ...]]:
+    """Return tables and text with rows in them, which these are, and why others are not: what mends is shown to mend.
+
+    A row that renames and changes nothing of what is looked up is left out: not every release uses its own tables.
     """
-    text = upstream.file.path.read_text(encoding="utf-8")
+    written: list[NewRow] = []
+    refused: list[Finding] = []
     for row in rows:
-        text = find_codemod(CODEMOD).run(text, row.arguments)
-    return upstream_of(text, upstream) if rows else upstream
+        try:
+            after = find_codemod(CODEMOD).run(text, row.arguments)
+        except Refusal as error:  # the table says something else already, or is not written as text
+            refused.append(Finding("row", error.found, error.remedy, ()))
+            continue
+        new = upstream_of(after, upstream)
+        if row.table != PACKED and looked_up(new) == looked_up(upstream):
+            says = (
+                f"a row of {', '.join(row.model_types)} for {', '.join(row.entries)} has no effect in {upstream.where}"
+            )
+            refused.append(Finding("row", says, "take a version whose code renames by it, or rename the entries", ()))
+            continue
+        text, upstream = after, new
+        written.append(row)
+    return upstream, text, tuple(written), tuple(refused)
 
 
 def _is_there(one: Asked, filled: Fills) -> bool:
@@ -217,11 +255,11 @@ def _is_there(one: Asked, filled: Fills) -> bool:
 
 
 def _conflicts(
-    need: Wanted, answers: Sequence[Asked], rows: Sequence[NewRow], filled: Fills, upstream: Upstream
+    need: Wanted, answers: Sequence[Asked], filled: Fills, rows: Sequence[NewRow], upstream: Upstream
 ) -> Iterator[Finding]:
     """Yield what no row mends: layers of one name whose parts differ, and a row that says something else."""
     for conflict in need.conflicts:
-        yield Finding("row", conflict, "rename modules of the model, or the description's entries", ())
+        yield Finding("row", conflict, RENAME, ())
     written = {model_type for row in rows for model_type in row.model_types}
     for one in answers:
         last, model_type = one.prefix.rpartition(".")[2], one.layer.asked_as

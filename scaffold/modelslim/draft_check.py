@@ -11,6 +11,7 @@ from scaffold.checkpoint.read import Checkpoint
 from scaffold.modelslim.asked import Asked, asked
 from scaffold.modelslim.description import WEIGHT, Description
 from scaffold.modelslim.draft import draft_findings, draft_weights
+from scaffold.modelslim.draft_fills import filled_by_names
 from scaffold.modelslim.draft_model import Draft
 from scaffold.modelslim.fills import LEAVES, Fills
 from scaffold.modelslim.layers import MOE, Handed, Layer
@@ -21,6 +22,7 @@ from scaffold.modelslim.upstream import Upstream
 from scaffold.weights.findings import Finding
 
 DRAFT = "draft"
+OF_DRAFT = "in the draft for multi-token prediction, "
 ENTRIES_ALONE = "of layers for multi-token prediction their own entries alone were looked at"
 _FIRST = ".experts.0."
 
@@ -52,7 +54,29 @@ def check_draft(
     text_types: Mapping[str, str],
     ranks: Sequence[int] = (),
 ) -> DraftCheck:
-    """Return what is wrong with the layers of a draft.
+    """Return what is wrong with the layers of a draft; see `ask_draft`."""
+    given = ask_draft(draft, events, said, checkpoint, upstream, has_rename_mapper, text_types)
+    answers, filled, forms = given.answers, given.filled, checkpoint.weights.forms
+    findings = [
+        *missing(answers, filled, forms, said),
+        *mixed(answers),
+        *unregistered(answers, upstream, filled),
+        *odd_experts(answers, said, filled),
+        *tensor_findings(answers, filled, forms, said, ranks),
+    ]
+    return replace(given, findings=(*given.findings, *(_of_draft(one) for one in findings)))
+
+
+def ask_draft(
+    draft: Draft | None,
+    events: Sequence[Layer | Handed],
+    said: Description,
+    checkpoint: Checkpoint,
+    upstream: Upstream,
+    has_rename_mapper: bool,
+    text_types: Mapping[str, str],
+) -> DraftCheck:
+    """Return what the layers of a draft are given, and which modules they are; findings by names where not known.
 
     Args:
         draft: the draft; None without one.
@@ -62,7 +86,6 @@ def check_draft(
         upstream: the tables, with the rows that are to be written.
         has_rename_mapper: see `scaffold.modelslim.asked.asked`.
         text_types: see there.
-        ranks: tensor-parallel sizes.
 
     Raises:
         NotUnderstood: code that renames is beyond the interpreter.
@@ -72,9 +95,10 @@ def check_draft(
     if draft.why:
         return _by_names(said, checkpoint, draft.why)
     words = upstream.renames.entries(said.words, said.settings)
-    model = sum(isinstance(one, Layer) and one.prefix is not None for one in events)
+    before = () if draft.has_own else tuple(events)
+    model = sum(isinstance(one, Layer) and one.prefix is not None for one in before)
     found = [
-        list(asked((*events, *way), words, upstream, has_rename_mapper, text_types))[model:]
+        list(asked((*before, *way), words, upstream, has_rename_mapper, text_types))[model:]
         for way in _ways(draft, conditions(upstream.root))
     ]
     one = found[0]
@@ -83,19 +107,11 @@ def check_draft(
         types = sorted({different[0].layer.asked_as, draft.model_type})
         why = f"the rows of {' and '.join(types)} differ for {different[0].prefix}, and which is asked is not known"
         return _by_names(said, checkpoint, why)
-    filled = _described(one, draft_weights(checkpoint))
+    filled = _filled(one, draft_weights(checkpoint), draft)
     answers = [
         a for a in one if not a.layer.may_be_absent or a.layer.node in filled.parts or a.layer.node in filled.experts
     ]  # fmt: skip
-    forms = checkpoint.weights.forms
-    findings = [
-        *missing(answers, filled, forms, said.no_words),
-        *mixed(answers),
-        *unregistered(answers, upstream, filled),
-        *odd_experts(answers, said, filled),
-        *tensor_findings(answers, filled, forms, said, ranks),
-    ]
-    return DraftCheck(tuple(answers), filled, tuple(_of_draft(found) for found in findings))
+    return DraftCheck(tuple(answers), filled)
 
 
 def _ways(draft: Draft, own: frozenset[str] | None) -> list[tuple[Layer | Handed, ...]]:
@@ -116,17 +132,23 @@ def _by_names(said: Description, checkpoint: Checkpoint, why: str) -> DraftCheck
 
 def _of_draft(found: Finding) -> Finding:
     kind = DRAFT if found.kind == "not described" else found.kind
-    return replace(found, kind=kind, says=f"in the draft for multi-token prediction, {found.says}")
+    return replace(found, kind=kind, says=f"{OF_DRAFT}{found.says}")
 
 
-def _described(answers: Sequence[Asked], names: Sequence[str]) -> Fills:
+def _filled(answers: Sequence[Asked], names: Sequence[str], draft: Draft) -> Fills:
+    """Return the modules that layers are by their names, or where that is open, by the entries that they look up."""
+    stems = [next(name.removesuffix(leaf) for leaf in LEAVES if name.endswith(leaf)) for name in names]
+    ours, theirs = filled_by_names(answers, stems, draft.loader), _described(answers, stems)
+    return Fills({**theirs.parts, **ours.parts}, {**theirs.experts, **ours.experts})
+
+
+def _described(answers: Sequence[Asked], stems: Sequence[str]) -> Fills:
     """Return the modules that have the names of the entries that layers look up.
 
     A draft's own loader renames what it takes. The entries of a description are named as its tensors are.
     """
     parts: dict[int, dict[Any, str]] = {}
     experts: dict[int, dict[str, dict[int, str]]] = defaultdict(lambda: defaultdict(dict))
-    stems = [next(name.removesuffix(leaf) for leaf in LEAVES if name.endswith(leaf)) for name in names]
     known = {one.names(stem + WEIGHT): stem for one in answers[:1] for stem in stems}
     for one in answers:
         if one.layer.kind == MOE:

@@ -3,7 +3,8 @@
 Which class drafts, and by which config, is what ``SpeculativeConfig.hf_config_override`` of the tree makes of the
 checkpoint's own (vllm/config/speculative.py): that function is run by the interpreter that runs modeling source.
 The draft is made after the model, in the same config of vLLM, so with the same object of the quantisation: what the
-model's classes handed over holds for the draft, too. By whose rows it is asked: `scaffold.modelslim.proposers`.
+model's classes handed over holds for the draft, too, unless its class makes a quantisation of its own
+(``get_draft_quant_config``). By whose rows it is asked: `scaffold.modelslim.proposers`.
 """
 
 from __future__ import annotations
@@ -26,10 +27,14 @@ from scaffold.source.python.interpreter import Interpreter
 from scaffold.source.python.objects import Function, Instance
 from scaffold.source.python.syntax import SourceFile, UnreadableError, read_tree
 from scaffold.vllm_models.adapter import built
+from scaffold.vllm_models.loaders import Loader, loader_of
+from scaffold.vllm_models.reader import Reader
 from scaffold.vllm_models.values import Choice, Node
 
 WHERE = Path("vllm", "config", "speculative.py")
 CLASS, METHOD = "SpeculativeConfig", "hf_config_override"
+OWN_QUANTISATION = "get_draft_quant_config"
+"""Of vllm/model_executor/models/utils.py: reads the draft's description anew."""
 NO_MODULE = "?"
 """The class of what may be a module, or none."""
 _CONFIG = Path(__file__).with_name("hf_config.py")
@@ -45,6 +50,8 @@ class Draft:
         model_type: of its own config; the layers are asked as the model's.
         events: its layers, and what its class hands over, after those of the model.
         chosen_by: the methods of ``SpeculativeConfig`` that name its model type.
+        loader: its loader, as far as it can be read, with the rows of those of its modules.
+        has_own: whether it makes a quantisation of its own, to which the model's classes handed nothing.
         why: why it is not known what the draft asks for; empty if it is.
     """
 
@@ -52,6 +59,8 @@ class Draft:
     model_type: str = ""
     events: tuple[Layer | Handed, ...] = field(default=(), repr=False)
     chosen_by: frozenset[str] = frozenset()
+    loader: Loader = field(default=Loader(), repr=False)
+    has_own: bool = False
     why: str = ""
 
     def as_itself(self) -> tuple[Layer | Handed, ...]:
@@ -89,7 +98,35 @@ def draft_of(
     if unread or not made or any(one.prefix is None for one in made):
         why = f"{entry.class_name}, which drafts, could not be read" + (f": {unread}" if unread else "")
         return Draft(entry.class_name, model_type, why=why)
-    return Draft(entry.class_name, model_type, events, named_in(speculative[1], model_type))
+    loaders = list(_loaders(reader, root, set()))
+    rows = [row for one in loaders for row in (*one.rows, *one.mapper.stacked)]
+    loader = replace(loader_of(reader, root) or Loader(), rows=tuple(dict.fromkeys(rows)))
+    own = _has_its_own(reader, root)
+    if own and isinstance(events[0], Handed):
+        events = events[1:]  # handed to the model's
+    return Draft(entry.class_name, model_type, events, named_in(speculative[1], model_type), loader, own)
+
+
+def _loaders(reader: Reader, node: Node, seen: set[int]) -> Iterator[Loader]:
+    """Yield the loaders of a module and of those in it."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    loader = loader_of(reader, node)
+    if loader is not None:
+        yield loader
+    for child in node.children().values():
+        for one in child.nodes if isinstance(child, Choice) else (child,):
+            yield from _loaders(reader, one, seen)
+
+
+def _has_its_own(reader: Reader, root: Node) -> bool:
+    """Return whether a class asks for a quantisation of the draft's own when it is made."""
+    method = None if root.definition is None else reader.method(root.definition, "__init__")
+    return method is not None and any(
+        isinstance(one, ast.Call) and ast.unparse(one.func).rpartition(".")[2] == OWN_QUANTISATION
+        for one in ast.walk(method.node)
+    )
 
 
 def _unread(node: Node, seen: set[int]) -> Iterator[str]:

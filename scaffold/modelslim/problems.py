@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from scaffold.checkpoint.headers import Form
@@ -18,16 +18,17 @@ from scaffold.modelslim.upstream import Upstream
 from scaffold.weights.findings import Finding
 
 
-def missing(
-    answers: Iterable[Asked], filled: Fills, forms: Mapping[str, Form], no_words: Collection[str] = ()
-) -> Iterator[Finding]:
-    """Yield layers of which an entry is looked up that is not there; ``no_words`` are there, and said elsewhere."""
+def missing(answers: Iterable[Asked], filled: Fills, forms: Mapping[str, Form], said: Description) -> Iterator[Finding]:
+    """Yield layers of which an entry is looked up that is not there; values that are no text are said elsewhere."""
     for one in answers:
-        if set(one.missing) - {one.names(name) for name in no_words}:
+        if set(one.missing) - {one.names(name) for name in said.no_words}:
             stems = stems_of(one, filled)
             dtypes = {forms[stem + leaf].dtype for stem in stems for leaf in LEAVES if stem + leaf in forms}
             is_plain = bool(dtypes) and dtypes <= set(UNQUANTISED)
             mends = "add the entry as FLOAT: the weights are plain" if is_plain else "describe the layer as what it is"
+            others = [stem + WEIGHT for stem in stems if stem + WEIGHT in said.words]
+            if others and len(others) == len(stems):
+                mends = f"add the entries under these names, too: they are there as {', '.join(others)}"
             yield Finding("not described", f"{one.layer.layer} {one.prefix} ends in a KeyError, as there is no entry",
                           mends, one.missing, one.prefix)  # fmt: skip
 

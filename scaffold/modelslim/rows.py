@@ -13,7 +13,7 @@ from scaffold.modelslim.fills import SHARDS, Fills
 from scaffold.modelslim.layers import EMBEDDING, MOE
 from scaffold.modelslim.upstream import Row, Upstream
 
-PREFIX, SUBSTR = "prefix", "substr"
+PACKED, PREFIX, SUBSTR = "packed", "prefix", "substr"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class NewRow:
 
     def __str__(self) -> str:
         said = " ".join(f'{name}="{value}"' if " " in value else f"{name}={value}" for name, value in
-                        self.arguments.items() if (name, value) != ("table", "packed"))  # fmt: skip
+                        self.arguments.items() if (name, value) != ("table", PACKED))  # fmt: skip
         return f"scaffold codemod run add-modelslim-rows <vllm-ascend> {said}"
 
 
@@ -166,7 +166,7 @@ def new_rows(
             known = {one.prefix.rpartition(".")[2]: one.row for one in answers}
             entries = {k: v for k, v in entries.items() if set(known.get(k, {}).get(k, ())) != set(v)}
         for types in _alike(list(dict.fromkeys((*model_types, *asked_as))), entries, upstream):
-            yield NewRow("packed", types, entries)
+            yield NewRow(PACKED, types, entries)
     for model_type, pairs in need.renames.items():
         for table, kind in ((PREFIX, False), (SUBSTR, True)):
             found = {old: (new,) for old, new in pairs if old.startswith(".") is kind}

@@ -31,6 +31,9 @@ from scaffold.spec.model import ModelSpec
 from scaffold.strategy.decide import Decision, decide
 from scaffold.strategy.differences import Differences, nearest_models
 from scaffold.strategy.protocol import Adds
+from scaffold.strategy.purpose import check_writes_text, purpose_notes
+from scaffold.strategy.quantised import check_method, method_notes
+from scaffold.strategy.words import check_words
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,11 @@ def plan_again(plan: Plan, refuted: Mapping[str, str]) -> Plan:
 
 
 def _plan(request: Request, subject: Subject) -> Plan:
+    with refused_after(subject):  # what no strategy changes, before what config and tensors disagree about
+        question = question_of(subject, request)
+        check_writes_text(question)
+        check_method(subject.reading.checkpoint, subject.tree.root)
+        check_words(question)
     subject = with_answers(subject, request)
     with refused_after(subject):
         check_settled(subject.settled, request.believe)
@@ -147,5 +155,14 @@ def _plan(request: Request, subject: Subject) -> Plan:
         implementation=placed.implementation,
         documents=documents,
         changes=add_patches(documented, request.patches, subject.site),
-        notes=(*subject.settled.notes, *placed.notes, *told, *unlisted, *decision.unproved, *decision.notes),
+        notes=(
+            *subject.settled.notes,
+            *placed.notes,
+            *told,
+            *unlisted,
+            *decision.unproved,
+            *decision.notes,
+            *method_notes(subject.reading.checkpoint, subject.tree.root),
+            *purpose_notes(question),
+        ),
     )

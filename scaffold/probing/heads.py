@@ -21,7 +21,7 @@ from scaffold.spec.values import Value
 
 @dataclass(frozen=True)
 class Path:
-    """How heads come from a projection, in the order of computation."""
+    """How heads come from a projection, in the order of computation; ``norms`` where each head has one of its own."""
 
     selection: Selection
     norm: Event | None = None
@@ -29,6 +29,7 @@ class Path:
     norm_is_first: bool = True
     turn: Turn | None = None
     scale: tuple[PositionScale, tuple[Value, ...]] | None = None
+    norms: tuple[Event, ...] = ()
 
 
 class Tracer:
@@ -65,12 +66,25 @@ class Tracer:
             found = self.unturned(turn.undo(heads))
             if found is not None:
                 return replace(found, turn=turn)
-        for norm, before, per_head in self._undo_norms(heads):
+        for norms_of, before, per_head in self._undo_norms(heads):
             for turn in self.turns(heads.shape[-1]):
                 selection = self.select(turn.undo(before))
                 if selection is not None:
-                    return Path(selection, norm, per_head, norm_is_first=False, turn=turn)
+                    return Path(selection, norms_of[0], per_head, False, turn, norms=norms_of[1:] and norms_of)
         return None
+
+    def _of_each(self, heads: Array) -> tuple[tuple[Event, ...], Array] | None:
+        """Return the norms of which each gave one of ``heads``, and what they were given; None where none did."""
+        found: list[Event] = []
+        for head in heads if 1 < len(heads) <= len(self.norms) else ():
+            giving = (one for one in self.norms if one.result().a.size == head.size)
+            norm = next((one for one in giving if same(one.result().a.reshape(head.shape), head)), None)
+            if norm is None or any(norm.module is one.module for one in found):
+                return None
+            found.append(norm)
+        if not found:
+            return None
+        return tuple(found), np.stack([one.tensors()[0].a.reshape(heads.shape[1:]) for one in found])
 
     def select(self, heads: Array) -> Selection | None:
         """Return the columns that heads are, as they are or clipped to a limit of the config."""
@@ -90,10 +104,10 @@ class Tracer:
         selection = self.select(heads)
         if selection is not None:
             return Path(selection)
-        for norm, before, per_head in self._undo_norms(heads):
+        for norms_of, before, per_head in self._undo_norms(heads):
             selection = self.select(before)
             if selection is not None:
-                return Path(selection, norm, per_head)
+                return Path(selection, norms_of[0], per_head, norms=norms_of[1:] and norms_of)
         return None
 
     def turns(self, head_dim: int) -> list[Turn]:
@@ -102,14 +116,18 @@ class Tracer:
             self._turns[head_dim] = turns(self.probe, head_dim, NUM_TOKENS)
         return self._turns[head_dim]
 
-    def _undo_norms(self, heads: Array) -> Iterator[tuple[Event, Array, bool]]:
+    def _undo_norms(self, heads: Array) -> Iterator[tuple[tuple[Event, ...], Array, bool]]:
+        """Yield the norms that gave heads, what they were given, and whether each head is normalised on its own."""
         for norm in self.norms:
             for layout, per_head in LAYOUTS:
                 after = layout(norm.result().a, len(heads))
                 before = layout(norm.tensors()[0].a, len(heads))
                 if after is not None and before is not None and same(after, heads):
-                    yield norm, before, per_head
+                    yield (norm,), before, per_head
                     break
+        each = self._of_each(heads)
+        if each is not None:
+            yield *each, True
 
 
 def _heads_first(array: Array, heads: int) -> Array | None:

@@ -85,7 +85,7 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
         for key in keys:
             if _equal(form, (key.seen,), seen):
                 return _value(form, key)
-    literal = Value(round(seen, 4)) if not is_size and abs(round(seen, 4) - seen) < 1e-12 else None
+    literal = None if is_size else _literal(probe, seen)
     if literal is not None and probe.literals_first:
         return literal
     for some in (own, keys):
@@ -94,6 +94,14 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
                 if _equal(pair, (first.seen, second.seen), seen):
                     return _value(pair, first, second)
     return literal or (None if is_size else _of_three(own, seen))
+
+
+def _literal(probe: Probe, seen: float) -> Value | None:
+    """Return a round number as it stands, and keep in mind that there was one."""
+    if abs(round(seen, 4) - seen) >= 1e-12:
+        return None
+    probe.round_numbers.add(seen)
+    return Value(round(seen, 4))
 
 
 def _of_three(keys: Sequence[_Key], seen: float) -> Value | None:

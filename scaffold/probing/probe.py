@@ -79,6 +79,8 @@ class Probe(Made):
     """Whether the model was given a mask, which it computes with and does not make."""
     switches: dict[tuple[str, int], dict[str, Module]] = field(default_factory=dict, compare=False)
     """Modules as they are made with a switch the other way round, by its key and the layers; probes may share them."""
+    round_numbers: set[float] = field(default_factory=set, compare=False)
+    """Numbers met so far that may be literals: without any, ``literals_first`` makes no difference."""
 
     @cached_property
     def paths(self) -> dict[int, str]:
@@ -327,10 +329,15 @@ def _listed(made: Made) -> list[Module]:
 
 
 def _lists(made: Made) -> list[Module]:
-    """Return the lists that are as long as the config says there are layers."""
+    """Return the lists that are as long as the config says there are layers, and lie in no other such list.
+
+    A layer may have as many heads, or experts, as there are layers.
+    """
     count = _count(made)
     lists = [one for _, one in made.model.modules() if isinstance(one.builtin or one, ModuleList)]
-    return [one for one in lists if len(list(one.children())) == count]
+    long = [one for one in lists if len(list(one.children())) == count]
+    inside = {id(module) for one in long for _, child in one.children() for _, module in child.modules()}
+    return [one for one in long if id(one) not in inside]
 
 
 def _count(made: Made) -> int:
@@ -371,6 +378,8 @@ def _configs(
         if isinstance(inner, Config):
             return whole, inner
     config = make_config(interpreter, cls, text)
+    if source.defaults is not None:
+        config.library = interpreter.source_class(*source.defaults)
     inner = config.attributes.get(TEXT_CONFIG)  # of keys that lie flat in config.json, as those of Qwen2-VL
     if not isinstance(inner, Config):
         return config, config

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from scaffold.expressions.evaluate import evaluate
 from scaffold.expressions.tree import HEAD_DIM, LAYER, Entries, Expression, Item, Key, Literal, is_name, key
 from scaffold.probing.numbers import stated
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.shadows import is_number, is_step
+from scaffold.source.torch.operations import before
 from scaffold.source.torch.tensors import Array
 from scaffold.spec.rope import RopeSpec
 from scaffold.vocabulary.lookup import at, spellings, value_of
@@ -40,11 +44,17 @@ The styles are those of vLLM's ``get_rope(is_neox_style=...)``
 (vllm/model_executor/layers/rotary_embedding/__init__.py).
 """
 
+ANGLES = ("cos", "sin", "polar")
+"""Operations of angles."""
+
 FRACTIONS = (1.0, 0.5, 0.25, 0.75)
 """Parts of the head that models are known to rotate; those that the config states are tried first."""
 FRACTION = "partial_rotary_factor"
 LEGACY_THETA = 10000.0
 """Where neither config nor source keep it."""
+
+LEAST_RAMP = 0.001
+"""Entries between the ends of yarn's ramp where both are the same one."""
 
 Frequencies = Callable[[Mapping[str, Any], int, int], "tuple[Array, float] | None"]
 """Parameters, rotary_dim, max_position → ``[rotary_dim / 2]`` and the factor on cos and sin; None: not as vLLM."""
@@ -76,7 +86,17 @@ def _llama3(parameters: Mapping[str, Any], size: int, length: int) -> tuple[Arra
 
 def _yarn(parameters: Mapping[str, Any], size: int, length: int) -> tuple[Array, float]:
     """Source: vllm/model_executor/layers/rotary_embedding/{yarn_scaling_rope,common}.py."""
-    base, factor = float(parameters["rope_theta"]), float(parameters["factor"])
+    factor = float(parameters["factor"])
+    low, high = _ends_of_yarn(parameters, size, length)
+    ramp = np.clip((np.arange(size // 2) - low) / (high - low), 0, 1)
+    frequencies = _inverse(parameters, size)
+    mixed = frequencies / factor * ramp + frequencies * (1 - ramp)
+    return mixed, _yarn_factor(parameters, factor)
+
+
+def _ends_of_yarn(parameters: Mapping[str, Any], size: int, length: int) -> tuple[float, float]:
+    """Return between which entries frequencies go over from the original ones to those that are divided."""
+    base = float(parameters["rope_theta"])
     original = float(parameters.get("original_max_position_embeddings") or length)
     beta_fast, beta_slow = float(parameters.get("beta_fast") or 32), float(parameters.get("beta_slow") or 1)
 
@@ -87,10 +107,7 @@ def _yarn(parameters: Mapping[str, Any], size: int, length: int) -> tuple[Array,
     if parameters.get("truncate", True):
         low, high = math.floor(low), math.ceil(high)
     low, high = max(low, 0), min(high, size - 1)
-    ramp = np.clip((np.arange(size // 2) - low) / (high - low if high != low else 0.001), 0, 1)
-    frequencies = _inverse(parameters, size)
-    mixed = frequencies / factor * ramp + frequencies * (1 - ramp)
-    return mixed, _yarn_factor(parameters, factor)
+    return low, high if high != low else low + LEAST_RAMP
 
 
 def _yarn_factor(parameters: Mapping[str, Any], factor: float) -> float:
@@ -304,9 +321,65 @@ def rope_spec(probe: Probe, turn: Turn, head_dim: int, real_head_dim: int) -> Ro
     else:
         real = int(real_head_dim * float(stated))
     candidate = turn.candidate
+    _check_ramp(probe, turn, real)
     _no_other_theta(probe, float(candidate.parameters["rope_theta"]))
     theta = (candidate.list_key, float(candidate.parameters["rope_theta"])) if candidate.list_key else None
     return RopeSpec(turn.style, real, real_head_dim, candidate.tree, fraction, theta)
+
+
+def _check_ramp(probe: Probe, turn: Turn, real_size: int) -> None:
+    """Check that yarn's ramp ends for the checkpoint, too, where vLLM's does.
+
+    Its ends are whole entries of a head: numbers that differ a little, such as the source's own for ``beta_fast``, may
+    round to the same ones at the sizes of both probes and to others at the checkpoint's.
+
+    Args:
+        probe: the probe.
+        turn: the rotation, which has the numbers of vLLM's at the probe's sizes.
+        real_size: the entries of a head that turn, for the checkpoint.
+
+    Raises:
+        NotUnderstood: it ends elsewhere, or that is not known.
+    """
+    if turn.candidate.rope_type != "yarn" or not turn.candidate.parameters.get("truncate", True):
+        return
+    real = evaluate(turn.candidate.tree, probe.completed)
+    sizes = (
+        (turn.candidate.parameters, turn.rotary_dim, probe.small.attributes),
+        (real, real_size, probe.completed),
+    )
+    (low, high), (real_low, real_high) = (
+        _ends_of_yarn(parameters, size, int(value_of("max_position_embeddings", config) or 0))
+        for parameters, size, config in sizes
+    )
+    begins, ends, wide = (low, real_low), (high, real_high), (high - low, real_high - real_low)
+    found = list(_of_angles(probe))
+
+    def is_made(*parts: tuple[float, float]) -> bool:
+        return any(_same(one, part) for one, _ in found for part in parts)
+
+    explained = all(any(map(partial(_same, one), (begins, ends, wide))) for one, rounded in found if rounded)
+    as_vllm = (_same(begins, begins[:1] * 2) or is_made(begins)) and (_same(wide, wide[:1] * 2) or is_made(wide, ends))
+    if not (explained and as_vllm):
+        what = "a yarn rotation whose ramp does not end for the checkpoint where vLLM's does"
+        raise NotUnderstood(what, probe.source.file.shown)
+
+
+def _of_angles(probe: Probe) -> Iterator[tuple[tuple[float, float], bool]]:
+    """Yield the numbers that angles are made of and that are others for the checkpoint.
+
+    Each is the probe's with the checkpoint's, and whether it was rounded on its way.
+    """
+    run = list(probe.root.all_operations())
+    angles = [op for op in (*run, *before(run)) if op.name in ANGLES]
+    for op in before(angles):
+        for number in (*op.args, *op.kwargs.values()):
+            if is_number(number) and (real := probe.interpreter.decisions.real(number)) != number:
+                yield (float(number), float(real)), is_step(number)
+
+
+def _same(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return math.isclose(one[0], other[0], rel_tol=1e-9) and math.isclose(one[1], other[1], rel_tol=1e-9)
 
 
 def _no_other_theta(probe: Probe, used: float) -> None:

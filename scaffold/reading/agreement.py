@@ -49,7 +49,7 @@ def agreed(first: Any, second: Any, configs: tuple[Config, Config]) -> Any:
 
 def _value(first: Value, second: Value, configs: tuple[Config, Config]) -> Value | None:
     """Return the value whose expression gives in both probes what was seen in each; a literal is none."""
-    if any(isinstance(one.tree, Literal) or needs_layer(one.tree) for one in (first, second)):
+    if _stands(first) or _stands(second):
         return None
     fits = [
         one
@@ -59,11 +59,30 @@ def _value(first: Value, second: Value, configs: tuple[Config, Config]) -> Value
     return fits[0] if len(fits) == 1 else None
 
 
+def _stands(value: Value) -> bool:
+    """Return whether no other value is agreed on in its place: a literal, or what a layer's number goes into."""
+    return isinstance(value.tree, Literal) or needs_layer(value.tree)
+
+
 def _of(value: Value, config: Config) -> Any:
     try:
         return evaluate(value.tree, config)
     except (ArithmeticError, KeyError, TypeError, ValueError):
         return None
+
+
+def outline(spec: Any) -> Any:
+    """Return what every probe of a decoder says alike, whatever its sizes: its spec without expressions of the config.
+
+    What two probes agree on has the outline of either.
+    """
+    if isinstance(spec, Value):
+        return spec if _stands(spec) else Value
+    if isinstance(spec, tuple):
+        return tuple(map(outline, spec))
+    if not is_dataclass(spec) or isinstance(spec, (type, Expression)):
+        return spec
+    return type(spec), [outline(getattr(spec, one.name)) for one in fields(spec) if one.compare]
 
 
 def is_same(first: Any, second: Any, config: Config) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Collection
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
@@ -19,13 +20,14 @@ from scaffold.probing.sizes import pairs
 from scaffold.reading import decided, rounding, unreached
 from scaffold.reading import decoder as decoders
 from scaffold.reading import layer as layers
-from scaffold.reading.agreement import agreed
+from scaffold.reading.agreement import agreed, outline
 from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.reading.remembered import remembered
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.budget import attempt, one_reading
 from scaffold.source.torch.torch_ops import NoSuchShape
+from scaffold.source.transformers import release
 from scaffold.source.transformers.decided import At
 from scaffold.spec.decoder import DecoderSpec
 from scaffold.spec.model import ModelSpec
@@ -35,7 +37,12 @@ from scaffold.spec.values import Hole, Value
 Shapes = frozenset[tuple[str, tuple[int, ...]]]
 """Names and shapes of tensors."""
 NO_SOURCE = "no modeling source: names and shapes alone do not tell how the model computes"
+RELEASE_KEY = "transformers_version"
 WITH_ENCODER = "a decoder that attends to an encoder of the same model (cross attention)"
+TWO_BODIES = (
+    "source that computes one thing under early releases of transformers and another under later ones: which of them "
+    "is meant is not known, as config.json states no transformers_version"
+)
 TWO_MEANINGS = "a number that two probes explain in different ways, so that it is not known what it stands for"
 
 
@@ -73,7 +80,34 @@ def read_decoder(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
     Raises:
         NotUnderstood: part of it is of no known form, or the probes differ.
     """
-    return remembered(_run_and_read, source, checkpoint)
+    return remembered(_under_a_release, source, checkpoint)
+
+
+def _under_a_release(source: ModelingSource, checkpoint: Checkpoint) -> DecoderSpec:
+    """Read the decoder as under the release of transformers that the config states.
+
+    Raises:
+        NotUnderstood: as `read_decoder`; or none is stated, and the source chooses what it computes by it.
+    """
+    stated = _stated_release(checkpoint)
+    early, late = release.RELEASES
+    with release.under(stated or early) as first:
+        found = _run_and_read(source, checkpoint)
+    if not first.asked:
+        return found
+    if stated:
+        return replace(found, release=stated)
+    with release.under(late):
+        other = _run_and_read(source, checkpoint)
+    if other != found:
+        raise NotUnderstood(TWO_BODIES, f"{source.file.shown}, {difference(found, other)}")
+    return found
+
+
+def _stated_release(checkpoint: Checkpoint) -> str:
+    """Return the release of transformers that a checkpoint was saved by; empty where it does not say so."""
+    stated = checkpoint.text_config.get(RELEASE_KEY) or checkpoint.config.get(RELEASE_KEY)
+    return stated if isinstance(stated, str) else ""
 
 
 @one_reading()
@@ -115,6 +149,8 @@ def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
     refused: NoSuchShape | None = None
     for pair in pairs(config):
         first, second = 2 * pair, 2 * pair + 1
+        if refused is not None:
+            gc.collect()  # what did not fit: modules and the record of their calls hold each other
         try:
             with attempt():
                 return [
@@ -122,12 +158,32 @@ def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
                     probe.run(source, config, second, outer),
                 ]
         except NoSuchShape as error:
-            refused = refused or error
+            refused = refused or NoSuchShape(error.what, error.where)  # the error itself keeps what was made
         except NotUnderstood:
             if refused is None:
                 raise
     assert refused is not None
     raise NotUnderstood(refused.what, refused.where) from refused
+
+
+def outlines(source: ModelingSource, checkpoint: Checkpoint) -> list[Any]:
+    """Return what the decoder's spec can look like (``outline``): half a reading, and enough to tell most apart.
+
+    The outline of what ``read_decoder`` reads is among them; there is more than one where it depends on whether a
+    round number is a literal.
+
+    Raises:
+        NotUnderstood: part of it is of no known form at the usual sizes.
+    """
+    return remembered(_run_and_outline, source, checkpoint)
+
+
+@one_reading()
+def _run_and_outline(source: ModelingSource, checkpoint: Checkpoint) -> list[Any]:
+    config = checkpoint.text_config
+    one = probe.run(source, config, 2 * pairs(config)[0], _outer(checkpoint))
+    found = [outline(_read(one))]
+    return [*found, outline(_read(replace(one, literals_first=False)))] if one.round_numbers else found
 
 
 def parameters(source: ModelingSource, checkpoint: Checkpoint) -> Shapes:
@@ -149,7 +205,8 @@ def small_model(source: ModelingSource, checkpoint: Checkpoint) -> tuple[dict[st
     Raises:
         NotUnderstood: as `parameters`.
     """
-    made = probe.make(source, checkpoint.text_config, 0, _outer(checkpoint))
+    with release.under(_stated_release(checkpoint) or release.RELEASES[0]):
+        made = probe.make(source, checkpoint.text_config, 0, _outer(checkpoint))
     shapes = frozenset((name, tuple(map(int, tensor.shape))) for name, tensor in made.model.saved_tensors())
     return dict(made.small.attributes), shapes
 

@@ -16,12 +16,13 @@ from scaffold.probing.blocks import Block, definition, name_in
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.projections import is_linear
-from scaffold.reading import wiring
+from scaffold.reading import scales, wiring
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Activation, Identity
+from scaffold.source.torch.operations import Operation
 from scaffold.source.torch.tensors import Array, Tensor
-from scaffold.spec.layers import FeedForwardSpec, LayerSpec, MixerSpec, Step, Sum
+from scaffold.spec.layers import FeedForwardSpec, LayerSpec, MixerSpec, ScaleSpec, Step, Sum
 from scaffold.spec.norms import NormSpec
 
 CAPACITY = "experts with a capacity: what a token gets depends on the tokens before it, as no server has them ({})"
@@ -36,6 +37,7 @@ class _Parts:
     feed_forwards: list[FeedForwardSpec]
     norms: list[tuple[str, NormSpec]]
     flows: list[wiring.Flow]
+    scales: list[ScaleSpec]
 
 
 def read(probe: Probe, event: Event) -> LayerSpec:
@@ -54,7 +56,9 @@ def read(probe: Probe, event: Event) -> LayerSpec:
         raise NotUnderstood("two blocks of experts in one layer", definition(event))
     block, steps, output, scalar = _solved(probe, event, mixer, parts.flows)
     return LayerSpec(
-        *(block.spec, feed_forward, tuple(parts.norms), steps, output, scalar, next(iter(beside), None), block.listed),
+        *(block.spec, feed_forward, tuple(parts.norms), steps, output, scalar, next(iter(beside), None)),
+        scales=tuple(dict.fromkeys(parts.scales)),
+        listed=block.listed,
         source=definition(event),
     )
 
@@ -94,12 +98,16 @@ def _scalars(event: Event) -> Iterator[tuple[str, float]]:
 
 
 def _parts_of(probe: Probe, event: Event) -> _Parts:
-    found = _Parts([], [], [], [])
-    children = list(_children(probe, event))
+    found = _Parts([], [], [], [], [])
+    steps = list(_steps(probe, event))
+    children = [step for step in steps if isinstance(step, Event)]
     own = tuple(e for e in children if is_linear(e))
     listed = _listed(probe, event, children) if own else ()
-    for child in children:
-        if child not in (*own, *listed) and not _does_nothing(child):
+    for child in steps:
+        if isinstance(child, Operation):
+            for scaled in scales.in_between(event, [child]):
+                _add_scale(found, scaled)
+        elif child not in (*own, *listed) and not _does_nothing(child):
             _add(found, probe, event, child)
         elif own and child is own[0]:
             _add_feed_forward(found, probe, Call(event, "", (*own, *listed), listed=bool(listed)))
@@ -112,14 +120,17 @@ def _listed(probe: Probe, event: Event, children: list[Event]) -> tuple[Event, .
     return tuple(one for one in numbered if not any(kind.reads(probe, one) for kind in mixers.kinds()))
 
 
-def _children(probe: Probe, event: Event) -> Iterator[Event]:
-    """Yield the calls in a layer; those in a module that only groups a mixer and norms as if it were not there."""
-    for child in event.inside:
+def _steps(probe: Probe, event: Event) -> Iterator[Event | Operation]:
+    """Yield what a layer does; what a module does that only groups a mixer and norms, as if it were not there."""
+    for child in event.steps:
+        if isinstance(child, Operation):
+            yield child
+            continue
         parts = [part for part in child.inside if not _does_nothing(part)]
         norm = [norms.looks_like_norm(part) for part in parts]
         mixing = [any(kind.reads(probe, part) for kind in mixers.kinds()) for part in parts]
         if any(norm) and sum(mixing) == 1 and all(a or b for a, b in zip(norm, mixing)):
-            yield from child.inside
+            yield from child.steps
         else:
             yield child
 
@@ -129,17 +140,33 @@ def _add(found: _Parts, probe: Probe, layer: Event, child: Event) -> None:
     if norms.looks_like_norm(child):
         _add_norm(found, probe, name, child)
         return
+    scaled = scales.is_scale(layer, child)
+    if scaled is not None:
+        _add_scale(found, scaled)
+        return
+    scaled = scales.at_end(layer, child)
     kind = next((kind for kind in mixers.kinds() if kind.reads(probe, child)), None)
     if kind is not None:
         block = kind.read(probe, child, name)
         found.mixers.append(block)
         found.flows.append(wiring.Flow(name, block.taken, block.given))
+        if scaled is not None and same(scaled.taken, block.given):
+            _add_scale(found, scaled)
         return
     last = _last_norm(child)
     given = None if last is None else _flat(last.tensors()[0].a)
+    if last is None and scaled is not None:
+        given = scaled.taken
     _add_feed_forward(found, probe, Call(child, name, given=given))
     if last is not None:
         _add_norm(found, probe, name_in(layer, last), last)
+    elif scaled is not None:
+        _add_scale(found, scaled)
+
+
+def _add_scale(found: _Parts, scaled: scales.Scaled) -> None:
+    found.scales.append(scaled.spec)
+    found.flows.append(wiring.Flow(scaled.spec.name, scaled.taken, scaled.given, scaled.spec.of_one))
 
 
 def _add_norm(found: _Parts, probe: Probe, name: str, norm: Event) -> None:

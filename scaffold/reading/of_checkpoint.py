@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scaffold.checkpoint.drafts import draft_of
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.text import printable
 from scaffold.reading.model import read_model
 from scaffold.source.locate import ModelingSource, find, not_there
 from scaffold.source.transformers import auto_mapping
 from scaffold.spec.model import ModelSpec
+from scaffold.spec.parts import TextDecoder
+from scaffold.spec.values import Hole
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ def read_model_of(checkpoint: Checkpoint, transformers: Path | None = None, mode
     if headed is not None and source is not None:
         notes = (*notes, f"{source.class_name} has no head, and the files have one: read as {headed.class_name}")
         source = headed
+    draft = draft_of(checkpoint)
+    if draft is not None:  # a class of transformers' with its name is the model's that it is made from
+        hole = Hole("model", f"it {draft.says}: which class computes it, vLLM alone says", draft.evidence.where)
+        spec = read_model(checkpoint, None)
+        return Reading(checkpoint, None, replace(spec, text=TextDecoder(holes=(hole,))), transformers, notes)
     return Reading(checkpoint, source, read_model(checkpoint, source), transformers, notes)
 
 

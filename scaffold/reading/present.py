@@ -70,6 +70,9 @@ def _of_source(spec: DecoderSpec) -> Iterator[Fact]:
     if spec.rounded:
         said = "to 16 bits in the source, whatever type the model has; the adapter computes in vLLM's types there"
         yield Fact("rounding", said, tuple(map(source, spec.rounded)))
+    if spec.release:
+        said = f"the source asks for it, and was read as under {spec.release}, by which the checkpoint was saved"
+        yield Fact("release of transformers", said, (Evidence("config", "transformers_version"),))
     if spec.without_effect:
         said = f"{', '.join(spec.without_effect)}: no answer depends on it, unless it takes extreme values"
         yield Fact("without effect", said, (source("the modeling source, run with its weights changed by much"),))
@@ -114,6 +117,8 @@ def _placement(layer: LayerSpec) -> str:
         shown[layer.beside.name] = "beside"
     for number, (name, _) in enumerate(layer.norms):
         shown[name] = f"norm{number + 1}"
+    for number, scale in enumerate(layer.scales):
+        shown[scale.name] = f"scale{number + 1}"
 
     def total(flows: tuple[tuple[str, Value], ...]) -> str:
         return " + ".join(shown[n] if f == ONE else f"{f.code} * {shown[n]}" for n, f in flows)

@@ -15,7 +15,7 @@ import numpy as np
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.half import is_to_models, kept, named
-from scaffold.source.torch.operations import Operation, tensors_in
+from scaffold.source.torch.operations import Operation, before, tensors_in
 from scaffold.source.torch.tensors import Tensor
 
 TURNED = ("cos", "sin", "outer", "polar")
@@ -67,24 +67,12 @@ def check(probe: Probe) -> None:
 def _operations(probe: Probe) -> Iterator[tuple[Operation, bool]]:
     """Yield the operations of a run, and those of what was made before it; whether they make what turns heads."""
     run = list(probe.root.all_operations())
-    angles = _before([op for op in run if op.name in TURNED and not _is_of_tokens(op.args[0])])
-    made = [op for op in _before(run) if id(op) not in set(map(id, run))]
-    angles += _before([op for op in made if op.name in TURNED])
+    angles = before([op for op in run if op.name in TURNED and not _is_of_tokens(op.args[0])])
+    made = [op for op in before(run) if id(op) not in set(map(id, run))]
+    angles += before([op for op in made if op.name in TURNED])
     of_angles = set(map(id, angles))
     for op in chain(run, made):
         yield op, id(op) in of_angles
-
-
-def _before(operations: list[Operation]) -> list[Operation]:
-    """Return the operations that what the given ones take was made by."""
-    found: list[Operation] = []
-    level, seen = list(operations), set(map(id, operations))
-    while level:
-        origins = [one.origin for op in level for one in tensors_in((op.args, op.kwargs)) if one.origin is not None]
-        level = [op for op in {id(op): op for op in origins}.values() if id(op) not in seen]
-        seen |= set(map(id, level))
-        found += level
-    return found
 
 
 def _is_mask(tensor: Tensor) -> bool:

@@ -19,11 +19,19 @@ from scaffold.spec.layers import LAYER_INPUT, Step, Sum
 
 @dataclass(frozen=True)
 class Flow:
-    """A block by name, with what it took and gave ``[tokens, hidden]``."""
+    """A block by name, with what it took and gave ``[tokens, hidden]``.
+
+    Attributes:
+        name: of the block.
+        taken: what went in.
+        given: what came out.
+        is_factor: it multiplies by one number that is learned; what it took is not used besides.
+    """
 
     name: str
     taken: Array
     given: Array
+    is_factor: bool = False
 
 
 def solve(probe: Probe, x: Array, flows: Sequence[Flow], output: Array, where: str) -> tuple[tuple[Step, ...], Sum]:
@@ -48,6 +56,8 @@ def solve(probe: Probe, x: Array, flows: Sequence[Flow], output: Array, where: s
                 f"what flows into {flow.name or 'the feed-forward block'} is not a sum of earlier values", where
             )
         steps.append(Step(flow.name, _explained(probe, found, where)))
+        if flow.is_factor and len(found) == 1:
+            del basis[found[0][0]]  # of two that differ by a factor, no equation tells which one is used
         basis[flow.name] = flow.given
     found = combination(output, basis)
     if found is None:

@@ -31,6 +31,8 @@ class ModelingSource:
     """Directory of the target's ``transformers``, which the file may import from."""
     model_type: str | None = None
     """The model type that transformers has it under, where that is another than the config's."""
+    defaults: tuple[SourceFile, str] | None = None
+    """transformers' config class of the model type, which a checkpoint without one of its own is loaded with."""
 
     def resolve(self, file: SourceFile, dotted: str) -> tuple[SourceFile, str] | None:
         """Return where an imported name is defined, None for outside."""
@@ -68,10 +70,12 @@ def find(
         CheckpointError: a named file does not exist, does not parse, or has no such class.
     """
     if modeling is not None:
-        return _from_file(modeling, architecture, transformers, _referred(auto_map, OF_CONFIG))
+        found = _from_file(modeling, architecture, transformers, _referred(auto_map, OF_CONFIG))
+        return _with_defaults(found, model_type, transformers)
     own = _referred(auto_map)
     if own is not None and os.path.lexists(checkpoint / own[0]):
-        return _from_file(checkpoint / own[0], own[1], transformers, _referred(auto_map, OF_CONFIG))
+        found = _from_file(checkpoint / own[0], own[1], transformers, _referred(auto_map, OF_CONFIG))
+        return _with_defaults(found, model_type, transformers)
     return _from_transformers(architecture, model_type, transformers) if transformers else None
 
 
@@ -129,6 +133,23 @@ def _from_file(
     config_file = SourceFile.parse(config_path)
     named = config[1] if config is not None and config[1] in config_file.class_names else _config_class(config_file)
     return ModelingSource(file, class_name, config_file, named, None, transformers)
+
+
+def _with_defaults(source: ModelingSource, model_type: str, transformers: Path | None) -> ModelingSource:
+    """Return the source with transformers' config class of the model type, if the checkpoint has none of its own."""
+    if source.config_file is not None or transformers is None:
+        return source
+    return replace(source, defaults=_config_of(model_type, transformers))
+
+
+def _config_of(model_type: str, transformers: Path) -> tuple[SourceFile, str] | None:
+    """Return file and name of transformers' config class of a model type, None where it has none."""
+    folder, name = auto_mapping.folder(model_type, transformers), auto_mapping.config_class(model_type, transformers)
+    path = transformers / "models" / folder / f"configuration_{folder}.py"
+    if not MODULE.fullmatch(folder) or name is None or not path.is_file():
+        return None
+    file = SourceFile.parse(path, f"transformers/models/{folder}/{path.name}")
+    return (file, name) if name in file.class_names else None
 
 
 def _from_transformers(architecture: str, model_type: str, transformers: Path) -> ModelingSource | None:

@@ -1,13 +1,15 @@
 """Whether transformers' own class for a model type takes a ``config.json``: vLLM loads every config through it.
 
-Classes of today check what they are made of: the types of fields (``@strict``), and that rotary parameters of a type
-have the keys that the type needs. Which those are the library's own text says (modeling_rope_utils.py).
+Classes of today check what they are made of: the types of fields (``@strict``), that each layer has a kind that is
+known, and that rotary parameters of a type have the keys that the type needs. Which those are the library's own text
+says (configuration_utils.py, modeling_rope_utils.py).
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ RAISES = "transformers' {} refuses this config.json: {}"
 UNKNOWN = (NotUnderstood, CheckpointError, ArithmeticError, TypeError, ValueError, KeyError)
 """What reading a class may end in, which says nothing of the class."""
 PLAIN: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
+LAYER_CHECKS, OF_LAYERS = "configuration_utils.py", "validate_layer_type"
+LAYER_LISTS = {"layer_types": "ALLOWED_ATTN_LAYER_TYPES", "mlp_layer_types": "ALLOWED_MLP_LAYER_TYPES"}
 ROPE_CHECKS = "modeling_rope_utils.py"
 
 
@@ -59,6 +63,10 @@ def refused(model_type: str, written: Mapping[str, Any], library: Path) -> str:
         config = make(interpreter, interpreter.source_class(file, name), written, as_released=True)
     except UNKNOWN:
         return ""
+    for part in (config, *(one for one in config.attributes.values() if isinstance(one, Config))):
+        says = _against_layers(part, part.getter(interpreter), library) if _is_strict(file, name) else ""
+        if says:
+            return RAISES.format(name, says)
     kind, lacking = _lacking(config, interpreter, required_keys(library))
     if lacking:
         return LACKS.format(name, " and ".join(lacking), kind)
@@ -69,6 +77,41 @@ def refused(model_type: str, written: Mapping[str, Any], library: Path) -> str:
     except UNKNOWN:
         return ""
     return ""
+
+
+def _against_layers(config: Config, get: Callable[..., Any], library: Path) -> str:
+    """Return why the check of all classes refuses the kinds of layers that a config lists; empty where it does not."""
+    known = layer_words(library)
+    if not known or config.defines(OF_LAYERS):
+        return ""
+    layers = get("num_hidden_layers", None)
+    for key, words in known.items():
+        kinds = get(key, None)
+        if not isinstance(kinds, (list, tuple)) or not isinstance(layers, int):
+            return ""  # as the check does, which looks at the second key where there is the first
+        unknown = next((kind for kind in kinds if kind not in words), None)
+        if unknown is not None:
+            return f"{key} has {unknown!r}, which is no kind of layer"
+        if len(kinds) != layers:
+            return f"{key} has {len(kinds)} of them, and num_hidden_layers is {layers}"
+    return ""
+
+
+@lru_cache(maxsize=8)
+def layer_words(library: Path) -> Mapping[str, frozenset[str]]:
+    """Return the kinds of layers that a config may list, by key; empty for a release that does not check them so."""
+    path = library / LAYER_CHECKS
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if f"def {OF_LAYERS}(" not in text:
+        return {}
+    found: dict[str, Any] = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            with suppress(ValueError):
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+    older = frozenset(found.get("_LEGACY_LAYER_TYPE_REMAP", ()))
+    lists = {key: found.get(name) for key, name in LAYER_LISTS.items()}
+    return {key: older | frozenset(words) for key, words in lists.items() if words} if all(lists.values()) else {}
 
 
 def _lacking(
@@ -110,7 +153,7 @@ def _not_taken(file: SourceFile, name: str, written: Mapping[str, Any]) -> Itera
     """
     definition = file.definitions[name]
     assert isinstance(definition, ast.ClassDef)
-    if not any(_named(part) == "strict" for one in definition.decorator_list for part in ast.walk(one)):
+    if not _is_strict(file, name):
         return
     for one in definition.body:
         if not isinstance(one, ast.AnnAssign) or not isinstance(one.target, ast.Name) or one.target.id not in written:
@@ -122,6 +165,13 @@ def _not_taken(file: SourceFile, name: str, written: Mapping[str, Any]) -> Itera
         inner = next((part for part in named if part in file.class_names), None)
         if isinstance(value, Mapping) and inner is not None:
             yield from ((f"{key}.{own}", other) for own, other in _not_taken(file, inner, value))
+
+
+def _is_strict(file: SourceFile, name: str) -> bool:
+    """Return whether a class checks what it is made of."""
+    definition = file.definitions[name]
+    assert isinstance(definition, ast.ClassDef)
+    return any(_named(part) == "strict" for one in definition.decorator_list for part in ast.walk(one))
 
 
 def _takes(annotation: ast.expr, value: Any) -> bool:

@@ -45,6 +45,7 @@ class DecoderSpec:
         without_effect: modules that the source's model calls, and of which no answer depends.
         rounded: file and lines where the source rounds to 16 bits, whatever type the model has.
         given_mask: the source computes with a mask that its caller makes; it was read with a causal one.
+        release: of transformers, that config.json states and the source asks for, to choose what it computes.
         listed: the list that holds the layers, if it holds other modules, too; all names here are those that it gives.
         text_key: where ``config.json`` has the text config inside of it; empty where it is the whole.
         config: the checkpoint's text config, with what its class adds.
@@ -74,6 +75,7 @@ class DecoderSpec:
     listed: Listed | None = None
     text_key: str = ""
     rounded: tuple[str, ...] = field(default=(), compare=False)
+    release: str = field(default="", compare=False)
     config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property

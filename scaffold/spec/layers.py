@@ -38,6 +38,19 @@ class Step:
 
 
 @dataclass(frozen=True)
+class ScaleSpec:
+    """A learned scale on a branch of a layer.
+
+    Attributes:
+        name: the saved tensor's path in its layer.
+        of_one: it holds one number, else one for each entry.
+    """
+
+    name: str
+    of_one: bool = False
+
+
+@dataclass(frozen=True)
 class LayerSpec:
     """A decoder layer: its blocks, and how values flow through them.
 
@@ -48,6 +61,7 @@ class LayerSpec:
         steps: the layer's children in the order of their calls.
         output: what the layer returns, as a sum.
         scalar: a tensor of one number, by which that sum is multiplied; empty if there is none.
+        scales: what multiplies what a child takes or gives; each is a step, as the layer's children are.
         listed: config keys of lists with a number for each layer, and the number that this layer was read with.
         beside: a second feed-forward block, with an input of its own.
     """
@@ -59,6 +73,7 @@ class LayerSpec:
     output: Sum
     scalar: str = ""
     beside: FeedForwardSpec | None = None
+    scales: tuple[ScaleSpec, ...] = ()
     listed: tuple[tuple[str, float], ...] = field(default=(), compare=False)
     source: str = field(default="", compare=False)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import eq
 from pathlib import Path
 from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import ScaffoldError
-from scaffold.reading.from_source import parameters, read_decoder
+from scaffold.reading.from_source import outlines, parameters, read_decoder
 from scaffold.roots.modeling_sources import ModelingSources, modeling_sources
 from scaffold.roots.vllm_tree import Registered
 from scaffold.source.locate import ModelingSource, find
@@ -21,6 +22,12 @@ from scaffold.vocabulary.lookup import at, key_of, replaced
 
 Read = Callable[[ModelingSource, Checkpoint], object]
 TOWERS = ("vision_config", "audio_config")
+FIRST_LOOKS: tuple[tuple[Read, Callable[[Any, Any], bool]], ...] = (
+    (parameters, eq),
+    (outlines, lambda own, other: any(one in other for one in own)),
+    (read_decoder, eq),
+)
+"""What is read of a first layer, the cheapest first, and whether two of it may be of one model."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +78,18 @@ class Candidates:
     def has_spec(self, entry: Registered, spec: DecoderSpec) -> bool | None:
         """Return whether a registered architecture has this spec at this checkpoint's config; None: it cannot be read.
 
-        Most differ in their first layer, so that is looked at first: its tensors, then all of it.
+        Most differ in their first layer, so that is looked at first: its tensors, its outline, then all of it. What
+        cannot be made, or run once, is not tried in the next way, which does the same first.
         """
         source = self._source(entry)
         if source is None:
             return None
-        for own, read in self._of_first_layer:
-            other = _try(read, source, self._first_layer)
-            if other is not None and own != other:
+        for read, is_alike in FIRST_LOOKS:
+            own = self._own_first_layer(read)
+            other = None if own is None else _try(read, source, self._first_layer)
+            if other is None:
+                break
+            if not is_alike(own, other):
                 return False
         found = _try(read_decoder, source, self.checkpoint)
         return None if found is None else found == spec
@@ -124,14 +135,16 @@ class Candidates:
             return None
         return source if source is not None and source.is_own_class else None
 
+    def _own_first_layer(self, read: Read) -> Any:
+        """Return what can be read of the checkpoint's own first layer, None for nothing."""
+        if self.source is not None and read not in self._first_looks:
+            self._first_looks[read] = _try(read, self.source, self._first_layer)
+        return self._first_looks.get(read)
+
     @cached_property
-    def _of_first_layer(self) -> list[tuple[object, Read]]:
-        """Return what can be read of the checkpoint's own first layer, and by what."""
-        if self.source is None:
-            return []
-        readers: tuple[Read, ...] = (parameters, read_decoder)
-        found = [(_try(read, self.source, self._first_layer), read) for read in readers]
-        return [(own, read) for own, read in found if own is not None]
+    def _first_looks(self) -> dict[Read, Any]:
+        """Return what has been read of the checkpoint's own first layer, by what read it."""
+        return {}
 
     @cached_property
     def _first_layer(self) -> Checkpoint:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from scaffold.checkpoint.patterns import pattern_of
 from scaffold.common.errors import UsageError
@@ -15,8 +16,9 @@ from scaffold.mapping.proved import Proved
 from scaffold.roots.vllm_tree import Registered
 from scaffold.strategy.protocol import Answer, Counts, Question
 from scaffold.strategy.renaming import moved
-from scaffold.vllm_models.adapter import check_registered, is_quantised
-from scaffold.vllm_models.check import AdapterCheck
+
+if TYPE_CHECKING:
+    from scaffold.vllm_models.check import AdapterCheck
 
 SHOWN = 3
 FLAT = ".weight.absmax"
@@ -64,6 +66,9 @@ def prove_class(question: Question, entry: Registered) -> Gate:
     """Prove that a registered class takes the checkpoint's tensors in the shapes that they have."""
     if question.tree is None:
         return Gate(unproved=("no tree of vLLM was given: which tensors its class takes was not looked at",))
+    # Here, as many a model has no class to be looked at.
+    from scaffold.vllm_models.adapter import check_registered
+
     reading = question.reading
     decoder = reading.spec.decoder
     by_rules = _of_whole_model(question)
@@ -145,6 +150,8 @@ def _against_loader(check: AdapterCheck, by_rules: Proved | str) -> Iterator[str
 
 
 def _against_class(check: AdapterCheck, question: Question) -> Iterator[str]:
+    from scaffold.vllm_models.adapter import is_quantised
+
     name = check.class_name
     if check.faults:
         yield f"{name} cannot be made of this config: {'; '.join(check.faults[:SHOWN])}"

@@ -23,7 +23,7 @@ def holds(question: Question) -> Answer:
     spec, checkpoint = question.reading.spec, question.reading.checkpoint
     if spec.decoder is None:
         return Answer(False, "the spec has holes, so it cannot be told what its tensors should be called")
-    if "quantization_config" in checkpoint.config:
+    if checkpoint.config.get("quantization_config") is not None:
         return Answer(False, QUANTISED)
     ways = tuple(renames(checkpoint.weights.forms, spec.decoder))
     if not ways:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scaffold.checkpoint.drafts import PURPOSE, draft_of
 from scaffold.checkpoint.purpose import is_named_for_writing, other_purpose, seen_ahead
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import CheckFailed
@@ -20,9 +21,9 @@ BY_TABLE = {
     "_SEQUENCE_CLASSIFICATION_MODELS": "classifies sequences",
 }
 """Tables of the registry → what their models are for; some list models that write text a second time."""
-DRAFTS = "drafts tokens for another model"
 POOLING = "serve it with vllm serve --runner pooling; if it does write text, correct {key} in config.json"
 DRAFTING = "pass the model that it drafts for, and serve it with vllm serve --speculative-config"
+BY_NAME = "{} is served under the pooling runner, by its name: for text, pass --runner generate to vllm serve"
 SHOWN = 3
 
 
@@ -35,8 +36,12 @@ def check_writes_text(question: Question) -> None:
     """
     checkpoint = question.reading.checkpoint
     entry = question.registry.get(checkpoint.architecture)
+    draft = draft_of(checkpoint)
+    if draft is not None:
+        by = f"; {_served(entry, 'as a draft')}" if entry is not None and entry.table == DRAFTS_DICT else ""
+        raise _other(checkpoint, PURPOSE, draft.evidence.where, f"{draft.shown}{by}", draft.used)
     if entry is not None and entry.table == DRAFTS_DICT:
-        raise _other(checkpoint, DRAFTS, "architectures", _served(entry, "as a draft"), DRAFTING)
+        raise _other(checkpoint, PURPOSE, "architectures", _served(entry, "as a draft"), DRAFTING)
     key = seen_ahead(checkpoint.text_config)
     if key:
         purpose = f"has {key}: {str(checkpoint.text_config[key]).lower()}, so that a token sees those after it"
@@ -45,6 +50,14 @@ def check_writes_text(question: Question) -> None:
     if purpose:
         found = f"{_held(checkpoint)}; {_served(entry)}"
         raise _other(checkpoint, purpose, "architectures", found, POOLING.format(key="architectures"))
+
+
+def purpose_notes(question: Question) -> tuple[str, ...]:
+    """Return that vLLM takes a model that writes text for one that does not, by its architecture's name."""
+    architecture = question.reading.checkpoint.architecture
+    entry = question.registry.get(architecture)
+    writes = not other_purpose(architecture) or (entry is not None and entry.table in WRITING)
+    return () if writes else (BY_NAME.format(architecture),)
 
 
 def _purpose(checkpoint: Checkpoint, entry: Registered | None) -> str:
@@ -78,7 +91,7 @@ def _served(entry: Registered | None, how: str = "under the pooling runner") -> 
 def _other(checkpoint: Checkpoint, purpose: str, key: str, found: str, remedy: str) -> CheckFailed:
     return CheckFailed(
         f"{checkpoint.architecture} {purpose}, and does not write text: {found}",
-        where=f"config.json, {key}",
+        where=key if key in checkpoint.weights.forms else f"config.json, {key}",
         expected="a model that writes text: for others nothing is planned, and the gates have no question to ask",
         remedy=remedy,
     )

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from scaffold.checkpoint.quantization import modelslim_files
+from scaffold.checkpoint.quantization import described, method_of, modelslim_files
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import UsageError
 from scaffold.roots.vllm_tree import Registered, VllmTree, read_vllm_tree
@@ -48,7 +48,7 @@ def check_adapter(
     files = Files(root)
     tree = None if root is None else read_vllm_tree(root)
     value = _class(files.open(path), checkpoint.architecture, {} if tree is None else tree.registry)
-    reader = _reader(files, tree, transformers, is_quantised=is_described(checkpoint))
+    reader = _reader(files, tree, transformers, is_quantised=is_quantised(checkpoint))
     found = _check(reader, value, checkpoint, transformers, completed)
     return _at(ranks, found, reader, tree, value, checkpoint, transformers, completed)
 
@@ -77,7 +77,7 @@ def check_registered(
         UsageError: its file is not in the tree, or does not have it.
     """
     files = Files(tree.root)
-    reader = _reader(files, tree, transformers, is_quantised=is_described(checkpoint))
+    reader = _reader(files, tree, transformers, is_quantised=is_quantised(checkpoint))
     value = _registered(reader, tree, entry)
     found = _check(reader, value, checkpoint, transformers, completed, absent)
     return _at(ranks, found, reader, tree, value, checkpoint, transformers, completed)
@@ -94,9 +94,9 @@ def _at(
     completed: Mapping[str, Any] | None,
 ) -> AdapterCheck:
     """Add why the modules cannot be made for each tensor-parallel size, where that is not so for one rank."""
-    is_quantised = is_described(checkpoint)
+    quantised = is_quantised(checkpoint)
     others = {
-        size: _reader(reader.files, tree, transformers, size, reader.kinds, is_quantised)
+        size: _reader(reader.files, tree, transformers, size, reader.kinds, quantised)
         for size in ranks if size > 1
     }  # fmt: skip
     faults = {size: _faults(other, value, checkpoint, transformers, completed) for size, other in others.items()}
@@ -228,8 +228,12 @@ def is_described(checkpoint: Checkpoint) -> bool:
 
 
 def is_quantised(checkpoint: Checkpoint) -> bool:
-    """Return whether weights are quantised, by the config or by a description beside it."""
-    return checkpoint.config.get("quantization_config") is not None or is_described(checkpoint)
+    """Return whether vLLM makes quantised layers: the config names a method, or a description beside it does.
+
+    A section of the config that names no method is as none.
+    """
+    _, said = described(checkpoint.path, checkpoint.config, checkpoint.text_config)
+    return (said is not None and bool(method_of(said))) or is_described(checkpoint)
 
 
 def tree_of(path: Path) -> Path | None:

@@ -59,8 +59,8 @@ class Reader:
         ranks: the tensor-parallel size.
         kinds: file and line that make layers → the first layer of each kind, as a reader for one rank found them:
             for more ranks, these alone are made.
-        is_quantised: whether the model gets a quantisation that its config does not name. One that the outer config
-            names is that of the models inside of it, too.
+        is_quantised: whether the model gets a quantisation: that of the outer config is that of the models inside of
+            it, too.
 
     Attributes:
         asked_as: the model type of the config for which vLLM's ``initialize_model`` makes modules right now.
@@ -120,7 +120,6 @@ class Reader:
 
     def around(self, config: Record) -> Record:
         """Return vLLM's config around a model's config."""
-        self._is_quantised = self._is_quantised or "quantization_config" in config.values
         self.asked_as = self.asked_as or str(config.values.get("model_type", ""))
         quant = Unknown("quant_config") if self._is_quantised else None
         outer = {

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from scaffold.source.locate import ModelingSource
 from scaffold.source.transformers.conversions import Conversion, DiskTensor, conversions, on_disk
-from scaffold.weights.rules import REST, Rule
+from scaffold.weights.rules import Rule
 from scaffold.weights.scope import Scope
 
 LAYER = 987_654
@@ -74,7 +74,7 @@ class Disk:
     def rewrite(self, rule: Rule) -> Rule:
         """Return a rule with its source as it lies on disk."""
         source = rule.source
-        if not (rule.is_per_expert or REST in rule.captures or rule.shape is None):
+        if set(rule.captures) <= {"layer"} and rule.shape is not None:
             written = self.written(source, rule.shape)
             if len(written) == 1 and not written[0].steps:
                 source = pattern_of(written[0].name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from scaffold.spec.norm_forms import norm_form
 from scaffold.spec.norms import NormSpec
@@ -27,3 +28,21 @@ def norm_rules(scope: Scope, path: str, norm: NormSpec, size: int, block: str = 
         yield scope.whole(f"{path}.{norm.weight}", size, target=f"{target}.weight")
     if form.has_bias:
         yield scope.whole(f"{path}.{norm.bias}", size, target=f"{target}.bias")
+
+
+def list_rules(scope: Scope, path: str, norm: NormSpec, size: int, count: int, target: str) -> Iterator[Rule]:
+    """Yield the rules of a list of norms, all of which every rank holds.
+
+    Args:
+        scope: where its block lies.
+        path: of the list.
+        norm: what each of them is.
+        size: entries of a weight.
+        count: how many there are.
+        target: the attribute of the list.
+    """
+    scope = replace(scope.unscaled(), ranges={**scope.ranges, "head": range(count)})
+    form = norm_form(norm.form)
+    for has, name, ours in ((form.has_weight, norm.weight, "weight"), (form.has_bias, norm.bias, "bias")):
+        if has:
+            yield scope.whole(f"{path}.{{head}}.{name}", size, target=f"{target}.{{head}}.{ours}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from scaffold.weights.rules import EXPERT, Part, Rule, ShardId
 from scaffold.weights.splits import Even, KvHeads, Split, Vocabulary, Whole
-from scaffold.weights.targets import KEYS, VALUES
+from scaffold.weights.targets import EXPERT_NAMES, KEYS, VALUES
 from scaffold.weights.transforms import Apart, Scale, Stack, Transform, Transpose, Twice, Ungroup, Zeros
 
 QKV: tuple[ShardId, ...] = ("q", "k", "v")
@@ -95,16 +95,18 @@ class Scope:
         pairs: int = 0,
         kv_order: Sequence[int] = (0, 1),
         zeros: Sequence[int] = (),
+        of_q: Sequence[Transform] = (),
     ) -> Iterator[Rule]:
         """Yield the rules of separate q, k and v projections, which become one; ``inputs`` is empty for biases.
 
         Where v is what the projection of k gives, that name stands twice, and one rule fills both. So it does where one
         projection holds both, in ``pairs`` groups of heads of k and of v, in the order ``kv_order``. ``zeros`` are
-        those of q (0), k (1) and v (2) for which no tensor is there: zeros are loaded, of biases.
+        those of q (0), k (1) and v (2) for which no tensor is there: zeros are loaded, of biases. ``of_q`` is done to q
+        after ``transforms``.
         """
         q, k, v = heads.parts()
-        of_q, of_k, of_v = names
-        found: list[tuple[str, tuple[Part, ...], tuple[Transform, ...]]] = [(of_q, (q,), tuple(transforms))]
+        first, of_k, of_v = names
+        found: list[tuple[str, tuple[Part, ...], tuple[Transform, ...]]] = [(first, (q,), (*transforms, *of_q))]
         if pairs:
             in_order = tuple((k, v)[i] for i in kv_order)
             count = heads.kv_heads // pairs
@@ -176,6 +178,23 @@ class Scope:
         for name, shard in zip(names, ("w1", "w3")):
             yield scope._rule(name, gate_up, (inner, hidden), (shard,), [inner], (Even(),))
         yield scope._rule(names[2], down, (hidden, inner), ("w2",), [inner], (Even(),), 1)
+
+    def packed_experts(
+        self, names: Sequence[str], targets: Sequence[str], experts: int, inner: int, hidden: int
+    ) -> Iterator[Rule]:
+        """Yield the rules of experts with tensors of their own, of which one holds gate and up, in that order.
+
+        Args:
+            names: of gate with up, and of down, with the capture ``{expert}``.
+            targets: the fused parameters: gate and up, down.
+            experts: their number.
+            inner: the inner size of one expert.
+            hidden: the model's hidden size.
+        """
+        scope = replace(self, ranges={**self.ranges, EXPERT: range(experts)})
+        apart, shape = Apart(EXPERT_NAMES), (2 * inner, hidden)
+        yield scope._rule(names[0], targets[0], shape, ("w1", "w3"), [inner, inner], (Even(), Even()), 0, (apart,))
+        yield scope._rule(names[1], targets[1], (hidden, inner), ("w2",), [inner], (Even(),), 1)
 
     def expert_rows(
         self, names: Sequence[str], loaded: Sequence[str], targets: Sequence[str], experts: int, inner: int, hidden: int

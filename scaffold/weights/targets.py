@@ -10,6 +10,8 @@ GATE_UP = "gate_up_proj"
 UP = "up_proj"
 DOWN = "down_proj"
 EXPERTS = "experts"
+EXPERT_NAMES = ("gate_proj", "up_proj")
+"""What gate and up of an expert are called while they are loaded, where one layer gives both."""
 FUSED_LATENTS = "fused_qkv_a_proj"
 
 
@@ -19,6 +21,11 @@ def attribute(path: str, fallback: str = "") -> str:
     if last.isidentifier():
         return last
     return fallback or "_".join(part for part in path.split("."))
+
+
+def flat_attribute(path: str) -> str:
+    """Return the attribute of what lies at ``path`` and is kept by a module above its own: all of its names."""
+    return path.replace(".", "_")
 
 
 def join(*parts: str) -> str:

@@ -24,6 +24,7 @@ from scaffold.roots.vllm_tree import read_vllm_tree
 from tests.lab.engine import engine
 from tests.lab.trees import ascend_source
 from tests.modelslim.made import Made, write_description
+from tests.modelslim.published_shapes import PUBLISHED
 from tests.modelslim.random_descriptions import description, tables
 from tests.modelslim.real_shapes import REAL_SHAPES
 from tests.modelslim.upstream import agrees, case, ours, resolve
@@ -43,7 +44,7 @@ def compare(count: int, seed: int, only: str = "", ascend: Path | None = None) -
     ascend = ascend or ascend_source()
     known: list[Case] = []
     asked: list[dict[str, Any]] = []
-    for name, make in REAL_SHAPES.items():
+    for name, make in {**REAL_SHAPES, **PUBLISHED}.items():
         if only in name:
             for one, document in _cases(make(), name, count, random.Random(f"{seed} {name}"), ascend):
                 known.append(one)
@@ -72,11 +73,15 @@ def _cases(
         checkpoint = read_checkpoint(made.write(Path(folder)))
         entry = tree.registry[checkpoint.architecture]
         looked = look(checkpoint, Model(tree, entry, engine().transformers))
-        events = looked.events + (looked.draft.events if looked.draft else ())  # the draft is made after the model
+        drafts = looked.draft.events if looked.draft and not looked.draft.why else ()
+        orders = [looked.events + drafts]  # the draft is made after the model, unless it reads its description anew
+        if looked.draft and looked.draft.has_own:
+            orders = [looked.events, looked.draft.as_itself()]
         write_description(Path(folder), made.description())
         said = read_description(Path(folder))
         assert said is not None
-        for _ in range(count):
+        for number in range(count * len(orders)):
+            events = orders[number % len(orders)]
             words = description(said.words, rng)
             changed = tables(text, str(made.config["model_type"]), rng)
             one = replace(said, words=words)

@@ -135,6 +135,18 @@ def test_registry_facts_of_a_tree(desk: Desk, nova: Path) -> None:
     assert "no vLLM source tree" in answer.stderr
 
 
+def test_a_method_that_a_tree_does_not_have_is_a_note(desk: Desk, nova: Path) -> None:
+    layers = desk.vllm / "vllm/model_executor/layers"
+    layers.unlink()  # it is a link to the real tree
+    methods = layers / "quantization" / "__init__.py"
+    methods.parent.mkdir(parents=True)
+    methods.write_text('QuantizationMethods = Literal["fp8", "awq"]\n')
+    config = json.loads((nova / "config.json").read_text())
+    (nova / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "aqlm"}}))
+    notes = desk.call("inspect", nova, "--json", "--vllm", desk.vllm).document["notes"]
+    assert "the weights are quantised by 'aqlm', and this vLLM has no such method: it knows fp8, awq" in notes
+
+
 def damage(nova: Path, value: float) -> str:
     """Put a number into one tensor; return the shard."""
     path = sorted(nova.glob("*.safetensors"))[0]

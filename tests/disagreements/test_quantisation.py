@@ -25,6 +25,7 @@ def test_a_method_that_is_not_known_decides_nothing(described: dict[str, object]
 def test_quantised_weights_of_which_the_config_says_nothing(tmp_path: Path) -> None:
     (one,) = found(tmp_path, quantised())
     assert str(one).startswith("the config does not say how the weights are quantised, and the tensors are quantised")
+    assert (one.decides, one.answers) == (True, ())
 
 
 def test_whole_numbers_of_which_nothing_says_how_they_are_weights(tmp_path: Path) -> None:

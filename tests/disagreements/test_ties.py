@@ -19,13 +19,15 @@ HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 
 
 def with_data(directory: Path, head: str, **changed: Any) -> list[Disagreement]:
-    """Write embeddings and head with numbers: ``same``, ``other``, ``zeros``, ``none``."""
+    """Write embeddings and head with numbers: ``same``, ``other``, ``zeros``, ``none``; ``nan``: the same, with one."""
     path = write(directory, **changed)
     rng = np.random.default_rng(0)
     data = {name: np.zeros(shape, np.float16) for name, (_, shape) in tensors().items()}
     if head != "zeros":
         data[EMBEDDING] = rng.normal(size=(VOCAB, HIDDEN)).astype(np.float16)
-        data[HEAD] = data[EMBEDDING].copy() if head == "same" else rng.normal(size=(VOCAB, HIDDEN)).astype(np.float16)
+        data[EMBEDDING][0, 0] = np.nan if head == "nan" else 1.0
+        same = head in ("same", "nan")
+        data[HEAD] = data[EMBEDDING].copy() if same else rng.normal(size=(VOCAB, HIDDEN)).astype(np.float16)
     if head == "none":
         del data[HEAD]
     save_file(data, path / "model.safetensors")
@@ -43,8 +45,9 @@ def test_a_head_that_differs_from_tied_embeddings(tmp_path: Path) -> None:
     assert (one.decides, one.answers, one.overrides) == (True, ("config", "tensors"), {"tie_word_embeddings": False})
 
 
-def test_a_head_that_is_the_same_as_tied_embeddings_is_a_note(tmp_path: Path) -> None:
-    (one,) = with_data(tmp_path, "same", tie_word_embeddings=True)
+@pytest.mark.parametrize("head", ["same", "nan"])
+def test_a_head_that_is_the_same_as_tied_embeddings_is_a_note(head: str, tmp_path: Path) -> None:
+    (one,) = with_data(tmp_path, head, tie_word_embeddings=True)
     assert one.tensors.says == "lm_head.weight is there, the same as model.embed_tokens.weight"
     assert not one.decides
 

@@ -1,4 +1,4 @@
-"""Statements that were carried over from the source, served by the engine alone and on two ranks: right on both."""
+"""Statements carried over, scales on branches, odd heads and experts: served alone and on two ranks, right on both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.bench.coverage.outcomes import compare
 from tests.bench.coverage.server import Server
 from tests.engine.test_own_code import PROMPT, TRUSTED
 from tests.lab.commands import run
-from tests.models.odd_blocks import CARRIED, write_odd
+from tests.models.odd_blocks import CARRIED, OF_EXPERTS, OF_HEADS, SCALED, write_odd
 
 pytestmark = pytest.mark.engine
 
@@ -27,11 +27,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.mark.parametrize("name", CARRIED)
+SERVED = {**CARRIED, **SCALED, **OF_HEADS, **OF_EXPERTS}
+
+
+@pytest.mark.parametrize("name", SERVED)
 def test_an_adapter_with_carried_statements_agrees_with_the_source(
     server: Server, tmp_path: Path, vllm_source: Path, transformers_source: Path, name: str
 ) -> None:
-    checkpoint = write_odd(tmp_path / "corvus", CARRIED[name])
+    checkpoint = write_odd(tmp_path / "corvus", SERVED[name])
     request = Request(
         checkpoint=checkpoint,
         vllm=vllm_source,

@@ -6,6 +6,7 @@ import ast
 import json
 from pathlib import Path
 
+from tests.bench.mutations.__main__ import of_files
 from tests.bench.mutations.mutate import KINDS, mutants
 from tests.bench.mutations.same import seen
 
@@ -77,3 +78,11 @@ def test_answers_are_the_same_where_nothing_that_they_depend_on_differs(tmp_path
         path.write_text(text)
         assert (seen(checkpoint, adapter) == first) is same, (path.name, text)
         path.write_text(before)
+
+
+def test_mutants_of_several_files_each_replace_their_own(tmp_path: Path) -> None:
+    for name in ("configuration_x.py", "modeling_x.py"):
+        (tmp_path / name).write_text(f"def f(x):\n    return {name.partition('_')[0]} + x\n")
+    found = list(of_files(tmp_path, {"configuration_x.py": [2], "modeling_x.py": [2]}, 0))
+    assert {file for file, _ in found} == {"configuration_x.py", "modeling_x.py"}
+    assert all(mutant.before == f"return {file.partition('_')[0]} + x" for file, mutant in found)

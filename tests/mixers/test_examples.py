@@ -165,3 +165,24 @@ def test_chunks_whose_length_no_key_gives_are_a_hole(tmp_path: Path) -> None:
     found = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), directory, None)
     (hole,) = read_from_source(checkpoint, found).holes
     assert "attention_chunk_size is 5 in a probe" in hole.what
+
+
+def test_a_projection_that_gives_more_than_q_k_and_v_is_named(tmp_path: Path) -> None:
+    """As in a block whose attention and MLP begin with one projection."""
+    source = grouped_query.EXAMPLE.source
+    for old, new in (
+        ("nn.Linear(config.hidden_size, kv_size, bias=False)\n        self.o_proj", "WIDER\n        self.o_proj"),
+        (
+            "WIDER",
+            "nn.Linear(config.hidden_size, kv_size + config.intermediate_size, bias=False)\n"
+            "        self.kv_size = kv_size",
+        ),
+        ("self.v_proj(hidden_states).view", "self.v_proj(hidden_states)[..., : self.kv_size].view"),
+    ):
+        assert old in source
+        source = source.replace(old, new)
+    directory = write_around(tmp_path, {"mixer": replace(grouped_query.EXAMPLE, source=source)}, ["mixer"])
+    checkpoint = read_checkpoint(directory)
+    found = find(checkpoint.architecture, checkpoint.model_type, dict(checkpoint.auto_map), directory, None)
+    (hole,) = read_from_source(checkpoint, found).holes
+    assert "v_proj, which gives more than q, k and v" in hole.what

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,7 @@ def write_around(
     mixers: Mapping[str, MixerExample],
     types: list[str],
     feed_forward: FeedForwardExample = mlp.EXAMPLE,
+    replaced: Sequence[tuple[str, str]] = (),
     **changed: Any,
 ) -> Path:
     """Write a checkpoint with random weights.
@@ -131,6 +132,7 @@ def write_around(
         mixers: word → example; each layer has the one of its word.
         types: the word of each layer.
         feed_forward: of all layers.
+        replaced: texts of the modeling source, each with what stands in its place.
         changed: keys of the config that are other than the examples have them.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -146,6 +148,9 @@ def write_around(
     rotated = "qk_rope_head_dim" if "qk_rope_head_dim" in config else "head_dim"
     rest = REST.replace("{made}", "\n".join(made)).replace("{called}", "\n".join(calls)).replace("{rotated}", rotated)
     modeling = HEAD + "\n\n".join([*sources, feed_forward.source]) + rest
+    for old, new in replaced:
+        assert old in modeling, old
+        modeling = modeling.replace(old, new)
     (directory / "modeling_corvus.py").write_text(modeling)
     (directory / "configuration_corvus.py").write_text(CONFIGURATION)
     (directory / "config.json").write_text(json.dumps(config, indent=1))

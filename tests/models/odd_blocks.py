@@ -67,7 +67,11 @@ TOP_K = "self.top_k = config.num_experts_per_tok"
 
 @dataclass(frozen=True)
 class Odd:
-    """What is odd about a decoder's blocks: statements, one line each, and keys of the config that they read."""
+    """What is odd about a decoder's blocks: statements, one line each, and keys of the config that they read.
+
+    ``replaced`` are other texts of the source, each with what stands in its place; ``experts``: the feed-forward block
+    is one of experts.
+    """
 
     made: str = NOTHING
     before: str = NOTHING
@@ -79,6 +83,8 @@ class Odd:
     router_made: str = NOTHING
     router: str = ""
     config: dict[str, Any] = field(default_factory=dict)
+    replaced: tuple[tuple[str, str], ...] = ()
+    experts: bool = False
 
 
 CARRIED = {
@@ -123,6 +129,118 @@ CARRIED = {
 """What is carried over, and served in tests of the engine."""
 
 
+MADE_SCALES = "        self.feed_forward_norm = Norm("
+MIXED = "hidden_states = hidden_states + mixed"
+FED = "return hidden_states + self.feed_forward(self.feed_forward_norm(hidden_states))"
+VECTOR = "nn.Parameter(torch.ones(config.hidden_size))"
+NUMBER = "nn.Parameter(torch.ones(1))"
+LAYER_SCALE = """\
+class LayerScale(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(size))
+
+    def forward(self, x):
+        return x * self.gamma
+
+
+class Norm("""
+SCALED = {
+    "vectors of the layer": Odd(
+        replaced=(
+            (MADE_SCALES, f"        self.gamma, self.beta = {VECTOR}, {VECTOR}\n{MADE_SCALES}"),
+            (MIXED, "hidden_states = hidden_states + self.gamma * mixed"),
+            (FED, FED.replace("self.feed_forward(", "self.beta * self.feed_forward(")),
+        )
+    ),
+    "numbers on both sides of a sum": Odd(
+        replaced=(
+            (MADE_SCALES, f"        self.gamma, self.beta = {NUMBER}, {NUMBER}\n{MADE_SCALES}"),
+            (MIXED, "hidden_states = self.beta * hidden_states + mixed * self.gamma"),
+        )
+    ),
+    "modules of their own": Odd(
+        replaced=(
+            ("class Norm(", LAYER_SCALE),
+            (
+                MADE_SCALES,
+                "        self.ls1, self.ls2 = LayerScale(config.hidden_size), LayerScale(config.hidden_size)\n"
+                + MADE_SCALES,
+            ),
+            (MIXED, "hidden_states = hidden_states + self.ls1(mixed)"),
+            (FED, "return hidden_states + self.ls2(self.feed_forward(self.feed_forward_norm(hidden_states)))"),
+        )
+    ),
+    "at the end of blocks": Odd(
+        made=f"self.gamma = {VECTOR}",
+        inner="inner = F.silu(self.gate_proj(hidden_states)) * self.up_proj(hidden_states)",
+        mlp_made=f"self.gamma = {VECTOR}",
+        replaced=(
+            ("return self.o_proj(attended)", "return self.o_proj(attended) * self.gamma"),
+            ("return self.down_proj(inner)", "return self.gamma * self.down_proj(inner)"),
+        ),
+    ),
+}
+"""Learned scales on branches of a layer."""
+EACH_HEAD = """\
+class EachHead(nn.Module):
+    def __init__(self, size, heads, eps):
+        super().__init__()
+        self.norms = nn.ModuleList([nn.LayerNorm(size, eps=eps, bias=False) for _ in range(heads)])
+
+    def forward(self, x):
+        return torch.cat([norm(head) for norm, head in zip(self.norms, torch.split(x, 1, dim=1))], dim=1)
+
+
+class Norm("""
+OF_HEADS = {
+    "norms of single heads, in modules": Odd(
+        made="self.q_norm = EachHead(self.head_dim, self.heads, config.rms_norm_eps)\n"
+        "self.k_norm = EachHead(self.head_dim, self.kv_heads, config.rms_norm_eps)",
+        before="query, key = self.q_norm(query), self.k_norm(key)",
+        replaced=(("class Norm(", EACH_HEAD),),
+    ),
+    "norms of single heads, vectors in a list": Odd(
+        made="self.q_norms = nn.ModuleList([Norm(self.head_dim, config.rms_norm_eps) for _ in range(self.heads)])\n"
+        "self.k_norms = nn.ModuleList([Norm(self.head_dim, config.rms_norm_eps) for _ in range(self.kv_heads)])",
+        after="query = torch.stack([norm(query[:, i]) for i, norm in enumerate(self.q_norms)], dim=1)\n"
+        "key = torch.stack([norm(key[:, i]) for i, norm in enumerate(self.k_norms)], dim=1)",
+    ),
+    "q and its gates as two blocks": Odd(
+        behind="attended = attended * torch.sigmoid(gate)",
+        replaced=(
+            (
+                "self.q_proj = nn.Linear(config.hidden_size, self.heads",
+                "self.q_proj = nn.Linear(config.hidden_size, 2 * self.heads",
+            ),
+            (
+                "        query = self.q_proj(hidden_states).view(shape)",
+                "        query, gate = self.q_proj(hidden_states).chunk(2, dim=-1)\n        query = query.view(shape)",
+            ),
+        ),
+    ),
+}
+"""What is odd about heads, and needs no statement of the source."""
+OF_EXPERTS = {
+    "experts with gate and up as two blocks of a layer": Odd(
+        experts=True,
+        replaced=(
+            (
+                "        self.gate_proj = nn.Linear(config.hidden_size, config.moe_intermediate_size, bias=False)\n"
+                "        self.up_proj = nn.Linear(config.hidden_size, config.moe_intermediate_size, bias=False)\n",
+                "        self.w13 = nn.Linear(config.hidden_size, 2 * config.moe_intermediate_size, bias=False)\n",
+            ),
+            (
+                "return self.down_proj(F.silu(self.gate_proj(hidden_states)) * self.up_proj(hidden_states))",
+                "gate, up = self.w13(hidden_states).chunk(2, dim=-1)\n        return self.w2(F.silu(gate) * up)",
+            ),
+            ("self.down_proj", "self.w2"),
+        ),
+    ),
+}
+"""What is odd about experts, and needs no statement of the source."""
+
+
 def write_odd(directory: Path, odd: Odd, layers: int = 2) -> Path:
     """Write a checkpoint with random weights."""
     parts = {name: getattr(odd, name) for name in ("made", "before", "after", "behind")}
@@ -130,7 +248,7 @@ def write_odd(directory: Path, odd: Odd, layers: int = 2) -> Path:
     for name, lines in parts.items():
         source = source.replace(f"{{{name}}}", lines.replace("\n", "\n        "))
     mixer = replace(grouped_query.EXAMPLE, source=source, config={**grouped_query.EXAMPLE.config, **odd.config})
-    block = mlp.EXAMPLE
+    block = experts.EXAMPLE if odd.experts else mlp.EXAMPLE
     if odd.inner:
         text = MLP.replace("{made}", odd.mlp_made).replace("{inner}", odd.inner.replace("\n", "\n        "))
         block = replace(block, source=text)
@@ -140,4 +258,4 @@ def write_odd(directory: Path, odd: Odd, layers: int = 2) -> Path:
         scored = f"{lines}\n        weights = F.softmax(logits, dim=-1)"
         source = experts.EXAMPLE.source.replace(SCORED, scored).replace(ROUTER, ROUTER + made)
         block = replace(experts.EXAMPLE, source=source.replace(TOP_K, f"self.config = config\n        {TOP_K}"))
-    return write_around(directory, {"odd": mixer}, ["odd"] * layers, block)
+    return write_around(directory, {"odd": mixer}, ["odd"] * layers, block, odd.replaced)

@@ -83,8 +83,10 @@ def ours(said: Description, events: Sequence[Layer | Handed], upstream: Upstream
 def agrees(one: Asked, theirs: Mapping[str, Any], upstream: Upstream) -> bool:
     """Return whether our answer is theirs: the same scheme, or the same failure."""
     got = theirs["got"]
-    if one.missing:
-        return bool(got == "KeyError")
+    if one.missing:  # the parts are asked one after the other: two that differ before the first that is missing end it
+        asked_before = one.entries.index(one.missing[0])
+        differ = len({word == "FLOAT" for word in one.words[:asked_before]}) > 1
+        return bool(got == ("ValueError" if differ else "KeyError"))
     if not one.word:
         return bool(got == "ValueError")
     kind = kind_of(one.layer)

@@ -49,6 +49,7 @@ class FakeProbe:
     small: SimpleNamespace = field(init=False)
     sizes: int = 0
     literals_first: bool = True
+    round_numbers: set[float] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.small = SimpleNamespace(attributes=shrink(self.completed, self.sizes))
@@ -115,6 +116,17 @@ def test_what_no_expression_gives_is_not_explained(probe: FakeProbe) -> None:
 def test_a_size_is_no_literal(probe: FakeProbe) -> None:
     assert explain(probe, 211.0) == Value(211.0)  # type: ignore[arg-type]
     assert explain(probe, 211.0, is_size=True) is None  # type: ignore[arg-type]
+
+
+def test_numbers_that_may_be_literals_are_kept() -> None:
+    """Those alone are read in another way where expressions come first."""
+    probe, other = FakeProbe(CONFIG), FakeProbe(CONFIG, literals_first=False)
+    for number in (probe.seen("head_dim") ** -0.5, 1.0, 3.14159265358):
+        explain(probe, number)  # type: ignore[arg-type]
+    assert not probe.round_numbers
+    for one in (probe, other):
+        explain(one, 0.22)  # type: ignore[arg-type]
+        assert one.round_numbers == {0.22}
 
 
 @pytest.mark.parametrize("factor", [2.0, 8.0, 9.0, 40.0, 64.0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scaffold.expressions.tree import LAYER, Item, key
-from scaffold.reading.agreement import agreed
+from scaffold.reading.agreement import agreed, outline
 from scaffold.spec.values import Value
 
 CONFIGS = ({"heads": 12, "hidden": 144, "sizes": [12, 3]}, {"heads": 16, "hidden": 288, "sizes": [16, 3]})
@@ -45,3 +45,22 @@ def test_specs_of_other_forms_differ() -> None:
 def test_what_needs_a_layers_number_is_not_agreed_on() -> None:
     listed = Value(12, None, Item(key("sizes"), LAYER))
     assert agreed(Block("a", (HEADS,)), Block("a", (listed,)), CONFIGS) is None
+
+
+def test_what_is_agreed_on_has_the_outline_of_both() -> None:
+    first, second = Block("a", (HEADS, HEADS)), Block("a", (HEADS, SHARE))
+    assert outline(first) == outline(second) == outline(agreed(first, second, CONFIGS))
+
+
+def test_specs_of_other_forms_have_other_outlines() -> None:
+    block = Block("a", (HEADS,))
+    others = (Block("b", (HEADS,)), Block("a", (HEADS, HEADS)), Block("a", (HEADS,), SHARE), block.sizes)
+    assert all(outline(block) != outline(other) for other in others)
+    assert outline(key("heads")) != outline(key("hidden"))
+
+
+def test_literals_and_what_needs_a_layers_number_are_a_part_of_the_outline() -> None:
+    """Nothing else is agreed on in their place."""
+    listed = Value(12, None, Item(key("sizes"), LAYER))
+    outlines = [outline(Block("a", (one,))) for one in (HEADS, Value(8), Value(9), listed)]
+    assert all(one != other for i, one in enumerate(outlines) for other in outlines[:i])

@@ -14,7 +14,14 @@ from tests.sampled import sampled
 OTHER = "attended = attended.tanh()"
 SIZES = "which is another one for a probe"
 LENGTH = "a choice by the number of tokens"
+TABLE = "table = torch.cos(torch.arange(self.heads) / self.heads)\n"
 HOLES = {
+    "a table that may be empty": (f"{TABLE}if table[0] == 0:\n    {OTHER}", SIZES),
+    "tables that may be empty": (
+        f"{TABLE}other = attended\nif table[0] == 0:\n    other = attended.tanh()\n"
+        "if table[1] < 0:\n    attended = attended\nattended = other",
+        SIZES,
+    ),
     "heads times entries": (f"if self.heads * self.head_dim > 200:\n    {OTHER}", SIZES),
     "heads that share a key": (f"if self.heads // self.kv_heads > 3:\n    {OTHER}", SIZES),
     "the width of what is given": (f"if hidden_states.shape[-1] > 200:\n    {OTHER}", SIZES),
@@ -104,6 +111,8 @@ NO_DIFFERENCE = {
     "an error of sizes that do not fit": "if self.heads % self.kv_heads != 0:\n    raise ValueError('heads')",
     "the same either way": "attended = attended.tanh() if hidden_states.shape[-1] > 200 else torch.tanh(attended)",
     "a limit that is far from both": "if self.heads < 1000:\n    attended = attended.tanh()",
+    "a table that is made again if it is empty": "table = torch.cos(torch.arange(self.heads) / self.heads)\n"
+    "if table[0] == 0:\n    table = torch.cos(torch.arange(self.heads) / self.heads)",
     "a type that the model has": "attended = attended.to(torch.bfloat16)",
 }
 

@@ -262,6 +262,16 @@ def test_a_parameter_that_is_written_to_as_the_model_runs_is_a_hole(tmp_path: Pa
         read(tmp_path, transformers_source, forward=forward)
 
 
+def test_an_error_of_sizes_that_never_fit_holds_nothing_of_what_was_made(
+    tmp_path: Path, transformers_source: Path
+) -> None:
+    forward = FORMS["fused, causal"]["forward"].replace("self.heads, self.size)", "7, 11)", 1)
+    with pytest.raises(NotUnderstood, match="'view' with these arguments") as caught:
+        read(tmp_path, transformers_source, forward=forward)
+    assert caught.value.__cause__ is not None
+    assert caught.value.__cause__.__traceback__ is None
+
+
 WAITS = """
 if torch.all(attention_mask):
     raise ValueError("nothing to hide")

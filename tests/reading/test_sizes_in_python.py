@@ -61,6 +61,25 @@ STATEMENTS = {
     "a tensor's share": "attended = attended * (torch.tensor(float(self.heads)) // 20 + 1)",
     "turns of a loop": f"for _ in range(self.heads // 20 + 1):\n    {OTHER}",
     "a text that grows": f"n = ''\nfor _ in range(self.heads):\n    n += 'x'\nif len(n) > 20:\n    {OTHER}",
+    "arguments that are counted": f"def many(*args):\n    return len(args) > 20\n"
+    f"if many(*range(self.heads)):\n    {OTHER}",
+    "arguments of a lambda": f"if (lambda first, *rest: len(rest))(*range(self.heads)) > 20:\n    {OTHER}",
+    "arguments handed on": f"def many(*args):\n    return len(args) > 20\ndef ask(*args):\n    return many(*args, 0)\n"
+    f"if ask(*range(self.heads)):\n    {OTHER}",
+    "arguments by name that are counted": f"def many(**named):\n    return len(named) > 20\n"
+    f"if many(**{{f'h{{i}}': i for i in range(self.heads)}}):\n    {OTHER}",
+    "arguments that Python counts": f"if max(*range(self.heads)) > 20:\n    {OTHER}",
+    "arguments with a default": "def scaled(x, *, last=0, **named):\n    return x * 1.5 if last else x\n"
+    "attended = scaled(attended, **{'last' if self.heads > 20 else 'first': 1})",
+    "more arguments than a default": "def scaled(x, factor=1.0, other=0.5):\n    return x * factor * other\n"
+    "attended = scaled(attended, *[1.5] * (1 + self.heads // 32))",
+    "a rest that is counted": f"first, *rest = range(self.heads)\nif len(rest) > 20:\n    {OTHER}",
+    "a list that others are put into": f"n = [*range(self.heads), 0]\nif len(n) > 20:\n    {OTHER}",
+    "a dictionary that another is put into": f"n = {{**{{i: i for i in range(self.heads)}}, -1: 0}}\n"
+    f"if len(n) > 20:\n    {OTHER}",
+    "an assertion that is caught": f"try:\n    assert self.heads > 20\n    {OTHER}\nexcept AssertionError:\n    pass",
+    "an assertion of a function that is caught": f"def check(n):\n    assert n > 20, n\n"
+    f"try:\n    check(self.heads)\nexcept Exception:\n    pass\nelse:\n    {OTHER}",
     "a table of the source's own": "m = torch.tensor([1.0] * 20 + [1.5] * 20)[self.heads]\nattended = attended * m",
     "a part of such a table": "m = torch.tensor([1.0] * 20 + [1.5] * 12)[: self.heads]\n"
     "attended = attended * m.repeat_interleave(self.head_dim)",

@@ -22,7 +22,9 @@ SIZE = (11, 24)
 CONFIG = {"residual_multiplier": 0.22, "norm_weight": 3.5}
 ONE = Value(1.0)
 RESIDUAL = Value(0.22, "residual_multiplier")
-PROBE: Any = SimpleNamespace(completed=CONFIG, small=SimpleNamespace(attributes=CONFIG), literals_first=True)
+PROBE: Any = SimpleNamespace(
+    completed=CONFIG, small=SimpleNamespace(attributes=CONFIG), literals_first=True, round_numbers=set()
+)
 
 Sum = dict[str, Value]
 LAYOUTS: dict[str, tuple[list[tuple[str, Sum]], Sum]] = {

@@ -45,3 +45,22 @@ def test_a_field_of_another_type(transformers_source: Path) -> None:
 
 def test_a_release_without_such_checks_refuses_nothing(tmp_path: Path) -> None:
     assert required_keys(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "says"),
+    [
+        (["full_attention", "sliding_attention"], ""),
+        (["attention", "full_attention"], ""),  # an older word, which is replaced
+        (None, ""),
+        (["full_attention"], "layer_types has 1 of them, and num_hidden_layers is 2"),
+        (["full_attention", "nova_attention"], "layer_types has 'nova_attention', which is no kind of layer"),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_kinds_of_layers(kinds: list[str] | None, says: str, nested: bool, transformers_source: Path) -> None:
+    own = {"layer_types": kinds, "num_hidden_layers": 2, "sliding_window": 64}
+    written: dict[str, Any] = {"text_config": {"model_type": "gemma3_text", **own}} if nested else {**SIZES, **own}
+    found = refused("gemma3" if nested else "qwen3", written, transformers_source)
+    assert says in found
+    assert bool(says) is bool(found)

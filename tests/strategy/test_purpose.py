@@ -10,6 +10,7 @@ from scaffold.checkpoint.purpose import other_purpose
 from scaffold.common.errors import CheckFailed
 from scaffold.disagreements.table import disagreements
 from scaffold.strategy.decide import decide
+from scaffold.strategy.purpose import purpose_notes
 from scaffold.strategy.transformers_backend import TRANSFORMERS
 from tests.models.families import Shapes, config_of, shapes_of
 from tests.strategy.trusted import asked
@@ -86,3 +87,10 @@ def test_a_head_in_the_middle_of_a_name_is_one() -> None:
     """As SantaCoder's class is called, whose head is tied."""
     assert other_purpose("GPT2LMHeadCustomModel") == ""
     assert other_purpose("GPT2CustomModel") != ""
+
+
+def test_text_from_a_class_that_is_named_for_none_takes_an_option(tmp_path: Path) -> None:
+    """As of a bare model's name over files that hold a head."""
+    named = asked(tmp_path, "llama", {"architectures": ["LlamaModel"]})
+    assert "--runner generate" in purpose_notes(named)[0]
+    assert purpose_notes(asked(tmp_path, "llama")) == ()

@@ -87,3 +87,13 @@ def test_a_name_that_transformers_has_is_its_own_class(product: str, tmp_path: P
         assert "computes something else than transformers' Qwen3ForCausalLM" in answer.reason
     if product == "not understood":
         assert "the backend runs transformers' Qwen3ForCausalLM and not modeling_own.py" in answer.reason
+
+
+def test_code_that_is_not_in_the_folder_is_no_source(tmp_path: Path) -> None:
+    """Where transformers has no such model either; code of another repository would be fetched."""
+    for reference, holds in (("modeling_own.Own", False), ("org/repo--modeling_own.Own", True)):
+        own = {"AutoConfig": "configuration_own.OwnConfig", "AutoModelForCausalLM": reference}
+        changed = {"architectures": ["Own"], "model_type": "own", "auto_map": own}
+        answer = answer_of(write(tmp_path / str(holds), config_of("qwen3", **changed), shapes_of("qwen3")))
+        assert answer.holds is holds, answer.reason
+        assert holds or "modeling_own.py, which auto_map refers to, is not in the folder" in answer.reason

@@ -7,7 +7,8 @@ The behaviours are what ``--served-model-name`` says, joined by ``+``:
 - processes: ``spawns`` (an engine and two workers with vLLM's titles and shared memory, one in a session of its own),
   ``worker-dies`` (the first worker is killed two seconds after it is there), ``worker-dies-on-request``, ``stubborn``
   (its child ignores SIGTERM and leaves the process group);
-- requests: ``dies-on-request`` (false-ready), ``engine-dies-on-request`` (answers 500, stays up), ``empty-answer``,
+- requests: ``dies-on-request`` (false-ready), ``engine-dies-on-request`` (answers 500, stays up; an engine that it
+  spawned is killed a moment later), ``empty-answer``,
   ``refuses-request`` (answers 400), ``hangs-on-request``, ``hangs-later`` (the second one),
   ``one-of-many-fails``;
 - the rest: ``good``, ``errs-in-log`` (answers, and logs a traceback), ``shimmed`` (something stands in for a kernel),
@@ -68,7 +69,7 @@ time.sleep(600)
 def spawn():
     """Start what vLLM starts at tensor-parallel 2, with segments named after this process."""
     workers = [(f"VLLM::Worker_TP{rank}", WORKER.format(tag=os.getpid(), rank=rank), rank == 1) for rank in range(2)]
-    start("VLLM::EngineCore", ENGINE.format(workers=workers, python=sys.executable))
+    return start("VLLM::EngineCore", ENGINE.format(workers=workers, python=sys.executable))
 
 
 def first_worker():
@@ -141,6 +142,9 @@ class Handler(StreamRequestHandler):
         if "engine-dies-on-request" in asked:
             log("vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.")
             self.answer(500, {"error": "EngineCore encountered an issue."})
+            if engine is not None:
+                time.sleep(0.2)
+                engine.kill()
             return
         if "worker-dies-on-request" in asked:
             kill_worker()
@@ -179,8 +183,7 @@ def log_probabilities(prompt, new_tokens):
 if "stubborn" in asked:
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
-if {"spawns", "worker-dies", "worker-dies-on-request"} & set(asked):
-    spawn()
+engine = spawn() if {"spawns", "worker-dies", "worker-dies-on-request"} & set(asked) else None
 if "worker-dies" in asked:
     threading.Thread(target=kill_worker).start()
     log("(APIServer pid=1) INFO waits for its workers")

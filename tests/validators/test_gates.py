@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from scaffold_validators.engine import probe
 from scaffold_validators.gates import run_stages
+from scaffold_validators.outcome import Outcome
 from scaffold_validators.problem import Problem
 from scaffold_validators.processes import ProcessTree
 from scaffold_validators.serve import Patience, ServePlan, Server
@@ -200,6 +202,15 @@ def test_the_command_of_a_plan_is_what_a_person_would_type(gate: Gate) -> None:
         "vllm serve '/models/a b' --served-model-name good --host 127.0.0.1 --port 8000 --dtype float32 "
         "--max-model-len 512 --max-num-seqs 16 --tensor-parallel-size 1 --load-format auto --enforce-eager"
     )
+
+
+def test_an_engine_that_is_seen_dead_a_moment_after_an_answer_of_500_is_the_cause(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scaffold_validators.watching.workers.SEEK_SECONDS", 0.0)
+    verdict = run_stage(behaving(gate, "spawns+engine-dies-on-request"), "real")
+    assert verdict.outcome is Outcome.FALSE_READY
+    assert re.match(r"VLLM::EngineCore \(pid \d+\) died", verdict.cause)
 
 
 def test_a_server_that_is_seen_dead_a_moment_after_its_connection_broke_is_false_ready(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
-import ssl
 import struct
 import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ssl
 
 MAX_TOKENS = 16
 REQUEST_SECONDS = 600.0
@@ -110,6 +111,8 @@ class Client:
         """Send requests at the same time, and wait for all."""
         if not requests:
             return ()
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(len(requests)) as pool:
             return tuple(pool.map(lambda request: self.send(*request), requests))
 
@@ -154,6 +157,8 @@ def _without_authorities() -> ssl.SSLContext:
 
     httpx would read the list of all certificate authorities for each client, which takes longer than the request.
     """
+    import ssl
+
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 

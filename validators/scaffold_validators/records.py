@@ -11,15 +11,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import GenericAlias
-from typing import Any, Generic, NoReturn, TypeVar, get_args, get_origin
-
-from cattrs import Converter, transform_error
-from cattrs.errors import BaseValidationError
-from cattrs.v import format_exception
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, get_args, get_origin
 
 from scaffold_validators.problem import Problem
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -107,8 +107,11 @@ def structure(value: Any, type_: type[T], name: str) -> T:
     Raises:
         ValueError: it does not fit; the message names the fields, as ``name.field``.
     """
+    from cattrs import transform_error
+    from cattrs.errors import BaseValidationError
+
     try:
-        return _CONVERTER.structure(value, type_)
+        return _converter().structure(value, type_)
     except BaseValidationError as error:
         raise ValueError("; ".join(transform_error(error, name, _say))) from error
     except (TypeError, AttributeError, LookupError) as error:
@@ -129,7 +132,7 @@ def last_line(text: str, type_: type[T], name: str) -> T:
 
 def unstructure(value: Any) -> Any:
     """Return a value in the form that JSON has for it."""
-    return _CONVERTER.unstructure(value)
+    return _converter().unstructure(value)
 
 
 def _document(text: str) -> dict[str, Any]:
@@ -188,6 +191,8 @@ def _no_number(word: str) -> NoReturn:
 
 def _say(error: BaseException, type_: type[Any] | None) -> str:
     """Return what is wrong with one value: its place is added by cattrs."""
+    from cattrs.v import format_exception
+
     return str(error) if isinstance(error, ValueError) else format_exception(error, type_)
 
 
@@ -201,7 +206,7 @@ def _tuple(value: Any, type_: Any) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise ValueError(f"found {value!r:.80}, expected a list")
     as_list: Any = GenericAlias(list, get_args(type_)[:1])
-    return tuple(_CONVERTER.structure(value, as_list))
+    return tuple(_converter().structure(value, as_list))
 
 
 def _is_tuple(type_: Any) -> bool:
@@ -212,15 +217,21 @@ def _mapping(value: Any, type_: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"found {value!r:.80}, expected an object")
     as_dict: Any = GenericAlias(dict, (str, get_args(type_)[1]))
-    return dict(_CONVERTER.structure(value, as_dict))
+    return dict(_converter().structure(value, as_dict))
 
 
 def _is_mapping(type_: Any) -> bool:
     return get_origin(type_) is collections.abc.Mapping
 
 
-_CONVERTER = Converter(forbid_extra_keys=True)
-for _type in EXACT:
-    _CONVERTER.register_structure_hook(_type, _exact)
-_CONVERTER.register_structure_hook_func(_is_tuple, _tuple)
-_CONVERTER.register_structure_hook_func(_is_mapping, _mapping)
+@cache
+def _converter() -> Converter:
+    """Return what converts, made when something is converted: most commands read and write no record."""
+    from cattrs import Converter
+
+    made = Converter(forbid_extra_keys=True)
+    for type_ in EXACT:
+        made.register_structure_hook(type_, _exact)
+    made.register_structure_hook_func(_is_tuple, _tuple)
+    made.register_structure_hook_func(_is_mapping, _mapping)
+    return made

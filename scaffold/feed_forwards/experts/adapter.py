@@ -21,7 +21,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.values import ONE
 from scaffold.weights.emit import ROUTED
 from scaffold.weights.rules import WeightMap
-from scaffold.weights.targets import EXPERTS, attribute
+from scaffold.weights.targets import EXPERT_NAMES, EXPERTS, attribute
 from scaffold.weights.transforms import Stack
 
 HERE = Path(__file__).parent
@@ -111,6 +111,10 @@ def write(layers: Sequence[ExpertsSpec | None], inner: Sequence[Inner], name: st
 def _loaders(spec: ExpertsSpec) -> Iterator[Loader]:
     if spec.bias:
         yield Loader("load_experts", fill(HERE / "load_experts.py.jinja").rstrip())
+    if spec.is_packed:
+        gate_up = spec.up_name.removeprefix("{expert}.").removesuffix(".weight")
+        text = fill(HERE / "split_gate_up.py.jinja", gate_up=gate_up, path=spec.experts_name, names=EXPERT_NAMES)
+        yield Loader("split_gate_up", text.rstrip())
     if spec.in_rows:
         text = fill(
             HERE / "split_experts.py.jinja",

@@ -147,8 +147,21 @@ def read(probe: Probe, call: Call) -> Block[ExpertsSpec]:
     found = _read(probe, event, name, x, given)
     if found is None:
         what = "routed experts whose outputs are not weighted sums of down(act(gate) * up)"
+        if _takes_itself(probe, event, x, given):
+            what = "experts of which some compute nothing: a token that chooses one gets itself, weighted; no idiom yet"
         raise NotUnderstood(what, definition(event))
     return found
+
+
+def _takes_itself(probe: Probe, event: Event, x: Array, given: Array) -> bool:
+    """Return whether what a block gives is a weighted sum of its experts and of what it is given."""
+    assert event.module is not None
+    _, _, rest = _without_shared(probe, event, x, given)
+    for stack, (_, _, gated) in product(_stacks(event.module), _activations(probe, event)):
+        outputs = np.concatenate([stack.outputs(x, gated), x[None]])
+        if any(_solve(outputs, routed) is not None for routed in rest):
+            return True
+    return False
 
 
 def _in_layer(probe: Probe, call: Call) -> Block[ExpertsSpec]:
@@ -299,12 +312,23 @@ def _halves(array: Array, alternating: bool) -> tuple[Array, Array]:
 
 
 def _listed(path: str, items: list[Module]) -> Iterator[_Stack]:
-    """Yield experts that are modules of a list, with three linear layers each: two of one shape are gate and up."""
+    """Yield experts that are modules of a list, with three linear layers each: two of one shape are gate and up.
+
+    Of two linear layers, one holds both, the gate first.
+    """
     weights = [{n: c.attributes["weight"].a for n, c in item.children() if isinstance(c, Linear)} for item in items]
     names = list(weights[0])
-    if len(names) != 3 or any(list(w) != names for w in weights):
+    if len(names) not in (2, 3) or any(list(w) != names for w in weights):
         return
     stacked = {n: np.stack([w[n] for w in weights]) for n in names}
+    if len(names) == 2:
+        for both, down in permutations(names):
+            experts, rows, hidden = stacked[both].shape
+            if stacked[down].shape == (experts, hidden, rows // 2):
+                pattern, down_name = (f"{{expert}}.{name}.weight" for name in (both, down))
+                weights_of = (*_halves(stacked[both], alternating=False), stacked[down])
+                yield _Stack(*weights_of, path, pattern, down_name, False, gate_name=pattern)
+        return
     for down in names:
         gate, up = [n for n in names if n != down]
         if stacked[gate].shape == stacked[up].shape == np.swapaxes(stacked[down], 1, 2).shape:

@@ -58,6 +58,9 @@ def weight_rules(
     targets = [f"{stack}_weight" for stack in stacks]
     path = join(spec.name, spec.experts_name)
     up, down = (join(path, name) for name in (spec.up_name, spec.down_name))
+    if spec.is_packed:
+        yield from scope.packed_experts((up, down), targets, count, size, hidden)
+        return
     if spec.is_listed:
         yield from scope.experts((join(path, spec.gate_name), up, down), targets, count, size, hidden)
         return

@@ -39,8 +39,9 @@ class ExpertsSpec:
     Attributes:
         up_name: of the tensor ``[experts, 2 inner, hidden]`` that holds gate and up; where each expert is a module of
             its own, the pattern of those that hold up, ``{expert}`` for the expert's number.
-        gate_name: where each expert is a module of its own, the pattern of the tensors that hold the gate; the tensor
-            that does, where all lie in rows; else empty.
+        gate_name: where each expert is a module of its own, the pattern of the tensors that hold the gate, which is
+            that of ``up_name`` if one layer of an expert holds both, gate first; the tensor that does, where all lie in
+            rows; else empty.
         in_rows: gate, up and down are a matrix ``[experts * inner, hidden]`` each, expert after expert.
         bias: whether experts have biases, in tensors named like the weights, with ``_bias`` appended.
         alternating: rows of gate and up alternate.
@@ -91,3 +92,8 @@ class ExpertsSpec:
     def is_listed(self) -> bool:
         """Return whether each expert is a module of its own, with tensors of its own."""
         return bool(self.gate_name) and not self.in_rows
+
+    @property
+    def is_packed(self) -> bool:
+        """Return whether each expert is a module of its own, of which one layer holds gate and up."""
+        return self.is_listed and self.gate_name == self.up_name

@@ -41,6 +41,13 @@ def projection_of(event: Event, paths: tuple[Path, ...], gated: bool) -> Project
         if found is not None:
             name = (name_in(event, modules[0]),)
             return ProjectionSpec(name, _in_words(found.groups, selections), transposed.pop(), found.order)
+    for one in modules:
+        own = {int(column) for s in selections if s.linear is one for column in s.columns.ravel()}
+        if not gated and len(own) < output_of(one).shape[1]:
+            what = (
+                f"{name_in(event, one)}, which gives more than q, k and v, such as what an MLP beside them begins with"
+            )
+            raise NotUnderstood(what, definition(event))
     raise NotUnderstood("a layout of q, k and v in their projections", definition(event))
 
 

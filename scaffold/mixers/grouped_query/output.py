@@ -61,12 +61,16 @@ def _gate(probe: Probe, event: Event, given: Array, flat: Array, core: Core, tra
 
 
 def _gate_with_q(probe: Probe, event: Event, given: Array, flat: Array, q: Selection) -> GateSpec | None:
-    """Return a gate of which the layer of q gives an entry for each of q's, head by head."""
+    """Return a gate of which the layer of q gives an entry for each of q's, head by head or all behind all of q."""
     heads, size = q.columns.shape
-    columns = np.arange(2 * q.columns.size).reshape(heads, 2, size)
-    out = output_of(q.linear)
-    if out.shape[1] != columns.size or not np.array_equal(q.columns, columns[:, 0]) or flat.shape[1] != q.columns.size:
+    out, columns = output_of(q.linear), np.arange(2 * q.columns.size)
+    if out.shape[1] != columns.size or flat.shape[1] != q.columns.size:
         return None
-    if not same(flat * torch_ops.sigmoid(out[:, columns[:, 1].ravel()]), given):
-        return None
-    return GateSpec(name_in(event, q.linear), False, bias_value(probe, [q.linear]), with_q=True)
+    for in_halves, (of_q, of_gate) in enumerate(
+        (columns.reshape(heads, 2, size).swapaxes(0, 1), columns.reshape(2, heads, size))
+    ):
+        gated = flat * torch_ops.sigmoid(out[:, of_gate.ravel()])
+        if np.array_equal(q.columns, of_q) and same(gated, given):
+            name, bias = name_in(event, q.linear), bias_value(probe, [q.linear])
+            return GateSpec(name, False, bias, with_q=True, in_halves=bool(in_halves))
+    return None

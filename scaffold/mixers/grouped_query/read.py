@@ -12,6 +12,7 @@ import numpy as np
 from scaffold.carried.refused import carrying
 from scaffold.carried.spec import CarriedHeads, Stretch
 from scaffold.expressions.tree import HEAD_DIM, Key
+from scaffold.mixers.grouped_query.earlier import of_earlier
 from scaffold.mixers.grouped_query.layout import projection_of, unbiased_of
 from scaffold.mixers.grouped_query.output import output
 from scaffold.mixers.grouped_query.spec import (
@@ -186,6 +187,9 @@ def _projected(probe: Probe, event: Event, core: Core, tracer: Tracer, attention
             with carrying(event.where):
                 known, carried = attention().projected()
         except NotUnderstood as reason:
+            earlier = of_earlier(probe, event, core)
+            if earlier is not None:
+                raise NotUnderstood(earlier, event.where) from reason
             raise _neither(error, reason) from reason
         return known, None, carried
 
@@ -264,13 +268,33 @@ def _qk_norm(probe: Probe, event: Event, q: Path, k: Path) -> QkNormSpec | None:
     if norms.identify(probe, k.norm) != form or shape != (k.per_head, k.norm_is_first):
         raise NotUnderstood("norms of q and k that differ", event.where)
     before = q.norm_is_first or q.turn is None
+    if q.norms or k.norms:
+        lists = [_list_of_norms(probe, event, path, form) for path in (q, k)]
+        return QkNormSpec(*lists, form, per_head=True, before_rope=before, of_each=True)
     names = (name_in(event, q.norm), name_in(event, k.norm))
     return QkNormSpec(*names, form, q.per_head, before_rope=before)
+
+
+def _list_of_norms(probe: Probe, event: Event, path: Path, form: NormSpec) -> str:
+    """Return the list that has a norm for each head, in their order.
+
+    Raises:
+        NotUnderstood: there is no such list, or its norms are not of one form.
+    """
+    names = [name_in(event, norm) for norm in path.norms]
+    of_list = names[0].rpartition(".")[0] if names else ""
+    if not names or names != [f"{of_list}.{number}" for number in range(len(names))]:
+        raise NotUnderstood("norms of heads that are not one list in the order of the heads", event.where)
+    if any(norms.identify(probe, norm) != form for norm in path.norms):
+        raise NotUnderstood("norms of heads that differ", event.where)
+    return of_list
 
 
 def _v_norm(probe: Probe, event: Event, v: Path) -> ValueNormSpec | None:
     if v.norm is None:
         return None
+    if v.norms:
+        raise NotUnderstood("norms of v of which each head has its own", event.where)
     return ValueNormSpec(name_in(event, v.norm), norms.identify(probe, v.norm), v.per_head)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from scaffold.carried.rules import carried_rules
 from scaffold.idioms.frame import Target
 from scaffold.mixers.grouped_query.spec import AttentionSpec
-from scaffold.weights.norm_rules import norm_rules
+from scaffold.weights.norm_rules import list_rules, norm_rules
 from scaffold.weights.rules import Rule
 from scaffold.weights.scope import Heads, Scope
-from scaffold.weights.targets import QKV, attribute, join
+from scaffold.weights.targets import QKV, attribute, flat_attribute, join
 from scaffold.weights.transforms import Transform, Transpose, Ungroup
 
 
@@ -32,11 +32,12 @@ def rules(scope: Scope, spec: AttentionSpec, hidden: int, target: Target) -> Ite
         pairs: dict[str, Any] = {}
         if projection.kv_groups:
             pairs = {"pairs": _number(projection.kv_groups, spec), "kv_order": projection.kv_order}
+        paired = (Ungroup(2, (1,) * heads),) if spec.gate is not None and spec.gate.in_halves else ()
         names = [f"{p}.weight" for p in parts]
-        yield from scope.qkv(names, f"{ours}.weight", layout, hidden, transforms=transforms, **pairs)
+        yield from scope.qkv(names, f"{ours}.weight", layout, hidden, transforms=transforms, of_q=paired, **pairs)
         if spec.qkv_bias.value:
             biases = [f"{p}.bias" for p in parts]
-            yield from scope.qkv(biases, f"{ours}.bias", layout, zeros=spec.unbiased, **pairs)
+            yield from scope.qkv(biases, f"{ours}.bias", layout, zeros=spec.unbiased, of_q=paired, **pairs)
     output, ours = join(spec.name, spec.o_name), join(block, attribute(spec.o_name))
     transforms = (Transpose(),) if spec.o_transposed else ()
     shape = (heads * v_size, hidden) if spec.o_transposed else (hidden, heads * v_size)
@@ -62,6 +63,11 @@ def _norms(scope: Scope, spec: AttentionSpec, block: str) -> Iterator[Rule]:
     if spec.qk_norm is not None:
         norm = spec.qk_norm
         for name, count in ((norm.q_name, heads), (norm.k_name, kv_heads)):
+            if norm.of_each:
+                yield from list_rules(
+                    scope, join(spec.name, name), norm.norm, size, count, join(block, flat_attribute(name))
+                )
+                continue
             yield from norm_rules(
                 scope, join(spec.name, name), norm.norm, size if norm.per_head else count * size, block
             )

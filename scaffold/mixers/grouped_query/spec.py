@@ -21,13 +21,23 @@ class SlopesSpec:
 
 @dataclass(frozen=True)
 class QkNormSpec:
-    """A norm on q and k, over each head or over the whole projection, before or after the rotation."""
+    """A norm on q and k, over each head or over the whole projection, before or after the rotation.
+
+    Attributes:
+        q_name: of the norm of q; of a list of norms where each head has its own.
+        k_name: of that of k.
+        norm: its form.
+        per_head: it is over each head.
+        before_rope: it comes before the rotation.
+        of_each: each head has a norm with weights of its own.
+    """
 
     q_name: str
     k_name: str
     norm: NormSpec
     per_head: bool
     before_rope: bool
+    of_each: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,12 +92,14 @@ class GateSpec:
         per_head: one number per head, else one per entry.
         bias: whether the layer has one.
         with_q: the layer is that of q: of each head it gives q first, and then the gate.
+        in_halves: it gives q of all heads first, and then all gates; they are paired while they are loaded.
     """
 
     name: str
     per_head: bool
     bias: Value
     with_q: bool = False
+    in_halves: bool = False
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,10 @@ def absent(error: KeyError | IndexError, value: Any, key: Any, node: ast.Subscri
         names = sorted(map(repr, value))
         more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
         has = f"has {', '.join(map(_short, names[:FEW]))}{more}" if names else "is empty"
-        return Raised(f"{kind}: {place} has no {_short(repr(key))}; it {has}")
+        return Raised(f"{kind}: {place} has no {_short(repr(key))}; it {has}", kind=kind)
     if isinstance(value, Sequence):
-        return Raised(f"{kind}: {place} has no item {_short(repr(key))}; it has {len(value)}")
-    return Raised(f"{kind}: no {_short(ast.unparse(node.slice))} in {place}: {error}")
+        return Raised(f"{kind}: {place} has no item {_short(repr(key))}; it has {len(value)}", kind=kind)
+    return Raised(f"{kind}: no {_short(ast.unparse(node.slice))} in {place}: {error}", kind=kind)
 
 
 def _short(text: str) -> str:

@@ -50,7 +50,7 @@ def container_attribute(interpreter: Interpreter, value: Any, name: str) -> Any:
         return partial(_method, interpreter, value, name)
     if isinstance(value, dict) and name in value:
         return value[name]
-    raise Raised(f"the attribute {name!r} of {kind_of(value)}")
+    raise Raised(f"the attribute {name!r} of {kind_of(value)}", kind="AttributeError")
 
 
 def _method(interpreter: Interpreter, value: Any, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -111,7 +111,7 @@ def class_value(interpreter: Interpreter, cls: SourceClass, name: str) -> Any:
         expression = assigned(one.node, name) if isinstance(one, SourceClass) else None
         if isinstance(one, SourceClass) and expression is not None:
             return Frame(interpreter, one.file, {}, {}).value(expression)
-    raise Raised(f"the attribute {name!r} of {cls.name}")
+    raise Raised(f"the attribute {name!r} of {cls.name}", kind="AttributeError")
 
 
 def instance_attribute(interpreter: Interpreter, instance: Instance, name: str) -> Any:
@@ -130,7 +130,7 @@ def instance_attribute(interpreter: Interpreter, instance: Instance, name: str) 
         return method
     if instance.cls is not None:
         return class_value(interpreter, instance.cls, name)
-    raise Raised(f"the attribute {name!r} of {instance.kind}")
+    raise Raised(f"the attribute {name!r} of {instance.kind}", kind="AttributeError")
 
 
 def _set_attribute(interpreter: Interpreter, instance: Instance, name: str, new: Any) -> None:
@@ -167,7 +167,7 @@ def _number_attribute(interpreter: Interpreter, value: float, name: str) -> Any:
     """Return a method of a number, bound to it."""
     if name == "is_integer":
         return lambda: interpreter.derived(_is_whole, (value,), _is_whole(value))
-    raise Raised(f"the attribute {name!r} of {kind_of(value)}")
+    raise Raised(f"the attribute {name!r} of {kind_of(value)}", kind="AttributeError")
 
 
 def _is_whole(value: float) -> bool:
@@ -176,7 +176,7 @@ def _is_whole(value: float) -> bool:
 
 def _namespace_attribute(interpreter: Interpreter, value: SimpleNamespace, name: str) -> Any:
     if name not in vars(value):
-        raise Raised(f"the attribute {name!r} of {kind_of(value)}")
+        raise Raised(f"the attribute {name!r} of {kind_of(value)}", kind="AttributeError")
     return vars(value)[name]  # only what we put there, whatever its name
 
 

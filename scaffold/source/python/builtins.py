@@ -80,7 +80,7 @@ def _next(interpreter: Interpreter, loop: Any, *default: Any) -> Any:
         return value
     if default:
         return default[0]
-    raise Raised("StopIteration")
+    raise Raised("StopIteration", kind="StopIteration")
 
 
 def _is_subclass(interpreter: Interpreter, cls: Any, others: Any) -> bool:
@@ -134,7 +134,7 @@ NUMERIC = (abs, int, float, round, sum, len, range)
 def _type_attribute(interpreter: Interpreter, value: type, name: str) -> Any:
     if value is dict and name == "fromkeys":
         return partial(_dict_of_keys, interpreter)
-    raise Raised(f"the attribute {name!r} of {value.__name__}")
+    raise Raised(f"the attribute {name!r} of {value.__name__}", kind="AttributeError")
 
 
 def dict_of_keys(keys: Any, value: Any = None) -> dict[Any, Any]:

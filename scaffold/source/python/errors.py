@@ -19,7 +19,19 @@ class NotUnderstood(Exception):  # noqa: N818 - it becomes a hole, it is no fail
 
 
 class Raised(NotUnderstood):
-    """An exception that Python itself would raise here, too: the source's own ``try`` may handle it."""
+    """An exception that Python itself would raise here, too: the source's own ``try`` may handle it.
+
+    Attributes:
+        kind: name of Python's exception, or the source's own; empty where that is not known.
+    """
+
+    def __init__(self, what: str, where: str = "", kind: str = "") -> None:
+        super().__init__(what, where)
+        self.kind = kind
+
+    def at(self, where: str) -> Raised:
+        """Return the same with a place, unless the innermost place is known already."""
+        return self if self.where else type(self)(self.what, where, self.kind)
 
 
 class OfNone(Raised):

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 from scaffold.source.python import bounds
 from scaffold.source.python.errors import CHECKS, NotUnderstood, Raised, RefusedBySource
+from scaffold.source.python.handlers import catches_assertions, handler_of
 from scaffold.source.python.objects import External, Function
 from scaffold.source.python.operators import ARITHMETIC
 from scaffold.source.python.scope import Scope
 from scaffold.source.python.shadows import is_number, unknown
-from scaffold.source.python.syntax import imported_names
+from scaffold.source.python.syntax import imported_names, last_name
 
 
 class Returned(Exception):  # noqa: N818 - control flow
@@ -37,8 +38,10 @@ def clean(error: Exception, where: str) -> NotUnderstood:
         return error.at(where)
     if isinstance(error, RecursionError):
         return NotUnderstood("code nested too deeply", where)
-    kind = Raised if isinstance(error, (KeyError, IndexError, AttributeError)) else NotUnderstood
-    return kind(f"{type(error).__name__}: {error}", where)
+    kind = type(error).__name__
+    if isinstance(error, (KeyError, IndexError, AttributeError)):
+        return Raised(f"{kind}: {error}", where, kind)
+    return NotUnderstood(f"{kind}: {error}", where)
 
 
 class Frame(Scope):
@@ -104,13 +107,18 @@ class Frame(Scope):
         raise Continued
 
     def do_Assert(self, node: ast.Assert) -> None:  # noqa: N802
-        return
+        """Carry out an assertion whose failure the source itself handles; of any other one, a model that runs holds."""
+        if self.interpreter.catching and not self.truth(node.test):
+            said = ast.unparse(node.test)
+            raise Raised(f"source that asserts {said[:120]}", self.file.lines(node), "AssertionError")
 
     def do_Raise(self, node: ast.Raise) -> None:  # noqa: N802
         said = ast.unparse(node.exc) if node.exc else "an error"
         kind = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-        is_check = isinstance(kind, ast.Name) and kind.id in CHECKS
-        raise (RefusedBySource if is_check else Raised)(f"source that raises {said[:120]}", self.file.lines(node))
+        name = last_name(kind) if kind is not None else ""
+        raise (RefusedBySource if name in CHECKS else Raised)(
+            f"source that raises {said[:120]}", self.file.lines(node), name
+        )
 
     def do_If(self, node: ast.If) -> None:  # noqa: N802
         self.run(node.body if self.truth(node.test) else node.orelse)
@@ -158,11 +166,11 @@ class Frame(Scope):
 
     def do_Try(self, node: ast.Try) -> None:  # noqa: N802
         try:
-            self.run(node.body)
+            self._tried(node)
         except Raised as error:
-            if not node.handlers:
+            handler = handler_of(error, node.handlers)
+            if handler is None:
                 raise
-            handler = node.handlers[0]
             if handler.name:
                 self.names[handler.name] = str(error)
             self.run(handler.body)
@@ -171,11 +179,20 @@ class Frame(Scope):
         finally:
             self.run(node.finalbody)
 
+    def _tried(self, node: ast.Try) -> None:
+        """Carry out what may fail."""
+        caught = catches_assertions(node.handlers)
+        self.interpreter.catching += caught
+        try:
+            self.run(node.body)
+        finally:
+            self.interpreter.catching -= caught
+
     def do_Import(self, node: ast.Import) -> None:  # noqa: N802
         for name, dotted in imported_names(node).items():
             top = dotted.partition(".")[0]
             if not any(top in library.packages for library in self.interpreter.libraries):
-                raise Raised(f"ImportError: {dotted}", self.file.lines(node))
+                raise Raised(f"ImportError: {dotted}", self.file.lines(node), "ImportError")
             self.names[name] = External(dotted)
 
     def do_With(self, node: ast.With) -> None:  # noqa: N802 - no_grad, nullcontext change no value

@@ -8,8 +8,9 @@ What is outside of the subset raises ``NotUnderstood``, which becomes a hole wit
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterable, Sequence, Sized
+from collections.abc import Callable, Hashable, Iterable, Sized
 from functools import partial
+from operator import add
 from typing import Any
 
 from scaffold.source.python import bounds
@@ -21,15 +22,17 @@ from scaffold.source.python.frame import Frame, Returned, clean
 from scaffold.source.python.library import Library
 from scaffold.source.python.names import outside
 from scaffold.source.python.objects import External, Function, Instance, SourceClass
+from scaffold.source.python.one_size import OneSize
 from scaffold.source.python.protocol import Place, Resolve
-from scaffold.source.python.syntax import Binding, SourceFile, imported_names
+from scaffold.source.python.spread import handed_on
+from scaffold.source.python.syntax import Binding, SourceFile, imported_names, last_name
 
 MAX_STEPS = 2_000_000
 MAX_DEPTH = 60
 KNOWN_DECORATORS = ("property", "staticmethod", "classmethod", "cached_property", "contextmanager", "wraps")
 
 
-class Interpreter:
+class Interpreter(OneSize):
     """One run: its budget, the names that are known, and what libraries offer to it.
 
     Args:
@@ -43,6 +46,8 @@ class Interpreter:
         self.spent = 0
         self.depth = 0
         self._at: tuple[SourceFile, ast.AST] | None = None
+        self.catching = 0
+        """Number of ``try`` statements around what is carried out that handle an assertion that fails."""
         self.long_lists: dict[Hashable, list[Any]] = {}
         """Lists of numbers by what they were made of: see ``repeated``."""
         self._globals: dict[tuple[str, str], Any] = {}
@@ -71,42 +76,6 @@ class Interpreter:
         self.spent += size
         if self.spent > bounds.MAX_SPENT:
             raise NotUnderstood(f"sequences of more than {bounds.MAX_SPENT:,} elements together")
-
-    def derived(self, function: Callable[..., Any], values: Sequence[Any], result: Any) -> Any:
-        """Return what arithmetic came to, with what it comes to for the checkpoint: here, there is none."""
-        return result
-
-    def chosen(self, function: Callable[..., Any], values: Sequence[Any], result: Any, place: Place) -> Any:
-        """Return what a comparison of values, or the least or largest of them, comes to."""
-        return result
-
-    def sought(self, table: Any, key: Any, place: Place) -> Any:
-        """Return the number or text by which something is looked up in a container of Python's own."""
-        return key
-
-    def counted(self, source: Any, result: Any, *, regular: bool = True) -> Any:
-        """Return what has an entry for each one of a container, if it is regular, else of which that is not known."""
-        return result
-
-    def turns(self, value: Any) -> int | None:
-        """Return how often a loop over a value turns for the checkpoint; None where that is as often as here."""
-        return None
-
-    def turning(self, turns: int | None, real: int) -> None:
-        """Begin a loop of other turns for the checkpoint (None), or end it after so many."""
-
-    def named(self, value: Any, name: str) -> None:
-        """Take note of an attribute that is asked for by a name, which may be another one for the checkpoint."""
-
-    def is_turning(self) -> bool:
-        """Return whether a loop is carried out that turns more or less often for the checkpoint."""
-        return False
-
-    def changes(self, value: Any) -> None:
-        """Take note of a container that is about to change."""
-
-    def changed(self, value: Any, function: Callable[..., Any], args: Sequence[Any]) -> None:
-        """Take note of how a container was changed."""
 
     def at(self) -> Place | None:
         """Return the statement that is carried out, None outside of any."""
@@ -249,7 +218,8 @@ class Interpreter:
         """
         look_up = self._behaviour(value, "attribute")
         if look_up is None:
-            raise (OfNone if value is None else Raised)(f"the attribute {name!r} of {kind_of(value)}")
+            kind = OfNone if value is None else Raised
+            raise kind(f"the attribute {name!r} of {kind_of(value)}", kind="AttributeError")
         return look_up(self, value, name)
 
     def set_attribute(self, value: Any, name: str, new: Any) -> None:
@@ -317,7 +287,7 @@ class Interpreter:
     def bound(self, receiver: Any, owner: SourceClass, node: ast.FunctionDef) -> Any:
         """Return a method bound to its receiver, or the value of a property."""
         function = self._function(owner.file, node, owner)
-        names = {_last_name(decorator) for decorator in node.decorator_list}
+        names = {last_name(decorator) for decorator in node.decorator_list}
         if "staticmethod" not in names:
             function.receiver = owner if "classmethod" in names else receiver
         if names & {"property", "cached_property"}:
@@ -362,7 +332,8 @@ class Interpreter:
         if self.depth >= MAX_DEPTH:
             raise NotUnderstood("calls nested too deeply", function.file.lines(function.node))
         if function.receiver is not None:
-            args = [function.receiver, *args]
+            given = [function.receiver, *args]
+            args = given if self.turns(args) is None else self.derived(add, ([function.receiver], args), given)
         names = self._bind_arguments(function, args, kwargs)
         frame = Frame(self, function.file, names, function.closure, function.owner, function.receiver)
         self.depth += 1
@@ -387,7 +358,8 @@ class Interpreter:
         if binding.missing:
             raise NotUnderstood(f"{function.name} without {sorted(binding.missing)[0]!r}", where)
         defaults = Frame(self, function.file, {}, function.closure)
-        return {name: defaults.value(default) for name, default in binding.defaults.items()} | binding.values
+        given = binding.values | handed_on(self, function.node.args, args, kwargs)
+        return {name: defaults.value(default) for name, default in binding.defaults.items()} | given
 
     def instantiate(self, cls: SourceClass, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Make an instance of a source class, as the library of its base makes it."""
@@ -427,11 +399,6 @@ class Interpreter:
         found = cls.method("__post_init__")
         if found is not None:
             self.call_function(Function(found[0].file, found[1], {}, instance, found[0]), [], {})
-
-
-def _last_name(decorator: ast.expr) -> str:
-    """Return the last part of a decorator's dotted name, empty for what is no name."""
-    return getattr(decorator, "attr", "") or getattr(decorator, "id", "")
 
 
 def _imports(statement: ast.stmt) -> list[str]:

@@ -90,6 +90,7 @@ class Library:
         packages: that ``import`` finds.
         builtins: names that need no import.
         constants: values by dotted name.
+        answers: what gives values that are not always the same, by dotted name.
         imports: (run, file, dotted name) → the value of an import that is looked into rather than called, else None.
         names: what calls mean, by the last part of the name, wherever it was imported from.
         modules: what calls below a dotted prefix mean: (run, name, args, kwargs). Names of other libraries do not
@@ -105,6 +106,7 @@ class Library:
     packages: tuple[str, ...] = ()
     builtins: Mapping[str, Any] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
+    answers: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     imports: Callable[..., Any] | None = None
     names: Mapping[str, Meaning] = field(default_factory=dict)
     modules: Mapping[str, Callable[..., Any]] = field(default_factory=dict)

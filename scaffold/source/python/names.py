@@ -16,6 +16,8 @@ def outside(interpreter: Interpreter, dotted: str) -> Any:
     for library in interpreter.libraries:
         if dotted in library.constants:
             return library.constants[dotted]
+        if dotted in library.answers:
+            return library.answers[dotted]()
     return External(bounds.dotted(dotted))
 
 

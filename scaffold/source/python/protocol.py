@@ -26,6 +26,8 @@ class Interpreter(Protocol):
 
     resolve: Resolve
     libraries: tuple[Library, ...]
+    catching: int
+    """Number of ``try`` statements around what is carried out that handle an assertion that fails."""
 
     @property
     def long_lists(self) -> dict[Hashable, list[Any]]:

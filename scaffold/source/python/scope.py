@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from operator import getitem
 from typing import Any, ClassVar
 
-from scaffold.source.python import bounds, repeated
+from scaffold.source.python import bounds, comprehensions, spread
 from scaffold.source.python.absent import absent
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.objects import External, Function, SourceClass, SuperProxy
@@ -46,7 +46,7 @@ class Scope:
         self.interpreter, self.file = interpreter, file
         self.names, self.closure = names, closure
         self.owner, self.receiver = owner, receiver
-        self._turned: Any = None
+        self.turned: Any = None
         """What a comprehension goes through that has more or fewer entries for the checkpoint."""
         self.globals: set[str] = set()
         """Names that the function assigns at the top level of its file."""
@@ -59,7 +59,7 @@ class Scope:
             else:
                 self.names[target.id] = value
         elif isinstance(target, (ast.Tuple, ast.List)):
-            items = _gather(target.elts, list(self.interpreter.iterate(value)))
+            items = self._gathered(target.elts, value)
             if len(items) != len(target.elts):
                 raise NotUnderstood(f"{len(items)} values for {len(target.elts)} names")
             for part, item in zip(target.elts, items):
@@ -152,26 +152,26 @@ class Scope:
         return self.value(node.body if self.truth(node.test) else node.orelse)
 
     def of_Tuple(self, node: ast.Tuple) -> Any:  # noqa: N802
-        return tuple(self._elements(node.elts))
+        return self._elements(node.elts, spread.as_tuple)
 
     def of_List(self, node: ast.List) -> Any:  # noqa: N802
-        return list(self._elements(node.elts))
+        return self._elements(node.elts, spread.as_list)
 
     def of_Set(self, node: ast.Set) -> Any:  # noqa: N802
-        elements = list(self._elements(node.elts))
+        elements = self._elements(node.elts, spread.as_list)
         self.interpreter.spend(bounds.walked(elements))
-        return set(elements)
+        return self.interpreter.derived(set, (elements,), set(elements))
 
     def of_Dict(self, node: ast.Dict) -> Any:  # noqa: N802
-        result: dict[Any, Any] = {}
+        parts = []
         for key, value in zip(node.keys, node.values):
             if key is None:
-                more = self.value(value)
-                self.interpreter.spend(bounds.walked((more,)))
-                result.update(more)
+                parts.append(self.value(value))
+                self.interpreter.spend(bounds.walked(parts[-1:]))
             else:
-                result[self._key(key)] = self.value(value)
-        return result
+                parts.append({self.key(key): self.value(value)})
+        result = spread.as_dict(*parts)
+        return self.interpreter.derived(spread.as_dict, parts, result) if None in node.keys else result
 
     def of_Subscript(self, node: ast.Subscript) -> Any:  # noqa: N802
         value, key = self.value(node.value), self.value(node.slice)
@@ -207,34 +207,10 @@ class Scope:
         self.assign(node.target, value)
         return value
 
-    def of_ListComp(self, node: ast.ListComp) -> Any:  # noqa: N802
-        key = repeated.key_of(node, self.value)
-        known = self.interpreter.long_lists.get(key) if key is not None else None
-        if known is not None:
-            self.interpreter.spend(len(known))
-            return list(known)
-        result = self._counted(node, [scope.value(node.elt) for scope in self._comprehend(node.generators)])
-        if key is not None and len(result) >= repeated.LONG:
-            self.interpreter.long_lists[key] = list(result)
-        return result
-
-    def of_GeneratorExp(self, node: ast.GeneratorExp) -> Any:  # noqa: N802
-        return self._counted(node, [scope.value(node.elt) for scope in self._comprehend(node.generators)])
-
-    def of_SetComp(self, node: ast.SetComp) -> Any:  # noqa: N802
-        return self._counted(node, {scope._key(node.elt) for scope in self._comprehend(node.generators)})
-
-    def of_DictComp(self, node: ast.DictComp) -> Any:  # noqa: N802
-        pairs = ((scope._key(node.key), scope.value(node.value)) for scope in self._comprehend(node.generators))
-        return self._counted(node, dict(pairs))
-
-    def _counted(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp, result: Any) -> Any:
-        """Return what a comprehension made, which may have more entries for the checkpoint."""
-        turned, self._turned = self._turned, None
-        if turned is None:
-            return result
-        regular = len(node.generators) == 1 and not node.generators[0].ifs and not isinstance(node, ast.SetComp)
-        return self.interpreter.counted(turned, result, regular=regular)
+    of_ListComp = comprehensions.list_of  # noqa: N815
+    of_GeneratorExp = comprehensions.generator_of  # noqa: N815
+    of_SetComp = comprehensions.set_of  # noqa: N815
+    of_DictComp = comprehensions.dict_of  # noqa: N815
 
     def of_Call(self, node: ast.Call) -> Any:  # noqa: N802
         if isinstance(node.func, ast.Name) and node.func.id == "super":
@@ -242,14 +218,10 @@ class Scope:
                 raise NotUnderstood("super() outside of a method")
             return SuperProxy(self.receiver, self.owner)
         function = self.value(node.func)
-        args = list(self._elements(node.args))
-        kwargs: dict[str, Any] = {}
-        for keyword in node.keywords:
-            if keyword.arg is None:
-                kwargs.update(self.value(keyword.value))
-            else:
-                kwargs[keyword.arg] = self.value(keyword.value)
+        args, kwargs = self._elements(node.args, spread.as_list), self._named(node.keywords)
         result = self.interpreter.call(function, args, kwargs, self.file.lines(node))
+        if not isinstance(function, (Function, SourceClass)):
+            result = spread.answered(self.interpreter, args, kwargs, result)
         if any(function is one for one in (*LEAST, sorted)):
             return self._ordered(function, args, kwargs, result, node)
         return result
@@ -264,38 +236,48 @@ class Scope:
         self.interpreter.derived(partial(has_order, order(*keys)), keys, True)
         return result
 
-    def _key(self, node: ast.expr) -> Any:
+    def key(self, node: ast.expr) -> Any:
         """Return a key of a dictionary or an element of a set, which is hashed with all that is in it."""
         value = self.value(node)
         self.interpreter.spend(bounds.walked((value,)))
         return value
 
-    def _elements(self, nodes: list[ast.expr]) -> Iterator[Any]:
+    def _named(self, nodes: list[ast.keyword]) -> dict[str, Any]:
+        """Return the arguments of a call that are given by their names."""
+        if all(one.arg is not None for one in nodes):
+            return {one.arg: self.value(one.value) for one in nodes if one.arg is not None}
+        parts = [self.value(one.value) if one.arg is None else {one.arg: self.value(one.value)} for one in nodes]
+        result: dict[str, Any] = self.interpreter.derived(spread.as_dict, parts, spread.as_dict(*parts))
+        return result
+
+    def _elements(self, nodes: list[ast.expr], gather: Callable[..., Any]) -> Any:
+        """Return values as one container, with those of others that are put into it: ``[first, *rest]``."""
+        if not any(isinstance(node, ast.Starred) for node in nodes):
+            return gather([self.value(node) for node in nodes])
+        parts: list[Any] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
-                yield from self.interpreter.iterate(self.value(node.value))
+                value = self.value(node.value)
+                items = list(self.interpreter.iterate(value))
+                parts.append(value if isinstance(value, CONTAINERS) else self.interpreter.counted(value, items))
             else:
-                yield self.value(node)
+                parts.append((self.value(node),))
+        return self.interpreter.derived(gather, parts, gather(*parts))
 
-    def _comprehend(self, generators: list[ast.comprehension]) -> Iterator[Scope]:
-        outer = {**self.closure, **self.names}
-        inner = Scope(self.interpreter, self.file, {}, outer, self.owner, self.receiver)
+    def _gathered(self, targets: list[ast.expr], value: Any) -> list[Any]:
+        """Return what several targets are given of a value, as many as there are targets."""
+        items = list(self.interpreter.iterate(value))
+        starred = next((i for i, target in enumerate(targets) if isinstance(target, ast.Starred)), None)
+        if starred is None:
+            return items
+        after = len(targets) - starred - 1
+        rest = partial(spread.rest_of, before=starred, after=after)
+        gathered = self.interpreter.derived(rest, (value,), rest(items))
+        return [*items[:starred], gathered, *items[len(items) - after :]]
 
-        def nest(depth: int) -> Iterator[Scope]:
-            if depth == len(generators):
-                yield inner
-                return
-            generator = generators[depth]
-            loop = inner.value(generator.iter)
-            if self._turned is None and self.interpreter.turns(loop) is not None:
-                self._turned = loop
-            for item in self.interpreter.iterate(loop):
-                self.interpreter.step(self.file, generator.iter)
-                inner.assign(generator.target, item)
-                if all(inner.truth(test) for test in generator.ifs):
-                    yield from nest(depth + 1)
-
-        yield from nest(0)
+    def inner(self) -> Scope:
+        """Return a scope inside this one, which sees its names."""
+        return Scope(self.interpreter, self.file, {}, {**self.closure, **self.names}, self.owner, self.receiver)
 
 
 def order(*keys: Any) -> list[int]:
@@ -326,13 +308,3 @@ def _formatted(conversion: Callable[[Any], Any], value: Any, spec: str) -> str:
     """Return a value as a formatted text shows it."""
     shown = conversion(value)
     return format(shown, spec) if spec else str(shown)
-
-
-def _gather(targets: list[ast.expr], items: list[Any]) -> list[Any]:
-    """Return the items with those that a starred target takes put into one list."""
-    starred = next((i for i, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
-    if starred is None:
-        return items
-    after = len(targets) - starred - 1
-    end = len(items) - after
-    return [*items[:starred], items[starred:end], *items[end:]]

@@ -201,3 +201,8 @@ def _top_level(body: list[ast.stmt]) -> list[ast.stmt]:
         else:
             found.append(statement)
     return found
+
+
+def last_name(node: ast.expr) -> str:
+    """Return the last part of a dotted name, empty for what is no name."""
+    return getattr(node, "attr", "") or getattr(node, "id", "")

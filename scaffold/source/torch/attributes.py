@@ -103,7 +103,7 @@ def _set_of_machine(interpreter: Interpreter, name: External, attribute: str, ne
 
 def _field(interpreter: Interpreter, value: Any, name: str) -> Any:
     if name not in FIELDS[type(value)]:
-        raise Raised(f"the attribute {name!r} of {type(value).__name__}")
+        raise Raised(f"the attribute {name!r} of {type(value).__name__}", kind="AttributeError")
     return getattr(value, name)
 
 

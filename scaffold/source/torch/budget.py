@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from scaffold.source.python.errors import NotUnderstood
 
-MUCH = 1_000_000
-"""Elements after which it is worth a look what a reading has left behind: records of a run are circles of objects."""
+MUCH = 4_000_000
+"""Elements after which it is worth a look what readings have left behind: records of a run are circles of objects."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,17 @@ def at_most(budget: Budget) -> Iterator[None]:
 
 @contextmanager
 def one_reading() -> Iterator[None]:
-    """Measure together what runs take meanwhile. What the last reading left behind is freed first, if it is much."""
+    """Measure together what runs take meanwhile. What readings before left behind is freed first, if it is much."""
     if _LEFT.get() > MUCH:
         gc.collect(1)
+        _LEFT.set(0)
     spent = _Spent(_BUDGET.get())
     token = _SPENT.set(spent)
     try:
         yield
     finally:
         _SPENT.reset(token)
-        _LEFT.set(spent.elements)
+        _LEFT.set(_LEFT.get() + spent.elements)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ was (a copy), what comes later holds the written tensor, whose origin is the wri
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -133,6 +133,18 @@ def _gather(tree: Any, found: list[Traced]) -> None:
     for part in parts:
         if type(part) not in PLAIN:
             _gather(part, found)
+
+
+def before(operations: Sequence[Operation]) -> list[Operation]:
+    """Return the operations that made what the given ones take, each once; the given ones are not among them."""
+    found: list[Operation] = []
+    level, seen = list(operations), set(map(id, operations))
+    while level:
+        origins = [one.origin for op in level for one in tensors_in((op.args, op.kwargs)) if one.origin is not None]
+        level = [op for op in {id(op): op for op in origins}.values() if id(op) not in seen]
+        seen |= set(map(id, level))
+        found += level
+    return found
 
 
 def record(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Operation:

@@ -33,7 +33,7 @@ def _auto_attribute(interpreter: Interpreter, auto_class: AutoClass, name: str) 
 
 def _attention_attribute(interpreter: Interpreter, table: AttentionTable, name: str) -> Any:
     if name != "get_interface":
-        raise Raised(f"the attribute {name!r} of ALL_ATTENTION_FUNCTIONS")
+        raise Raised(f"the attribute {name!r} of ALL_ATTENTION_FUNCTIONS", kind="AttributeError")
     return table.get_interface
 
 

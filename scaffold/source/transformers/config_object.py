@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import SimpleNamespace
@@ -138,6 +139,8 @@ class Config(Instance):
         """Keys that it was made of."""
         self.per_layer: frozenset[str] = frozenset()
         """Keys that ``per_layer_config`` sets for some layers: there is no value of the whole model."""
+        self.library: SourceClass | None = None
+        """transformers' class of the model type, whose defaults count where there is no class of the checkpoint's."""
         self.older: tuple[str, ...] = config_rope.OLDER
         """Older names of rotary types that are read as they were meant."""
         self._renames: dict[str, str] | None = None
@@ -265,7 +268,9 @@ class Config(Instance):
         if name == "per_layer_config":
             return PerLayerConfigs(self)
         if name in self.per_layer:
-            raise Raised(f"the config key {name!r} read for the whole model, which differs between layers")
+            raise Raised(
+                f"the config key {name!r} read for the whole model, which differs between layers", kind="AttributeError"
+            )
         if name in self.attributes:
             return self._stated(name)
         found = self.cls.method(name) if self.cls is not None else None
@@ -275,16 +280,16 @@ class Config(Instance):
             return partial(METHODS[name], interpreter, self)
         if name.startswith("validate_"):
             return lambda *_, **__: None
-        if self.cls is not None:
-            try:
-                return keyed(interpreter.attribute(self.cls, name), name)
-            except NotUnderstood:
-                pass
+        stands_in = self.library is not None and name in _fields_in(self.library)
+        for cls in (self.cls, self.library if stands_in else None):
+            with suppress(NotUnderstood):
+                if cls is not None:
+                    return keyed(deep_copy(interpreter.attribute(cls, name)), name)
         if name in self._defaults:
             return self._defaults[name]
         part = name.removesuffix("_config")
         of_part = f"the part {part}, which is made of " if part != name and self.cls is not None else ""
-        raise Raised(f"{of_part}the config key {name!r}, which config.json does not have")
+        raise Raised(f"{of_part}the config key {name!r}, which config.json does not have", kind="AttributeError")
 
     def _stated(self, name: str) -> Any:
         """Return a value as transformers has it: of the word for a data type (``bfloat16``) it makes one."""
@@ -304,6 +309,7 @@ class Config(Instance):
     def duplicate(self) -> Config:
         """Return a copy, as ``copy.deepcopy`` makes it: containers are copied, too."""
         result = Config({}, self.cls)
+        result.library = self.library
         result.attributes = {key: deep_copy(value) for key, value in self.attributes.items()}
         result.per_layer = self.per_layer
         return result
@@ -336,6 +342,10 @@ class Config(Instance):
         own = self._method("validate_rope")
         if own is not None:
             interpreter.call_function(own, [], {})
+
+    def defines(self, method: str) -> bool:
+        """Return whether the class, or one that it is made from, has a method of its own of this name."""
+        return self._method(method) is not None
 
     def getter(self, interpreter: Interpreter) -> Callable[..., Any]:
         """Return a function that returns an attribute, or the default that it is given."""
@@ -373,17 +383,16 @@ class Config(Instance):
 
     def _fields(self) -> Iterator[str]:
         """Return the names of annotated class attributes with a default, as dataclasses see them."""
-        seen: set[str] = set()
-        for cls in self.cls.ancestry if self.cls else []:
-            if not isinstance(cls, SourceClass):
-                continue
-            for name in _fields_of(cls.node):
-                if name not in seen:
-                    seen.add(name)
-                    yield name
+        return iter(_fields_in(self.cls) if self.cls is not None else ())
 
     def _default(self, interpreter: Interpreter, name: str) -> Any:
         return keyed(deep_copy(interpreter.attribute(self.cls, name)), name)
+
+
+def _fields_in(cls: SourceClass) -> tuple[str, ...]:
+    """Return the names of the fields of a class and those it descends from, each once."""
+    own = (_fields_of(one.node) for one in cls.ancestry if isinstance(one, SourceClass))
+    return tuple(dict.fromkeys(name for names in own for name in names))
 
 
 @lru_cache(maxsize=64)

@@ -39,7 +39,7 @@ def sliding(interpreter: Interpreter, config: Any) -> tuple[Visible, dict[str, A
     """The last ``sliding_window`` positions, its own included."""
     window = _config(interpreter, config, "sliding_window")
     if window is None:
-        raise Raised("ValueError: no `sliding_window` in the config")
+        raise Raised("ValueError: no `sliding_window` in the config", kind="ValueError")
     return (lambda query, key: (key <= query) & (key > query - int(window))), {"window": window}
 
 
@@ -47,7 +47,7 @@ def chunked(interpreter: Interpreter, config: Any) -> tuple[Visible, dict[str, A
     """The positions up to its own in the same chunk of ``attention_chunk_size``."""
     size = _config(interpreter, config, "attention_chunk_size")
     if size is None:
-        raise Raised("ValueError: no `attention_chunk_size` in the config")
+        raise Raised("ValueError: no `attention_chunk_size` in the config", kind="ValueError")
     return (lambda query, key: (key <= query) & (key // int(size) == query // int(size))), {"chunk": size}
 
 

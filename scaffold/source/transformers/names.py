@@ -10,7 +10,7 @@ from scaffold.source.python.objects import External
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.torch.attributes import call_watched
 from scaffold.source.torch.layers import ACTIVATIONS, LAYERS, Activation
-from scaffold.source.transformers import attributes, auto, earlier, special
+from scaffold.source.transformers import attributes, auto, earlier, release, special
 from scaffold.source.transformers.config_object import BASE_NAMES, of_base_class
 from scaffold.source.transformers.protocol import Interpreter
 from scaffold.source.transformers.tables import ActivationTable, AttentionTable, ModelOutput
@@ -66,6 +66,7 @@ def _table(interpreter: Interpreter, file: SourceFile, dotted: str) -> Any:
 
 LIBRARY = Library(
     packages=("transformers",),
+    answers={"transformers.__version__": release.version},
     imports=_table,
     names=special.NAMES,
     patterns=tuple((re.compile(pattern), meaning) for pattern, meaning in PATTERNS),

@@ -11,13 +11,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import zip_longest
+from itertools import repeat, zip_longest
 from pathlib import Path
 from typing import Any
 
 from tests.bench.asked import Asked
 from tests.bench.coverage.environment import environment
-from tests.bench.mutations.measure import NO_REFERENCE, OUTCOMES, WRONG, Bench
+from tests.bench.mutations.measure import NO_REFERENCE, OUTCOMES, WRONG, Bench, warm_up
 from tests.bench.mutations.mutate import Mutant, mutants
 from tests.models.mixed import CONFIGS, write_mixed
 
@@ -66,31 +66,46 @@ def _made_up(folder: Path) -> Path:
 
 
 def _run(bench: Bench, checkpoints: list[Path], wanted: int, seed: int) -> None:
+    """Measure the checkpoints themselves, then mutants of each in turn: what is cut short has some of all."""
     results = bench.folder / "results.jsonl"
     known = {row["key"]: row for row in _rows(results)}
+    if checkpoints:
+        warm_up(checkpoints[0], bench.folder, bench.python)
     for checkpoint in checkpoints:
         itself = known.get(checkpoint.name) or bench.measure(checkpoint, "", None, f"{checkpoint.name}@0")
         _keep(results, known, checkpoint.name, {"checkpoint": checkpoint.name, "kind": "", **itself})
-        ran = 0
-        for tried, (file, mutant) in enumerate(_mutants(checkpoint, itself["lines"], seed)):
-            if ran == wanted or tried == TRIES * wanted:
-                break
-            text = f"{checkpoint.name} {file} {mutant.kind} {mutant.line} {mutant.after}"
-            key = hashlib.sha256(text.encode()).hexdigest()[:10]
-            if key not in known:
-                row = bench.measure(checkpoint, file, mutant, f"{checkpoint.name}@{key}")
-                change = {"kind": mutant.kind, "where": f"{file}:{mutant.line}"}
-                change |= {"before": mutant.before, "after": mutant.after}
-                _keep(results, known, key, {"checkpoint": checkpoint.name, **change, **row})
-                if row["result"] != WRONG:
-                    shutil.rmtree(bench.place(f"{checkpoint.name}@{key}").parent, ignore_errors=True)
-            ran += known[key]["result"] != NO_REFERENCE
+    turns = [_measured(bench, one, known, wanted, seed) for one in checkpoints]
+    for _ in zip_longest(*turns):
+        pass
 
 
-def _mutants(checkpoint: Path, lines: dict[str, list[int]], seed: int) -> Iterator[tuple[str, Mutant]]:
+def _measured(
+    bench: Bench, checkpoint: Path, known: dict[str, dict[str, Any]], wanted: int, seed: int
+) -> Iterator[None]:
+    """Yield whenever another mutant has been measured whose reference runs."""
+    lines = known[checkpoint.name].get("lines", {})
+    ran = 0
+    for tried, (file, mutant) in enumerate(of_files(checkpoint, lines, seed)):
+        if ran == wanted or tried == TRIES * wanted:
+            return
+        text = f"{checkpoint.name} {file} {mutant.kind} {mutant.line} {mutant.after}"
+        key = hashlib.sha256(text.encode()).hexdigest()[:10]
+        if key not in known:
+            row = bench.measure(checkpoint, file, mutant, f"{checkpoint.name}@{key}")
+            change = {"kind": mutant.kind, "where": f"{file}:{mutant.line}"}
+            change |= {"before": mutant.before, "after": mutant.after}
+            _keep(bench.folder / "results.jsonl", known, key, {"checkpoint": checkpoint.name, **change, **row})
+            if row["result"] != WRONG:
+                shutil.rmtree(bench.place(f"{checkpoint.name}@{key}").parent, ignore_errors=True)
+        if known[key]["result"] != NO_REFERENCE:
+            ran += 1
+            yield
+
+
+def of_files(checkpoint: Path, lines: dict[str, list[int]], seed: int) -> Iterator[tuple[str, Mutant]]:
     """Yield mutants of all files that run, in turn."""
     texts = {file: (checkpoint / file).read_text() for file in sorted(lines) if (checkpoint / file).is_file()}
-    each = [((file, one) for one in mutants(text, set(lines[file]), seed)) for file, text in texts.items()]
+    each = [zip(repeat(file), mutants(text, set(lines[file]), seed)) for file, text in texts.items()]
     for row in zip_longest(*each):
         yield from (one for one in row if one is not None)
 

@@ -102,27 +102,15 @@ def written(checkpoint: Path, place: Path, changed: dict[str, str]) -> None:
 def generated(checkpoint: Path, plugin: Path, python: Path) -> str:
     """Write the adapter of a checkpoint as the command line does, in a fork; return why there is none."""
     answer = checkpoint / "answer.json"
-    with one_core():
-        import scaffold.cli.new_model  # noqa: F401 - once, for all forks
     child = os.fork()
     if child == 0:
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         with answer.open("w") as said, (checkpoint / "errors.txt").open("w") as errors:
             os.dup2(said.fileno(), 1)
             os.dup2(errors.fileno(), 2)
-        from scaffold.cli.main import main
-
-        options = {"--strategy": "native", "--placement": "plugin", "--output": plugin, "--python": python}
-        options |= {"--work": checkpoint}
-        sys.argv = ["scaffold", "new-model", str(checkpoint), "--json"]
-        sys.argv += [str(word) for pair in options.items() for word in pair]
         code = 1
         try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        except BaseException:  # of the tool itself: said in errors.txt
-            traceback.print_exc()
+            code = _command(checkpoint, plugin, python)
         finally:
             sys.stdout.flush()
             os._exit(code)
@@ -133,3 +121,43 @@ def generated(checkpoint: Path, plugin: Path, python: Path) -> str:
         return f"no answer ({os.waitstatus_to_exitcode(status)}): {(checkpoint / 'errors.txt').read_text()[-300:]}"
     holes = [f"{hole['what']} @ {hole['where']}" for hole in said.get("holes") or ()]
     return " | ".join(holes) or str((said.get("error") or {}).get("found", ""))
+
+
+def warm_up(checkpoint: Path, folder: Path, python: Path) -> None:
+    """Generate an adapter in this process: forks find all parsed and compiled that is the same for any checkpoint."""
+    with one_core():
+        import scaffold.cli.new_model  # noqa: F401 - once, for all forks
+    place = folder / "warm"
+    written(checkpoint, place, {})
+    before = os.dup(1), os.dup(2)
+    with (place / "said.txt").open("w") as said:
+        for stream in (1, 2):
+            os.dup2(said.fileno(), stream)
+        try:
+            _command(place, place / "plugin", python)
+        finally:
+            sys.stdout.flush()
+            for stream, kept in enumerate(before, 1):
+                os.dup2(kept, stream)
+                os.close(kept)
+    shutil.rmtree(place)
+
+
+def _command(checkpoint: Path, plugin: Path, python: Path) -> int:
+    """Run the command line; return its exit code. Models that are near are of no part in an adapter, and left out."""
+    from scaffold.cli.main import main
+    from scaffold.planning import plan
+
+    plan.nearest_models = lambda *_: ()  # type: ignore[assignment]
+    options = {"--strategy": "native", "--placement": "plugin", "--output": plugin, "--python": python}
+    options |= {"--work": checkpoint}
+    sys.argv = ["scaffold", "new-model", str(checkpoint), "--json"]
+    sys.argv += [str(word) for pair in options.items() for word in pair]
+    try:
+        main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except BaseException:  # of the tool itself: said in errors.txt
+        traceback.print_exc()
+        return 1
+    return 0

@@ -141,8 +141,8 @@ def signatures(original, new):
         one, two = (inspect.signature(f, follow_wrapped=False).parameters for f in (original, new))
     except (TypeError, ValueError):
         return []
-    if "args" in one and "kwds" in one and len(one) == 2:
-        return []  # a decorator's own
+    if {p.kind for p in one.values()} == {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+        return []  # a decorator's own: the patch calls what it decorates with the parameters of that
     same = [(p.name, p.kind, repr(p.default)) for p in one.values()] == [
         (p.name, p.kind, repr(p.default)) for p in two.values()
     ]

@@ -9,9 +9,11 @@ import pytest
 from codemods import Refusal, find_codemod
 from codemods.uses.package import read_package
 from codemods.uses.replaced import holders
+from codemods.vllm_ascend.worker_patch import replaces_same
 
 FILES = {
-    "__init__.py": "from .core import grow\n",
+    "__init__.py": "from .core import grow\nfrom .grown import grown\n",
+    "grown.py": "def grown():\n    return 1\n",
     "core.py": (
         "import functools\nfrom abc import abstractmethod\nfrom typing import Protocol\n\n"
         "def grow(n: int = 1, *, to=None):\n    return n\n\nalso = grow\n\n"
@@ -33,6 +35,17 @@ FILES = {
         "class Base:\n    pass\n\nclass Derived(Base):\n    pass\n\n"
         "class Leaf:\n    def __init__(self):\n        self.n = 1\n\n"
         "class Named:\n    def f(self):\n        return super(Named, self).__init__()\n\n"
+        "class Keeper:\n    def __init__(self, table):\n        table.append(self.given)\n        self.hand()\n\n"
+        "    def hand(self):\n        LATER.append(self.handed)\n\n"
+        "    def late(self):\n        LATER.append(self.waiting)\n\n"
+        "    def given(self):\n        return 1\n\n    def handed(self):\n        return 1\n\n"
+        "    def waiting(self):\n        return 1\n\n"
+        "LATER = []\n\ndef register():\n    return Keeper(LATER)\n\nKEEPER = register()\n\n"
+        "def wraps(f):\n    def wrapper():\n        LATER.append(in_wrapper)\n\n    return wrapper\n\n"
+        "def making(n):\n    def decorates(f):\n        LATER.append(in_maker)\n\n    return decorates\n\n"
+        "def in_wrapper():\n    return 1\n\ndef in_maker():\n    return 1\n\n"
+        "@wraps\n@making(1)\ndef wrapped():\n    return 1\n\n"
+        "def run_alone():\n    return 1\n\ndef in_cell():\n    return 1\n\ndef in_late_cell():\n    return 1\n\n"
         "def twice():\n    return 1\n\ntwice = later\n"
     ),
     "named.py": (
@@ -44,6 +57,16 @@ FILES = {
     "lazy.py": "def use():\n    from .core import grow\n    return grow(3)\n",
     "dotted.py": "from . import core\n\ndef use():\n    return core.grow(3)\n",
     "typed.py": "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from .core import grow\n",
+    "closes.py": (
+        "def closing():\n    from .core import in_cell, in_late_cell\n\n"
+        "    class Made:\n        def use(self):\n            return in_cell()\n\n    return Made\n\n"
+        "def outer():\n    return closing()\n\nMade = outer()\n\n"
+        "def later():\n    from .core import in_late_cell\n\n    return lambda: in_late_cell()\n"
+    ),
+    "script.py": (
+        "from .core import run_alone\n\nKEPT = []\n\ndef main():\n    KEPT.append(run_alone)\n\n"
+        "if __name__ == '__main__':\n    main()\n"
+    ),
     "late.py": "from .core import grow\n\ndef use():\n    return grow(3)\n",
 }
 USERS = ("named", "starred", "through", "lazy", "dotted")
@@ -138,6 +161,10 @@ def test_what_is_named_takes_the_place(grove):
         ("Tree.__init_subclass__", "when classes are made"),
         ("Tree.__secret", "private"),
         ("Tree.made", "under another form"),
+        ("in_cell", "is kept elsewhere"),
+        ("in_maker", "is kept elsewhere"),
+        ("Keeper.given", "is kept elsewhere"),
+        ("Keeper.handed", "is kept elsewhere"),
         ("Shape.area", "protocol"),
         ("Base", "base class of others"),
         ("Tree", "a class with `__"),
@@ -148,6 +175,36 @@ def test_what_a_replacement_does_not_reach_is_refused_with_the_reason(grove, pat
     with pytest.raises(Refusal, match=r".") as refusal:
         patch_of(grove, path)
     assert because in str(refusal.value)
+
+
+def test_what_is_kept_by_what_is_made_after_the_import_can_be_replaced(grove):
+    closes, core = (importlib.import_module(f"grove.{name}") for name in ("closes", "core"))
+    for path in ("in_late_cell", "Keeper.waiting"):
+        original = f"_original_{path.rpartition('.')[2]}("
+        exec(
+            compile(patch_of(grove, path).replace(f"return {original}", f"return 1 + {original}"), "patch", "exec"), {}
+        )
+    core.KEEPER.late()
+    assert (closes.later()(), core.LATER[-1]()) == (2, 2)
+
+
+@pytest.mark.parametrize("name", ["run_alone", "in_wrapper"])
+def test_what_runs_only_later_keeps_nothing(grove, name):
+    assert f"_original_{name}" in patch_of(grove, name)
+
+
+def test_a_module_that_its_package_hides_behind_a_function_of_its_name_is_patched(grove):
+    found = holders(read_package(grove, "grove"), "grove.grown", "grown")
+    text = patch_of(
+        grove,
+        "grow",
+        target="grove.grown.grown",
+        source=FILES["grown.py"],
+        importers="".join(f"{holder.module} {holder.name}\n" for holder in found),
+    )
+    exec(compile(text.replace("return _original", "return 1 + _original"), "patch", "exec"), {})
+    assert (sys.modules["grove.grown"].grown(), sys.modules["grove"].grown()) == (2, 2)
+    assert replaces_same(text, text)
 
 
 def test_a_function_that_is_called_early_and_later_can_be_replaced(grove):

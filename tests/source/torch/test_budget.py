@@ -67,13 +67,18 @@ class Circle:
 
 
 @pytest.mark.parametrize(("elements", "is_there"), [(budget.MUCH + 1, False), (1, True)])
-def test_what_a_reading_left_behind_is_freed_before_the_next_if_it_is_much(elements: int, is_there: bool) -> None:
+@pytest.mark.parametrize("readings", [1, 2])
+def test_what_readings_left_behind_is_freed_before_the_next_if_it_is_much(
+    elements: int, is_there: bool, readings: int
+) -> None:
     was = gc.isenabled()
     gc.disable()
+    budget._LEFT.set(0)
     try:
-        with one_reading():
-            held(elements)
-            left = weakref.ref(Circle())
+        for _ in range(readings):
+            with one_reading():
+                held(-(-elements // readings))
+                left = weakref.ref(Circle())
         assert left() is not None
         with one_reading():
             assert (left() is not None) is is_there

@@ -103,7 +103,8 @@ def test_no_adapter_is_made_of_the_decoder_alone(tmp_path: Path) -> None:
     spec = ModelSpec("VelaForCausalLM", "vela", None, None, ("text", "image"), (), TextDecoder(decoder=read(tmp_path)))
     files = SimpleNamespace(
         path=tmp_path, config=CONFIG, text_config=CONFIG["text_config"], text_key="text_config", auto_map={},
-        model_type="vela", architecture=spec.architecture, weights=SimpleNamespace(forms={}), tensors={},
+        model_type="vela", architecture=spec.architecture, weights=SimpleNamespace(forms={}, patterns={}), tensors={},
+        is_multimodal=False,
     )  # fmt: skip
     decision = decide(Question(Reading(cast(Checkpoint, files), None, spec), registry={}))
     assert decision.strategy.name == "transformers"

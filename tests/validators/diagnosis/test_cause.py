@@ -188,6 +188,27 @@ def test_answers_that_were_under_way_are_no_survival() -> None:
     assert _ids(found) == ("unknown", ["engine-dead"])
 
 
+UP = "(APIServer pid=1) INFO:     Application startup complete.\n"
+SAID = "(EngineCore pid=5) ERROR 07-02 20:39:50 [nova.py:1] the table of novas is not there\n"
+
+
+def test_what_nobody_knows_accuses_nobody_where_the_server_went_on_to_answer() -> None:
+    odd = "(APIServer pid=1) ERROR 07-02 20:39:50 [serving.py:1] OddError: one request\n"
+    for log in (SAID + UP, SAID + ANSWERED * 5, odd + ANSWERED * 5):
+        found = diagnose(log)
+        assert (found.cause, found.findings) == (None, ())
+        assert [finding.line_number for finding in found.survived] == [1]
+
+
+def test_an_exception_before_the_server_came_up_may_be_why_an_earlier_one_did_not() -> None:
+    odd = "(EngineCore pid=5) ERROR 07-02 20:39:50 [core.py:1] OddError: the first start\n"
+    assert _ids(diagnose(odd + UP)) == ("unknown", [])
+
+
+def test_a_line_before_the_death_of_an_engine_is_not_made_up_for_by_the_next_start() -> None:
+    assert _ids(diagnose(SAID + f"(APIServer pid=1) {DEAD}\n" + UP)) == ("unknown", ["engine-dead"])
+
+
 def test_a_request_that_was_refused_does_not_hide_a_failure() -> None:
     log = (
         "(APIServer pid=1) ERROR 07-02 20:39:50 [serving.py:1] ValueError: This model's maximum context length is 9\n"

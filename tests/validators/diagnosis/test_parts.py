@@ -28,6 +28,11 @@ LOG = """(Worker pid=7) Traceback (most recent call last):
         ("compilation/acl_graph.py", "--enforce-eager"),
         ("worker/encoder_acl_graph.py", "--enforce-eager"),
         ("sample/sampler.py", "temperature"),
+        ("ops/fused_moe/token_dispatcher.py", "--enable-expert-parallel"),
+        ("attention/nova_v1.py", "--no-enable-prefix-caching"),
+        ("core/scheduler_nova.py", "--no-async-scheduling"),
+        ("device_allocator/camem.py", "--enable-sleep-mode"),
+        ("observability/nova.py", "--disable-log-stats"),
     ],
 )
 def test_an_unknown_failure_stays_unknown_and_says_what_to_serve_without(path: str, option: str) -> None:

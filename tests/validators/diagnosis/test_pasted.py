@@ -22,6 +22,8 @@ LOG = """\
 (APIServer pid=1) ERROR 11-27 18:11:40 [async_llm.py:1] vllm.v1.engine.exceptions.EngineDeadError: EngineCore died.
 """
 PLAIN = """\
+starting
+with a model
 Traceback (most recent call last):
   File "/opt/plugin/nova/model.py", line 88, in forward
     return self.norm(hidden_states) + residual
@@ -69,6 +71,13 @@ DONE = {
     "compose in Kubernetes": each(lambda line: "2026-11-27T18:11:39.1Z stderr F vllm-1  | " + line),
     "journald": each(lambda line: "Nov 27 18:11:39 node7 vllm[4411]: " + line),
     "a supervisor": each(lambda line: "2026-11-27 18:11:39,100 - nova.backends - INFO - " + line),
+    "a collector that shows the newest line first": lambda text: "".join(
+        f"2026-11-27T18:11:{59 - n}.100Z {line}\n" for n, line in enumerate(text.splitlines()[::-1])
+    ),
+    "a supervisor, turned": lambda text: "".join(
+        f"2026-11-27 18:11:{59 - n},100 - nova.backends - INFO - {line}\n"
+        for n, line in enumerate(text.splitlines()[::-1])
+    ),
     "another supervisor": each(
         lambda line: "2026-11-27T18:11:39,100 [INFO ] W-9000-nova_1.0-stdout MODEL_LOG - " + line
     ),
@@ -97,6 +106,9 @@ def test_lines_keep_their_own_numbers() -> None:
     cause = diagnose(numbered("{}:")(LOG)).cause
     assert cause is not None
     assert cause.line_number == 6
+    cause = diagnose(DONE["a collector that shows the newest line first"](LOG)).cause
+    assert cause is not None
+    assert cause.line_number == 3
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from scaffold.common.tables import read_table
 from scaffold_validators.diagnosis import diagnose
 from scaffold_validators.diagnosis.failures import MARKS
 from scaffold_validators.diagnosis.lines import parse_line
@@ -14,6 +17,12 @@ SPECIAL = [row for row in signatures() if row.kind not in (Kind.HARMLESS, Kind.F
 HARMLESS = [row for row in signatures() if row.kind is Kind.HARMLESS]
 FOLLOWS = [row for row in signatures() if row.kind is Kind.FOLLOWS]
 NEAR = [row for row in signatures() if row.near_miss]
+CODES = [(id_, code) for id_, codes in read_table(Path(__file__).with_name("codes.yaml")).items() for code in codes]
+CALLS = (
+    "RuntimeError: set:../torch_npu/csrc/Nova.cpp:90 NPU function error: aclrtNova(nova), error code is {}",
+    "[ERROR] ASCENDCL(9,python3):2026-06-22-11:12:13.112.000 [nova.cpp:200]9 aclrtNova: nova failed, result = {}",
+)
+"""How torch_npu and CANN's log write what a function of CANN returned."""
 
 
 def _named(row: Signature) -> str:
@@ -39,6 +48,23 @@ def test_no_other_row_is_meant_by_an_example(row: Signature) -> None:
 @each("row", NEAR, ids=_named)
 def test_a_near_miss_is_something_else(row: Signature) -> None:
     assert row.id not in [finding.id for finding in diagnose(row.near_miss).findings]
+
+
+@each("id_,code", CODES)
+def test_what_a_function_of_cann_returns_is_named(id_: str, code: int) -> None:
+    for call in CALLS:
+        cause = diagnose(call.format(code)).cause
+        assert cause is not None
+        assert cause.id == id_
+
+
+def test_a_family_is_not_shown_by_what_healthy_servers_say_too() -> None:
+    harmless = "[ERROR] DRV(7,python3):2026-01-01-10:00:00.111.222 [drv][dms 9]Not support. (ret=65534; dev_id=0)\n"
+    failed = "[ERROR] DRV(7,python3):2026-01-01-10:00:00.111.300 [drv][dms 9]Nova failed. (ret=8; dev_id=0)\n"
+    assert diagnose(harmless).cause is None
+    cause = diagnose(harmless + failed).cause
+    assert cause is not None
+    assert (cause.id, cause.line_number) == ("inner-error", 2)
 
 
 @each("row", HARMLESS, ids=_named)

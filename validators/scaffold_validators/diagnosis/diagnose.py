@@ -70,7 +70,7 @@ class _Log:
         reader = Reader(quiet_lines(), known_lines(), ending_lines())
         found = [judged for failure in reader.read(lines) if (judged := self._judged(failure, reader)) is not None]
         found.sort(key=lambda judged: judged.finding.line_number)
-        return list(_with_survivors(found, reader.answered))
+        return list(_with_survivors(found, reader.answered, reader.ready))
 
     def _judged(self, failure: Failure, reader: Reader) -> Judged | None:
         shape = shape_of("\n".join(failure.texts[:3] + failure.texts[-3:]))
@@ -96,29 +96,52 @@ class _Log:
         return isinstance(judged, Judged) and judged.weight is not Weight.SURVIVED
 
 
-def _with_survivors(found: Sequence[Judged], answered: int) -> Iterable[Judged]:
-    """Mark the failures after which the server went on to answer."""
+def _with_survivors(found: Sequence[Judged], answered: int, ready: int) -> Iterable[Judged]:
+    """Mark the failures after which the server went on to answer, and the lines after which it came up."""
     until = answered
     marked = []
     for judged in reversed(found):
+        lived_on = until - judged.answered >= ANSWERS_AFTER
         if judged.weight is Weight.FOLLOWED:
-            until = judged.answered
-        elif judged.weight < Weight.SURVIVED and until - judged.answered >= ANSWERS_AFTER:
+            until, ready = judged.answered, 0
+        elif _is_said(judged) and (lived_on or judged.finding.line_number < ready):
+            judged = replace(judged, weight=Weight.PASSED)
+        elif judged.weight < Weight.SURVIVED and lived_on:
             judged = replace(judged, weight=Weight.SURVIVED)
         marked.append(judged)
     return reversed(marked)
 
 
+def _is_said(judged: Judged) -> bool:
+    """Return whether it is a line of level ERROR alone: no exception, no death, and at most a family is known."""
+    finding = judged.finding
+    if finding.exception or finding.id == HOW_IT_ENDED or judged.weight in (Weight.SURVIVED, Weight.FOLLOWED):
+        return False
+    if finding.id == UNKNOWN:
+        return judged.weight is not Weight.CAUSE
+    return next(row.general for row in signatures() if row.id == finding.id)
+
+
+def _is_outlived(judged: Judged, weight: Weight) -> bool:
+    """Return whether it accuses nobody: the server lived on, and nobody knows what it was."""
+    unknown = judged.finding.id == UNKNOWN and judged.finding.exception != ""
+    return weight is Weight.PASSED or (weight is Weight.SURVIVED and unknown)
+
+
 def _concluded(found: Sequence[Judged]) -> Diagnosis:
-    if not found:
-        return Diagnosis(None)
     weights = [_weight(judged, found[:index]) for index, judged in enumerate(found)]
+    if all(_is_outlived(judged, weight) for judged, weight in zip(found, weights)):
+        return Diagnosis(None, survived=tuple(judged.finding for judged in found))
     first = min(range(len(found)), key=lambda index: (weights[index], index))
     alike = [index for index in range(len(found)) if weights[index] is weights[first]]
     cause_at = next((index for index in alike if _says_more(found[index].finding, found[first].finding)), first)
     cause = found[cause_at]
-    survived = [found[i].finding for i in range(cause_at) if weights[i] is Weight.SURVIVED]
-    others = [found[i].finding for i in range(len(found)) if i != cause_at and found[i].finding not in survived]
+    survived: list[Finding] = []
+    others: list[Finding] = []
+    for index, judged in enumerate(found):
+        outlived = weights[index] is Weight.PASSED or (weights[index] is Weight.SURVIVED and index < cause_at)
+        if index != cause_at:
+            (survived if outlived else others).append(judged.finding)
     cascade = [finding for finding in others if finding.id != cause.finding.id]
     unique = {(finding.id, finding.exception, finding.message): finding for finding in reversed(cascade)}
     ordered = sorted(unique.values(), key=others.index)

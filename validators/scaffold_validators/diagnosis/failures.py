@@ -18,7 +18,7 @@ from scaffold_validators.watching.marks import MARKS as ENDS
 MARKS = (
     *("rror", "ERR", "raceback", "xception", "ail", "ill", 'File "', "annot", "ault", "signal", "abort", "KV cache"),
     *("EZ", "EE9", "EI0", "EJ0", "EL0", "not found", "verflow", "No space", "denied", "[PID", "imeout", "imed out"),
-    *(":[E", "SIG", "xitcode", "xit code", "need to have"),
+    *(":[E", "SIG", "xitcode", "xit code", "xited", "need to have"),
 )
 """Parts of words, one of which every line has that a failure can begin with; a test holds the signatures to it."""
 
@@ -38,6 +38,9 @@ _REFUSED = re.compile(
 _LOUD = frozenset({"ERROR", "CRITICAL", "FATAL"})
 _QUIET = frozenset({"DEBUG", "INFO", "WARNING", "WARN", "EVENT"})
 _PROGRESS = re.compile(r'"POST /v1/\S+ HTTP/1\.1" 200')
+READY = "Application startup complete"
+IGNORED = "Exception ignored in"
+"""What Python writes before the traceback of an exception that has no effect, as of a finaliser."""
 _RECORD = re.compile(
     r"(?:\([A-Za-z_][^()]* pid=\d+[^()]*\) ?)*(?:ERROR|WARNING|INFO) (?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d"
 )
@@ -111,6 +114,7 @@ class Reader:
         known: lines without a level that are failures, beside those that look like one.
         ends: lines that say that the server is being ended.
         answered: how many requests the log says were answered.
+        ready: number of the last line that says that the server is up, 0 where there is none.
         time: the last one that a line has.
         under_way: failures of which lines were still coming when the log said that the server is being ended.
     """
@@ -119,6 +123,7 @@ class Reader:
     known: re.Pattern[str]
     ends: re.Pattern[str]
     answered: int = 0
+    ready: int = 0
     time: str = ""
     under_way: tuple[Failure, ...] = ()
     _open: dict[str, Failure] = field(default_factory=dict)
@@ -131,6 +136,8 @@ class Reader:
                 break
             if "200" in raw and _PROGRESS.search(raw):
                 self.answered += 1
+            if READY in raw:
+                self.ready = number
             if not self._ending and ("hut" in raw or "SIG" in raw) and self.ends.search(raw):
                 self._ending = True
                 self.under_way = tuple(self._open.values())
@@ -186,6 +193,7 @@ def _is_sign(text: str) -> bool:
     text = ungrouped(text)
     return bool(
         HEADER in text
+        or text.startswith(IGNORED)
         or FRAME.match(text)
         or RAISED.match(text)
         or _NATIVE.search(text)

@@ -53,7 +53,8 @@ class Diagnosis:
     Attributes:
         cause: the first error of the process that died first; None where no log has a failure.
         cascade: what followed from it, each kind once, in order.
-        survived: failures before the cause that the server outlived, such as a request that it refused.
+        survived: what the server outlived: failures before the cause, such as a request that it refused, and lines of
+            level ERROR after which it came up or went on to answer.
         read: where the cause is not known, the lines to read, as ``file:line: text``.
         harmless: ids of the harmless rows that lines of the logs matched, those allowed by the caller among them.
     """

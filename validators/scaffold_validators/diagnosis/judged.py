@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from scaffold_validators.diagnosis import parts
-from scaffold_validators.diagnosis.failures import Failure, is_refusal, tells_of_death
+from scaffold_validators.diagnosis.failures import IGNORED, Failure, is_refusal, tells_of_death
 from scaffold_validators.diagnosis.finding import UNKNOWN, Finding
 from scaffold_validators.diagnosis.signatures import Kind, Match, following_lines, matches
 from scaffold_validators.diagnosis.tracebacks import Raised, exceptions
@@ -18,6 +18,8 @@ _INTERRUPTS = ("KeyboardInterrupt", "SystemExit")
 LINE_LENGTH = 500
 AFTER_THE_END = "ended-from-outside"
 """The row of the signatures that stands for errors of a server that is being ended."""
+AFTER_PYTHON = "interrupted"
+"""The row of the signatures that stands for what Python says while it cleans up."""
 BEFORE, AFTER = 7, 5
 """Lines to read around the line of an unknown exception."""
 
@@ -37,6 +39,8 @@ class Weight(IntEnum):
     """One line of level ERROR that nobody knows."""
     FOLLOWED = 5
     """It tells that another process has failed."""
+    PASSED = 6
+    """A line of level ERROR, without an exception, after which the server came up or went on to answer: no failure."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Judged:
 def judge(failure: Failure, file: str, allow: Collection[str]) -> Judged | str:
     """Return what a failure is, or the id of the row that makes it harmless."""
     texts = failure.texts
+    if texts[0].startswith(IGNORED):
+        return AFTER_PYTHON
     raised = exceptions(texts)
     found = matches(texts)
     chosen = _chosen(found, raised)

@@ -1,4 +1,4 @@
-"""What was done to a whole log before it came here, undone: kept as JSON, numbered, indented, wrapped, sent on.
+"""What was done to a whole log before it came here, undone: turned, kept as JSON, numbered, indented, wrapped, sent on.
 
 People paste logs from terminals, `grep -n`, lists in Markdown and the files of containers' drivers. What was done is
 told from the first lines, since it was done to all of them. What is done to single lines is in ``lines.py``.
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, pairwise
 
-from scaffold_validators.diagnosis.lines import begins_record
+from scaffold_validators.diagnosis.lines import begins_record, parse_line
 from scaffold_validators.diagnosis.tracebacks import FRAME, HEADER, RAISED
 
 NumberedText = tuple[int, str]
@@ -21,6 +21,8 @@ _HEAD = 1_000
 """How many lines tell what was done to all of them."""
 _FEW = 3
 """How many of them have to show it."""
+_TURNED = 5
+"""How many times it has to go back, and never forth, where the newest line is the first."""
 _NARROW = 60
 """Characters of a line of the narrowest terminal."""
 _TEXTS = ("log", "message", "msg", "content", "text", "line", "body")
@@ -31,6 +33,7 @@ _COUNTED = re.compile(r"(?P<file>[\w./-]+\.\w+[:-])?\s*(?P<number>\d{1,9})(?:[:|
 _NOT_WRITTEN = {0: None, 0xA0: " ", 0x2007: " ", 0x202F: " ", 0x200B: None, 0x2060: None, 0xFEFF: None}
 """Characters that only come in later: of UTF-16 read as something else, and of pages that a log was copied from."""
 _DATED = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+_COLLECTED = re.compile(r"\[?(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?)")
 _SPACES = re.compile(" ")
 _PREFIX_LENGTH = 160
 """Characters of a line in which what a supervisor wrote before it is looked for."""
@@ -48,6 +51,8 @@ def restored(lines: Iterable[str]) -> Iterator[NumberedText]:
         return kept
     if all(text.lstrip().startswith("{") for text in texts) and all(_said(text) is not None for text in texts[:20]):
         return (pair for number, text in kept for pair in _split(number, text))
+    if _is_turned(texts):
+        kept, texts = iter(tuple(kept)[::-1]), texts[::-1]
     margin = _counted(texts) or _indented(texts) or _sent_on(texts)
     if margin is not None:
         kept = _without(margin, kept)
@@ -85,6 +90,19 @@ def _split(number: int, text: str) -> Iterator[NumberedText]:
     """Yield the lines of what a line of JSON says, each under that line's number."""
     said = _said(text)
     return ((number, line) for line in (said if said is not None else text).splitlines() or [""])
+
+
+def _is_turned(texts: Sequence[str]) -> bool:
+    """Return whether the newest line is the first, as collectors of logs show and export them."""
+    times = [time for text in texts if (time := _time(text))]
+    back = sum(after < before for before, after in pairwise(times))
+    return back >= _TURNED and not any(after > before for before, after in pairwise(times))
+
+
+def _time(text: str) -> str:
+    """Return when a line was collected or else written, as text that sorts; empty where it does not say."""
+    collected = _COLLECTED.match(text)
+    return collected["time"].replace("T", " ") if collected else parse_line(text).time
 
 
 def _counted(texts: Sequence[str]) -> re.Pattern[str] | None:

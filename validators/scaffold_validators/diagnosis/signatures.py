@@ -156,8 +156,15 @@ def matches(lines: Sequence[str]) -> tuple[Match, ...]:
     for index, line in enumerate(lines):
         first.setdefault(shape_of(line), index)
     places = list(first.values())
-    text = "\n".join(lines[place] for place in places)
-    found = [Match(row, places[at]) for row in signatures() if (at := row.line_of(text)) is not None]
+    loud = [place for place in places if not harmless_lines().search(lines[place])]
+    text, loud_text = ("\n".join(lines[place] for place in kept) for kept in (places, loud))
+    found = []
+    for row in signatures():
+        # what healthy servers say too shows no failure
+        weak = row.kind in _WEAK
+        at = row.line_of(text if weak else loud_text)
+        if at is not None:
+            found.append(Match(row, (places if weak else loud)[at]))
     hidden = {id_ for match in found for id_ in match.signature.before}
     found = [match for match in found if match.signature.id not in hidden]
     special = [match for match in found if not match.signature.general and match.signature.kind not in _WEAK]
@@ -185,6 +192,12 @@ def ending_lines() -> re.Pattern[str]:
 def following_lines() -> re.Pattern[str]:
     """Return the pattern of what only tells that something else has failed."""
     return _any(row for row in signatures() if row.kind is Kind.FOLLOWS)
+
+
+@lru_cache(maxsize=1)
+def harmless_lines() -> re.Pattern[str]:
+    """Return the pattern of what healthy servers log too."""
+    return _any(row for row in signatures() if row.kind is Kind.HARMLESS)
 
 
 @lru_cache(maxsize=1)

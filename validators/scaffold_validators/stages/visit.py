@@ -82,8 +82,10 @@ def visit(gate: Gate, parts: Sequence[Part], name: str = "") -> Iterator[Verdict
             gate.report(f"ready after {seen.seconds[first]['ready']:.1f} s; sending requests")
             _ask(server, client, parts, seen)
         exchanges = [exchange for answers in seen.answers.values() for exchange in answers.exchanges]
-        connection_broke = any(exchange.status == 0 and not exchange.timed_out for exchange in exchanges)
-        died = server.how_it_died() if _has_died(server, connection_broke) else ""
+        failed = any(
+            exchange.status >= 500 or (exchange.status == 0 and not exchange.timed_out) for exchange in exchanges
+        )
+        died = server.how_it_died() if _has_died(server, failed) else ""
         text = server.text()
     if server.broken_at is not None:
         seen.note(first, "ended after death", time.monotonic() - server.broken_at)
@@ -117,11 +119,15 @@ def readiness(client: Client, server: Server) -> bool | Conclusion:
     return Conclusion(Outcome.ENVIRONMENT, said, said, "another-server", step)
 
 
-def _has_died(server: Server, connection_broke: bool) -> bool:
-    """Return whether the server died of itself: one that was given up did not."""
+def _has_died(server: Server, failed: bool) -> bool:
+    """Return whether the server died of itself: one that was given up did not.
+
+    Where a request failed, that may be known a moment later: a server still answers, with 500, while its engine's
+    process is being taken down.
+    """
     if server.states:
         return False
-    return server.dies_within(LAST_MOMENT_SECONDS if connection_broke else 0.0)
+    return server.dies_within(LAST_MOMENT_SECONDS if failed else 0.0)
 
 
 def _ask(server: Server, client: Client, parts: Sequence[Part], seen: Visit) -> None:

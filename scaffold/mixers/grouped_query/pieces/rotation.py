@@ -7,13 +7,14 @@ from textwrap import indent
 
 from scaffold.expressions.python import write
 from scaffold.expressions.tree import TRUE
+from scaffold.idioms.head_norms import IMPORTS, class_name
 from scaffold.idioms.layers import same
 from scaffold.idioms.norms import norm_call
 from scaffold.idioms.rope import IMPORT, get_rope, rope_of
 from scaffold.idioms.written import NORM_OVER_RANKS, Piece
 from scaffold.mixers.grouped_query.pieces.layers import Layers
 from scaffold.mixers.grouped_query.spec import AttentionSpec, QkNormSpec
-from scaffold.weights.targets import attribute
+from scaffold.weights.targets import attribute, flat_attribute
 
 
 def rotation(layers: Layers) -> Piece | None:
@@ -41,7 +42,8 @@ def qk_norm(layers: Layers) -> Piece | None:
         return None
     norm: QkNormSpec = same(normed, "norms of q and k", lambda a: a.qk_norm)
     condition = layers.per_layer.condition([a.qk_norm is not None for a in layers.specs])
-    q_name, k_name = attribute(norm.q_name), attribute(norm.k_name)
+    named = flat_attribute if norm.of_each else attribute
+    q_name, k_name = named(norm.q_name), named(norm.k_name)
     sizes = [
         "self.head_dim" if norm.per_head else f"self.total_num_{heads} * self.head_dim"
         for heads in ("heads", "kv_heads")
@@ -58,12 +60,18 @@ q = norm_over_ranks(self.{q_name}, q, self.total_num_heads, self.head_dim)
 k = norm_over_ranks(self.{k_name}, k, self.total_num_kv_heads, self.head_dim)
 """
     made = f"self.{q_name} = {q_call}\nself.{k_name} = {k_call}"
+    if norm.of_each:
+        made = "\n".join(
+            f"self.{name} = {class_name(layers.frame.prefix)}(\n    {q_call} for _ in range(self.total_num_{heads})\n)"
+            for name, heads in ((q_name, "heads"), (k_name, "kv_heads"))
+        )
     called = over_heads if norm.per_head else over_ranks
     if condition != TRUE:
         made = f"self.use_qk_norm = {write(condition)}\nif self.use_qk_norm:\n{indent(made, '    ')}"
         called = f"if self.use_qk_norm:\n{indent(called, '    ')}"
     return Piece(
         {"modules": made, "before_rotation" if norm.before_rope else "after_rotation": called},
+        imports=IMPORTS if norm.of_each else (),
         uses=(condition,),
         helpers=frozenset() if norm.per_head else frozenset({NORM_OVER_RANKS}),
     )

@@ -1,0 +1,49 @@
+"""The release of transformers that modeling source asks for, to choose between bodies that it has for several.
+
+What config.json states is the release that the checkpoint was saved by, which its source was run under. Where nothing
+is stated, a reading is carried out under `RELEASES`, as if before and after all that source may ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+RELEASES = ("0.0.0", "999.0.0")
+"""Before and after every release."""
+
+
+@dataclass
+class Release:
+    """A release that source is read under.
+
+    Attributes:
+        number: as ``transformers.__version__`` has it.
+        asked: whether the source has asked for it.
+    """
+
+    number: str
+    asked: bool = False
+
+
+_RELEASE: ContextVar[Release | None] = ContextVar("release", default=None)
+
+
+@contextmanager
+def under(number: str) -> Iterator[Release]:
+    """Read source under a release meanwhile."""
+    release = Release(number)
+    token = _RELEASE.set(release)
+    try:
+        yield release
+    finally:
+        _RELEASE.reset(token)
+
+
+def version() -> str:
+    """Return ``transformers.__version__``, and note that it was asked for; outside of a reading, the first one."""
+    release = _RELEASE.get() or Release(RELEASES[0])
+    release.asked = True
+    return release.number

@@ -1,0 +1,60 @@
+"""Whether the target's vLLM has the method by which the weights are quantised: else no strategy can hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scaffold.checkpoint.quantization import described, method_of
+from scaffold.checkpoint.read import Checkpoint
+from scaffold.checkpoint.text import printable
+from scaffold.common.errors import CheckFailed
+from scaffold.roots.quantization_methods import METHODS, deprecated, methods, other_words
+
+ASCEND = "ascend"
+"""Registered by vllm-ascend, for ModelSlim (vllm_ascend/quantization/)."""
+REMEDY = (
+    "take the weights as they were before they were quantised, or quantised by a method that it knows (for NPUs: "
+    "ModelSlim, compressed-tensors), or a plugin of vLLM that registers this one"
+)
+DEPRECATED = "{} is deprecated in this vLLM: vllm serve takes it with --allow-deprecated-quantization alone"
+SHOWN = 60
+
+
+def check_method(checkpoint: Checkpoint, vllm: Path) -> None:
+    """Check that vLLM knows the method that the config names.
+
+    Args:
+        checkpoint: its config, or a file beside it, names the method.
+        vllm: the root of a vLLM source tree.
+
+    Source: ``ModelConfig._verify_quantization`` in vllm/config/model.py, which is asked for every model.
+
+    Raises:
+        CheckFailed: it does not.
+    """
+    method, where = _stated(checkpoint)
+    if not method or method == ASCEND:
+        return
+    known = methods(vllm)
+    if not known or method in known or method in other_words(vllm):
+        return
+    raise CheckFailed(
+        f"the weights are quantised by {printable(method)[:SHOWN]!r}, and this vLLM has no such method: it knows "
+        f"{', '.join(known)}",
+        where=f"{where}; {METHODS.as_posix()}",
+        expected="a method that vLLM knows: it refuses the config for any other, whatever serves the model",
+        remedy=REMEDY,
+    )
+
+
+def method_notes(checkpoint: Checkpoint, vllm: Path) -> tuple[str, ...]:
+    """Return what there is to know of a method that vLLM knows."""
+    method, _ = _stated(checkpoint)
+    known = deprecated(vllm)
+    return (DEPRECATED.format(method),) if method in known else ()
+
+
+def _stated(checkpoint: Checkpoint) -> tuple[str, str]:
+    """Return the method as vLLM reads it, and where it is stated; empty without one."""
+    where, found = described(checkpoint.path, checkpoint.config, checkpoint.text_config)
+    return ("", "") if found is None else (method_of(found), where)
