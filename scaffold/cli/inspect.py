@@ -132,7 +132,8 @@ def by_the_map(reading: Reading) -> tuple[Mapping[int, int] | None, str]:
         return None, OTHER_ATTENTION.format(lost) if lost else ""
     tensors = [pattern for part in reading.spec.others for pattern in part.tensors]
     around, sizes = weight_bytes(tensors, dequantise=False, tied=False), sizes_of(reading.checkpoint.text_config)
-    return {tp: size + per_rank(around, sizes, tp).tensor_parallel for tp, size in proof.bytes_per_rank.items()}, ""
+    fitting = proof.bytes_per_rank.keys() - {finding.ranks for finding in proof.findings}
+    return {tp: proof.bytes_per_rank[tp] + per_rank(around, sizes, tp).tensor_parallel for tp in sorted(fitting)}, ""
 
 
 def _registry(settings: Settings, reading: Reading) -> Registry | None:

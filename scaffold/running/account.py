@@ -25,6 +25,7 @@ from scaffold.mapping.proved import Proved
 from scaffold.planning.plan import Plan
 from scaffold.running.model_facts import model_facts
 from scaffold.strategy.differences import Differences
+from scaffold.weights.prove import bytes_of_rank
 
 
 def account_of(made: Plan) -> Account:
@@ -32,7 +33,7 @@ def account_of(made: Plan) -> Account:
     checkpoint, decoder, counts = made.checkpoint, made.spec.decoder, made.decision.counts
     known = about(checkpoint, None if decoder is None else decoder.config)
     dequantise = dequantised(known.paths, ANY.generation)
-    by_map, longest = _bytes_per_rank(made.proved), _own_length(made)
+    by_map, longest = _bytes_per_rank(made), _own_length(made)
     paper = plan(checkpoint.text_config, known.patterns, dequantise, by_map, decoder, own_length=longest)
     return Account(
         checkpoint_digest=checkpoint.digest,
@@ -95,8 +96,12 @@ def _rules(proved: Proved) -> Iterator[RuleLine]:
         yield RuleLine(rule.source, rule.target, shards, rule.transform_text(), rule.count or 0, num_bytes, rule.reason)
 
 
-def _bytes_per_rank(proved: Proved | None) -> dict[int, int] | None:
-    return proved.proof.bytes_per_rank if proved is not None and proved.proof.holds else None
+def _bytes_per_rank(made: Plan) -> dict[int, int] | None:
+    """Return the bytes of the fullest rank at each size that the weights were proved for; None without a proof."""
+    if made.proved is None or not made.proved.proof.holds:
+        return None
+    rules, num_bytes = made.proved.weight_map.rules, made.proved.proof.bytes_per_rule
+    return {tp: bytes_of_rank(rules, num_bytes, tp) for tp in made.proved_sizes}
 
 
 def _own_length(made: Plan) -> int | None:

@@ -67,14 +67,15 @@ class _Proof:
         for tp in ranks:
             findings += self._uneven(tp)
         ignored = sum(1 for name, rule in self.owner.items() if rule.is_ignored and name in self.headers)
+        num_bytes = tuple(self.bytes[index] for index in range(len(self.rules)))
         return Proof(
             tensors=len(self.headers),
             routed=len(self.headers) - len(unrouted) - ignored,
             ignored=ignored,
             unrouted=unrouted,
             findings=tuple(findings),
-            bytes_per_rule=tuple(self.bytes[index] for index in range(len(self.rules))),
-            bytes_per_rank={tp: self._bytes(tp) for tp in ranks},
+            bytes_per_rule=num_bytes,
+            bytes_per_rank={tp: bytes_of_rank(self.rules, num_bytes, tp) for tp in ranks},
         )
 
     def _duplicates(self) -> Iterator[Finding]:
@@ -219,13 +220,10 @@ class _Proof:
                     says = f"{why} ({'whole' if part.shard is None else f'shard {part.shard}'})"
                     yield Finding(kind, says, mends, (rule.source,), rule.source, tp)
 
-    def _bytes(self, tp: int) -> int:
-        """Return the bytes of the fullest rank."""
-        return sum(
-            round(self.bytes[index] * fullest_share(rule, tp))
-            for index, rule in enumerate(self.rules)
-            if not rule.is_ignored
-        )
+
+def bytes_of_rank(rules: Sequence[Rule], num_bytes: Sequence[int], tp: int) -> int:
+    """Return the bytes of the fullest rank at a tensor-parallel size, from those of each rule's tensors."""
+    return sum(round(n * fullest_share(rule, tp)) for rule, n in zip(rules, num_bytes) if not rule.is_ignored)
 
 
 def _fits(header: TensorHeader, shape: Shape) -> bool:

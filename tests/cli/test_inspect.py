@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from scaffold.evidence.workspace import Workspace
 from tests.cli.conftest import Desk
 from tests.lab.checkpoints import checkpoint as lab_checkpoint
 
@@ -46,6 +47,12 @@ def test_capacity_is_by_the_weight_map_where_one_can_be_proved(desk: Desk, nova:
     weights = desk.call("weights", nova, "--json", "--tp", "1,2,4").document["bytes_per_rank"]
     assert {str(r["ranks"]): r["weights"] for r in capacity["ranks"] if r["ranks"] <= 4} == weights
     assert [node["smallest_for_load"] for node in capacity["nodes"]] == [1, 1]
+    assert desk.new_model(nova).code == 0
+    kept = Workspace(desk.work).account("nova")
+    assert kept is not None
+    assert [(row.ranks, row.weights) for row in kept.paper.rows] == [
+        (row["ranks"], row["weights"]) for row in capacity["ranks"]
+    ], "as the plan's report has them, those that cannot be served too"
 
 
 def test_capacity_is_planned_for_the_device_and_memory_that_are_asked_for(desk: Desk, nova: Path) -> None:
