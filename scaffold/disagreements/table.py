@@ -23,6 +23,7 @@ from scaffold.disagreements import (
     layer_count,
     layout,
     numbers,
+    packed_parts,
     prediction,
     quantisation,
     targets,
@@ -52,6 +53,7 @@ KINDS: tuple[ModuleType, ...] = (
     quantisation,
     ignored,
     targets,
+    packed_parts,
     prediction,
     towers,
 )
