@@ -368,6 +368,40 @@ def test_a_router_and_experts_that_the_layer_itself_calls(tmp_path: Path, transf
     assert found.router.top_k.key == "num_experts_per_tok"
 
 
+KEEPS_LOSS = """
+class Choosing(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.router = nn.Linear(config.hidden_size, config.num_experts, bias=False)
+        self.experts = nn.ModuleList([Expert(config) for _ in range(config.num_experts)])
+        self.top_k = config.num_experts_per_tok
+
+    def forward(self, x):
+        taken = x.view(-1, x.shape[-1])
+        shares = F.softmax(self.router(taken), dim=-1)
+        weights, chosen = torch.topk(shares, self.top_k, dim=-1)
+        out = torch.zeros_like(taken)
+        for number, expert in enumerate(self.experts):
+            token, place = torch.where(chosen == number)
+            out.index_add_(0, token, expert(taken[token]) * weights[token, place, None])
+        self.loss = shares.new_zeros(1).squeeze()
+        return out.view(x.shape)
+
+
+VelaMLP = Choosing
+"""
+
+
+@costly
+def test_experts_of_a_layer_that_keeps_its_loss(tmp_path: Path, transformers_source: Path) -> None:
+    # No other layer stands in for one that leaves a trace: it is read, and its experts called, while the model runs.
+    config = {"num_experts": 6, "num_experts_per_tok": 2}
+    classes = EXPERTS.partition("class LayerOfExperts")[0] + KEEPS_LOSS
+    found = read(tmp_path, transformers_source, config, classes=classes).layer.feed_forward
+    assert isinstance(found, ExpertsSpec)
+    assert found.router.top_k.key == "num_experts_per_tok"
+
+
 def test_attention_of_a_model_of_transformers_4(tmp_path: Path, transformers_source: Path) -> None:
     imports = "from transformers.models.llama.modeling_llama import LlamaAttention, LlamaFlashAttention2"
     classes = """
