@@ -209,9 +209,14 @@ class RopeCandidate:
 
 def candidates(probe: Probe) -> Iterator[RopeCandidate]:
     """Yield what the probe's rotations may have been made of."""
-    for candidate in _of_parameters(probe.small.attributes.get("rope_parameters")):
+    parameters = probe.small.attributes.get("rope_parameters")
+    for candidate in _of_parameters(parameters):
         yield from _with_defaults(probe, candidate)
         yield candidate
+    if isinstance(parameters, Mapping) and isinstance(parameters.get("rope_theta"), (int, float)):
+        # Plain rotations beside a scaling that is not used: transformers takes the theta from the config's own keys.
+        theta = float(parameters["rope_theta"])
+        yield RopeCandidate(_of_theta(key("rope_parameters", "rope_theta")), {"rope_theta": theta})
     yield from _of_keys(probe)
     yield RopeCandidate(_of_theta(Literal(LEGACY_THETA)), {"rope_theta": LEGACY_THETA})
 

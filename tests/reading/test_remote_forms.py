@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scaffold.expressions.tree import key
+from scaffold.expressions.tree import Entries, key
 from scaffold.feed_forwards.experts.spec import ExpertsSpec
 from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec
 from scaffold.reading.from_source import read_decoder
@@ -318,6 +318,15 @@ def test_scaling_that_a_config_class_of_transformers_4_keeps(tmp_path: Path, tra
     found = attention(tmp_path, transformers_source, SCALED, projections=ALPHA, forward=forward)
     assert found.rope is not None
     assert found.rope.parameters == key("rope_parameters")
+
+
+def test_a_scaling_that_is_not_used_leaves_the_theta_where_transformers_puts_it(
+    tmp_path: Path, transformers_source: Path
+) -> None:
+    scaling = {"rope_scaling": {"type": "stretched", "factor": 4.0, "original_max_position_embeddings": 128}}
+    found = attention(tmp_path, transformers_source, scaling)
+    assert found.rope is not None
+    assert found.rope.parameters == Entries((("rope_theta", key("rope_parameters", "rope_theta")),))
 
 
 EXPERTS = """
