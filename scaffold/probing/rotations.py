@@ -249,7 +249,7 @@ def _with_defaults(probe: Probe, candidate: RopeCandidate) -> Iterator[RopeCandi
             yield replace(candidate, tree=tree, parameters={**candidate.parameters, **numbers})
 
 
-def _defaults(file: SourceFile) -> Iterator[tuple[tuple[str, float], ...]]:
+def _defaults(file: SourceFile) -> Iterator[tuple[tuple[str, Any], ...]]:
     """Yield the numbers of turns that functions of a file have as the defaults of their parameters."""
     for node in ast.walk(file.tree):
         if not isinstance(node, ast.FunctionDef):
@@ -257,7 +257,7 @@ def _defaults(file: SourceFile) -> Iterator[tuple[tuple[str, float], ...]]:
         named = [*node.args.posonlyargs, *node.args.args]
         given = [*zip(reversed(named), reversed(node.args.defaults)), *zip(node.args.kwonlyargs, node.args.kw_defaults)]
         found = {one.arg: default.value for one, default in given if isinstance(default, ast.Constant)}
-        numbers = tuple((name, found[name]) for name in TURNS_OF_YARN if isinstance(found.get(name), (int, float)))
+        numbers = tuple((name, number) for name in TURNS_OF_YARN if is_number(number := found.get(name)))
         if numbers:
             yield numbers
 
