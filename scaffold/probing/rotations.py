@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from scaffold.expressions.evaluate import evaluate
-from scaffold.expressions.tree import HEAD_DIM, LAYER, Entries, Expression, Item, Key, Literal, is_name, key
+from scaffold.expressions.tree import HEAD_DIM, LAYER, Entries, Expression, Item, Key, Literal, is_name, key, updated
 from scaffold.probing.numbers import stated
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.shadows import is_number, is_step
+from scaffold.source.python.syntax import SourceFile
 from scaffold.source.torch.operations import before
 from scaffold.source.torch.tensors import Array
 from scaffold.spec.rope import RopeSpec
@@ -53,6 +55,8 @@ FRACTION = "partial_rotary_factor"
 LEGACY_THETA = 10000.0
 """Where neither config nor source keep it."""
 
+TURNS_OF_YARN = {"beta_fast": 32.0, "beta_slow": 1.0}
+"""How often an entry turns within the original length at the ends of yarn's ramp, where vLLM is told nothing else."""
 LEAST_RAMP = 0.001
 """Entries between the ends of yarn's ramp where both are the same one."""
 
@@ -98,7 +102,7 @@ def _ends_of_yarn(parameters: Mapping[str, Any], size: int, length: int) -> tupl
     """Return between which entries frequencies go over from the original ones to those that are divided."""
     base = float(parameters["rope_theta"])
     original = float(parameters.get("original_max_position_embeddings") or length)
-    beta_fast, beta_slow = float(parameters.get("beta_fast") or 32), float(parameters.get("beta_slow") or 1)
+    beta_fast, beta_slow = (float(parameters.get(name) or number) for name, number in TURNS_OF_YARN.items())
 
     def dimension(rotations: float) -> float:
         return size * math.log(original / (rotations * 2 * math.pi)) / (2 * math.log(base))
@@ -205,7 +209,14 @@ class RopeCandidate:
 
 def candidates(probe: Probe) -> Iterator[RopeCandidate]:
     """Yield what the probe's rotations may have been made of."""
-    yield from _of_parameters(probe.small.attributes.get("rope_parameters"))
+    parameters = probe.small.attributes.get("rope_parameters")
+    for candidate in _of_parameters(parameters):
+        yield from _with_defaults(probe, candidate)
+        yield candidate
+    if isinstance(parameters, Mapping) and isinstance(parameters.get("rope_theta"), (int, float)):
+        # Plain rotations beside a scaling that is not used: transformers takes the theta from the config's own keys.
+        theta = float(parameters["rope_theta"])
+        yield RopeCandidate(_of_theta(key("rope_parameters", "rope_theta")), {"rope_theta": theta})
     yield from _of_keys(probe)
     yield RopeCandidate(_of_theta(Literal(LEGACY_THETA)), {"rope_theta": LEGACY_THETA})
 
@@ -219,6 +230,36 @@ def _of_parameters(parameters: object) -> Iterator[RopeCandidate]:
     for name, part in parameters.items():
         if isinstance(part, Mapping) and part.get("rope_theta") is not None and str(name).isidentifier():
             yield RopeCandidate(key("rope_parameters", name), part)
+
+
+def _with_defaults(probe: Probe, candidate: RopeCandidate) -> Iterator[RopeCandidate]:
+    """Yield parameters of yarn with the numbers of turns that the source has as defaults and the config does not state.
+
+    vLLM's own are others; numbers tell whether those of the source are used.
+    """
+    missing = [name for name in TURNS_OF_YARN if candidate.parameters.get(name) is None]
+    if candidate.rope_type != "yarn" or not missing:
+        return
+    for found in dict.fromkeys(_defaults(probe.source.file)):
+        numbers = {name: number for name, number in found if name in missing and number != TURNS_OF_YARN[name]}
+        tree = candidate.tree
+        for name, number in numbers.items():
+            tree = updated(tree, name, Literal(number))
+        if numbers:
+            yield replace(candidate, tree=tree, parameters={**candidate.parameters, **numbers})
+
+
+def _defaults(file: SourceFile) -> Iterator[tuple[tuple[str, Any], ...]]:
+    """Yield the numbers of turns that functions of a file have as the defaults of their parameters."""
+    for node in ast.walk(file.tree):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        named = [*node.args.posonlyargs, *node.args.args]
+        given = [*zip(reversed(named), reversed(node.args.defaults)), *zip(node.args.kwonlyargs, node.args.kw_defaults)]
+        found = {one.arg: default.value for one, default in given if isinstance(default, ast.Constant)}
+        numbers = tuple((name, number) for name in TURNS_OF_YARN if is_number(number := found.get(name)))
+        if numbers:
+            yield numbers
 
 
 def _of_keys(probe: Probe) -> Iterator[RopeCandidate]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scaffold.expressions.tree import key
+from scaffold.expressions.tree import Entries, Literal, key
 from scaffold.mixers.grouped_query.spec import AttentionSpec
 from scaffold.source.python.errors import NotUnderstood
 from tests.models.remote.build import read
@@ -18,14 +18,14 @@ CONFIG: dict[str, Any] = {
 }  # fmt: skip
 CLASS = """
 class Ramped(nn.Module):
-    def __init__(self, size, base, scaling):
+    def __init__(self, size, base, scaling, beta_fast=DEFAULT, beta_slow=1):
         super().__init__()
         original, factor = scaling["original_max_position_embeddings"], scaling["factor"]
 
         def entry(turns):
             return size * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(base))
 
-        low, high = max(math.floor(entry(FAST)), 0), min(math.ceil(entry(1)), size - 1)
+        low, high = max(math.floor(entry(FAST)), 0), min(math.ceil(entry(beta_slow)), size - 1)
         ramp = ((torch.arange(size // 2).float() - low) / (high - low)).clamp(0, 1)
         inverse = 1.0 / base ** (torch.arange(0, size, 2).float() / size)
         self.register_buffer("inv_freq", inverse / factor * ramp + inverse * (1 - ramp), persistent=False)
@@ -54,13 +54,15 @@ def forward(self, x, attention_mask=None, position_ids=None, past_key_value=None
 """
 
 
-def mixer(directory: Path, transformers: Path, fast: str, config: dict[str, Any]) -> Any:
+def mixer(
+    directory: Path, transformers: Path, fast: str, config: dict[str, Any] | None = None, default: str = "32"
+) -> Any:
     parts = {
-        "classes": CLASS.replace("FAST", fast),
+        "classes": CLASS.replace("FAST", fast).replace("DEFAULT", default),
         "projections": MADE.replace("self.rotary", "self.scaled"),
         "forward": FORWARD,
     }
-    return read(directory, transformers, CONFIG | config, **parts).layer.mixer
+    return read(directory, transformers, CONFIG | (config or {}), **parts).layer.mixer
 
 
 @pytest.mark.parametrize(
@@ -82,4 +84,15 @@ def test_a_number_of_the_source_that_only_the_checkpoint_shows_is_a_hole(
 ) -> None:
     # In heads of 24 and 32 entries both numbers of turns round to one entry: of 128, to 35 and 32.
     with pytest.raises(NotUnderstood, match="ramp does not end for the checkpoint"):
-        mixer(tmp_path, transformers_source, "48", {})
+        mixer(tmp_path, transformers_source, "48")
+
+
+def test_a_default_of_the_source_that_is_none_of_vllms_is_told_it(tmp_path: Path, transformers_source: Path) -> None:
+    found = mixer(tmp_path, transformers_source, "beta_fast", default="48")
+    assert found.rope is not None
+    assert found.rope.parameters == Entries((("beta_fast", Literal(48)),), key("rope_parameters"))
+
+
+def test_a_default_of_the_source_that_it_does_not_use_is_a_hole(tmp_path: Path, transformers_source: Path) -> None:
+    with pytest.raises(NotUnderstood, match="ramp does not end for the checkpoint"):
+        mixer(tmp_path, transformers_source, "40", default="48")

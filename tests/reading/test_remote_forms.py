@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scaffold.expressions.tree import key
+from scaffold.expressions.tree import Entries, key
 from scaffold.feed_forwards.experts.spec import ExpertsSpec
 from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec
 from scaffold.reading.from_source import read_decoder
@@ -320,6 +320,15 @@ def test_scaling_that_a_config_class_of_transformers_4_keeps(tmp_path: Path, tra
     assert found.rope.parameters == key("rope_parameters")
 
 
+def test_a_scaling_that_is_not_used_leaves_the_theta_where_transformers_puts_it(
+    tmp_path: Path, transformers_source: Path
+) -> None:
+    scaling = {"rope_scaling": {"type": "stretched", "factor": 4.0, "original_max_position_embeddings": 128}}
+    found = attention(tmp_path, transformers_source, scaling)
+    assert found.rope is not None
+    assert found.rope.parameters == Entries((("rope_theta", key("rope_parameters", "rope_theta")),))
+
+
 EXPERTS = """
 class Expert(nn.Module):
     def __init__(self, config):
@@ -365,6 +374,40 @@ def test_a_router_and_experts_that_the_layer_itself_calls(tmp_path: Path, transf
     assert isinstance(found, ExpertsSpec)
     assert (found.name, found.experts_name, found.router.name) == ("", "moe", "router")
     assert (found.gate_name, found.up_name) == ("{expert}.first.weight", "{expert}.third.weight")
+    assert found.router.top_k.key == "num_experts_per_tok"
+
+
+KEEPS_LOSS = """
+class Choosing(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.router = nn.Linear(config.hidden_size, config.num_experts, bias=False)
+        self.experts = nn.ModuleList([Expert(config) for _ in range(config.num_experts)])
+        self.top_k = config.num_experts_per_tok
+
+    def forward(self, x):
+        taken = x.view(-1, x.shape[-1])
+        shares = F.softmax(self.router(taken), dim=-1)
+        weights, chosen = torch.topk(shares, self.top_k, dim=-1)
+        out = torch.zeros_like(taken)
+        for number, expert in enumerate(self.experts):
+            token, place = torch.where(chosen == number)
+            out.index_add_(0, token, expert(taken[token]) * weights[token, place, None])
+        self.loss = shares.new_zeros(1).squeeze()
+        return out.view(x.shape)
+
+
+VelaMLP = Choosing
+"""
+
+
+@costly
+def test_experts_of_a_layer_that_keeps_its_loss(tmp_path: Path, transformers_source: Path) -> None:
+    # No other layer stands in for one that leaves a trace: it is read, and its experts called, while the model runs.
+    config = {"num_experts": 6, "num_experts_per_tok": 2}
+    classes = EXPERTS.partition("class LayerOfExperts")[0] + KEEPS_LOSS
+    found = read(tmp_path, transformers_source, config, classes=classes).layer.feed_forward
+    assert isinstance(found, ExpertsSpec)
     assert found.router.top_k.key == "num_experts_per_tok"
 
 

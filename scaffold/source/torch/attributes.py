@@ -168,7 +168,8 @@ def call_module(interpreter: Interpreter, module: Module, args: list[Any], kwarg
         first = interpreter.recorder.stand_ins.first_of(event)
         if first is None:
             event.output = _measured(interpreter, _forward(interpreter, module, args, kwargs, where))
-            interpreter.recorder.stand_ins.carried_out(event)
+            with interpreter.recorder.aside():  # a layer may be read now, of which parts are called once more
+                interpreter.recorder.stand_ins.carried_out(event)
         else:
             event.stands_for, event.output = first, output_as(first, interpreter.rng)
         interpreter.recorder.stand_ins.ended(event)

@@ -58,6 +58,16 @@ class Recorder:
             self._open.pop()
             keep(event)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Carry out calls that are none of the run's: what they add to open calls is taken away again."""
+        open_now = [(event, len(event.steps), len(event.inside), len(event.operations)) for event in self._open]
+        try:
+            yield
+        finally:
+            for event, steps, inside, operations in open_now:
+                del event.steps[steps:], event.inside[inside:], event.operations[operations:]
+
     def number_read(self) -> None:
         """Note that source reads the number of a layer."""
         for event in self._open:
