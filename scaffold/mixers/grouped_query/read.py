@@ -269,8 +269,8 @@ def _qk_norm(probe: Probe, event: Event, q: Path, k: Path) -> QkNormSpec | None:
         raise NotUnderstood("norms of q and k that differ", event.where)
     before = q.norm_is_first or q.turn is None
     if q.norms or k.norms:
-        lists = [_list_of_norms(probe, event, path, form) for path in (q, k)]
-        return QkNormSpec(*lists, form, per_head=True, before_rope=before, of_each=True)
+        q_list, k_list = (_list_of_norms(probe, event, path, form) for path in (q, k))
+        return QkNormSpec(q_list, k_list, form, per_head=True, before_rope=before, of_each=True)
     names = (name_in(event, q.norm), name_in(event, k.norm))
     return QkNormSpec(*names, form, q.per_head, before_rope=before)
 
