@@ -19,6 +19,7 @@ from scaffold.disagreements import (
     heads,
     hidden_size,
     ignored,
+    indexer,
     inner_sizes,
     layer_count,
     layout,
@@ -54,6 +55,7 @@ KINDS: tuple[ModuleType, ...] = (
     targets,
     prediction,
     towers,
+    indexer,
 )
 """Each has ``KIND``, what people call it, and ``find``, which yields the disagreements of a `Subject`."""
 BY_WORDS: tuple[ModuleType, ...] = (hidden_size, heads, inner_sizes, biases)
