@@ -28,7 +28,9 @@ JOINS = re.compile(r"(?:model\.)?(?:fc|fusion_fc)\.weight")
 MOST_JOINED = 16
 SHOWN = 40
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.\*\.(?:self_attn|attention|attn)\.|^midlayer\.")
-_OF_PREDICTION = re.compile(r"(?:^|\.)layers\.(\d+|\*)\.(?:\w+\.)?(?:eh_proj|enorm|hnorm)\.")
+PARTS = ("eh_proj", "enorm", "hnorm")
+"""Modules that layers for multi-token prediction have, and no others."""
+_OF_PREDICTION = re.compile(rf"(?:^|\.)layers\.(\d+|\*)\.(?:\w+\.)?(?:{'|'.join(PARTS)})\.")
 _NUMBERED = re.compile(r"(?:^|\.)layers\.(\d+)\.")
 
 
@@ -171,9 +173,11 @@ def _of_prediction(checkpoint: Checkpoint) -> Draft | None:
     if not any(_OF_PREDICTION.search(pattern.name) for pattern in checkpoint.weights.patterns):
         return None
     names = checkpoint.weights.forms
-    layers = {found[1] for name in names for found in [_NUMBERED.search(name)] if found}
-    with_parts = {name: found[1] for name in names for found in [_OF_PREDICTION.search(name)] if found}
-    if layers != set(with_parts.values()):
+    own = [name for name in names if any(part in name for part in PARTS)]  # the names of a whole model are many
+    with_parts = {name: found[1] for name in own for found in [_OF_PREDICTION.search(name)] if found}
+    numbers = set(with_parts.values())
+    layers = (found[1] for name in names for found in [_NUMBERED.search(name)] if found)
+    if any(number not in numbers for number in layers):
         return None
     return Draft(PREDICTION, Evidence("tensor", next(iter(with_parts)), "and its like in every layer"))
 

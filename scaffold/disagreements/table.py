@@ -19,6 +19,7 @@ from scaffold.disagreements import (
     heads,
     hidden_size,
     ignored,
+    indexer,
     inner_sizes,
     layer_count,
     layout,
@@ -56,6 +57,7 @@ KINDS: tuple[ModuleType, ...] = (
     packed_parts,
     prediction,
     towers,
+    indexer,
 )
 """Each has ``KIND``, what people call it, and ``find``, which yields the disagreements of a `Subject`."""
 BY_WORDS: tuple[ModuleType, ...] = (hidden_size, heads, inner_sizes, biases)
