@@ -118,6 +118,7 @@ PARTS = {
     "{}{} what training by {} left": "a.b is what training by LoRA left",
     "the class {} such biases": "the class has no such biases",
     "{} has an inner size of {}": "a.b [2, 3] has an inner size of 5",
+    "the config has {}": "the config has vision_config and audio_config",
     "no target names it": "no target names it, of a.b",
     "{} has weights of {}{}": "group_0 has weights of int4, of a.b",
     "; stood in for kernels of this engine that answer wrongly: {}": "1 request answered, log clean; stood in for "
