@@ -62,7 +62,7 @@ def root_mean_square(writer: Writer, op: Operation) -> Val:
         raise NotUnderstood("a norm with a weight, or over other axes than the last")
     eps = named(op, 3, "eps")
     more = "" if eps is None else f", eps={writer.number(eps, op).code}"
-    return Val(f"F.rms_norm({x.code}, {x.code}.shape[-1:]{more})", ATOM, x.axes, x.order)
+    return Val(f"F.rms_norm({x.code}, {x.receiver}.shape[-1:]{more})", ATOM, x.axes, x.order)
 
 
 def length(writer: Writer, op: Operation) -> Val:

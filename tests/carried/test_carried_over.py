@@ -107,13 +107,15 @@ def test_a_saved_tensor_takes_no_name_that_the_adapter_has_for_something_else(tm
 
 @pytest.mark.parametrize(("given", "written"), [("", ""), (", eps=1e-5", ", eps=1e-05")])
 def test_a_norm_of_heads_without_a_module(given: str, written: str, tmp_path: Path) -> None:
-    after = f"query = F.rms_norm(query, (query.size(-1),){given})\nkey = F.rms_norm(key, (self.head_dim,){given})"
+    after = (
+        f"query = F.rms_norm(query, (query.size(-1),){given})\nkey = F.rms_norm(key * 1.5 + 1, (self.head_dim,){given})"
+    )
     checkpoint, source, decoder = read(write_odd(tmp_path, Odd(after=after), layers=1))
     rules = weight_map_of(decoder, checkpoint, source)
     context = adapter_context(checkpoint.architecture, "PretrainedConfig", decoder, rules, checkpoint.tensors)
     (text,) = context["mixer"]["classes"]["texts"]
     assert f"q = F.rms_norm(q, q.shape[-1:]{written})" in text
-    assert f"k = F.rms_norm(k, k.shape[-1:]{written})" in text
+    assert f"k = F.rms_norm(k * 1.5 + 1, (k * 1.5 + 1).shape[-1:]{written})" in text
 
 
 def holes_of(directory: Path) -> str:
