@@ -395,6 +395,8 @@ def _check_ramp(probe: Probe, turn: Turn, real_size: int) -> None:
     )
     begins, ends, wide = (low, real_low), (high, real_high), (high - low, real_high - real_low)
     found = list(_of_angles(probe))
+    if high - low == LEAST_RAMP != real_high - real_low:  # added where both are one in the probe: a choice of its own
+        found = [((one, real - LEAST_RAMP if one in (high, high - low) else real), step) for (one, real), step in found]
 
     def is_made(*parts: tuple[float, float]) -> bool:
         return any(_same(one, part) for one, _ in found for part in parts)

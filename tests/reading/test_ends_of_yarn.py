@@ -26,6 +26,8 @@ class Ramped(nn.Module):
             return size * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(base))
 
         low, high = max(math.floor(entry(FAST)), 0), min(math.ceil(entry(beta_slow)), size - 1)
+        if low == high:
+            high += 0.001
         ramp = ((torch.arange(size // 2).float() - low) / (high - low)).clamp(0, 1)
         inverse = 1.0 / base ** (torch.arange(0, size, 2).float() / size)
         self.register_buffer("inv_freq", inverse / factor * ramp + inverse * (1 - ramp), persistent=False)
@@ -77,6 +79,12 @@ def test_it_ends_where_vllm_has_it(
     assert isinstance(found, AttentionSpec)
     assert found.rope is not None
     assert found.rope.parameters == key("rope_parameters")
+
+
+def test_ends_that_are_one_entry_in_a_probe_alone_are_vllms(tmp_path: Path, transformers_source: Path) -> None:
+    # Of an original length of 16, a probe's is 5: its ramp has both ends at entry 0, and the checkpoint's has not.
+    short = {"max_position_embeddings": 64, "rope_scaling": SCALING | {"original_max_position_embeddings": 16}}
+    assert mixer(tmp_path, transformers_source, "32", short).rope is not None
 
 
 def test_a_number_of_the_source_that_only_the_checkpoint_shows_is_a_hole(
