@@ -82,8 +82,8 @@ def test_it_ends_where_vllm_has_it(
 
 
 def test_ends_that_are_one_entry_in_a_probe_alone_are_vllms(tmp_path: Path, transformers_source: Path) -> None:
-    # Of an original length of 16, a probe's is 5: its ramp has both ends at entry 0, and the checkpoint's has not.
-    short = {"max_position_embeddings": 64, "rope_scaling": SCALING | {"original_max_position_embeddings": 16}}
+    # So short an original length has both ends at entry 0 in heads of 24 entries, and not in those of 128.
+    short = {"max_position_embeddings": 64, "rope_scaling": SCALING | {"original_max_position_embeddings": 4}}
     assert mixer(tmp_path, transformers_source, "32", short).rope is not None
 
 
