@@ -162,7 +162,7 @@ bench-gates-ends: $(VENV)/.complete ## A tool ended at random moments leaves not
 	@$(PY) -m tests.bench.gates.moments $(if $(MOMENTS),--moments $(MOMENTS)) --seed $(or $(SEED),0) $(if $(REAL),--real)
 
 .PHONY: bench-quick
-bench-quick: $(VENV)/.complete ## Processor seconds of codemods from the command line: docs/codemods.md (TIMES=5)
+bench-quick: $(VENV)/.complete ## Processor seconds of codemods and of a plan from the command line: docs/codemods.md, docs/pipeline.md (TIMES=5)
 	@$(PY) -m tests.bench.quick --times $(or $(TIMES),5)
 
 bench-patches: $(VENV)/.complete ## Upstream's own patches of vllm-ascend, imported and logged again (REPO=a clone with history, SINCE=2026-02-01)

@@ -1,4 +1,4 @@
-"""``make bench-quick``: processor seconds of codemods from the command line, the table of docs/codemods.md."""
+"""``make bench-quick``: processor seconds of the command line: docs/codemods.md, and a plan in docs/pipeline.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.lab.checkpoints import checkpoint
 from tests.lab.trees import ascend_source, vllm_lists
+from tests.lab.workplace import make_workplace
 
 VLLM = "0.32.0"
 CASES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -27,6 +29,8 @@ CASES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("list-tutorial", ("tutorial=Cedar",)),
 )
 """Codemods and recipes, and arguments with which they edit the trees."""
+PLANS = ("helium",)
+"""Checkpoints that are planned: like Llama, with two dozen registered architectures to be told from."""
 
 
 def seconds(command: list[str]) -> float:
@@ -54,6 +58,10 @@ def main() -> None:
             tree = str(model_tree() if name == "map-weights" else vllm_lists(VLLM) if is_of_vllm else ascend_source())
             command = [scaffold, "run", name, tree, "--dry-run", "--work", work, *arguments]
             print(f"| `{name}` | {min(seconds(command) for _ in range(times)):.2f} |", flush=True)
+        options = make_workplace(Path(work) / "place").options()
+        for name in PLANS:
+            command = [scaffold, "new-model", str(checkpoint(name)), *options, "--dry-run", "--diff"]
+            print(f"| a plan of `{name}` | {min(seconds(command) for _ in range(times)):.2f} |", flush=True)
 
 
 def model_tree() -> Path:
