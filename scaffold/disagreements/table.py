@@ -22,6 +22,7 @@ from scaffold.disagreements import (
     layer_count,
     layout,
     numbers,
+    packed_parts,
     prediction,
     quantisation,
     targets,
@@ -50,6 +51,7 @@ KINDS: tuple[ModuleType, ...] = (
     quantisation,
     ignored,
     targets,
+    packed_parts,
     prediction,
 )
 """Each has ``KIND``, what people call it, and ``find``, which yields the disagreements of a `Subject`."""

@@ -15,7 +15,7 @@ from scaffold.checkpoint.quantization import FP8, UNQUANTISED
 from scaffold.checkpoint.text import printable
 from scaffold.disagreements.entries import REGEX, names
 from scaffold.disagreements.finding import Disagreement, Said
-from scaffold.disagreements.ignored import ENDINGS, SECTIONS, kind_of
+from scaffold.disagreements.ignored import ENDINGS, SECTIONS, TOGETHER, kind_of
 from scaffold.disagreements.subject import Subject
 
 KIND = "targets of quantisation"
@@ -96,9 +96,12 @@ def _quantised(subject: Subject) -> Iterator[tuple[str, str]]:
 
 
 def _group(module: str, groups: tuple[Group, ...]) -> Group | None:
-    for group in groups:
-        if any(names(target, module) for target in group.targets):
-            return group
+    parent, _, name = module.rpartition(".")
+    together = f"{parent}.{TOGETHER[name]}" if name in TOGETHER else module
+    for one in (together, module):  # what vLLM has as one layer is looked up by that layer's name first
+        for group in groups:
+            if any(names(target, one) for target in group.targets):
+                return group
     return next((group for group in groups if any(_is_class(target) for target in group.targets)), None)
 
 

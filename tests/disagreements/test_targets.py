@@ -27,6 +27,7 @@ def said(directory: Path, *groups: dict[str, Any]) -> list[Disagreement]:
         ({},),
         ({"targets": ["re:.*_proj$"]},),
         ({"targets": ["re:.*self_attn.*"]}, {"targets": ["re:.*mlp.*"]}),
+        ({"targets": ["re:.*qkv_proj$", "re:.*o_proj", "re:.*gate_up_proj", "re:.*down_proj"]},),
         ({"targets": ["re:.*down_proj"], "weights": {"num_bits": 8, "type": "float"}}, {"targets": ["Linear"]}),
     ],
 )
