@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
-from textwrap import wrap
+from dataclasses import dataclass, field, replace
+from textwrap import indent, wrap
 from typing import TYPE_CHECKING
 
 from codemods.refusal import Refusal
 from codemods.text.import_member import offset
 from codemods.text.imports import Import, import_block
 from codemods.text.lines import python_lines
-from codemods.uses.needed import Unit, units
+from codemods.text.python_text import INDENT
+from codemods.uses.needed import Unit, bound, units
 
 if TYPE_CHECKING:
     from codemods.text.tree_style import Style
     from codemods.uses.package import Package, SourceFile
 
 
+TYPE_CHECKING_NAME = "TYPE_CHECKING"
+
+
 @dataclass
 class _Taken:
-    """What is taken so far: units by module in the order in which they are needed, and the imports of the result."""
+    """What is taken so far: units by module in the order in which they are needed, and the imports of the result.
+
+    ``hints`` are imports for type checkers alone.
+    """
 
     source: str
     units: dict[str, dict[int, Unit]] = field(default_factory=dict)
     imports: dict[str, Import] = field(default_factory=dict)
+    hints: dict[str, Import] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
 
@@ -44,15 +52,21 @@ def vendored(package: Package, installed: Package, module: str, names: list[str]
     heads = {_licence(package.files[m]): None for m, found in taken.units.items() if found}
     lines = [f"# From transformers {version}, changed in its imports alone:"]
     for origin, found in taken.units.items():
-        bound = sorted({name for unit in found.values() for name in unit.binds if name in taken.owners})
-        shown = f"{package.files[origin].path}: {', '.join(bound)}"
-        lines += wrap(shown, style.line_length, initial_indent="#   ", subsequent_indent="#     ") if bound else []
+        copied = sorted({name for unit in found.values() for name in unit.binds if name in taken.owners})
+        shown = f"{package.files[origin].path}: {', '.join(copied)}"
+        lines += wrap(shown, style.line_length, initial_indent="#   ", subsequent_indent="#     ") if copied else []
     if taken.changed:
         lines += ["# Of the installed transformers, where they are written differently:"]
         lines += [f"#   {name}" for name in sorted(taken.changed)]
     body = [unit.text for found in taken.units.values() for _, unit in sorted(found.items())]
     future = "from __future__ import annotations\n\n" if _is_future(package, taken) else ""
+    hints = {name: one for name, one in taken.hints.items() if name not in taken.imports and name not in taken.owners}
+    if hints:
+        _bind(taken, TYPE_CHECKING_NAME, Import("typing", TYPE_CHECKING_NAME), (module,))
     imports = import_block(taken.imports.values(), style)
+    if hints:
+        inner = import_block(hints.values(), replace(style, line_length=style.line_length - len(INDENT)))
+        imports += f"\nif {TYPE_CHECKING_NAME}:\n" + indent(inner, INDENT)
     above = "\n\n" if body and _is_block(body[0]) else "\n"
     return "\n".join(heads) + "\n" + "\n".join(lines) + "\n\n" + future + imports + above + "\n\n".join(body)
 
@@ -77,6 +91,10 @@ def _take(package: Package, installed: Package, taken: _Taken, module: str, name
         if isinstance(unit.node, ast.Import | ast.ImportFrom):
             _take_import(package, installed, taken, file, unit.node, name, path)
             continue
+        hint = _hint(unit.node, name)
+        if hint is not None:
+            _take_hint(package, installed, taken, file, hint, name, path)
+            continue
         if taken.owners.setdefault(name, module) != module:
             raise Refusal(
                 f"both {taken.owners[name]} and {module} define {name}",
@@ -88,8 +106,8 @@ def _take(package: Package, installed: Package, taken: _Taken, module: str, name
         if unit.line in mine:
             continue
         mine[unit.line] = unit
-        bound = {other for each in _units(file) for other in each.binds}
-        for needed in sorted(unit.reads & bound - unit.binds):
+        known = {other for each in _units(file) for other in each.binds}
+        for needed in sorted(unit.reads & known - unit.binds):
             if module != taken.source and _defines(package, module, needed) and _has(installed, module, needed):
                 _import(package, installed, taken, Import(module, needed), needed, path)
                 continue
@@ -128,6 +146,35 @@ def _take_import(
             remedy="copy it into a module of its own, and import it by hand",
         )
     _take(package, installed, taken, origin, alias.name, (*path, file.module))
+
+
+def _hint(node: ast.stmt, name: str) -> ast.Import | ast.ImportFrom | None:
+    """Return the import that binds a name below ``if TYPE_CHECKING:``, None if that is no such import."""
+    if not isinstance(node, ast.If) or node.orelse or ast.unparse(node.test).rpartition(".")[2] != TYPE_CHECKING_NAME:
+        return None
+    imports = (one for one in node.body if isinstance(one, ast.Import | ast.ImportFrom))
+    return next((one for one in imports if name in bound([one])), None)
+
+
+def _take_hint(
+    package: Package,
+    installed: Package,
+    taken: _Taken,
+    file: SourceFile,
+    node: ast.Import | ast.ImportFrom,
+    name: str,
+    path: tuple[str, ...],
+) -> None:
+    """Import a name for type checkers, as the source does, or copy it along if the installed package lacks it."""
+    alias = next(a for a in node.names if name in (a.asname, a.name, a.name.split(".")[0]))
+    if isinstance(node, ast.Import):
+        taken.hints[name] = Import(alias.name, alias=alias.asname or "")
+        return
+    origin = file.absolute(node)
+    if origin.split(".")[0] != file.module.split(".")[0] or _has(installed, origin, alias.name):
+        taken.hints[name] = Import(origin, alias.name, alias.asname or "")
+        return
+    _take_import(package, installed, taken, file, node, name, path)
 
 
 def _import(

@@ -72,3 +72,41 @@ def test_more_names_are_copied_again_and_fewer_do_not_take_the_place_of_what_is_
         vendor("Elm")
     assert "class Oak" in before
     assert {"class Oak(Soil):", "class Elm:"} <= set(vendor("Oak,Elm").splitlines())
+
+
+HINTED = f"""\
+{HEAD}
+import typing
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .earth.soil import Loam, Neighbours, Soil
+
+
+class Oak:
+    def plant(self, soil: "Soil", size: "np.ndarray") -> "Soil":
+        return soil
+
+
+class Elm:
+    def near(self) -> "Neighbours":
+        raise NotImplementedError
+"""
+
+
+def test_what_is_imported_for_type_checkers_alone_stays_so(vendor, tmp_path):
+    (tmp_path / "newer/trees/wood.py").write_text(HINTED)
+    text = vendor("Oak", source="trees.wood")
+    imports = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import numpy as np\n"
+    assert imports + "    from trees.earth.soil import Soil\n\n\nclass Oak:\n" in text
+    assert "#   trees/wood.py: Oak\n" in text
+
+
+def test_what_type_checkers_need_and_the_installed_tree_lacks_is_copied_along(vendor, tmp_path):
+    (tmp_path / "newer/trees/wood.py").write_text(HINTED)
+    text = vendor("Elm", source="trees.wood")
+    assert "TYPE_CHECKING" not in text
+    assert "Neighbours = dict[str, Soil]\n" in text
+    assert "from trees.earth.soil import Soil\n" in text
