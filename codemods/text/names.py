@@ -23,11 +23,20 @@ def identifier(value: str, what: str) -> str:
 
 
 def dotted_name(value: str, what: str) -> str:
-    """Return a dotted name such as ``vllm.model_executor.models.llama``, or raise `Refusal`."""
+    """Return a dotted name such as ``vllm.model_executor.models.llama``, or raise `Refusal`; it is no file's name."""
+    if value.endswith(".py"):
+        raise _refusal(value, what, "Python identifiers joined by dots, without the ending of a file")
     try:
         return ".".join(identifier(part, what) for part in value.split("."))
     except Refusal:
         raise _refusal(value, what, "Python identifiers joined by dots") from None
+
+
+def packaged_module(value: str, what: str, example: str) -> str:
+    """Return the dotted name of a module in a package: a short name would be looked for beside the packages."""
+    if "." in dotted_name(value, what):
+        return value
+    raise _refusal(value, what, f"the whole dotted name of a module, such as {example}")
 
 
 def file_name(value: str, what: str, suffix: str) -> str:

@@ -224,6 +224,7 @@ ROW = EntryList(
             "a Python identifier",
         ),
         RefusedExample({"architecture": "X", "module": "../x", "class_name": "X"}, _BEFORE, "module"),
+        RefusedExample({"architecture": "X", "module": "x.py", "class_name": "X"}, _BEFORE, "without the ending"),
         RefusedExample(
             {"architecture": "X", "module": "x", "class_name": "X"},
             _BEFORE + '\n_PREVIOUSLY_SUPPORTED_MODELS = {\n    "X": "0.9.2",\n}\n',

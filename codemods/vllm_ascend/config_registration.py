@@ -8,7 +8,7 @@ from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.entries.listing import Splice, spliced
 from codemods.entries.python.source import Source, read_source
 from codemods.refusal import Refusal
-from codemods.text.names import dotted_name, hub_name, identifier
+from codemods.text.names import hub_name, identifier, packaged_module
 from codemods.vllm_ascend.model_registration import CALLS, WHERE
 
 
@@ -18,7 +18,8 @@ def config_registration(text: str, *, model_type: str, module: str, class_name: 
     Raises `Refusal` if the model type is registered there with another class, or if the function has no model.
     """
     hub_name(model_type, "model_type")
-    package, name = dotted_name(module, "module"), identifier(class_name, "class_name")
+    package = packaged_module(module, "module", "vllm_ascend.models.configuration_cedar")
+    name = identifier(class_name, "class_name")
     (table,) = CALLS.read(text, WHERE, "").tables
     known = _registrations(read_source(text, WHERE))
     if known.get(model_type) == name:
@@ -96,6 +97,7 @@ CODEMOD = Codemod(
         RefusedExample({**_BIRCH, "model_type": 'b"'}, _BEFORE, "model_type"),
         RefusedExample({**_BIRCH, "class_name": "A B"}, _BEFORE, "class_name"),
         RefusedExample({**_BIRCH, "module": "../x"}, _BEFORE, "module"),
+        RefusedExample({**_BIRCH, "module": "configuration_birch"}, _BEFORE, "whole dotted name"),
         RefusedExample(_BIRCH, "x = 1\n", "no function `register_model`"),
     ),
 )

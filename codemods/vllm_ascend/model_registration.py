@@ -11,7 +11,7 @@ from codemods.codemod import Example, Parameter, RefusedExample
 from codemods.entries.entry_list import Entry, EntryList, entry_codemod
 from codemods.entries.kinds.calls_of_function import CallsOfFunction
 from codemods.entries.orders import beside_family
-from codemods.text.names import dotted_name, identifier
+from codemods.text.names import identifier, packaged_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,8 @@ PARAMETERS = (
 
 
 def _entry(arguments: Mapping[str, str]) -> Entry:
-    module, class_name = dotted_name(arguments["module"], "module"), identifier(arguments["class_name"], "class_name")
+    module = packaged_module(arguments["module"], "module", "vllm_ascend.models.cedar")
+    class_name = identifier(arguments["class_name"], "class_name")
     return Entry(identifier(arguments["architecture"], "architecture"), f'"{module}:{class_name}"')
 
 
@@ -94,6 +95,7 @@ ROW = EntryList(
             "registered already, as trees.models.willow:Willow",
         ),
         RefusedExample(_CEDAR, "x = 1\n", "no function `register_model`"),
+        RefusedExample({**_CEDAR, "module": "cedar"}, _BEFORE, "whole dotted name"),
         RefusedExample({**_CEDAR, "class_name": 'X")\nimport os'}, _BEFORE, "class_name"),
     ),
     is_styled=True,

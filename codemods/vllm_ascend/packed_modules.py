@@ -34,7 +34,7 @@ def _modules(source: str) -> str:
         pairs = {
             module_name(key, "modules"): [module_name(one, "modules") for one in parts] for key, parts in value.items()
         }
-    except (ValueError, AttributeError, TypeError) as error:
+    except (Refusal, ValueError, AttributeError, TypeError) as error:
         raise _refusal(repr(source)) from error
     if not pairs or not all(pairs.values()):
         raise _refusal(f"{source!r} packs nothing" if not pairs else f"{source!r} has a module that packs nothing")
@@ -88,6 +88,7 @@ ROW = EntryList(
         RefusedExample({**_CEDAR, "model_type": "alder"}, _BEFORE, "has the modules"),
         RefusedExample({**_CEDAR, "modules": "{}.clear()"}, _BEFORE, "modules"),
         RefusedExample({**_CEDAR, "modules": "{}"}, _BEFORE, "packs nothing"),
+        RefusedExample({**_CEDAR, "modules": "gate_up_proj=gate_proj,up_proj"}, _BEFORE, "a dict of lists"),
         RefusedExample({**_CEDAR, "modules": '{"gate_up_proj": []}'}, _BEFORE, "a module that packs nothing"),
         RefusedExample({**_CEDAR, "modules": '{"a": ["b"], "a": ["c"]}'}, _BEFORE, "a module twice"),
         RefusedExample(_CEDAR, "x = 1\n", "no dict packed_modules_model_mapping"),

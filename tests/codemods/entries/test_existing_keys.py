@@ -117,7 +117,7 @@ def test_a_category_and_a_registry_that_differ_are_refused() -> None:
     ],
 )
 def test_a_registration_under_a_condition_or_elsewhere_counts(text: str) -> None:
-    arguments = {"architecture": "CedarForCausalLM", "module": "m", "class_name": "C", "replace": "yes"}
+    arguments = {"architecture": "CedarForCausalLM", "module": "a.m", "class_name": "C", "replace": "yes"}
     with pytest.raises(Refusal, match=r"is registered already, as a\.b:C"):
         find_codemod("ascend-model-registration").run(text, arguments)
 
