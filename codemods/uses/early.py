@@ -23,7 +23,7 @@ COMMON = 80
 
 
 def runs_early(package: Package, module: str, inside: tuple[str, ...], seen: set[Binding]) -> bool:
-    """Return whether a function of a module may run while the package is imported.
+    """Return whether a function of a module runs while the package is imported, whatever machine that is on.
 
     ``inside`` are the names around a place in it, from the outermost. What a function does runs where it is called, or
     decorates something; what a function in it does, where that one calls it, or is called to make a decorator; what
@@ -39,7 +39,7 @@ def runs_early(package: Package, module: str, inside: tuple[str, ...], seen: set
     return any(
         found.use.is_at_import or runs_early(package, found.module, found.use.inside, seen)
         for found in _calls(package, module, inside)
-        if found.use.how in _RUN
+        if found.use.how in _RUN and found.use.is_certain
     )
 
 

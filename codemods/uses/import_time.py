@@ -23,13 +23,15 @@ NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 class Use:
     """A place that names something: ``how`` is ``called``, ``a decorator``, `MAKES`, ``a base class`` or ``kept``.
 
-    ``inside`` are the names of the classes and functions around it, from the outermost.
+    ``inside`` are the names of the classes and functions around it, from the outermost; ``is_certain`` is whether it
+    stands under no condition of the module's.
     """
 
     how: str
     line: int
     is_at_import: bool
     inside: tuple[str, ...] = ()
+    is_certain: bool = True
 
 
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -50,20 +52,21 @@ def uses(tree: ast.Module, dotted: str) -> list[Use]:
     """Return each load of a dotted name (``f``, ``module.f``, ``Class.f``) in a module; annotations are none."""
     found: list[Use] = []
 
-    def visit(node: ast.AST, how: str, is_at_import: bool, inside: tuple[str, ...]) -> None:
+    def visit(node: ast.AST, how: str, is_at_import: bool, inside: tuple[str, ...], is_certain: bool) -> None:
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load) and _dotted(node) == dotted:
-            found.append(Use(how, node.lineno, is_at_import, inside))
+            found.append(Use(how, node.lineno, is_at_import, inside, is_certain))
             return
         if isinstance(node, ast.If) and _is_left_out(node.test):
             for left in node.orelse:
-                visit(left, "kept", is_at_import, inside)
+                visit(left, "kept", is_at_import, inside, is_certain)
             return
         if isinstance(node, ast.Call):
-            visit(node.func, MAKES if how == "a decorator" else "called", is_at_import, inside)
+            visit(node.func, MAKES if how == "a decorator" else "called", is_at_import, inside, is_certain)
             asked = "called" if _dotted(node.func) in _ASKS else "kept"
             for child in (*node.args, *(keyword.value for keyword in node.keywords)):
-                visit(child, asked, is_at_import, inside)
+                visit(child, asked, is_at_import, inside, is_certain)
             return
+        is_certain = is_certain and not (is_at_import and isinstance(node, ast.If | ast.Try))
         within = (*inside, node.name) if isinstance(node, NAMED) else inside
         for name, value in ast.iter_fields(node):
             children = value if isinstance(value, list) else [value]
@@ -71,9 +74,10 @@ def uses(tree: ast.Module, dotted: str) -> list[Use]:
                 if isinstance(child, ast.AST) and name not in ("annotation", "returns"):
                     is_later = isinstance(node, _FUNCTIONS) and name == "body"
                     kind = {"decorator_list": "a decorator", "bases": "a base class"}.get(name, "kept")
-                    visit(child, kind, is_at_import and not is_later, within if name == "body" else inside)
+                    around = within if name == "body" else inside
+                    visit(child, kind, is_at_import and not is_later, around, is_certain)
 
-    visit(tree, "kept", is_at_import=True, inside=())
+    visit(tree, "kept", is_at_import=True, inside=(), is_certain=True)
     return found
 
 

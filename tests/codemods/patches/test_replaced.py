@@ -49,6 +49,9 @@ FILES = {
         "def making(n):\n    def decorates(f):\n        LATER.append(in_maker)\n\n    return decorates\n\n"
         "def in_wrapper():\n    return 1\n\ndef in_maker():\n    return 1\n\n"
         "@wraps\n@making(1)\ndef wrapped():\n    return 1\n\n"
+        "def if_missing():\n    return 1\n\n"
+        "try:\n    import no_such_kernels\nexcept ImportError:\n    def stand_in():\n"
+        "        LATER.append(if_missing)\n\n    stand_in()\n\n"
         "def run_alone():\n    return 1\n\ndef in_cell():\n    return 1\n\ndef in_late_cell():\n    return 1\n\n"
         "def twice():\n    return 1\n\ntwice = later\n"
     ),
@@ -192,8 +195,8 @@ def test_what_is_kept_by_what_is_made_after_the_import_can_be_replaced(grove):
     assert (closes.later()(), core.LATER[-1]()) == (2, 2)
 
 
-@pytest.mark.parametrize("name", ["run_alone", "in_wrapper"])
-def test_what_runs_only_later_keeps_nothing(grove, name):
+@pytest.mark.parametrize("name", ["run_alone", "in_wrapper", "if_missing"])
+def test_what_runs_only_later_or_on_some_machines_keeps_nothing(grove, name):
     assert f"_original_{name}" in patch_of(grove, name)
 
 
