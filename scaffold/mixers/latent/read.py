@@ -181,7 +181,7 @@ def _factor(q: Array, nope: int, tracer: Tracer) -> float:
         if output_of(linear).shape[1] != heads * size:
             continue
         plain = np.swapaxes(output_of(linear).reshape(tokens, heads, size), 0, 1)[..., :nope]
-        factor = float(np.vdot(plain, q[..., :nope]) / np.vdot(plain, plain))
+        factor = float(np.vdot(plain, q[..., :nope]) / np.vdot(plain, plain)) if plain.any() else 0.0
         if factor and abs(factor - 1) > TOLERANCE and same(plain * factor, q[..., :nope]):
             return factor
     return 1.0
