@@ -108,6 +108,8 @@ class _Stack:
     """Of the gate, where it has tensors of its own."""
     in_rows: bool = False
     """Each of gate, up and down is one matrix, expert after expert."""
+    is_longer: bool = False
+    """Gate and up have entries for more experts than down, which are of no use: they are left out here."""
 
     @property
     def is_listed(self) -> bool:
@@ -159,7 +161,8 @@ def _takes_itself(probe: Probe, event: Event, x: Array, given: Array) -> bool:
     _, _, rest = _without_shared(probe, event, x, given)
     for stack, (_, _, gated) in product(_stacks(event.module), _activations(probe, event)):
         outputs = np.concatenate([stack.outputs(x, gated), x[None]])
-        if any(_solve(outputs, routed) is not None for routed in rest):
+        solved = (_solve(outputs, routed) for routed in rest)
+        if any(dense is not None and dense[:, -1].any() for dense in solved):
             return True
     return False
 
@@ -191,7 +194,7 @@ def _read(probe: Probe, event: Event, name: str, x: Array, given: Array) -> Bloc
     """Return the experts that make ``given`` of ``x``, both ``[tokens, hidden]``; None if no sum of them does."""
     assert event.module is not None
     shared, shared_gate, rest = _without_shared(probe, event, x, given)
-    for stack in _stacks(event.module):
+    for stack in (one for one in _stacks(event.module) if not one.is_longer):  # no rule loads a part of a tensor
         for activation, numbers, gated in _activations(probe, event):
             of_first = stack.outputs(x[:1], gated)  # tells most forms apart, at a fraction of the cost
             possible = [routed for routed in rest if _solve(of_first, routed[:1]) is not None]
@@ -264,10 +267,11 @@ def _stacks(module: Module) -> Iterator[_Stack]:
 
 def _two(path: str, stacked: dict[str, Tensor], holder: Module | None) -> Iterator[_Stack]:
     (up_name, up), (down_name, down) = stacked.items()
-    if up.shape[0] != down.shape[0]:
+    count = down.shape[0]
+    if up.shape[0] < count:
         return
     for transposed in (False, True):
-        first = np.swapaxes(up.a, 1, 2) if transposed else up.a
+        first = np.swapaxes(up.a[:count], 1, 2) if transposed else up.a[:count]
         second = np.swapaxes(down.a, 1, 2) if transposed else down.a
         if first.shape[1] == 2 * second.shape[2] and first.shape[2] == second.shape[1]:
             biases = [holder.attributes.get(f"{name}_bias") if holder else None for name in (up_name, down_name)]
@@ -275,8 +279,9 @@ def _two(path: str, stacked: dict[str, Tensor], holder: Module | None) -> Iterat
                 gate, upper = _halves(first, alternating)
                 both = None
                 if isinstance(biases[0], Tensor) and isinstance(biases[1], Tensor):
-                    both = (*_halves(biases[0].a, alternating), biases[1].a)
-                yield _Stack(gate, upper, second, path, up_name, down_name, transposed, alternating, both)
+                    both = (*_halves(biases[0].a[:count], alternating), biases[1].a)
+                names, is_longer = (up_name, down_name), up.shape[0] > count
+                yield _Stack(gate, upper, second, path, *names, transposed, alternating, both, is_longer=is_longer)
 
 
 def _rows(path: str, holder: Module, block: Module) -> Iterator[_Stack]:

@@ -39,6 +39,10 @@ IMPORTS = (
     IMPORT,
 )
 CACHED_IMPORTS = ("from vllm.model_executor.layers.mla import MLAModules, MultiHeadLatentAttentionWrapper",)
+FOLDED_IMPORTS = (
+    "from vllm.model_executor.model_loader.weight_utils import composed_weight_loader, default_weight_loader",
+    "from vllm.model_executor.utils import set_weight_attrs",
+)
 PLAIN_IMPORTS = ("import torch.nn.functional as F", "from vllm.model_executor.layers.attention import Attention")
 
 
@@ -46,12 +50,10 @@ def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: 
     """Return the class.
 
     Raises:
-        NotUnderstood: layers differ, or vLLM's MLA layer does not compute it.
+        NotUnderstood: layers differ, or vLLM's MLA layer does not compute it: a factor may only be in a norm's weight.
     """
     spec: LatentAttentionSpec = same(present(layers), "their attention", lambda a: a)
     cached = frame.target.cached_latents
-    if cached and (spec.q_scale.value != 1 or spec.kv_scale.value != 1):
-        raise NotUnderstood("no idiom yet for scaled latents in vLLM's MLA layer", spec.source)
     rope = rope_of(PerLayer({}, ()), [spec.rope])
     assert rope is not None
     if cached and is_yarn_of_both(frame.config):
@@ -64,12 +66,17 @@ def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: 
             "call": norm_call(spec.q_norm[1], rank, frame.prefix),
             "rank": rank,
         }
+    # vLLM's MLA layer has no place between a norm and a projection: a factor on q is one on the scores.
+    scale = spec.scale.tree * spec.q_scale.tree if cached and spec.q_scale.value != 1 else spec.scale.tree
+    scales_norm = cached and spec.kv_scale.value != 1
+    if scales_norm and spec.kv_norm[1].form != "rms":
+        raise NotUnderstood("no idiom yet for scaled latents in vLLM's MLA layer", spec.source)
     text = fill(
         HERE / ("cached_latent_attention.py.jinja" if cached else "latent_attention.py.jinja"),
         class_name=class_name,
         frame=frame,
         spec=spec,
-        scale=write_expression(spec.scale.tree, names=NAMES),
+        scale=write_expression(scale, names=NAMES),
         q_first=attribute(spec.q_names[0]),
         q_last=attribute(spec.q_names[-1]),
         q_norm=q_norm,
@@ -86,7 +93,8 @@ def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: 
         rotary_emb=get_rope(rope, "self.qk_rope_head_dim", NAMES, frame.max_position).splitlines(),
     )
     own = CACHED_IMPORTS if cached else (*PLAIN_IMPORTS, SEES_ALL_IMPORT)
-    imports = (*IMPORTS, *own, *frame.length_imports, *imports_of(spec.scale.tree))
+    folded = FOLDED_IMPORTS if scales_norm else ()
+    imports = (*IMPORTS, *own, *folded, *frame.length_imports, *imports_of(scale))
     return Written(text, construct_mixer(attribute(spec.name), class_name), imports)
 
 

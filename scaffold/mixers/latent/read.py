@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from scaffold.probing.attention_core import Core, caps, find, holds_attention, s
 from scaffold.probing.blocks import Block, definition, name_in
 from scaffold.probing.heads import Tracer
 from scaffold.probing.numbers import explain
-from scaffold.probing.numeric import same
+from scaffold.probing.numeric import TOLERANCE, same
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.projections import Selection, input_of, linears, output_of, select
 from scaffold.probing.rotations import Turn
@@ -54,6 +54,8 @@ def read(probe: Probe, event: Event, name: str) -> Block[LatentAttentionSpec]:
     v_dim, rank = core.v.shape[2], _size(probe, "kv_lora_rank")
     if core.q.shape[2] != nope + rope_dim or len(core.k) != heads:
         raise NotUnderstood("latent attention whose heads are not of the sizes that the config has", where)
+    q_factor = _factor(core.q, nope, tracer)
+    core = core if q_factor == 1 else replace(core, q=core.q / q_factor)
     turn, parts = _rotated(probe, tracer, core, nope, where)
     k_nope, v = _plain(tracer, core.k[..., :nope], "k", where), _plain(tracer, core.v, "v", where)
     kv_a, kv_b = parts[1].linear, k_nope.linear
@@ -94,7 +96,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[LatentAttentionSpec]:
         else size_value(probe, "q_lora_rank", input_of(q.linear).shape[1], where),
         kv_lora_rank=size_value(probe, "kv_lora_rank", rank, where),
         scale=scale_value(probe, core.scale, event, sizes, QK_HEAD_DIM),
-        q_scale=query.scale,
+        q_scale=_times(probe, query.scale, q_factor, where),
         kv_scale=kv_scale,
         bias=bias_value(probe, [kv_a, *query.linears[:-1]]),
         o_bias=bias_value(probe, [output]),
@@ -167,6 +169,36 @@ def _rotated(
             if all(_ascending(selection.columns) for selection in found if selection is not None):
                 return turn, (found[0], found[1])
     raise NotUnderstood(f"what happens to the rotated part of q and k{rotations.doubt(probe)}", where)
+
+
+def _factor(q: Array, nope: int, tracer: Tracer) -> float:
+    """Return the number that multiplies heads of q ``[heads, tokens, size]`` behind their projection, 1 if none does.
+
+    It is that of the entries that do not turn: whether those that turn have it too, undoing their rotation shows.
+    """
+    heads, tokens, size = q.shape
+    for linear in tracer.linears:
+        if output_of(linear).shape[1] != heads * size:
+            continue
+        plain = np.swapaxes(output_of(linear).reshape(tokens, heads, size), 0, 1)[..., :nope]
+        factor = float(np.vdot(plain, q[..., :nope]) / np.vdot(plain, plain)) if plain.any() else 0.0
+        if factor and abs(factor - 1) > TOLERANCE and same(plain * factor, q[..., :nope]):
+            return factor
+    return 1.0
+
+
+def _times(probe: Probe, scale: Value, factor: float, where: str) -> Value:
+    """Return a factor on the latent of q times one on its heads, which a projection without a bias lets through.
+
+    Raises:
+        NotUnderstood: no key gives the latter.
+    """
+    if factor == 1:
+        return scale
+    found = explain(probe, factor)
+    if found is None:
+        raise NotUnderstood(f"a factor of {factor:g} on q that no config key gives", where)
+    return found if scale.value == 1 else Value(scale.value * found.value, None, scale.tree * found.tree)
 
 
 def _ascending(columns: Array) -> bool:
