@@ -134,7 +134,8 @@ def _is_factor(value: Any) -> bool:
 
 def _end_of_table(kind: str, scaling: Mapping[str, Any]) -> int | None:
     """Return how many positions vLLM's table of rotations has, where the scaling alone says so."""
-    original, factor = scaling.get("original_max_position_embeddings"), scaling.get("factor")
+    original: Any = scaling.get("original_max_position_embeddings")
+    factor: Any = scaling.get("factor")
     if kind not in ENDING or "mrope_section" in scaling or not _is_length(original) or not _is_factor(factor):
         return None
     return int(original * factor)
