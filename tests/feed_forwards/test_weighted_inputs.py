@@ -60,6 +60,8 @@ def test_a_token_is_weighted_before_its_experts(tmp_path: Path) -> None:
     assert spec == replace(usual, weighs_input=True, router=replace(usual.router, scoring="sigmoid"))
     assert "weights = torch.sigmoid(logits)" in text
     assert "output = self.experts(hidden_states=weighted, router_logits=only)" in text
+    assert "if self.top_k > 1 and (" in text
+    assert "parallel_config.enable_expert_parallel" in text
     said = [fact.value for fact in facts(spec, "")]
     assert "one by one, given their input weighted" in said
 
