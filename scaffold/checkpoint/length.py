@@ -21,6 +21,9 @@ ALREADY_SCALED = ("su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek
 UNSTRETCHED = ("dynamic",)
 """Rope types of which vLLM multiplies the length, and makes a table for the length of the config alone
 (vllm/model_executor/layers/rotary_embedding/dynamic_ntk_scaling_rope.py)."""
+ENDING = ("yarn", "deepseek_yarn")
+"""Rope types whose table ends at the trained length times the factor, whatever length the config states; rotations for
+pictures excepted (yarn_scaling_rope.py, mrope.py there). Behind its end vLLM reads whatever lies there."""
 UNSCALED = ("gemma3",)
 """Words in a model type whose scaling vLLM leaves out of the length, as ``_get_and_verify_max_len`` has them."""
 TOKENIZER = "tokenizer_config.json"
@@ -87,12 +90,16 @@ def _derived(
             longest = int(length * factor)
             value = f"{longest:,} ({length:,} × {factor:g}, {kind} scaling)"
             if kind in UNSTRETCHED and "alpha" not in scaling:
-                value += f"; vLLM has rotations for {length:,} positions: serve it with --max-model-len {length}"
+                value += _rotations(length)
                 longest = length
         elif kind == "longrope" and original is None:
             original = text_config.get("original_max_position_embeddings")
         if kind in ALREADY_SCALED and kind != "default":
             value = f"{length:,} ({kind} scaling is in it{_from(original)})"
+            end = _end_of_table(kind, scaling)
+            if end is not None and end < length:
+                value += _rotations(end)
+                longest = min(longest, end)
     return Fact("maximum length", value, tuple(evidence)), longest
 
 
@@ -123,6 +130,19 @@ def _is_length(value: Any) -> bool:
 
 def _is_factor(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value) and 0 < value < 10**6
+
+
+def _end_of_table(kind: str, scaling: Mapping[str, Any]) -> int | None:
+    """Return how many positions vLLM's table of rotations has, where the scaling alone says so."""
+    original: Any = scaling.get("original_max_position_embeddings")
+    factor: Any = scaling.get("factor")
+    if kind not in ENDING or "mrope_section" in scaling or not _is_length(original) or not _is_factor(factor):
+        return None
+    return int(original * factor)
+
+
+def _rotations(positions: int) -> str:
+    return f"; vLLM has rotations for {positions:,} positions: serve it with --max-model-len {positions}"
 
 
 def _from(original: Any) -> str:

@@ -39,6 +39,7 @@ BIASES = (
     "attention_bias", "mlp_bias", "use_bias", "use_qkv_bias", "qkv_bias", "bias", "lm_head_bias", "add_bias_linear",
 )  # fmt: skip
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
+"""vLLM's table ends at the product of the two numbers, and reads on behind it: the prompt has to fit (``fitting``)."""
 LLAMA3 = {
     "rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 64, "low_freq_factor": 1.0,
     "high_freq_factor": 4.0,
@@ -66,6 +67,17 @@ def wide(full: Config) -> Config:
     return changed | rope(full, YARN)
 
 
+def fitting(changed: Config, tokens: int) -> Config:
+    """Return a variant's changes with a yarn whose table a prompt of so many tokens does not outrun."""
+    parameters = changed.get("rope_parameters", {})
+    if parameters.get("rope_type") != "yarn":
+        return changed
+    length, factor = parameters["original_max_position_embeddings"], parameters["factor"]
+    while length * factor < tokens:
+        length *= 2
+    return changed | {"rope_parameters": {**parameters, "original_max_position_embeddings": length}}
+
+
 def rope(full: Config, scaling: Config) -> Config:
     """Return the rotary parameters with another scaling, where there are any and they are those of all layers."""
     parameters = full.get("rope_parameters")
@@ -83,7 +95,8 @@ def variants(chosen: list[Row]) -> Iterator[Row]:
     for row in chosen:
         full = json.loads((row.checkpoint / "config.json").read_text())
         for name, change in VARIANTS.items():
-            yield Row(f"{row.name}@{name}", {**row.config, **change(full)}, False, row.prompt_tokens)
+            config = {**row.config, **fitting(change(full), row.prompt_tokens)}
+            yield Row(f"{row.name}@{name}", config, False, row.prompt_tokens)
 
 
 def main() -> int:

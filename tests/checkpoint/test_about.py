@@ -35,6 +35,11 @@ LENGTHS: tuple[tuple[dict[str, Any], dict[str, Any], str], ...] = (
      "32,768 (4,096 × 8, dynamic scaling); vLLM has rotations for 4,096 positions: serve it with --max-model-len 4096"),
     ({"max_position_embeddings": 131072, "rope_parameters": YARN}, {},
      "131,072 (yarn scaling is in it, trained at 32,768)"),
+    ({"max_position_embeddings": 262144, "rope_parameters": YARN}, {},
+     "262,144 (yarn scaling is in it, trained at 32,768); "
+     "vLLM has rotations for 131,072 positions: serve it with --max-model-len 131072"),
+    ({"max_position_embeddings": 262144, "rope_parameters": {**YARN, "mrope_section": [16, 24, 24]}}, {},
+     "262,144 (yarn scaling is in it, trained at 32,768)"),
     ({"max_position_embeddings": 131072, "original_max_position_embeddings": 4096,
       "rope_scaling": {"type": "longrope", "short_factor": [1.0]}}, {},
      "131,072 (longrope scaling is in it, trained at 4,096)"),

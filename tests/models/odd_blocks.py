@@ -243,6 +243,13 @@ OF_EXPERTS = {
             ("self.down_proj", "self.w2"),
         ),
     ),
+    "experts of which each is given the weighted token": Odd(
+        experts=True,
+        replaced=(
+            ("F.softmax(self.gate(hidden_states), dim=-1)", "torch.sigmoid(self.gate(hidden_states))"),
+            ("weight[..., None] * expert(hidden_states)", "expert(weight[..., None] * hidden_states)"),
+        ),
+    ),
 }
 """What is odd about experts, and needs no statement of the source."""
 

@@ -14,7 +14,7 @@ from scaffold.feed_forwards.mlp.adapter import construct_mlp, mlp_of
 from scaffold.feed_forwards.protocol import Inner
 from scaffold.idioms.carried import made as made_for
 from scaffold.idioms.construct import construct
-from scaffold.idioms.frame import Frame
+from scaffold.idioms.frame import SERVED_IMPORT, Frame
 from scaffold.idioms.written import Loader, Written
 from scaffold.rendering.fragment import fill
 from scaffold.source.python.errors import NotUnderstood
@@ -35,6 +35,14 @@ IMPORTS = (
     "from vllm.model_executor.layers.linear import (ReplicatedLinear,)",
     "from vllm.model_executor.layers.quantization import QuantizationConfig",
 )
+CHOOSES_BY = {
+    "sigmoid": """\
+logits, chosen = torch.topk(router_logits, self.top_k, dim=-1)
+weights = torch.sigmoid(logits)
+""",
+    "softmax": "weights, chosen = torch.topk(torch.softmax(router_logits, dim=-1), self.top_k, dim=-1)",
+}
+"""For each row of ``SCORINGS``, the weights of the chosen experts; a sigmoid may round those of two logits to one."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,11 @@ class Router:
 
 @dataclass(frozen=True)
 class Experts:
-    """What the template is filled from."""
+    """What the template is filled from.
+
+    Attributes:
+        chooses: statements from the logits to the weights of the chosen experts, where these weigh their input.
+    """
 
     name: str
     num_experts: str
@@ -74,6 +86,8 @@ class Experts:
     in_one_tensor: bool
     shared_name: str
     shared_gate: str
+    weighs_input: bool
+    chooses: tuple[str, ...]
 
 
 def write(layers: Sequence[ExpertsSpec | None], inner: Sequence[Inner], name: str, frame: Frame) -> Written:
@@ -91,6 +105,8 @@ def write(layers: Sequence[ExpertsSpec | None], inner: Sequence[Inner], name: st
     router = _router(spec.router, statements)
     layer = "FusedMoEFactory" if frame.target.moe_factory else "FusedMoE"
     imports = [f"from vllm.model_executor.layers.fused_moe import {layer}"]
+    if spec.weighs_input:
+        imports.append(SERVED_IMPORT)
     if router.function:
         imports.append(f"from .phimoe import {router.function}")
     class_name = f"{frame.prefix}MoE"
@@ -150,7 +166,15 @@ def _experts(spec: ExpertsSpec, frame: Frame) -> Experts:
         in_one_tensor=_in_one_tensor(frame.rules),
         shared_name=attribute(spec.shared.name) if spec.shared else "",
         shared_gate=attribute(spec.shared_gate) if spec.shared_gate else "",
+        weighs_input=spec.weighs_input,
+        chooses=tuple(_chooses(spec.router)) if spec.weighs_input else (),
     )
+
+
+def _chooses(router: RouterSpec) -> Iterator[str]:
+    yield from CHOOSES_BY[router.scoring].splitlines()
+    if router.renormalize.value:
+        yield "weights = weights / weights.sum(dim=-1, keepdim=True)"
 
 
 def _router(router: RouterSpec, statements: Sequence[str]) -> Router:
@@ -176,7 +200,7 @@ def _shared(spec: ExpertsSpec, frame: Frame) -> list[str]:
     """Return the lines that make the shared experts."""
     if spec.shared is None:
         return []
-    more = ["reduce_results=False"]
+    more = [] if spec.weighs_input else ["reduce_results=False"]
     if spec.shared_gate:
         more.append(f"expert_gate=self.{attribute(spec.shared_gate)}")
     name, size = attribute(spec.shared.name), spec.shared.intermediate_size.code

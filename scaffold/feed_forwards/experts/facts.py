@@ -18,6 +18,7 @@ def facts(spec: ExpertsSpec, which: str) -> Iterator[Fact]:
     layout = "one by one" if spec.is_listed else "stacked"
     layout += ", transposed" if spec.transposed else ""
     layout += ", gate and up in turn" if spec.alternating else ""
+    layout += ", given their input weighted" if spec.weighs_input else ""
     yield Fact(f"experts in the source{which}", layout, (source(spec.source),))
     yield Fact(f"router{which}", ", ".join(_router(router)), (source(router.source),))
     if spec.shared is not None:

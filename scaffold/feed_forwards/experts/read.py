@@ -1,20 +1,21 @@
 """Reads a block of routed experts: the experts, the shared ones beside them, and by their weights the router.
 
 How a source gathers the tokens of each expert does not matter: the outputs of all experts for all tokens are
-computed from their weights, and the weights with which they add up to the block's output are solved for.
+computed from their weights, and the weights with which they add up to the block's output are solved for. Where a
+token is multiplied by its weight before the experts, the known routers' weights are tried.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations, product
 from typing import Any
 
 import numpy as np
 
-from scaffold.feed_forwards.experts.router import read_router
-from scaffold.feed_forwards.experts.spec import ExpertsSpec
+from scaffold.feed_forwards.experts.router import plain_routers, read_router
+from scaffold.feed_forwards.experts.spec import ExpertsSpec, RouterSpec
 from scaffold.feed_forwards.mlp.read import activation_order, activation_value, read_mlp
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.feed_forwards.protocol import Call
@@ -124,6 +125,10 @@ class _Stack:
         out = gated(gate, up) @ self.down.swapaxes(1, 2)
         return np.asarray(out if self.biases is None else out + self.biases[2][:, None])
 
+    def outputs_of_weighted(self, x: Array, dense: Array, gated: Gated) -> Array:
+        """Return the sum of what experts make of tokens multiplied by ``dense`` ``[tokens, experts]``."""
+        return np.asarray(self.outputs(x * dense.T[:, :, None], gated).sum(axis=0))
+
 
 def is_experts(event: Event) -> bool:
     """Return whether a block holds expert weights."""
@@ -146,7 +151,7 @@ def read(probe: Probe, call: Call) -> Block[ExpertsSpec]:
         return _in_layer(probe, call)
     x = event.tensors()[0].a.reshape(NUM_TOKENS, -1)
     given = event.result().a.reshape(NUM_TOKENS, -1) if call.given is None else call.given
-    found = _read(probe, event, name, x, given)
+    found = _read(probe, event, name, x, given) or _read_weighing_input(probe, event, name, x, given)
     if found is None:
         what = "routed experts whose outputs are not weighted sums of down(act(gate) * up)"
         if _takes_itself(probe, event, x, given):
@@ -203,28 +208,70 @@ def _read(probe: Probe, event: Event, name: str, x: Array, given: Array) -> Bloc
                 dense = _solve(outputs, routed)
                 if dense is None:
                     continue
-                router = read_router(probe, event, x, dense)
-                spec = ExpertsSpec(
-                    name=name,
-                    experts_name=stack.path,
-                    up_name=stack.up_name,
-                    gate_name=stack.gate_name,
-                    down_name=stack.down_name,
-                    transposed=stack.transposed,
-                    num_experts=size_value(probe, "num_experts", len(stack.up)),
-                    intermediate_size=size_value(probe, "moe_intermediate_size", stack.up.shape[1]),
-                    activation=activation,
-                    bias=stack.biases is not None,
-                    alternating=stack.alternating,
-                    limits=_explained(probe, event, numbers),
-                    in_rows=stack.in_rows,
-                    router=router,
-                    shared=shared,
-                    shared_gate=shared_gate,
-                    source=definition(event),
-                )
-                return Block(spec, x, given)
+                spec = _spec(probe, event, name, stack, activation, numbers, read_router(probe, event, x, dense))
+                return Block(replace(spec, shared=shared, shared_gate=shared_gate), x, given)
     return None
+
+
+def _read_weighing_input(probe: Probe, event: Event, name: str, x: Array, given: Array) -> Block[ExpertsSpec] | None:
+    """Return the experts that make ``given`` of ``x``, both ``[tokens, hidden]``, each token weighted first; or None.
+
+    An expert's output is not linear in its input's weight, so the weights are those of a router that has none of the
+    options (groups, a correction, a factor), or there are none. Experts with biases give something of an input of
+    zeros too: they are no such block.
+    """
+    assert event.module is not None
+    shared, shared_gate, rest = _without_shared(probe, event, x, given)
+    stacks = [stack for stack in _stacks(event.module) if stack.biases is None]
+    for stack, (activation, numbers, gated) in product(stacks, _activations(probe, event)):
+        for dense, router in plain_routers(probe, event, x, len(stack.up)):
+            for routed in rest:
+                first = stack.outputs_of_weighted(x[:1], dense[:1], gated)  # most forms differ for any token
+                if not _equals(first, routed[:1]):
+                    continue
+                if _equals(stack.outputs_of_weighted(x, dense, gated), routed):
+                    spec = _spec(probe, event, name, stack, activation, numbers, router)
+                    spec = replace(spec, shared=shared, shared_gate=shared_gate, weighs_input=True)
+                    return Block(spec, x, given)
+    return None
+
+
+def _equals(made: Array, seen: Array) -> bool:
+    return bool(np.max(np.abs(made - seen)) <= SOLVED * np.max(np.abs(seen), initial=1e-300))
+
+
+def _spec(
+    probe: Probe,
+    event: Event,
+    name: str,
+    stack: _Stack,
+    activation: Value,
+    numbers: tuple[float, ...],
+    router: RouterSpec,
+) -> ExpertsSpec:
+    """Return a block without shared experts.
+
+    Raises:
+        NotUnderstood: a size or a number that no config key gives.
+    """
+    return ExpertsSpec(
+        name=name,
+        experts_name=stack.path,
+        up_name=stack.up_name,
+        gate_name=stack.gate_name,
+        down_name=stack.down_name,
+        transposed=stack.transposed,
+        num_experts=size_value(probe, "num_experts", len(stack.up)),
+        intermediate_size=size_value(probe, "moe_intermediate_size", stack.up.shape[1]),
+        activation=activation,
+        bias=stack.biases is not None,
+        alternating=stack.alternating,
+        limits=_explained(probe, event, numbers),
+        in_rows=stack.in_rows,
+        router=router,
+        shared=None,
+        source=definition(event),
+    )
 
 
 def _solve(outputs: Array, routed: Array) -> Array | None:

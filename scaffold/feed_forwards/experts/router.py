@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from scaffold.carried.refused import carrying
-from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Found, identify
+from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Found, identify, plain
 from scaffold.feed_forwards.experts.spec import RouterSpec
 from scaffold.probing.blocks import definition
 from scaffold.probing.probe import Probe
@@ -57,6 +57,14 @@ def read_router(probe: Probe, event: Event, x: Array, dense: Array) -> RouterSpe
         if found is not None:
             return _router_spec(probe, event, gate, found)
     return _carried_router(probe, event, gates, dense)
+
+
+def plain_routers(probe: Probe, event: Event, x: Array, num_experts: int) -> Iterator[tuple[Array, RouterSpec]]:
+    """Yield the weights ``[tokens, experts]`` that each router without options would give, and that router."""
+    for gate in _gates(event, x, num_experts):
+        if gate.correction is None:
+            for found in plain(probe, num_experts):
+                yield found.routing.weights(gate.logits, None), _router_spec(probe, event, gate, found)
 
 
 def _carried_router(probe: Probe, event: Event, gates: Sequence[Gate], dense: Array) -> RouterSpec:

@@ -123,6 +123,17 @@ def identify(probe: Probe, logits: Array, correction: Array | None, dense: Array
     return None
 
 
+def plain(probe: Probe, num_experts: int) -> Iterator[Found]:
+    """Yield the routers of so many experts without groups and a factor that choose as many as the config says."""
+    key = probe.key("top_k")
+    top_k = probe.small.attributes[key] if key is not None else None
+    if not isinstance(top_k, int) or not 0 < top_k <= num_experts:
+        return
+    for scoring, renormalize in product(SCORINGS, (True, False)):
+        routing = Routing(scoring, 1, 1, top_k, renormalize)
+        yield Found(routing, _switch(probe, renormalize), Value(1.0), None, None)
+
+
 def _groups(probe: Probe, num_experts: int) -> Iterator[tuple[int, int, Value | None, Value | None]]:
     """Yield the groups that the config has; then none, unless it has one that the source asks for.
 

@@ -48,6 +48,7 @@ class ExpertsSpec:
         limits: the numbers of an activation that has some.
         transposed: the tensors are ``[experts, in, out]``.
         shared_gate: a linear layer to one number, the sigmoid of which the shared experts are multiplied by.
+        weighs_input: each expert is given the token multiplied by its weight, and what they make is added as it is.
         shared_beside: the shared experts are a part of the layer, not of the block, and named so.
     """
 
@@ -68,6 +69,7 @@ class ExpertsSpec:
     limits: tuple[Value, ...] = ()
     gate_name: str = ""
     in_rows: bool = False
+    weighs_input: bool = False
     source: str = field(default="", compare=False)
 
     def laid_out_like(self, other: ExpertsSpec) -> ExpertsSpec:

@@ -59,7 +59,7 @@ k = self.{k_name}(k).flatten(-2, -1)
 q = norm_over_ranks(self.{q_name}, q, self.total_num_heads, self.head_dim)
 k = norm_over_ranks(self.{k_name}, k, self.total_num_kv_heads, self.head_dim)
 """
-    made = f"self.{q_name} = {q_call}\nself.{k_name} = {k_call}"
+    made = "\n".join(dict.fromkeys((f"self.{q_name} = {q_call}", f"self.{k_name} = {k_call}")))  # they may be one
     if norm.of_each:
         made = "\n".join(
             f"self.{name} = {class_name(layers.frame.prefix)}(\n    {q_call} for _ in range(self.total_num_{heads})\n)"
