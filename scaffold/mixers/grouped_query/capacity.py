@@ -10,4 +10,5 @@ def kept(spec: AttentionSpec) -> Kept:
     """Return what a layer keeps. vLLM's cache has one size for keys and values, that of the keys."""
     kept = spec.window or spec.chunk
     window = None if kept is None else int(kept.value)
-    return Kept(int(spec.num_kv_heads.value), 2 * int(spec.head_dim.value), window)
+    times = 1 if spec.differential is None else 2  # each half of the values with all keys
+    return Kept(times * int(spec.num_kv_heads.value), 2 * int(spec.head_dim.value), window)
