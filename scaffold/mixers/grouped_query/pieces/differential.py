@@ -13,7 +13,7 @@ from scaffold.mixers.grouped_query.spec import INITIAL_LAMBDA, DifferentialSpec
 from scaffold.weights.targets import attribute
 
 TWICE = """\
-# A pair of KV heads: both keys with the first one's values, and with the second's.
+# Of a pair of KV heads: both keys with the first's values, then the second's.
 group = self.num_heads // self.num_kv_heads
 q = q.unflatten(-1, (-1, group, 2, self.head_dim)).transpose(-3, -2)
 q = torch.stack((q, q), dim=-3).flatten(1)
