@@ -17,13 +17,14 @@ from scaffold.weights.prove import prove
 from scaffold.weights.transforms import Ungroup
 from tests.carried.test_carried_over import holes_of
 from tests.mixers.test_examples import classes_of, read
-from tests.models.odd_blocks import DIFFERENTIAL, write_odd
+from tests.models.odd_blocks import DIFFERENTIAL, SUBTRACTED, write_odd
 from tests.models.specs import spec_of
 from tests.sampled import sampled
 
 
-def test_an_attention_that_is_subtracted_from_another_is_read(tmp_path: Path) -> None:
-    checkpoint, source, decoder = read(write_odd(tmp_path, FORM))
+@pytest.mark.parametrize("name", DIFFERENTIAL)
+def test_an_attention_that_is_subtracted_from_another_is_read(tmp_path: Path, name: str) -> None:
+    checkpoint, source, decoder = read(write_odd(tmp_path, DIFFERENTIAL[name]))
     mixer = decoder.layer.mixer
     assert isinstance(mixer, AttentionSpec)
     assert isinstance(EXAMPLE.spec, AttentionSpec)
@@ -49,7 +50,6 @@ def test_an_attention_that_is_subtracted_from_another_is_read(tmp_path: Path) ->
     assert "Attention(2 * self.num_heads, self.head_dim, self.scaling, num_kv_heads=2 * self.num_kv_heads" in text
 
 
-FORM = DIFFERENTIAL["one attention less another"]
 OTHERS = {
     "another number at the beginning": ("self.first_k)) + self.initial", "self.first_k)) + 0.5"),
     "another factor of the norm": ("(1 - self.initial) *", "1.5 *"),
@@ -64,12 +64,12 @@ OTHERS = {
 @pytest.mark.parametrize("name", sampled(OTHERS, 3))
 def test_another_form_of_it_is_a_hole(tmp_path: Path, name: str) -> None:
     old, new = OTHERS[name]
-    ((line, body),) = FORM.replaced
-    other = replace(FORM, made=FORM.made.replace(old, new), replaced=((line, body.replace(old, new)),))
-    assert other != FORM
+    ((line, body),) = SUBTRACTED.replaced
+    other = replace(SUBTRACTED, made=SUBTRACTED.made.replace(old, new), replaced=((line, body.replace(old, new)),))
+    assert other != SUBTRACTED
     assert spec_of(write_odd(tmp_path, other, layers=1)).decoder is None
 
 
 def test_it_is_a_hole_with_statements_that_would_be_carried_over(tmp_path: Path) -> None:
-    other = replace(FORM, before="query = query.tanh()")
+    other = replace(SUBTRACTED, before="query = query.tanh()")
     assert "two attentions that share q and k" in holes_of(write_odd(tmp_path, other, layers=1))

@@ -40,14 +40,17 @@ def differential(probe: Probe, event: Event, core: Core, tracer: Tracer) -> tupl
     Raises:
         NotUnderstood: two attentions share q and k, and are put together in no known way.
     """
+    usual, core = core, _as_two(core)
     heads, rest = divmod(len(core.q), 2)
     keys = _of_each(core.k, core)
     if rest or not (same(core.q[:heads], core.q[heads:]) and same(keys[:heads], keys[heads:])):
-        return core, None
+        return usual, None
     half, rest = divmod(heads, 2)
     values = _of_each(core.v, core).reshape(2, heads, *core.v.shape[1:])
     where = definition(event)
     if rest or not same(values[:, :half], values[:, half:]):
+        if core is not usual:
+            return usual, None
         raise NotUnderstood("two attentions that share q and k, and not each with half of the values", where)
     found = _form(probe, event)
     given = [] if found is None else [one for one in tracer.linears if one.module is found[1].module]
@@ -59,6 +62,16 @@ def differential(probe: Probe, event: Event, core: Core, tracer: Tracer) -> tupl
         raise NotUnderstood("two attentions that share q and k, with an odd number of KV heads", where)
     out = np.swapaxes(input_of(given[0]).reshape(NUM_TOKENS, heads, -1), 0, 1)
     return replace(core, q=core.q[:heads], k=keys[:heads:group], v=v[::group], out=out), found[0]
+
+
+def _as_two(core: Core) -> Core:
+    """Return one attention over values of two heads' entries as two, of which each has one head's; else the same."""
+    size = core.q.shape[2]
+    if core.v.shape[2] != 2 * size:
+        return core
+    v, out = (np.concatenate([one[..., :size], one[..., size:]]) for one in (core.v, core.out))
+    q, k = (np.concatenate([one, one]) for one in (core.q, core.k))
+    return replace(core, q=q, k=k, v=v, out=out)
 
 
 def _of_each(array: Array, core: Core) -> Array:
@@ -84,7 +97,7 @@ def check(spec: AttentionSpec) -> None:
 def _form(probe: Probe, event: Event) -> tuple[DifferentialSpec, Event] | None:
     """Return the form of a block, and its output projection as it is called in a second run; None if it is another."""
     again = _with_short_vectors(probe, event)
-    core, tracer = find(again, caps(probe)), Tracer(probe, again)
+    core, tracer = _as_two(find(again, caps(probe))), Tracer(probe, again)
     pairs = len(core.out) // 4
     outputs = core.out.reshape(2, 2, pairs, NUM_TOKENS, -1)  # halves of the values, of the heads
     first, second = outputs.transpose(1, 3, 2, 0, 4).reshape(2, NUM_TOKENS, pairs, -1)
