@@ -32,7 +32,7 @@ def test_an_attention_that_is_subtracted_from_another_is_read(tmp_path: Path, na
     assert replace(mixer, differential=None, name="mixer") == EXAMPLE.spec
     assert mixer.differential.vectors == ("first_q", "first_k", "second_q", "second_k")
     assert (mixer.differential.norm_name, mixer.differential.norm.form) == ("pair_norm", "rms")
-    assert kept(mixer).heads == 2 * kept(EXAMPLE.spec).heads
+    assert (kept(mixer).heads, kept(mixer).per_head) == (1, 4 * 2 * 32)  # one pair, two keys with each of two values
     rules = weight_map_of(decoder, checkpoint, source)
     proof = prove(rules, checkpoint.tensors, (1, 2))
     assert (proof.findings, proof.unrouted) == ((), ())
