@@ -110,7 +110,7 @@ def _core(operations: list[Operation], at: int, event: Event, caps: tuple[float,
     raw = q @ np.swapaxes(k, 1, 2)
     scale, cap, slopes, shift = _relation(raw, scores, visible, caps, operations[at].where)
     sinks = _sinks(extra, shift, operations[at].where)
-    kv = _kv_heads(k, values)
+    kv = kv_heads(k, values)
     return Core(q, k[:: heads // kv], values[:: heads // kv], out, scale, cap, slopes, sinks, visible, event.where)
 
 
@@ -146,7 +146,7 @@ def _together(cores: list[Core], event: Event) -> Core:
     of_each = [len(one.q) // len(one.k) for one in cores]
     k = np.concatenate([np.repeat(one.k, times, axis=0) for one, times in zip(cores, of_each)])
     v = np.concatenate([np.repeat(one.v, times, axis=0) for one, times in zip(cores, of_each)])
-    group = len(q) // _kv_heads(k, v)
+    group = len(q) // kv_heads(k, v)
     slopes, sinks = (
         np.concatenate([getattr(one, name) for one in cores]) if getattr(first, name) is not None else None
         for name in ("slopes", "sinks")
@@ -172,7 +172,7 @@ def _fused(op: Operation, event: Event) -> Core:
     if not np.array_equal(np.broadcast_to(visible, scores.shape), scores > HIDDEN_SCORE):
         raise NotUnderstood("a mask that differs from head to head", op.where)
     scale, cap, slopes, _ = _relation(raw, scores, visible, (), op.where)
-    kv = _kv_heads(whole_k, whole_v)
+    kv = kv_heads(whole_k, whole_v)
     return Core(
         q, whole_k[:: heads // kv], whole_v[:: heads // kv], out, scale, cap, slopes, None, visible, event.where
     )
@@ -257,7 +257,7 @@ def _value_and_output(operations: list[Operation], weights: Array, event: Event)
     raise NotUnderstood("attention weights that are not multiplied with values", event.where)
 
 
-def _kv_heads(k: Array, v: Array) -> int:
+def kv_heads(k: Array, v: Array) -> int:
     """Return how many different key and value heads there are; equal ones lie side by side."""
     heads = len(k)
     for count in range(1, heads + 1):

@@ -50,10 +50,11 @@ TABLES: tuple[Mapping[str, tuple[float, float]], ...] = (
     {"hidden_size": (192, 320)},
     {"head_dim": (20, 40)},
 )
-"""What both probes set roles to where source goes by literals that the usual sizes do not fit: it packs heads by the
-eight, says how many entries a head has, or has heads in an object of its config, where they stay as they are, which
-share a width of many factors. The last is for parts of a head that turn, of which the others have no whole
-number (0.4 of it). Pairs of probes are counted through: the second table has 2 and 3."""
+"""What both probes set roles to where source goes by literals that the usual sizes do not fit, or refuses these: it
+packs heads by the eight, halves them (the second table's numbers of heads are even), says how many entries a head has,
+or has heads in an object of its config, where they stay as they are, which share a width of many factors. The last is
+for parts of a head that turn, of which the others have no whole number (0.4 of it). Pairs of probes are counted
+through: the second table has 2 and 3."""
 
 
 def probe_value(role: str, which: int) -> float:

@@ -26,7 +26,7 @@ from scaffold.reading.present import decoder_facts, model_facts
 from scaffold.reading.remembered import remembered
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python import untold
-from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.errors import NotUnderstood, RefusedBySource
 from scaffold.source.torch.budget import attempt, one_reading
 from scaffold.source.torch.torch_ops import NoSuchShape
 from scaffold.source.transformers import release
@@ -148,13 +148,13 @@ def _read_again(
 
 
 def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
-    """Run two probes, at the first sizes that the source's own literals allow.
+    """Run two probes, at the first sizes that the source's own literals and checks allow.
 
     Raises:
         NotUnderstood: the source does something that the interpreter does not: at the usual sizes, if at none.
     """
     config, outer = checkpoint.text_config, _outer(checkpoint)
-    refused: NoSuchShape | None = None
+    refused: NoSuchShape | RefusedBySource | None = None
     for pair in pairs(config):
         first, second = 2 * pair, 2 * pair + 1
         if refused is not None:
@@ -165,8 +165,8 @@ def _run(source: ModelingSource, checkpoint: Checkpoint) -> list[probe.Probe]:
                     probe.run(source, config, first, outer, layers.read),
                     probe.run(source, config, second, outer),
                 ]
-        except NoSuchShape as error:
-            refused = refused or NoSuchShape(error.what, error.where)  # the error itself keeps what was made
+        except (NoSuchShape, RefusedBySource) as error:
+            refused = refused or type(error)(error.what, error.where)  # the error itself keeps what was made
         except NotUnderstood:
             if refused is None:
                 raise

@@ -96,13 +96,14 @@ class Scope:
         kv_order: Sequence[int] = (0, 1),
         zeros: Sequence[int] = (),
         of_q: Sequence[Transform] = (),
+        of_kv: Sequence[Transform] = (),
     ) -> Iterator[Rule]:
         """Yield the rules of separate q, k and v projections, which become one; ``inputs`` is empty for biases.
 
         Where v is what the projection of k gives, that name stands twice, and one rule fills both. So it does where one
         projection holds both, in ``pairs`` groups of heads of k and of v, in the order ``kv_order``. ``zeros`` are
         those of q (0), k (1) and v (2) for which no tensor is there: zeros are loaded, of biases. ``of_q`` is done to q
-        after ``transforms``.
+        after ``transforms``, ``of_kv`` to k and v where each has a tensor of its own.
         """
         q, k, v = heads.parts()
         first, of_k, of_v = names
@@ -121,7 +122,7 @@ class Scope:
         elif of_k == of_v:
             found.append((of_k, (k, v), (*transforms, Twice(VALUES))))
         else:
-            found += [(of_k, (k,), tuple(transforms)), (of_v, (v,), tuple(transforms))]
+            found += [(of_k, (k,), (*transforms, *of_kv)), (of_v, (v,), (*transforms, *of_kv))]
         for name, parts, steps in found:
             rows = sum(part.size for part in parts) if pairs else parts[0].size
             shape = _before((rows, *inputs), transforms)

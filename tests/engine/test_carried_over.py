@@ -16,7 +16,7 @@ from tests.bench.coverage.outcomes import compare
 from tests.bench.coverage.server import Server
 from tests.engine.test_own_code import PROMPT, TRUSTED
 from tests.lab.commands import run
-from tests.models.odd_blocks import CARRIED, OF_EXPERTS, OF_HEADS, SCALED, write_odd
+from tests.models.odd_blocks import CARRIED, DIFFERENTIAL, OF_EXPERTS, OF_HEADS, SCALED, write_odd
 
 pytestmark = pytest.mark.engine
 
@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-SERVED = {**CARRIED, **SCALED, **OF_HEADS, **OF_EXPERTS}
+SERVED = {**CARRIED, **SCALED, **OF_HEADS, **DIFFERENTIAL, **OF_EXPERTS}
 
 
 @pytest.mark.parametrize("name", SERVED)

@@ -227,6 +227,34 @@ OF_HEADS = {
     ),
 }
 """What is odd about heads, and needs no statement of the source."""
+SUBTRACTED = Odd(
+    made="import math\n"
+    "self.initial = 0.8 - 0.6 * math.exp(-0.3 * layer_idx)\n"
+    "self.first_q, self.first_k = (nn.Parameter(torch.ones(self.head_dim)) for _ in range(2))\n"
+    "self.second_q, self.second_k = (nn.Parameter(torch.ones(self.head_dim)) for _ in range(2))\n"
+    "self.pair_norm = Norm(2 * self.head_dim, config.rms_norm_eps)",
+    replaced=(
+        (
+            "        attended = F.softmax(scores + mask, dim=-1) @ values\n",
+            "        halves = [half.repeat(1, 2, 1, 1) for half in value.chunk(2, dim=1)]\n"
+            "        halves = [half.repeat_interleave(self.groups, dim=1) for half in halves]\n"
+            "        both = torch.cat([F.softmax(scores + mask, dim=-1) @ half for half in halves], dim=-1)\n"
+            "        first, second = both.chunk(2, dim=1)\n"
+            "        factor = torch.exp(torch.sum(self.first_q * self.first_k)) + self.initial\n"
+            "        factor = factor - torch.exp(torch.sum(self.second_q * self.second_k))\n"
+            "        attended = (1 - self.initial) * self.pair_norm(first - factor * second)\n",
+        ),
+    ),
+)
+BOTH = "both = torch.cat([F.softmax(scores + mask, dim=-1) @ half for half in halves], dim=-1)"
+AT_ONCE = "both = F.softmax(scores + mask, dim=-1) @ torch.cat(halves, dim=-1)"
+DIFFERENTIAL = {
+    "one attention less another": SUBTRACTED,
+    "one attention less another, over both halves of the values at once": replace(
+        SUBTRACTED, replaced=tuple((line, lines.replace(BOTH, AT_ONCE)) for line, lines in SUBTRACTED.replaced)
+    ),
+}
+"""Two attentions over the same q and k."""
 OF_EXPERTS = {
     "experts with gate and up as two blocks of a layer": Odd(
         experts=True,

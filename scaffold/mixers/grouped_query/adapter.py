@@ -27,6 +27,7 @@ from scaffold.weights.transforms import Apart, Twice, Zeros
 TEMPLATE = Path(__file__).parent / "attention.py.jinja"
 SHARE_KEYS = Path(__file__).parent / "share_keys.py.jinja"
 FILL_BIASES = Path(__file__).parent / "fill_biases.py.jinja"
+PAIR_HEADS = Path(__file__).parent / "pair_heads.py.jinja"
 PAIR_GATES = Path(__file__).parent / "pair_gates.py.jinja"
 SPLIT_KEY_VALUES = Path(__file__).parent / "split_key_values.py.jinja"
 PARTS = "qkv"
@@ -72,6 +73,7 @@ def write(layers: Sequence[AttentionSpec | None], class_name: str, frame: Frame)
         qkv_name=attribute(projection.names[0]) if projection.packed else QKV,
         o_name=attribute(own.same("their output", lambda a: a.o_name)),
         width=width,
+        in_pairs=any(a.differential is not None for a in used),
         needs_config=any(piece.needs_config for piece in pieces),
         needs_layer_idx=any(map(needs_layer, expressions)),
         slots=slots(pieces, SLOTS),
@@ -104,6 +106,8 @@ def _loaders(own: Layers, name: str, frame: Frame) -> Iterator[Loader]:
     gated = [a for a in own.used if a.gate is not None and a.gate.in_halves]
     if gated:
         yield Loader("pair_gates", _pair_gates(own, gated, name, frame))
+    if any(a.differential is not None for a in own.used):
+        yield Loader("pair_heads", _pair_heads(own, name, frame))
     if any(a.unbiased for a in own.used):
         yield Loader("fill_biases", _fill(own, name, frame))
     shared = [a.projection.names[1] for a in own.used if a.projection.shares_kv]
@@ -157,6 +161,23 @@ def _pair_gates(own: Layers, gated: list[AttentionSpec], name: str, frame: Frame
         PAIR_GATES,
         num_heads=write_expression(num_heads.tree, "self.config", words),
         queries=join(name, query),
+        layers=rule.source.partition("{layer}")[0],
+    ).rstrip()
+
+
+def _pair_heads(own: Layers, name: str, frame: Frame) -> str:
+    """Return what puts the two heads of a pair side by side, in all three projections."""
+    kinds = {(a.projection.names, a.num_heads, a.num_kv_heads) for a in own.used}
+    if len(kinds) > 1:
+        raise NotUnderstood("no idiom yet for layers with pairs of heads of different numbers", own.used[0].source)
+    ((names, num_heads, num_kv_heads),) = kinds
+    rule = next(rule for rule in frame.rules.rules if any(part.shard == "q" for part in rule.parts))
+    words = {"hidden_size": f"self.config.{frame.hidden_size}"}
+    return fill(
+        PAIR_HEADS,
+        num_heads=write_expression(num_heads.tree, "self.config", words),
+        num_kv_heads=write_expression(num_kv_heads.tree, "self.config", {**words, "num_heads": "num_heads"}),
+        projections=[(join(name, part), "num_kv_heads" if i else "num_heads") for i, part in enumerate(names)],
         layers=rule.source.partition("{layer}")[0],
     ).rstrip()
 

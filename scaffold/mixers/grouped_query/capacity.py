@@ -10,4 +10,7 @@ def kept(spec: AttentionSpec) -> Kept:
     """Return what a layer keeps. vLLM's cache has one size for keys and values, that of the keys."""
     kept = spec.window or spec.chunk
     window = None if kept is None else int(kept.value)
-    return Kept(int(spec.num_kv_heads.value), 2 * int(spec.head_dim.value), window)
+    heads, per_head = int(spec.num_kv_heads.value), 2 * int(spec.head_dim.value)
+    if spec.differential is not None:  # ranks share pairs of heads, and keep both keys with each of both values
+        heads, per_head = heads // 2, 4 * per_head
+    return Kept(heads, per_head, window)

@@ -50,6 +50,9 @@ def _details(spec: AttentionSpec, which: str, origin: Evidence) -> Iterator[Fact
         yield Fact(f"q, k and v{which}", "statements of the source, carried over", (origin,))
     if spec.carried_output:
         yield Fact(f"the attention's output{which}", "statements of the source, carried over", (origin,))
+    if spec.differential:
+        vectors = tuple(Evidence("tensor", f"{spec.name}.{name}") for name in spec.differential.vectors)
+        yield Fact(f"differential attention{which}", f"{spec.differential.norm.form} of each pair", (*vectors, origin))
     yield from _of_scores(spec, which, origin)
 
 

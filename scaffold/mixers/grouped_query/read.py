@@ -12,6 +12,7 @@ import numpy as np
 from scaffold.carried.refused import carrying
 from scaffold.carried.spec import CarriedHeads, Stretch
 from scaffold.expressions.tree import HEAD_DIM, Key
+from scaffold.mixers.grouped_query.differential import check, differential
 from scaffold.mixers.grouped_query.earlier import of_earlier
 from scaffold.mixers.grouped_query.layout import projection_of, unbiased_of
 from scaffold.mixers.grouped_query.output import output
@@ -58,6 +59,7 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
     """
     core = find(event, caps(probe))
     tracer = Tracer(probe, event)
+    core, subtracted = differential(probe, event, core, tracer)
     core = _with_scales_on_heads(core, tracer)
     heads, head_dim, v_head_dim = len(core.q), core.q.shape[2], core.v.shape[2]
     head_dim_value = size_value(probe, "head_dim", head_dim, event.where)
@@ -112,9 +114,12 @@ def read(probe: Probe, event: Event, name: str) -> Block[AttentionSpec]:
         v_norm=_v_norm(probe, event, v),
         carried=carried,
         carried_output=attended,
+        differential=subtracted,
         unbiased=unbiased,
         source=definition(event),
     )
+    if subtracted is not None:
+        check(spec)
     given = output_of(o_event)
     return Block(spec, x, given, listed(spec.rope), tuple(_with_outer_bias(event, spec, x, given)))
 

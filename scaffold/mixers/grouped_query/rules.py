@@ -19,6 +19,8 @@ def rules(scope: Scope, spec: AttentionSpec, hidden: int, target: Target) -> Ite
     """Yield the rules of a block."""
     heads, kv_heads, size = (int(v.value) for v in (spec.num_heads, spec.num_kv_heads, spec.head_dim))
     v_size = int(spec.v_head_dim.value)
+    if spec.differential is not None:  # ranks share pairs of heads
+        heads, kv_heads, size, v_size = heads // 2, kv_heads // 2, 2 * size, 2 * v_size
     block = attribute(spec.name)
     gated = spec.gate is not None and spec.gate.with_q
     layout, projection = Heads(heads, kv_heads, size, v_size, gated), spec.projection
@@ -33,6 +35,8 @@ def rules(scope: Scope, spec: AttentionSpec, hidden: int, target: Target) -> Ite
         if projection.kv_groups:
             pairs = {"pairs": _number(projection.kv_groups, spec), "kv_order": projection.kv_order}
         paired = (Ungroup(2, (1,) * heads),) if spec.gate is not None and spec.gate.in_halves else ()
+        if spec.differential is not None:
+            paired, pairs = (Ungroup(2, (1,) * heads),), {"of_kv": (Ungroup(2, (1,) * kv_heads),)}
         names = [f"{p}.weight" for p in parts]
         yield from scope.qkv(names, f"{ours}.weight", layout, hidden, transforms=transforms, of_q=paired, **pairs)
         if spec.qkv_bias.value:
@@ -74,6 +78,12 @@ def _norms(scope: Scope, spec: AttentionSpec, block: str) -> Iterator[Rule]:
     if spec.v_norm is not None:
         width = v_size if spec.v_norm.per_head else kv_heads * v_size
         yield from norm_rules(scope, join(spec.name, spec.v_norm.name), spec.v_norm.norm, width, block)
+    if spec.differential is not None:
+        for name in spec.differential.vectors:
+            yield scope.unscaled().whole(join(spec.name, name), size, target=join(block, attribute(name)))
+        yield from norm_rules(
+            scope, join(spec.name, spec.differential.norm_name), spec.differential.norm, 2 * size, block
+        )
     if spec.output_norm is not None:
         yield from norm_rules(scope, join(spec.name, spec.output_norm[0]), spec.output_norm[1], heads * v_size, block)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from scaffold.carried.spec import CarriedHeads, Stretch
@@ -103,6 +104,37 @@ class GateSpec:
 
 
 @dataclass(frozen=True)
+class InitialLambda:
+    """What a learned factor begins with in each layer: as an adapter writes it, and its number."""
+
+    code: str
+    number: Callable[[int], float]
+
+
+INITIAL_LAMBDA = InitialLambda("0.8 - 0.6 * math.exp(-0.3 * layer_idx)", lambda n: 0.8 - 0.6 * math.exp(-0.3 * n))
+"""As the paper of the Differential Transformer has it (arXiv 2410.05258), with layers from 0."""
+
+
+@dataclass(frozen=True)
+class DifferentialSpec:
+    """Two attentions over the same q and k: each mixes one half of the KV heads' values.
+
+    Of a pair of heads (one of the first half, one of the second) the output is
+    ``(1 - initial) * norm(first - (exp(a * b) - exp(c * d) + initial) * second)``, where first and second are what
+    both attentions give for each of them, ``[2 * head_dim]``.
+
+    Attributes:
+        vectors: the names of a, b, c, d ``[head_dim]``.
+        norm_name: of the norm, over ``2 * head_dim`` entries.
+        norm: its form.
+    """
+
+    vectors: tuple[str, str, str, str]
+    norm_name: str
+    norm: NormSpec
+
+
+@dataclass(frozen=True)
 class AttentionSpec:
     """Grouped-query attention.
 
@@ -116,6 +148,7 @@ class AttentionSpec:
         carried: what happens to q, k and v where there is no idiom for it; ``rope`` is that of its tables, then.
         carried_output: what happens between the attention and its output projection, where there is no idiom for it.
         o_bias_name: of the output's bias, where the linear layer does not hold it.
+        differential: it is two attentions, of which one is subtracted from the other.
         unbiased: those of q (0), k (1) and v (2) that have no bias where the others have one (``qkv_bias``).
     """
 
@@ -147,6 +180,7 @@ class AttentionSpec:
     chunk: Value | None = None
     carried: CarriedHeads | None = None
     carried_output: Stretch | None = None
+    differential: DifferentialSpec | None = None
     source: str = field(default="", compare=False)
 
 

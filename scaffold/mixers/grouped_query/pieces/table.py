@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scaffold.idioms.written import Piece
-from scaffold.mixers.grouped_query.pieces import carried, factors, output, rotation, scores, values
+from scaffold.mixers.grouped_query.pieces import carried, differential, factors, output, rotation, scores, values
 from scaffold.mixers.grouped_query.pieces.layers import Layers
 
 PIECES: tuple[Callable[[Layers], Piece | None], ...] = (
@@ -17,6 +17,7 @@ PIECES: tuple[Callable[[Layers], Piece | None], ...] = (
     carried.rotated,
     factors.position_scale,
     factors.value_scale,
+    differential.differential,
     output.value_size,
     output.gate,
     output.output_norm,

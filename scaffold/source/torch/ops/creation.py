@@ -10,7 +10,7 @@ import numpy as np
 
 from scaffold.source.torch.bounds import bounded
 from scaffold.source.torch.ops.arguments import Op, kind, sizes
-from scaffold.source.torch.tensors import Array, Tensor, plain
+from scaffold.source.torch.tensors import Array, NoSuchShape, Tensor, plain
 
 LARGE = 100_000
 """Elements from which on it counts whether memory is taken."""
@@ -82,7 +82,10 @@ def _tensor(value: Any, dtype: Any = None, **_: Any) -> Tensor:
 def _cat(tensors: Any, dim: int = 0, **kwargs: Any) -> Tensor:
     arrays = [plain(t) for t in tensors]
     kept = [a for a in arrays if a.shape != (0,)] or arrays  # PyTorch skips empty vectors
-    return Tensor(np.concatenate(kept, axis=kwargs.get("axis", dim)))
+    try:
+        return Tensor(np.concatenate(kept, axis=kwargs.get("axis", dim)))
+    except ValueError as error:
+        raise NoSuchShape(f"'cat' with these arguments ({error})") from error
 
 
 def _stack(tensors: Any, dim: int = 0, **_: Any) -> Tensor:
