@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaffold.probing.rotations import ROPE_TYPES, ROTATIONS, RopeCandidate, Turn
+from scaffold.probing.frequencies import ROPE_TYPES
+from scaffold.probing.rotations import ROTATIONS, RopeCandidate, Turn
 from scaffold.source.interpreter import Interpreter
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.transformers.config_object import make
