@@ -83,7 +83,10 @@ def test_most_rows_for_extensions_name_a_table_in_a_file() -> None:
     """The test above would also pass if its pattern found nothing."""
     page = prose(ROOT / "docs/architecture.md")
     assert len(ROW_OF.findall(page)) >= 30
-    assert ("`ROTATIONS` or `ROPE_TYPES`", "scaffold/probing/rotations.py") in ROW_OF.findall(page)
+    named = ROW_OF.findall(page)
+    assert ("`ROTATIONS`", "scaffold/probing/rotations.py") in named
+    assert ("`ROPE_TYPES`", "scaffold/probing/frequencies.py") in named
+    assert [words for words, _ in named if " and " in words or " or " in words], "rows that name two tables are found"
 
 
 @each("page", PAGES, ids=lambda page: page.name)

@@ -76,7 +76,7 @@ def references(package: Package, bindings: tuple[Binding, ...], own: Binding) ->
 
 
 def member_references(package: Package, bindings: tuple[Binding, ...], own: Binding, member: str) -> list[Found]:
-    """Return each use of ``Class.member`` by the class's names, and of ``self.member`` as a value in its methods."""
+    """Return each use of ``Class.member`` by the class's names, and of ``self.member`` in its methods."""
     found = [Found(own.module, package.files[own.module].path, use) for use in _bound_methods(package, own, member)]
     for binding in sorted({own, *bindings}):
         file = package.files.get(binding.module)
@@ -86,13 +86,13 @@ def member_references(package: Package, bindings: tuple[Binding, ...], own: Bind
 
 
 def _bound_methods(package: Package, own: Binding, member: str) -> list[Use]:
-    """Return where a class's own methods take one of them from ``self`` without calling it; of a property, nowhere."""
+    """Return where a class's own methods name one of them by ``self``; of a property, nowhere."""
     file = package.files[own.module]
     classes = [node for node in statements(file.tree.body) if isinstance(node, ast.ClassDef) and node.name == own.name]
     made = [part for node in classes for part in node.body if isinstance(part, _FUNCTIONS) and part.name == member]
     if not made or any("property" in ast.unparse(decorator) for decorator in made[-1].decorator_list):
         return []
-    return [use for use in uses(file.tree, f"self.{member}") if use.inside[:1] == (own.name,) and use.how == "kept"]
+    return [use for use in uses(file.tree, f"self.{member}") if use.inside[:1] == (own.name,)]
 
 
 def _bound(file: SourceFile, name: str) -> list[tuple[Binding, Binding]]:

@@ -14,7 +14,9 @@ from codemods.vllm_ascend.worker_patch import replaces_same
 from tests.rows import each
 
 FILES = {
-    "__init__.py": "from .core import grow\nfrom .grown import grown\nfrom .named import *\nfrom . import shown\n",
+    "__init__.py": "from .core import grow\nfrom .grown import grown\nfrom .named import *\nfrom .private import *\n"
+    "from . import shown\n",
+    "private.py": "from .core import grow as shown\n\n__all__ = []\n",
     "grown.py": "def grown():\n    return 1\n",
     "plant.py": "def sown():\n    return 1\n",
     "shown.py": "def shown_too():\n    return 1\n",
