@@ -112,7 +112,7 @@ def test_layers_that_are_alike_are_folded_and_come_apart(opened: Opened, large: 
                  "model.layers.{3…60}.mlp.experts.w13_weight", "dequantise 128×128", "[128, 7168]"):  # fmt: skip
         assert text in card.inner_text()
     page.locator("#tree summary.singly").first.click()
-    assert page.locator("#tree summary:has(> .name:text-is('17'))").is_visible()
+    page.wait_for_selector("#tree summary:has(> .name:text-is('17'))")  # filled when it is told that it was opened
 
 
 def test_the_card_of_a_tensor_says_what_its_rule_says(opened: Opened, large: str) -> None:
@@ -252,6 +252,7 @@ def test_it_fits_a_narrow_window(opened: Opened, large: str, language: str) -> N
     page.click(f"[data-language={language}]")
     page.fill("#search", "layers.17.mlp.experts.3.")
     page.locator("#results summary").first.click()
+    page.wait_for_selector("#results .card")
     assert page.evaluate("document.documentElement.scrollWidth") == 400
 
 
