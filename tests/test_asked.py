@@ -25,9 +25,10 @@ for line in sys.stdin:
 """
 """It leaves a process in a session of its own, as vLLM does; that one holds nothing open but its output."""
 BENCH = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tests.bench.asked import Asked
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 with Asked([sys.executable, "-c", sys.argv[1]], Path(sys.argv[2])) as asked:
     print(asked.ask({"is": "it there"})["pid"], flush=True)
     print(*(member.pid for member in asked._tree.members()), flush=True)
