@@ -14,7 +14,7 @@ from typing import Any
 
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.objects import External
-from scaffold.source.transformers.config_object import BASE_NAMES
+from scaffold.source.transformers.config_defaults import BASE_NAMES
 
 RELEASES = ("0.0.0", "999.0.0")
 """Before and after every release."""
