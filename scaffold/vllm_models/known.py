@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from scaffold.source.python.objects import External
+from scaffold.vllm_models.arguments import prefix_of
 from scaffold.vllm_models.experts import Experts
 from scaffold.vllm_models.layers import Arguments
 from scaffold.vllm_models.mappers import mapper_of
-from scaffold.vllm_models.reader import Known, Reader, prefix_of
+from scaffold.vllm_models.reader import Known, Reader
 from scaffold.vllm_models.shares import uneven
 from scaffold.vllm_models.values import ClassValue, FunctionValue, Node, Parameter, Partial, Record, Unknown
 
