@@ -20,7 +20,17 @@ from scaffold.vllm_models.layers import BARE, LAYERS
 from scaffold.vllm_models.mappers import mapper_of
 from scaffold.vllm_models.model_file import ModelFile
 from scaffold.vllm_models.shares import misfits
-from scaffold.vllm_models.values import ClassValue, FunctionValue, Node, Parameter, Partial, Record, Unknown, truth
+from scaffold.vllm_models.values import (
+    ClassValue,
+    Fault,
+    FunctionValue,
+    Node,
+    Parameter,
+    Partial,
+    Record,
+    Unknown,
+    truth,
+)
 
 MAX_DEPTH = 40
 VLLM_LAYERS = "vllm.model_executor.layers"
@@ -73,7 +83,7 @@ class Reader:
         self.known, self.latent = known, latent
         self.ranks = ranks
         self.kinds = {} if kinds is None else kinds
-        self.faults: list[str] = []
+        self.faults: list[Fault] = []
         self.defaulted: dict[str, str] = {}
         self.asked_as = ""
         self.draft: Record | None = None
@@ -81,11 +91,11 @@ class Reader:
         self._depth = self._doubts = 0
         self._orders: dict[ClassValue, tuple[ClassValue, ...]] = {}
 
-    def fault(self, where: str, what: str) -> None:
-        """Note that the code fails here, unless that is in doubt."""
-        told = f"{where} {what}"
-        if not self._doubts and told not in self.faults:
-            self.faults.append(told)
+    def fault(self, where: str, what: str, *, of_sizes: bool = False) -> None:
+        """Note that the code fails here, perhaps as a size cannot be shared by the ranks, unless that is in doubt."""
+        fault = Fault(f"{where} {what}", of_sizes)
+        if not self._doubts and fault not in self.faults:
+            self.faults.append(fault)
 
     @contextmanager
     def doubtful(self, is_so: bool = True) -> Iterator[None]:
@@ -293,7 +303,7 @@ class Reader:
 
     def _share(self, layer: str, positional: Sequence[Any], named: Mapping[str, Any], where: str) -> None:
         for reason in misfits(layer, positional, named, self.ranks):
-            self.fault(where, f"makes a {layer}: {reason}")
+            self.fault(where, f"makes a {layer}: {reason}", of_sizes=True)
 
     def _member(self, value: ClassValue, positional: Sequence[Any]) -> Any:
         """Return the member of an enumeration that has a value: here, as where it is named, that value."""

@@ -6,6 +6,7 @@ from collections.abc import Set
 from typing import Any
 
 from scaffold.vllm_models.values import Record, Unknown
+from scaffold.vocabulary.lookup import spellings
 
 ONE_RANK = {
     "tensor_parallel_size": 1, "pipeline_parallel_size": 1, "decode_context_parallel_size": 1, "data_parallel_size": 1,
@@ -13,7 +14,7 @@ ONE_RANK = {
     "enable_eplb": False, "dcp_q_replicate": False, "eplb_config": {"num_redundant_experts": 0},
 }  # fmt: skip
 """``parallel_config`` of one rank, where nothing is asked for (vLLM: config/parallel.py)."""
-TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config")
+TEXT_KEYS = (*spellings("text_config"), "thinker_config")
 
 
 def around(config: Record, draft: Record | None, latent: Set[str], ranks: int, is_quantised: bool) -> Record:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from scaffold.source.transformers.config_rope import DEFAULT_THETA
+from scaffold.vocabulary.lookup import spellings
 
 BASE_NAMES = ("PreTrainedConfig", "PretrainedConfig")
 BASE_DEFAULTS: dict[str, Any] = {
@@ -67,8 +68,8 @@ BASE_FIELDS: dict[str, Any] = {
     "transformers_version": None,
 }
 """Fields of ``PreTrainedConfig`` itself."""
-DTYPE_KEYS = ("dtype", "torch_dtype")
-"""The second is the older spelling."""
+DTYPE_KEYS = spellings("dtype")
+"""Today's, and older ones."""
 OLD_LAYER_TYPES = {
     "mamba": "linear_attention",
     "attention": "full_attention",
