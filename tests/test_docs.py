@@ -97,6 +97,13 @@ def test_every_link_leads_to_a_page_and_a_heading(page: Path) -> None:
         assert not anchor or anchor in anchors(to), f"{target}#{anchor}"
 
 
+def test_the_architecture_names_every_folder_of_the_other_packages() -> None:
+    text = prose(ROOT / "docs/architecture.md")
+    packages = ("codemods", "validators/scaffold_validators")
+    folders = [path.parent.relative_to(ROOT) for name in packages for path in (ROOT / name).glob("*/__init__.py")]
+    assert [str(folder) for folder in folders if f"`{folder}/`" not in text] == []
+
+
 def test_the_folders_of_scaffold_stand_in_the_order_in_which_they_may_import() -> None:
     """As the layers in ``pyproject.toml`` say it, which the lint step checks against the imports."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]

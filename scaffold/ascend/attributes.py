@@ -150,7 +150,9 @@ def _of_engine_config(walker: Walker, path: tuple[str, ...]) -> Values:
     if path[-1] == "quant_config":
         if walker.is_quantised is False:
             return constant(None)
-        return frozenset({Unknown(QUANTISED)} | ({Const(None, "NoneType")} if walker.is_quantised is None else set()))
+        return frozenset(
+            {Unknown(QUANTISED, is_told=True)} | ({Const(None, "NoneType")} if walker.is_quantised is None else set())
+        )
     if path[-1] in ("hf_config", "hf_text_config") and walker.config is not None:
         return settings.as_settings(walker.config, path[-1] == "hf_text_config")
     return frozenset({EngineConfig(path)})

@@ -116,13 +116,11 @@ def _named(values: Values) -> Arguments | None:
 
 def _tell_lost(walker: Walker, node: ast.Call, callee: Values, frame: Frame) -> None:
     """Note a call of something that is stored or given, and of which nothing is known."""
-    if any(not isinstance(value, Unknown) for value in callee) and not any(
-        isinstance(value, Unknown) and value.why.startswith("the ") for value in callee
-    ):
+    what = next((value.what for value in callee if isinstance(value, Unknown) and value.is_told), "")
+    if not what and any(not isinstance(value, Unknown) for value in callee):
         return
-    why = next((value.why for value in callee if isinstance(value, Unknown) and value.why.startswith("the ")), "")
-    if why:
-        walker.lost(node.func, why, frame)
+    if what:
+        walker.lost(node.func, what, frame)
     elif isinstance(node.func, ast.Name) and node.func.id in frame.names:
         walker.lost(node.func, "a function that is given or chosen at run time", frame)
     elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from scaffold_validators.digest import State, state_of
+
 PACKAGES = ("vllm", "vllm_ascend")
 LAYER_TABLE = "no_compile_layers"
 """The table in which vLLM's custom operators find the layer that called them (vllm/forward_context.py)."""
@@ -136,7 +138,7 @@ class Trees:
         """Return a module; None if the trees have no such file, or it does not parse."""
         if name not in self._modules:
             file = self._file(name)
-            self._modules[name] = None if file is None or file.is_dir() else _parse(name, file, file.stat().st_mtime_ns)
+            self._modules[name] = None if file is None or file.is_dir() else _parse(name, file, state_of(file))
         return self._modules[name]
 
     def add(self, module: Module) -> None:
@@ -177,12 +179,12 @@ class Trees:
 
 def parse_file(name: str, path: Path) -> Module | None:
     """Parse a file as a module of that name; None if it does not parse."""
-    return _parse(name, path, path.stat().st_mtime_ns)
+    return _parse(name, path, state_of(path))
 
 
 @lru_cache(maxsize=1024)
-def _parse(name: str, path: Path, changed: int) -> Module | None:
-    """Parse a file; ``changed`` is when it last was, so that an edited file is read anew."""
+def _parse(name: str, path: Path, state: State) -> Module | None:
+    """Parse a file; ``state`` is that of the file, so that an edited one is read anew."""
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
         return _in_pieces(name, path, text) or _module(name, path, text, ast.parse(text), {})

@@ -22,9 +22,15 @@ class Value:
 
 @dataclass(frozen=True)
 class Unknown(Value):
-    """Whatever is known at run time alone; ``why`` is kept where a call of it should be told of."""
+    """Whatever is known at run time alone.
 
-    why: str = ""
+    Attributes:
+        what: it is, where that is known.
+        is_told: whether a report tells of a call of it, with what it is.
+    """
+
+    what: str = ""
+    is_told: bool = False
 
 
 @dataclass(frozen=True)

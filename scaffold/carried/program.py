@@ -10,7 +10,7 @@ from typing import Any
 from scaffold.carried.axes import Axes, Axis
 from scaffold.carried.operations import SHAPES
 from scaffold.carried.operations import write as write_operation
-from scaffold.carried.sources import Statements, shown
+from scaffold.carried.sources import Statements, lines_of, shown
 from scaffold.carried.values import ATOM, PRODUCT, SIGN, SUM, Val, normal, viewed
 from scaffold.expressions.python import write as write_expression
 from scaffold.expressions.tree import Binary, Expression, Key
@@ -151,7 +151,7 @@ class Program:
     @property
     def comment(self) -> str:
         """Return file and lines of what the statements compute."""
-        return shown(sorted(self.places, key=_line))
+        return shown(sorted(self.places, key=_first_line))
 
     def _views_of_leaves(self) -> None:
         """Write statements for views of what is there already that are used more than once."""
@@ -296,7 +296,6 @@ def _literal(number: int | float) -> Val:
     return Val(repr(number), SIGN if number < 0 else ATOM, (), ())
 
 
-def _line(place: str) -> tuple[str, int]:
-    path, _, numbers = place.rpartition(":")
-    first = numbers.partition("-")[0]
-    return path, int(first) if first.isdigit() else 0
+def _first_line(place: str) -> tuple[str, int]:
+    path, lines = lines_of(place)
+    return path, lines.start

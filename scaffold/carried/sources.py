@@ -83,15 +83,20 @@ def files_of(modules: Iterable[Module]) -> list[SourceFile]:
     return list(found.values())
 
 
+def lines_of(place: str) -> tuple[str, range]:
+    """Return the path and the lines of a place, such as ``modeling_x.py:10-12``; no lines if it names none."""
+    path, _, numbers = place.rpartition(":")
+    first, _, last = numbers.partition("-")
+    return path, range(int(first), int(last or first) + 1) if first.isdigit() else range(0)
+
+
 def shown(places: Iterable[str]) -> str:
     """Return places as a comment says them: ``modeling_x.py:10-12, 31``, without folders."""
     lines: dict[str, set[int]] = {}
     for place in places:
-        path, _, numbers = place.rpartition(":")
-        first, _, last = numbers.partition("-")
-        if first.isdigit():
-            file = path.rpartition("/")[2]
-            lines.setdefault(file, set()).update(range(int(first), int(last or first) + 1))
+        path, numbers = lines_of(place)
+        if numbers:
+            lines.setdefault(path.rpartition("/")[2], set()).update(numbers)
     return "; ".join(f"{file}:{_ranges(sorted(found))}" for file, found in lines.items())
 
 

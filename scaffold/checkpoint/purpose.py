@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-WRITES = ("ForCausalLM", "ForConditionalGeneration", "ChatModel", "LMHeadModel")
+DECODERS = ("ForCausalLM", "LMHeadModel")
+"""Suffixes of classes that are a text decoder with its head."""
+WRITES = (*DECODERS, "ForConditionalGeneration", "ChatModel")
+"""Suffixes of classes that generate text, of whatever they are given."""
 HEADS = ("LMHead", "CausalLM")
 """Words in the name of a class with a head that generates text, whatever its suffix."""
 OTHERS = (
@@ -37,6 +40,11 @@ def other_purpose(architecture: str) -> str:
     if is_named_for_writing(architecture) or any(word in architecture for word in HEADS):
         return ""
     return next((purpose for ending, purpose in OTHERS if architecture.endswith(ending)), "")
+
+
+def is_named_for_a_decoder(name: str) -> bool:
+    """Return whether a class's name says that it is a text decoder with its head."""
+    return name.endswith(DECODERS)
 
 
 def is_named_for_writing(architecture: str) -> bool:

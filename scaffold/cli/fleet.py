@@ -66,18 +66,25 @@ def _place(where: str) -> Iterator[Place]:
     Raises:
         EnvironmentLacks: there is no such cluster.
     """
-    if where != RAY and not where.startswith(f"{RAY}:"):
+    address = _cluster(where)
+    if address is None:
         yield Here()
         return
     with redirect_stdout(sys.stderr):  # Ray prints what happens to its nodes, and stdout is for the document
-        cluster = OnRay(where.partition(":")[2] or AUTO)
+        cluster = OnRay(address)
         try:
             yield cluster
         finally:
             cluster.close()
 
 
+def _cluster(where: str) -> str | None:
+    """Return the address of the Ray cluster that is named; None if it is another place."""
+    name, _, address = where.partition(":")
+    return (address or AUTO) if name == RAY else None
+
+
 def _on(row: Row, where: str) -> Row:
     """Return a row that is run in a container, where the place is an image."""
-    is_image = where not in (HERE, RAY) and not where.startswith(f"{RAY}:")
+    is_image = where != HERE and _cluster(where) is None
     return replace(row, options=(*row.options, "--on", where)) if is_image else row

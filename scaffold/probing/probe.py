@@ -9,59 +9,26 @@ from typing import Any
 
 import numpy as np
 
+from scaffold.probing.made import Made, Outer, make
 from scaffold.probing.sizes import probe_value, shrink
-from scaffold.source.interpreter import FAR, Interpreter
+from scaffold.source.interpreter import Interpreter
 from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood, OfNone
 from scaffold.source.torch.alike import StandIns
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import ModuleList
 from scaffold.source.torch.module import Module
-from scaffold.source.torch.operations import making
 from scaffold.source.torch.tensors import Tensor
 from scaffold.source.torch.torch_ops import NoTensor
-from scaffold.source.transformers.config_object import Config
-from scaffold.source.transformers.config_object import make as make_config
 from scaffold.source.transformers.decided import At
-from scaffold.source.transformers.real_sizes import real_sizes
 from scaffold.spec.listed import Listed
-from scaffold.vocabulary.lookup import at, key_of, replaced, spellings, value_of
-from scaffold.vocabulary.rows import rows
+from scaffold.vocabulary.lookup import key_of, replaced
 
 NUM_TOKENS = 11
 """Longer than the probe's sliding window, and a prime, so that no other size equals it."""
-BELOW = 64
-"""How many tokens shorter than the longest text a long one is: it does not go beyond a limit near the longest."""
-TIED = "tie_word_embeddings"
-TEXT_CONFIG = "text_config"
 MASK = "attention_mask"
 PADDING = "padding"
 """A mask ``[1, tokens]`` that says of each token that it is none that fills up: of what a server is given all is so."""
-MAX_LAYERS = 512
-"""Far above any model's; bounds what a config can cost."""
-
-
-@dataclass(frozen=True)
-class Outer:
-    """The config around a text config: that of a model with more parts than the language model."""
-
-    config: Mapping[str, Any]
-    text_key: str
-
-
-@dataclass(frozen=True)
-class Made:
-    """A model at the sizes of a probe, before it runs: the checkpoint's text config, the probe's, and the model."""
-
-    source: ModelingSource
-    interpreter: Interpreter
-    outer: Outer | None
-    """Where the source's config class has the text config inside of it."""
-    completed: Mapping[str, Any]
-    """The checkpoint's config with what the config class adds (defaults, derived values)."""
-    small: Config
-    tied: bool
-    model: Module
 
 
 @dataclass(frozen=True)
@@ -142,16 +109,12 @@ class Probe(Made):
     def passed_over(self) -> list[Module]:
         """Return the modules of the list of layers that a text is not led through, where it is through others."""
         called = {id(event.module) for event in self.root.walk()}
-        for one in _lists(self):
+        for one in self.layer_lists():
             inside = [module for _, module in one.children()]
             left = [module for module in inside if id(module) not in called]
             if left and len(left) < len(inside):
                 return left
         return []
-
-    def num_layers(self) -> int:
-        """Return the number of layers that the config states, or its class computes; 0 if neither does."""
-        return _count(self)
 
     def probe_value(self, role: str) -> int:
         """Return a size as the probe has it."""
@@ -188,60 +151,21 @@ class Probe(Made):
         Raises:
             NotUnderstood: it cannot be made.
         """
-        interpreter = _interpreter(self.source, self.sizes)
         stated = {key: value for key, value in self.completed.items() if isinstance(value, float)}
         values = {**shrink(self.completed, self.sizes), **stated}
         with np.errstate(all="ignore"):
-            config, _ = _configs(self.source, values, self.outer, interpreter)
-            return interpreter, interpreter.instantiate(_model_class(self.source, interpreter), [config], {})
+            return self.remade(values, self.sizes)
 
     def _made_with(self, key: str, layers: int) -> dict[str, Module]:
         """Return the modules of the model with a switch the other way round, and so many layers, by their paths."""
-        interpreter = _interpreter(self.source)
         values = {**shrink(self.completed, self.sizes), key: not self.completed[key]}
         count = key_of("num_layers", values)
         if count is not None and layers < self.num_layers():
             values = replaced(values, {count: layers})
         try:
-            config, _ = _configs(self.source, values, self.outer, interpreter)
-            return dict(interpreter.instantiate(_model_class(self.source, interpreter), [config], {}).modules())
+            return dict(self.remade(values)[1].modules())
         except NotUnderstood:
             return {}
-
-
-def make(
-    source: ModelingSource,
-    config: Mapping[str, Any],
-    sizes: int,
-    outer: Outer | None,
-    as_stated: Collection[At] = (),
-) -> Made:
-    """Make the source's model at the sizes of a probe, with all its layers; see ``run``.
-
-    Raises:
-        NotUnderstood: the source does something that the interpreter does not.
-    """
-    layers = next((config[key] for key in spellings("num_layers") if isinstance(config.get(key), int)), 0)
-    if layers > MAX_LAYERS:
-        raise NotUnderstood(f"{layers} layers", "config.json")
-    with np.errstate(all="ignore"):
-        whole, completed = _configs(source, config, outer, _interpreter(source))
-        if whole is completed:
-            outer = None
-        elif outer is None:
-            outer = Outer(config, TEXT_CONFIG)
-        interpreter = _interpreter(source, sizes)
-        decisions = interpreter.decisions
-        shrunk = shrink(_plain(completed.attributes), sizes)
-        decisions.stated, decisions.small, decisions.as_stated = completed.attributes, shrunk, as_stated
-        most = value_of("max_position_embeddings", completed.attributes)
-        decisions.length = max(most // 2, most - BELOW) if isinstance(most, int) else FAR
-        small_whole, small = _configs(source, shrunk, outer, interpreter)
-        decisions.small, decisions.sizes = small.attributes, real_sizes(small.attributes, completed.attributes)
-        with making():
-            model = interpreter.instantiate(_model_class(source, interpreter), [small_whole], {})
-    tied = whole.attributes.get(TIED, small.attributes.get(TIED, True))
-    return Made(source, interpreter, outer, _plain(completed.attributes), small, bool(tied), model)
 
 
 def run(
@@ -282,7 +206,8 @@ def run(
             if check is not None:
                 check(Probe(**vars(made), root=interpreter.watched[0], sizes=sizes), event)
 
-        interpreter.recorder.stand_ins = StandIns(_listed(made), first)
+        layers = [module for one in made.layer_lists() for _, module in one.children()]
+        interpreter.recorder.stand_ins = StandIns(layers, first)
         given: dict[str, Any] = {"input_ids": tokens, "use_cache": False}
         if mask == PADDING:
             given[MASK] = Tensor(np.ones((1, NUM_TOKENS), dtype=np.int64))
@@ -291,11 +216,11 @@ def run(
         try:
             interpreter.call(made.model, [], given, source.file.shown)
         except NoTensor:
-            if mask is None and _takes(made, MASK):
+            if mask is None and made.takes(MASK):
                 return run(source, config, sizes, outer, check, MASK, as_stated=as_stated)
             raise
         except OfNone:
-            if mask is None and _takes(made, MASK):
+            if mask is None and made.takes(MASK):
                 return run(source, config, sizes, outer, check, PADDING, as_stated=as_stated)
             raise
         except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
@@ -315,87 +240,3 @@ def _more_behind(events: list[Event], count: int) -> bool:
     kinds = [module.kind if module is not None else "" for module in modules]
     is_once = len({id(module) for module in modules}) == len(modules)
     return 0 < count < len(events) and is_once and len(set(kinds[:count])) == 1 and kinds[0] not in kinds[count:]
-
-
-def _takes(made: Made, argument: str) -> bool:
-    """Return whether the model's forward has an argument of a name."""
-    found = made.model.cls.method("forward") if made.model.cls is not None else None
-    return found is not None and argument in [one.arg for one in found[1].args.args]
-
-
-def _listed(made: Made) -> list[Module]:
-    """Return the modules of lists that are as long as the config says there are layers."""
-    return [module for one in _lists(made) for _, module in one.children()]
-
-
-def _lists(made: Made) -> list[Module]:
-    """Return the lists that are as long as the config says there are layers, and lie in no other such list.
-
-    A layer may have as many heads, or experts, as there are layers.
-    """
-    count = _count(made)
-    lists = [one for _, one in made.model.modules() if isinstance(one.builtin or one, ModuleList)]
-    long = [one for one in lists if len(list(one.children())) == count]
-    inside = {id(module) for one in long for _, child in one.children() for _, module in child.modules()}
-    return [one for one in long if id(one) not in inside]
-
-
-def _count(made: Made) -> int:
-    key = key_of("num_layers", made.completed)
-    if key:
-        return int(at(made.completed, key))
-    for name in spellings("num_layers"):
-        try:
-            return int(made.small.look_up(made.interpreter, name))
-        except (NotUnderstood, TypeError):
-            continue
-    return 0
-
-
-def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config's values with those of configs in it as objects again: sizes stand there, too."""
-    return {k: _plain(v.to_make()) if isinstance(v, Config) else v for k, v in attributes.items()}
-
-
-def _interpreter(source: ModelingSource, seed: int = 0) -> Interpreter:
-    return Interpreter(source.resolve, seed, source.transformers)
-
-
-def _model_class(source: ModelingSource, interpreter: Interpreter) -> Any:
-    return interpreter.source_class(source.file, source.class_name)
-
-
-def _configs(
-    source: ModelingSource, text: Mapping[str, Any], outer: Outer | None, interpreter: Interpreter
-) -> tuple[Config, Config]:
-    """Return the config that the model is made of, and the text config in it: the same where it is not nested."""
-    cls = None
-    if source.config_file is not None and source.config_class is not None:
-        cls = interpreter.source_class(source.config_file, source.config_class)
-    if outer is not None and cls is not None:
-        whole = make_config(interpreter, cls, {**outer.config, outer.text_key: dict(text)})
-        inner = whole.attributes.get(outer.text_key)
-        if isinstance(inner, Config):
-            return whole, inner
-    config = make_config(interpreter, cls, text)
-    if source.defaults is not None:
-        config.library = interpreter.source_class(*source.defaults)
-    inner = config.attributes.get(TEXT_CONFIG)  # of keys that lie flat in config.json, as those of Qwen2-VL
-    if not isinstance(inner, Config):
-        return config, config
-    _same_as_flat(text, inner.attributes)
-    return config, inner
-
-
-def _same_as_flat(flat: Mapping[str, Any], inner: Mapping[str, Any]) -> None:
-    """Check that a text config, which config.json does not have as an object, is made of the keys that it has.
-
-    Raises:
-        NotUnderstood: a number of it is another; the class has its own default there.
-    """
-    for role in rows():
-        key = key_of(role, flat)
-        said, made = flat.get(key) if key else None, inner.get(key) if key else None
-        if all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (said, made)) and said != made:
-            what = f"{key} {said} beside other keys, and {made} in the text config that the config class makes"
-            raise NotUnderstood(what, "config.json")

@@ -14,9 +14,10 @@ from scaffold.expressions.uses import needs_layer
 from scaffold.probing import norms
 from scaffold.probing.attention_core import caps
 from scaffold.probing.blocks import definition
+from scaffold.probing.made import TIED
 from scaffold.probing.numbers import explain
 from scaffold.probing.numeric import same
-from scaffold.probing.probe import NUM_TOKENS, TIED, Probe
+from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.values import size_value
 from scaffold.reading import embeddings, layer, rounding
 from scaffold.reading.runs import norm_between, times, without_effect

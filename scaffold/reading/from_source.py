@@ -17,6 +17,7 @@ from scaffold.expressions.python import shown
 from scaffold.expressions.tree import Expression
 from scaffold.mapping.parts import other_parts
 from scaffold.probing import probe
+from scaffold.probing.made import Outer, make
 from scaffold.probing.sizes import pairs
 from scaffold.reading import decided, rounding, unreached
 from scaffold.reading import decoder as decoders
@@ -214,13 +215,13 @@ def small_model(source: ModelingSource, checkpoint: Checkpoint) -> tuple[dict[st
         NotUnderstood: as `parameters`.
     """
     with release.under(_stated_release(checkpoint) or release.RELEASES[0]):
-        made = probe.make(source, checkpoint.text_config, 0, _outer(checkpoint))
+        made = make(source, checkpoint.text_config, 0, _outer(checkpoint))
     shapes = frozenset((name, tuple(map(int, tensor.shape))) for name, tensor in made.model.saved_tensors())
     return dict(made.small.attributes), shapes
 
 
-def _outer(checkpoint: Checkpoint) -> probe.Outer | None:
-    return probe.Outer(checkpoint.config, checkpoint.text_key) if checkpoint.text_key else None
+def _outer(checkpoint: Checkpoint) -> Outer | None:
+    return Outer(checkpoint.config, checkpoint.text_key) if checkpoint.text_key else None
 
 
 def _read(one: probe.Probe) -> DecoderSpec:

@@ -17,6 +17,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.half import is_to_models, kept, named
 from scaffold.source.torch.operations import Operation, before, tensors_in
 from scaffold.source.torch.tensors import Tensor
+from scaffold.vocabulary.lookup import spellings
 
 TURNED = ("cos", "sin", "outer", "polar")
 """Operations of angles, and of what they are products of."""
@@ -49,8 +50,8 @@ def check(probe: Probe) -> None:
     Raises:
         NotUnderstood: it does; with the place.
     """
-    stated = str(probe.completed.get("dtype") or probe.completed.get("torch_dtype") or "float32")
-    stated = stated.removeprefix("torch.")
+    words = (probe.completed.get(key) for key in spellings("dtype"))
+    stated = str(next(filter(None, words), "float32")).removeprefix("torch.")
     for op, is_angle in _operations(probe):
         said = named(op) or (kept(op) if op.name in KEPT or op.name.endswith("_") else None)
         to = said or (stated if stated in HALF and is_to_models(op) else None)

@@ -26,6 +26,8 @@ REPORT, RUNBOOK, COMMENT = "report.md", "runbook.md", "comment.md"
 """The documents, by the files that they are written to."""
 MOST_RULES = 40
 MOST_CELLS = 8
+NAMED = {"not-run": "stage", "stale": "stage", "feature-fails": "feature", "feature-not-tried": "feature"}
+"""Kind of a limit whose detail is a name of this tool → the section of the words that has it."""
 """Of rules and of values in one cell: reports are to be compact; the records have all of them."""
 
 
@@ -96,10 +98,8 @@ def _limits(report: Report, found: Words) -> list[tuple[str, list[str]]]:
 
 
 def _detail(limit: Limit, found: Words) -> str:
-    if limit.kind in ("not-run", "stale"):
-        return found.of("stage", limit.detail)
-    if limit.kind.startswith("feature-"):
-        return found.of("feature", limit.detail)
+    if limit.kind in NAMED:
+        return found.of(NAMED[limit.kind], limit.detail)
     if limit.kind == "excused" and limit.of:
         point = found.sections["point"].get(limit.of) or code(limit.of)  # a message can be amended by hand
         return f"{point}{found.of('punctuation', 'colon')}{code(limit.detail)}"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from scaffold_validators.digest import State, state_of
+
 _CLASS = re.compile(rb"\nclass (\w+)\(")
 """It begins with plain bytes, which are found many times faster than ``^``: there are 20 MB of modeling source."""
 
@@ -33,17 +35,17 @@ def modeling_sources(transformers: Path) -> ModelingSources:
     return _read(tuple(_files(transformers / "models")))
 
 
-def _files(models: Path) -> Iterator[tuple[str, Path, int]]:
-    """Yield folder, path and time of the last change of each model's modeling file."""
+def _files(models: Path) -> Iterator[tuple[str, Path, State]]:
+    """Yield folder, path and state of each model's modeling file."""
     for folder in sorted(path.name for path in models.iterdir()) if models.is_dir() else ():
         path = models / folder / f"modeling_{folder}.py"
         with suppress(OSError):  # a folder need not have one
-            yield folder, path, path.stat().st_mtime_ns
+            yield folder, path, state_of(path)
 
 
 @lru_cache(maxsize=2)
-def _read(files: tuple[tuple[str, Path, int], ...]) -> ModelingSources:
-    """Read files, each with the time of its last change, so that what was read before cannot go stale."""
+def _read(files: tuple[tuple[str, Path, State], ...]) -> ModelingSources:
+    """Read files, each with its state, so that what was read before cannot go stale."""
     texts = {folder: path.read_bytes() for folder, path, _ in files}
     classes = {folder: tuple(map(bytes.decode, _CLASS.findall(text))) for folder, text in texts.items()}
     folders = {name: folder for folder, names in classes.items() for name in names}

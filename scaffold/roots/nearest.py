@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaffold.checkpoint.patterns import NUMBER, Pattern
+from scaffold.checkpoint.purpose import is_named_for_a_decoder
 from scaffold.roots.modeling_sources import modeling_sources
 from scaffold.roots.vllm_tree import Registered
 
@@ -78,7 +79,7 @@ def words(patterns: Iterable[Pattern]) -> frozenset[str]:
 
 
 def _generates(architecture: str) -> bool:
-    return architecture.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"))
+    return is_named_for_a_decoder(architecture) or architecture.endswith("ForConditionalGeneration")
 
 
 def _names(parts: Sequence[str]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scaffold.checkpoint.purpose import is_named_for_a_decoder
 from scaffold.common.errors import CheckpointError
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.transformers import auto_mapping
@@ -167,7 +168,7 @@ def _from_transformers(architecture: str, model_type: str, transformers: Path) -
     class_name = architecture
     if architecture not in file.class_names:
         usual = [auto_mapping.causal_lm_class(model_type, transformers)]
-        usual += [n for n in file.class_names if n.endswith(("ForCausalLM", "LMHeadModel"))]
+        usual += [n for n in file.class_names if is_named_for_a_decoder(n)]
         usual += [auto_mapping.image_text_class(model_type, transformers)]
         class_name = next((n for n in usual if n in file.class_names), "") or ""
         if not class_name:

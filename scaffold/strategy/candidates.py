@@ -9,6 +9,7 @@ from operator import eq
 from pathlib import Path
 from typing import Any
 
+from scaffold.checkpoint.purpose import is_named_for_a_decoder
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import ScaffoldError
 from scaffold.reading.from_source import outlines, parameters, read_decoder
@@ -62,7 +63,7 @@ class Candidates:
 
     def _has_the_names(self, architecture: str) -> bool:
         folder = self._folders.get(architecture)
-        if folder is None or not architecture.endswith(("ForCausalLM", "LMHeadModel")):
+        if folder is None or not is_named_for_a_decoder(architecture):
             return False
         text = self._sources.texts[folder]
         return all(word in text for word in self._words)

@@ -19,8 +19,7 @@ from scaffold.vllm_models.files import MODELS, Files
 from scaffold.vllm_models.known import KNOWN
 from scaffold.vllm_models.model_file import ModelFile
 from scaffold.vllm_models.reader import Reader
-from scaffold.vllm_models.shares import says_sizes
-from scaffold.vllm_models.values import ClassValue, Node, Record
+from scaffold.vllm_models.values import ClassValue, Fault, Node, Record
 
 
 def check_adapter(
@@ -100,8 +99,9 @@ def _at(
         for size in ranks if size > 1
     }  # fmt: skip
     faults = {size: _faults(other, value, checkpoint, transformers, completed) for size, other in others.items()}
-    new = {size: [why for why in of if why not in found.faults] for size, of in faults.items()}
-    misfits = {size: tuple(sorted(of, key=lambda why: not says_sizes(why))) for size, of in new.items()}
+    new = {size: [fault for fault in of if fault.says not in found.faults] for size, of in faults.items()}
+    ordered = {size: sorted(of, key=lambda fault: not fault.of_sizes) for size, of in new.items()}
+    misfits = {size: tuple(fault.says for fault in of) for size, of in ordered.items()}
     return replace(found, misfits=misfits)
 
 
@@ -176,7 +176,7 @@ def _faults(
     checkpoint: Checkpoint,
     transformers: Path | None,
     completed: Mapping[str, Any] | None,
-) -> Sequence[str]:
+) -> Sequence[Fault]:
     """Return where making the modules fails."""
     config = config_of(checkpoint, completed, transformers, reader.files.root)
     reader.build(value, [], {"vllm_config": reader.around(config), "prefix": ""})

@@ -71,7 +71,7 @@ def check(reader: Reader, root: Node, forms: Mapping[str, Form], absent: Iterabl
         forms: all tensors.
         absent: names that the checkpoint does not have, and that its model's source has.
     """
-    faults = tuple(reader.faults)
+    faults = tuple(fault.says for fault in reader.faults)
     walk = Walk(reader)
     refused: list[NotTaken] = []
     misshapen: list[Misshapen] = []

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from scaffold.source.python.objects import External
+from scaffold.vllm_models.arguments import prefix_of
 from scaffold.vllm_models.experts import Experts
 from scaffold.vllm_models.layers import Arguments
 from scaffold.vllm_models.mappers import mapper_of
-from scaffold.vllm_models.reader import Known, Reader, prefix_of
+from scaffold.vllm_models.reader import Known, Reader
 from scaffold.vllm_models.shares import uneven
 from scaffold.vllm_models.values import ClassValue, FunctionValue, Node, Parameter, Partial, Record, Unknown
 
@@ -67,7 +68,7 @@ def _experts(reader: Reader, positional: list[Any], named: dict[str, Any], where
     """``FusedMoE`` and the functions that make one."""
     given = Arguments(dict(zip(("num_experts", "top_k", "hidden_size", "intermediate_size"), positional)) | named)
     for reason in uneven(given.size("intermediate_size"), "inner entries of an expert", reader.ranks):
-        reader.fault(where, f"makes experts: {reason}")
+        reader.fault(where, f"makes experts: {reason}", of_sizes=True)
     names = given.values.get("ckpt_names")
     is_named = isinstance(names, tuple | list) and len(names) == 3 and all(isinstance(n, str | None) for n in names)
     activation = given.values.get("activation", "silu")
@@ -172,7 +173,7 @@ def _divide(reader: Reader, positional: list[Any], named: dict[str, Any], where:
     if not isinstance(whole, int) or not isinstance(parts, int) or not parts:
         return Unknown(f"{where}: divide()")
     for reason in uneven(whole, "entries", parts):
-        reader.fault(where, f"divides: {reason}")
+        reader.fault(where, f"divides: {reason}", of_sizes=True)
     return whole // parts
 
 

@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from scaffold.source.python import bounds
 from scaffold.source.python.binding import bind
 from scaffold.source.python.classes import assigned, functions, resolution_order
-from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.objects import External
-from scaffold.vllm_models import methods
+from scaffold.vllm_models import methods, plain_functions, vllm_config
+from scaffold.vllm_models.arguments import arguments_of, prefix_of
 from scaffold.vllm_models.evaluate import Evaluator
 from scaffold.vllm_models.execute import Returned, execute
 from scaffold.vllm_models.files import Files
@@ -21,22 +20,20 @@ from scaffold.vllm_models.layers import BARE, LAYERS
 from scaffold.vllm_models.mappers import mapper_of
 from scaffold.vllm_models.model_file import ModelFile
 from scaffold.vllm_models.shares import misfits
-from scaffold.vllm_models.values import ClassValue, FunctionValue, Node, Parameter, Partial, Record, Unknown, truth
+from scaffold.vllm_models.values import (
+    ClassValue,
+    Fault,
+    FunctionValue,
+    Node,
+    Parameter,
+    Partial,
+    Record,
+    Unknown,
+    truth,
+)
 
 MAX_DEPTH = 40
 VLLM_LAYERS = "vllm.model_executor.layers"
-ONE_RANK = {
-    "tensor_parallel_size": 1, "pipeline_parallel_size": 1, "decode_context_parallel_size": 1, "data_parallel_size": 1,
-    "prefill_context_parallel_size": 1, "enable_expert_parallel": False, "use_sequence_parallel_moe": False,
-    "enable_eplb": False, "dcp_q_replicate": False, "eplb_config": {"num_redundant_experts": 0},
-}  # fmt: skip
-"""``parallel_config`` where nothing is asked for (vLLM: config/parallel.py)."""
-TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config")
-PLAIN: dict[str, Callable[..., Any]] = {
-    "int": int, "str": str, "bool": bool, "len": len, "list": list, "tuple": tuple, "max": max, "min": min,
-    "range": range, "enumerate": lambda items: list(enumerate(items)), "zip": lambda *items: list(zip(*items)),
-    "abs": abs, "sum": sum, "all": all, "any": any, "sorted": sorted, "reversed": lambda items: list(reversed(items)),
-}  # fmt: skip
 ENUMS = ("Enum", "StrEnum", "IntEnum")
 """Base classes of enumerations: their members are read as their values."""
 
@@ -86,7 +83,7 @@ class Reader:
         self.known, self.latent = known, latent
         self.ranks = ranks
         self.kinds = {} if kinds is None else kinds
-        self.faults: list[str] = []
+        self.faults: list[Fault] = []
         self.defaulted: dict[str, str] = {}
         self.asked_as = ""
         self.draft: Record | None = None
@@ -94,11 +91,11 @@ class Reader:
         self._depth = self._doubts = 0
         self._orders: dict[ClassValue, tuple[ClassValue, ...]] = {}
 
-    def fault(self, where: str, what: str) -> None:
-        """Note that the code fails here, unless that is in doubt."""
-        told = f"{where} {what}"
-        if not self._doubts and told not in self.faults:
-            self.faults.append(told)
+    def fault(self, where: str, what: str, *, of_sizes: bool = False) -> None:
+        """Note that the code fails here, perhaps as a size cannot be shared by the ranks, unless that is in doubt."""
+        fault = Fault(f"{where} {what}", of_sizes)
+        if not self._doubts and fault not in self.faults:
+            self.faults.append(fault)
 
     @contextmanager
     def doubtful(self, is_so: bool = True) -> Iterator[None]:
@@ -121,21 +118,7 @@ class Reader:
     def around(self, config: Record) -> Record:
         """Return vLLM's config around a model's config."""
         self.asked_as = self.asked_as or str(config.values.get("model_type", ""))
-        quant = Unknown("quant_config") if self._is_quantised else None
-        outer = {
-            "model_config": Record(self._model_config(config), "model_config"),
-            "quant_config": quant,
-            "parallel_config": Record({**ONE_RANK, "tensor_parallel_size": self.ranks}, "parallel_config"),
-        }
-        if self.draft is not None:
-            made = Record(self._model_config(self.draft), "draft_model_config")
-            outer["speculative_config"] = Record({"draft_model_config": made}, "speculative_config")
-        return Record(outer, "vllm_config")
-
-    def _model_config(self, config: Record) -> dict[str, Any]:
-        text = next((config.get(key) for key in TEXT_KEYS if key in config.values), config)
-        latent = isinstance(text, Record) and text.values.get("model_type") in self.latent
-        return {"hf_config": config, "hf_text_config": text, "use_mla": latent}
+        return vllm_config.around(config, self.draft, self.latent, self.ranks, self._is_quantised)
 
     # Names
 
@@ -207,7 +190,7 @@ class Reader:
         if special is not None:
             return special[0]
         function = scope.value(node.func)
-        given = _arguments(scope, node)
+        given = arguments_of(scope, node)
         if given is None:
             return Unknown(f"{scope.file.where(node)}: arguments", made=True)
         return self.apply(function, *given, scope.file.where(node), _text(node.func))
@@ -282,7 +265,7 @@ class Reader:
         around = scope.variables.get("__class__")
         if not isinstance(owner, Node) or not isinstance(around, ClassValue):
             return
-        given = _arguments(scope, node)
+        given = arguments_of(scope, node)
         if given is None:
             owner.unread = f"{scope.file.where(node)}: arguments"
             return
@@ -305,21 +288,22 @@ class Reader:
                     self._share(known.name, positional, named, where)
                     made = LAYERS[known.name].node(known.name, positional, named)
                     node.parameters |= made.parameters
-                    self._names(node, known.name, named)
-                    if named.get("quant_config") is not None:
-                        node.quantised = f"{where}: {known.name} with a quantisation, which makes its own parameters"
+                    self._note_layer(node, known.name, named, where)
                     return True
                 if isinstance(known, External) and known.name in BARE:
                     return True
         return False
 
-    def _names(self, node: Node, layer: str, named: Mapping[str, Any]) -> None:
+    def _note_layer(self, node: Node, layer: str, named: Mapping[str, Any], where: str) -> None:
+        """Note on a module of which layer of vLLM it is, and what that was told besides its sizes."""
         node.layer, node.prefix, node.asked_as = layer, prefix_of(named), self.asked_as
         node.is_whole = truth(named.get("disable_tp", False)) is True
+        if named.get("quant_config") is not None:
+            node.quantised = f"{where}: {layer} with a quantisation, which makes its own parameters"
 
     def _share(self, layer: str, positional: Sequence[Any], named: Mapping[str, Any], where: str) -> None:
         for reason in misfits(layer, positional, named, self.ranks):
-            self.fault(where, f"makes a {layer}: {reason}")
+            self.fault(where, f"makes a {layer}: {reason}", of_sizes=True)
 
     def _member(self, value: ClassValue, positional: Sequence[Any]) -> Any:
         """Return the member of an enumeration that has a value: here, as where it is named, that value."""
@@ -401,41 +385,7 @@ class Reader:
         if name in LAYERS:
             self._share(name, positional, named, where)
             node = LAYERS[name].node(name, positional, named)
-            self._names(node, name, named)
-            if named.get("quant_config") is not None:
-                node.quantised = f"{where}: {name} with a quantisation, which makes its own parameters"
+            self._note_layer(node, name, named, where)
             return node
-        known = all(isinstance(item, int | str | float | list | tuple | range | dict) for item in positional)
-        if name in PLAIN and function.dotted == name and not named and known:
-            try:
-                bounds.walked(positional)
-                return PLAIN[name](*positional)
-            except (NotUnderstood, TypeError, ValueError, OverflowError):
-                pass
-        return Unknown(f"{where}: {name}()", made=True)
-
-
-def prefix_of(named: Mapping[str, Any]) -> str | None:
-    """Return the prefix that a layer is made with: none given is the empty one, None is one that is not known."""
-    prefix = named.get("prefix", "")
-    return prefix if isinstance(prefix, str) else None
-
-
-def _arguments(scope: Evaluator, node: ast.Call) -> tuple[list[Any], dict[str, Any]] | None:
-    """Return the arguments of a call, None where it is not known how many there are or what they are called."""
-    positional: list[Any] = []
-    for argument in node.args:
-        value = scope.value(argument.value if isinstance(argument, ast.Starred) else argument)
-        if isinstance(argument, ast.Starred) and not isinstance(value, list | tuple):
-            return None
-        positional += value if isinstance(argument, ast.Starred) else [value]
-    named: dict[str, Any] = {}
-    for keyword in node.keywords:
-        value = scope.value(keyword.value)
-        if keyword.arg:
-            named[keyword.arg] = value
-        elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
-            named |= value
-        else:
-            return None
-    return positional, named
+        outcome = plain_functions.call(name, positional) if function.dotted == name and not named else None
+        return Unknown(f"{where}: {name}()", made=True) if outcome is None else outcome[0]

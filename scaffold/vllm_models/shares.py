@@ -24,11 +24,6 @@ def misfits(layer: str, positional: Sequence[Any], named: Mapping[str, Any], ran
     return list(shared(given, ranks))
 
 
-def says_sizes(reason: str) -> bool:
-    """Return whether a reason is one of these, which say what cannot be shared by how many."""
-    return reason.endswith(" ranks")
-
-
 def _even(argument: str, what: str) -> Callable[[Arguments, int], Iterator[str]]:
     def reasons(given: Arguments, ranks: int) -> Iterator[str]:
         yield from uneven(given.size(argument), what, ranks)

@@ -21,6 +21,19 @@ class Unknown:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """Where code fails for certain.
+
+    Attributes:
+        says: file, line, and how.
+        of_sizes: whether it fails because a size cannot be shared by the ranks.
+    """
+
+    says: str
+    of_sizes: bool = False
+
+
+@dataclass(frozen=True)
 class Record:
     """Something with attributes of which some are known: a config, vLLM's config, a pipeline group."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,13 @@ def test_names_are_found_below_the_root_of_their_package(tmp_path: Path) -> None
     assert deep is not None
     assert (deep.binding("broken"), trees.module("vllm.inner.other")) == ([], None)
     assert trees.has("torch") is False
+
+
+def test_a_file_that_changes_within_a_tick_of_the_clock_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    for text in ("def old(): ...\n", "def later(): ...\n"):
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, ns=(0, 0))
+        module = parse_file("module", path)
+        assert module is not None
+        assert module.text == text

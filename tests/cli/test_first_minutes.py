@@ -36,7 +36,7 @@ main()
 """
 """The command on the terminal that it controls, so that Ctrl-C reaches it as a signal. A shell that runs these tests in
 the background lets them ignore it."""
-LIMIT_SECONDS = 120
+LIMIT_SECONDS = 400
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def test_the_diff_goes_through_gits_pager_and_the_end_says_what_comes_next(desk:
     assert "NovaForCausalLM, strategy native" in paged.read_text()
     assert "+class NovaForCausalLM" in re.sub(r"\x1b\[\d*m", "", paged.read_text())
     assert "class NovaForCausalLM" not in seen.text
-    assert re.search(r"0:00:0\d.* reading", seen.text)  # the clock beside what takes long
+    assert re.search(r"\d:\d\d:\d\d.* reading", seen.text)  # the clock beside what takes long
     decided, written, following = (seen.text.index(part) for part in ("strategy native", "Written", "next:"))
     assert decided < written < following
     assert f"scaffold validate {nova} --work {desk.work} --tp 1" in seen.text.replace(

@@ -22,11 +22,15 @@ def shown(view: View) -> str:
     return file.getvalue()
 
 
-def test_a_view_has_the_stage_a_clock_bars_and_the_last_line_that_says_something() -> None:
+def test_a_view_has_the_stage_a_clock_bars_and_the_last_line_that_says_something(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     said: list[str] = []
     view = View(said.append)
     view.report("stage real: starting vllm serve")
-    view.since = time.monotonic() - 75
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    view.since = now - 75
     view.hear("Loading safetensors checkpoint shards:  50% Completed | 20/40 [00:10<00:10,  2.0it/s]")
     view.hear("(EngineCore pid=1) INFO 11-27 06:14:09 [model.py:733] Resolved architecture: Nova")
     view.hear("")

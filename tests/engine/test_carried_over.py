@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from scaffold.placement.plugin import PLUGIN
-from scaffold.planning.plan import make_plan
-from scaffold.planning.request import Request
 from tests.bench.coverage.environment import environment
-from tests.bench.coverage.outcomes import compare
 from tests.bench.coverage.server import Server
-from tests.engine.test_own_code import PROMPT, TRUSTED
-from tests.lab.commands import run
+from tests.engine.own_code import TRUSTED, check_answer, reference_of, write_plugin
 from tests.models.odd_blocks import CARRIED, DIFFERENTIAL, OF_EXPERTS, OF_HEADS, SCALED, write_odd
 
 pytestmark = pytest.mark.engine
@@ -35,34 +29,7 @@ def test_an_adapter_with_carried_statements_agrees_with_the_source(
     server: Server, tmp_path: Path, vllm_source: Path, transformers_source: Path, name: str
 ) -> None:
     checkpoint = write_odd(tmp_path / "corvus", SERVED[name])
-    request = Request(
-        checkpoint=checkpoint,
-        vllm=vllm_source,
-        delivery=None,
-        placement=PLUGIN.name,
-        output=tmp_path / "plugin",
-        strategy="native",
-        transformers=transformers_source,
-    )
-    plan = make_plan(request)
-    for path in plan.changes.paths:
-        text = plan.changes.read(path)
-        assert text is not None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    reference_file = tmp_path / "reference.json"
-    run(environment().python, TRUSTED, "--reference", checkpoint, json.dumps(PROMPT), reference_file)
-    reference = json.loads(reference_file.read_text())
+    write_plugin(checkpoint, tmp_path / "plugin", vllm_source, transformers_source)
+    reference = reference_of(checkpoint, tmp_path)
     for ranks in (1, 2):
-        job = {
-            "name": f"corvus-{ranks}",
-            "checkpoint": str(checkpoint),
-            "prompt": PROMPT,
-            "new_tokens": len(reference["greedy"]),
-            "model_impl": "vllm",
-            "plugin": [str(tmp_path / "plugin" / "src"), "vllm_corvus"],
-            "options": {"tensor_parallel_size": ranks},
-        }
-        answer = server.ask(job)
-        outcome = compare(reference, answer)
-        assert outcome.right, answer.get("error") or outcome
+        check_answer(server, reference, checkpoint, tmp_path / "plugin", "vllm_corvus", ranks)

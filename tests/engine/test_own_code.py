@@ -14,17 +14,13 @@ from typing import Any
 import pytest
 
 from tests.bench.coverage.environment import environment
-from tests.bench.coverage.outcomes import compare
 from tests.bench.coverage.server import Server
-from tests.lab.commands import run
+from tests.engine.own_code import TRUSTED, check_answer, reference_of
 from tests.models.mixed import CONFIGS, write_mixed
 
 pytestmark = pytest.mark.engine
 
 SCAFFOLD = Path(sys.executable).parent / "scaffold"
-TRUSTED = Path(__file__).parent / "trusted.py"
-PROMPT = [(7 * i * i + 31 * i + 5) % 509 + 3 for i in range(40)]
-"""Longer than the windows of the models."""
 TRIPWIRE = 'import os\nopen(os.environ["TRIPWIRE"], "a").close()\n'
 
 
@@ -65,19 +61,7 @@ def test_the_adapter_agrees_with_the_checkpoints_own_code(server: Server, tmp_pa
     assert made.document["weights"]["unrouted"] == []
     assert not made.ran.exists(), "the checkpoint's code was run"
 
-    asked = ("--reference", made.checkpoint, json.dumps(PROMPT), tmp_path / "reference.json")
-    run(environment().python, TRUSTED, *asked, env={"TRIPWIRE": str(made.ran)})
-    reference = json.loads((tmp_path / "reference.json").read_text())
+    reference = reference_of(made.checkpoint, tmp_path, TRIPWIRE=str(made.ran))
     assert made.ran.exists(), "the code that transformers ran says so"
 
-    job = {
-        "name": name,
-        "checkpoint": str(made.checkpoint),
-        "prompt": PROMPT,
-        "new_tokens": len(reference["greedy"]),
-        "model_impl": "vllm",
-        "plugin": [str(made.plugin / "src"), f"vllm_{name}"],
-    }
-    answer = server.ask(job)
-    outcome = compare(reference, answer)
-    assert outcome.right, answer.get("error") or outcome
+    check_answer(server, reference, made.checkpoint, made.plugin, f"vllm_{name}")

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from tests.modelslim.made import Made, Modules, experts, gqa, mla, mlp, norms
-from tests.modelslim.real_shapes import AROUND, HEADS, HIDDEN, LAYERS, VOCABULARY, Others, _around, dynamic, four_bits
+from tests.modelslim.real_shapes import (
+    AROUND,
+    HEADS,
+    HIDDEN,
+    LAYERS,
+    TOWER,
+    VOCABULARY,
+    Others,
+    _around,
+    dynamic,
+    four_bits,
+    vision_tower,
+)
 
 PLAIN = ("lm_head", ".gate", "eh_proj", "shared_head.head", "shared_expert_gate", "mtp.fc", "mtp_linear_proj.0",
          "in_proj_ba", "weights_proj", "shared_head.output", "router", "mtp_emb_norm", "input_proj")  # fmt: skip
@@ -98,28 +110,16 @@ def qwen3_vl() -> Made:
     """Qwen3-VL, dense, of which the tower is plain."""
     text = {**AROUND, **HEADS, "model_type": "qwen3_vl_text", "intermediate_size": 512,
             "rope_scaling": {"mrope_section": [12, 10, 10], "rope_type": "default"}}  # fmt: skip
-    seen = {"model_type": "qwen3_vl", "depth": 1, "hidden_size": 64, "num_heads": 4, "intermediate_size": 128,
-            "out_hidden_size": HIDDEN, "patch_size": 16, "temporal_patch_size": 2, "in_channels": 3,
-            "spatial_merge_size": 2, "deepstack_visual_indexes": [0], "num_position_embeddings": 16,
-            "hidden_act": "gelu_pytorch_tanh"}  # fmt: skip
     config = {"architectures": ["Qwen3VLForConditionalGeneration"], "model_type": "qwen3_vl",
-              "text_config": text, "vision_config": seen, "tie_word_embeddings": False}  # fmt: skip
+              "text_config": text, "vision_config": {"model_type": "qwen3_vl", **TOWER},
+              "tie_word_embeddings": False}  # fmt: skip
     modules, others = _around("model.language_model")
     for number in range(LAYERS):
         at = f"model.language_model.layers.{number}"
         modules |= gqa(f"{at}.self_attn", HIDDEN, 8, 4, 64) | mlp(f"{at}.mlp", HIDDEN, 512)
         others |= norms(at, HIDDEN) | {f"{at}.self_attn.{p}_norm.weight": (64,) for p in "qk"}
-    block = "model.visual.blocks.0"
-    modules |= {f"{block}.attn.qkv": (192, 64), f"{block}.attn.proj": (64, 64),
-                f"{block}.mlp.linear_fc1": (128, 64), f"{block}.mlp.linear_fc2": (64, 128)}  # fmt: skip
-    others |= {"model.visual.patch_embed.proj.weight": (64, 3, 2, 16, 16), "model.visual.patch_embed.proj.bias": (64,),
-               "model.visual.pos_embed.weight": (16, 64)}  # fmt: skip
-    others |= {f"{block}.norm{number}.{p}": (64,) for number in (1, 2) for p in ("weight", "bias")}
-    for at in ("model.visual.merger", "model.visual.deepstack_merger_list.0"):
-        modules |= {f"{at}.linear_fc1": (256, 256), f"{at}.linear_fc2": (HIDDEN, 256)}
-        others |= {f"{at}.norm.{p}": (64 if "list" not in at else 256,) for p in ("weight", "bias")}
-    others |= {f"{name}.bias": (size[0],) for name, size in modules.items() if "visual" in name}
-    return Made(config, modules, others, word, {"model_quant_type": "W8A8_DYNAMIC"})
+    tower, others_of_tower = vision_tower()
+    return Made(config, modules | tower, others | others_of_tower, word, {"model_quant_type": "W8A8_DYNAMIC"})
 
 
 def qwen3_next() -> Made:

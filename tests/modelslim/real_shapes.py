@@ -13,6 +13,11 @@ AROUND = {"hidden_size": HIDDEN, "vocab_size": VOCABULARY, "num_hidden_layers": 
           "max_position_embeddings": 4096, "torch_dtype": "bfloat16", "tie_word_embeddings": False,
           "hidden_act": "silu", "attention_bias": False}  # fmt: skip
 HEADS = {"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 64, "rope_theta": 1e6}
+TOWER = {"depth": 1, "hidden_size": 64, "num_heads": 4, "intermediate_size": 128,
+         "out_hidden_size": HIDDEN, "patch_size": 16, "temporal_patch_size": 2, "in_channels": 3,
+         "spatial_merge_size": 2, "deepstack_visual_indexes": [0], "num_position_embeddings": 16,
+         "hidden_act": "gelu_pytorch_tanh"}  # fmt: skip
+"""The `vision_config` of Qwen3-VL, but for its model type."""
 
 
 def _around(begin: str = "model", head: str = "lm_head") -> tuple[Modules, Others]:
@@ -100,34 +105,44 @@ def latent() -> Made:
     return Made(config, modules, others, dynamic, {"model_quant_type": "W8A8_DYNAMIC"})
 
 
+def vision_tower() -> tuple[Modules, Others]:
+    """Return the modules and the other tensors of the tower and the mergers of Qwen3-VL, for the config ``TOWER``."""
+    block = "model.visual.blocks.0"
+    modules: Modules = {
+        f"{block}.attn.qkv": (192, 64),
+        f"{block}.attn.proj": (64, 64),
+        f"{block}.mlp.linear_fc1": (128, 64),
+        f"{block}.mlp.linear_fc2": (64, 128),
+    }
+    others: Others = {
+        "model.visual.patch_embed.proj.weight": (64, 3, 2, 16, 16),
+        "model.visual.patch_embed.proj.bias": (64,),
+        "model.visual.pos_embed.weight": (16, 64),
+    }
+    others |= {f"{block}.norm{number}.{p}": (64,) for number in (1, 2) for p in ("weight", "bias")}
+    for at in ("model.visual.merger", "model.visual.deepstack_merger_list.0"):
+        modules |= {f"{at}.linear_fc1": (256, 256), f"{at}.linear_fc2": (HIDDEN, 256)}
+        others |= {f"{at}.norm.{p}": (64 if "list" not in at else 256,) for p in ("weight", "bias")}
+    others |= {f"{name}.bias": (size[0],) for name, size in modules.items() if "visual" in name}
+    return modules, others
+
+
 def vision() -> Made:
     """A vision-language model whose language model lies under a prefix, with plain tower and merger."""
     text = {**AROUND, **HEADS, "model_type": "qwen3_vl_moe_text", "num_experts": 4, "num_experts_per_tok": 2,
             "moe_intermediate_size": 256, "intermediate_size": 512, "decoder_sparse_step": 1, "norm_topk_prob": True,
             "mlp_only_layers": [], "rope_scaling": {"mrope_section": [12, 10, 10], "rope_type": "default"}}  # fmt: skip
-    seen = {"model_type": "qwen3_vl_moe", "depth": 1, "hidden_size": 64, "num_heads": 4, "intermediate_size": 128,
-            "out_hidden_size": HIDDEN, "patch_size": 16, "temporal_patch_size": 2, "in_channels": 3,
-            "spatial_merge_size": 2, "deepstack_visual_indexes": [0], "num_position_embeddings": 16,
-            "hidden_act": "gelu_pytorch_tanh"}  # fmt: skip
     config = {"architectures": ["Qwen3VLMoeForConditionalGeneration"], "model_type": "qwen3_vl_moe",
-              "text_config": text, "vision_config": seen, "tie_word_embeddings": False}  # fmt: skip
+              "text_config": text, "vision_config": {"model_type": "qwen3_vl_moe", **TOWER},
+              "tie_word_embeddings": False}  # fmt: skip
     modules, others = _around("model.language_model")
     for number in range(LAYERS):
         at = f"model.language_model.layers.{number}"
         modules |= gqa(f"{at}.self_attn", HIDDEN, 8, 4, 64) | {f"{at}.mlp.gate": (4, HIDDEN)}
         modules |= experts(f"{at}.mlp.experts", 4, HIDDEN, 256)
         others |= norms(at, HIDDEN) | {f"{at}.self_attn.{p}_norm.weight": (64,) for p in "qk"}
-    block = "model.visual.blocks.0"
-    modules |= {f"{block}.attn.qkv": (192, 64), f"{block}.attn.proj": (64, 64),
-                f"{block}.mlp.linear_fc1": (128, 64), f"{block}.mlp.linear_fc2": (64, 128)}  # fmt: skip
-    others |= {"model.visual.patch_embed.proj.weight": (64, 3, 2, 16, 16), "model.visual.patch_embed.proj.bias": (64,),
-               "model.visual.pos_embed.weight": (16, 64)}  # fmt: skip
-    others |= {f"{block}.norm{number}.{p}": (64,) for number in (1, 2) for p in ("weight", "bias")}
-    for at in ("model.visual.merger", "model.visual.deepstack_merger_list.0"):
-        modules |= {f"{at}.linear_fc1": (256, 256), f"{at}.linear_fc2": (HIDDEN, 256)}
-        others |= {f"{at}.norm.{p}": (64 if "list" not in at else 256,) for p in ("weight", "bias")}
-    others |= {f"{name}.bias": (size[0],) for name, size in modules.items() if "visual" in name}
-    return Made(config, modules, others, dynamic, {"model_quant_type": "W8A8_DYNAMIC"})
+    tower, others_of_tower = vision_tower()
+    return Made(config, modules | tower, others | others_of_tower, dynamic, {"model_quant_type": "W8A8_DYNAMIC"})
 
 
 def _with_draft() -> Made:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scaffold.expressions.tree import key
-from scaffold.probing import probe
+from scaffold.probing import made, probe
 from scaffold.probing.sizes import LIMIT, NEAR, pairs, probe_value, shrink
 from scaffold.reading import decoder
 from scaffold.source.locate import find
@@ -114,10 +114,10 @@ def test_a_vocabulary_of_other_inputs_is_cut_whether_or_not_it_is_that_of_tokens
 def test_a_model_that_is_made_is_measured(transformers_source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = find("Phi3ForCausalLM", "phi3", {}, Path(), transformers_source)
     assert source is not None
-    probe.make(source, PHI3, 0, None, ())
+    made.make(source, PHI3, 0, None, ())
     monkeypatch.setattr(bounds, "MAX_KEPT", 5)
     with pytest.raises(NotUnderstood, match="elements in its tensors"):
-        probe.make(source, PHI3, 0, None, ())
+        made.make(source, PHI3, 0, None, ())
 
 
 def test_further_pairs_of_probes_have_other_sizes_of_heads() -> None:

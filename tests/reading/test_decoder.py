@@ -13,7 +13,7 @@ from scaffold.checkpoint.read import read_checkpoint
 from scaffold.expressions.tree import HEAD_DIM, key
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.mixers.grouped_query.spec import AttentionSpec, ProjectionSpec
-from scaffold.probing.probe import _same_as_flat
+from scaffold.probing.made import _same_as_flat
 from scaffold.reading.from_source import TWO_MEANINGS, read_from_source
 from scaffold.reading.of_checkpoint import _with_head
 from scaffold.source.locate import find

@@ -16,7 +16,7 @@ from scaffold.common.tables import read_table
 from scaffold.expressions.evaluate import evaluate
 from scaffold.expressions.tree import Expression
 from scaffold.mixers.latent.spec import LatentAttentionSpec
-from scaffold.probing.probe import TIED
+from scaffold.probing.made import TIED
 from scaffold.reading.from_source import NO_SOURCE, read_from_source
 from scaffold.source.locate import find
 from scaffold.spec.decoder import DecoderSpec

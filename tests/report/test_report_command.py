@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.cli.conftest import Desk
@@ -124,13 +126,13 @@ def test_the_command_that_stops_finds_the_server_and_nothing_else(tmp_path: Path
     runbook = runbook_of([Run(1, make_verdict("real", command=f"vllm serve '{model}' --port 8123"), is_current=True)])
     assert runbook is not None
     find = runbook.stop.text.replace("pkill -INT -f", "pgrep -f")
-    titles = (["vllm", "serve", str(model)], ["vllm", "serve", f"{model}2"])
-    processes = [subprocess.Popen(["bash", "-c", 'exec -a "$1" sleep 30', "_", " ".join(title)]) for title in titles]
+    titles = [" ".join(("vllm", "serve", str(model))), " ".join(("vllm", "serve", f"{model}2"))]
+    processes = [psutil.Popen(["bash", "-c", 'exec -a "$1" sleep 600', "_", title]) for title in titles]
     try:
-        for _ in range(100):
-            found = subprocess.run(["bash", "-c", find], capture_output=True, text=True).stdout.split()
-            if found:
-                break
+        deadline = time.monotonic() + 300
+        while [one.cmdline()[:1] for one in processes] != [[title] for title in titles] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        found = subprocess.run(["bash", "-c", find], capture_output=True, text=True).stdout.split()
         assert found == [str(processes[0].pid)]
     finally:
         for process in processes:

@@ -86,14 +86,14 @@ def first_worker():
 
 
 def kill_worker():
-    """Kill the first worker, as the kernel does when memory is short: two seconds after it is there.
+    """Kill the first worker, as the kernel does when memory is short: two seconds after it is there, or later.
 
-    Workers and their segments are looked for once a second, and on a busy machine one starts as slowly as that.
+    Workers and their segments are looked for once a second. On a busy machine one starts slowly, and is found slowly.
     """
-    deadline = time.monotonic() + 60
-    while (worker := first_worker()) is None and time.monotonic() < deadline:
+    started = time.monotonic()
+    while (worker := first_worker()) is None and time.monotonic() < started + 300:
         time.sleep(0.1)
-    time.sleep(2)
+    time.sleep(max(2, 2 * (time.monotonic() - started)))
     if worker is not None:
         os.kill(worker, signal.SIGKILL)
 

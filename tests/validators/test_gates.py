@@ -186,7 +186,7 @@ def test_ctrl_c_ends_all_that_was_started(gate: Gate, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     process.wait(timeout=300)
     process.stdout.close()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while processes_of(gate) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert processes_of(gate) == []
@@ -208,6 +208,7 @@ def test_an_engine_that_is_seen_dead_a_moment_after_an_answer_of_500_is_the_caus
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scaffold_validators.watching.workers.SEEK_SECONDS", 0.0)
+    monkeypatch.setattr("scaffold_validators.stages.visit.LAST_MOMENT_SECONDS", 300.0)  # on a busy machine: it is seen
     verdict = run_stage(behaving(gate, "spawns+engine-dies-on-request"), "real")
     assert verdict.outcome is Outcome.FALSE_READY
     assert re.match(r"VLLM::EngineCore \(pid \d+\) died", verdict.cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,14 @@ def test_what_resolves(tree: Path, line: str) -> None:
 )
 def test_what_does_not(tree: Path, line: str, says: str) -> None:
     assert [str(found) for found in unresolved_imports(line, tree, "pkg")] == [says]
+
+
+def test_a_file_that_changes_within_a_tick_of_the_clock_is_read_anew(tree: Path) -> None:
+    path = tree / "pkg/config.py"
+    for text, found in (("OLD = 1\n", 1), ("LATER = 1\n", 0)):
+        path.write_text(text)
+        os.utime(path, ns=(0, 0))
+        assert len(unresolved_imports("from pkg.config import LATER", tree, "pkg")) == found
 
 
 @costly

@@ -36,7 +36,7 @@ def python(code: str) -> list[str]:
 
 
 def gone(pid: int) -> bool:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return True
@@ -52,14 +52,18 @@ def test_a_command_gets_its_text_and_says_how_it_ended() -> None:
 
 def test_a_command_that_reads_nothing_is_ended_at_its_limit_however_long_the_text() -> None:
     started = time.monotonic()
-    ended = run(["sh", "-c", "echo up; exec sleep 600"], cwd=Path("/"), text="x" * 10**6, seconds=1)
-    assert (ended.returncode, ended.output) == (None, "up\n")
-    assert time.monotonic() - started < 300
+    for seconds in (1, 10, 100):  # on a busy machine a shell may need longer than a second to say something
+        ended = run(["sh", "-c", "echo up; exec sleep 600"], cwd=Path("/"), text="x" * 10**6, seconds=seconds)
+        assert ended.returncode is None
+        if ended.output:
+            break
+    assert ended.output == "up\n"
+    assert time.monotonic() - started < 500
 
 
 @pytest.mark.parametrize("code", [CHILD_SLEEPS, LEAVES], ids=["a child", "a grandchild that left its session"])
 def test_what_a_command_leaves_behind_is_ended_with_it(code: str) -> None:
-    ended = run(python(code), cwd=Path("/"), seconds=30)
+    ended = run(python(code), cwd=Path("/"), seconds=300)
     assert ended.returncode == 0
     assert gone(int(ended.output))
 

@@ -80,7 +80,7 @@ def ours(plan: ServePlan) -> list[psutil.Process]:
     return found
 
 
-def until(condition: object, seconds: float = 60) -> None:
+def until(condition: object, seconds: float = 300) -> None:
     assert callable(condition)
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
@@ -105,7 +105,7 @@ def test_a_worker_that_is_killed_is_noticed_while_vllm_waits_for_it(plan: ServeP
     assert verdict.cause.startswith("VLLM::Worker_TP0 (pid ")
     assert "VLLM::Worker_TP0" in verdict.reason
     assert verdict.signature in ("killed", "unknown")
-    assert verdict.seconds["ready"] < 60  # it would wait for 600
+    assert verdict.seconds["ready"] < 300  # it would wait for 600
     assert ours(plan) == []
 
 
@@ -216,6 +216,13 @@ def test_where_the_disk_is_full_the_gate_goes_on_and_what_passed_has_no_evidence
     assert failed.outcome is Outcome.FALSE_READY
 
 
+@pytest.fixture
+def _waits_for_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for what was written as long as it takes: two seconds are not always enough on a busy machine."""
+    monkeypatch.setattr("scaffold_validators.watching.log.LAST_SECONDS", 300.0)
+
+
+@pytest.mark.usefixtures("_waits_for_the_log")
 def test_a_log_is_cut_into_lines_where_bars_are_written_over_too(tmp_path: Path) -> None:
     heard: list[str] = []
     log = ServerLog(tmp_path / "serve.log", heard.append)
@@ -294,7 +301,7 @@ def test_however_the_tool_ends_nothing_is_left(plan: ServePlan, number: signal.S
     until(lambda: len(segments(pid)) == 2)
     assert len(ours(plan)) >= 4
     tool.send_signal(number)
-    tool.wait(timeout=60)
+    tool.wait(timeout=300)
     tool.stdout.close()
     until(lambda: ours(plan) == [])
     until(lambda: segments(pid) == [])
@@ -324,6 +331,7 @@ def test_what_a_worker_forks_is_no_worker_before_it_is_something_else() -> None:
         worker.communicate()
 
 
+@pytest.mark.usefixtures("_waits_for_the_log")
 def test_the_text_of_a_log_has_all_that_was_written_before_it_was_asked_for(tmp_path: Path) -> None:
     log = ServerLog(tmp_path / "serve.log", lambda line: time.sleep(0.002))
     for number in range(50):

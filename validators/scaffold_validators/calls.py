@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from scaffold_validators.digest import State, state_of
 from scaffold_validators.imports import absolute_module, module_file, parsed_file
 from scaffold_validators.syntax import nodes
 
@@ -100,7 +101,7 @@ def _definition(tree: Path, module: str, name: str, steps: int) -> _Definition |
     file = module_file(tree, module)
     if file is None or not file.is_file() or not steps:
         return None
-    body = _body(file.resolve(), file.stat().st_mtime_ns)
+    body = _body(file.resolve(), state_of(file))
     for node in reversed(body):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
             return _Definition(module, node)
@@ -119,10 +120,10 @@ def _definition(tree: Path, module: str, name: str, steps: int) -> _Definition |
 
 
 @lru_cache(maxsize=256)
-def _body(file: Path, changed: int) -> tuple[ast.stmt, ...]:
-    """Return what defines or imports names in a module; ``changed`` is when the file last was."""
+def _body(file: Path, state: State) -> tuple[ast.stmt, ...]:
+    """Return what defines or imports names in a module; ``state`` is that of the file, by which it is kept."""
     kinds = ast.FunctionDef | ast.ClassDef | ast.ImportFrom
-    return tuple(node for node in _statements(parsed_file(file, changed).body) if isinstance(node, kinds))
+    return tuple(node for node in _statements(parsed_file(file, state).body) if isinstance(node, kinds))
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from scaffold_validators.digest import State, state_of
 from scaffold_validators.syntax import below, nodes
 
 MOST_STARS = 8
@@ -76,7 +77,7 @@ def has_name(tree: Path, module: str, name: str, stars: int = MOST_STARS) -> boo
         return True
     if not file.is_file():
         return False
-    names, starred, lazy = _bound(file.resolve(), file.stat().st_mtime_ns)
+    names, starred, lazy = _bound(file.resolve(), state_of(file))
     if name in names or (lazy and name in lazy):
         return True
     return stars > 0 and any(
@@ -95,18 +96,18 @@ def absolute_module(source: str, level: int, module: str, file: Path) -> str:
 
 
 @lru_cache(maxsize=64)
-def parsed_file(file: Path, changed: int) -> ast.Module:
-    """Parse a file of the tree. ``changed`` is when it last was, so that an edited file is read anew."""
+def parsed_file(file: Path, state: State) -> ast.Module:
+    """Parse a file of the tree. ``state`` is that of the file, so that an edited one is read anew."""
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
 @lru_cache(maxsize=512)
-def _bound(file: Path, changed: int) -> tuple[frozenset[str], tuple[tuple[str, int], ...], frozenset[str]]:
+def _bound(file: Path, state: State) -> tuple[frozenset[str], tuple[tuple[str, int], ...], frozenset[str]]:
     """Return the names that a module's top level binds, its star imports, and what its ``__getattr__`` may give.
 
-    ``changed`` is when the file last was, so that an edited file is read anew.
+    ``state`` is that of the file, so that an edited one is read anew.
     """
-    parsed = parsed_file(file, changed)
+    parsed = parsed_file(file, state)
     names: set[str] = set()
     starred: list[tuple[str, int]] = []
     for node in _top_level(parsed.body):

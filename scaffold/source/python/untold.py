@@ -5,10 +5,11 @@ Such a source has a body for each answer. A reading is carried out with both, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
+
+from scaffold.source.python.meanwhile import meanwhile
 
 
 @dataclass
@@ -27,15 +28,9 @@ class Untold:
 _UNTOLD: ContextVar[Untold | None] = ContextVar("untold", default=None)
 
 
-@contextmanager
-def answered(answer: bool) -> Iterator[Untold]:
+def answered(answer: bool) -> AbstractContextManager[Untold]:
     """Let all conditions that are not understood come out in one way meanwhile."""
-    untold = Untold(answer)
-    token = _UNTOLD.set(untold)
-    try:
-        yield untold
-    finally:
-        _UNTOLD.reset(token)
+    return meanwhile(_UNTOLD, Untold(answer))
 
 
 def comes_out(wanted: bool, where: str) -> bool:

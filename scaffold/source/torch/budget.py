@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.meanwhile import meanwhile
 
 MUCH = 4_000_000
 """Elements after which it is worth a look what readings have left behind: records of a run are circles of objects."""
@@ -53,14 +54,9 @@ _SPENT: ContextVar[_Spent | None] = ContextVar("spent", default=None)
 _LEFT: ContextVar[int] = ContextVar("left", default=0)
 
 
-@contextmanager
-def at_most(budget: Budget) -> Iterator[None]:
+def at_most(budget: Budget) -> AbstractContextManager[Budget]:
     """Give readings meanwhile this budget each."""
-    token = _BUDGET.set(budget)
-    try:
-        yield
-    finally:
-        _BUDGET.reset(token)
+    return meanwhile(_BUDGET, budget)
 
 
 @contextmanager
@@ -70,11 +66,10 @@ def one_reading() -> Iterator[None]:
         gc.collect(1)
         _LEFT.set(0)
     spent = _Spent(_BUDGET.get())
-    token = _SPENT.set(spent)
     try:
-        yield
+        with meanwhile(_SPENT, spent):
+            yield
     finally:
-        _SPENT.reset(token)
         _LEFT.set(_LEFT.get() + spent.elements)
 
 

@@ -7,14 +7,15 @@ was (a copy), what comes later holds the written tensor, whose origin is the wri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from scaffold.source.python.meanwhile import meanwhile
 from scaffold.source.torch import bounds
 from scaffold.source.torch.budget import held
 
@@ -67,14 +68,9 @@ class Recorder(Protocol):
 _RECORDER: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
 
 
-@contextmanager
-def recording(recorder: Recorder) -> Iterator[None]:
+def recording(recorder: Recorder) -> AbstractContextManager[Recorder]:
     """Tell ``recorder`` of every operation that is carried out meanwhile."""
-    token = _RECORDER.set(recorder)
-    try:
-        yield
-    finally:
-        _RECORDER.reset(token)
+    return meanwhile(_RECORDER, recorder)
 
 
 @dataclass
@@ -99,14 +95,9 @@ class Made:
 _MADE: ContextVar[Made | None] = ContextVar("made", default=None)
 
 
-@contextmanager
-def making() -> Iterator[None]:
+def making() -> AbstractContextManager[Made]:
     """Measure what is made meanwhile, before a model runs: its buffers, and what they are made of."""
-    token = _MADE.set(Made())
-    try:
-        yield
-    finally:
-        _MADE.reset(token)
+    return meanwhile(_MADE, Made())
 
 
 def is_recording() -> bool:

@@ -16,7 +16,9 @@ from scaffold.source.torch.attributes import MODULE_FIELDS
 from scaffold.source.torch.module import Module
 from scaffold.source.transformers import config_object, earlier
 from scaffold.source.transformers.auto import AutoClass, ConfigTable, Part
-from scaffold.source.transformers.config_object import Config, ConfigInit, PerLayerConfigs, is_config_class
+from scaffold.source.transformers.config_class import ConfigInit, is_config_class
+from scaffold.source.transformers.config_methods import METHODS
+from scaffold.source.transformers.config_object import Config, PerLayerConfigs
 from scaffold.source.transformers.protocol import Interpreter
 from scaffold.source.transformers.tables import ActivationTable, AttentionTable, ModelOutput
 
@@ -108,7 +110,7 @@ KINDS = (
         Config,
         attribute=lambda interpreter, config, name: config.look_up(interpreter, name),
         set_attribute=lambda interpreter, config, name, new: config.store(interpreter, name, new),
-        methods=config_object.METHODS,
+        methods=METHODS,
     ),
     Kind(Module, methods=MODEL_METHODS),
     Kind(SourceClass, attribute=_class_attribute),

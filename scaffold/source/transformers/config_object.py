@@ -7,11 +7,10 @@ Follows transformers 5 (src/transformers/configuration_utils.py): annotated clas
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from types import SimpleNamespace
+from functools import partial
 from typing import Any
 
 from scaffold.source.python.builtins import deep_copy
@@ -19,77 +18,17 @@ from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.python.objects import Function, Instance, SourceClass
 from scaffold.source.torch.tensors import Dtype
 from scaffold.source.transformers import config_rope
-from scaffold.source.transformers.config_values import keyed
+from scaffold.source.transformers.config_class import fields_in, fields_of
+from scaffold.source.transformers.config_defaults import (
+    BASE_DEFAULTS,
+    BASE_FIELDS,
+    DTYPE_KEYS,
+    EARLIER_DEFAULTS,
+    OLD_LAYER_TYPES,
+)
+from scaffold.source.transformers.config_methods import METHODS
+from scaffold.source.transformers.config_values import keyed, untagged
 from scaffold.source.transformers.protocol import Interpreter
-
-BASE_NAMES = ("PreTrainedConfig", "PretrainedConfig")
-BASE_DEFAULTS: dict[str, Any] = {
-    "_attn_implementation": "eager",
-    "_attn_implementation_internal": "eager",
-    "_experts_implementation": "eager",
-    "attention_dropout": 0.0,
-    "attribute_map": {},
-    "chunk_size_feed_forward": 0,
-    "default_rope_type": "default",
-    "default_theta": config_rope.DEFAULT_THETA,
-    "id2label": None,
-    "is_encoder_decoder": False,
-    "is_heterogeneous": False,
-    "output_attentions": False,
-    "output_hidden_states": False,
-    "pad_token_id": None,
-    "pruned_heads": {},
-    "return_dict": True,
-    "sub_configs": {},
-    "tie_word_embeddings": True,
-    "torch_dtype": None,
-    "dtype": None,
-    "use_cache": False,
-    "use_return_dict": True,
-}
-"""Defaults of ``PreTrainedConfig`` and what it computes where nothing was stated."""
-EARLIER_DEFAULTS: dict[str, Any] = {
-    **dict.fromkeys(("add_cross_attention", "is_decoder", "tie_encoder_decoder", "torchscript", "use_bfloat16"), False),
-    **dict.fromkeys(("bos_token_id", "eos_token_id", "sep_token_id", "decoder_start_token_id"), None),
-    **dict.fromkeys(("cross_attention_hidden_size", "finetuning_task", "prefix", "tokenizer_class"), None),
-    **dict.fromkeys(("problem_type", "task_specific_params", "label2id"), None),
-    "num_labels": 2,
-    **dict.fromkeys(("do_sample", "early_stopping", "output_scores", "return_dict_in_generate"), False),
-    **dict.fromkeys(("remove_invalid_values",), False),
-    **dict.fromkeys(("min_length", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size"), 0),
-    **dict.fromkeys(("num_beams", "num_beam_groups", "num_return_sequences"), 1),
-    **dict.fromkeys(("temperature", "top_p", "typical_p", "repetition_penalty", "length_penalty"), 1.0),
-    **dict.fromkeys(("bad_words_ids", "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens"), None),
-    **dict.fromkeys(("begin_suppress_tokens", "exponential_decay_length_penalty"), None),
-    "diversity_penalty": 0.0,
-    "max_length": 20,
-    "top_k": 50,
-}
-"""Defaults that ``PretrainedConfig`` of transformers 4 has besides (src/transformers/configuration_utils.py, 4.30 to
-4.57), for the config classes of remote code. Those of generation compute nothing, but are read."""
-BASE_FIELDS: dict[str, Any] = {
-    "architectures": None,
-    "chunk_size_feed_forward": 0,
-    "dtype": None,
-    "id2label": None,
-    "is_encoder_decoder": False,
-    "label2id": None,
-    "output_hidden_states": False,
-    "problem_type": None,
-    "return_dict": True,
-    "transformers_version": None,
-}
-"""Fields of ``PreTrainedConfig`` itself."""
-DTYPE_KEYS = ("dtype", "torch_dtype")
-"""The second is the older spelling."""
-FLOATS = {"Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")}
-OLD_LAYER_TYPES = {
-    "mamba": "linear_attention",
-    "attention": "full_attention",
-    "deepseek_sparse_attention": "indexed_attention",
-    "qwen_sparse_attention": "indexed_attention",
-}
-"""``_LEGACY_LAYER_TYPE_REMAP`` of configuration_utils.py."""
 
 
 @dataclass(frozen=True)
@@ -102,37 +41,13 @@ class PerLayerConfigs:
         return self.config.for_layer(index)
 
 
-@dataclass(frozen=True)
-class ConfigInit:
-    """``SomeConfig.__init__``, which source asks for its parameters only."""
-
-    cls: SourceClass
-
-
-def signature(interpreter: Interpreter, init: Any) -> Any:
-    """Return ``inspect.signature`` of a config class's ``__init__``: its fields.
-
-    Raises:
-        NotUnderstood: it is asked of something else.
-    """
-    if not isinstance(init, ConfigInit):
-        raise NotUnderstood("the signature of what is no config class")
-    names = (*Config({}, init.cls)._fields(), *BASE_FIELDS)
-    return SimpleNamespace(parameters=dict.fromkeys(names))
-
-
-def is_config_class(cls: SourceClass) -> bool:
-    """Return whether the class descends from ``PreTrainedConfig``."""
-    return any(one.name in BASE_NAMES for one in cls.ancestry)
-
-
 class Config(Instance):
     """A config object: what ``config.json`` has, completed by the config class."""
 
     def __init__(self, values: Mapping[str, Any], cls: SourceClass | None) -> None:
         super().__init__(cls)
         self.attributes = {
-            key: _untagged(value) if key.endswith("_config") else keyed(_untagged(value), key)
+            key: untagged(value) if key.endswith("_config") else keyed(untagged(value), key)
             for key, value in values.items()
         }  # what a config in the config is made of has its keys there
         self.stated = frozenset(values)
@@ -176,7 +91,7 @@ class Config(Instance):
             self.post_init(interpreter, **self.attributes)
             return
         given, self.attributes = self.attributes, {}
-        fields = {**BASE_FIELDS, **{name: self._default(interpreter, name) for name in self._fields()}}
+        fields = {**BASE_FIELDS, **{name: self._default(interpreter, name) for name in fields_in(self.cls)}}
         for name, value in {**fields, **{k: v for k, v in given.items() if k in fields}}.items():
             self.attributes[self._renamed(interpreter, name)] = value
         extra = {key: value for key, value in given.items() if key not in fields}
@@ -201,7 +116,7 @@ class Config(Instance):
 
     def generated_init(self, interpreter: Interpreter, **kwargs: Any) -> None:
         """Do what the ``__init__`` does that a config class inherits: that of a class of transformers has fields."""
-        fields = [name for one in self._library_classes() for name in _fields_of(one.node)]
+        fields = [name for one in self._library_classes() for name in fields_of(one.node)]
         for name in dict.fromkeys(fields):
             value = kwargs.pop(name) if name in kwargs else self._default(interpreter, name)
             self.attributes[self._renamed(interpreter, name)] = value
@@ -245,7 +160,7 @@ class Config(Instance):
         if overrides:
             self.attributes["per_layer_config"] = overrides
             self.per_layer = frozenset(key for one in overrides.values() for key in one)
-        remapped(interpreter, config=self)
+        self.rename_layer_types(interpreter)
 
     def convert_rope(self, interpreter: Interpreter, **kwargs: Any) -> dict[str, Any]:
         """Bring the older rotary keys into ``rope_parameters``, and return what else was given."""
@@ -280,7 +195,7 @@ class Config(Instance):
             return partial(METHODS[name], interpreter, self)
         if name.startswith("validate_"):
             return lambda *_, **__: None
-        stands_in = self.library is not None and name in _fields_in(self.library)
+        stands_in = self.library is not None and name in fields_in(self.library)
         for cls in (self.cls, self.library if stands_in else None):
             with suppress(NotUnderstood):
                 if cls is not None:
@@ -324,6 +239,11 @@ class Config(Instance):
         overrides = {int(key): one for key, one in result.attributes.pop("per_layer_config").items()}
         result.attributes |= overrides.get(number, {})
         return result
+
+    def text_part(self) -> Config:
+        """Return the config of the text decoder: the one inside of this, or this itself."""
+        inner = self.attributes.get("text_config")
+        return inner if isinstance(inner, Config) else self
 
     def rename_layer_types(self, interpreter: Interpreter) -> None:
         """Give layer types today's names, under whatever key the class keeps them."""
@@ -381,35 +301,8 @@ class Config(Instance):
         found = self.cls.method(name) if self.cls is not None else None
         return Function(found[0].file, found[1], {}, self, found[0]) if found else None
 
-    def _fields(self) -> Iterator[str]:
-        """Return the names of annotated class attributes with a default, as dataclasses see them."""
-        return iter(_fields_in(self.cls) if self.cls is not None else ())
-
     def _default(self, interpreter: Interpreter, name: str) -> Any:
         return keyed(deep_copy(interpreter.attribute(self.cls, name)), name)
-
-
-def _fields_in(cls: SourceClass) -> tuple[str, ...]:
-    """Return the names of the fields of a class and those it descends from, each once."""
-    own = (_fields_of(one.node) for one in cls.ancestry if isinstance(one, SourceClass))
-    return tuple(dict.fromkeys(name for names in own for name in names))
-
-
-@lru_cache(maxsize=64)
-def _fields_of(node: ast.ClassDef) -> tuple[str, ...]:
-    """Return the names of a class body's annotated attributes with a value, but for those of the class itself."""
-    annotated = [one for one in node.body if isinstance(one, ast.AnnAssign) and one.value is not None]
-    own = [one for one in annotated if "ClassVar" not in ast.unparse(one.annotation)]
-    return tuple(one.target.id for one in own if isinstance(one.target, ast.Name))
-
-
-def _untagged(value: Any) -> Any:
-    """Return a value of ``config.json`` with the numbers that JSON has no word for (``{"__float__": "Infinity"}``)."""
-    if isinstance(value, dict):
-        if set(value) == {"__float__"} and value["__float__"] in FLOATS:
-            return FLOATS[value["__float__"]]
-        return {key: _untagged(one) for key, one in value.items()}
-    return [_untagged(one) for one in value] if isinstance(value, list) else value
 
 
 def make(
@@ -431,46 +324,3 @@ def make(
         config.older = ()
     config.complete(interpreter)
     return config
-
-
-def of_base_class(interpreter: Interpreter, name: str, config: Config, *args: Any, **kwargs: Any) -> Any:
-    """Call ``PreTrainedConfig.<name>`` with the config as its first argument, as some classes do."""
-    return METHODS[name](interpreter, config, *args, **kwargs)
-
-
-def remapped(interpreter: Interpreter, layer_types: Any = None, config: Config | None = None) -> Any:
-    """Do what ``remap_legacy_layer_types`` does: today's names of layer types."""
-    if layer_types is not None:
-        return [OLD_LAYER_TYPES.get(kind, kind) for kind in layer_types]
-    if config is not None:
-        config.rename_layer_types(interpreter)
-    return None
-
-
-def _to_dict(interpreter: Interpreter, config: Config) -> dict[str, Any]:
-    return dict(config.attributes)
-
-
-def _text_config(interpreter: Interpreter, config: Config, *_: Any, **__: Any) -> Config:
-    inner = config.attributes.get("text_config")
-    return inner if isinstance(inner, Config) else config
-
-
-def _nothing(interpreter: Interpreter, config: Config, *_: Any, **__: Any) -> None:
-    return None
-
-
-METHODS: dict[str, Callable[..., Any]] = {
-    "__init__": lambda interpreter, config, **kwargs: config.generated_init(interpreter, **kwargs),
-    "__post_init__": lambda interpreter, config, **kwargs: config.post_init(interpreter, **kwargs),
-    "convert_rope_params_to_dict": lambda interpreter, config, **kwargs: config.convert_rope(interpreter, **kwargs),
-    "get_text_config": _text_config,
-    "standardize_rope_params": lambda interpreter, config: config.standardize_rope(interpreter),
-    "nested_rope_parameter_keys": lambda interpreter, config, parameters: config_rope.nested_keys(
-        parameters, config.getter(interpreter)
-    ),
-    "to_dict": _to_dict,
-    "validate_rope": _nothing,
-    "rope_config_validation": _nothing,
-}
-"""What ``PreTrainedConfig`` and its mixins offer to config classes and modeling source."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+FLOATS = {"Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")}
+"""Numbers that JSON has no word for, as ``config.json`` has them."""
+
 
 class Keyed:
     """Mixed into ``int``, ``float`` and ``str``: ``key`` is the config key that the value was read from."""
@@ -40,3 +43,12 @@ def keyed(value: Any, key: str) -> Any:
 def key_of(value: Any) -> str | None:
     """Return the config key of a value, or None for a value that was computed."""
     return value.key if isinstance(value, Keyed) else None
+
+
+def untagged(value: Any) -> Any:
+    """Return a value of ``config.json`` with the numbers that JSON has no word for (``{"__float__": "Infinity"}``)."""
+    if isinstance(value, dict):
+        if set(value) == {"__float__"} and value["__float__"] in FLOATS:
+            return FLOATS[value["__float__"]]
+        return {key: untagged(one) for key, one in value.items()}
+    return [untagged(one) for one in value] if isinstance(value, list) else value

@@ -11,7 +11,8 @@ from scaffold.source.python.syntax import SourceFile
 from scaffold.source.torch.attributes import call_watched
 from scaffold.source.torch.layers import ACTIVATIONS, LAYERS, Activation
 from scaffold.source.transformers import attributes, auto, earlier, release, special
-from scaffold.source.transformers.config_object import BASE_NAMES, of_base_class
+from scaffold.source.transformers.config_defaults import BASE_NAMES
+from scaffold.source.transformers.config_methods import of_base_class
 from scaffold.source.transformers.protocol import Interpreter
 from scaffold.source.transformers.tables import ActivationTable, AttentionTable, ModelOutput
 

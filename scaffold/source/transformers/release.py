@@ -6,15 +6,15 @@ is stated, a reading is carried out under `RELEASES`, as if before and after all
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.source.python.meanwhile import meanwhile
 from scaffold.source.python.objects import External
-from scaffold.source.transformers.config_object import BASE_NAMES
+from scaffold.source.transformers.config_defaults import BASE_NAMES
 
 RELEASES = ("0.0.0", "999.0.0")
 """Before and after every release."""
@@ -36,15 +36,9 @@ class Release:
 _RELEASE: ContextVar[Release | None] = ContextVar("release", default=None)
 
 
-@contextmanager
-def under(number: str) -> Iterator[Release]:
+def under(number: str) -> AbstractContextManager[Release]:
     """Read source under a release meanwhile."""
-    release = Release(number)
-    token = _RELEASE.set(release)
-    try:
-        yield release
-    finally:
-        _RELEASE.reset(token)
+    return meanwhile(_RELEASE, Release(number))
 
 
 def is_dataclass(interpreter: object, cls: Any) -> bool:

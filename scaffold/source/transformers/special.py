@@ -10,7 +10,8 @@ from typing import Any
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.library import Meaning, computes, inert, question
 from scaffold.source.transformers import masks, release
-from scaffold.source.transformers.config_object import remapped, signature
+from scaffold.source.transformers.config_class import signature
+from scaffold.source.transformers.config_methods import remapped
 from scaffold.source.transformers.protocol import Interpreter
 from scaffold.source.transformers.tables import ActivationTable, AttentionTable
 

@@ -94,10 +94,17 @@ def over(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 
 def choose(only: str | None, extra: bool) -> list[Row]:
-    """Return the rows that ``ONLY`` names, or the listed ones, with the extra ones if asked for."""
+    """Return the rows that ``ONLY`` names, or the listed ones, with the extra ones if asked for.
+
+    Raises:
+        SystemExit: a name is that of no row.
+    """
     if only is None:
         return [row for row in rows().values() if row.listed or extra]
-    return [rows()[name] for name in only.replace(",", " ").split()]
+    names = only.replace(",", " ").split()
+    if unknown := [name for name in names if name not in rows()]:
+        raise SystemExit(f"no row {', '.join(unknown)} in tests/bench/coverage/architectures.yaml: {', '.join(rows())}")
+    return [rows()[name] for name in names]
 
 
 def make_rows(chosen: Iterable[Row]) -> None:

@@ -85,7 +85,7 @@ def test_undo_waits_for_a_run_with_another_journal(tree, tmp_path):
             wait([undoing], timeout=0.2)
             assert not undoing.done()
             assert lines(tree) == ["Birch.yaml", "Cedar.yaml"]
-        undoing.result(timeout=60)
+        undoing.result(timeout=300)
     assert lines(tree) == ["Birch.yaml"]
 
 

@@ -11,7 +11,8 @@ from scaffold.source.interpreter import Interpreter
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.torch.tensors import Dtype
-from scaffold.source.transformers.config_object import Config, make, signature
+from scaffold.source.transformers.config_class import signature
+from scaffold.source.transformers.config_object import Config, make
 from scaffold.source.transformers.config_values import key_of
 from scaffold.source.transformers.imports import resolve
 

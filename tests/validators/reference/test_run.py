@@ -55,10 +55,10 @@ def test_any_other_end_is_no_reference(tmp_path: Path, code: str, says: str) -> 
 
 def test_it_is_ended_at_its_limit(tmp_path: Path) -> None:
     started = time.monotonic()
-    slow = python(tmp_path, "import time; time.sleep(60)")
+    slow = python(tmp_path, "import time; time.sleep(600)")
     with pytest.raises(NoReference, match="was not done in 0 s"):
         run_reference(Reference(slow, tmp_path, seconds=0.2), [(3, 4)], ())
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 300
 
 
 def test_only_known_methods_are_dequantised() -> None:
