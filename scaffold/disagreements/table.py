@@ -16,6 +16,7 @@ from scaffold.disagreements import (
     biases,
     data_type,
     expert_count,
+    files,
     heads,
     hidden_size,
     ignored,
@@ -39,6 +40,7 @@ from scaffold.spec.decoder import DecoderSpec
 
 KINDS: tuple[ModuleType, ...] = (
     numbers,
+    files,
     layout,
     adapters,
     beginnings,

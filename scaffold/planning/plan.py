@@ -156,6 +156,7 @@ def _plan(request: Request, subject: Subject) -> Plan:
         documents=documents,
         changes=add_patches(documented, request.patches, subject.site),
         notes=(
+            *subject.reading.checkpoint.weights.notes,
             *subject.settled.notes,
             *placed.notes,
             *told,
