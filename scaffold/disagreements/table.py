@@ -28,6 +28,7 @@ from scaffold.disagreements import (
     packed_parts,
     prediction,
     quantisation,
+    rotation,
     targets,
     ties,
     towers,
@@ -40,6 +41,7 @@ from scaffold.spec.decoder import DecoderSpec
 
 KINDS: tuple[ModuleType, ...] = (
     numbers,
+    rotation,
     files,
     layout,
     adapters,
