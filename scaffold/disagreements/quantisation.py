@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from scaffold.checkpoint.quantization import METHODS, UNQUANTISED, UNSAID, Quantization
+from scaffold.checkpoint.quantization import FP8, METHODS, UNQUANTISED, UNSAID, Quantization
 from scaffold.disagreements.finding import Disagreement, Said
 from scaffold.disagreements.subject import Subject, number
 
@@ -16,6 +16,8 @@ MODELOPT = "modelopt"
 TOLD = ("awq", "gptq")
 """Methods whose tensors are told from all others by names, data types and shapes."""
 PLAIN = "vLLM makes plain weights where no method is named, which quantised ones do not fill"
+BARE = "weights are of fp8, and no tensor is a scale of any"
+UNSCALED = "vLLM leaves the scales as it made them, and the weights are wrong without a word"
 INTEGERS = frozenset({"I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64"})
 
 
@@ -35,16 +37,24 @@ def find(subject: Subject) -> Iterator[Disagreement]:
         named = _named(subject, found) if config == UNSAID else {}
         is_plain = not found.parts and all(p.dtype in UNQUANTISED for p in subject.patterns)
         plain = is_plain and found.kind in METHODS.values()
+        bare = [] if found.parts or config == UNSAID else _without_any_scale(subject)
         yield Disagreement(
             KIND,
             Said(f"config.json, {KEY}", config),
-            Said(", ".join(part.pattern for part in found.parts[:3]), tensors),
-            serves=PLAIN if config == UNSAID else "vLLM chooses its kernels by the config",
+            Said(", ".join(bare[:3] or [part.pattern for part in found.parts[:3]]), BARE if bare else tensors),
+            serves=PLAIN if config == UNSAID else UNSCALED if bare else "vLLM chooses its kernels by the config",
             remedy="take config.json from the repository that the weights are from",
-            decides=plain or config == UNSAID,
+            decides=plain or bool(bare) or config == UNSAID,
             overrides={KEY: None} if plain else named,
             silent=bool(named),
         )
+
+
+def _without_any_scale(subject: Subject) -> list[str]:
+    """Return the matrices of fp8 where no tensor is called a scale, in any spelling."""
+    if any("scale" in pattern.name.lower() for pattern in subject.patterns):
+        return []
+    return [p.name for p in subject.own if p.dtype in FP8 and len(p.shape) > 1]
 
 
 def _named(subject: Subject, found: Quantization) -> dict[str, Any]:

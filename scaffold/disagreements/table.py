@@ -10,6 +10,7 @@ from scaffold.checkpoint.drafts import draft_of
 from scaffold.checkpoint.quantization import read_quantization
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.disagreements import (
+    activation_scales,
     adapters,
     as_made,
     beginnings,
@@ -26,9 +27,11 @@ from scaffold.disagreements import (
     layout,
     numbers,
     packed_parts,
+    packing,
     prediction,
     quantisation,
     rotation,
+    scale_shapes,
     targets,
     ties,
     towers,
@@ -56,6 +59,9 @@ KINDS: tuple[ModuleType, ...] = (
     ties,
     data_type,
     quantisation,
+    packing,
+    scale_shapes,
+    activation_scales,
     ignored,
     targets,
     packed_parts,
