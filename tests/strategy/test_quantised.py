@@ -14,6 +14,7 @@ from scaffold.planning.plan import make_plan
 from scaffold.planning.read import read
 from scaffold.planning.refusal import NotPlanned
 from scaffold.planning.request import Request
+from scaffold.roots.ascend_quantization import PLATFORM
 from scaffold.strategy.quantised import check_method, method_notes
 from tests.checkpoint.made import checkpoint
 from tests.disagreements.llama import CONFIG, HIDDEN, Tensors, tensors
@@ -45,6 +46,29 @@ def test_a_method_that_vllm_does_not_know_is_named_with_those_that_it_knows(
 def test_a_method_that_it_knows_is_none(method: str | None, tmp_path_factory: pytest.TempPathFactory) -> None:
     """In each spelling that it reads, and by a class that takes another word than its own."""
     check_method(given(tmp_path_factory.mktemp("known"), method), tree().root)
+
+
+@each(("method", "is_there"), (("gptq", False), ("compressed-tensors", True), ("fp8", True), (None, True)))
+def test_a_method_that_the_npus_do_not_have_is_named_with_the_tree_s_own_list(
+    method: str | None, is_there: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """fp8 is dequantised by an adapter where the tree lacks it."""
+    folder = tmp_path_factory.mktemp("npu")
+    (folder / PLATFORM).parent.mkdir()
+    (folder / PLATFORM).write_text('class P:\n    supported_quantization = ["ascend", "compressed-tensors"]\n')
+    read_from = given(folder / "model", method)
+    if is_there:
+        check_method(read_from, tree().root, folder)
+        return
+    with pytest.raises(CheckFailed) as refused:
+        check_method(read_from, tree().root, folder)
+    assert refused.value.found == (
+        f"the weights are quantised by '{method}', which this vllm-ascend does not have for NPUs: it lists ascend, "
+        "compressed-tensors"
+    )
+    check_method(read_from, tree().root)
+    (read_from.path / "quant_model_description.json").write_text("{}")
+    check_method(read_from, tree().root, folder)
 
 
 def test_a_method_that_is_on_its_way_out_is_a_note(tmp_path: Path) -> None:
