@@ -24,15 +24,12 @@ def find(subject: Subject) -> Iterator[Disagreement]:
         return
     others = [name for name in read.weights.shards if name != SINGLE]
     tensor = next(name for name, form in read.weights.forms.items() if form.shard == others[0])
-    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    more = f" and {len(others) - 1} more are there" if len(others) > 1 else " is there"
     yield Disagreement(
         KIND,
-        Said(SINGLE, f"{SINGLE} has the name of a checkpoint in one file, and there is no {INDEX}"),
-        Said(
-            ", ".join(others[:3]),
-            f"{printable(others[0])}{more} is beside it, with tensors such as {printable(tensor)}",
-        ),
-        serves="transformers leaves it out, and vLLM loads every safetensors file of the folder",
+        Said(SINGLE, f"there is {SINGLE} and no {INDEX}"),
+        Said(", ".join(others[:3]), f"{others[0]}{more}, with tensors such as {printable(tensor)}"),
+        serves="vLLM loads every safetensors file of the folder, transformers the first alone",
         remedy="move files that are not the model's weights out of the folder",
         between="the files can be read in two ways",
     )

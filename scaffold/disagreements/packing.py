@@ -102,7 +102,7 @@ def _disagreement(key: str, value: Any, one: Packed, says: str, overrides: dict[
     where = f"{KEY}.{key}"
     return Disagreement(
         KIND,
-        Said(f"config.json, {where}", f"{where} is {value}"),
+        Said(f"config.json, {where}", f"{where} is {value!r}"),
         Said(one.name, says),
         serves=SERVES,
         remedy=REMEDY,

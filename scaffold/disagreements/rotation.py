@@ -146,7 +146,7 @@ def _disagreement(key: str, says: str, why: str, remedy: str) -> Disagreement:
         KIND,
         Said(where, says),
         Said(where, why),
-        serves=f"vLLM ends in an error while it makes the rotation ({GET_ROPE}), and transformers' code does so, too",
+        serves=f"vLLM ends in an error while it makes the rotation ({GET_ROPE})",
         remedy=remedy,
         decides=True,
         between="no rotation can be made of the config",

@@ -27,7 +27,7 @@ def test_a_trained_adapter_in_a_file_of_its_own_is_read_as_vllm_reads_it(tmp_pat
     shard(path / "adapter_model.safetensors", {LEFT: ("BF16", (8, 128))})
     files, adapter = _found(path)
     assert (files.kind, files.decides) == ("files", False)
-    assert files.tensors.says == f"adapter_model.safetensors is beside it, with tensors such as {LEFT}"
+    assert files.tensors.says == f"adapter_model.safetensors is there, with tensors such as {LEFT}"
     assert "vLLM loads every safetensors file of the folder" in files.serves
     assert (adapter.kind, adapter.decides) == ("adapter", True)
 
