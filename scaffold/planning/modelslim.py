@@ -62,12 +62,13 @@ def _check_fatal(found: ModelSlimCheck) -> None:
         CheckFailed: it cannot, with any row.
     """
     for one in found.fatal[:1]:
-        more = f" (and {len(found.fatal) - 1} more findings)" if len(found.fatal) > 1 else ""
+        more = len(found.fatal) - 1
         names = ", ".join(one.tensors[:SHOWN]) + (
             f" and {len(one.tensors) - SHOWN} more" if one.tensors[SHOWN:] else ""
         )
         raise CheckFailed(
-            f"ModelSlim's description and the model do not go together: {one.kind}: {one.says}: {names}{more}",
+            f"ModelSlim's description and the model do not go together: {one.kind}: {one.says}: {names}"
+            + (f" (and {more} more findings)" if more else ""),
             where=MODELSLIM_FILE,
             expected="for each layer the entry of what its tensors are",
             remedy=f"{one.mends}; scaffold inspect shows all of it",

@@ -67,6 +67,30 @@ def test_what_agrees_is_none(held: Tensors, config: dict[str, Any], tmp_path: Pa
     assert not _of_scales(tmp_path, held, config, "scales", "scales of activations", "quantisation")
 
 
+def grouped(strategy: str, **more: Any) -> dict[str, Any]:
+    weights = {"num_bits": 8, "type": "float", "strategy": strategy, **more}
+    return {"quant_method": "compressed-tensors", "config_groups": {"a": {"targets": ["Linear"], "weights": weights}}}
+
+
+GROUPED = (
+    (scaled("weight_scale"), grouped("tensor"), True),
+    (scaled("weight_scale"), grouped("channel"), False),
+    (scaled("weight_scale", per_channel=True), grouped("channel"), True),
+    (scaled("weight_scale", per_channel=True), grouped("tensor"), False),
+    (scaled("weight_scale", per_channel=True), grouped("block", block_structure=[64, 64]), False),
+    (scaled("weight_scale", 64), grouped("block", block_structure=[64, 64]), True),
+    (scaled("weight_scale", 64), grouped("block", block_structure=[128, 128]), False),
+    (scaled("weight_scale", 64), grouped("token"), True),  # a word that is not known
+)
+
+
+@pytest.mark.parametrize(("held", "config", "agrees"), GROUPED)
+def test_scales_are_of_their_group_s_strategy(
+    held: Tensors, config: dict[str, Any], agrees: bool, tmp_path: Path
+) -> None:
+    assert (not _of_scales(tmp_path, held, config, "scales")) is agrees
+
+
 @pytest.mark.parametrize("config", [{**FP8, "activation_scheme": "static"}, PACKED])
 def test_static_activations_without_a_scale_of_any_are_told(config: dict[str, Any], tmp_path: Path) -> None:
     (one,) = _of_scales(tmp_path, scaled("weight_scale"), config, "scales of activations")
