@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scaffold.checkpoint.quantization import FP8, METHODS, UNQUANTISED, UNSAID, Quantization
+from scaffold.checkpoint.quantization import (
+    FP8,
+    METHODS,
+    MODELSLIM_FILE,
+    UNQUANTISED,
+    UNSAID,
+    Quantization,
+    method_of,
+)
 from scaffold.disagreements.finding import Disagreement, Said
 from scaffold.disagreements.subject import Subject, number
 
 KIND = "quantisation"
 KEY = "quantization_config"
+ASCEND = ("", "ascend")
+"""What configs of ModelSlim's checkpoints call their method, where they have a section for it."""
 MODELOPT = "modelopt"
 """The producer that configs name, and its method."""
 TOLD = ("awq", "gptq")
@@ -31,6 +41,7 @@ def find(subject: Subject) -> Iterator[Disagreement]:
     if found is None:
         yield from _integers(subject)
     else:
+        yield from _beside_description(subject, found)
         yield from _without_scales(subject, found)
     for config, tensors in found.disagreements if found is not None else ():
         assert found is not None
@@ -47,6 +58,25 @@ def find(subject: Subject) -> Iterator[Disagreement]:
             decides=plain or bool(bare) or config == UNSAID,
             overrides={KEY: None} if plain else named,
             silent=bool(named),
+        )
+
+
+def _beside_description(subject: Subject, found: Quantization) -> Iterator[Disagreement]:
+    """Yield another method of the config beside ModelSlim's description: vLLM takes it before vllm-ascend looks.
+
+    Source: ``maybe_auto_detect_quantization`` in vllm_ascend/quantization/utils.py, which leaves a method that is set.
+    """
+    said = subject.config.get(KEY)
+    method = method_of(said) if isinstance(said, Mapping) else ""
+    if found.kind == "modelslim" and method not in ASCEND:
+        yield Disagreement(
+            KIND,
+            Said(f"config.json, {KEY}", f"{KEY}.quant_method is {method!r}"),
+            Said(MODELSLIM_FILE, f"{MODELSLIM_FILE} is there"),
+            serves="vLLM takes the method of the config, and ModelSlim's description is not read",
+            remedy=f"take {KEY} out of config.json, which may be that of the model before it was quantised",
+            decides=True,
+            overrides={KEY: None},
         )
 
 

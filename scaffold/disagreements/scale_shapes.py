@@ -28,12 +28,14 @@ REMEDY = "take config.json from the repository that the weights are from"
 def find(subject: Subject) -> Iterator[Disagreement]:
     """Yield where scales have another name or shape than the config asks for; the first stands for all like it."""
     said = subject.config.get(KEY)
+    if subject.quantization is not None and subject.quantization.kind == "modelslim":
+        return  # its scales are told by its description (scaffold/modelslim/)
     if isinstance(said, Mapping) and method_of(said) == "compressed-tensors":
         yield from _of_groups(subject, said)
     if not isinstance(said, Mapping) or method_of(said) != "fp8":
         return
     block = _block(said.get(BLOCK))
-    pairs = list(_pairs(subject))
+    pairs = [pair for pair in _pairs(subject) if pair[0].dtype in FP8]
     for weight, scale, ending in pairs:
         if block is None and len(scale.shape) == 2 and (ending == OF_BLOCKS or scale.shape[0] != 1):
             given = {KEY: {BLOCK: list(USUAL)}} if _all_of(pairs, USUAL) else {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scaffold.checkpoint.quantization import described, method_of, modelslim_files
+from scaffold.checkpoint.quantization import METHODS as KINDS
+from scaffold.checkpoint.quantization import UNQUANTISED, described, method_of, modelslim_files
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.checkpoint.text import printable
 from scaffold.common.errors import CheckFailed
@@ -38,7 +39,7 @@ def check_method(checkpoint: Checkpoint, vllm: Path, ascend: Path | None = None)
     method, where = _stated(checkpoint)
     if not method or method == ASCEND:
         return
-    if ascend is not None and not modelslim_files(checkpoint.path) and not is_dequantised(checkpoint.config):
+    if ascend is not None and not is_dequantised(checkpoint.config) and not _is_answered(checkpoint, method):
         _check_npu(method, where, ascend)
     known = methods(vllm)
     if not known or method in known or method in other_words(vllm):
@@ -50,6 +51,12 @@ def check_method(checkpoint: Checkpoint, vllm: Path, ascend: Path | None = None)
         expected="a method that vLLM knows: it refuses the config for any other, whatever serves the model",
         remedy=REMEDY,
     )
+
+
+def _is_answered(checkpoint: Checkpoint, method: str) -> bool:
+    """Return whether the files show another method, or none: a disagreement, which ``--believe tensors`` answers."""
+    plain = all(pattern.dtype in UNQUANTISED for pattern in checkpoint.weights.patterns)
+    return bool(modelslim_files(checkpoint.path)) or (plain and method in KINDS)
 
 
 def _check_npu(method: str, where: str, ascend: Path) -> None:

@@ -26,9 +26,9 @@ UNKNOWN = ("aqlm", "vptq", "bitsandbytes", "somebodys", "marlin", "intel/auto-ro
 KNOWN = ("awq", "AWQ", "fp8", "compressed_tensors", "auto-round", "ascend", "", None)
 
 
-def given(folder: Path, method: str | None) -> Checkpoint:
+def given(folder: Path, method: str | None, held: Tensors | None = None) -> Checkpoint:
     described = {"quantization_config": {"quant_method": method, "bits": 4}}
-    return read_checkpoint(checkpoint(folder, tensors(), **{**CONFIG, **described}))
+    return read_checkpoint(checkpoint(folder, held or tensors(), **{**CONFIG, **described}))
 
 
 @each("method", UNKNOWN)
@@ -56,7 +56,7 @@ def test_a_method_that_the_npus_do_not_have_is_named_with_the_tree_s_own_list(
     folder = tmp_path_factory.mktemp("npu")
     (folder / PLATFORM).parent.mkdir()
     (folder / PLATFORM).write_text('class P:\n    supported_quantization = ["ascend", "compressed-tensors"]\n')
-    read_from = given(folder / "model", method)
+    read_from = given(folder / "model", method, with_forms({"qweight": ("I32", (16, HIDDEN))}, without="weight"))
     if is_there:
         check_method(read_from, tree().root, folder)
         return
@@ -67,6 +67,7 @@ def test_a_method_that_the_npus_do_not_have_is_named_with_the_tree_s_own_list(
         "compressed-tensors"
     )
     check_method(read_from, tree().root)
+    check_method(given(folder / "plain", method), tree().root, folder)  # a disagreement, which says what to do
     (read_from.path / "quant_model_description.json").write_text("{}")
     check_method(read_from, tree().root, folder)
 
