@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -103,4 +104,4 @@ def found_in(subject: Subject, kinds: Sequence[ModuleType] = KINDS) -> Iterator[
     """Yield the disagreements of a subject."""
     for kind in kinds:
         find: Callable[[Any], Iterator[Disagreement]] = kind.find
-        yield from find(subject)
+        yield from (replace(one, written=subject.config) if one.overrides else one for one in find(subject))
