@@ -1,7 +1,7 @@
 """Heads that are too wide for paged attention on 310P.
 
-Which are: ``_adjust_kernel_block_sizes`` in vllm_ascend/_310p/worker/v2/model_runner.py (0.28.0rc1 and 0.30.0rc2), which ends
-in a NotImplementedError. Of other NPUs no file of vllm-ascend that was read has such a limit.
+Which are: ``_adjust_kernel_block_sizes`` in vllm_ascend/_310p/worker/v2/model_runner.py (0.28.0rc1, 0.30.0rc2), which
+ends in a NotImplementedError. Of other NPUs no file of vllm-ascend that was read has such a limit.
 """
 
 from __future__ import annotations
