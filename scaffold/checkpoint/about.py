@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scaffold.checkpoint import blocks, custom_code, drafts, length, modalities, nz, prediction, tokenizer
+from scaffold.checkpoint import blocks, custom_code, drafts, head_size, length, modalities, nz, prediction, tokenizer
 from scaffold.checkpoint.ascend_paths import Answer, ascend_paths
 from scaffold.checkpoint.facts import Evidence, Fact
 from scaffold.checkpoint.patterns import Pattern
@@ -60,6 +60,7 @@ def _facts(
     yield from _quantization(quantization, paths)
     yield from blocks.facts(checkpoint.config, found)
     yield from nz.facts(found)
+    yield from head_size.facts(text if completed is None else completed)
     yield from prediction.facts(text, found, checkpoint.weights.forms)
     yield from modalities.facts(path, checkpoint.config, found)
     yield from tokenizer.facts(path)

@@ -28,6 +28,7 @@ MAX_INDEX_BYTES = 200_000_000
 """The index of a 92,000-tensor checkpoint has 9 MB."""
 _SHARD_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,240}\.safetensors")
 REMEDY = "download index and shards again, from one revision"
+EVERY_FILE = f": without {INDEX} vLLM loads every safetensors file of the folder"
 BINS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.h5", "*.msgpack")
 
 
@@ -67,8 +68,9 @@ def read_tensors(directory: Path) -> dict[str, TensorHeader]:
 def read_weights(directory: Path) -> Weights:
     """Read the headers of all tensors.
 
-    The index decides which files belong, if there is one; otherwise ``model.safetensors``; otherwise all
-    ``*.safetensors`` except the ``consolidated*`` ones, which hold the same weights in another layout.
+    The index decides which files belong, if there is one; otherwise all ``*.safetensors`` do, as in vLLM
+    (vllm/model_executor/model_loader/default_loader.py, ``_prepare_weights``), except the ``consolidated*`` ones, which
+    hold the same weights in another layout.
 
     Raises:
         CheckpointError: a shard is missing, damaged, or outside the directory; the index names a tensor that is not
@@ -176,8 +178,6 @@ def _quotes(value: Any) -> int:
 
 
 def _files(directory: Path) -> list[str]:
-    if has_file(directory, SINGLE):
-        return [SINGLE]
     names = _names(directory, "*.safetensors")
     names = [n for n in names if not n.startswith("consolidated")] or names
     if not names:
@@ -258,7 +258,8 @@ def _notes(directory: Path, used: set[str]) -> Iterator[str]:
     rest = len(others) - len(consolidated)
     if rest:
         example = next(name for name in others if name not in consolidated)
-        yield f"{rest} safetensors files left out that do not belong to the model's weights, such as {shown(example)}"
+        files = "safetensors file" if rest == 1 else "safetensors files"
+        yield f"{rest} {files} left out that the index does not name, such as {shown(example)}"
     pickled = _names(directory, "*.bin")
     if pickled:
         yield f"{len(pickled)} .bin files left out, such as {shown(pickled[0])}"
@@ -278,7 +279,8 @@ def _disagree(directory: Path, names: list[str], index: dict[str, str] | None) -
                     f"the tensor {shown(name)} a second time",
                     where=shard,
                     expected=f"it in {found[name]} only",
-                    remedy="remove the shards that do not belong to this checkpoint",
+                    remedy="remove the shards that do not belong to this checkpoint"
+                    + (EVERY_FILE if index is None else ""),
                 )
             found[name] = shard
     name, shard = next((name, shard) for name, shard in (index or {}).items() if found.get(name) != shard)

@@ -88,7 +88,7 @@ def _inspect(settings: Settings, path: Path, device: Device) -> Inspection:
     differences = disagreements(read, decoder, reading.source)
     completed = None if decoder is None else decoder.config
     described = modelslim_of(settings, read, reading.transformers, completed)
-    notes = (*reading.notes, *_method_notes(read, registry))
+    notes = (*reading.notes, *_method_notes(read, registry, settings.path("vllm_ascend")))
     return Inspection(
         read, reading.spec, known, capacity, registry, differences, source_notes=notes, modelslim=described
     )
@@ -150,15 +150,15 @@ def _registry(settings: Settings, reading: Reading) -> Registry | None:
     return Registry(root, registry_facts(tree, reading.checkpoint.architecture), nearest_models(reading, tree))
 
 
-def _method_notes(read: Checkpoint, registry: Registry | None) -> tuple[str, ...]:
-    """Return what the vLLM that is named says of the method of quantisation."""
+def _method_notes(read: Checkpoint, registry: Registry | None, ascend: Path | None) -> tuple[str, ...]:
+    """Return what the trees that are named say of the method of quantisation."""
     from scaffold.common.errors import CheckFailed
     from scaffold.strategy.quantised import check_method, method_notes
 
     if registry is None:
         return ()
     try:
-        check_method(read, registry.root)
+        check_method(read, registry.root, ascend)
     except CheckFailed as error:
         return (error.found,)
     return method_notes(read, registry.root)

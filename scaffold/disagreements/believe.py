@@ -8,7 +8,7 @@ from typing import Any
 
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.common.errors import CheckFailed
-from scaffold.disagreements.finding import CONFIG, TENSORS, Disagreement, joined, shown
+from scaffold.disagreements.finding import CONFIG, TENSORS, Disagreement, joined, shown, whole
 
 
 def deciding(found: Sequence[Disagreement]) -> list[Disagreement]:
@@ -39,7 +39,7 @@ def check(found: Sequence[Disagreement], believe: str | None) -> None:
 def _remedy(one: Disagreement, believe: str | None) -> str:
     ways = {
         CONFIG: f"--believe {CONFIG} leaves out what it does not have",
-        TENSORS: f"--believe {TENSORS} counts on {shown(one.overrides)}",
+        TENSORS: f"--believe {TENSORS} counts on {shown(whole(one.overrides, one.written))}",
     }
     answers = [ways[side] for side in one.answers]
     refused = f"--believe {believe} gives nothing that can be served here" if believe is not None else ""
@@ -72,7 +72,7 @@ def believed(checkpoint: Checkpoint, found: Sequence[Disagreement], believe: str
     notes += [f"{one.kind}: the config is believed: {one}" for one in kept]
     if not chosen:
         return Believed(checkpoint, {}, tuple(notes))
-    overrides = joined([one.overrides for one in chosen])
+    overrides = whole(joined([one.overrides for one in chosen]), checkpoint.config)
     keys = ", ".join(one.config.where for one in chosen)
     notes.append(f"the tensors are believed ({keys}): correct config.json, or pass {shown(overrides)} to vllm serve")
     return Believed(overridden(checkpoint, overrides), overrides, tuple(notes))

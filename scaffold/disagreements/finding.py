@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from scaffold.vocabulary.lookup import spellings
+
 CONFIG, TENSORS = "config", "tensors"
 SIDES = (CONFIG, TENSORS)
 """What ``--believe`` takes."""
@@ -36,6 +38,7 @@ class Disagreement:
             it; empty where no values are known with which they agree.
         silent: the config does not say it, a default does: then the tensors are right, and that is a note.
         between: what contradicts what, for messages.
+        written: ``config.json``, of which overrides replace whole objects.
     """
 
     kind: str
@@ -48,6 +51,7 @@ class Disagreement:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     silent: bool = False
     between: str = "config and tensors disagree"
+    written: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
         """Return it as one sentence."""
@@ -74,7 +78,7 @@ class Disagreement:
             "remedy": self.remedy,
             "decides": self.decides and not self.silent,
             "believe": list(self.answers),
-            "overrides": dict(self.overrides),
+            "overrides": whole(self.overrides, self.written),
         }
 
 
@@ -85,6 +89,23 @@ def joined(overrides: list[Mapping[str, Any]]) -> dict[str, Any]:
         for key, value in one.items():
             both = isinstance(value, Mapping) and isinstance(found.get(key), Mapping)
             found[key] = joined([found[key], value]) if both else value
+    return found
+
+
+def whole(overrides: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return overrides with all of each object that they change.
+
+    vLLM goes into configs that lie in a config; any other object it sets to what is given, so that what is not given
+    would be lost, such as the method of a ``quantization_config`` (vllm/config/model.py, ``_apply_dict_overrides``).
+    """
+    found: dict[str, Any] = {}
+    for key, value in overrides.items():
+        held = config.get(key)
+        if isinstance(value, Mapping) and isinstance(held, Mapping):
+            is_config = "model_type" in held or key in spellings("text_config")
+            found[key] = whole(value, held) if is_config else joined([held, value])
+        else:
+            found[key] = value
     return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaffold.checkpoint.patterns import Pattern, pattern_of
-from scaffold.checkpoint.quantization import TRACES, UNQUANTISED
+from scaffold.checkpoint.quantization import TRACES, UNQUANTISED, method_of
 from scaffold.checkpoint.text import printable
 from scaffold.disagreements.entries import REGEX, expression_of, hits, names, tells_numbers
 from scaffold.disagreements.finding import Disagreement, Said
@@ -21,6 +21,8 @@ from scaffold.disagreements.subject import Subject
 
 KIND = "layers left out of quantisation"
 KEYS = ("ignore", "ignored_layers", "modules_to_not_convert", "exclude_modules", "llm_int8_skip_modules")
+WITHOUT = {"fp8": "modules_to_not_convert", "awq": "modules_to_not_convert"}
+"""Methods that quantise every linear layer where their config has no list, and how the list is called."""
 SECTIONS = ("quantization_config", "compression_config")
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """Linear layers that every method quantises unless it is told not to."""
@@ -28,6 +30,7 @@ TOGETHER = {"q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj", "g
             "up_proj": "gate_up_proj"}  # fmt: skip
 """Layers that vLLM has as one; a list may name that."""
 ENDINGS = tuple(sorted({trace.weight for trace in TRACES} | {"weight_packed"}))
+_NUMBER = re.compile(r"(?:^|[.])layers[.]([0-9]{1,6})[.]")
 MAX_ENTRIES = 20_000
 MAX_PAIRS = 1_000_000
 """Of entries with modules, each held against the other."""
@@ -64,7 +67,9 @@ def _listed(config: Mapping[str, Any]) -> Listed | None:
             found = described.get(key) if isinstance(described, Mapping) else None
             if isinstance(found, list) and len(found) <= MAX_ENTRIES and all(isinstance(e, str) for e in found):
                 return Listed(section, key, tuple(found))
-    return None
+    said = config.get(SECTIONS[0])
+    key = WITHOUT.get(method_of(said), "") if isinstance(said, Mapping) else ""
+    return Listed(SECTIONS[0], key, ()) if key and said is not None and said.get(key) is None else None
 
 
 def _names_any(entry: str, module: str) -> bool:
@@ -116,7 +121,15 @@ def _plain(subject: Subject) -> list[str]:
         for p in subject.own
         if p.dtype in UNQUANTISED and len(p.shape) == 2 and p.name.endswith(tuple(f".{n}.weight" for n in LINEAR))
     }
-    return [stem for stem, _, dtype in _own(subject, wanted) if dtype in UNQUANTISED]
+    layers = subject.whole_number("num_layers")
+    found = [stem for stem, _, dtype in _own(subject, wanted) if dtype in UNQUANTISED]
+    return [stem for stem in found if layers is None or not _is_beyond(stem, layers)]
+
+
+def _is_beyond(module: str, layers: int) -> bool:
+    """Return whether a module is in a layer after the model's own: for drafts, which may be plain in any model."""
+    number = _NUMBER.search(module)
+    return number is not None and int(number[1]) >= layers
 
 
 def _own(subject: Subject, wanted: set[str]) -> Iterator[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -10,12 +11,14 @@ from scaffold.checkpoint.drafts import draft_of
 from scaffold.checkpoint.quantization import read_quantization
 from scaffold.checkpoint.read import Checkpoint
 from scaffold.disagreements import (
+    activation_scales,
     adapters,
     as_made,
     beginnings,
     biases,
     data_type,
     expert_count,
+    files,
     heads,
     hidden_size,
     ignored,
@@ -25,8 +28,11 @@ from scaffold.disagreements import (
     layout,
     numbers,
     packed_parts,
+    packing,
     prediction,
     quantisation,
+    rotation,
+    scale_shapes,
     targets,
     ties,
     towers,
@@ -39,6 +45,8 @@ from scaffold.spec.decoder import DecoderSpec
 
 KINDS: tuple[ModuleType, ...] = (
     numbers,
+    rotation,
+    files,
     layout,
     adapters,
     beginnings,
@@ -52,6 +60,9 @@ KINDS: tuple[ModuleType, ...] = (
     ties,
     data_type,
     quantisation,
+    packing,
+    scale_shapes,
+    activation_scales,
     ignored,
     targets,
     packed_parts,
@@ -93,4 +104,4 @@ def found_in(subject: Subject, kinds: Sequence[ModuleType] = KINDS) -> Iterator[
     """Yield the disagreements of a subject."""
     for kind in kinds:
         find: Callable[[Any], Iterator[Disagreement]] = kind.find
-        yield from find(subject)
+        yield from (replace(one, written=subject.config) if one.overrides else one for one in find(subject))

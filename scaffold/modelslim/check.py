@@ -53,6 +53,8 @@ class ModelSlimCheck:
         by_word: how many get which word.
         rows: that the tables lack.
         findings: what is wrong besides.
+        fatal: of the findings, those on the model's own layers by which it does not start, or computes garbage, at any
+            tensor-parallel size.
         notes: what could not be told.
     """
 
@@ -63,6 +65,7 @@ class ModelSlimCheck:
     rows: tuple[NewRow, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    fatal: tuple[Finding, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -178,15 +181,15 @@ def resolve(
         if not written:
             break
     after = [one for one in _answers(said, checkpoint, looked, mended) if _is_there(one, filled)]
-    findings = [
+    of_rows = [
         *refused,
         *(one for group in lacks.groups for one in _conflicts(*group, rows, mended)),
         *(Finding("row", f"{OF_DRAFT}{why}", RENAME, ()) for why in lacks.of_draft),
-        *missing(after, filled, forms, said),
-        *mixed(after),
     ]
-    findings += [*unregistered(after, mended, filled), *odd_experts(after, said, filled)]
-    findings += tensor_findings(after, filled, forms, said, ranks)
+    of_model = [*missing(after, filled, forms, said), *mixed(after)]
+    of_model += [*unregistered(after, mended, filled), *odd_experts(after, said, filled)]
+    of_model += tensor_findings(after, filled, forms, said, ranks)
+    findings = [*of_rows, *of_model]
     draft = check_draft(
         looked.draft, looked.events, said, checkpoint, mended, looked.has_rename_mapper, _text_types(checkpoint), ranks
     )  # fmt: skip
@@ -196,7 +199,8 @@ def resolve(
     left = not_followed(checkpoint, [(after, filled), (draft.answers, draft.filled)])
     notes = (*_notes(looked.events, every, mended), *draft.notes, *left)
     count = sum(by_word.values())
-    return ModelSlimCheck(said, upstream.where, count, by_word, rows, tuple(alike(findings)), notes)
+    return ModelSlimCheck(said, upstream.where, count, by_word, rows, tuple(alike(findings)), notes,
+                          tuple(one for one in alike(of_model) if one.ranks is None))  # fmt: skip
 
 
 def _answers(said: Description, checkpoint: Checkpoint, looked: Looked, upstream: Upstream) -> list[Asked]:

@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from codemods import ChangeSet, edit
-from scaffold.checkpoint.quantization import modelslim_files
-from scaffold.common.errors import UsageError
+from scaffold.checkpoint.quantization import MODELSLIM_FILE, modelslim_files
+from scaffold.common.errors import CheckFailed, UsageError
 from scaffold.placement.protocol import Code
 from scaffold.planning.read import Subject
 from scaffold.strategy.decide import Decision
+from scaffold.weights.findings import SHOWN
 
 if TYPE_CHECKING:
     from scaffold.modelslim.check import ModelSlimCheck
@@ -32,6 +33,7 @@ def add_modelslim_rows(
 
     Raises:
         CheckpointError: a description is damaged.
+        CheckFailed: with it vllm-ascend does not start the model, or computes garbage.
         Refusal: the table cannot take a row.
     """
     if not modelslim_files(subject.reading.checkpoint.path):
@@ -45,11 +47,32 @@ def add_modelslim_rows(
         return changes, (f"ModelSlim's description could not be held against the model: {error.found}",)
     if found is None:
         return changes, ()
+    _check_fatal(found)
     delivery = subject.site.delivery
     for row in found.rows if delivery is not None else ():
         assert delivery is not None
         changes = edit(changes, CODEMOD, delivery, **row.arguments)
     return changes, tuple(_notes(found, delivery is not None))
+
+
+def _check_fatal(found: ModelSlimCheck) -> None:
+    """Check that vllm-ascend can serve the checkpoint with its description.
+
+    Raises:
+        CheckFailed: it cannot, with any row.
+    """
+    for one in found.fatal[:1]:
+        more = len(found.fatal) - 1
+        names = ", ".join(one.tensors[:SHOWN]) + (
+            f" and {len(one.tensors) - SHOWN} more" if one.tensors[SHOWN:] else ""
+        )
+        raise CheckFailed(
+            f"ModelSlim's description and the model do not go together: {one.kind}: {one.says}: {names}"
+            + (f" (and {more} more findings)" if more else ""),
+            where=MODELSLIM_FILE,
+            expected="for each layer the entry of what its tensors are",
+            remedy=f"{one.mends}; scaffold inspect shows all of it",
+        )
 
 
 def _check(

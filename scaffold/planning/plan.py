@@ -132,7 +132,7 @@ def _plan(request: Request, subject: Subject) -> Plan:
     with refused_after(subject):  # what no strategy changes, before what config and tensors disagree about
         question = question_of(subject, request)
         check_writes_text(question)
-        check_method(subject.reading.checkpoint, subject.tree.root)
+        check_method(subject.reading.checkpoint, subject.tree.root, subject.site.delivery)
         check_words(question)
     subject = with_answers(subject, request)
     with refused_after(subject):
@@ -156,6 +156,7 @@ def _plan(request: Request, subject: Subject) -> Plan:
         documents=documents,
         changes=add_patches(documented, request.patches, subject.site),
         notes=(
+            *subject.reading.checkpoint.weights.notes,
             *subject.settled.notes,
             *placed.notes,
             *told,

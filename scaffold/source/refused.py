@@ -14,13 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from scaffold.checkpoint.text import printable
 from scaffold.common.errors import CheckpointError
 from scaffold.source.interpreter import Interpreter
 from scaffold.source.python.errors import NotUnderstood, RefusedBySource
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.transformers import config_rope
 from scaffold.source.transformers.auto_mapping import config_class, folder
-from scaffold.source.transformers.config_object import Config, make
+from scaffold.source.transformers.config_object import DTYPE_KEYS, Config, make
 from scaffold.source.transformers.imports import resolver
 
 NOT_TAKEN = "transformers' {} takes no {} of {}"
@@ -32,6 +33,13 @@ PLAIN: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 LAYER_CHECKS, OF_LAYERS = "configuration_utils.py", "validate_layer_type"
 LAYER_LISTS = {"layer_types": "ALLOWED_ATTN_LAYER_TYPES", "mlp_layer_types": "ALLOWED_MLP_LAYER_TYPES"}
 ROPE_CHECKS = "modeling_rope_utils.py"
+LOOK_UP = "getattr(torch, self.dtype)"
+DATA_TYPES = frozenset({
+    "float64", "double", "float32", "float", "float16", "half", "bfloat16", "float8_e4m3fn", "float8_e5m2",
+    "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "float4_e2m1fn_x2", "int64", "long", "int32", "int",
+    "int16", "short", "int8", "uint8", "uint16", "uint32", "uint64", "bool",
+})  # fmt: skip
+"""Names that torch has for data types (torch/__init__.py, tensor attributes)."""
 
 
 def library_class(model_type: str, library: Path) -> tuple[SourceFile, str] | None:
@@ -56,7 +64,7 @@ def refused(model_type: str, written: Mapping[str, Any], library: Path) -> str:
     if found is None:
         return ""
     file, name = found
-    for key, value in _not_taken(file, name, written):
+    for key, value in (*_not_taken(file, name, written), *_no_data_types(written, library)):
         return NOT_TAKEN.format(name, key, value)
     interpreter = Interpreter(resolver(library), 0, library)
     try:
@@ -165,6 +173,22 @@ def _not_taken(file: SourceFile, name: str, written: Mapping[str, Any]) -> Itera
         inner = next((part for part in named if part in file.class_names), None)
         if isinstance(value, Mapping) and inner is not None:
             yield from ((f"{key}.{own}", other) for own, other in _not_taken(file, inner, value))
+
+
+def _no_data_types(written: Mapping[str, Any], library: Path) -> Iterator[tuple[str, str]]:
+    """Yield words for a data type that torch has not, where the classes of a release look them up in it.
+
+    Of the object itself and of those in it that are made by classes of their own; ``dtype`` goes before
+    ``torch_dtype``.
+    """
+    path = library / LAYER_CHECKS
+    if not path.is_file() or LOOK_UP not in path.read_text(encoding="utf-8"):
+        return
+    inner = ((f"{key}.", value) for key, value in written.items() if isinstance(value, dict) and "model_type" in value)
+    for place, one in (("", written), *inner):
+        key = next((key for key in DTYPE_KEYS if one.get(key) is not None), "")
+        if isinstance(one.get(key), str) and one[key] not in DATA_TYPES:
+            yield f"{place}{key}", f"{printable(one[key])[:40]!r}, which is no data type of torch"
 
 
 def _is_strict(file: SourceFile, name: str) -> bool:

@@ -88,3 +88,21 @@ def test_regular_expressions_that_could_take_for_ever_are_not_run() -> None:
     for entry in (r"re:(a+)+$", r"re:(a|a)*$", "re:.*.*.*.*.*.*x", "re:(", "re:" + "a" * 400):
         assert not names(entry, module)
     assert names("re:.*", module)
+
+
+@pytest.mark.parametrize(("method", "told"), [("fp8", True), ("compressed-tensors", False), ("modelopt", False)])
+def test_a_plain_layer_where_a_method_without_a_list_quantises_all(method: str, told: bool, tmp_path: Path) -> None:
+    config = {"quant_method": method, "activation_scheme": "dynamic", "modules_to_not_convert": None}
+    held = quantised("layers.1.mlp.down_proj")
+    all_found = [one for one in found(tmp_path, held, quantization_config=config) if one.kind == KIND]
+    assert bool(all_found) is told
+    for one in all_found:
+        assert one.tensors.says == "model.layers.1.mlp.down_proj.weight is not quantised"
+        listed = {"modules_to_not_convert": ["model.layers.1.mlp.down_proj"]}
+        assert one.overrides == {"quantization_config": listed}
+
+
+def test_a_plain_layer_for_drafts_is_none_of_the_model_s_own(tmp_path: Path) -> None:
+    own = quantised()
+    draft = {name.replace("layers.1.", f"layers.{LAYERS}."): form for name, form in tensors().items()}
+    assert not said(tmp_path, {**draft, **own}, ignore=["lm_head"])

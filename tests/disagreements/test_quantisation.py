@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.disagreements.llama import found, tensors
+from scaffold.checkpoint.quantization import MODELSLIM_FILE
+from scaffold.checkpoint.read import read_checkpoint
+from scaffold.disagreements.table import disagreements
+from tests.disagreements.llama import found, tensors, write
 from tests.disagreements.test_ignored import COMPRESSED, quantised
 
 
@@ -57,3 +61,17 @@ def test_a_weight_without_its_scale_among_others_that_have_one(tmp_path: Path) -
     (one,) = found(tmp_path, held, quantization_config=COMPRESSED | {"ignore": ["lm_head"]})
     assert one.tensors.says.startswith("1 of 2 model.layers.*.")
     assert (one.decides, one.answers) == (True, ())
+
+
+@pytest.mark.parametrize(("method", "told"), [("fp8", True), ("ascend", False), (None, False)])
+def test_another_method_of_the_config_goes_before_modelslim_s_description(
+    method: str | None, told: bool, tmp_path: Path
+) -> None:
+    config = {} if method is None else {"quantization_config": {"quant_method": method}}
+    path = write(tmp_path, **config)
+    (path / MODELSLIM_FILE).write_text(json.dumps(dict.fromkeys(tensors(), "FLOAT")))
+    all_found = [one for one in disagreements(read_checkpoint(path)) if one.kind == "quantisation"]
+    assert bool(all_found) is told
+    for one in all_found:
+        assert one.serves == "vLLM takes the method of the config, and ModelSlim's description is not read"
+        assert (one.decides, one.overrides) == (True, {"quantization_config": None})

@@ -50,7 +50,8 @@ ELSEWHERE = re.compile(
             r"see the error; without a.*|its own code would.*",  # what errors advise
             r".*--believe 7 .*|merge the.*|serve the base.*|serve without a.*|for drafts, state.*|compare .*",
             r"take config.json from.*|config and tensors disagree|the config contradicts itself|a target that.*",
-            r"the group that the.*|7 \(kv_lora_rank \+ qk_rope_head_dim\)",
+            r"the group that the.*|state the number.*|no rotation can be made of.*|the files can be read in.*|vllm/.*",
+            r"7 \(kv_lora_rank \+ qk_rope_head_dim\)",
         )
     )
 )
@@ -114,6 +115,12 @@ PARTS = {
     "{} bytes per element, as vLLM loads 16 bit": "2 bytes per element, as vLLM loads 16 bit",
     "LoHa or LoKr": "a.b is what training by LoHa or LoKr left",
     "OFT or BOFT": "a.b is what training by OFT or BOFT left",
+    "and {} more are there": "a.b and 3 more are there, with tensors such as c.d",
+    "{}{}, with tensors such as {}": "a.b is there, with tensors such as c.d",
+    "{} is packed as {} packs": "a.b [1, 2] beside scales [1, 2] is packed as AWQ packs",
+    "{} has {} bits a value": "a.b [1, 2] beside scales [1, 2] has 4 bits a value",
+    "{} has a scale for {} inputs": "a.b [1, 2] beside scales [1, 2] has a scale for 64 inputs",
+    "{} is the scale of {}": "a.b [1, 2] is the scale of c.d [1, 2]",
     "and {} more are": "a.b and 3 more are what training by LoRA left",
     "{}{} what training by {} left": "a.b is what training by LoRA left",
     "the class {} such biases": "the class has no such biases",

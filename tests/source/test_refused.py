@@ -43,6 +43,30 @@ def test_a_field_of_another_type(transformers_source: Path) -> None:
     assert refused("llama", {**SIZES, "hidden_size": "64"}, transformers_source).endswith("takes no hidden_size of 64")
 
 
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ({"torch_dtype": "bf16"}, "takes no torch_dtype of 'bf16', which is no data type of torch"),
+        ({"torch_dtype": "torch.bfloat16"}, "takes no torch_dtype of 'torch.bfloat16', which is no data type of torch"),
+        ({"dtype": "auto", "torch_dtype": "bfloat16"}, "takes no dtype of 'auto', which is no data type of torch"),
+        ({"dtype": "bfloat16", "torch_dtype": "bf16"}, ""),
+        ({"torch_dtype": "half"}, ""),
+        ({"torch_dtype": None}, ""),
+    ],
+)
+def test_words_for_data_types(written: dict[str, Any], says: str, transformers_source: Path) -> None:
+    """The classes of today look them up in torch, which ends in an AttributeError."""
+    found = refused("llama", {**SIZES, **written}, transformers_source)
+    assert found.endswith(says)
+    assert bool(says) is bool(found)
+
+
+def test_a_word_for_the_data_type_of_a_part(transformers_source: Path) -> None:
+    written = {"text_config": {"model_type": "llama", "dtype": "bf16"}, "transformers.js_config": {"dtype": "q4"}}
+    assert "takes no text_config.dtype of 'bf16'" in refused("llava", written, transformers_source)
+    assert not refused("llava", {**written, "text_config": {"model_type": "llama"}}, transformers_source)
+
+
 def test_a_release_without_such_checks_refuses_nothing(tmp_path: Path) -> None:
     assert required_keys(tmp_path) == {}
 

@@ -14,6 +14,7 @@ from scaffold.planning.plan import make_plan
 from scaffold.planning.read import read
 from scaffold.planning.refusal import NotPlanned
 from scaffold.planning.request import Request
+from scaffold.roots.ascend_quantization import PLATFORM
 from scaffold.strategy.quantised import check_method, method_notes
 from tests.checkpoint.made import checkpoint
 from tests.disagreements.llama import CONFIG, HIDDEN, Tensors, tensors
@@ -25,9 +26,9 @@ UNKNOWN = ("aqlm", "vptq", "bitsandbytes", "somebodys", "marlin", "intel/auto-ro
 KNOWN = ("awq", "AWQ", "fp8", "compressed_tensors", "auto-round", "ascend", "", None)
 
 
-def given(folder: Path, method: str | None) -> Checkpoint:
+def given(folder: Path, method: str | None, held: Tensors | None = None) -> Checkpoint:
     described = {"quantization_config": {"quant_method": method, "bits": 4}}
-    return read_checkpoint(checkpoint(folder, tensors(), **{**CONFIG, **described}))
+    return read_checkpoint(checkpoint(folder, held or tensors(), **{**CONFIG, **described}))
 
 
 @each("method", UNKNOWN)
@@ -45,6 +46,30 @@ def test_a_method_that_vllm_does_not_know_is_named_with_those_that_it_knows(
 def test_a_method_that_it_knows_is_none(method: str | None, tmp_path_factory: pytest.TempPathFactory) -> None:
     """In each spelling that it reads, and by a class that takes another word than its own."""
     check_method(given(tmp_path_factory.mktemp("known"), method), tree().root)
+
+
+@each(("method", "is_there"), (("gptq", False), ("compressed-tensors", True), ("fp8", True), (None, True)))
+def test_a_method_that_the_npus_do_not_have_is_named_with_the_tree_s_own_list(
+    method: str | None, is_there: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """fp8 is dequantised by an adapter where the tree lacks it."""
+    folder = tmp_path_factory.mktemp("npu")
+    (folder / PLATFORM).parent.mkdir()
+    (folder / PLATFORM).write_text('class P:\n    supported_quantization = ["ascend", "compressed-tensors"]\n')
+    read_from = given(folder / "model", method, with_forms({"qweight": ("I32", (16, HIDDEN))}, without="weight"))
+    if is_there:
+        check_method(read_from, tree().root, folder)
+        return
+    with pytest.raises(CheckFailed) as refused:
+        check_method(read_from, tree().root, folder)
+    assert refused.value.found == (
+        f"the weights are quantised by '{method}', which this vllm-ascend does not have for NPUs: it lists ascend, "
+        "compressed-tensors"
+    )
+    check_method(read_from, tree().root)
+    check_method(given(folder / "plain", method), tree().root, folder)  # a disagreement, which says what to do
+    (read_from.path / "quant_model_description.json").write_text("{}")
+    check_method(read_from, tree().root, folder)
 
 
 def test_a_method_that_is_on_its_way_out_is_a_note(tmp_path: Path) -> None:
