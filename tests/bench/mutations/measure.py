@@ -28,9 +28,13 @@ TOLERANCE = 1e-4
 SECONDS = 120
 """Of processor time that the generation of an adapter may take: a busy machine makes no holes."""
 
-RIGHT, HOLE, WRONG, FAILS, NO_REFERENCE = "right", "hole", "wrong", "fails", "reference does not run"
-OUTCOMES = (RIGHT, HOLE, WRONG, FAILS, NO_REFERENCE)
-"""``fails``: an adapter was written that does not load or run, which says so itself."""
+RIGHT, HOLE, WRONG, FAILS, CRASH = "right", "hole", "wrong", "fails", "crash"
+NO_REFERENCE = "reference does not run"
+OUTCOMES = (RIGHT, HOLE, WRONG, FAILS, CRASH, NO_REFERENCE)
+"""``fails``: an adapter was written that does not load or run, which says so itself; ``crash``: the tool gave no
+answer, by an error of its own or out of time."""
+DEFECTS = (WRONG, CRASH)
+"""Outcomes that no mutant may have."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,9 @@ class Bench:
 
     def _adapter(self, job: dict[str, Any], place: Path, wanted: list[list[float]]) -> dict[str, Any]:
         plugin = place / "plugin"
-        made = generated(place, plugin, self.python)
-        if not plugin.is_dir():
-            return {"result": HOLE, "why": made}
+        why_not = generated(place, plugin, self.python)
+        if why_not is not None:
+            return why_not
         package = next(path.name for path in (plugin / "src").iterdir() if path.name.isidentifier())
         same = seen(place, plugin / "src")
         found = self.answers.get(same) or self.adapters.ask({**job, "plugin": [str(plugin / "src"), package]})
@@ -99,8 +103,12 @@ def written(checkpoint: Path, place: Path, changed: dict[str, str]) -> None:
             (place / path.name).write_text(changed.get(path.name, path.read_text()))
 
 
-def generated(checkpoint: Path, plugin: Path, python: Path) -> str:
-    """Write the adapter of a checkpoint as the command line does, in a fork; return why there is none."""
+def generated(checkpoint: Path, plugin: Path, python: Path) -> dict[str, Any] | None:
+    """Write the adapter of a checkpoint as the command line does, in a fork.
+
+    Returns:
+        ``{"result", "why"}`` where there is none: a hole that the tool names, or a crash; None where there is one.
+    """
     answer = checkpoint / "answer.json"
     child = os.fork()
     if child == 0:
@@ -118,9 +126,11 @@ def generated(checkpoint: Path, plugin: Path, python: Path) -> str:
     try:
         said = json.loads(answer.read_text())
     except ValueError:
-        return f"no answer ({os.waitstatus_to_exitcode(status)}): {(checkpoint / 'errors.txt').read_text()[-300:]}"
+        ended = f"no answer ({os.waitstatus_to_exitcode(status)}): {(checkpoint / 'errors.txt').read_text()[-300:]}"
+        return {"result": CRASH, "why": ended}
     holes = [f"{hole['what']} @ {hole['where']}" for hole in said.get("holes") or ()]
-    return " | ".join(holes) or str((said.get("error") or {}).get("found", ""))
+    why = " | ".join(holes) or str((said.get("error") or {}).get("found", ""))
+    return None if plugin.is_dir() else {"result": HOLE, "why": why} if why else {"result": CRASH, "why": "no reason"}
 
 
 def warm_up(checkpoint: Path, folder: Path, python: Path) -> None:
