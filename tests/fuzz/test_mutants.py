@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -149,3 +150,20 @@ def test_a_crash_of_the_tool_is_no_hole(tmp_path: Path, monkeypatch: pytest.Monk
     else:
         assert ended is not None
         assert (ended["result"], expected[1] in ended["why"]) == (expected[0], True)
+
+
+APART = [
+    ("rounding of large logits", [[-165.0, -2.0]], [[-165.0001, -2.0]], True),
+    ("as much of small ones", [[-5.0, -2.0]], [[-5.0001, -2.0]], False),
+    ("the rounding of small ones", [[-5.0, -0.5]], [[-5.0, -0.500002]], True),
+    ("no number behind one", [[-1.0, -2.0]], [[-1.0, math.nan]], False),
+    ("no number in the reference", [[math.nan, -2.0]], [[-1.0, -2.0]], False),
+    ("infinite alike", [[-math.inf, -2.0]], [[-math.inf, -2.0]], False),
+]
+
+
+@each(("what", "wanted", "found", "right"), APART)
+def test_differences_count_by_the_size_of_the_logits(
+    what: str, wanted: list[list[float]], found: list[list[float]], right: bool
+) -> None:
+    assert (measure.apart(wanted, found) <= measure.TOLERANCE) is right
