@@ -31,9 +31,9 @@ def _normal(rng: np.random.Generator, deviation: float, *shape: Any) -> Tensor:
     return Drawn(sizes, lambda: rng.normal(0, deviation, sizes))
 
 
-def _several(shape: Any) -> tuple[int, ...]:
-    """Return the sizes that a norm goes over."""
-    return tuple(map(int, shape)) if isinstance(shape, (tuple, list)) else (int(shape),)
+def _several(shape: Any) -> tuple[Any, ...]:
+    """Return the sizes that a norm goes over, as they were given."""
+    return tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
 
 
 class Layer(Module):
@@ -151,7 +151,7 @@ class LayerNorm(Layer):
     ) -> None:
         super().__init__()
         shape = _several(normalized_shape)
-        weight = random_parameter(rng, shape) if elementwise_affine else None
+        weight = random_parameter(rng, tuple(map(int, shape))) if elementwise_affine else None
         offset = _normal(rng, 0.3, *shape) if elementwise_affine and bias else None
         self.attributes |= {"weight": weight, "bias": offset, "eps": eps, "normalized_shape": shape}
 
@@ -174,7 +174,7 @@ class RMSNorm(Layer):
     ) -> None:
         super().__init__()
         shape = _several(normalized_shape)
-        weight = random_parameter(rng, shape) if elementwise_affine else None
+        weight = random_parameter(rng, tuple(map(int, shape))) if elementwise_affine else None
         self.attributes |= {"weight": weight, "eps": eps, "normalized_shape": shape}
 
     def forward(self, x: Tensor) -> Any:

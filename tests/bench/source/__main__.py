@@ -54,6 +54,21 @@ def parts() -> tuple[str, str, str]:
     return models, above[len(models) :], head + releases
 
 
+def section(head: str, before: str, rows: list[str], told: list[str], said: str = "") -> str:
+    """Return a part of the page; rows and notes of releases that are not among these stay as they were."""
+    new = {_release(row) for row in rows}
+    lines = before.removeprefix(head).splitlines()
+    rows = [*(line for line in lines if line[:2] == "| " and line[2:3].isdigit() and _release(line) not in new), *rows]
+    told = [*(line for line in lines if line[:2] == "- " and _release(line) not in new), *told]
+    paragraphs = ["\n".join(sorted(rows, key=_release)), said, "\n".join(sorted(told, key=_release))]
+    return head + "\n\n".join(filter(None, paragraphs)) + "\n"
+
+
+def _release(line: str) -> tuple[int, ...]:
+    """Return the release that a row or a note begins with."""
+    return tuple(map(int, line[2:].replace(",", " ").split()[0].split(".")))
+
+
 def single(pythons: list[str]) -> bool:
     """Measure single operations with the engine's release and others, and return whether none differs.
 
@@ -65,10 +80,11 @@ def single(pythons: list[str]) -> bool:
         print("\n".join([cases.line, *cases.told]), flush=True)
     print(operations.said())
     if pythons:
+        models, before, releases = parts()
+        lines = [cases.line for cases in found]
         told = [line for cases in found for line in cases.told]
-        lines = [*(cases.line for cases in found), "", operations.said(), "", *told]
-        models, releases = parts()[0], parts()[2]
-        PAGE.write_text(models + operations.HEAD + "\n".join(lines).rstrip() + "\n" + releases)
+        written = section(operations.HEAD, before, lines, told, operations.said())
+        PAGE.write_text(models + written + releases)
     return not any(cases.is_wrong for cases in found) and not without_case()
 
 
@@ -86,8 +102,8 @@ def earlier(pythons: list[str], only: list[str]) -> bool:
         right = right and not wrong
         print(lines[-1], flush=True)
     if not only:
-        models, single_operations, _ = parts()
-        PAGE.write_text(models + single_operations + EARLIER + "\n".join([*lines, "", *holes]).rstrip() + "\n")
+        models, single_operations, before = parts()
+        PAGE.write_text(models + single_operations + section(EARLIER, before, lines, holes))
     return right
 
 

@@ -21,9 +21,10 @@ HEAD = """
 
 Written by `make bench-source PYTHONS="<python with transformers 4.44> <…>"`: functions of
 `tests/source/torch/torch_cases.py` and `tests/source/transformers/library_cases.py`, run by the interpreter and by the
-libraries of each release on the same numbers. *Not there* are cases that call what a release does not have.
+libraries of the environment that has a release of transformers, on the same numbers. *Not there* are cases that call
+what a release does not have.
 
-| release | cases of | agree | holes | differ | not there |
+| transformers | cases of | agree | holes | differ | not there |
 | --- | --- | --- | --- | --- | --- |
 """
 
@@ -56,9 +57,10 @@ class Cases:
 
 
 def measure(pythons: Sequence[str]) -> Iterator[Cases]:
-    """Yield the cases of both libraries with the engine's release, then with others."""
-    for release in map(release_of, (engine().python, *map(Path, pythons))):
-        yield Cases(release.version, "torch", tuple(_of_torch(release)))
+    """Yield the cases of PyTorch with the engine's, then those of transformers with the engine's release and others."""
+    releases = [*map(release_of, (engine().python, *map(Path, pythons)))]
+    yield Cases(releases[0].version, "torch, einops, NumPy", tuple(_of_torch(releases[0])))
+    for release in releases:
         found = library_cases.compared(release.python, engine().transformers, release.version)
         yield Cases(release.version, "transformers", tuple(found))
 
