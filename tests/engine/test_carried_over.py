@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from scaffold.placement.plugin import PLUGIN
-from scaffold.planning.plan import make_plan
-from scaffold.planning.request import Request
+from tests.bench import carried
 from tests.bench.coverage.environment import environment
-from tests.bench.coverage.outcomes import compare
 from tests.bench.coverage.server import Server
-from tests.engine.test_own_code import PROMPT, TRUSTED
-from tests.lab.commands import run
-from tests.models.odd_blocks import CARRIED, DIFFERENTIAL, OF_EXPERTS, OF_HEADS, SCALED, write_odd
+from tests.models.odd_blocks import CARRIED, DIFFERENTIAL, OF_EXPERTS, OF_HEADS, SCALED
 
 pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(environment(), tmp_path_factory.mktemp("served"), TRUSTED) as running:
+    with Server(environment(), tmp_path_factory.mktemp("served"), carried.TRUSTED) as running:
         yield running
 
 
@@ -31,38 +25,10 @@ SERVED = {**CARRIED, **SCALED, **OF_HEADS, **DIFFERENTIAL, **OF_EXPERTS}
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_an_adapter_with_carried_statements_agrees_with_the_source(
-    server: Server, tmp_path: Path, vllm_source: Path, transformers_source: Path, name: str
-) -> None:
-    checkpoint = write_odd(tmp_path / "corvus", SERVED[name])
-    request = Request(
-        checkpoint=checkpoint,
-        vllm=vllm_source,
-        delivery=None,
-        placement=PLUGIN.name,
-        output=tmp_path / "plugin",
-        strategy="native",
-        transformers=transformers_source,
-    )
-    plan = make_plan(request)
-    for path in plan.changes.paths:
-        text = plan.changes.read(path)
-        assert text is not None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    reference_file = tmp_path / "reference.json"
-    run(environment().python, TRUSTED, "--reference", checkpoint, json.dumps(PROMPT), reference_file)
-    reference = json.loads(reference_file.read_text())
-    for ranks in (1, 2):
-        job = {
-            "name": f"corvus-{ranks}",
-            "checkpoint": str(checkpoint),
-            "prompt": PROMPT,
-            "new_tokens": len(reference["greedy"]),
-            "model_impl": "vllm",
-            "plugin": [str(tmp_path / "plugin" / "src"), "vllm_corvus"],
-            "options": {"tensor_parallel_size": ranks},
-        }
-        answer = server.ask(job)
-        outcome = compare(reference, answer)
-        assert outcome.right, answer.get("error") or outcome
+def test_an_adapter_with_carried_statements_agrees_with_the_source(server: Server, tmp_path: Path, name: str) -> None:
+    made = carried.adapted(name, SERVED[name], tmp_path)
+    assert not made.hole
+    carried.make_references([made])
+    for ranks in carried.RANKS:
+        outcome = carried.serve(made, ranks, server)
+        assert outcome.right, outcome.error or outcome
