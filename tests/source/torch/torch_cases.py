@@ -643,3 +643,9 @@ def more_by_keyword(x, i, m):
         F.scaled_dot_product_attention(query=q, key=q, value=q),
         torch.baddbmm(x @ y, batch1=x, batch2=y),
     )
+
+
+def numbers_of_one_entry(x, i, m):
+    one, kept = i[0, 0, :1], nn.ModuleList([nn.Linear(2, size) for size in (3, 4, 5, 6)])
+    numbers = int(one), float(x[0, 0, :1]), int(x[:1, :1, :1] * 3), [7, 8, 9, 10][one], bool(one > 0)
+    return numbers, kept[one].out_features, [kept[number].out_features for number in (i > 2).nonzero()[0][:1]]

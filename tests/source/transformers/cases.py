@@ -30,8 +30,8 @@ def embeddings() -> Any:
     return np.random.default_rng(7).normal(size=(1, 13, 6))
 
 
-def interpreted(name: str, transformers: Path, release: str) -> Any:
-    """Return what the interpreter computes with the library of an engine, as source of a release.
+def interpreted(name: str, transformers: Path | None, release: str) -> Any:
+    """Return what the interpreter computes with the library of an engine, or without one, as source of a release.
 
     Raises:
         NotUnderstood: it is a hole.

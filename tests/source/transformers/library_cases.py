@@ -140,3 +140,10 @@ def frequencies_of_longrope(release, x):
 
     config = CaseConfig(rope_scaling=LONG, transformers_version=release)
     return ROPE_INIT_FUNCTIONS["longrope"](config, None, 7)
+
+
+def layer_types_that_are_checked(release, x):
+    from transformers.configuration_utils import layer_type_validation
+
+    layer_type_validation(["full_attention", "sliding_attention"])
+    return 2 * x

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.source.transformers.cases import NAMES, compared
+from tests.source.transformers.cases import NAMES, compared, embeddings, interpreted
 
 
 @pytest.mark.engine
@@ -19,3 +19,7 @@ def test_nothing_differs_from_the_engines_release(transformers_source: Path) -> 
     assert set(found) == set(NAMES)
     assert {name: said for name, said in found.items() if said[0] not in ("agrees", "unknown")} == {}
     assert sum(word == "agrees" for word, _ in found.values()) >= 8
+
+
+def test_a_check_of_the_library_stops_nothing() -> None:
+    assert interpreted("layer_types_that_are_checked", None, "4.57.6") == (2 * embeddings()).tolist()
