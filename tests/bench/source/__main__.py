@@ -89,21 +89,21 @@ def single(pythons: list[str]) -> bool:
 
 
 def earlier(pythons: list[str], only: list[str]) -> bool:
-    """Measure earlier releases, print and write a row of each, and return whether none differs."""
-    lines, holes, right = [], [], True
+    """Measure earlier releases, print and write a row of each as soon as it is known; return whether none differs."""
+    right = True
     for release in (release_of(Path(python)) for python in pythons):
         results = []
         for result in measure(release, only):
             results.append(result)
             print(release.version, line(result), flush=True)
         agree, wrong = sum(result.agrees for result in results), sum(result.is_wrong for result in results)
-        lines.append(f"| {release.version} | {len(results)} | {agree} | {len(results) - agree - wrong} | {wrong} |")
-        holes += [f"- {release.version}, {one.name}: {one.hole}" for one in results if one.difference is None]
+        row = f"| {release.version} | {len(results)} | {agree} | {len(results) - agree - wrong} | {wrong} |"
+        holes = [f"- {release.version}, {one.name}: {one.hole}" for one in results if one.difference is None]
         right = right and not wrong
-        print(lines[-1], flush=True)
-    if not only:
-        models, single_operations, before = parts()
-        PAGE.write_text(models + single_operations + section(EARLIER, before, lines, holes))
+        print(row, flush=True)
+        if not only:
+            models, single_operations, before = parts()
+            PAGE.write_text(models + single_operations + section(EARLIER, before, [row], holes))
     return right
 
 
