@@ -98,12 +98,13 @@ def earlier(pythons: list[str], only: list[str]) -> bool:
             print(release.version, line(result), flush=True)
         agree, wrong = sum(result.agrees for result in results), sum(result.is_wrong for result in results)
         row = f"| {release.version} | {len(results)} | {agree} | {len(results) - agree - wrong} | {wrong} |"
-        holes = [f"- {release.version}, {one.name}: {one.hole}" for one in results if one.difference is None]
+        told = [(one.name, one.hole or f"differs by {one.difference:.0e}") for one in results if not one.agrees]
+        notes = [f"- {release.version}, {name}: {what}" for name, what in told]
         right = right and not wrong
         print(row, flush=True)
         if not only:
             models, single_operations, before = parts()
-            PAGE.write_text(models + single_operations + section(EARLIER, before, [row], holes))
+            PAGE.write_text(models + single_operations + section(EARLIER, before, [row], notes))
     return right
 
 
