@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FAST := -m "not engine"
 FURTHER := found
 
-.PHONY: screenshots test-browser examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-mutations bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim bench-commit-kills bench-delivery
+.PHONY: screenshots test-browser examples codemod-pages help setup test test-fast test-installed test-pythons test-steady lint demo bench-properties bench bench-coverage bench-source bench-verify bench-weights fuzz fuzz-source clean bench-twin bench-throughput bench-variants bench-mutations bench-identity bench-field bench-strategies bench-diagnosis bench-gates bench-gates-delay bench-gates-ends bench-kills bench-parity bench-survey bench-carried bench-replay bench-patches bench-add-patch bench-fleet bench-modelslim bench-commit-kills bench-delivery
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -86,7 +86,7 @@ bench-coverage: $(VENV)/.complete ## Adapters of 61 architectures, measured (ONL
 bench: $(VENV)/.complete ## How fast checkpoints are read: the table of docs/reading.md
 	@$(PY) -m tests.bench.reading
 
-bench-source: $(VENV)/.complete ## What the interpreter computes, against PyTorch, for every decoder (ONLY="llama mixtral")
+bench-source: $(VENV)/.complete ## What the interpreter computes, against PyTorch, for every decoder, and by single operations (ONLY="llama mixtral" PYTHONS="python …")
 	@$(PY) -m tests.bench.source
 
 bench-verify: $(VENV)/.complete ## How fast tensor data is verified (GIB=20)
@@ -110,6 +110,9 @@ bench-mutations: $(VENV)/.complete ## Mutants of modeling source against their o
 
 bench-variants: $(VENV)/.complete ## Two odd variants of each listed architecture: ties, heads, biases, rotary scalings (ONLY=qwen3)
 	@$(PY) -m tests.bench.variants --only "$(ONLY)"
+
+bench-carried: $(VENV)/.complete ## Odd blocks with carried-over statements, served alone and on two ranks (ONLY=clamps)
+	@$(PY) -m tests.bench.carried --only "$(ONLY)"
 
 bench-replay: $(VENV)/.complete ## What upstream added to its lists, added by the codemods: docs/codemods.md (ONLY=vllm-registry; ASCEND=git repository)
 	@$(PY) -m tests.bench.replay --faults --only "$(ONLY)" $(if $(ASCEND),--ascend "$(ASCEND)")

@@ -37,6 +37,7 @@ class ConfigObject:
             ``config.json`` leaves out of it.
         computed: what the model's own class makes another number or word of than ``config.json`` says, such as a
             vocabulary that it fills up.
+        computed_inside: keys that hold a config, each with such numbers and words of it.
     """
 
     class_name: str
@@ -45,6 +46,7 @@ class ConfigObject:
     defaults: Mapping[str, Any]
     objects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     computed: Mapping[str, Any] = field(default_factory=dict)
+    computed_inside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def config_object(
@@ -71,7 +73,9 @@ def config_object(
     literal = {key: value for key, value in literal.items() if key not in inside}
     other = {key: completed[key] for key in sorted(read & written.keys()) if key in completed}
     computed = {key: value for key, value in other.items() if _is_scalar(value) and value != written[key]}
-    return ConfigObject(class_name, model_type, elsewhere, literal, inside, computed)
+    changed = {key: _changed(adapter, key, written, completed[key]) for key in inside}
+    computed_inside = {key: values for key, values in changed.items() if values}
+    return ConfigObject(class_name, model_type, elsewhere, literal, inside, computed, computed_inside)
 
 
 def _objects_read_by(adapter: str, completed: Mapping[str, Any]) -> list[str]:
@@ -82,10 +86,24 @@ def _objects_read_by(adapter: str, completed: Mapping[str, Any]) -> list[str]:
 
 def _left_out(adapter: str, key: str, written: Mapping[str, Any], completed: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an adapter reads of an object of the config that ``config.json`` does not have there."""
-    read = {path[1] for path in _paths_read_by(adapter) if len(path) > 1 and path[0] == key}
     stated = written.get(key) or {}
-    missing = {name: completed[name] for name in sorted(read) if name in completed and name not in stated}
+    missing = {name: completed[name] for name in _read_of(adapter, key, completed) if name not in stated}
     return {name: value for name, value in missing.items() if _is_literal(value)}
+
+
+def _changed(adapter: str, key: str, written: Mapping[str, Any], completed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an adapter reads of an object of the config that is other than ``config.json`` says there."""
+    stated = written.get(key)
+    if not isinstance(stated, Mapping):
+        return {}
+    both = {name: completed[name] for name in _read_of(adapter, key, completed) if name in stated}
+    return {name: value for name, value in both.items() if _is_scalar(value) and value != stated[name]}
+
+
+def _read_of(adapter: str, key: str, completed: Mapping[str, Any]) -> list[str]:
+    """Return the keys of an object of the config that an adapter reads."""
+    read = {path[1] for path in _paths_read_by(adapter) if len(path) > 1 and path[0] == key}
+    return sorted(read & completed.keys())
 
 
 def write(config: ConfigObject, title: str, licence_header: str, instead: str = "") -> str:

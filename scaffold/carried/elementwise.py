@@ -62,6 +62,15 @@ def functional(writer: Writer, op: Operation) -> Val:
     return Val(f"F.{name}({x.code}{''.join(more)})", ATOM, x.axes, x.order)
 
 
+def filled(writer: Writer, op: Operation) -> Val:
+    """Return a tensor of one number, as large as another."""
+    if op.kwargs.get("dtype") is not None:
+        raise NotUnderstood(f"{op.name} of another type")
+    x = writer.value(op.args[0])
+    number = f", {writer.number(named(op, 1, 'fill_value'), op).code}" if op.name == "full_like" else ""
+    return Val(f"torch.{op.name}({x.code}{number})", ATOM, x.axes, x.order)
+
+
 def unchanged(writer: Writer, op: Operation) -> Val:
     """Return the tensor itself."""
     return writer.value(op.args[0])

@@ -45,6 +45,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(elementwise.OPERATORS, elementwise.binary),
     **dict.fromkeys(elementwise.UNARY, elementwise.unary),
     **dict.fromkeys(elementwise.FUNCTIONAL, elementwise.functional),
+    **dict.fromkeys(("full_like", "zeros_like", "ones_like"), elementwise.filled),
     **dict.fromkeys(UNCHANGED, elementwise.unchanged),
     **dict.fromkeys(CONVERTED, elementwise.converted),
     **dict.fromkeys(("clamp", "clip", "clamp_min", "clamp_max"), elementwise.clamp),

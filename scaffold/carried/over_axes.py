@@ -8,6 +8,7 @@ from scaffold.carried.values import ATOM, Val
 from scaffold.carried.writer import Writer, axis, named
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.operations import Operation
+from scaffold.source.torch.ops.reductions import unsaid
 
 
 def reduced(writer: Writer, op: Operation) -> Val:
@@ -37,7 +38,8 @@ def variance(writer: Writer, op: Operation) -> Val:
 def along(writer: Writer, op: Operation) -> Val:
     """Return a softmax."""
     x = writer.value(op.args[0])
-    at = axis(x, named(op, 1, "dim", -1))
+    dim = named(op, 1, "dim")
+    at = axis(x, unsaid(op.args[0].a) if dim is None else dim)
     if "dtype" in op.kwargs and op.kwargs["dtype"] is not None:
         return x.method(f"{op.name}({x.dim(at)}, dtype=torch.float32)")
     return x.method(f"{op.name}({x.dim(at)})")

@@ -23,6 +23,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.operations import Operation, tensors_in
 from scaffold.source.torch.ops.products import MASKED
+from scaffold.source.torch.ops.reductions import softmax
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.values import Value
 
@@ -98,6 +99,8 @@ def _core(operations: list[Operation], at: int, event: Event, caps: tuple[float,
     q, k = _query_and_key(operations[:at] if alone else _before(operations[at]), event)
     heads = q.shape[0]
     scores, weights = _heads(scores, heads, event), _heads(weights, heads, event)
+    if not same(softmax(scores), weights):
+        raise NotUnderstood("a softmax over another axis of the scores than that of keys", operations[at].where)
     later = operations[at:] if alone else [op for op in operations[at:] if _weighs(op, weights)]
     values, out, used = _value_and_output(later, weights, event)
     extra = scores[..., NUM_TOKENS:]
@@ -114,10 +117,10 @@ def _core(operations: list[Operation], at: int, event: Event, caps: tuple[float,
     return Core(q, k[:: heads // kv], values[:: heads // kv], out, scale, cap, slopes, sinks, visible, event.where)
 
 
-def _before(softmax: Operation) -> list[Operation]:
+def _before(weighing: Operation) -> list[Operation]:
     """Return the operations that the scores of a softmax come from, as far as the first products, the last one last."""
     found: list[Operation] = []
-    level = [softmax]
+    level = [weighing]
     while level and not any(op.name in PRODUCTS for op in found):
         origins = [one.origin for op in level for one in tensors_in(op.args) if one.origin is not None]
         found = [*dict.fromkeys(origins), *found]

@@ -97,6 +97,21 @@ def test_an_object_that_the_adapter_reads_as_one_is_one(tmp_path: Path) -> None:
     assert (made.feed.experts, made.feed.top_k, made.plain) == (8, 2, {"x": 1})
 
 
+def test_what_the_class_makes_of_an_object_is_as_it_makes_it() -> None:
+    """A class that passes over what config.json says, or makes another number of it."""
+    adapter = "a = config.feed.experts\nb = self.config.feed.top_k\nc = config.other.limit\n"
+    written = {"feed": {"experts": 8, "top_k": 2, "unread": 1}, "other": {"limit": 1.5}}
+    completed = {"feed": {"experts": 8, "top_k": 3, "unread": 7}, "other": {"limit": 1.5}}
+    found = config_object("OddConfig", "odd", written, completed, adapter)
+    assert found.computed_inside == {"feed": {"top_k": 3}}
+    space: dict[str, Any] = {}
+    stand_in = "class PretrainedConfig:\n    def __init__(self, **kwargs): vars(self).update(kwargs)\n"
+    text = write(found, "Odd", "# licence").replace("from transformers import PretrainedConfig", "")
+    exec(stand_in + text, space)  # text of ours
+    made = space["OddConfig"](**written)
+    assert (made.feed.experts, made.feed.top_k, made.other.limit) == (8, 3, 1.5)
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import carried
 from tests.bench.coverage.environment import environment
 from tests.bench.coverage.server import Server
-from tests.engine.own_code import TRUSTED, check_answer, reference_of, write_plugin
-from tests.models.odd_blocks import CARRIED, DIFFERENTIAL, OF_EXPERTS, OF_HEADS, SCALED, write_odd
+from tests.models.odd_blocks import CARRIED, DIFFERENTIAL, OF_EXPERTS, OF_HEADS, SCALED
 
 pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(environment(), tmp_path_factory.mktemp("served"), TRUSTED) as running:
+    with Server(environment(), tmp_path_factory.mktemp("served"), carried.TRUSTED) as running:
         yield running
 
 
@@ -25,11 +25,10 @@ SERVED = {**CARRIED, **SCALED, **OF_HEADS, **DIFFERENTIAL, **OF_EXPERTS}
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_an_adapter_with_carried_statements_agrees_with_the_source(
-    server: Server, tmp_path: Path, vllm_source: Path, transformers_source: Path, name: str
-) -> None:
-    checkpoint = write_odd(tmp_path / "corvus", SERVED[name])
-    write_plugin(checkpoint, tmp_path / "plugin", vllm_source, transformers_source)
-    reference = reference_of(checkpoint, tmp_path)
-    for ranks in (1, 2):
-        check_answer(server, reference, checkpoint, tmp_path / "plugin", "vllm_corvus", ranks)
+def test_an_adapter_with_carried_statements_agrees_with_the_source(server: Server, tmp_path: Path, name: str) -> None:
+    made = carried.adapted(name, SERVED[name], tmp_path)
+    assert not made.hole
+    carried.make_references([made])
+    for ranks in carried.RANKS:
+        outcome = carried.serve(made, ranks, server)
+        assert outcome.right, outcome.error or outcome

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import ast
 import json
+import math
+import os
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tests.bench.mutations import measure
 from tests.bench.mutations.__main__ import of_files
 from tests.bench.mutations.mutate import KINDS, mutants
 from tests.bench.mutations.same import seen
+from tests.rows import each
 
 TEXT = '''
 class Block:
@@ -86,3 +93,77 @@ def test_mutants_of_several_files_each_replace_their_own(tmp_path: Path) -> None
     found = list(of_files(tmp_path, {"configuration_x.py": [2], "modeling_x.py": [2]}, 0))
     assert {file for file, _ in found} == {"configuration_x.py", "modeling_x.py"}
     assert all(mutant.before == f"return {file.partition('_')[0]} + x" for file, mutant in found)
+
+
+def answer(said: dict[str, Any]) -> None:
+    os.write(1, json.dumps(said).encode())  # the descriptor: pytest has a stream of its own
+
+
+def crashes(*_: Path) -> int:
+    raise ZeroDivisionError
+
+
+def hangs(*_: Path) -> int:
+    while True:
+        pass
+
+
+def names_a_hole(*_: Path) -> int:
+    answer({"holes": [{"what": "a rotation", "where": "modeling_x.py:3"}]})
+    return 1
+
+
+def refuses(*_: Path) -> int:
+    answer({"holes": [], "error": {"found": "no config.json"}})
+    return 2
+
+
+def says_nothing(*_: Path) -> int:
+    answer({"holes": []})
+    return 0
+
+
+def writes(_: Path, plugin: Path, python: Path) -> int:
+    plugin.mkdir()
+    answer({"holes": []})
+    return 0
+
+
+ENDS = {
+    crashes: ("crash", "no answer (1)"),
+    hangs: ("crash", "no answer (-27)"),
+    says_nothing: ("crash", ""),
+    names_a_hole: ("hole", "a rotation @ modeling_x.py:3"),
+    refuses: ("hole", "no config.json"),
+    writes: None,
+}
+
+
+@each("command", ENDS)
+def test_a_crash_of_the_tool_is_no_hole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Any) -> None:
+    monkeypatch.setattr(measure, "_command", command)
+    monkeypatch.setattr(measure, "SECONDS", 0.05)
+    ended = measure.generated(tmp_path, tmp_path / "plugin", tmp_path)
+    expected = ENDS[command]
+    if expected is None:
+        assert ended is None
+    else:
+        assert ended is not None
+        assert (ended["result"], expected[1] in ended["why"]) == (expected[0], True)
+
+
+APART = [
+    ("rounding of large logits", [[-165.0, -2.0]], [[-165.0001, -2.0]], True),
+    ("as much of small ones", [[-5.0, -2.0]], [[-5.0001, -2.0]], False),
+    ("the rounding of small ones", [[-5.0, -0.5]], [[-5.0, -0.500002]], True),
+    ("no number behind one", [[-1.0, -2.0]], [[-1.0, math.nan]], False),
+    ("no number in the reference", [[math.nan, -2.0]], [[-1.0, -2.0]], False),
+    ("infinite alike", [[-math.inf, -2.0]], [[-math.inf, -2.0]], False),
+]
+
+
+@each(("what", "wanted", "found", "right"), APART)
+def test_differences_count_by_the_size_of_the_logits(
+    what: str, wanted: list[list[float]], found: list[list[float]], right: bool
+) -> None:
+    assert (measure.apart(wanted, found) <= measure.TOLERANCE) is right

@@ -461,6 +461,9 @@ class Rotary(nn.Module):
         return table.cos() * self.factor, table.sin() * self.factor
 """
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
+LONGER = {**YARN, "factor": 2.0}
+"""The trained length of the config is four times the original one: what counted before 4.56."""
+LONG = {"rope_type": "longrope", "factor": 4.0, "short_factor": [1.0] * 4, "long_factor": [2.0] * 4}
 ROPE_IMPORT = "from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS"
 
 
@@ -477,7 +480,8 @@ def scaled(directory: Path, transformers: Path, imports: str, config: dict[str, 
         ("", {}),
         ("", {"rope_scaling": {"rope_type": "linear", "factor": 2.0}}),
         ("from transformers.masking_utils import create_causal_mask", {"rope_scaling": YARN}),
-        ("", {"rope_scaling": YARN, "transformers_version": "4.57.1"}),
+        ("", {"rope_scaling": YARN, "transformers_version": "4.55.4"}),
+        ("", {"rope_scaling": LONGER, "transformers_version": "4.56.2"}),
     ],
 )
 def test_rotations_by_functions_of_the_library(
@@ -491,6 +495,8 @@ def test_rotations_by_functions_of_the_library(
     [
         {"rope_scaling": YARN},
         {"rope_scaling": YARN, "transformers_version": "4.44.2"},
+        {"rope_scaling": LONGER, "transformers_version": "4.55.4"},
+        {"rope_scaling": {**LONG, "original_max_position_embeddings": 32}, "transformers_version": "4.57.1"},
     ],
 )
 def test_rotations_that_releases_compute_in_different_ways_are_a_hole(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scaffold.source.locate import find
+from tests.bench.source.__main__ import section
 from tests.bench.source.earlier import as_remote
 
 MODELING = """\
@@ -47,3 +48,11 @@ def test_a_model_of_a_release_becomes_remote_code_by_its_imports(tmp_path: Path)
     found = find("WrenForCausalLM", "wren", auto_map, folder, None)
     assert found is not None
     assert found.file.path == folder / "modeling_wren.py"
+
+
+def test_rows_of_releases_that_are_not_measured_now_stay() -> None:
+    head = "\n## Releases\n\n| release | agree |\n| --- | --- |\n"
+    before = f"{head}| 4.44.2 | 44 |\n| 4.57.6 | 1 |\n\n- 4.57.6, wren: a hole\n- 4.44.2, gull: a hole\n"
+    found = section(head, before, ["| 5.19.0 | 9 |", "| 4.57.6 | 50 |"], [], "All of them.")
+    rows = "| 4.44.2 | 44 |\n| 4.57.6 | 50 |\n| 5.19.0 | 9 |"
+    assert found == f"{head}{rows}\n\nAll of them.\n\n- 4.44.2, gull: a hole\n"

@@ -55,8 +55,10 @@ def _tensor_attribute(interpreter: Interpreter, tensor: Tensor, name: str) -> An
     return getattr(tensor, name) if name in TENSOR_ATTRIBUTES else partial(torch_ops.apply, name, tensor)
 
 
-def _split(interpreter: Interpreter, tensor: Tensor, size: Any, dim: int = 0, **kwargs: Any) -> Any:
+def _split(interpreter: Interpreter, tensor: Tensor, size: Any = None, dim: int = 0, **kwargs: Any) -> Any:
     """Return ``tensor.split(size, dim)``; that it is one piece for the checkpoint alone, or not for it, is noted."""
+    for name in ("split_size", "split_size_or_sections"):
+        size = kwargs.pop(name, size)
     result = torch_ops.apply("split", tensor, size, dim, **kwargs)
     if isinstance(size, int):
         interpreter.derived(le, (interpreter.sized(tensor.shape[dim]), size), tensor.shape[dim] <= size)
@@ -269,7 +271,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "apply": _apply,
     "register_buffer": _register_buffer,
     "register_parameter": _register_parameter,
-    "eval": _nothing,
+    "eval": lambda interpreter, module: module,
     "modules": lambda interpreter, module: [one for _, one in module.modules()],
     "children": lambda interpreter, module: [one for _, one in module.children()],
     "named_children": lambda interpreter, module: list(module.children()),

@@ -132,7 +132,7 @@ RESULTS: dict[str, Callable[..., int]] = {
     "embedding": lambda ids, weight, *_, **__: ids.size * _without(weight, 0),
     "index_select": lambda x, dim, index, *_, **__: np.size(index) * _without(x, dim),
     "index_fill": lambda x, dim, index, *_, **__: np.size(index) * _without(x, dim),
-    "narrow": lambda x, dim, start, n, *_, **__: abs(int(n)) * _without(x, dim),
+    "narrow": lambda x, dim, start, length, *_, **__: abs(int(length)) * _without(x, dim),
     "unfold": lambda x, dimension, size, step, *_, **__: x.size * int(size),
     "split": lambda x, size, dim=0: parts(len(size) if isinstance(size, (list, tuple)) else x.shape[dim] // int(size)),
     "chunk": lambda x, chunks, dim=0, *_, **__: parts(int(chunks)),

@@ -31,6 +31,11 @@ def _normal(rng: np.random.Generator, deviation: float, *shape: Any) -> Tensor:
     return Drawn(sizes, lambda: rng.normal(0, deviation, sizes))
 
 
+def _several(shape: Any) -> tuple[Any, ...]:
+    """Return the sizes that a norm goes over, as they were given."""
+    return tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+
+
 class Layer(Module):
     """A built-in layer: ``attributes`` holds what source may read, ``forward`` computes."""
 
@@ -132,7 +137,7 @@ class Embedding(Layer):
 
 
 class LayerNorm(Layer):
-    """Layer normalisation over the last dimension."""
+    """Layer normalisation over the last dimensions, mostly one."""
 
     def __init__(
         self,
@@ -145,19 +150,18 @@ class LayerNorm(Layer):
         **__: Any,
     ) -> None:
         super().__init__()
-        size = normalized_shape[-1] if isinstance(normalized_shape, (tuple, list)) else normalized_shape
-        weight = random_parameter(rng, (int(size),)) if elementwise_affine else None
-        offset = _normal(rng, 0.3, size) if elementwise_affine and bias else None
-        shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+        shape = _several(normalized_shape)
+        weight = random_parameter(rng, tuple(map(int, shape))) if elementwise_affine else None
+        offset = _normal(rng, 0.3, *shape) if elementwise_affine and bias else None
         self.attributes |= {"weight": weight, "bias": offset, "eps": eps, "normalized_shape": shape}
 
     def forward(self, x: Tensor) -> Any:
         a = self.attributes
-        return self.op("layer_norm", x, None, a["weight"], a["bias"], a["eps"])
+        return self.op("layer_norm", x, a["normalized_shape"], a["weight"], a["bias"], a["eps"])
 
 
 class RMSNorm(Layer):
-    """Root-mean-square normalisation over the last dimension."""
+    """Root-mean-square normalisation over the last dimensions, mostly one."""
 
     def __init__(
         self,
@@ -169,12 +173,13 @@ class RMSNorm(Layer):
         **__: Any,
     ) -> None:
         super().__init__()
-        size = normalized_shape[-1] if isinstance(normalized_shape, (tuple, list)) else normalized_shape
-        weight = random_parameter(rng, (int(size),)) if elementwise_affine else None
-        self.attributes |= {"weight": weight, "eps": eps}
+        shape = _several(normalized_shape)
+        weight = random_parameter(rng, tuple(map(int, shape))) if elementwise_affine else None
+        self.attributes |= {"weight": weight, "eps": eps, "normalized_shape": shape}
 
     def forward(self, x: Tensor) -> Any:
-        return self.op("rms_norm", x, None, self.attributes["weight"], self.attributes["eps"])
+        a = self.attributes
+        return self.op("rms_norm", x, a["normalized_shape"], a["weight"], a["eps"])
 
 
 class Unmade(Layer):
@@ -278,7 +283,7 @@ class Identity(Layer):
 class Softmax(Layer):
     """Softmax over a dimension."""
 
-    def __init__(self, rng: np.random.Generator, dim: int = -1) -> None:
+    def __init__(self, rng: np.random.Generator, dim: int | None = None) -> None:
         super().__init__()
         self.attributes["dim"] = dim
 
@@ -331,10 +336,10 @@ LAYERS: dict[str, Callable[..., Module]] = {
     "Identity": Identity,
     "Dropout": Identity,
     "Softmax": Softmax,
-    "SiLU": lambda rng, **_: Activation("silu"),
-    "ReLU": lambda rng, **_: Activation("relu"),
-    "Sigmoid": lambda rng, **_: Activation("sigmoid"),
-    "Tanh": lambda rng, **_: Activation("tanh"),
+    "SiLU": lambda rng, *_, **__: Activation("silu"),
+    "ReLU": lambda rng, *_, **__: Activation("relu"),
+    "Sigmoid": lambda rng, *_, **__: Activation("sigmoid"),
+    "Tanh": lambda rng, *_, **__: Activation("tanh"),
     "GELU": lambda rng, approximate="none": Activation("gelu" if approximate == "none" else "gelu_new"),
 }
 """Layers by the last part of their name; the random generator is the first argument."""

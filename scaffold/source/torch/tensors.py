@@ -137,17 +137,18 @@ class Tensor(Traced):
         record("unbind", (self, 0), {}, rows)
         return iter(rows)
 
+    # NumPy makes numbers of arrays without axes alone, PyTorch of all that hold one.
     def __bool__(self) -> bool:
-        return bool(self.a)
+        return bool(self.a.item())
 
     def __int__(self) -> int:
-        return int(self.a)
+        return int(self.a.item())
 
     def __float__(self) -> float:
-        return float(self.a)
+        return float(self.a.item())
 
     def __index__(self) -> int:
-        return int(self.a)
+        return int(self.a.item())
 
     def __getitem__(self, key: Any) -> Tensor:
         where = _key(key)

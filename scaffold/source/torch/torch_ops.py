@@ -15,7 +15,7 @@ from scaffold.source.torch import bounds
 from scaffold.source.torch.operations import record
 from scaffold.source.torch.ops import creation as creating
 from scaffold.source.torch.ops import elementwise, products, reductions, shapes
-from scaffold.source.torch.ops.arguments import Op
+from scaffold.source.torch.ops.arguments import Op, placed
 from scaffold.source.torch.ops.creation import plain_tree
 from scaffold.source.torch.ops.elementwise import sigmoid
 from scaffold.source.torch.ops.reductions import ValuesIndices, softmax, topk
@@ -46,8 +46,7 @@ def apply(name: str, *args: Any, **kwargs: Any) -> Any:
     if op is None:
         raise NotUnderstood(f"the PyTorch operation {name!r}")
     kwargs = {NUMPY_NAMES.get(key, key): value for key, value in kwargs.items()}
-    if "input" in kwargs:
-        args = (kwargs.pop("input"), *args)
+    args, kwargs = placed(name[:-1] if writes_back else name, args, kwargs)
     if args and args[0] is None:
         raise NoTensor(f"{name!r} of None")
     arrays, named = tuple(map(plain_tree, args)), {key: plain_tree(value) for key, value in kwargs.items()}

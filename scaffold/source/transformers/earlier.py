@@ -7,7 +7,7 @@ file of the release that had it; what is still there is read from today's files.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,13 +50,49 @@ def rope_functions(interpreter: Interpreter, file: SourceFile, dotted: str) -> d
     return {**own, **today, **(changed if not file.is_of_library else {})}
 
 
-SETTLED = (4, 53)
-"""From this release on, what ``CHANGED`` computes has been what it is today."""
-CHANGED = {
-    "yarn": ("original_max_position_embeddings", "mscale", "mscale_all_dim"),
-    "longrope": ("long_factor",),
+Numbers = Callable[..., Any]
+"""A config's number by its name, with what it is where the config has none."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of what a scaling's function computes.
+
+    Attributes:
+        before: releases before this one computed it in another way.
+        matters: whether that is another result, by the checkpoint's numbers of the scaling and of the config.
+    """
+
+    before: tuple[int, int]
+    matters: Callable[[Mapping[str, Any], Numbers], bool]
+
+
+def _has(*keys: str) -> Callable[[Mapping[str, Any], Numbers], bool]:
+    return lambda scaling, config: any(scaling.get(key) is not None for key in keys)
+
+
+ORIGINAL, LONGEST = "original_max_position_embeddings", "max_position_embeddings"
+
+
+def _by_the_lengths(scaling: Mapping[str, Any], config: Numbers) -> bool:
+    """Whether the ratio of the lengths, which counted, is another number than the factor that is stated."""
+    original = scaling.get(ORIGINAL)
+    return original is not None and config(LONGEST) / original != scaling.get("factor")
+
+
+def _by_the_configs_length(scaling: Mapping[str, Any], config: Numbers) -> bool:
+    """Whether the config's own original length, which alone counted, gives something else than the scaling says."""
+    own, stated, factor = config(ORIGINAL, None), scaling.get(ORIGINAL), scaling.get("factor")
+    if own is None:
+        return stated is not None and stated != config(LONGEST)
+    return stated not in (None, own) or (factor is not None and config(LONGEST) / own != factor)
+
+
+CHANGED: dict[str, tuple[Change, ...]] = {
+    "yarn": (Change((4, 53), _has(ORIGINAL, "mscale", "mscale_all_dim")), Change((4, 56), _by_the_lengths)),
+    "longrope": (Change((4, 53), _has("long_factor")), Change((5, 0), _by_the_configs_length)),
 }
-"""Scalings whose functions read these numbers otherwise, or not at all, in 4.43 and some releases after it."""
+"""Scalings whose functions read some numbers otherwise, or not at all, in releases from 4.43 on."""
 FIRST_RELEASES = {"masking_utils": (4, 53), "modeling_layers": (4, 53)}
 """Modules of transformers that only these releases and later ones have: source that imports them is no older."""
 
@@ -76,11 +112,13 @@ def _as_today(interpreter: Interpreter, file: SourceFile, name: str, config: Any
     Raises:
         NotUnderstood: it read the numbers that the config has in another way, or may have.
     """
-    get = partial(get_attribute, interpreter, config)
-    scaling = get("rope_scaling", None) or get("rope_parameters", None) or {}
-    if _earliest(file, config) < SETTLED and any(scaling.get(key) is not None for key in CHANGED[name]):
-        what = f"rotations scaled by {name!r}, which releases of transformers before 4.53 computed in another way"
-        raise NotUnderstood(what, file.shown)
+    get, real = partial(get_attribute, interpreter, config), interpreter.decisions.real
+    given = get("rope_scaling", None) or get("rope_parameters", None) or {}
+    scaling, earliest = {key: real(value) for key, value in given.items()}, _earliest(file, config)
+    for change in CHANGED[name]:
+        if earliest < change.before and change.matters(scaling, lambda *key: real(get(*key))):
+            which = f"which releases of transformers before {'.'.join(map(str, change.before))} computed in another way"
+            raise NotUnderstood(f"rotations scaled by {name!r}, {which}", file.shown)
     dotted = "transformers.modeling_rope_utils.ROPE_INIT_FUNCTIONS"
     found = interpreter.resolve(file, dotted)
     assert found is not None

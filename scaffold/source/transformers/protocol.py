@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from scaffold.source.torch import protocol
+
+if TYPE_CHECKING:
+    from scaffold.source.transformers.decided import Decisions
 
 
 class Interpreter(protocol.Interpreter, Protocol):
@@ -13,3 +16,5 @@ class Interpreter(protocol.Interpreter, Protocol):
 
     transformers: Path | None
     """Directory of the target's package, None where it has none."""
+    decisions: Decisions
+    """Numbers of the run, and what they are for the checkpoint."""

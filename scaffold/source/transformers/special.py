@@ -34,6 +34,7 @@ NAMES: dict[str, Meaning] = {
     "remap_legacy_layer_types": computes(remapped),
     "slice_logits_to_keep": computes(_kept_positions),
     **dict.fromkeys(("DynamicCache", "EncoderDecoderCache", "maybe_autocast", "torch_compilable_check"), inert()),
+    "layer_type_validation": inert(),  # of configuration_utils.py, 4.53 to 5.19: a check that computes nothing
     **dict.fromkeys(("is_flash_attention_requested", "is_flash_attn_available", "is_torch_xpu_available"), question()),
     **dict.fromkeys(("is_fsdp_managed_module", "is_deepspeed_zero3_enabled"), question()),
     "is_torchdynamo_compiling": question(),

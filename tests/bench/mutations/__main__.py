@@ -7,6 +7,7 @@ import hashlib
 import json
 import shlex
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import Any
 
 from tests.bench.asked import Asked
 from tests.bench.coverage.environment import environment
-from tests.bench.mutations.measure import NO_REFERENCE, OUTCOMES, WRONG, Bench, warm_up
+from tests.bench.mutations.measure import DEFECTS, NO_REFERENCE, OUTCOMES, Bench, warm_up
 from tests.bench.mutations.mutate import Mutant, mutants
 from tests.models.mixed import CONFIGS, write_mixed
 
@@ -26,8 +27,12 @@ TRIES = 4
 """How many mutants are made for each one that is wanted: of many the reference does not run."""
 
 
-def main() -> None:
-    """Measure, a line of ``OUT/results.jsonl`` per mutant; what is there is not measured again."""
+def main() -> int:
+    """Measure, a line of ``OUT/results.jsonl`` per mutant; what is there is not measured again.
+
+    Returns:
+        1 if an adapter is wrong or the tool crashed, of a mutant or of a checkpoint itself; else 0.
+    """
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument(
         "--out", type=Path, help="folder of results and of what is made, to go on with; default: a new one"
@@ -54,7 +59,9 @@ def main() -> None:
         adapters = stack.enter_context(Asked([python, HERE / "computed.py", out / "logs"], out / "adapters.log"))
         bench = Bench(reference, adapters, python, out)
         _run(bench, checkpoints, asked.mutants, asked.seed)
-    _table(out / "results.jsonl")
+    rows = _rows(out / "results.jsonl")
+    _table(rows)
+    return 1 if any(row["result"] in DEFECTS for row in rows) else 0
 
 
 def _made_up(folder: Path) -> Path:
@@ -95,7 +102,7 @@ def _measured(
             change = {"kind": mutant.kind, "where": f"{file}:{mutant.line}"}
             change |= {"before": mutant.before, "after": mutant.after}
             _keep(bench.folder / "results.jsonl", known, key, {"checkpoint": checkpoint.name, **change, **row})
-            if row["result"] != WRONG:
+            if row["result"] not in DEFECTS:
                 shutil.rmtree(bench.place(f"{checkpoint.name}@{key}").parent, ignore_errors=True)
         if known[key]["result"] != NO_REFERENCE:
             ran += 1
@@ -124,9 +131,9 @@ def _rows(results: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
 
 
-def _table(results: Path) -> None:
+def _table(results: list[dict[str, Any]]) -> None:
     """Print how many mutants of each checkpoint end in what."""
-    rows = [row for row in _rows(results) if row["kind"]]
+    rows = [row for row in results if row["kind"]]
     print(f"{'':22} " + " ".join(f"{one:>8.8}" for one in OUTCOMES))
     for name in [*sorted({row["checkpoint"] for row in rows}), ""]:
         counts = Counter(row["result"] for row in rows if not name or row["checkpoint"] == name)
@@ -134,4 +141,4 @@ def _table(results: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

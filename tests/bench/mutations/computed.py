@@ -91,6 +91,7 @@ def stand_in():
 
 def made(checkpoint: str, trust: bool):
     """Return the model, loaded, and the engine's config."""
+    from torch.distributed import HashStore, init_process_group
     from vllm.config import set_current_vllm_config
     from vllm.distributed import init_distributed_environment, initialize_model_parallel, model_parallel_is_initialized
     from vllm.engine.arg_utils import EngineArgs
@@ -108,7 +109,8 @@ def made(checkpoint: str, trust: bool):
     config = arguments.create_engine_config()
     with set_current_vllm_config(config):
         if not model_parallel_is_initialized():
-            init_distributed_environment(1, 0, f"file://{Path.cwd()}/rendezvous-{os.getpid()}", 0, "gloo")
+            init_process_group("gloo", store=HashStore(), rank=0, world_size=1)  # meets nobody, and leaves no file
+            init_distributed_environment(1, 0, "", 0, "gloo")
             initialize_model_parallel(1)
         model = initialize_model(vllm_config=config)
         loaded = model.load_weights(tensors(Path(checkpoint)))

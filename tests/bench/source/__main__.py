@@ -1,7 +1,8 @@
 """``make bench-source``: what the interpreter computes, against what PyTorch computes, for every decoder.
 
 ``ONLY="llama mixtral"`` runs a few. ``PYTHONS`` are of environments with earlier releases of transformers, whose
-models are then read as remote code (`earlier`). It ends with 1 if the interpreter computes anything else than PyTorch.
+models are then read as remote code (`earlier`), after single operations (`operations`). It ends with 1 if the
+interpreter computes anything else than PyTorch, or knows something that has no case.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import os
 import sys
 from pathlib import Path
 
+from tests.bench.source import operations
 from tests.bench.source.compare import Comparison, compare
 from tests.bench.source.earlier import measure, release_of
 from tests.bench.source.rows import make_references, rows
+from tests.source.known import without_case
 
 PAGE = Path("docs/interpreter.md")
 HEAD = """# The interpreter against PyTorch
@@ -44,22 +47,64 @@ def line(result: Comparison) -> str:
     return f"| {result.name} | {verdict} | {result.operations:,} | {result.seconds:.2f} |"
 
 
+def parts() -> tuple[str, str, str]:
+    """Return the page's parts: today's models, single operations, models of earlier releases."""
+    above, head, releases = PAGE.read_text().partition(EARLIER)
+    models, _, _ = above.partition(operations.HEAD)
+    return models, above[len(models) :], head + releases
+
+
+def section(head: str, before: str, rows: list[str], told: list[str], said: str = "") -> str:
+    """Return a part of the page; rows and notes of releases that are not among these stay as they were."""
+    new = {_release(row) for row in rows}
+    lines = before.removeprefix(head).splitlines()
+    rows = [*(line for line in lines if line[:2] == "| " and line[2:3].isdigit() and _release(line) not in new), *rows]
+    told = [*(line for line in lines if line[:2] == "- " and _release(line) not in new), *told]
+    paragraphs = ["\n".join(sorted(rows, key=_release)), said, "\n".join(sorted(told, key=_release))]
+    return head + "\n\n".join(filter(None, paragraphs)) + "\n"
+
+
+def _release(line: str) -> tuple[int, ...]:
+    """Return the release that a row or a note begins with."""
+    return tuple(map(int, line[2:].replace(",", " ").split()[0].split(".")))
+
+
+def single(pythons: list[str]) -> bool:
+    """Measure single operations with the engine's release and others, and return whether none differs.
+
+    They are printed, and written where others are among them.
+    """
+    found = []
+    for cases in operations.measure(pythons):
+        found.append(cases)
+        print("\n".join([cases.line, *cases.told]), flush=True)
+    print(operations.said())
+    if pythons:
+        models, before, releases = parts()
+        lines = [cases.line for cases in found]
+        told = [line for cases in found for line in cases.told]
+        written = section(operations.HEAD, before, lines, told, operations.said())
+        PAGE.write_text(models + written + releases)
+    return not any(cases.is_wrong for cases in found) and not without_case()
+
+
 def earlier(pythons: list[str], only: list[str]) -> bool:
-    """Measure earlier releases, print and write a row of each, and return whether none differs."""
-    lines, holes, right = [], [], True
+    """Measure earlier releases, print and write a row of each as soon as it is known; return whether none differs."""
+    right = True
     for release in (release_of(Path(python)) for python in pythons):
         results = []
         for result in measure(release, only):
             results.append(result)
             print(release.version, line(result), flush=True)
         agree, wrong = sum(result.agrees for result in results), sum(result.is_wrong for result in results)
-        lines.append(f"| {release.version} | {len(results)} | {agree} | {len(results) - agree - wrong} | {wrong} |")
-        holes += [f"- {release.version}, {one.name}: {one.hole}" for one in results if one.difference is None]
+        row = f"| {release.version} | {len(results)} | {agree} | {len(results) - agree - wrong} | {wrong} |"
+        told = [(one.name, one.hole or f"differs by {one.difference:.0e}") for one in results if not one.agrees]
+        notes = [f"- {release.version}, {name}: {what}" for name, what in told]
         right = right and not wrong
-        print(lines[-1], flush=True)
-    if not only:
-        above = PAGE.read_text().partition(EARLIER)[0]
-        PAGE.write_text(above + EARLIER + "\n".join([*lines, "", *holes]).rstrip() + "\n")
+        print(row, flush=True)
+        if not only:
+            models, single_operations, before = parts()
+            PAGE.write_text(models + single_operations + section(EARLIER, before, [row], notes))
     return right
 
 
@@ -67,7 +112,8 @@ def main() -> int:
     """Run the benchmark."""
     only = os.environ.get("ONLY")
     if pythons := os.environ.get("PYTHONS"):
-        return 0 if earlier(pythons.split(), (only or "").replace(",", " ").split()) else 1
+        right = only is not None or single(pythons.split())
+        return 0 if earlier(pythons.split(), (only or "").replace(",", " ").split()) and right else 1
     chosen = [row for name, row in rows().items() if only is None or name in only.replace(",", " ").split()]
     make_references(chosen)
     results = []
@@ -82,9 +128,10 @@ def main() -> int:
     said = f"{agree} of {len(results)} agree, {len(results) - agree - len(wrong)} are holes, {len(wrong)} differ."
     print(said, *wrong)
     if only is None:
-        below = "".join(PAGE.read_text().partition(EARLIER)[1:]) if PAGE.is_file() else ""
+        below = "".join(parts()[1:]) if PAGE.is_file() else ""
         PAGE.write_text(HEAD + "\n".join(map(line, results)) + f"\n\n{said}\n" + below)
-    return 1 if wrong else 0
+    right = only is not None or single([])
+    return 1 if wrong or not right else 0
 
 
 if __name__ == "__main__":

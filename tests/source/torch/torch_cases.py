@@ -277,3 +277,375 @@ def parameters_in_a_list(x, i, m):
     listed.append(nn.Parameter(x[0, :2]))
     listed.extend([nn.Parameter(x[:, 0])])
     return torch.tensor([len(listed), *(size for one in listed for size in one.shape)])
+
+
+def functions_of_one(x, i, m):
+    y = 3 * x
+    whole = y.floor(), y.ceil(), torch.trunc(y), torch.round(y), torch.round(y, decimals=1), torch.frac(y), y.sign()
+    more = torch.tan(x), torch.tanh(x), torch.atan(x), torch.exp2(x), torch.square(x), torch.reciprocal(x), x.neg()
+    return whole, more, (x.abs() + 1).log10(), torch.sgn(x), i.sign(), F.hardsigmoid(4 * x), nn.Sigmoid()(x)
+
+
+def functions_of_one_under_their_other_names(x, i, m):
+    return torch.absolute(x), torch.negative(x), torch.arctan(x), x.clip(-0.5, 0.5), x.clip(max=0.1)
+
+
+def functions_far_out(x, i, m):
+    far = 40 * x
+    return F.logsigmoid(far), F.softplus(far), F.mish(far), F.gelu(far), F.silu(far), F.elu(far), torch.sigmoid(far)
+
+
+def functions_of_two(x, i, m):
+    y = x.flip(1)
+    ties = torch.minimum(x, y), torch.atan2(x, y), torch.arctan2(y, x), torch.fmod(x, 0.3), torch.copysign(x, y)
+    powers = torch.pow(x.abs(), y), torch.pow(2, i), torch.pow(i, 3), torch.pow(i, i), torch.pow(x, 2)
+    sums = torch.add(x, y, alpha=2), torch.sub(x, y, alpha=0.5), torch.subtract(x, y), torch.multiply(x, y)
+    parts = torch.divide(x, y), torch.true_divide(x, y), torch.floor_divide(x, y), torch.remainder(x, y)
+    return ties, powers, sums, parts, torch.lerp(x, y, 0.3), torch.addcmul(x, y, y, value=0.5)
+
+
+def divisions_that_are_cut(x, i, m):
+    y = x.flip(1)
+    whole = torch.div(i - 2, 2, rounding_mode="trunc"), torch.div(i - 2, 2, rounding_mode="floor")
+    return torch.div(x, y, rounding_mode="trunc"), x.div(0.7, rounding_mode="floor"), whole, (i - 2) % 3, (i - 2) // 2
+
+
+def limits(x, i, m):
+    y = x.flip(1)
+    return (
+        x.clamp_min(0.1),
+        x.clamp_max(-0.1),
+        x.clamp(min=y),
+        x.clamp(min=0.2, max=-0.2),
+        i.clamp(1, 2),
+        x.clamp(y, y + 1),
+    )
+
+
+def comparisons(x, i, m):
+    y = x.flip(1)
+    long = x.eq(y), x.ne(y), x.lt(y), x.le(y), x.gt(y), x.ge(y), torch.greater(x, y), torch.less(x, y)
+    return long, torch.greater_equal(x, y), torch.less_equal(x, y), torch.not_equal(x, y), x == y, i != 2
+
+
+def logic_by_name(x, i, m):
+    n = x > 0
+    words = torch.logical_and(m, n), torch.logical_or(m, n), torch.logical_xor(m, n), torch.logical_not(m)
+    bits = torch.bitwise_and(i, 2), torch.bitwise_or(i, 1), torch.bitwise_xor(i, 3), torch.bitwise_not(i)
+    return words, bits, torch.logical_not(i), torch.bitwise_and(m, n), torch.bitwise_or(m, n), torch.bitwise_xor(m, n)
+
+
+def not_finite(x, i, m):
+    y = torch.where(m, x, x / 0.0)
+    z = y - y
+    known = torch.isinf(y), torch.isnan(z), torch.isfinite(y)
+    return known, torch.nan_to_num(z), torch.nan_to_num(z, nan=2.5), torch.nansum(z, -1), torch.nansum(z)
+
+
+def not_finite_made_finite(x, i, m):
+    y = torch.where(m, x, x / 0.0)
+    return torch.nan_to_num(y, posinf=3.0, neginf=-4.0), torch.nan_to_num(y) > 1e30, torch.nan_to_num(y) < -1e30
+
+
+def dropouts_at_inference(x, i, m):
+    return F.dropout(x, 0.5, training=False), F.alpha_dropout(x, 0.5, training=False), nn.Dropout(0.1).eval()(x)
+
+
+def complex_numbers(x, i, m):
+    z = torch.complex(x, x.flip(1))
+    return torch.view_as_real(z.conj() * 1), torch.angle(z), torch.view_as_real(z**2), z.is_complex()
+
+
+def reductions_of_all_kinds(x, i, m):
+    far = x.amin(-1), x.amin((0, 2), keepdim=True), x.argmin(1), x.argmin(), x.argmax(), x.argmax(1, keepdim=True)
+    counts = torch.count_nonzero(m), torch.count_nonzero(m, dim=1), torch.bincount(i.flatten()), x.min(), i.max(1)
+    whole = (
+        i.sum(),
+        i.sum(dim=1, dtype=torch.float32),
+        m.sum(dim=0),
+        i.prod(1),
+        x.mean(),
+        x.sum((0, 1)),
+        i.any(),
+        i.all(1),
+    )
+    return far, counts, whole, torch.bincount(i.flatten(), weights=x.flatten()[: i.numel()], minlength=6)
+
+
+def spreads(x, i, m):
+    one = (
+        torch.var(x),
+        torch.var(x, unbiased=False),
+        x.var(False),
+        x.std(),
+        x.std(-1, False),
+        x.var((0, 2), keepdim=True),
+    )
+    return one, torch.var(x, dim=1, correction=0), torch.std(x, dim=-1, correction=2), x.std(0, keepdim=True)
+
+
+def lengths(x, i, m):
+    by = x.norm(), x.norm(1, -1), x.norm(p=3, dim=1), x.norm(float("inf"), dim=-1), x.norm(float("-inf"), dim=-1)
+    vectors = torch.linalg.vector_norm(x, dim=-1), torch.linalg.vector_norm(x, 1, dim=(0, 2), keepdim=True)
+    return (
+        by,
+        vectors,
+        torch.norm(x, dim=(1, 2)),
+        F.normalize(x, p=1, dim=1),
+        x.norm(0, -1),
+        torch.linalg.norm(x, dim=-1),
+    )
+
+
+def softmaxes_over_what_is_hidden(x, i, m):
+    y = x.masked_fill(m & (torch.arange(6) > 0), float("-inf"))
+    return y.softmax(-1), y.log_softmax(-1).exp(), y.logsumexp(-1), torch.logsumexp(x, (1, 2))
+
+
+def a_logsumexp_of_nothing(x, i, m):
+    return torch.logsumexp(x.masked_fill(x == x, float("-inf")), -1)
+
+
+def softmaxes_over_an_axis_that_is_not_said(x, i, m):
+    return F.softmax(x), F.softmax(x[0]), nn.Softmax()(x), nn.Softmax(1)(x), F.log_softmax(x), F.softmax(x[None])
+
+
+def cumulated_with_a_type(x, i, m):
+    return m.cumsum(-1), i.cumsum(1, dtype=torch.float32) / 2, i.cumprod(-1), m.long().cumsum(0)
+
+
+def layers(x, i, m):
+    linear, norm, rms = nn.Linear(6, 3), nn.LayerNorm(6, eps=1e-3), nn.RMSNorm(6, eps=1e-3)
+    table, conv = nn.Embedding(5, 6), nn.Conv1d(4, 8, 3, stride=2, padding=2, dilation=2, groups=2)
+    return (
+        linear(x) - (x @ linear.weight.T + linear.bias),
+        norm(x) - F.layer_norm(x, (6,), norm.weight, norm.bias, 1e-3),
+        rms(x) - F.rms_norm(x, (6,), rms.weight, 1e-3),
+        table(i) - table.weight[i],
+        conv(x) - F.conv1d(x, conv.weight, conv.bias, 2, 2, 2, 2),
+        nn.LayerNorm(6, elementwise_affine=False)(x),
+        nn.Linear(6, 3, bias=False)(x * 0),
+        nn.SiLU(inplace=False)(x),
+        nn.ReLU(False)(x),
+    )
+
+
+def norms_over_several_axes(x, i, m):
+    norm, rms = nn.LayerNorm((4, 6), eps=1e-3), nn.RMSNorm((4, 6), eps=1e-3)
+    plain = F.layer_norm(x, (4, 6), x[0], x[1], 1e-3), F.rms_norm(x, (4, 6), x[0], 1e-3), F.layer_norm(x, [6])
+    made = norm(x) - F.layer_norm(x, (4, 6), norm.weight, norm.bias, 1e-3)
+    return plain, made, rms(x) - F.rms_norm(x, (4, 6), rms.weight, 1e-3), rms.weight.numel()
+
+
+def shapes_by_other_names(x, i, m):
+    y = torch.swapaxes(x, 0, 1), torch.swapdims(x, 1, 2), torch.moveaxis(x, 0, -1), x[0].t(), x.view_as(x.flatten())
+    z = x.reshape_as(x.mT), x[:1].expand_as(x), torch.broadcast_to(x[0], (2, 4, 6)), x.tile(2), x.tile((2, 1, 1))
+    a, b = torch.broadcast_tensors(x[0], x[:, :1])
+    return (
+        y,
+        z,
+        a,
+        b,
+        x.contiguous(),
+        x.requires_grad_(False).sum(),
+        torch.concatenate((x, x), -1),
+        x.moveaxis((0, 1), (2, 0)),
+    )
+
+
+def parts_by_other_names(x, i, m):
+    y = x.select(1, 2), x.masked_select(m), x.split_with_sizes([1, 3], 1)[1], x.unfold(1, 2, 1), x.unfold(-1, 3, 2)
+    return y, torch.masked_select(x, m[0]), x.masked_select(m[:, :1]), x.narrow(-1, -3, 2), x.unfold(2, 4, 1)
+
+
+def written_into_parts(x, i, m):
+    y = x.clone()
+    y.select(1, 2).zero_()
+    y.narrow(2, 1, 2).mul_(3)
+    y.transpose(0, 1)[1].add_(1)
+    y.unbind(0)[1].fill_(0.5)
+    y[0].diagonal().fill_(7)
+    y.view(-1)[:3] = 9
+    a, b = y.chunk(2, dim=-1)
+    b.sub_(a)
+    return y
+
+
+def written_by_index(x, i, m):
+    y = x.clone()
+    y[:, torch.tensor([0, 2])] = -1.0
+    y[i[..., 0] > 1] = 0.25
+    y[torch.arange(3), torch.tensor([1, 0, 3])] += 2
+    y[..., -1] -= 1
+    return y, x.index_fill(1, torch.tensor([0, 2]), 4.0), x.clone().index_fill_(-1, torch.tensor([1]), 2.0)
+
+
+def made_alike(x, i, m):
+    y = torch.ones(2, 3), torch.ones_like(x), torch.ones_like(i, dtype=torch.bool), x.new_ones(2), i.new_tensor([1, 2])
+    z = torch.as_tensor([1, 2]), torch.scalar_tensor(3.5), torch.IntTensor([1, 2]), torch.BoolTensor([True, False])
+    return y, z, x.new_zeros((2, 1)), torch.zeros(2, dtype=torch.long), torch.full((2,), True), torch.eye(2, 3)
+
+
+def ranges(x, i, m):
+    y = torch.arange(0.0, 1.0, 0.3), torch.arange(5, 0, -2), torch.arange(3, dtype=torch.float32), torch.arange(2.5)
+    return y, torch.linspace(0, 1, steps=4), torch.linspace(3, -3, 7), torch.arange(1, 4) * 0.5
+
+
+def questions(x, i, m):
+    y = (
+        x.dim(),
+        x.ndimension(),
+        x.numel(),
+        x.nelement(),
+        x.size(-1),
+        list(x.size()),
+        x.is_floating_point(),
+        i.is_floating_point(),
+    )
+    z = (
+        x.is_complex(),
+        x.is_contiguous(),
+        x.get_device(),
+        x[0, 0, 0].item(),
+        i[0].tolist(),
+        torch.equal(x, x),
+        x.equal(-x),
+    )
+    return y, z, torch.allclose(x, x + 1e-12), torch.allclose(x, x + 1), len(x), x.ndim
+
+
+def conversions(x, i, m):
+    y = 3 * x
+    return (
+        y.type(torch.int64),
+        y.double(),
+        y.int(),
+        i.double() / 2,
+        m.type(torch.float32),
+        y.to(i),
+        y.view(torch.float64),
+    )
+
+
+def products_by_other_names(x, i, m):
+    y = torch.mm(x[0], x[1].T), torch.mv(x[0], x[1, 0]), torch.dot(x[0, 0], x[1, 1]), x[0].matmul(x[1, 0]), x @ x[0, 0]
+    square = x[..., :4] + 3 * torch.eye(4)
+    z = torch.linalg.inv(square), torch.einsum("...ij,...kj->...ik", x, x), torch.einsum("ij,jk", x[0], x[1].T)
+    return y, z, torch.einsum("bij->ij", x), torch.einsum("bii->bi", square), torch.einsum("a,b->ab", x[0, 0], x[1, 1])
+
+
+def pooled_by_name(x, i, m):
+    return reduce(x, "a b d -> a b", "min"), reduce(x, "a b d -> a", "prod"), reduce(x, "a (b t) d -> a b", "mean", t=2)
+
+
+def arrays_by_name(x, i, m):
+    a = np.arange(1, 5)
+    y = (
+        np.asarray([1.0, 4.0]),
+        np.ceil(a / 3),
+        np.floor(a / 3),
+        np.exp(a / 4),
+        np.log2(a),
+        np.tan(a / 8),
+        np.cumsum(a, 0),
+    )
+    z = (
+        np.expand_dims(a, 0),
+        np.maximum(a, 2),
+        np.minimum(a, 2),
+        np.repeat(a, 2),
+        np.stack([a, a]),
+        np.where(a > 2, a, 0),
+    )
+    numbers = (
+        np.sqrt(2.0),
+        np.log(3.0),
+        np.log2(8),
+        np.exp(1.0),
+        np.ceil(1.2),
+        np.floor(1.7),
+        np.prod([2, 3]),
+        np.cumsum([1, 2])[1],
+    )
+    return [torch.tensor(one) for one in (*y, *z)], [float(one) for one in numbers]
+
+
+def the_same_by_keyword(x, i, m):
+    y = (
+        x.transpose(dim0=1, dim1=2),
+        x.flatten(start_dim=1),
+        x.unsqueeze(dim=1),
+        x[:, :1].squeeze(dim=1),
+        x.flip(dims=(1,)),
+    )
+    z = x.narrow(dim=1, start=1, length=2), x.chunk(chunks=2, dim=-1)[1], x.repeat_interleave(repeats=2, dim=1)
+    w = x.gather(dim=1, index=i), x.index_select(dim=1, index=torch.tensor([1])), x.masked_fill(mask=m, value=-1.0)
+    v = (
+        x.topk(k=2, dim=-1)[0],
+        x.cumsum(dim=1),
+        torch.roll(x, shifts=1, dims=1),
+        torch.tril(x, diagonal=-1),
+        x.permute(dims=(2, 0, 1)),
+    )
+    u = F.pad(input=x, pad=(1, 1)), F.layer_norm(x, normalized_shape=(6,), eps=1e-3), F.one_hot(i, num_classes=5)
+    return (
+        y,
+        z,
+        w,
+        v,
+        u,
+        x.scatter(dim=1, index=i, src=x),
+        x.scatter_add(dim=1, index=i, src=x),
+        x.split(split_size=2, dim=1)[0],
+    )
+
+
+def more_by_keyword(x, i, m):
+    y = x.transpose(1, 2)
+    sums = (
+        torch.add(input=x, other=2),
+        torch.div(x, other=3),
+        torch.maximum(x, other=-x),
+        torch.pow(x, exponent=2),
+        torch.mul(x, other=y.mT),
+    )
+    dots = (
+        torch.matmul(x, other=y),
+        torch.bmm(x, mat2=y),
+        torch.outer(input=x[0, 0], vec2=x[1, 1]),
+        F.linear(input=x, weight=x[0], bias=None),
+    )
+    made = (
+        torch.full(size=(2,), fill_value=1.5),
+        torch.cat(tensors=(x, x), dim=1),
+        torch.stack(tensors=(x, x), dim=1),
+        torch.full_like(x, fill_value=2),
+    )
+    more = (
+        torch.where(condition=m, input=x, other=-x),
+        F.embedding(input=i, weight=x[0]),
+        x.reshape(shape=(3, -1)),
+        x.movedim(source=0, destination=2),
+    )
+    last = (
+        x.unflatten(dim=1, sizes=(2, 2)),
+        x.expand(size=(2, 3, 4, 6)),
+        x.index_add(dim=1, index=torch.tensor([0]), source=x[:, :1]),
+        x.to(dtype=torch.int64),
+    )
+    q = x[None]
+    return (
+        sums,
+        dots,
+        made,
+        more,
+        last,
+        F.scaled_dot_product_attention(query=q, key=q, value=q),
+        torch.baddbmm(x @ y, batch1=x, batch2=y),
+    )
+
+
+def numbers_of_one_entry(x, i, m):
+    one, kept = i[0, 0, :1], nn.ModuleList([nn.Linear(2, size) for size in (3, 4, 5, 6)])
+    numbers = int(one), float(x[0, 0, :1]), int(x[:1, :1, :1] * 3), [7, 8, 9, 10][one], bool(one > 0)
+    return numbers, kept[one].out_features, [kept[number].out_features for number in (i > 2).nonzero()[0][:1]]

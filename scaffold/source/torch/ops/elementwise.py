@@ -47,9 +47,16 @@ def _div(x: Any, y: Any, rounding_mode: str | None = None) -> Array:
 
 
 def _pow(x: Any, exponent: Any) -> Array:
-    if np.ndim(exponent) == 0 and np.asarray(exponent).dtype.kind == "i" and np.asarray(x).dtype.kind == "i":
-        return np.asarray(x ** int(exponent))
+    if np.asarray(exponent).dtype.kind == "i" and np.asarray(x).dtype.kind == "i" and np.all(np.asarray(exponent) >= 0):
+        return np.asarray(np.power(x, exponent))
     return np.asarray(np.power(x, np.asarray(exponent, dtype=np.float64)))
+
+
+def _nan_to_num(x: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
+    """Replace what is not finite; what is infinite by the farthest number of float32, unless another is given."""
+    farthest = float(np.finfo(np.float32).max)
+    above, below = farthest if posinf is None else posinf, -farthest if neginf is None else neginf
+    return np.asarray(np.nan_to_num(x, nan=nan, posinf=above, neginf=below))
 
 
 def _convert(x: Array, *args: Any, dtype: Any = None, **_: Any) -> Array:
@@ -90,10 +97,10 @@ OPS: dict[str, Op] = {
     "abs": np.abs, "cos": np.cos, "sin": np.sin, "tan": np.tan, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1,
     "log": np.log, "log2": np.log2, "log10": np.log10, "log1p": np.log1p, "sqrt": np.sqrt, "tanh": np.tanh,
     "atan": np.arctan, "square": np.square, "reciprocal": lambda x: 1.0 / x, "neg": np.negative, "sign": np.sign,
-    "rsqrt": lambda x: 1.0 / np.sqrt(x), "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "frac": lambda x: x % 1,
+    "rsqrt": lambda x: 1.0 / np.sqrt(x), "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc,
+    "frac": lambda x: x - np.trunc(x),
     "round": lambda x, decimals=0: np.round(x, decimals), "erf": lambda x: erf(x) if x.size else x,
-    "isinf": np.isinf, "isnan": np.isnan, "isfinite": np.isfinite,
-    "nan_to_num": lambda x, nan=0.0: np.where(np.isnan(x), nan, x),
+    "isinf": np.isinf, "isnan": np.isnan, "isfinite": np.isfinite, "nan_to_num": _nan_to_num,
     # activations
     "sigmoid": sigmoid, "relu": lambda x, *_, **__: np.maximum(x, 0), "silu": lambda x, *_, **__: x * sigmoid(x),
     "gelu": gelu, "softplus": softplus, "mish": lambda x, **_: x * np.tanh(softplus(x)),
@@ -101,7 +108,7 @@ OPS: dict[str, Op] = {
     "hardsigmoid": lambda x, *_, **__: np.clip(x / 6 + 0.5, 0, 1),
     "leaky_relu": lambda x, negative_slope=0.01, *_, **__: np.where(x > 0, x, negative_slope * x),
     "elu": lambda x, alpha=1.0, *_, **__: np.where(x > 0, x, alpha * np.expm1(x)),
-    "logsigmoid": lambda x: -softplus(-x), "dropout": _identity, "alpha_dropout": _identity,
+    "logsigmoid": lambda x: -np.logaddexp(0, -x), "dropout": _identity, "alpha_dropout": _identity,
     # two arguments
     "pow": _pow, "add": lambda x, y, alpha=1: np.add(x, alpha * y if alpha != 1 else y),
     "sub": lambda x, y, alpha=1: np.subtract(x, alpha * y if alpha != 1 else y), "mul": np.multiply, "div": _div,

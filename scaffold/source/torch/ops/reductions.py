@@ -45,8 +45,22 @@ def softmax(x: Array, dim: Any = -1, dtype: Any = None, **_: Any) -> Array:
     return np.asarray(shifted / shifted.sum(axis=dim, keepdims=True))
 
 
+def unsaid(x: Array) -> int:
+    """Return the axis that PyTorch takes where none is said, ``_get_softmax_dim`` of torch/nn/functional.py."""
+    return 0 if x.ndim in (0, 1, 3) else 1
+
+
+def _softmax(x: Array, dim: Any = None, *args: Any, **kwargs: Any) -> Array:
+    return softmax(x, unsaid(x) if dim is None else dim, *args, **kwargs)
+
+
+def _log_softmax(x: Array, dim: Any = None, *_: Any, **__: Any) -> Array:
+    return np.asarray(x - _logsumexp(x, unsaid(x) if dim is None else dim, keepdim=True))
+
+
 def _logsumexp(x: Array, dim: Any, keepdim: bool = False) -> Array:
     top = x.max(axis=axis(dim), keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)  # of nothing but -inf, the sum is 0
     result = top + np.log(np.exp(x - top).sum(axis=axis(dim), keepdims=True))
     return np.asarray(result if keepdim else result.squeeze(axis(dim)))
 
@@ -76,14 +90,19 @@ def _sort(x: Array, dim: int = -1, descending: bool = False, stable: bool = Fals
 
 
 def _variance(x: Array, dim: Any = None, unbiased: bool = True, keepdim: bool = False, correction: Any = None) -> Array:
+    if isinstance(dim, bool):  # var(unbiased)
+        dim, unbiased = None, dim
     degrees = correction if correction is not None else int(unbiased)
     return np.asarray(np.var(x, axis=axis(dim), keepdims=keepdim, ddof=degrees))
 
 
 def _norm(x: Array, p: Any = 2, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> Array:
     p = kwargs.get("ord", p)
-    if p == float("inf"):
-        return np.asarray(np.abs(x).max(axis=axis(dim), keepdims=keepdim))
+    if p in (float("inf"), float("-inf")):
+        extreme = np.max if p > 0 else np.min
+        return np.asarray(extreme(np.abs(x), axis=axis(dim), keepdims=keepdim))
+    if p == 0:
+        return np.asarray((x != 0).sum(axis=axis(dim), keepdims=keepdim).astype(np.float64))
     p = 2 if p in ("fro", None) else p
     return np.asarray((np.abs(x) ** p).sum(axis=axis(dim), keepdims=keepdim) ** (1.0 / p))
 
@@ -96,8 +115,20 @@ def _bincount(x: Array, weights: Any = None, minlength: int = 0) -> Array:
     return np.bincount(x, weights, int(minlength))
 
 
+def _axes(shape: Any) -> tuple[int, ...]:
+    """Return the axes of the shape that a norm goes over: the last ones."""
+    return tuple(range(-len(shape), 0)) if isinstance(shape, (tuple, list)) else (-1,)
+
+
+def _cumulated(function: Callable[..., Any]) -> Op:
+    def op(x: Array, dim: Any, dtype: Any = None, **_: Any) -> Array:
+        return np.asarray(function(x if dtype is None else x.astype(kind(dtype)), axis=dim))
+
+    return op
+
+
 def _layer_norm(x: Array, shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Array:
-    axes = tuple(range(-len(shape), 0)) if isinstance(shape, (tuple, list)) else (-1,)
+    axes = _axes(shape)
     centred = x - x.mean(axes, keepdims=True)
     out = centred / np.sqrt((centred**2).mean(axes, keepdims=True) + eps)
     out = out if weight is None else out * weight
@@ -105,7 +136,7 @@ def _layer_norm(x: Array, shape: Any, weight: Any = None, bias: Any = None, eps:
 
 
 def _rms_norm(x: Array, shape: Any, weight: Any = None, eps: Any = None) -> Array:
-    out = x / np.sqrt((x**2).mean(-1, keepdims=True) + (2.0**-23 if eps is None else eps))
+    out = x / np.sqrt((x**2).mean(_axes(shape), keepdims=True) + (2.0**-23 if eps is None else eps))
     return np.asarray(out if weight is None else out * weight)
 
 
@@ -118,9 +149,9 @@ OPS: dict[str, Op] = {
     "count_nonzero": lambda x, dim=None: np.asarray(np.count_nonzero(x, axis=axis(dim))),
     "var": _variance, "std": lambda *args, **kwargs: np.sqrt(_variance(*args, **kwargs)),
     "norm": _norm, "vector_norm": lambda x, ord=2, **kwargs: _norm(x, ord, **kwargs), "normalize": _normalize,  # noqa: A006
-    "cumsum": lambda x, dim, **_: np.cumsum(x, axis=dim), "cumprod": lambda x, dim, **_: np.cumprod(x, axis=dim),
+    "cumsum": _cumulated(np.cumsum), "cumprod": _cumulated(np.cumprod),
     "diff": lambda x, n=1, dim=-1, **ends: np.diff(x, n, dim, **ends),
-    "softmax": softmax, "log_softmax": lambda x, dim=-1, **_: np.asarray(x - _logsumexp(x, dim, keepdim=True)),
+    "softmax": _softmax, "log_softmax": _log_softmax,
     "logsumexp": _logsumexp, "topk": topk, "sort": _sort,
     "unique": lambda x, sorted=True: np.unique(x),  # noqa: A006
     "argsort": lambda x, dim=-1, descending=False, stable=False: _order(x, dim, descending),

@@ -172,8 +172,31 @@ def _masked_scatter(x: Array, mask: Array, source: Array) -> Array:
 
 
 def _unfold(x: Array, dimension: int, size: int, step: int) -> Array:
+    dimension %= x.ndim  # the windows become the last axis
     windows = np.lib.stride_tricks.sliding_window_view(x, size, axis=dimension)
     return np.take(windows, np.arange(0, windows.shape[dimension], step), axis=dimension)
+
+
+def _select(x: Array, dim: int, index: Any) -> Array:
+    return x[(slice(None),) * (int(dim) % x.ndim) + (int(index),)]
+
+
+def _narrow(x: Array, dim: int, start: Any, length: Any) -> Array:
+    first = int(start) % x.shape[dim] if int(start) < 0 else int(start)
+    if first + int(length) > x.shape[dim]:
+        raise IndexError(f"{int(length)} entries from {first} on, of {x.shape[dim]}")
+    return x[(slice(None),) * (int(dim) % x.ndim) + (slice(first, first + int(length)),)]
+
+
+def _diagonal(x: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
+    diagonal = np.diagonal(x, offset, dim1, dim2)
+    diagonal.flags.writeable = x.flags.writeable  # NumPy's is for reading alone
+    return diagonal
+
+
+def _masked_select(x: Array, mask: Array) -> Array:
+    wide, chosen = np.broadcast_arrays(x, mask)
+    return np.asarray(wide[chosen])
 
 
 def _size(x: Array, dim: Any = None) -> Any:
@@ -197,13 +220,12 @@ OPS: dict[str, Op] = {
     "unfold": _unfold, "pad": _pad,
     # parts
     "split": _split, "split_with_sizes": _split, "chunk": _chunk, "unbind": _unbind,
-    "narrow": lambda x, dim, start, n: np.take(x, np.arange(int(start), int(start) + int(n)), axis=dim),
-    "select": lambda x, dim, index: np.take(x, int(index), axis=dim), "gather": _gather,
+    "narrow": _narrow, "select": _select, "gather": _gather,
     "take_along_dim": lambda x, indices, dim: np.take_along_axis(x, indices, axis=dim),
-    "index_select": lambda x, dim, index: np.take(x, index, axis=dim), "masked_select": lambda x, mask: x[mask],
+    "index_select": lambda x, dim, index: np.take(x, index, axis=dim), "masked_select": _masked_select,
     "embedding": lambda ids, weight, *_, **__: weight[ids], "where": _where, "nonzero": _nonzero,
     "tril": lambda x, diagonal=0: np.tril(x, diagonal), "triu": lambda x, diagonal=0: np.triu(x, diagonal),
-    "diagonal": lambda x, offset=0, dim1=0, dim2=1: np.diagonal(x, offset, dim1, dim2),
+    "diagonal": _diagonal,
     "diag": lambda x, diagonal=0: np.diag(x, int(diagonal)),
     # writes
     "scatter": _scatter, "scatter_add": _scatter_add, "index_add": _index_add, "index_copy": _index_copy,
