@@ -102,6 +102,7 @@ def adapter_context(
         "tied": {
             name: f'getattr({config}, "{TIED}", {bool(spec.tied.value)})' if may_lack_tied else f"{config}.{TIED}"
             for name, config in (("config", "config"), ("own_config", "self.config"))
+            if spec.tied.key
         },
         "api": {"stacked_mapper": target.stacked_mapper},
         "mixer": _blocks(mixers),

@@ -34,7 +34,8 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
     yield sized("hidden size", spec.hidden_size)
     yield sized("layers", spec.num_layers)
     yield sized("vocabulary", spec.vocab_size)
-    yield Fact("tied embeddings", str(spec.tied.value), (Evidence("config", str(spec.tied.key)),))  # the whole model's
+    said = Evidence("config", spec.tied.key) if spec.tied.key else Evidence("source", "the head is the embedding")
+    yield Fact("tied embeddings", str(spec.tied.value), (said,))  # the whole model's
     yield from _embedding(spec)
     for layer, which in _kinds(spec):
         found = mixers.kind_of(layer.mixer).facts(layer.mixer, which, spec.config)
