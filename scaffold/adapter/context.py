@@ -95,7 +95,13 @@ def adapter_context(
         "hidden_size_key": hidden,
         "vocab_size_key": _key(spec.vocab_size),
         "num_layers_key": _key(spec.num_layers),
-        "runs": {"count": runs, "norm_each": spec.norm_each_run} if runs else {},
+        "runs": {
+            "count": write(spec.runs.tree, "self.config"),
+            "norm_each": spec.norm_each_run,
+            "in_place": spec.run_in_place,
+        }
+        if runs
+        else {},
         "embedding": _embedding(spec.embedding, f"config.{hidden}", prefix),
         "norm": _final_norm(spec, f"config.{hidden}", prefix),
         "head": _head(spec),

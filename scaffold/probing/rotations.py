@@ -143,7 +143,7 @@ def _with_magnitudes(probe: Probe, candidate: RopeCandidate) -> Iterator[RopeCan
     It is 1, or has another number in the place of ``USUAL_MAGNITUDE``; numbers tell whether it is used.
     """
     factor = candidate.parameters.get("factor")
-    if candidate.rope_type != "yarn" or not is_number(factor) or factor <= 0:
+    if candidate.rope_type != "yarn" or not isinstance(factor, (int, float)) or factor <= 0:
         return
     found = dict.fromkeys(number for number in _before_logarithms(probe.source.file) if number != USUAL_MAGNITUDE)
     scaled = Log(entry(candidate.tree, "factor"))
@@ -158,10 +158,10 @@ def _before_logarithms(file: SourceFile) -> Iterator[float]:
     for node in ast.walk(file.tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
             sides = (node.left, node.right)
-            numbers = [one.value for one in sides if isinstance(one, ast.Constant) and is_number(one.value)]
+            numbers = [ast.literal_eval(one) for one in sides if isinstance(one, ast.Constant)]
             logarithms = [one for one in sides if isinstance(one, ast.Call) and ast.unparse(one.func).endswith("log")]
             if logarithms:
-                yield from (float(number) for number in numbers)
+                yield from (float(number) for number in numbers if is_number(number))
 
 
 def _defaults(file: SourceFile) -> Iterator[tuple[tuple[str, Any], ...]]:

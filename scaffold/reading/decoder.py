@@ -19,7 +19,7 @@ from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, TIED, Probe
 from scaffold.probing.values import size_value
 from scaffold.reading import embeddings, layer, rounding
-from scaffold.reading.runs import norm_between, times, without_effect
+from scaffold.reading.runs import norm_between, run_in_place, times, without_effect
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.alike import returned_by, signature
 from scaffold.source.torch.events import Event
@@ -65,11 +65,13 @@ def read(probe: Probe) -> DecoderSpec:
         if specs and of_run != specs:
             raise NotUnderstood("layers that compute in another way when they run again", run[0].where)
         specs = of_run
+    in_place = run_in_place(runs)
+    for run in [[event for calls in zip(*runs) for event in calls]] if in_place else runs:
         _in_a_row(run)
     embedding = embeddings.read(probe, events[0].tensors()[0].a.reshape(NUM_TOKENS, -1), path_of)
     last = runs[-1][-1].result().a.reshape(NUM_TOKENS, -1)
     norm = _final_norm(probe, last)
-    each = norm_between(probe, runs, norm)
+    each = False if in_place else norm_between(probe, runs, norm)
     head = _head(probe)
     given = last if norm is None else norm.result().a.reshape(NUM_TOKENS, -1)
     weight, unit_rows = _saved_head(probe, head)
@@ -106,6 +108,7 @@ def read(probe: Probe) -> DecoderSpec:
         unused=unused,
         runs=times(probe, len(runs)),
         norm_each_run=each,
+        run_in_place=in_place,
         without_effect=idle,
         rounded=_rounded(probe),
         config=probe.completed,

@@ -67,7 +67,7 @@ def _of_source(spec: DecoderSpec) -> Iterator[Fact]:
     if spec.unused:
         yield Fact("left out", f"{', '.join(spec.unused)}: no text goes through", (source("the modeling source"),))
     if spec.runs != ONE:
-        yield sized("runs of the layers", spec.runs)
+        yield sized("runs of each layer in a row" if spec.run_in_place else "runs of the layers", spec.runs)
     if spec.rounded:
         said = "to 16 bits in the source, whatever type the model has; the adapter computes in vLLM's types there"
         yield Fact("rounding", said, tuple(map(source, spec.rounded)))
