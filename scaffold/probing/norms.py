@@ -15,8 +15,8 @@ from scaffold.spec.norm_forms import NORM_FORMS
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.values import Value
 
-USUAL_EPSILONS = (1e-5, 1e-6, 1e-12)
-"""What sources write into a call instead of keeping it in the module."""
+USUAL_EPSILONS = (1e-5, 1e-6, 1e-12, 2.0**-23)
+"""What sources write into a call instead of keeping it in the module, and PyTorch's of a norm that is told none."""
 
 
 def identify(probe: Probe, event: Event) -> NormSpec:
