@@ -83,6 +83,30 @@ def test_a_class_whose_norm_is_a_function_of_its_weight_is_the_norm(tmp_path: Pa
     assert {norm.form for _, norm in found.layer.norms} == {"rms"}
 
 
+KEPT = """
+class Kept(nn.Module):
+    def __init__(self, hidden_size, eps):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(hidden_size))
+        self.register_buffer("variance_epsilon", torch.tensor(eps), persistent=False)
+
+    def forward(self, x):
+        return scaled(x, self.weight, self.variance_epsilon)
+
+
+def scaled(x, weight, epsilon):
+    return weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + epsilon))
+
+
+VelaNorm = Kept
+"""
+
+
+def test_an_epsilon_that_is_a_buffer(tmp_path: Path, transformers_source: Path) -> None:
+    found = read(tmp_path, transformers_source, {"rms_norm_eps": 3e-6}, classes=KEPT)
+    assert {(norm.form, norm.eps) for _, norm in found.layer.norms} == {("rms", Value(3e-6, "rms_norm_eps"))}
+
+
 def test_a_function_that_is_only_called_a_norm_is_none(tmp_path: Path, transformers_source: Path) -> None:
     other = ("def norm(x):\n    return x / x.abs().amax(-1, keepdim=True)", "norm(x)")
     with pytest.raises(NotUnderstood, match="what flows into self_attn is not a sum"):
