@@ -98,22 +98,25 @@ def _parts(packed: Tensor, count: int) -> list[Tensor]:
 
 
 def _kv_packed(interpreter: Interpreter, q: Tensor, kv: Tensor, *args: Any, **kwargs: Any) -> Any:
-    return _func(interpreter, q, *_parts(kv, 2), *args, **kwargs)
+    k, v = _parts(kv, 2)
+    return _func(interpreter, q, k, v, *args, **kwargs)
 
 
 def _qkv_packed(interpreter: Interpreter, qkv: Tensor, *args: Any, **kwargs: Any) -> Any:
-    return _func(interpreter, *_parts(qkv, 3), *args, **kwargs)
+    q, k, v = _parts(qkv, 3)
+    return _func(interpreter, q, k, v, *args, **kwargs)
 
 
 def _varlen_kv_packed(interpreter: Interpreter, q: Tensor, kv: Tensor, *args: Any, **kwargs: Any) -> Any:
-    return _varlen(interpreter, q, *_parts(kv, 2), *args, **kwargs)
+    k, v = _parts(kv, 2)
+    return _varlen(interpreter, q, k, v, *args, **kwargs)
 
 
 def _varlen_qkv_packed(
     interpreter: Interpreter, qkv: Tensor, cu_seqlens: Tensor, max_seqlen: Any, *args: Any, **kwargs: Any
 ) -> Any:
-    ends = (cu_seqlens, cu_seqlens, max_seqlen, max_seqlen)
-    return _varlen(interpreter, *_parts(qkv, 3), *ends, *args, **kwargs)
+    q, k, v = _parts(qkv, 3)
+    return _varlen(interpreter, q, k, v, cu_seqlens, cu_seqlens, max_seqlen, max_seqlen, *args, **kwargs)
 
 
 def _rotated(
@@ -160,7 +163,8 @@ def _rotated(
 def _joined(name: str, *parts: Tensor) -> Tensor:
     join = torch_ops.creation(name)
     assert join is not None
-    return join(list(parts), -1)
+    joined: Tensor = join(list(parts), -1)
+    return joined
 
 
 def _rms_norm(
