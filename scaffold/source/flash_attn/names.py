@@ -140,8 +140,10 @@ def _rotated(
         more: of sequences that do not begin at their first token, or lie one behind the other.
     """
     others = [name for name, value in more.items() if not (value is None or value is False or value == 0)]
-    if others or x.ndim != 4:
-        raise NotUnderstood(f"flash_attn's apply_rotary_emb with {', '.join(others) or f'{x.ndim} axes'}")
+    if x.ndim != 4:
+        raise NotUnderstood(f"flash_attn's apply_rotary_emb of {x.ndim} axes")
+    if others:
+        raise NotUnderstood(f"flash_attn's apply_rotary_emb with {', '.join(others)}")
     tokens, half = x.shape[1], cos.shape[-1]
     tables = [torch_ops.apply("unsqueeze", torch_ops.apply("narrow", one, 0, 0, tokens), 1) for one in (cos, sin)]
     turning = torch_ops.apply("narrow", x, -1, 0, 2 * half)
