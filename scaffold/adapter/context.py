@@ -95,13 +95,20 @@ def adapter_context(
         "hidden_size_key": hidden,
         "vocab_size_key": _key(spec.vocab_size),
         "num_layers_key": _key(spec.num_layers),
-        "runs": {"count": runs, "norm_each": spec.norm_each_run} if runs else {},
+        "runs": {
+            "count": write(spec.runs.tree, "self.config"),
+            "norm_each": spec.norm_each_run,
+            "in_place": spec.run_in_place,
+        }
+        if runs
+        else {},
         "embedding": _embedding(spec.embedding, f"config.{hidden}", prefix),
         "norm": _final_norm(spec, f"config.{hidden}", prefix),
         "head": _head(spec),
         "tied": {
             name: f'getattr({config}, "{TIED}", {bool(spec.tied.value)})' if may_lack_tied else f"{config}.{TIED}"
             for name, config in (("config", "config"), ("own_config", "self.config"))
+            if spec.tied.key
         },
         "api": {"stacked_mapper": target.stacked_mapper},
         "mixer": _blocks(mixers),

@@ -36,6 +36,8 @@ def find(subject: Subject) -> Iterator[Disagreement]:
     silent = not isinstance(stated, bool)
     if silent and tied is not None:
         said = Said(said.where, f"{said.says}, so that the class's default, {str(tied).lower()}, counts")
+    if subject.decoder is not None and not subject.decoder.tied.key:
+        return  # the source makes no head of its own: nothing asks the config
     if tied is True and head is not None:
         yield from _with_head(subject, said, embedding.name, head.name, silent)
     elif tied is False and not may_have_head(subject):

@@ -190,6 +190,14 @@ def updated(mapping: Expression, name: str, value: Expression) -> Entries:
     return Entries(((name, value),), mapping)
 
 
+def entry(mapping: Expression, name: str) -> Expression:
+    """Return an item of a mapping."""
+    if isinstance(mapping, Entries):
+        found = dict(mapping.items)
+        return found[name] if name in found or mapping.base is None else entry(mapping.base, name)
+    return Key((*mapping.path, name), mapping.objects) if isinstance(mapping, Key) else Item(mapping, Literal(name))
+
+
 def times(left: Expression, right: Expression) -> Expression:
     """Return a product, which a product or quotient on the right needs no parentheses for: ``a * b / c``."""
     if isinstance(right, Binary) and right.op in ("*", "/"):

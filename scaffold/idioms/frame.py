@@ -21,6 +21,7 @@ class Target:
         stacked_mapper: ``WeightsMapper`` leads names to shards of stacked parameters.
         expert_names: the experts' layer finds the names of experts in the checkpoint itself.
         tied_skipped: ``AutoWeightsLoader`` passes over the second name of a tied parameter itself.
+        yarn_magnitude: ``get_rope`` takes yarn's ``attention_factor``.
     """
 
     cached_latents: bool = False
@@ -28,6 +29,7 @@ class Target:
     stacked_mapper: bool = True
     expert_names: bool = True
     tied_skipped: bool = True
+    yarn_magnitude: bool = True
 
 
 LENGTH = "max_position_embeddings"

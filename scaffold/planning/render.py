@@ -108,7 +108,8 @@ def _config_module(subject: Subject, adapter: str) -> ConfigModule | None:
     why, completed = "", decoder.config
     is_own = reading.source is not None and reading.source.library is None
     if known and library is not None and (is_own or "AutoConfig" in checkpoint.auto_map):
-        completed = {**completed, TIED: decoder.tied.value}  # of no class that says nothing of it, but of every model
+        tied = {TIED: decoder.tied.value} if decoder.tied.key else {}
+        completed = {**completed, **tied}  # of no class that says nothing of it, but of every model
         why = differs(model_type, checkpoint.config, completed, read_by(adapter), library)
     if known and not why:
         return None

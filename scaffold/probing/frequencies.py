@@ -12,6 +12,8 @@ from scaffold.source.torch.tensors import Array
 
 TURNS_OF_YARN = {"beta_fast": 32.0, "beta_slow": 1.0}
 """How often an entry turns within the original length at the ends of yarn's ramp, where vLLM is told nothing else."""
+USUAL_MAGNITUDE = 0.1
+"""What the logarithm of yarn's factor is multiplied by in the factor on cos and sin, where nothing states another."""
 LEAST_RAMP = 0.001
 """Entries between the ends of yarn's ramp where both are the same one."""
 
@@ -71,7 +73,7 @@ def ends_of_yarn(parameters: Mapping[str, Any], size: int, length: int) -> tuple
 
 def _yarn_factor(parameters: Mapping[str, Any], factor: float) -> float:
     def magnitude(mscale: float) -> float:
-        return 0.1 * mscale * math.log(factor) + 1.0 if factor > 1 else 1.0
+        return USUAL_MAGNITUDE * mscale * math.log(factor) + 1.0 if factor > 1 else 1.0
 
     if parameters.get("attention_factor") is not None:
         return float(parameters["attention_factor"])

@@ -5,6 +5,9 @@ from __future__ import annotations
 from itertools import permutations
 from typing import Any
 
+import numpy as np
+
+from scaffold.probing.numbers import stated
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
@@ -15,8 +18,8 @@ from scaffold.spec.norm_forms import NORM_FORMS
 from scaffold.spec.norms import NormSpec
 from scaffold.spec.values import Value
 
-USUAL_EPSILONS = (1e-5, 1e-6, 1e-12)
-"""What sources write into a call instead of keeping it in the module."""
+USUAL_EPSILONS = (1e-5, 1e-6, 1e-12, 2.0**-23)
+"""What sources write into a call instead of keeping it in the module, and PyTorch's of a norm that is told none."""
 
 
 def identify(probe: Probe, event: Event) -> NormSpec:
@@ -28,7 +31,7 @@ def identify(probe: Probe, event: Event) -> NormSpec:
     if event.module is None or not event.tensors():
         raise NotUnderstood("a normalisation without a module or an input", event.where)
     x, out = event.tensors()[0].a, event.result().a
-    tensors = {name: v for name, v in event.module.attributes.items() if isinstance(v, Tensor)}
+    tensors = {name: v for name, v in _tensors(event).items() if v.ndim}
     for form in NORM_FORMS:
         if form.has_weight + form.has_bias != len(tensors):
             continue
@@ -51,13 +54,25 @@ def looks_like_norm(event: Event) -> bool:
         return False
     if event.tensors()[0].shape != event.result().shape:
         return False
-    tensors = [v for v in module.attributes.values() if isinstance(v, Tensor)]
-    return all(t.ndim == 1 for t in tensors) and (bool(_own_epsilons(event)) or "norm" in event.name.lower())
+    if not all(one.ndim == 1 or _is_epsilon(one) for one in _tensors(event).values()):
+        return False
+    return bool(_own_epsilons(event)) or "norm" in event.name.lower()
+
+
+def _tensors(event: Event) -> dict[str, Tensor]:
+    assert event.module is not None
+    return {name: value for name, value in event.module.attributes.items() if isinstance(value, Tensor)}
 
 
 def _own_epsilons(event: Event) -> list[Any]:
+    """Return the epsilons that a module keeps, as numbers or as tensors of one."""
     assert event.module is not None
-    return [value for value in event.module.attributes.values() if isinstance(value, float) and 0 < value < 1e-2]
+    numbers = [value for value in event.module.attributes.values() if isinstance(value, float) and 0 < value < 1e-2]
+    return [*numbers, *(one.a for one in _tensors(event).values() if _is_epsilon(one))]
+
+
+def _is_epsilon(tensor: Tensor) -> bool:
+    return not tensor.ndim and tensor.role != "parameter" and bool(0 < tensor.a < 1e-2)
 
 
 def _epsilons(event: Event) -> list[Any]:
@@ -65,6 +80,9 @@ def _epsilons(event: Event) -> list[Any]:
 
 
 def _epsilon_value(probe: Probe, eps: Any) -> Value:
+    if isinstance(eps, np.ndarray):  # which has lost where it is from
+        found = (value for seen, value in stated(probe, "eps") if seen == float(eps))
+        return next(found, Value(float(eps)))
     key = key_of(eps)
     return Value(float(probe.completed[key]), key) if key and key in probe.completed else Value(float(eps))
 

@@ -85,8 +85,9 @@ class Probe(Made):
     def runs(self) -> list[list[Event]]:
         """Return the calls of decoder layers, the modules of a list in their order; once more for each further run.
 
-        Behind them the list may hold layers for further tokens, of another class; that no logits are computed with
-        what these return is seen where the logits are read.
+        All layers run again behind the last one, or each before the next one does. Behind them the list may hold layers
+        for further tokens, of another class; that no logits are computed with what these return is seen where the
+        logits are read.
         """
         found: dict[str, list[Event]] = {}
         for event in self.root.walk():
@@ -104,6 +105,11 @@ class Probe(Made):
             order = [[id(event.module) for event in run] for run in runs]
             if runs and len(set(order[0])) == count and all(one == order[0] for one in order):
                 return runs
+            times, rest = divmod(len(events), count) if count else (0, 0)
+            of_each = [events[i : i + times] for i in range(0, len(events), times)] if times > 1 and not rest else []
+            modules = [{id(event.module) for event in calls} for calls in of_each]
+            if of_each and all(len(one) == 1 for one in modules) and len(set.union(*modules)) == count:
+                return [list(run) for run in zip(*of_each)]
         return [events[:count] for events in found.values() if _more_behind(events, count)][:1]
 
     def passed_over(self) -> list[Module]:

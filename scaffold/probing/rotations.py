@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from scaffold.expressions.tree import HEAD_DIM, LAYER, Entries, Expression, Item, Key, Literal, is_name, key, updated
+from scaffold.expressions.tree import (
+    HEAD_DIM,
+    LAYER,
+    Entries,
+    Expression,
+    Item,
+    Key,
+    Literal,
+    Log,
+    entry,
+    is_name,
+    key,
+    updated,
+)
 from scaffold.probing.ends_of_yarn import check_ramp
-from scaffold.probing.frequencies import OLDER, ROPE_TYPES, TURNS_OF_YARN, WHOLE_HEAD
+from scaffold.probing.frequencies import OLDER, ROPE_TYPES, TURNS_OF_YARN, USUAL_MAGNITUDE, WHOLE_HEAD
 from scaffold.probing.numbers import stated
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
@@ -83,8 +97,10 @@ def candidates(probe: Probe) -> Iterator[RopeCandidate]:
     """Yield what the probe's rotations may have been made of."""
     parameters = probe.small.attributes.get("rope_parameters")
     for candidate in _of_parameters(parameters):
-        yield from _with_defaults(probe, candidate)
-        yield candidate
+        ended = [*_with_defaults(probe, candidate), candidate]
+        yield from ended
+        for one in ended:
+            yield from _with_magnitudes(probe, one)
     if isinstance(parameters, Mapping) and isinstance(parameters.get("rope_theta"), (int, float)):
         # Plain rotations beside a scaling that is not used: transformers takes the theta from the config's own keys.
         theta = float(parameters["rope_theta"])
@@ -119,6 +135,33 @@ def _with_defaults(probe: Probe, candidate: RopeCandidate) -> Iterator[RopeCandi
             tree = updated(tree, name, Literal(number))
         if numbers:
             yield replace(candidate, tree=tree, parameters={**candidate.parameters, **numbers})
+
+
+def _with_magnitudes(probe: Probe, candidate: RopeCandidate) -> Iterator[RopeCandidate]:
+    """Yield parameters of yarn with a factor on cos and sin that the source computes in another way than vLLM.
+
+    It is 1, or has another number in the place of ``USUAL_MAGNITUDE``; numbers tell whether it is used.
+    """
+    factor = candidate.parameters.get("factor")
+    if candidate.rope_type != "yarn" or not isinstance(factor, (int, float)) or factor <= 0:
+        return
+    found = dict.fromkeys(number for number in _before_logarithms(probe.source.file) if number != USUAL_MAGNITUDE)
+    scaled = Log(entry(candidate.tree, "factor"))
+    written = [(1.0, Literal(1.0)), *((1 + n * math.log(factor), Literal(n) * scaled + 1.0) for n in found)]
+    for magnitude, tree in written:
+        parameters = {**candidate.parameters, "attention_factor": magnitude}
+        yield replace(candidate, tree=updated(candidate.tree, "attention_factor", tree), parameters=parameters)
+
+
+def _before_logarithms(file: SourceFile) -> Iterator[float]:
+    """Yield the numbers that a file multiplies logarithms by."""
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            sides = (node.left, node.right)
+            numbers = [ast.literal_eval(one) for one in sides if isinstance(one, ast.Constant)]
+            logarithms = [one for one in sides if isinstance(one, ast.Call) and ast.unparse(one.func).endswith("log")]
+            if logarithms:
+                yield from (float(number) for number in numbers if is_number(number))
 
 
 def _defaults(file: SourceFile) -> Iterator[tuple[tuple[str, Any], ...]]:

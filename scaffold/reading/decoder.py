@@ -20,7 +20,7 @@ from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.values import size_value
 from scaffold.reading import embeddings, layer, rounding
-from scaffold.reading.runs import norm_between, times, without_effect
+from scaffold.reading.runs import norm_between, run_in_place, times, without_effect
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.alike import returned_by, signature
 from scaffold.source.torch.events import Event
@@ -66,11 +66,13 @@ def read(probe: Probe) -> DecoderSpec:
         if specs and of_run != specs:
             raise NotUnderstood("layers that compute in another way when they run again", run[0].where)
         specs = of_run
+    in_place = run_in_place(runs)
+    for run in [[event for calls in zip(*runs) for event in calls]] if in_place else runs:
         _in_a_row(run)
     embedding = embeddings.read(probe, events[0].tensors()[0].a.reshape(NUM_TOKENS, -1), path_of)
     last = runs[-1][-1].result().a.reshape(NUM_TOKENS, -1)
     norm = _final_norm(probe, last)
-    each = norm_between(probe, runs, norm)
+    each = False if in_place else norm_between(probe, runs, norm)
     head = _head(probe)
     given = last if norm is None else norm.result().a.reshape(NUM_TOKENS, -1)
     weight, unit_rows = _saved_head(probe, head)
@@ -98,7 +100,7 @@ def read(probe: Probe) -> DecoderSpec:
         hidden_size=size_value(probe, "hidden_size", last.shape[1]),
         num_layers=Value(len(events), key),
         vocab_size=size_value(probe, "vocab_size", head.result().shape[-1]),
-        tied=Value(probe.tied, TIED),
+        tied=_tied(probe, head, embedding),
         head_bias=isinstance(head.module.attributes.get("bias"), Tensor) if head.module else False,
         logits_scale=scale,
         logits_soft_cap=cap,
@@ -107,6 +109,7 @@ def read(probe: Probe) -> DecoderSpec:
         unused=unused,
         runs=times(probe, len(runs)),
         norm_each_run=each,
+        run_in_place=in_place,
         without_effect=idle,
         rounded=_rounded(probe),
         config=probe.completed,
@@ -298,14 +301,33 @@ def _head_name(probe: Probe, head: Event, embedding: EmbeddingSpec) -> str:
     """Return the path of the head, a word for one that is the embedding itself.
 
     Raises:
-        NotUnderstood: it is the embedding, and the config denies that.
+        NotUnderstood: its weight is that of no module that computes with it, and not the embedding's.
     """
     path = probe.path(head.module)
     if path and path != embedding.name:
         return path
-    if not probe.tied:
-        raise NotUnderstood(f"a head that is the embedding, where the config says that {TIED} is false", head.where)
+    weights = (one.attributes.get("weight") for _, one in probe.model.modules() if probe.path(one) == embedding.name)
+    used = _as_saved(head.module.attributes["weight"]) if head.module is not None else None
+    if not any(isinstance(one, Tensor) and used is not None and same(one.a, used.a) for one in weights):
+        raise NotUnderstood("a head whose weight is no layer's", head.where)
     return HEAD
+
+
+def _tied(probe: Probe, head: Event, embedding: EmbeddingSpec) -> Value:
+    """Return whether the head is the embedding: as the config says, or in any case where the source makes no other.
+
+    Source may decide that by a switch of its own (``F.linear(x, self.embed_tokens.weight)``) and leave
+    ``tie_word_embeddings`` false.
+    """
+    is_embedding = probe.path(head.module) in ("", embedding.name)
+    return Value(True) if is_embedding and not probe.tied else Value(probe.tied, TIED)
+
+
+def _as_saved(weight: Tensor) -> Tensor:
+    """Return the saved tensor that a weight is made of."""
+    while not weight.role and weight.origin is not None and weight.origin.args:
+        weight = weight.origin.args[0]
+    return weight
 
 
 def _saved_head(probe: Probe, head: Event) -> tuple[Array, bool]:
@@ -316,9 +338,7 @@ def _saved_head(probe: Probe, head: Event) -> tuple[Array, bool]:
     """
     assert head.module is not None
     weight = head.module.attributes["weight"]
-    saved = weight
-    while not saved.role and saved.origin is not None and saved.origin.args:
-        saved = saved.origin.args[0]
+    saved = _as_saved(weight)
     if isinstance(head.module, Linear) and weight is saved:
         return weight.a, False  # PyTorch's own layer computes with what it has
     unit = saved.a / np.maximum(np.linalg.norm(saved.a, axis=-1, keepdims=True), 1e-12)

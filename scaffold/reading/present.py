@@ -34,7 +34,8 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
     yield sized("hidden size", spec.hidden_size)
     yield sized("layers", spec.num_layers)
     yield sized("vocabulary", spec.vocab_size)
-    yield Fact("tied embeddings", str(spec.tied.value), (Evidence("config", str(spec.tied.key)),))  # the whole model's
+    said = Evidence("config", spec.tied.key) if spec.tied.key else Evidence("source", "the head is the embedding")
+    yield Fact("tied embeddings", str(spec.tied.value), (said,))  # the whole model's
     yield from _embedding(spec)
     for layer, which in _kinds(spec):
         found = mixers.kind_of(layer.mixer).facts(layer.mixer, which, spec.config)
@@ -66,7 +67,7 @@ def _of_source(spec: DecoderSpec) -> Iterator[Fact]:
     if spec.unused:
         yield Fact("left out", f"{', '.join(spec.unused)}: no text goes through", (source("the modeling source"),))
     if spec.runs != ONE:
-        yield sized("runs of the layers", spec.runs)
+        yield sized("runs of each layer in a row" if spec.run_in_place else "runs of the layers", spec.runs)
     if spec.rounded:
         said = "to 16 bits in the source, whatever type the model has; the adapter computes in vLLM's types there"
         yield Fact("rounding", said, tuple(map(source, spec.rounded)))

@@ -47,6 +47,13 @@ def times(probe: Probe, count: int) -> Value:
     return Value(count, found[0] if found else None)
 
 
+def run_in_place(runs: list[list[Event]]) -> bool:
+    """Return whether each layer runs again on what it gave, before the next one takes it."""
+    if len(runs) == 1 or len(runs[0]) == 1:
+        return False
+    return _same(runs[0][0].result().a, runs[1][0].tensors()[0].a)
+
+
 def norm_between(probe: Probe, runs: list[list[Event]], final: Event | None) -> bool:
     """Return whether the final norm is applied to what each run gives before the next one takes it.
 

@@ -10,6 +10,7 @@ from scaffold_validators.calls import signature
 from scaffold_validators.imports import has_name
 
 MOE = "vllm.model_executor.layers.fused_moe"
+ROPE = "vllm.model_executor.layers.rotary_embedding.yarn_scaling_rope"
 UTILS = "vllm.model_executor.models.utils"
 
 
@@ -61,6 +62,12 @@ DIFFERENCES = (
         lambda tree: not _argument(UTILS, "AutoWeightsLoader", "skip_prefixes")(tree),
         "0.30",
         "the loader is told to skip a tied head that the files have",
+    ),
+    Difference(
+        "yarn_magnitude",
+        _argument(ROPE, "YaRNScalingRotaryEmbedding", "attention_factor"),
+        "0.30",
+        "the rotation is told which share of yarn's usual magnitude it takes",
     ),
 )
 """Where releases from 0.23 to 0.33 differ in what adapters use. An API that is missing without a row here is no

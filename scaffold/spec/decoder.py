@@ -42,6 +42,7 @@ class DecoderSpec:
         unused: modules outside of the layers that the source's model has, and that no text goes through.
         runs: how often the layers run one after the other.
         norm_each_run: the final norm is applied behind each run.
+        run_in_place: each layer runs so often before the next one does.
         without_effect: modules that the source's model calls, and of which no answer depends.
         rounded: file and lines where the source rounds to 16 bits, whatever type the model has.
         given_mask: the source computes with a mask that its caller makes; it was read with a causal one.
@@ -70,6 +71,7 @@ class DecoderSpec:
     unused: tuple[str, ...] = ()
     runs: Value = ONE
     norm_each_run: bool = False
+    run_in_place: bool = False
     without_effect: tuple[str, ...] = ()
     given_mask: bool = False
     listed: Listed | None = None

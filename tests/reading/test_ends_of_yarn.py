@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scaffold.expressions.tree import Entries, Literal, key
+from scaffold.expressions.tree import Entries, Expression, Literal, Log, key
 from scaffold.mixers.grouped_query.spec import AttentionSpec
 from scaffold.source.python.errors import NotUnderstood
 from tests.models.remote.build import read
@@ -56,11 +56,20 @@ def forward(self, x, attention_mask=None, position_ids=None, past_key_value=None
 """
 
 
+USUAL = "0.1 * math.log(factor) + 1.0"
+
+
 def mixer(
-    directory: Path, transformers: Path, fast: str, config: dict[str, Any] | None = None, default: str = "32"
+    directory: Path,
+    transformers: Path,
+    fast: str,
+    config: dict[str, Any] | None = None,
+    default: str = "32",
+    magnitude: str = USUAL,
 ) -> Any:
+    assert USUAL in CLASS
     parts = {
-        "classes": CLASS.replace("FAST", fast).replace("DEFAULT", default),
+        "classes": CLASS.replace("FAST", fast).replace("DEFAULT", default).replace(USUAL, magnitude),
         "projections": MADE.replace("self.rotary", "self.scaled"),
         "forward": FORWARD,
     }
@@ -104,3 +113,27 @@ def test_a_default_of_the_source_that_is_none_of_vllms_is_told_it(tmp_path: Path
 def test_a_default_of_the_source_that_it_does_not_use_is_a_hole(tmp_path: Path, transformers_source: Path) -> None:
     with pytest.raises(NotUnderstood, match="ramp does not end for the checkpoint"):
         mixer(tmp_path, transformers_source, "40", default="48")
+
+
+LOG = Log(key("rope_parameters", "factor"))
+
+
+@pytest.mark.parametrize(
+    ("magnitude", "turns", "entries"),
+    [
+        ("1.0", "32", {"attention_factor": Literal(1.0)}),
+        ("1 + 0.07 * math.log(factor)", "32", {"attention_factor": Literal(0.07) * LOG + 1.0}),
+        (
+            "math.log(factor) * 0.07 + 1.0",
+            "48",
+            {"beta_fast": Literal(48), "attention_factor": Literal(0.07) * LOG + 1.0},
+        ),
+    ],
+    ids=["no factor on cos and sin", "another number", "and other turns"],
+)
+def test_a_magnitude_in_another_spelling_is_told_to_vllm(
+    magnitude: str, turns: str, entries: dict[str, Expression], tmp_path: Path, transformers_source: Path
+) -> None:
+    found = mixer(tmp_path, transformers_source, "beta_fast", default=turns, magnitude=magnitude)
+    assert found.rope is not None
+    assert found.rope.parameters == Entries(tuple(entries.items()), key("rope_parameters"))

@@ -83,8 +83,17 @@ def test_a_head_that_is_the_embedding(tmp_path: Path, transformers_source: Path,
     spec = edited(tmp_path, transformers_source, shared, config={"tie_word_embeddings": True}, head="pass")
     assert (spec.head_name, spec.tied.value, spec.head_bias) == ("lm_head", True, False)
     assert spec.layers == plain.layers
-    with pytest.raises(NotUnderstood, match="a head that is the embedding, where the config says"):
-        edited(tmp_path, transformers_source, shared, config={"tie_word_embeddings": False}, head="pass")
+    spec = edited(tmp_path, transformers_source, shared, config={"tie_word_embeddings": False}, head="pass")
+    assert (spec.head_name, spec.tied.value, spec.tied.key) == ("lm_head", True, None)
+    assert spec.layers == plain.layers
+
+
+def test_a_head_whose_weight_no_layer_has(tmp_path: Path, transformers_source: Path) -> None:
+    """It is not the embedding, though the config says that the head is."""
+    own = "self.readout = nn.Parameter(torch.empty(config.vocab_size, config.hidden_size))"
+    used = (LOGITS, "logits = F.linear(hidden, self.readout)")
+    with pytest.raises(NotUnderstood, match="a head whose weight is no layer's"):
+        edited(tmp_path, transformers_source, used, config={"tie_word_embeddings": True}, head=own)
 
 
 def test_layers_for_further_tokens_behind_the_others(

@@ -81,17 +81,38 @@ class Twice(VelaModel):
         position_ids = torch.arange(input_ids.shape[1])[None]
         x = self.embed_tokens(input_ids)
         mask = _prepare_4d_causal_attention_mask(attention_mask, input_ids.shape, x, 0)
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
             x = layer(x, attention_mask=mask, position_ids=position_ids)
-            x = layer(x, attention_mask=mask, position_ids=position_ids)
+            x = layer(x, attention_mask=mask, position_ids=position_ids)  # again
         return BaseModelOutputWithPast(last_hidden_state=self.norm(x))
 
 
 VelaModel = Twice
 """
+AGAIN_AT_ONCE = "x = layer(x, attention_mask=mask, position_ids=position_ids)  # again"
 
 
-def test_layers_that_run_twice_in_a_row_are_a_hole_that_says_so(tmp_path: Path, transformers_source: Path) -> None:
-    with pytest.raises(NotUnderstood, match=r"more than once, each before the next \(.*0: 2 times\)") as found:
-        read(tmp_path, transformers_source, CONFIG, classes=IN_A_ROW)
+def in_a_row(directory: Path, transformers: Path, again: str = AGAIN_AT_ONCE):  # type: ignore[no-untyped-def]
+    return read(directory, transformers, CONFIG, classes=IN_A_ROW.replace(AGAIN_AT_ONCE, again))
+
+
+def test_layers_that_run_twice_in_a_row(tmp_path: Path, transformers_source: Path) -> None:
+    found = in_a_row(tmp_path, transformers_source)
+    assert len(found.layers) == 2
+    assert (found.runs, found.run_in_place, found.norm_each_run) == (Value(2), True, False)
+
+
+@pytest.mark.parametrize(
+    ("again", "hole"),
+    [
+        ("if number == 0: " + AGAIN_AT_ONCE, r"more than once, each before the next \(.*0: 2 times\)"),
+        ("x = layer(2 * x, attention_mask=mask, position_ids=position_ids)", "what happens between"),
+    ],
+    ids=["not all of them", "on something else"],
+)
+def test_other_layers_that_run_twice_in_a_row_are_a_hole(
+    again: str, hole: str, tmp_path: Path, transformers_source: Path
+) -> None:
+    with pytest.raises(NotUnderstood, match=hole) as found:
+        in_a_row(tmp_path, transformers_source, again)
     assert ":" in found.value.where  # a file with its lines

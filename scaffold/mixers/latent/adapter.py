@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scaffold.expressions.evaluate import evaluate
 from scaffold.expressions.python import write as write_expression
 from scaffold.expressions.tree import Literal, updated
 from scaffold.expressions.uses import imports as imports_of
@@ -54,9 +55,9 @@ def write(layers: Sequence[LatentAttentionSpec | None], class_name: str, frame: 
     """
     spec: LatentAttentionSpec = same(present(layers), "their attention", lambda a: a)
     cached = frame.target.cached_latents
-    rope = rope_of(PerLayer({}, ()), [spec.rope])
+    rope = rope_of(PerLayer({}, ()), [spec.rope], frame)
     assert rope is not None
-    if cached and is_yarn_of_both(frame.config):
+    if cached and is_yarn_of_both({"rope_parameters": evaluate(spec.rope.parameters, frame.config)}):
         rope = replace(rope, parameters=updated(rope.parameters, "rope_type", Literal(YARN)))
     q_norm = {}
     if spec.q_norm is not None and spec.q_lora_rank is not None:

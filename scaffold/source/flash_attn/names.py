@@ -7,6 +7,7 @@ it, as nothing says that the kernels are available; where source imports one and
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -91,6 +92,83 @@ def _varlen(
     return torch_ops.apply("squeeze", out, 0)
 
 
+def _parts(packed: Tensor, count: int) -> list[Tensor]:
+    """Return what lies in one tensor ``[…, count, heads, head_dim]``."""
+    return [torch_ops.apply("select", packed, -3, number) for number in range(count)]
+
+
+def _kv_packed(interpreter: Interpreter, q: Tensor, kv: Tensor, *args: Any, **kwargs: Any) -> Any:
+    k, v = _parts(kv, 2)
+    return _func(interpreter, q, k, v, *args, **kwargs)
+
+
+def _qkv_packed(interpreter: Interpreter, qkv: Tensor, *args: Any, **kwargs: Any) -> Any:
+    q, k, v = _parts(qkv, 3)
+    return _func(interpreter, q, k, v, *args, **kwargs)
+
+
+def _varlen_kv_packed(interpreter: Interpreter, q: Tensor, kv: Tensor, *args: Any, **kwargs: Any) -> Any:
+    k, v = _parts(kv, 2)
+    return _varlen(interpreter, q, k, v, *args, **kwargs)
+
+
+def _varlen_qkv_packed(
+    interpreter: Interpreter, qkv: Tensor, cu_seqlens: Tensor, max_seqlen: Any, *args: Any, **kwargs: Any
+) -> Any:
+    q, k, v = _parts(qkv, 3)
+    return _varlen(interpreter, q, k, v, cu_seqlens, cu_seqlens, max_seqlen, max_seqlen, *args, **kwargs)
+
+
+def _rotated(
+    interpreter: Interpreter,
+    x: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    interleaved: Any = False,
+    inplace: Any = False,
+    **more: Any,
+) -> Any:
+    """Return ``apply_rotary_emb`` of flash_attn/layers/rotary.py: the first entries of each head, turned.
+
+    Args:
+        interpreter: the run.
+        x: ``[batch, tokens, heads, head_dim]``.
+        cos: ``[tokens, rotary_dim / 2]``, of no fewer tokens.
+        sin: the same.
+        interleaved: pairs of neighbours turn, not halves of a head.
+        inplace: the tensor that was given is turned.
+        more: of sequences that do not begin at their first token, or lie one behind the other.
+    """
+    others = [name for name, value in more.items() if not (value is None or value is False or value == 0)]
+    if x.ndim != 4:
+        raise NotUnderstood(f"flash_attn's apply_rotary_emb of {x.ndim} axes")
+    if others:
+        raise NotUnderstood(f"flash_attn's apply_rotary_emb with {', '.join(others)}")
+    tokens, half = x.shape[1], cos.shape[-1]
+    tables = [torch_ops.apply("unsqueeze", torch_ops.apply("narrow", one, 0, 0, tokens), 1) for one in (cos, sin)]
+    turning = torch_ops.apply("narrow", x, -1, 0, 2 * half)
+    if interleaved:
+        pairs = torch_ops.apply("unflatten", turning, -1, (half, 2))
+        first, second = (torch_ops.apply("select", pairs, -1, number) for number in (0, 1))
+    else:
+        first, second = torch_ops.apply("chunk", turning, 2, -1)
+    turned = (first * tables[0] - second * tables[1], first * tables[1] + second * tables[0])
+    out = torch_ops.apply("flatten", _joined("stack", *turned), -2) if interleaved else _joined("cat", *turned)
+    if x.shape[-1] > 2 * half:
+        out = _joined("cat", out, torch_ops.apply("narrow", x, -1, 2 * half, x.shape[-1] - 2 * half))
+    if not inplace:
+        return out
+    x[...] = out
+    return x
+
+
+def _joined(name: str, *parts: Tensor) -> Tensor:
+    join = torch_ops.creation(name)
+    assert join is not None
+    joined: Tensor = join(list(parts), -1)
+    return joined
+
+
 def _rms_norm(
     interpreter: Interpreter,
     x: Tensor,
@@ -114,6 +192,13 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "flash_attn_func": _func,
     "flash_attn_varlen_func": _varlen,
     "flash_attn_unpadded_func": _varlen,
+    "flash_attn_kvpacked_func": _kv_packed,
+    "flash_attn_qkvpacked_func": _qkv_packed,
+    "flash_attn_varlen_kvpacked_func": _varlen_kv_packed,
+    "flash_attn_varlen_qkvpacked_func": _varlen_qkv_packed,
     "rms_norm_fn": _rms_norm,
 }
-LIBRARY = Library(names={name: computes(function) for name, function in FUNCTIONS.items()})
+ROTARY = re.compile(r"flash_attn\.layers\.rotary\.apply_rotary_emb(?:_func)?")
+LIBRARY = Library(
+    names={name: computes(function) for name, function in FUNCTIONS.items()}, patterns=((ROTARY, computes(_rotated)),)
+)

@@ -29,6 +29,8 @@ CREATED: dict[str, str] = {
     "ones": "ones", "full": "full", "concatenate": "cat", "stack": "stack",
 }  # fmt: skip
 """NumPy's functions that make an array, by PyTorch's that make the same tensor."""
+RENAMED: dict[str, dict[str, str]] = {"linspace": {"num": "steps"}}
+"""What functions of both call their parameters: NumPy's name → PyTorch's."""
 COMPUTED: dict[str, str] = {
     "sin": "sin", "cos": "cos", "tan": "tan", "exp": "exp", "log": "log", "log2": "log2", "sqrt": "sqrt", "abs": "abs",
     "power": "pow", "outer": "outer", "maximum": "maximum", "minimum": "minimum", "expand_dims": "unsqueeze",
@@ -42,7 +44,8 @@ def _of_arrays(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Return what a function of arrays gives: arrays are tensors here."""
     make = torch_ops.creation(CREATED.get(name, ""))
     if make is not None:
-        return make(*args, **kwargs)
+        named = {RENAMED.get(name, {}).get(one, one): value for one, value in kwargs.items()}
+        return make(*args, **named)
     has_array = any(isinstance(one, Tensor) for one in (*args, *kwargs.values()))
     if name in COMPUTED and has_array and not (name == "cumsum" and len(args) + len(kwargs) < 2):
         first = args[0] if isinstance(args[0], Tensor) else torch_ops.creation("tensor")(args[0])  # type: ignore[misc]

@@ -12,10 +12,11 @@ from functools import partial
 from types import BuiltinFunctionType, UnionType
 from typing import Any
 
-from scaffold.source.python import attributes, bounds, names
+from scaffold.source.python import attributes, bounds, named_tuples, names
 from scaffold.source.python.attributes import kind_of
 from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.python.library import Kind, Library, Meaning, computes, inert
+from scaffold.source.python.named_tuples import NamedTuple
 from scaffold.source.python.objects import External, Function, Instance, Partial, SourceClass
 from scaffold.source.python.protocol import Interpreter
 
@@ -148,7 +149,7 @@ def _dict_of_keys(interpreter: Interpreter, *args: Any) -> Any:
 
 def is_instance(interpreter: Interpreter, value: Any, types: Any) -> bool:
     """Return ``isinstance(value, types)``; a value is not of a type of which nothing is known."""
-    ancestry = value.cls.ancestry if isinstance(value, Instance) and value.cls is not None else ()
+    ancestry = value.cls.ancestry if isinstance(value, (Instance, NamedTuple)) and value.cls is not None else ()
     for one in types if isinstance(types, tuple) else (types,):
         if isinstance(one, (type, UnionType)) and isinstance(value, one):
             return True
@@ -163,6 +164,8 @@ def is_instance(interpreter: Interpreter, value: Any, types: Any) -> bool:
 
 def type_of(interpreter: Interpreter, value: Any) -> Any:
     """Return ``type(value)``: a class of the source, the name of a library's class, or one of Python's own types."""
+    if isinstance(value, NamedTuple):
+        return value.cls
     if isinstance(value, Instance):
         return value.cls if value.cls is not None else External(value.kind)
     for library in interpreter.libraries:
@@ -323,6 +326,7 @@ LIBRARY = Library(
     patterns=PATTERNS,
     kinds=(
         *names.KINDS,
+        named_tuples.KIND,
         *attributes.KINDS,
         Kind(type, attribute=_type_attribute),
         Kind((type, BuiltinFunctionType), call=_call),

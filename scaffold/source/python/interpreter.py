@@ -20,6 +20,7 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.python.fields import dataclass_fields
 from scaffold.source.python.frame import Frame, Returned, clean
 from scaffold.source.python.library import Library
+from scaffold.source.python.named_tuples import NamedTuple, is_named_tuple
 from scaffold.source.python.names import outside
 from scaffold.source.python.objects import External, Function, Instance, SourceClass
 from scaffold.source.python.protocol import Resolve
@@ -245,6 +246,8 @@ class Interpreter(Behaviours):
 
     def instantiate(self, cls: SourceClass, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Make an instance of a source class, as the library of its base makes it."""
+        if is_named_tuple(cls):
+            return NamedTuple.of(cls, self._fields(cls, args, kwargs))
         for library in self.libraries:
             for base in library.bases:
                 if base.matches(cls):

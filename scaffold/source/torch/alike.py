@@ -18,6 +18,7 @@ import numpy as np
 from scaffold.source.python.objects import Instance
 from scaffold.source.torch.events import Event
 from scaffold.source.torch.module import Module
+from scaffold.source.torch.norm_functions import NormFunction
 from scaffold.source.torch.operations import tensors_in
 from scaffold.source.torch.tensors import Tensor
 
@@ -104,7 +105,8 @@ def _as_it_was(event: Event, before: dict[tuple[str, str], Any]) -> Iterator[Non
     for path, module in event.module.modules():
         for name, value in list(module.attributes.items()):
             old = before.get((path, name), NOTHING)
-            if old is not value and not isinstance(value, Module) and _is_table(value, given):
+            made = isinstance(value, NormFunction) or (not isinstance(value, Module) and _is_table(value, given))
+            if old is not value and made:
                 changed.append((module, name, value))
                 if old is NOTHING:
                     del module.attributes[name]

@@ -8,7 +8,7 @@ from typing import Any
 
 from scaffold.source.python.library import Library
 from scaffold.source.python.objects import External
-from scaffold.source.torch import attributes, special, torch_ops
+from scaffold.source.torch import attributes, norm_functions, special, torch_ops
 from scaffold.source.torch.layers import LAYERS, Embedding, LayerNorm, Linear, ModuleList, Unmade
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.protocol import Interpreter
@@ -67,4 +67,5 @@ LIBRARY = Library(
     types=TYPES,
     kinds=attributes.KINDS,
     bases=attributes.BASES,
+    watched=dict.fromkeys(norm_functions.NAMES, norm_functions.call),
 )

@@ -39,6 +39,27 @@ class Recorder:
         """Whether a watched call is open: the model runs, and is no longer made."""
         return bool(self._open)
 
+    @property
+    def innermost(self) -> Module | None:
+        """The module whose call is the innermost open one; None if no call is open, or that of a function."""
+        return self._open[-1].module if self._open else None
+
+    def name_of_call(self, name: str, kind: type[Module]) -> str:
+        """Return a name for a call that is a part of the innermost open one, as a layer of this kind.
+
+        It is the name of what is called, with its number from the second one on.
+        """
+        before = sum(isinstance(event.module, kind) and event.name == name for event in self._open[-1].inside)
+        return f"{name}_{before + 1}" if before else name
+
+    def dissolve(self, event: Event) -> None:
+        """Take a call that has just ended for a part of the one around it: what happened inside it happened there."""
+        around = self._open[-1]
+        around.steps.pop()
+        around.inside.pop()
+        for step in event.steps:
+            around.add(step)
+
     @contextmanager
     def watch(
         self, name: str, module: Module | None, args: list[Any], kwargs: dict[str, Any], where: str

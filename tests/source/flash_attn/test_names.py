@@ -16,6 +16,9 @@ from scaffold.source.transformers.imports import resolve
 
 TOKENS, SIZE = 6, 8
 IMPORTS = "import torch\nfrom flash_attn import flash_attn_func, flash_attn_varlen_func\n"
+IMPORTS += "from flash_attn import flash_attn_kvpacked_func, flash_attn_qkvpacked_func\n"
+IMPORTS += "from flash_attn.flash_attn_interface import flash_attn_varlen_kvpacked_func\n"
+IMPORTS += "from flash_attn.layers.rotary import apply_rotary_emb_func\n"
 IMPORTS += "from flash_attn.ops.triton.layer_norm import rms_norm_fn\n"
 
 
@@ -51,6 +54,11 @@ CASES = {
     ),
     f"flash_attn_varlen_func(q[0], k[0], v[0], torch.tensor([0, {TOKENS}]), torch.tensor([0, {TOKENS}]), {TOKENS}, "
     f"{TOKENS}, causal=True)[None]": (CAUSAL, SIZE**-0.5),
+    "flash_attn_kvpacked_func(q, torch.stack((k, v), 2), 0.0, 0.3, causal=True)": (CAUSAL, 0.3),
+    "flash_attn_qkvpacked_func(torch.stack((q, k.repeat_interleave(2, 2), v.repeat_interleave(2, 2)), 2), "
+    "causal=True)": (CAUSAL, SIZE**-0.5),
+    f"flash_attn_varlen_kvpacked_func(q[0], torch.stack((k[0], v[0]), 1), torch.tensor([0, {TOKENS}]), "
+    f"torch.tensor([0, {TOKENS}]), {TOKENS}, {TOKENS}, causal=True)[None]": (CAUSAL, SIZE**-0.5),
 }
 
 
@@ -59,6 +67,21 @@ def test_a_kernel_is_attention(expression: str, tmp_path: Path) -> None:
     q, k, v = drawn(4, 2)
     found = call(tmp_path, expression, q, k, v)
     np.testing.assert_allclose(found.a, attention(q, k, v, *CASES[expression]), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("more", "interleaved"), [("", False), (", False, True", False), (", interleaved=True", True)])
+@pytest.mark.parametrize("half", [3, SIZE // 2])
+def test_a_rotation(half: int, more: str, interleaved: bool, tmp_path: Path) -> None:
+    x = drawn(4, 2)[0]
+    angles = np.random.default_rng(1).normal(size=(TOKENS + 2, half))
+    found = call(tmp_path, f"apply_rotary_emb_func(q, k, v{more})", x.copy(), np.cos(angles), np.sin(angles))
+    cos, sin = (one[:TOKENS, None] for one in (np.cos(angles), np.sin(angles)))
+    turning, wanted = x[..., : 2 * half], x.copy()
+    ways = (slice(0, None, 2), slice(1, None, 2)) if interleaved else (slice(0, half), slice(half, None))
+    first, second = (turning[..., one] for one in ways)
+    wanted[..., : 2 * half][..., ways[0]] = first * cos - second * sin
+    wanted[..., : 2 * half][..., ways[1]] = second * cos + first * sin
+    np.testing.assert_allclose(found.a, wanted, rtol=1e-12)
 
 
 def test_a_norm(tmp_path: Path) -> None:
@@ -73,6 +96,7 @@ def test_a_norm(tmp_path: Path) -> None:
         "flash_attn_func(q, k, v, softcap=30.0)",
         "flash_attn_func(q, k, v, alibi_slopes=q)",
         "flash_attn_varlen_func(q[0], k[0], v[0], torch.tensor([0, 2, 6]), torch.tensor([0, 2, 6]), 4, 4)",
+        "apply_rotary_emb_func(q, k[0, :, 0], v[0, :, 0], seqlen_offsets=3)",
         "rms_norm_fn(q, k, None, residual=v)",
         "rms_norm_fn(q, k, None, prenorm=True)",
         "rms_norm_fn(q, k, None, dropout_p=0.1)",

@@ -98,3 +98,30 @@ def test_super_follows_the_order_of_the_instance(tmp_path: Path) -> None:
 def test_classes_that_python_would_not_make(tmp_path: Path, body: str, what: str) -> None:
     with pytest.raises(NotUnderstood, match=what):
         call(tmp_path, body)
+
+
+PAIR = """
+from typing import NamedTuple, Optional
+
+class Given(NamedTuple):
+    hidden: list
+    kept: Optional[int] = None
+
+def f():
+    one, two = Given([1, 2]), Given(hidden=[3], kept=4)
+    hidden, kept = one
+    return [hidden, kept, two.hidden, two[1], len(two), isinstance(two, Given), isinstance(two, tuple), two == ([3], 4)]
+
+def unknown():
+    return Given([1])._replace(kept=2)
+"""
+
+
+def test_a_named_tuple_is_a_tuple_whose_items_have_names(tmp_path: Path) -> None:
+    path = tmp_path / "modeling_x.py"
+    path.write_text(PAIR)
+    interpreter, file = Interpreter(resolve), SourceFile.parse(path)
+    found = interpreter.call(interpreter.global_name(file, "f"), [], {}, "here")
+    assert found == [[1, 2], None, [3], 4, 2, True, True, True]
+    with pytest.raises(NotUnderstood, match="the member '_replace' of the named tuple Given"):
+        interpreter.call(interpreter.global_name(file, "unknown"), [], {}, "here")

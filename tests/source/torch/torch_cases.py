@@ -251,7 +251,12 @@ def named_axes(x, i, m):
 def arrays(x, i, m):
     angles = np.outer(np.arange(4), 1.0 / np.power(10000, np.arange(0, 6, 2) / 6))
     y = torch.tensor(np.sin(angles)), torch.from_numpy(np.cos(angles)), torch.tensor(np.array([1.5, 2]))
-    z = np.concatenate([np.ones((2, 2)), np.zeros((1, 2))]), np.linspace(0, 1, 5), np.full((2,), 3.0)
+    z = (
+        np.concatenate([np.ones((2, 2)), np.zeros((1, 2))]),
+        np.linspace(0, 1, 5),
+        np.linspace(0.5, 2, num=4),
+        np.full((2,), 3.0),
+    )
     return y, [torch.tensor(one) for one in z], torch.tensor(np.sqrt(np.abs(angles))), np.log(2.0) + np.prod([2, 3])
 
 

@@ -19,7 +19,7 @@ from scaffold.weights.targets import attribute, flat_attribute
 
 def rotation(layers: Layers) -> Piece | None:
     """Return the rotation of q and k."""
-    rope = rope_of(layers.per_layer, [layer.rope for layer in layers.specs])
+    rope = rope_of(layers.per_layer, [layer.rope for layer in layers.specs], layers.frame)
     if rope is None:
         return None
     if layers.used[0].carried is not None and not layers.used[0].carried.rotated:
