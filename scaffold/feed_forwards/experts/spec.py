@@ -50,6 +50,7 @@ class ExpertsSpec:
         shared_gate: a linear layer to one number, the sigmoid of which the shared experts are multiplied by.
         weighs_input: each expert is given the token multiplied by its weight, and what they make is added as it is.
         shared_beside: the shared experts are a part of the layer, not of the block, and named so.
+        output_bias: the name of a vector that is added to what the block gives; empty if none is.
     """
 
     name: str
@@ -70,6 +71,7 @@ class ExpertsSpec:
     gate_name: str = ""
     in_rows: bool = False
     weighs_input: bool = False
+    output_bias: str = ""
     source: str = field(default="", compare=False)
 
     def laid_out_like(self, other: ExpertsSpec) -> ExpertsSpec:
