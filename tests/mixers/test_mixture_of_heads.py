@@ -199,6 +199,17 @@ def test_what_is_a_little_different_is_a_hole(tmp_path: Path, name: str) -> None
     assert said in holes_of(write_of(tmp_path, replaced))
 
 
+def test_ranks_share_the_right_axis_where_all_heads_are_as_wide_as_the_model(tmp_path: Path) -> None:
+    """Then no shape of a tensor tells the axes of experts apart."""
+    directory = write_around(tmp_path, {"mixer": EXAMPLE}, ["mixer", "mixer"], replaced=TRANSPOSED, hidden_size=64)
+    checkpoint, source, decoder = read(directory)
+    assert decoder.layer.mixer == replace(SPEC, q_transposed=True, o_transposed=True)
+    weight_map = weight_map_of(decoder, checkpoint, source)
+    axes = {rule.source.rpartition(".")[2]: rule.axis for rule in weight_map.rules}
+    assert (axes["queries"], axes["outputs"]) == (2, 1)
+    assert prove(weight_map, checkpoint.tensors, (1, 2, 4)).holds
+
+
 def test_ranks_share_kv_heads_and_the_heads_of_all_experts_with_them() -> None:
     """Each rank's part of q and of the output is that of its KV heads; of more ranks than these, some hold the same."""
     spec = replace(SPEC, kv_names=("kv_proj",), num_kv_heads=Value(2), head_dim=Value(3), num_experts=Value(4))

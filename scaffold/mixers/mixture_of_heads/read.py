@@ -26,7 +26,7 @@ from scaffold.probing.projections import input_of, is_plain, output_of, packing
 from scaffold.probing.values import bias_value, size_value
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
-from scaffold.source.torch.tensors import Array, Tensor
+from scaffold.source.torch.tensors import Array
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ def _experts(event: Event) -> Iterator[_Experts]:
     if event.module is None or not event.tensors():
         return
     hidden = event.tensors()[0].a.shape[-1]
-    stacks = {name: value.a for name, value in event.module.saved_tensors() if isinstance(value, Tensor)}
-    stacks = {name: value for name, value in stacks.items() if value.ndim == 3 and min(value.shape) > 1}
+    tensors = ((name, value.a) for name, value in event.module.saved_tensors())
+    stacks = {name: value for name, value in tensors if value.ndim == 3 and min(value.shape) > 1}
     for q_name, q in stacks.items():
         for o_name, o in stacks.items():
             if q_name == o_name or len(q) != len(o) or sorted(q.shape[1:]) != sorted(o.shape[1:]):
