@@ -11,6 +11,7 @@ from scaffold.feed_forwards.experts.spec import ExpertsSpec
 from tests.carried.test_carried_over import holes_of
 from tests.feed_forwards.test_weighted_inputs import read_of
 from tests.models.odd_blocks import Odd, write_odd
+from tests.report.test_all_in_chinese import is_said
 
 MADE = "self.top_k = config.num_experts_per_tok\n"
 VECTORS = f"{MADE}        self.other, self.bias = (nn.Parameter(torch.zeros(config.hidden_size)) for _ in range(2))\n"
@@ -29,6 +30,7 @@ def test_a_bias_is_added_to_what_experts_give(tmp_path: Path) -> None:
     assert "self.bias = nn.Parameter(torch.empty(config.hidden_size))" in text
     assert "return output + self.bias" in text
     assert "one by one, a bias on their sum" in [fact.value for fact in facts(spec, "")]
+    assert is_said("stacked, transposed, a bias on their sum")
 
 
 def test_a_vector_that_multiplies_is_no_bias(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tests.adapter.test_blocks import FRAME
 from tests.carried.test_carried_over import holes_of
 from tests.mixers.test_examples import classes_of, read
 from tests.models.around import CONFIG, write_around
+from tests.report.test_all_in_chinese import is_said
 from tests.sampled import sampled
 
 Replaced = tuple[tuple[str, str], ...]
@@ -244,7 +245,9 @@ def test_a_router_that_there_is_no_idiom_for_is_a_hole() -> None:
 
 
 def test_people_read_what_is_chosen_and_how() -> None:
-    said = {fact.name: fact.value for fact in facts(replace(SPEC, o_bias="bias"), "", CONFIG)}
+    spec = replace(SPEC, o_bias="bias", kv_names=("kv_proj",))
+    said = {fact.name: fact.value for fact in facts(spec, "", CONFIG)}
+    assert all(is_said(str(said[name])) for name in ("attention", "projections of q, k, v", "attention bias"))
     assert said["attention"] == "mixture of heads (MoA): 3 of 8 experts, 2 KV heads of 32"
     assert said["router of heads"] == "softmax, not renormalised, scaled by 1"
     assert said["attention bias"] == "k/v False, output True"
