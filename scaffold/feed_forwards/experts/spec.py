@@ -44,13 +44,13 @@ class ExpertsSpec:
             rows; else empty.
         in_rows: gate, up and down are a matrix ``[experts * inner, hidden]`` each, expert after expert.
         bias: whether experts have biases, in tensors named like the weights, with ``_bias`` appended.
+        output_bias: the name of a vector that is added to what the block gives; empty if none is.
         alternating: rows of gate and up alternate.
         limits: the numbers of an activation that has some.
         transposed: the tensors are ``[experts, in, out]``.
         shared_gate: a linear layer to one number, the sigmoid of which the shared experts are multiplied by.
         weighs_input: each expert is given the token multiplied by its weight, and what they make is added as it is.
         shared_beside: the shared experts are a part of the layer, not of the block, and named so.
-        output_bias: the name of a vector that is added to what the block gives; empty if none is.
     """
 
     name: str
@@ -66,12 +66,12 @@ class ExpertsSpec:
     shared_gate: str | None = None
     shared_beside: bool = False
     bias: bool = False
+    output_bias: str = ""
     alternating: bool = False
     limits: tuple[Value, ...] = ()
     gate_name: str = ""
     in_rows: bool = False
     weighs_input: bool = False
-    output_bias: str = ""
     source: str = field(default="", compare=False)
 
     def laid_out_like(self, other: ExpertsSpec) -> ExpertsSpec:
