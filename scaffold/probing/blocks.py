@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import numpy as np
 
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.torch.events import Event
@@ -48,3 +51,11 @@ def definition(event: Event) -> str:
     """Return the lines of the class whose call this was."""
     cls = event.module.cls if event.module else None
     return cls.file.lines(cls.node) if cls else event.where
+
+
+def output_biases(event: Event, size: int) -> Iterator[tuple[str, Array]]:
+    """Yield what a block may add to what it has computed, with its name: nothing, then each saved vector ``[size]``."""
+    yield "", np.zeros(size)
+    for name, value in event.module.saved_tensors() if event.module is not None else ():
+        if value.a.shape == (size,):
+            yield name, value.a

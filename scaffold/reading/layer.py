@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import permutations, product
 
-import numpy as np
-
 from scaffold.feed_forwards import table as feed_forwards
 from scaffold.feed_forwards.protocol import Call
 from scaffold.mixers import table as mixers
 from scaffold.probing import norms
+from scaffold.probing.again import CAPACITY, has_capacity, mixes_tokens
 from scaffold.probing.blocks import Block, definition, name_in
 from scaffold.probing.numeric import same
 from scaffold.probing.probe import NUM_TOKENS, Probe
@@ -24,9 +23,6 @@ from scaffold.source.torch.operations import Operation
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.layers import FeedForwardSpec, LayerSpec, MixerSpec, ScaleSpec, Step, Sum
 from scaffold.spec.norms import NormSpec
-
-CAPACITY = "experts with a capacity: what a token gets depends on the tokens before it, as no server has them ({})"
-"""vLLM's experts take all tokens that choose them."""
 
 
 @dataclass(frozen=True)
@@ -181,48 +177,16 @@ def _add_feed_forward(found: _Parts, probe: Probe, call: Call) -> None:
     try:
         block = kind.read(probe, call)
     except NotUnderstood as error:
-        if not call.parts and _mixes_tokens(probe, call.event):
+        if not call.parts and mixes_tokens(probe, call.event):
             what = f"a block that mixes tokens, and not by softmax attention: {call.name} ({call.event.name})"
-            if kind.CHOOSES and _has_capacity(probe, call.event):
+            if kind.CHOOSES and has_capacity(probe, call.event):
                 what = CAPACITY.format(call.event.name)
             raise NotUnderstood(what, definition(call.event)) from error
         raise
-    if kind.CHOOSES and not call.parts and _has_capacity(probe, call.event):
+    if kind.CHOOSES and not call.parts and has_capacity(probe, call.event):
         raise NotUnderstood(CAPACITY.format(call.event.name), definition(call.event))
     found.feed_forwards.append(block.spec)
     found.flows.append(wiring.Flow(call.name, block.taken, block.given))
-
-
-def _mixes_tokens(probe: Probe, event: Event) -> bool:
-    """Return whether what a block gives for the last token changes with the first one: it is called once more."""
-    changed = event.tensors()[0].a.copy()
-    changed.reshape(NUM_TOKENS, -1)[0] *= -0.5
-    given = _given(probe, event, changed)
-    return given is not None and not same(given[1:], _flat(event.result().a)[1:])
-
-
-def _has_capacity(probe: Probe, event: Event) -> bool:
-    """Return whether a block gives equal tokens different answers: all want the same experts, which have no place left.
-
-    Where tokens are few or spread well, as in a probe, no expert may be full.
-    """
-    x = event.tensors()[0].a
-    first = x.reshape(NUM_TOKENS, -1)[:1]
-    given = _given(probe, event, np.broadcast_to(first, (NUM_TOKENS, first.shape[1])).reshape(x.shape))
-    return given is not None and not same(given, np.broadcast_to(given[:1], given.shape))
-
-
-def _given(probe: Probe, event: Event, x: Array) -> Array | None:
-    """Return what a block gives ``[tokens, hidden]`` of another ``x``; None if it cannot be called with that."""
-    first, other = event.tensors()[0], Tensor(np.array(x))
-    args = [other if one is first else one for one in event.args]
-    kwargs = {name: other if one is first else one for name, one in event.kwargs.items()}
-    try:
-        output = probe.interpreter.call(event.module, args, kwargs, event.where)
-    except (NotUnderstood, ValueError, TypeError, IndexError, KeyError):
-        return None
-    given = next(iter(output), None) if isinstance(output, (tuple, list)) else output
-    return _flat(given.a) if isinstance(given, Tensor) and given.shape == event.result().shape else None
 
 
 def _joined(found: _Parts) -> _Parts:

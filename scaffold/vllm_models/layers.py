@@ -75,6 +75,7 @@ def _qkv(given: Arguments) -> Parameters:
     kv_heads = heads if given.values.get("total_num_kv_heads") is None else given.size("total_num_kv_heads")
     v_head = head if given.values.get("v_head_size") is None else given.size("v_head_size")
     rows = {"q": _times(heads, head), "k": _times(kv_heads, head), "v": _times(kv_heads, v_head)}
+    rows = {shard: size for shard, size in rows.items() if size != 0}  # a layer of k and v alone has no heads of q
     return _parts(rows, columns, given.switch("bias", True))
 
 

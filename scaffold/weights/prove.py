@@ -15,7 +15,8 @@ from scaffold.weights.findings import Finding, Proof
 from scaffold.weights.near import renamed_part
 from scaffold.weights.packed import Unpacked
 from scaffold.weights.ranks import coverage_errors, fullest_share
-from scaffold.weights.rules import EXPERT, SHARD_SETS, Rule, WeightMap
+from scaffold.weights.rules import EXPERT, KV_SHARDS, SHARD_SETS, Rule, ShardId, WeightMap
+from scaffold.weights.targets import KV
 from scaffold.weights.transforms import Shape
 
 QUANTISED = frozenset({"F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8"})
@@ -195,7 +196,7 @@ class _Proof:
         if len(shards) != len(set(shards)):
             says = f"two tensors fill one shard of {target}"
             yield Finding("conflict", says, "correct the shards of the rules", sources)
-        elif shards and not any(set(shards) == set(known) for known in SHARD_SETS):
+        elif shards and not any(set(shards) == set(known) for known in _shard_sets(target)):
             says = f"{target} gets the shards {sorted(map(str, shards))} only"
             yield Finding("incomplete", says, "add the rule of the shard that is missing", sources)
 
@@ -224,6 +225,11 @@ class _Proof:
 def bytes_of_rank(rules: Sequence[Rule], num_bytes: Sequence[int], tp: int) -> int:
     """Return the bytes of the fullest rank at a tensor-parallel size, from those of each rule's tensors."""
     return sum(round(n * fullest_share(rule, tp)) for rule, n in zip(rules, num_bytes) if not rule.is_ignored)
+
+
+def _shard_sets(target: str) -> tuple[tuple[ShardId, ...], ...]:
+    """Return the sets of shards of which one makes up a parameter; a layer of keys and values has no q."""
+    return (*SHARD_SETS, KV_SHARDS) if target.split(".")[-2:-1] == [KV] else SHARD_SETS
 
 
 def _fits(header: TensorHeader, shape: Shape) -> bool:

@@ -19,6 +19,8 @@ None: the whole parameter.
 """
 SHARD_SETS: tuple[tuple[ShardId, ...], ...] = ((None,), ("q", "k", "v"), (0, 1), ("w1", "w3"), ("w13",), ("w2",))
 """The shards that make up a parameter, in the order in which they lie in it."""
+KV_SHARDS: tuple[ShardId, ...] = ("k", "v")
+"""Those of a layer that gives keys and values, and no q."""
 EXPERT = "expert"
 """The capture that counts experts: tensors of all experts fill one parameter."""
 REST = "rest"

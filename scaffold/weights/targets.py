@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 QKV = "qkv_proj"
+KV = "kv_proj"
+"""A layer that gives keys and values, and no q."""
 KEYS = "k_proj"
 VALUES = "v_proj"
 """What the weights of keys and of values are called while they are loaded, where one layer gives both."""

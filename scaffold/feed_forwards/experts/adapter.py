@@ -86,6 +86,7 @@ class Experts:
     in_one_tensor: bool
     shared_name: str
     shared_gate: str
+    output_bias: str
     weighs_input: bool
     chooses: tuple[str, ...]
 
@@ -166,6 +167,7 @@ def _experts(spec: ExpertsSpec, frame: Frame) -> Experts:
         in_one_tensor=_in_one_tensor(frame.rules),
         shared_name=attribute(spec.shared.name) if spec.shared else "",
         shared_gate=attribute(spec.shared_gate) if spec.shared_gate else "",
+        output_bias=attribute(spec.output_bias) if spec.output_bias else "",
         weighs_input=spec.weighs_input,
         chooses=tuple(_chooses(spec.router)) if spec.weighs_input else (),
     )

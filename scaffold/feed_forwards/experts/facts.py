@@ -19,15 +19,17 @@ def facts(spec: ExpertsSpec, which: str) -> Iterator[Fact]:
     layout += ", transposed" if spec.transposed else ""
     layout += ", gate and up in turn" if spec.alternating else ""
     layout += ", given their input weighted" if spec.weighs_input else ""
+    layout += ", a bias on their sum" if spec.output_bias else ""
     yield Fact(f"experts in the source{which}", layout, (source(spec.source),))
-    yield Fact(f"router{which}", ", ".join(_router(router)), (source(router.source),))
+    yield Fact(f"router{which}", ", ".join(router_in_words(router)), (source(router.source),))
     if spec.shared is not None:
         yield mlp_fact(f"shared experts{which}", spec.shared)
     if spec.shared_gate is not None:
         yield Fact(f"gate of the shared experts{which}", "sigmoid", (Evidence("tensor", spec.shared_gate),))
 
 
-def _router(router: RouterSpec) -> Iterator[str]:
+def router_in_words(router: RouterSpec) -> Iterator[str]:
+    """Yield what people read of how tokens choose."""
     if router.carried is not None:
         yield "logits by statements of the source, carried over"
     yield router.scoring

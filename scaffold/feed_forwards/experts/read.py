@@ -19,7 +19,7 @@ from scaffold.feed_forwards.experts.spec import ExpertsSpec, RouterSpec
 from scaffold.feed_forwards.mlp.read import activation_order, activation_value, read_mlp
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.feed_forwards.protocol import Call
-from scaffold.probing.blocks import Block, definition, name_in
+from scaffold.probing.blocks import Block, definition, name_in, output_biases
 from scaffold.probing.numbers import explain
 from scaffold.probing.probe import NUM_TOKENS, Probe
 from scaffold.probing.projections import input_of, linears, output_of
@@ -199,17 +199,19 @@ def _read(probe: Probe, event: Event, name: str, x: Array, given: Array) -> Bloc
     """Return the experts that make ``given`` of ``x``, both ``[tokens, hidden]``; None if no sum of them does."""
     assert event.module is not None
     shared, shared_gate, rest = _without_shared(probe, event, x, given)
+    ways = [(name, routed - bias) for name, bias in output_biases(event, x.shape[1]) for routed in rest]
     for stack in (one for one in _stacks(event.module) if not one.is_longer):  # no rule loads a part of a tensor
         for activation, numbers, gated in _activations(probe, event):
             of_first = stack.outputs(x[:1], gated)  # tells most forms apart, at a fraction of the cost
-            possible = [routed for routed in rest if _solve(of_first, routed[:1]) is not None]
+            possible = [(bias, routed) for bias, routed in ways if _solve(of_first, routed[:1]) is not None]
             outputs = stack.outputs(x, gated) if possible else of_first
-            for routed in possible:
+            for bias, routed in possible:
                 dense = _solve(outputs, routed)
                 if dense is None:
                     continue
                 spec = _spec(probe, event, name, stack, activation, numbers, read_router(probe, event, x, dense))
-                return Block(replace(spec, shared=shared, shared_gate=shared_gate), x, given)
+                spec = replace(spec, shared=shared, shared_gate=shared_gate, output_bias=bias)
+                return Block(spec, x, given)
     return None
 
 

@@ -36,6 +36,8 @@ def rules(scope: Scope, spec: ExpertsSpec, hidden: int, disk: Disk) -> Iterator[
         yield from carried_rules(scope, (router.carried,), spec.name, block)
     stacks = [join(block, EXPERTS, "routed_experts", name) for name in ("w13", "w2")]
     yield from weight_rules(scope, spec, disk, stacks, count, size, hidden)
+    if spec.output_bias:
+        yield plain.whole(join(spec.name, spec.output_bias), hidden, target=join(block, attribute(spec.output_bias)))
     if spec.shared is not None:
         shared = spec.shared
         path = shared.name if spec.shared_beside else join(spec.name, shared.name)

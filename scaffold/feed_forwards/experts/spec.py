@@ -44,6 +44,7 @@ class ExpertsSpec:
             rows; else empty.
         in_rows: gate, up and down are a matrix ``[experts * inner, hidden]`` each, expert after expert.
         bias: whether experts have biases, in tensors named like the weights, with ``_bias`` appended.
+        output_bias: the name of a vector that is added to what the block gives; empty if none is.
         alternating: rows of gate and up alternate.
         limits: the numbers of an activation that has some.
         transposed: the tensors are ``[experts, in, out]``.
@@ -65,6 +66,7 @@ class ExpertsSpec:
     shared_gate: str | None = None
     shared_beside: bool = False
     bias: bool = False
+    output_bias: str = ""
     alternating: bool = False
     limits: tuple[Value, ...] = ()
     gate_name: str = ""
