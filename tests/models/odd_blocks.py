@@ -255,7 +255,33 @@ DIFFERENTIAL = {
     ),
 }
 """Two attentions over the same q and k."""
+ROUTED = "            out = out + weight[..., None] * expert(hidden_states)"
+WITH_IDENTITIES = (
+    (
+        ROUTER,
+        "self.most, self.zeros = config.num_experts, config.zero_expert_num\n"
+        "        self.gate = nn.Linear(config.hidden_size, self.most + self.zeros, bias=False)\n"
+        "        self.shift = nn.Parameter(torch.zeros(self.most + self.zeros))\n"
+        "        self.factor = config.routed_scaling_factor",
+    ),
+    (
+        "chosen = torch.topk(weights, self.top_k, dim=-1).indices",
+        "chosen = torch.topk(weights + self.shift, self.top_k, dim=-1).indices\n"
+        "        weights = weights * self.factor",
+    ),
+    (
+        ROUTED,
+        f"{ROUTED}\n"
+        "        for number in range(self.most, self.most + self.zeros):\n"
+        "            weight = weights[..., number] * (chosen == number).any(-1)\n"
+        "            out = out + weight[..., None] * hidden_states",
+    ),
+)
+"""Experts of which some give a token itself, as they are written behind the others."""
 OF_EXPERTS = {
+    "identity experts, with a correction and a factor": Odd(
+        experts=True, replaced=WITH_IDENTITIES, config={"zero_expert_num": 4, "routed_scaling_factor": 1.75}
+    ),
     "experts with gate and up as two blocks of a layer": Odd(
         experts=True,
         replaced=(
