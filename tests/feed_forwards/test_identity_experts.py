@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from scaffold.adapter.blocks import feed_forwards_of
 from scaffold.adapter.context import adapter_context
 from scaffold.feed_forwards import experts
 from scaffold.feed_forwards.experts.facts import facts
 from scaffold.feed_forwards.experts.spec import ExpertsSpec
+from scaffold.idioms.frame import NEWEST, Frame
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.mixers import grouped_query
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.spec.layers import LayerSpec
 from scaffold.spec.values import Value
+from scaffold.weights.emit import loading
 from scaffold.weights.prove import prove
+from scaffold.weights.rules import WeightMap
 from tests.carried.test_carried_over import holes_of
 from tests.mixers.test_examples import read
 from tests.models.around import write_around
@@ -154,6 +162,21 @@ def test_one_tensor_with_entries_for_identity_experts_has_no_rule(tmp_path: Path
     )
     with pytest.raises(NotUnderstood, match="gate and up of identity experts in one tensor with those of others"):
         weight_map_of(decoder, checkpoint, source)
+
+
+def test_tensors_of_identity_experts_are_skipped_by_their_number() -> None:
+    spec = replace(experts.EXAMPLE.spec, gate_name="", identities=Value(4, "zero_expert_num"), longer=True)
+    layer = LayerSpec(grouped_query.EXAMPLE.spec, spec, (), (), ())
+    frame = Frame("Nova", "NovaConfig", "hidden_size", {}, NEWEST, WeightMap(()), loading((), (), ("", "")))
+    (written,) = feed_forwards_of([layer], frame).written
+    (loader,) = written.loaders
+    names = [f"layers.1.mlp.experts.{number}.gate_proj.weight" for number in range(12)]
+    place: dict[str, Any] = {"Iterable": Iterable, "torch": SimpleNamespace(Tensor=object)}
+    exec(dedent(loader.text), place)
+    model = SimpleNamespace(config=SimpleNamespace(num_experts=8))
+    given = [(name, None) for name in (*names, "layers.1.mlp.gate.weight")]
+    kept = [name for name, _ in place[loader.name](model, given, set())]
+    assert kept == [*names[:8], "layers.1.mlp.gate.weight"]
 
 
 def test_entries_for_more_experts_than_there_are_have_no_rule(tmp_path: Path) -> None:
