@@ -214,9 +214,11 @@ def _read_with_identities(probe: Probe, event: Event, name: str, x: Array, given
     assert event.module is not None
     shared, shared_gate, rest = _without_shared(probe, event, x, given)
     for stack, (activation, numbers, gated) in product(_stacks(event.module), _activations(probe, event)):
-        outputs = np.concatenate([stack.outputs(x, gated), x[None]])
+        of_first = np.concatenate([stack.outputs(x[:1], gated), x[None, :1]])
         for routed in rest:
-            dense = _solve(outputs, routed)
+            if _solve(of_first, routed[:1]) is None:
+                continue
+            dense = _solve(np.concatenate([stack.outputs(x, gated), x[None]]), routed)
             if dense is None or not dense[:, -1].any():
                 continue
             router, more = read_router_with_identities(probe, event, x, dense)
