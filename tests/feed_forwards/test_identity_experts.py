@@ -29,7 +29,7 @@ from tests.carried.test_carried_over import holes_of
 from tests.mixers.test_examples import read
 from tests.models.around import write_around
 from tests.models.odd_blocks import OF_EXPERTS, Odd, write_odd
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 
 ODD = OF_EXPERTS["identity experts, with a correction and a factor"]
 SCORED = "F.softmax(self.gate(hidden_states), dim=-1)"
@@ -91,7 +91,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("name", sampled(FORMS, every=2))
+@pytest.mark.parametrize("name", sampled(FORMS))
 def test_other_forms_of_it_are_read(tmp_path: Path, name: str) -> None:
     spec, text = read_of(tmp_path, changed(*FORMS[name]))
     assert spec.identities == Value(4, "zero_expert_num")
@@ -113,12 +113,13 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("name", sampled(OTHERS, every=2))
+@pytest.mark.parametrize("name", sampled(OTHERS))
 def test_what_differs_a_little_is_a_hole(tmp_path: Path, name: str) -> None:
     said = holes_of(write_odd(tmp_path, changed(OTHERS[name]), layers=1))
     assert "a router of no known form, of identity experts too" in said
 
 
+@costly
 def test_more_choices_than_experts_that_compute_have_no_idiom(tmp_path: Path) -> None:
     checkpoint, source, decoder = read(write_odd(tmp_path, changed(num_experts_per_tok=10), layers=1))
     rules = weight_map_of(decoder, checkpoint, source)
@@ -179,6 +180,7 @@ def test_tensors_of_identity_experts_are_skipped_by_their_number() -> None:
     assert kept == [*names[:8], "layers.1.mlp.gate.weight"]
 
 
+@costly
 def test_entries_for_more_experts_than_there_are_have_no_rule(tmp_path: Path) -> None:
     config = {**experts.EXAMPLE.config, "zero_expert_num": 4}
     source = LONGER.replace("[..., None] * hidden_states", "[..., None] * 0.0 * hidden_states")

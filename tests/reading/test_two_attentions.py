@@ -9,16 +9,19 @@ import pytest
 
 from scaffold.adapter.context import adapter_context
 from scaffold.capacity.kv_cache import KvCache, kv_cache
+from scaffold.checkpoint.read import Checkpoint
 from scaffold.mapping.of_checkpoint import weight_map_of
 from scaffold.mixers import table as mixers
 from scaffold.mixers.grouped_query.spec import AttentionSpec
 from scaffold.reading.present import decoder_facts
+from scaffold.source.locate import ModelingSource
 from scaffold.source.python.errors import NotUnderstood
+from scaffold.spec.decoder import DecoderSpec
 from scaffold.weights.prove import prove
 from tests.carried.test_carried_over import holes_of
 from tests.mixers.test_examples import read
 from tests.models.odd_blocks import OF_EXPERTS, TWICE, Odd, write_odd
-from tests.sampled import sampled
+from tests.sampled import costly, sampled
 
 PLAIN = Odd(experts=True, replaced=TWICE)
 FLOW = "return hidden_states + routed"
@@ -29,8 +32,17 @@ def changed(*replaced: tuple[str, str]) -> Odd:
     return replace(PLAIN, replaced=(*TWICE, *replaced))
 
 
-def test_a_layer_with_two_attentions_is_read_and_written(tmp_path: Path) -> None:
-    checkpoint, source, decoder = read(write_odd(tmp_path, PLAIN))
+Read = tuple[Checkpoint, ModelingSource | None, DecoderSpec]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Read:
+    """Return the layer as it is: read once for several tests."""
+    return read(write_odd(tmp_path_factory.mktemp("plain"), PLAIN))
+
+
+def test_a_layer_with_two_attentions_is_read_and_written(plain: Read) -> None:
+    checkpoint, source, decoder = plain
     layer = decoder.layer
     assert [mixer.name for mixer in layer.mixers] == ["odd.0", "odd.1"]
     assert [block.name for block in layer.feed_forwards] == ["feed_forward", "dense.0", "dense.1"]
@@ -64,12 +76,12 @@ def test_a_layer_with_two_attentions_is_read_and_written(tmp_path: Path) -> None
     assert sum("self.dense_" in line for line in context["layer"]["beside"]["lines"]) == 2
 
 
-def test_each_attention_has_a_cache(tmp_path: Path) -> None:
-    checkpoint, _, decoder = read(write_odd(tmp_path, PLAIN, layers=1))
+def test_each_attention_has_a_cache(plain: Read) -> None:
+    checkpoint, _, decoder = plain
     found = kv_cache(checkpoint.text_config, decoder=decoder)
     assert isinstance(found, KvCache)
-    assert found.layers == (mixers.kind_of(decoder.layer.mixer).kept(decoder.layer.mixer),) * 2
-    assert "1 layers have 2 attention blocks, each with its own cache" in found.assumptions
+    assert found.layers == (mixers.kind_of(decoder.layer.mixer).kept(decoder.layer.mixer),) * 4
+    assert "2 layers have 4 attention blocks, each with its own cache" in found.assumptions
     (placement,) = [fact.value for fact in decoder_facts(decoder) if fact.name == "norm placement"]
     assert "attention2(norm3)" in placement
     assert placement.endswith("x + attention + feed_forward + beside + attention2 + beside2")
@@ -111,6 +123,7 @@ def test_attentions_that_are_not_alike_are_a_hole(tmp_path: Path) -> None:
     assert "attention blocks of one layer that are not alike: odd.0 and odd.1" in said
 
 
+@costly
 def test_one_attention_that_a_layer_runs_twice_is_a_hole(tmp_path: Path) -> None:
     odd = changed(("self.odd[1](self.mixer_norm", "self.odd[0](self.mixer_norm"))
     said = holes_of(write_odd(tmp_path, odd, layers=1))
@@ -122,6 +135,7 @@ def test_a_gate_on_the_shortcut_is_a_hole(tmp_path: Path) -> None:
     assert "what leaves the layer is not a sum of its values" in said
 
 
+@costly
 def test_identity_experts_beside_two_attentions(tmp_path: Path) -> None:
     name = "identity experts beside two attentions, and two dense blocks"
     _, _, decoder = read(write_odd(tmp_path, OF_EXPERTS[name], layers=1))
@@ -129,8 +143,8 @@ def test_identity_experts_beside_two_attentions(tmp_path: Path) -> None:
     assert isinstance(decoder.layer.mixer, AttentionSpec)
 
 
-def test_layers_with_other_numbers_of_attentions_have_no_idiom(tmp_path: Path) -> None:
-    checkpoint, source, decoder = read(write_odd(tmp_path, PLAIN))
+def test_layers_with_other_numbers_of_attentions_have_no_idiom(plain: Read) -> None:
+    checkpoint, source, decoder = plain
     first, second = decoder.layers
     layers = (first, replace(second, more_mixers=()))
     rules = weight_map_of(decoder, checkpoint, source)
