@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 
 from scaffold.expressions.python import write
 from scaffold.expressions.tree import TRUE
@@ -73,7 +74,43 @@ def mixers_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
     ]
     names = [_name([s for s, k in zip(specs, kinds) if k is kind], "self_attn") for kind in found]
     flags = [[k is kind for k in kinds] for kind in found]
-    return _blocks("mixer", written, list(zip(names, written)), flags, PerLayer(frame.config, HINTS["mixer"]))
+    found_blocks = _blocks("mixer", written, list(zip(names, written)), flags, PerLayer(frame.config, HINTS["mixer"]))
+    return found_blocks if frame.mixers == 1 else _with_more_mixers(found_blocks, layers, frame)
+
+
+def _with_more_mixers(blocks: Blocks, layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
+    """Return the mixers of layers that have several, all of one class.
+
+    What keeps keys and values has a number of its own in its name, by which vLLM counts caches.
+
+    Raises:
+        NotUnderstood: layers differ, or run more than once, or the class has one name for all that it holds.
+    """
+    own = {tuple(attribute(mixer.name) for mixer in layer.mixers) for layer in layers}
+    if len(own) > 1 or len(blocks.choices) > 1 or frame.runs or not mixers.kind_of(layers[0].mixer).SEVERAL:
+        raise NotUnderstood("no idiom yet for several attention blocks in layers of this kind", layers[0].source)
+    (names,) = own
+    setup = (
+        "# Each attention has a cache of its own, as a layer of its own number.",
+        "attn_prefixes = [",
+        '    ".".join(',
+        f"        str(layer_idx * {len(names)} + number) if part.isdigit() else part",
+        '        for part in prefix.split(".")',
+        "    )",
+        f"    for number in range({len(names)})",
+        "]",
+    )
+    lines: list[str] = []
+    for number, name in enumerate(names):
+        *made, end = _renamed(blocks.choices[0].lines, blocks.name, name)
+        lines += [*made, f'    attn_prefix=f"{{attn_prefixes[{number}]}}.{name}",', end]
+    return replace(blocks, setup=(*blocks.setup, *setup), choices=(Branch("", tuple(lines)),), layer_idx=True)
+
+
+def _renamed(lines: Sequence[str], old: str, new: str) -> list[str]:
+    """Return the statements that make a block, for one with another name."""
+    pairs = ((f"self.{old} = ", f"self.{new} = "), (f'{{prefix}}.{old}"', f'{{prefix}}.{new}"'))
+    return [reduce(lambda text, pair: text.replace(*pair), pairs, line) for line in lines]
 
 
 def feed_forwards_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
@@ -121,6 +158,11 @@ def beside_of(layers: Sequence[LayerSpec], frame: Frame) -> tuple[Branch, bool] 
     written = kind.write(specs, (), _name(own, "mlp"), frame)
     condition = PerLayer(frame.config, HINTS["feed_forward"]).condition([spec is not None for spec in specs])
     lines = tuple(written.construct.splitlines())
+    further = {tuple(attribute(one.name) for one in layer.more_beside) for layer in layers if layer.beside is not None}
+    if len(further) > 1:
+        raise NotUnderstood("no idiom yet for layers with different numbers of dense blocks", own[0].source)
+    more = [_renamed(lines, attribute(own[0].name), name) for name in further.pop()]
+    lines = (*lines, *(line for one in more for line in one))
     needs_number = written.layer_idx or needs_layer(condition)
     return Branch("" if condition == TRUE else write(condition), lines), needs_number
 

@@ -80,7 +80,10 @@ def adapter_context(
     hidden = _key(spec.hidden_size)
     found = tables(spec, weight_map, names)
     runs = "" if spec.runs == ONE else spec.runs.code
-    frame = Frame(prefix, config_class, hidden, spec.config, target, weight_map, found, runs, _key(spec.num_layers))
+    frame = Frame(
+        *(prefix, config_class, hidden, spec.config, target, weight_map, found, runs, _key(spec.num_layers)),
+        mixers=max(len(layer.mixers) for layer in spec.layers),
+    )
     mixers, feed_forwards = mixers_of(spec.layers, frame), feed_forwards_of(spec.layers, frame)
     written = (*mixers.written, *feed_forwards.written)
     sorting = next((one.sorting for one in written if one.sorting is not None), None)

@@ -57,7 +57,7 @@ def layer_context(
         (input_norm, _), (post_attention_norm, _) = spec.norms
         names = {"input_norm": attribute(input_norm), "post_attention_norm": attribute(post_attention_norm)}
         return {"fused": True, **names, "statements": [], "needs_config": False}
-    calls = {"mixer": mixer, "feed_forward": feed_forward}
+    calls = {spec.mixer.name: mixer, spec.feed_forward.name: feed_forward}
     return {
         "fused": False,
         "input_norm": "",
@@ -99,7 +99,8 @@ def _kinds(spec: LayerSpec) -> dict[str, str]:
     kinds = {name: "norm" for name, _ in spec.norms}
     kinds |= {spec.mixer.name: "mixer", spec.feed_forward.name: "feed_forward"}
     kinds |= {scale.name: "scale" for scale in spec.scales}
-    return kinds | ({spec.beside.name: "beside"} if spec.beside is not None else {})
+    kinds |= {mixer.name: "mixer" for mixer in spec.more_mixers}
+    return kinds | {block.name: "beside" for block in spec.feed_forwards[1:]}
 
 
 def _is_fused(spec: LayerSpec, kinds: dict[str, str]) -> bool:
@@ -136,7 +137,7 @@ def _statements(spec: LayerSpec, kinds: dict[str, str], calls: dict[str, str], t
             factor = f"({arguments})" if " " in arguments else arguments
             lines.append(f"{variable} = {factor} * self.{flat_attribute(step.name)}")
         else:
-            called = calls.get(kind, f"self.{attribute(step.name)}")
+            called = calls.get(step.name, f"self.{attribute(step.name)}")
             call = f"{called}({told}, {arguments})" if kind == "mixer" else f"{called}({arguments})"
             lines.append(f"{variable} = {call}")
         names.known[step.name] = variable

@@ -73,11 +73,13 @@ def kv_cache(
         decoder: what was read.
     """
     if decoder is not None:
-        layers = tuple(kind_of(layer.mixer).kept(layer.mixer) for layer in decoder.layers)
+        layers = tuple(kind_of(mixer).kept(mixer) for layer in decoder.layers for mixer in layer.mixers)
         where = "what each layer's mixer was read as in the modeling source"
         complete = {**decoder.config, **{key: value for key, value in config.items() if value is not None}}
         runs = int(decoder.runs.value)
         again = [f"the layers run {runs} times, and keep each time"] if runs > 1 else []
+        if len(layers) > len(decoder.layers):
+            again.append(f"{len(decoder.layers)} layers have {len(layers)} attention blocks, each with its own cache")
         return _cache(layers * runs, where, sizes_of(complete), [*again, *_windows(layers * runs)])
     shown = widths(patterns)
     sizes = sizes_of(config, keeps_latents=not shown or any(width.kind == "latent" for width in shown))

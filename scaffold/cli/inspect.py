@@ -126,7 +126,7 @@ def by_the_map(reading: Reading) -> tuple[Mapping[int, int] | None, str]:
         instead = bool(checkpoint.auto_map) and reading.source is not None and reading.source.library is not None
         if not instead or is_quantised(checkpoint):
             return None, ""
-        mixers = {f".{layer.mixer.name}." for layer in decoder.layers}
+        mixers = {f".{mixer.name}." for layer in decoder.layers for mixer in layer.mixers}
         missing = (name for one in proof.findings if one.kind == "missing" for name in one.tensors)
         lost = next((name for name in missing if any(mixer in name for mixer in mixers)), "")
         return None, OTHER_ATTENTION.format(lost) if lost else ""

@@ -82,7 +82,7 @@ def _by_spec(subject: Subject) -> Iterator[Disagreement]:
 
 def _of(layer: LayerSpec) -> Iterator[tuple[str, tuple[bool, str]]]:
     """Yield path in a layer, whether it has a bias, and the key that says so."""
-    for block in (layer.mixer, *layer.feed_forwards):
+    for block in (*layer.mixers, *layer.feed_forwards):
         projections = _biased(block)["qkv_bias"]
         without = [projections[part] for part in getattr(block, "unbiased", ())]
         for name in without:

@@ -73,7 +73,7 @@ def computed(decoder: DecoderSpec | None) -> dict[str, set[int]]:
     Some layers may have a multiple of the config's number of heads, which no key of it states.
     """
     found: dict[str, set[int]] = {which: set() for which in "qkvo"}
-    for mixer in [layer.mixer for layer in decoder.layers] if decoder is not None else ():
+    for mixer in [mixer for layer in decoder.layers for mixer in layer.mixers] if decoder is not None else ():
         if isinstance(mixer, AttentionSpec):
             heads, kv_heads, size, v_size = (
                 int(number.value) for number in (mixer.num_heads, mixer.num_kv_heads, mixer.head_dim, mixer.v_head_dim)

@@ -53,6 +53,7 @@ class Frame:
         loading: the loading tables that they give.
         runs: the expression of how often the layers run; empty if they run once.
         num_layers: the config key of their number.
+        mixers: how many of them a layer has.
     """
 
     prefix: str
@@ -64,6 +65,7 @@ class Frame:
     loading: Loading
     runs: str = ""
     num_layers: str = ""
+    mixers: int = 1
 
     @property
     def max_position(self) -> str:

@@ -66,7 +66,8 @@ def _rules(
     for rule, numbers in found:
         for layer_range in runs(sorted(numbers)):
             yield replace(rule, ranges={**rule.ranges, "layer": layer_range})
-    tables = {join(layer.mixer.name, name) for layer in kinds for name in mixers.kind_of(layer.mixer).COMPUTED}
+    mixing = [mixer for layer in kinds for mixer in layer.mixers]
+    tables = {join(mixer.name, name) for mixer in mixing for name in mixers.kind_of(mixer).COMPUTED}
     listed = f"{base}{spec.layers_name}."
     own = {name.removeprefix(f"{listed}{{layer}}.") for name in spec.buffers}
     tables |= {name for name in own if f"{listed}{{layer}}.{name}" in spec.buffers}
@@ -146,6 +147,7 @@ def _layer(scope: Scope, spec: LayerSpec, hidden: int, target: Target, disk: Dis
     for scale in spec.scales:
         shape = (1 if scale.of_one else hidden,) if scale.has_axis else ()
         yield scope.unscaled().whole(scale.name, *shape, target=flat_attribute(scale.name))
-    yield from mixers.kind_of(spec.mixer).rules(scope, spec.mixer, hidden, target)
+    for mixer in spec.mixers:
+        yield from mixers.kind_of(mixer).rules(scope, mixer, hidden, target)
     for block in spec.feed_forwards:
         yield from feed_forwards.kind_of(block).rules(scope, block, hidden, disk)

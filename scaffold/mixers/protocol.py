@@ -58,6 +58,13 @@ class Mixer(Protocol):
         """
 
     @property
+    def SEVERAL(self) -> bool:  # noqa: N802
+        """Return whether a layer may have several: its class takes ``attn_prefix`` where ``frame.mixers`` is not 1.
+
+        What keeps something for each sequence is named by that, with a number of its own.
+        """
+
+    @property
     def Spec(self) -> type[Any]:  # noqa: N802
         """Return the dataclass of what is known of a mixer of this kind."""
 

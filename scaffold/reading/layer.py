@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations, product
+from typing import Any
 
 from scaffold.feed_forwards import table as feed_forwards
 from scaffold.feed_forwards.protocol import Call
@@ -21,7 +22,7 @@ from scaffold.source.torch.events import Event
 from scaffold.source.torch.layers import Activation, Identity
 from scaffold.source.torch.operations import Operation
 from scaffold.source.torch.tensors import Array, Tensor
-from scaffold.spec.layers import FeedForwardSpec, LayerSpec, MixerSpec, ScaleSpec, Step, Sum
+from scaffold.spec.layers import BlockSpec, FeedForwardSpec, LayerSpec, MixerSpec, ScaleSpec, Step, Sum
 from scaffold.spec.norms import NormSpec
 
 
@@ -43,20 +44,50 @@ def read(probe: Probe, event: Event) -> LayerSpec:
         NotUnderstood: a part of it is of no known form.
     """
     parts = _joined(_parts_of(probe, event))
-    if len(parts.mixers) != 1 or len(parts.feed_forwards) not in (1, 2):
+    if not parts.mixers or not parts.feed_forwards:
         what = f"{len(parts.mixers)} attention and {len(parts.feed_forwards)} feed-forward blocks in one layer"
         raise NotUnderstood(what, definition(event))
-    (mixer,) = parts.mixers
     feed_forward, *beside = sorted(parts.feed_forwards, key=_chooses_experts, reverse=True)
     if any(map(_chooses_experts, beside)):
         raise NotUnderstood("two blocks of experts in one layer", definition(event))
-    block, steps, output, scalar = _solved(probe, event, mixer, parts.flows)
+    _check_once("attention", [block.spec for block in parts.mixers], event)
+    _check_once("dense feed-forward", beside, event)
+    solved, steps, output, scalar = _solved(probe, event, parts.mixers, parts.flows)
+    mixer, *more = (block.spec for block in solved)
+    _check_alike("attention", [mixer, *more], event)
+    _check_alike("dense feed-forward", beside, event)
     return LayerSpec(
-        *(block.spec, feed_forward, tuple(parts.norms), steps, output, scalar, next(iter(beside), None)),
+        *(mixer, feed_forward, tuple(parts.norms), steps, output, scalar, next(iter(beside), None)),
         scales=tuple(dict.fromkeys(parts.scales)),
-        listed=block.listed,
+        more_mixers=tuple(more),
+        more_beside=tuple(beside[1:]),
+        listed=tuple(dict.fromkeys(row for block in solved for row in block.listed)),
         source=definition(event),
     )
+
+
+def _check_once(what: str, specs: Sequence[BlockSpec], event: Event) -> None:
+    """Check that a layer runs each of its blocks once.
+
+    Raises:
+        NotUnderstood: it runs one again, which an adapter would have two of.
+    """
+    names = [one.name for one in specs]
+    for name in dict.fromkeys(names):
+        if names.count(name) > 1:
+            raise NotUnderstood(f"{what} blocks that a layer runs more than once: {name}", definition(event))
+
+
+def _check_alike(what: str, specs: Sequence[BlockSpec], event: Event) -> None:
+    """Check that blocks of a layer differ in nothing but their names.
+
+    Raises:
+        NotUnderstood: they do; an adapter has one class for all of them.
+    """
+    known: list[Any] = list(specs)
+    if any(replace(one, name=known[0].name) != known[0] for one in known[1:]):
+        names = " and ".join(one.name for one in known)
+        raise NotUnderstood(f"{what} blocks of one layer that are not alike: {names}", definition(event))
 
 
 def _chooses_experts(spec: FeedForwardSpec) -> bool:
@@ -65,19 +96,21 @@ def _chooses_experts(spec: FeedForwardSpec) -> bool:
 
 
 def _solved(
-    probe: Probe, event: Event, mixer: Block[MixerSpec], flows: list[wiring.Flow]
-) -> tuple[Block[MixerSpec], tuple[Step, ...], Sum, str]:
-    """Return what the mixer is so that the layer adds up, how values flow then, and what multiplies the sum.
+    probe: Probe, event: Event, mixers: Sequence[Block[MixerSpec]], flows: list[wiring.Flow]
+) -> tuple[tuple[Block[MixerSpec], ...], tuple[Step, ...], Sum, str]:
+    """Return what the mixers are so that the layer adds up, how values flow then, and what multiplies the sum.
 
     Raises:
-        NotUnderstood: it adds up in no way; says what is wrong with the mixer as it was read first.
+        NotUnderstood: it adds up in no way; says what is wrong with the mixers as they were read first.
     """
     x, output = _flat(event.tensors()[0].a), _flat(event.result().a)
     first: NotUnderstood | None = None
-    for (scalar, number), block in product(_scalars(event), (mixer, *mixer.others)):
-        given = [replace(f, given=block.given) if f.name == mixer.spec.name else f for f in flows]
+    ways = [*product(*((one, *one.others) for one in mixers))]
+    for (scalar, number), blocks in product(_scalars(event), ways):
+        given = {block.spec.name: block.given for block in blocks}
+        seen = [replace(f, given=given.get(f.name, f.given)) for f in flows]
         try:
-            return block, *wiring.solve(probe, x, given, output / number, definition(event)), scalar
+            return blocks, *wiring.solve(probe, x, seen, output / number, definition(event)), scalar
         except NotUnderstood as error:
             first = first or error
     assert first is not None

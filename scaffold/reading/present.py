@@ -41,7 +41,7 @@ def _decoder(spec: DecoderSpec) -> Iterator[Fact]:
         found = mixers.kind_of(layer.mixer).facts(layer.mixer, which, spec.config)
         yield from (replace(fact, about="attention") for fact in found)
     for layer, which in _kinds(spec):
-        for feed in layer.feed_forwards:
+        for feed in dict.fromkeys(layer.feed_forwards[:2]):
             found = feed_forwards.kind_of(feed).facts(feed, which if feed is layer.feed_forward else f"{which}, beside")
             yield from (replace(fact, about="feed-forward") for fact in found)
     if spec.norm is not None:
@@ -116,6 +116,8 @@ def _placement(layer: LayerSpec) -> str:
     shown = {"x": "x", layer.mixer.name: "attention", layer.feed_forward.name: "feed_forward"}
     if layer.beside is not None:
         shown[layer.beside.name] = "beside"
+    for what, blocks in (("attention", layer.more_mixers), ("beside", layer.more_beside)):
+        shown |= {block.name: f"{what}{number}" for number, block in enumerate(blocks, 2)}
     for number, (name, _) in enumerate(layer.norms):
         shown[name] = f"norm{number + 1}"
     for number, scale in enumerate(layer.scales):

@@ -66,6 +66,8 @@ class LayerSpec:
         scales: what multiplies what a child takes or gives; each is a step, as the layer's children are.
         listed: config keys of lists with a number for each layer, and the number that this layer was read with.
         beside: a second feed-forward block, with an input of its own.
+        more_mixers: further mixers, each as ``mixer`` is but for its name, with inputs and weights of their own.
+        more_beside: further feed-forward blocks, each as ``beside`` is but for its name.
     """
 
     mixer: MixerSpec
@@ -76,10 +78,17 @@ class LayerSpec:
     scalar: str = ""
     beside: FeedForwardSpec | None = None
     scales: tuple[ScaleSpec, ...] = ()
+    more_mixers: tuple[MixerSpec, ...] = ()
+    more_beside: tuple[FeedForwardSpec, ...] = ()
     listed: tuple[tuple[str, float], ...] = field(default=(), compare=False)
     source: str = field(default="", compare=False)
 
     @property
+    def mixers(self) -> tuple[MixerSpec, ...]:
+        """Return what mixes tokens."""
+        return (self.mixer, *self.more_mixers)
+
+    @property
     def feed_forwards(self) -> tuple[FeedForwardSpec, ...]:
         """Return what works on each token alone."""
-        return (self.feed_forward,) if self.beside is None else (self.feed_forward, self.beside)
+        return (self.feed_forward, *(() if self.beside is None else (self.beside,)), *self.more_beside)

@@ -18,11 +18,14 @@ FUSED_LATENTS = "fused_qkv_a_proj"
 
 
 def attribute(path: str, fallback: str = "") -> str:
-    """Return the attribute under which an adapter keeps what lies at ``path``: its last name, if it is one."""
+    """Return the attribute under which an adapter keeps what lies at ``path``: its last name, if it is one.
+
+    What lies in a list has the list's name and its number: several of one list may be in a layer.
+    """
     last = path.rpartition(".")[2]
     if last.isidentifier():
         return last
-    return fallback or "_".join(part for part in path.split("."))
+    return fallback if fallback and "." not in path else path.replace(".", "_")
 
 
 def flat_attribute(path: str) -> str:

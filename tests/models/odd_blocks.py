@@ -255,7 +255,60 @@ DIFFERENTIAL = {
     ),
 }
 """Two attentions over the same q and k."""
+ROUTED = "            out = out + weight[..., None] * expert(hidden_states)"
+WITH_IDENTITIES = (
+    (
+        ROUTER,
+        "self.most, self.zeros = config.num_experts, config.zero_expert_num\n"
+        "        self.gate = nn.Linear(config.hidden_size, self.most + self.zeros, bias=False)\n"
+        "        self.shift = nn.Parameter(torch.zeros(self.most + self.zeros))\n"
+        "        self.factor = config.routed_scaling_factor",
+    ),
+    (
+        "chosen = torch.topk(weights, self.top_k, dim=-1).indices",
+        "chosen = torch.topk(weights + self.shift, self.top_k, dim=-1).indices\n"
+        "        weights = weights * self.factor",
+    ),
+    (
+        ROUTED,
+        f"{ROUTED}\n"
+        "        for number in range(self.most, self.most + self.zeros):\n"
+        "            weight = weights[..., number] * (chosen == number).any(-1)\n"
+        "            out = out + weight[..., None] * hidden_states",
+    ),
+)
+"""Experts of which some give a token itself, as they are written behind the others."""
+NORM = "Norm(config.hidden_size, config.rms_norm_eps)"
+TWICE = (
+    (f"self.mixer_norm = {NORM}", f"self.mixer_norm = nn.ModuleList([{NORM}, {NORM}])"),
+    ("OddMixer(config, layer_idx)\n", "nn.ModuleList([OddMixer(config, layer_idx) for _ in range(2)])\n"),
+    (
+        f"self.feed_forward_norm = {NORM}",
+        f"self.feed_forward_norm = nn.ModuleList([{NORM}, {NORM}])\n"
+        "        self.dense = nn.ModuleList([Expert(config), Expert(config)])",
+    ),
+    ("normed = self.mixer_norm(hidden_states)", "normed = self.mixer_norm[0](hidden_states)"),
+    ("mixed = self.odd(normed, turn, mask)", "mixed = self.odd[0](normed, turn, mask)"),
+    (
+        FED,
+        "normed = self.feed_forward_norm[0](hidden_states)\n"
+        "        routed = self.feed_forward(normed)\n"
+        "        hidden_states = hidden_states + self.dense[0](normed)\n"
+        "        hidden_states = hidden_states + self.odd[1](self.mixer_norm[1](hidden_states), turn, mask)\n"
+        "        hidden_states = hidden_states + self.dense[1](self.feed_forward_norm[1](hidden_states))\n"
+        "        return hidden_states + routed",
+    ),
+)
+"""A layer with two attentions, each with a dense block behind it, and experts beside all that follows the first one."""
 OF_EXPERTS = {
+    "identity experts, with a correction and a factor": Odd(
+        experts=True, replaced=WITH_IDENTITIES, config={"zero_expert_num": 4, "routed_scaling_factor": 1.75}
+    ),
+    "identity experts beside two attentions, and two dense blocks": Odd(
+        experts=True,
+        replaced=(*WITH_IDENTITIES, *TWICE),
+        config={"zero_expert_num": 4, "routed_scaling_factor": 1.75},
+    ),
     "experts with gate and up as two blocks of a layer": Odd(
         experts=True,
         replaced=(

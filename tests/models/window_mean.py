@@ -28,7 +28,7 @@ from scaffold.weights.rules import Rule
 from scaffold.weights.scope import Scope
 from scaffold.weights.targets import attribute, join
 
-NAME, CLASS, COMPUTED, RUNS_AGAIN = "window mean", "WindowMean", (), False
+NAME, CLASS, COMPUTED, RUNS_AGAIN, SEVERAL = "window mean", "WindowMean", (), False, False
 
 
 @dataclass(frozen=True)

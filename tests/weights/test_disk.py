@@ -70,6 +70,16 @@ def test_experts_of_a_list_are_taken_one_by_one() -> None:
     assert all(rule.ranges["expert"] == range(COUNT) for rule in rules)
 
 
+def test_what_is_saved_of_each_identity_expert_is_left_out(transformers_source: Path) -> None:
+    table = conversions("qwen3_moe", ("Qwen3MoeForCausalLM",), transformers_source)
+    rules = rules_of(Disk(table), experts(identities=Value(2), longer=True))
+    names = [f"mlp.experts.{{expert}}.{part}_proj.weight" for part in ("gate", "up", "down")]
+    left_out: list[tuple[str, Any, str]] = [(name, [], "") for name in names[:2]]
+    assert words(rules) == [(name, [shard], "") for name, shard in zip(names, ("w1", "w3", "w2"))] + left_out
+    assert [rule.ranges["expert"] for rule in rules] == [range(COUNT)] * 3 + [range(COUNT, COUNT + 2)] * 2
+    assert [rule.required for rule in rules] == [True] * 3 + [False] * 2
+
+
 def transposing(name: str) -> Conversion:
     return Conversion((name,), (name,), (SimpleNamespace(kind="Transpose", dim0=1, dim1=2),))
 

@@ -45,6 +45,13 @@ weights = torch.sigmoid(logits)
 """For each row of ``SCORINGS``, the weights of the chosen experts; a sigmoid may round those of two logits to one."""
 
 
+SCORES = {
+    "sigmoid": "scores = torch.sigmoid(router_logits)",
+    "softmax": "scores = torch.softmax(router_logits, dim=-1)",
+}
+"""For each row of ``SCORINGS``, the statement that makes the scores of all experts."""
+
+
 @dataclass(frozen=True)
 class Router:
     """What the router is filled from: attributes, words of vLLM's, and expressions over ``config``.
@@ -74,6 +81,8 @@ class Experts:
 
     Attributes:
         chooses: statements from the logits to the weights of the chosen experts, where these weigh their input.
+        identities: the number of identity experts.
+        weighs: statements from the logits to the weights of all experts, where there are identity experts.
     """
 
     name: str
@@ -89,6 +98,8 @@ class Experts:
     output_bias: str
     weighs_input: bool
     chooses: tuple[str, ...]
+    identities: str
+    weighs: tuple[str, ...]
 
 
 def write(layers: Sequence[ExpertsSpec | None], inner: Sequence[Inner], name: str, frame: Frame) -> Written:
@@ -111,6 +122,8 @@ def write(layers: Sequence[ExpertsSpec | None], inner: Sequence[Inner], name: st
     if router.function:
         imports.append(f"from .phimoe import {router.function}")
     class_name = f"{frame.prefix}MoE"
+    if spec.identities is not None:
+        _check_identities(spec)
     return Written(
         fill(
             HERE / "experts.py.jinja",
@@ -125,7 +138,26 @@ def write(layers: Sequence[ExpertsSpec | None], inner: Sequence[Inner], name: st
     )
 
 
+def _check_identities(spec: ExpertsSpec) -> None:
+    """Check that vLLM's layer can be told which of the other experts a token has chosen.
+
+    Raises:
+        NotUnderstood: it cannot.
+    """
+    if spec.router.scoring not in SCORES:
+        raise NotUnderstood(f"no idiom yet for identity experts of a router by {spec.router.scoring}", spec.source)
+    if int(spec.router.top_k.value) > int(spec.num_experts.value):
+        raise NotUnderstood("no idiom yet for tokens that choose more experts than there are to compute", spec.source)
+
+
 def _loaders(spec: ExpertsSpec) -> Iterator[Loader]:
+    if spec.longer:
+        text = fill(
+            HERE / "skip_identity_experts.py.jinja",
+            path=spec.experts_name,
+            num_experts=write_expression(spec.num_experts.tree, "self.config"),
+        )
+        yield Loader("skip_identity_experts", text.rstrip())
     if spec.bias:
         yield Loader("load_experts", fill(HERE / "load_experts.py.jinja").rstrip())
     if spec.is_packed:
@@ -170,7 +202,23 @@ def _experts(spec: ExpertsSpec, frame: Frame) -> Experts:
         output_bias=attribute(spec.output_bias) if spec.output_bias else "",
         weighs_input=spec.weighs_input,
         chooses=tuple(_chooses(spec.router)) if spec.weighs_input else (),
+        identities="" if spec.identities is None else spec.identities.code,
+        weighs=() if spec.identities is None else tuple(_weighs(spec.router)),
     )
+
+
+def _weighs(router: RouterSpec) -> Iterator[str]:
+    """Yield statements that make the weights of all choices, 0 where one is not chosen: ``[tokens, choices]``."""
+    yield SCORES[router.scoring]
+    by = "router_logits"
+    if router.correction_bias:
+        by = f"scores + self.{attribute(router.name.split('.')[0])}.e_score_correction_bias"
+    yield f"_, chosen = torch.topk({by}, self.top_k, dim=-1)"
+    yield "weights = torch.zeros_like(scores).scatter(1, chosen, scores.gather(1, chosen))"
+    if router.renormalize.value:
+        yield "weights = weights / weights.sum(dim=-1, keepdim=True)"
+    if router.scaling != ONE:
+        yield f"weights = weights * {write_expression(router.scaling.tree, 'self.config')}"
 
 
 def _chooses(router: RouterSpec) -> Iterator[str]:

@@ -15,6 +15,9 @@ def facts(spec: ExpertsSpec, which: str) -> Iterator[Fact]:
     router = spec.router
     shown = f"{spec.num_experts.value} of inner size {spec.intermediate_size.value}, {router.top_k.value} per token"
     yield Fact(f"experts{which}", shown, (source(spec.source), *keys_of(spec.num_experts), *keys_of(router.top_k)))
+    if spec.identities is not None:
+        said = f"{spec.identities.value}, of which a token gets itself"
+        yield Fact(f"identity experts{which}", said, (source(spec.source), *keys_of(spec.identities)))
     layout = "one by one" if spec.is_listed else "stacked"
     layout += ", transposed" if spec.transposed else ""
     layout += ", gate and up in turn" if spec.alternating else ""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from scaffold.feed_forwards.experts.router import plain_routers, read_router
+from scaffold.feed_forwards.experts.router import plain_routers, read_router, read_router_with_identities
 from scaffold.feed_forwards.experts.spec import ExpertsSpec, RouterSpec
 from scaffold.feed_forwards.mlp.read import activation_order, activation_value, read_mlp
 from scaffold.feed_forwards.mlp.spec import MlpSpec
@@ -109,8 +109,14 @@ class _Stack:
     """Of the gate, where it has tensors of its own."""
     in_rows: bool = False
     """Each of gate, up and down is one matrix, expert after expert."""
-    is_longer: bool = False
-    """Gate and up have entries for more experts than down, which are of no use: they are left out here."""
+    entries: int = 0
+    """How many gate and up have entries for, which may be more than down has: the others are of no use, and left out.
+    """
+
+    @property
+    def is_longer(self) -> bool:
+        """Return whether gate and up have entries for more experts than down."""
+        return self.entries > len(self.down)
 
     @property
     def is_listed(self) -> bool:
@@ -151,25 +157,11 @@ def read(probe: Probe, call: Call) -> Block[ExpertsSpec]:
         return _in_layer(probe, call)
     x = event.tensors()[0].a.reshape(NUM_TOKENS, -1)
     given = event.result().a.reshape(NUM_TOKENS, -1) if call.given is None else call.given
-    found = _read(probe, event, name, x, given) or _read_weighing_input(probe, event, name, x, given)
-    if found is None:
-        what = "routed experts whose outputs are not weighted sums of down(act(gate) * up)"
-        if _takes_itself(probe, event, x, given):
-            what = "experts of which some compute nothing: a token that chooses one gets itself, weighted; no idiom yet"
-        raise NotUnderstood(what, definition(event))
-    return found
-
-
-def _takes_itself(probe: Probe, event: Event, x: Array, given: Array) -> bool:
-    """Return whether what a block gives is a weighted sum of its experts and of what it is given."""
-    assert event.module is not None
-    _, _, rest = _without_shared(probe, event, x, given)
-    for stack, (_, _, gated) in product(_stacks(event.module), _activations(probe, event)):
-        outputs = np.concatenate([stack.outputs(x, gated), x[None]])
-        solved = (_solve(outputs, routed) for routed in rest)
-        if any(dense is not None and dense[:, -1].any() for dense in solved):
-            return True
-    return False
+    for way in (_read, _read_with_identities, _read_weighing_input):
+        found = way(probe, event, name, x, given)
+        if found is not None:
+            return found
+    raise NotUnderstood("routed experts whose outputs are not weighted sums of down(act(gate) * up)", definition(event))
 
 
 def _in_layer(probe: Probe, call: Call) -> Block[ExpertsSpec]:
@@ -212,6 +204,32 @@ def _read(probe: Probe, event: Event, name: str, x: Array, given: Array) -> Bloc
                 spec = _spec(probe, event, name, stack, activation, numbers, read_router(probe, event, x, dense))
                 spec = replace(spec, shared=shared, shared_gate=shared_gate, output_bias=bias)
                 return Block(spec, x, given)
+    return None
+
+
+def _read_with_identities(probe: Probe, event: Event, name: str, x: Array, given: Array) -> Block[ExpertsSpec] | None:
+    """Return the experts of which some give a token itself, and what they make of ``x`` is ``given``; or None.
+
+    Raises:
+        NotUnderstood: there are some, with a router or in a layout of no known form.
+    """
+    assert event.module is not None
+    shared, shared_gate, rest = _without_shared(probe, event, x, given)
+    for stack, (activation, numbers, gated) in product(_stacks(event.module), _activations(probe, event)):
+        of_first = np.concatenate([stack.outputs(x[:1], gated), x[None, :1]])
+        for routed in rest:
+            if _solve(of_first, routed[:1]) is None:
+                continue
+            dense = _solve(np.concatenate([stack.outputs(x, gated), x[None]]), routed)
+            if dense is None or not dense[:, -1].any():
+                continue
+            router, more = read_router_with_identities(probe, event, x, dense)
+            if stack.is_longer and stack.entries != len(stack.down) + more:
+                raise NotUnderstood("experts of which gate and up have more entries than a router", definition(event))
+            spec = _spec(probe, event, name, stack, activation, numbers, router)
+            identities = size_value(probe, "num_zero_experts", more, definition(event))
+            spec = replace(spec, identities=identities, longer=stack.is_longer)
+            return Block(replace(spec, shared=shared, shared_gate=shared_gate), x, given)
     return None
 
 
@@ -301,8 +319,9 @@ def _stacks(module: Module) -> Iterator[_Stack]:
             yield from _two(path, stacked, holder)
         yield from _rows(path, holder, module)
         items = [child for name, child in holder.children() if name.isdigit()]
-        if len(items) > 1:
-            yield from _listed(path, items)
+        holding = [child for child in items if any(True for _ in child.saved_tensors())]
+        if len(holding) > 1 and holding == items[: len(holding)]:  # what follows may be identity experts
+            yield from _listed(path, holding)
     singles = [
         (path, name, value)
         for path, holder in module.modules()
@@ -329,8 +348,8 @@ def _two(path: str, stacked: dict[str, Tensor], holder: Module | None) -> Iterat
                 both = None
                 if isinstance(biases[0], Tensor) and isinstance(biases[1], Tensor):
                     both = (*_halves(biases[0].a[:count], alternating), biases[1].a)
-                names, is_longer = (up_name, down_name), up.shape[0] > count
-                yield _Stack(gate, upper, second, path, *names, transposed, alternating, both, is_longer=is_longer)
+                names, entries = (up_name, down_name), up.shape[0]
+                yield _Stack(gate, upper, second, path, *names, transposed, alternating, both, entries=entries)
 
 
 def _rows(path: str, holder: Module, block: Module) -> Iterator[_Stack]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from scaffold.carried.refused import carrying
-from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Found, identify, plain
+from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Found, identify, identify_with_identities, plain
 from scaffold.feed_forwards.experts.spec import RouterSpec
 from scaffold.probing.blocks import definition
 from scaffold.probing.probe import Probe
@@ -57,6 +57,34 @@ def read_router(probe: Probe, event: Event, x: Array, dense: Array) -> RouterSpe
         if found is not None:
             return _router_spec(probe, event, gate, found)
     return _carried_router(probe, event, gates, dense)
+
+
+def read_router_with_identities(probe: Probe, event: Event, x: Array, dense: Array) -> tuple[RouterSpec, int]:
+    """Return the router of a block with identity experts, and their number.
+
+    Args:
+        probe: the probe.
+        event: the block's call.
+        x: what it is given, ``[tokens, hidden]``.
+        dense: the weight of each other expert for each token, and last the sum of those of identity experts.
+
+    Raises:
+        NotUnderstood: the router is of no known form.
+    """
+    experts = dense.shape[1] - 1
+    for choices in sorted(_heights(event, x.shape[1])):
+        for gate in _gates(event, x, choices) if choices > experts else ():
+            found = identify_with_identities(probe, gate.logits, gate.correction, dense)
+            if found is not None:
+                return _router_spec(probe, event, gate, found), choices - experts
+    raise NotUnderstood("a router of no known form, of identity experts too", definition(event))
+
+
+def _heights(event: Event, hidden: int) -> set[int]:
+    """Return of how many outputs a router may be: of matrices ``[outputs, hidden]`` in a block."""
+    assert event.module is not None
+    tensors = (tensor for _, tensor in event.module.saved_tensors())
+    return {tensor.shape[0] for tensor in tensors if tensor.ndim == 2 and tensor.shape[1] == hidden}
 
 
 def plain_routers(probe: Probe, event: Event, x: Array, num_experts: int) -> Iterator[tuple[Array, RouterSpec]]:

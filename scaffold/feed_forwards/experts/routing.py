@@ -109,18 +109,42 @@ def identify(probe: Probe, logits: Array, correction: Array | None, dense: Array
         if scoring == SPARSE_MIXER and (renormalize or groups[2] is not None):
             continue
         routing = Routing(scoring, groups[0], groups[1], int(counts[0]), renormalize)
-        computed = routing.weights(logits, correction)
-        if not np.array_equal(computed > 0, dense > 1e-12):
-            continue
-        factor = float(dense.sum() / computed.sum())
-        if not np.allclose(computed * factor, dense, rtol=ROUNDING, atol=ROUNDING * dense.max()):
-            continue
-        scaling = explain(probe, round(factor, 12) if abs(factor - 1) < ROUNDING else factor)
-        if abs(factor - 1) < ROUNDING:
-            scaling = Value(1.0)
+        scaling = _scaling(probe, routing.weights(logits, correction), dense)
         if scaling is not None:
             return Found(routing, _switch(probe, renormalize), scaling, groups[2], groups[3])
     return None
+
+
+def identify_with_identities(probe: Probe, logits: Array, correction: Array | None, dense: Array) -> Found | None:
+    """Return the options of a router, without groups, some of whose choices are identity experts, or None.
+
+    Args:
+        probe: the probe.
+        logits: ``[tokens, choices]``, those of identity experts last.
+        correction: ``[choices]``.
+        dense: the weight of each other expert, then the sum of those of identity experts, ``[tokens, experts + 1]``.
+    """
+    experts = dense.shape[1] - 1
+    fewest = max(1, int((np.abs(dense[:, :experts]) > 1e-12).sum(axis=1).max()))
+    counts = range(fewest, logits.shape[1] + 1)  # how many identity experts a token has chosen no sum tells
+    for scoring, renormalize, top_k in product(SCORINGS, (True, False), counts):
+        routing = Routing(scoring, 1, 1, top_k, renormalize)
+        weights = routing.weights(logits, correction)
+        summed = np.concatenate([weights[:, :experts], weights[:, experts:].sum(axis=1, keepdims=True)], axis=1)
+        scaling = _scaling(probe, summed, dense)
+        if scaling is not None:
+            return Found(routing, _switch(probe, renormalize), scaling, None, None)
+    return None
+
+
+def _scaling(probe: Probe, computed: Array, dense: Array) -> Value | None:
+    """Return the factor between what a router would give and what was given; None if that is no factor of a config."""
+    if not np.array_equal(computed > 0, dense > 1e-12):
+        return None
+    factor = float(dense.sum() / computed.sum())
+    if not np.allclose(computed * factor, dense, rtol=ROUNDING, atol=ROUNDING * dense.max()):
+        return None
+    return Value(1.0) if abs(factor - 1) < ROUNDING else explain(probe, factor)
 
 
 def plain(probe: Probe, num_experts: int) -> Iterator[Found]:

@@ -12,7 +12,7 @@ from scaffold.feed_forwards.mlp.rules import rules_at
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.source.transformers.conversions import DiskTensor
 from scaffold.weights.disk import Disk, pattern_of
-from scaffold.weights.rules import Rule
+from scaffold.weights.rules import EXPERT, Rule
 from scaffold.weights.scope import Scope
 from scaffold.weights.targets import EXPERTS, attribute, join
 from scaffold.weights.transforms import Flatten
@@ -24,12 +24,13 @@ def rules(scope: Scope, spec: ExpertsSpec, hidden: int, disk: Disk) -> Iterator[
     block, router = attribute(spec.name, "mlp"), spec.router
     plain = scope.unscaled()
     gate = join(block, attribute(router.name.split(".")[0]))
-    yield plain.whole(join(spec.name, router.name, router.weight_name), count, hidden, target=f"{gate}.weight")
+    choices = spec.num_choices
+    yield plain.whole(join(spec.name, router.name, router.weight_name), choices, hidden, target=f"{gate}.weight")
     if router.bias:
-        yield plain.whole(join(spec.name, router.name, "bias"), count, target=f"{gate}.bias")
+        yield plain.whole(join(spec.name, router.name, "bias"), choices, target=f"{gate}.bias")
     if router.correction_bias:
         source = join(spec.name, router.correction_bias)
-        shape = disk.vector(scope, source, count)
+        shape = disk.vector(scope, source, choices)
         flatten = (Flatten(),) if len(shape) > 1 else ()
         yield plain.whole(source, *shape, target=f"{gate}.e_score_correction_bias", transforms=flatten)
     if router.carried is not None:
@@ -70,10 +71,12 @@ def weight_rules(
         own = [join(spec.name, EXPERTS, f"{{expert}}.{name}.weight") for name in ("gate_proj", "up_proj", "down_proj")]
         yield from scope.expert_rows((join(path, spec.gate_name), up, down), own, targets, count, size, hidden)
         return
-    shapes = [(count, 2 * size, hidden), (count, hidden, size)]
+    total = spec.num_choices if spec.longer else count
+    shapes = [(total, 2 * size, hidden), (count, hidden, size)]
     if spec.transposed:
         shapes = [(n, b, a) for n, a, b in shapes]
     ups, downs = (disk.written(scope.source + name, shape) for name, shape in zip((up, down), shapes))
+    _check_entries(spec, ups)
     if len(ups) == len(downs) == 1 and (spec.alternating or spec.bias):
         yield from _alternating(scope, spec, (up, down), stacks, count, size, hidden)
     elif len(ups) == len(downs) == 1:
@@ -81,13 +84,32 @@ def weight_rules(
         names = [pattern_of(found.name).removeprefix(scope.source) for found in (ups[0], downs[0])]
         yield scope.stacked_gate_up(names[0], targets[0], count, size, hidden, transposed=swapped[0])
         yield scope.stacked_down(names[1], targets[1], count, size, hidden, transposed=swapped[1])
-    elif len(ups) == 2 * count and len(downs) == count:
-        names = [pattern_of(found.name) for found in (ups[0], ups[count], downs[0])]
+    elif len(ups) == 2 * total and len(downs) == count:
+        names = [pattern_of(found.name) for found in (ups[0], ups[total], downs[0])]
         if not all(name.startswith(scope.source) for name in names):  # the list of layers has another name on disk
             scope = replace(scope, source="", target=scope.source if scope.target is None else scope.target)
-        yield from scope.experts([_of_first(name, scope) for name in names], targets, count, size, hidden)
+        own = [_of_first(name, scope) for name in names]
+        yield from scope.experts(own, targets, count, size, hidden)
+        yield from _of_identities(scope, own[:2], range(count, total), (size, hidden))
     else:
         raise NotUnderstood(f"experts that are saved as {len(ups)} and {len(downs)} tensors", ups[0].name)
+
+
+def _check_entries(spec: ExpertsSpec, ups: Sequence[DiskTensor]) -> None:
+    """Check that no tensor has to be loaded in part.
+
+    Raises:
+        NotUnderstood: one has.
+    """
+    if spec.longer and len(ups) == 1:
+        raise NotUnderstood("gate and up of identity experts in one tensor with those of others", ups[0].name)
+
+
+def _of_identities(scope: Scope, names: Sequence[str], numbers: range, shape: tuple[int, int]) -> Iterator[Rule]:
+    """Yield the rules of gate and up of identity experts with tensors of their own."""
+    scope = replace(scope, ranges={**scope.ranges, EXPERT: numbers})
+    for name in names if numbers else ():
+        yield scope.ignored(name, "of an identity expert, which computes nothing", shape)
 
 
 def _alternating(

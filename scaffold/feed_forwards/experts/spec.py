@@ -50,6 +50,9 @@ class ExpertsSpec:
         transposed: the tensors are ``[experts, in, out]``.
         shared_gate: a linear layer to one number, the sigmoid of which the shared experts are multiplied by.
         weighs_input: each expert is given the token multiplied by its weight, and what they make is added as it is.
+        identities: the number of identity experts, which tokens choose as they choose others, and get themselves from;
+            the router has them behind the others.
+        longer: gate and up have entries for identity experts too, which nothing is computed with.
         shared_beside: the shared experts are a part of the layer, not of the block, and named so.
     """
 
@@ -72,6 +75,8 @@ class ExpertsSpec:
     gate_name: str = ""
     in_rows: bool = False
     weighs_input: bool = False
+    identities: Value | None = None
+    longer: bool = False
     source: str = field(default="", compare=False)
 
     def laid_out_like(self, other: ExpertsSpec) -> ExpertsSpec:
@@ -91,6 +96,11 @@ class ExpertsSpec:
             alternating=other.alternating,
             in_rows=other.in_rows,
         )
+
+    @property
+    def num_choices(self) -> int:
+        """Return the number of experts that a router chooses from, with identity experts."""
+        return int(self.num_experts.value) + (0 if self.identities is None else int(self.identities.value))
 
     @property
     def is_listed(self) -> bool:

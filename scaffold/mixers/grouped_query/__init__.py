@@ -12,6 +12,7 @@ from scaffold.mixers.grouped_query.spec import AttentionSpec as Spec
 NAME = "grouped query"
 CLASS = "Attention"
 RUNS_AGAIN = True
+SEVERAL = True
 
 __all__ = [
     "CLASS",
@@ -19,6 +20,7 @@ __all__ = [
     "EXAMPLE",
     "NAME",
     "RUNS_AGAIN",
+    "SEVERAL",
     "Spec",
     "facts",
     "kept",

@@ -12,6 +12,7 @@ from scaffold.mixers.latent.spec import LatentAttentionSpec as Spec
 NAME = "latent"
 CLASS = "Attention"
 RUNS_AGAIN = False
+SEVERAL = True
 
 __all__ = [
     "CLASS",
@@ -19,6 +20,7 @@ __all__ = [
     "EXAMPLE",
     "NAME",
     "RUNS_AGAIN",
+    "SEVERAL",
     "Spec",
     "facts",
     "kept",
