@@ -14,7 +14,7 @@ from scaffold.planning.request import Request
 from tests.bench.coverage.environment import environment
 from tests.bench.coverage.outcomes import compare
 from tests.bench.coverage.server import Server
-from tests.engine.test_own_code import PROMPT, TRUSTED
+from tests.engine.own_code import PROMPT, TRUSTED
 from tests.lab.commands import run
 from tests.mixers.test_mixture_of_heads import EXAMPLE, RIGHT
 from tests.models.around import write_around
