@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 
 from scaffold.expressions.python import write
 from scaffold.expressions.tree import TRUE
@@ -100,17 +99,13 @@ def _with_more_mixers(blocks: Blocks, layers: Sequence[LayerSpec], frame: Frame)
         f"    for number in range({len(names)})",
         "]",
     )
-    lines: list[str] = []
-    for number, name in enumerate(names):
-        *made, end = _renamed(blocks.choices[0].lines, blocks.name, name)
-        lines += [*made, f'    attn_prefix=f"{{attn_prefixes[{number}]}}.{name}",', end]
-    return replace(blocks, setup=(*blocks.setup, *setup), choices=(Branch("", tuple(lines)),), layer_idx=True)
-
-
-def _renamed(lines: Sequence[str], old: str, new: str) -> list[str]:
-    """Return the statements that make a block, for one with another name."""
-    pairs = ((f"self.{old} = ", f"self.{new} = "), (f'{{prefix}}.{old}"', f'{{prefix}}.{new}"'))
-    return [reduce(lambda text, pair: text.replace(*pair), pairs, line) for line in lines]
+    (one,) = blocks.written
+    made = [
+        one.construct.named(name, f'attn_prefix=f"{{attn_prefixes[{number}]}}.{name}"')
+        for number, name in enumerate(names)
+    ]
+    lines = tuple(line for each in made for line in each.lines)
+    return replace(blocks, setup=(*blocks.setup, *setup), choices=(Branch("", lines),), layer_idx=True)
 
 
 def feed_forwards_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:
@@ -157,12 +152,11 @@ def beside_of(layers: Sequence[LayerSpec], frame: Frame) -> tuple[Branch, bool] 
     (kind,) = kinds.values()
     written = kind.write(specs, (), _name(own, "mlp"), frame)
     condition = PerLayer(frame.config, HINTS["feed_forward"]).condition([spec is not None for spec in specs])
-    lines = tuple(written.construct.splitlines())
     further = {tuple(attribute(one.name) for one in layer.more_beside) for layer in layers if layer.beside is not None}
     if len(further) > 1:
         raise NotUnderstood("no idiom yet for layers with different numbers of dense blocks", own[0].source)
-    more = [_renamed(lines, attribute(own[0].name), name) for name in further.pop()]
-    lines = (*lines, *(line for one in more for line in one))
+    made = [written.construct, *map(written.construct.named, further.pop())]
+    lines = tuple(line for one in made for line in one.lines)
     needs_number = written.layer_idx or needs_layer(condition)
     return Branch("" if condition == TRUE else write(condition), lines), needs_number
 
@@ -203,7 +197,7 @@ def _blocks(
         flags: of each of them, which layers have it.
         per_layer: writes the conditions.
     """
-    names, constructs = [name for name, _ in own], [tuple(one.construct.splitlines()) for _, one in own]
+    names, constructs = [name for name, _ in own], [one.construct.lines for _, one in own]
     found = [per_layer.condition(of_kind) for of_kind in flags[:-1]]
     conditions = [*map(write, found), ""]
     layer_idx = any(map(needs_layer, found)) or any(one.layer_idx for _, one in own)

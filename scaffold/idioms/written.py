@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from scaffold.expressions.tree import Expression
+from scaffold.idioms.construct import Construct
 
 NORM_OVER_RANKS = "norm_over_ranks"
 """The function of an adapter that normalises what several ranks hold (templates/adapter/norms.py.jinja)."""
@@ -72,7 +73,7 @@ class Written:
 
     Attributes:
         text: its classes.
-        construct: statements by which a decoder layer makes one of them, without indentation.
+        construct: the statement by which a decoder layer makes one of them.
         imports: lines that the text needs.
         helpers: functions of the adapter that the text calls.
         layer_idx: ``construct`` reads the number of the layer.
@@ -81,7 +82,7 @@ class Written:
     """
 
     text: str
-    construct: str
+    construct: Construct
     imports: tuple[str, ...] = ()
     helpers: frozenset[str] = field(default=frozenset())
     layer_idx: bool = False

@@ -32,7 +32,7 @@ def test_the_template_of_grouped_query_attention_has_each_slot_once() -> None:
 
 
 def test_a_layer_makes_a_block_under_its_name() -> None:
-    assert construct("mlp", "NovaMLP", ("config=config",)).splitlines() == [
+    assert list(construct("mlp", "NovaMLP", ("config=config",)).lines) == [
         "self.mlp = NovaMLP(",
         "    config=config,",
         '    prefix=f"{prefix}.mlp",',

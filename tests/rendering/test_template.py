@@ -108,5 +108,5 @@ def test_cookiecutters_own_blocks_are_those_that_the_kinds_write() -> None:
     assert (folder / "plain_attention.py.jinja").read_text() == attention.text
     assert (folder / "plain_mlp.py.jinja").read_text() == plain.text
     for part, written in (("mixer", attention), ("feed_forward", plain)):
-        assert defaults[part]["choices"]["rows"] == [{"condition": "", "lines": written.construct.splitlines()}]
+        assert defaults[part]["choices"]["rows"] == [{"condition": "", "lines": list(written.construct.lines)}]
     assert defaults["imports"]["lines"] == sorted({*attention.imports, *plain.imports})

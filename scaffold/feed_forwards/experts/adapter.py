@@ -254,7 +254,7 @@ def _shared(spec: ExpertsSpec, frame: Frame) -> list[str]:
     if spec.shared_gate:
         more.append(f"expert_gate=self.{attribute(spec.shared_gate)}")
     name, size = attribute(spec.shared.name), spec.shared.intermediate_size.code
-    return construct_mlp(mlp_of([spec.shared], frame), name, size, frame, more).splitlines()
+    return list(construct_mlp(mlp_of([spec.shared], frame), name, size, frame, more).lines)
 
 
 def _in_one_tensor(rules: WeightMap) -> bool:

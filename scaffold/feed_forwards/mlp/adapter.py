@@ -13,7 +13,7 @@ from scaffold.feed_forwards.mlp.activations import GATED_ACTIVATIONS, PLAIN_ACTI
 from scaffold.feed_forwards.mlp.spec import MlpSpec
 from scaffold.feed_forwards.protocol import Inner
 from scaffold.idioms.carried import made as made_for
-from scaffold.idioms.construct import construct
+from scaffold.idioms.construct import Construct, construct
 from scaffold.idioms.frame import Frame
 from scaffold.idioms.norms import norm_call
 from scaffold.idioms.per_layer import HINTS, PerLayer
@@ -94,7 +94,7 @@ def write(layers: Sequence[MlpSpec | None], inner: Sequence[Inner], name: str, f
     )
 
 
-def construct_mlp(mlp: Mlp, name: str, size: str, frame: Frame, more: Sequence[str] = ()) -> str:
+def construct_mlp(mlp: Mlp, name: str, size: str, frame: Frame, more: Sequence[str] = ()) -> Construct:
     """Return the statement that makes one; ``more`` arguments come before its prefix."""
     arguments = [
         *(("config=config",) if mlp.needs_config else ()),

@@ -54,7 +54,7 @@ def write(layers: Sequence[MixtureOfHeadsSpec | None], class_name: str, frame: F
     names["num_heads"] = f"config.{key_of('num_heads', frame.config)}"
     sizes = {"num_experts": spec.num_experts, "num_kv_heads": spec.num_kv_heads, "head_dim": spec.head_dim}
     numbers = {**sizes, "top_k": spec.top_k, "scale": spec.scale, "kv_bias": spec.kv_bias}
-    rope = rope_of(PerLayer({}, ()), [spec.rope])
+    rope = rope_of(PerLayer({}, ()), [spec.rope], frame)
     text = fill(
         TEMPLATE,
         class_name=class_name,
