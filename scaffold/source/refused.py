@@ -21,7 +21,8 @@ from scaffold.source.python.errors import NotUnderstood, RefusedBySource
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.transformers import config_rope
 from scaffold.source.transformers.auto_mapping import config_class, folder
-from scaffold.source.transformers.config_object import DTYPE_KEYS, Config, make
+from scaffold.source.transformers.config_defaults import DTYPE_KEYS
+from scaffold.source.transformers.config_object import Config, make
 from scaffold.source.transformers.imports import resolver
 
 NOT_TAKEN = "transformers' {} takes no {} of {}"

@@ -11,6 +11,7 @@ from scaffold.mixers.mixture_of_heads.spec import MixtureOfHeadsSpec as Spec
 NAME = "mixture of heads"
 CLASS = "Attention"
 RUNS_AGAIN = False
+SEVERAL = False
 COMPUTED = ("rotary_emb.inv_freq",)
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "EXAMPLE",
     "NAME",
     "RUNS_AGAIN",
+    "SEVERAL",
     "Spec",
     "facts",
     "kept",
