@@ -117,8 +117,11 @@ def _as_today(interpreter: Interpreter, file: SourceFile, name: str, config: Any
     scaling, earliest = {key: real(value) for key, value in given.items()}, _earliest(file, config)
     for change in CHANGED[name]:
         if earliest < change.before and change.matters(scaling, lambda *key: real(get(*key))):
-            which = f"which releases of transformers before {'.'.join(map(str, change.before))} computed in another way"
-            raise NotUnderstood(f"rotations scaled by {name!r}, {which}", file.shown)
+            before = ".".join(map(str, change.before))
+            raise NotUnderstood(
+                f"rotations scaled by {name!r}, which releases of transformers before {before} computed in another way",
+                file.shown,
+            )
     dotted = "transformers.modeling_rope_utils.ROPE_INIT_FUNCTIONS"
     found = interpreter.resolve(file, dotted)
     assert found is not None
