@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 Pair = tuple[int, int]
@@ -21,7 +22,12 @@ def real_sizes(small: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[int,
         small: the probe's config.
         stated: the checkpoint's.
     """
-    sizes = sorted(set(_numbers(small, stated)))
+    return dict(_real_sizes(tuple(sorted(set(_numbers(small, stated))))))
+
+
+@lru_cache(maxsize=64)
+def _real_sizes(sizes: tuple[Pair, ...]) -> Mapping[int, int]:
+    """Return the same of pairs of sizes: models that are compared with one checkpoint have mostly the same."""
     changed = [pair for pair in sizes if pair[0] != pair[1]]
     found = _by_size(sizes)
     for further in (_computed(changed), _packed(changed)):
