@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.models.odd_blocks import CARRIED, SUBTRACTED, Odd
+from tests.models.odd_blocks import CARRIED, DIFFERENTIAL, OF_EXPERTS, OF_HEADS, SCALED, SUBTRACTED, Odd
 
 STEPS = "steps = torch.arange(hidden_states.shape[1]).float() + 1"
 PAIRS_BACK = """\
@@ -151,4 +151,4 @@ VARIANTS = {
 }
 """Every part of an attention or an MLP that has no idiom, one way or the other."""
 
-SERVED = {**CARRIED, **VARIANTS}
+SERVED = {**CARRIED, **SCALED, **OF_HEADS, **DIFFERENTIAL, **OF_EXPERTS, **VARIANTS}
