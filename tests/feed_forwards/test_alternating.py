@@ -10,7 +10,7 @@ import pytest
 
 from scaffold.feed_forwards.experts.adapter import _experts
 from scaffold.feed_forwards.experts.example import EXAMPLE
-from scaffold.feed_forwards.experts.read import SWIGLU_OAI
+from scaffold.feed_forwards.experts.gated import SWIGLU_OAI
 from scaffold.feed_forwards.experts.spec import ExpertsSpec
 from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.values import Value
