@@ -24,7 +24,6 @@ torch.set_default_dtype(torch.float64)
 
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM  # noqa: E402 - after the dtypes are set
 
-
 SEEDS = 10
 """Tried until no choice is between equal values; the last one is kept whatever it does."""
 
@@ -34,7 +33,7 @@ TIED: list[tuple[int, ...]] = []
 TOPK = torch.topk
 
 
-def topk(values: torch.Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple:
+def topk(values: torch.Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple:  # noqa: A002
     """Return what PyTorch returns, and note ties; of values that stand for minus infinity none counts."""
     if k < values.shape[dim]:
         taken, left = TOPK(values, k + 1, dim, largest).values.unbind(dim)[-2:]
