@@ -7,6 +7,7 @@ from pathlib import Path
 from scaffold.source.locate import find
 from tests.bench.source.__main__ import section
 from tests.bench.source.earlier import as_remote
+from tests.bench.source.rows import Row
 
 MODELING = """\
 from ... import PreTrainedModel
@@ -56,3 +57,19 @@ def test_rows_of_releases_that_are_not_measured_now_stay() -> None:
     found = section(head, before, ["| 5.19.0 | 9 |", "| 4.57.6 | 50 |"], [], "All of them.")
     rows = "| 4.44.2 | 44 |\n| 4.57.6 | 50 |\n| 5.19.0 | 9 |"
     assert found == f"{head}{rows}\n\nAll of them.\n\n- 4.44.2, gull: a hole\n"
+
+
+def test_rows_of_earlier_releases_spell_the_rotation_as_those_do() -> None:
+    stated = {"rope_type": "yarn", "rope_theta": 500.0, "partial_rotary_factor": 0.5, "factor": 3.0}
+    row = Row("wren", "decoders", {"hidden_size": 8, "rope_parameters": stated}, 23)
+    assert row.of("4.57.6").config == {
+        "hidden_size": 8,
+        "rope_theta": 500.0,
+        "partial_rotary_factor": 0.5,
+        "rope_scaling": {"type": "yarn", "factor": 3.0},
+    }
+    assert row.of("5.19.0").config == row.config
+    plain = Row("wren", "decoders", {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0}}, 23)
+    assert plain.of("4.44.2").config == {"rope_theta": 500.0}
+    by_kind = Row("wren", "decoders", {"rope_parameters": {"full_attention": {"rope_theta": 500.0}}}, 23)
+    assert by_kind.of("4.44.2").config == by_kind.config

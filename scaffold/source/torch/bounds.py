@@ -150,6 +150,7 @@ RESULTS: dict[str, Callable[..., int]] = {
     "tril": lambda x, *_, **__: x.size ** (2 if x.ndim == 1 else 1),
     "triu": lambda x, *_, **__: x.size ** (2 if x.ndim == 1 else 1),
     "bincount": lambda x, weights=None, minlength=0, *_, **__: max(int(x.max(initial=0)) + 1, int(minlength)),
+    "histc": lambda x, bins=100, *_, **__: int(bins),
 }
 """Operation → how many elements its result has at most, from its arguments as NumPy arrays."""
 

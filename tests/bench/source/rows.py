@@ -49,8 +49,9 @@ class Row:
     """Of transformers, where it is not the engine's."""
 
     def of(self, release: str) -> Row:
-        """Return the row of another release of transformers."""
-        return replace(self, release=release)
+        """Return the row of another release of transformers, in its spelling."""
+        config = self.config if int(release.split(".")[0]) >= 5 else spelled_as_before_5(self.config)
+        return replace(self, release=release, config=config)
 
     @property
     def model_type(self) -> str:
@@ -61,7 +62,8 @@ class Row:
     def reference(self) -> Path:
         """Return where the reference lies: row, maker and engine decide, so a change makes it anew."""
         asked = json.dumps([self.config, self.length, engine().version, *filter(None, [self.release])], sort_keys=True)
-        digest = hashlib.sha256(asked.encode() + MAKER.read_bytes()).hexdigest()[:12]
+        makers = MAKER.read_bytes() + (EARLIER.read_bytes() if self.release else b"")
+        digest = hashlib.sha256(asked.encode() + makers).hexdigest()[:12]
         return cache_root() / "source" / f"{self.name.replace('@', '-')}-{digest}.npz"
 
     @property
@@ -69,6 +71,22 @@ class Row:
         """Return why transformers itself does not run the row, if it does not."""
         said = self.reference.with_suffix(".txt")
         return said.read_text() if said.is_file() else None
+
+
+def spelled_as_before_5(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config whose rotation is spelled ``rope_theta`` and ``rope_scaling``, all that releases before 5 read.
+
+    They ignore ``rope_parameters``, and a class that has a scaling by default then adds it. Parameters for each kind of
+    layer have no one spelling there, and stay as they are.
+    """
+    stated = config.get("rope_parameters", {})
+    if not stated or any(isinstance(value, dict) for value in stated.values()):
+        return config
+    beside = {key: stated[key] for key in ("rope_theta", "partial_rotary_factor") if key in stated}
+    scaling = {key: value for key, value in stated.items() if key not in beside and key != "rope_type"}
+    kind = stated.get("rope_type", "default")
+    spelled = {key: value for key, value in config.items() if key != "rope_parameters"} | beside
+    return spelled if kind == "default" else spelled | {"rope_scaling": {"type": kind, **scaling}}
 
 
 def rows() -> dict[str, Row]:

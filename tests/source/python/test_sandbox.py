@@ -104,6 +104,7 @@ GROWING = {
     "square of a vector": "torch.zeros(100000).tril()",
     "counts": "torch.bincount(torch.tensor([300000000]))",
     "counts by their least number": "torch.bincount(torch.tensor([1]), minlength=300000000)",
+    "counts in parts": "torch.histc(torch.zeros(1), 300000000)",
     "joined tensors": "torch.cat([torch.zeros(1000000)] * 1000)",
     "stacked tensors": "torch.stack([torch.zeros(1000000)] * 1000)",
     "rows of a table": "torch.nn.functional.embedding(torch.zeros(100000).long(), torch.zeros(1, 10000))",

@@ -377,6 +377,12 @@ def reductions_of_all_kinds(x, i, m):
     return far, counts, whole, torch.bincount(i.flatten(), weights=x.flatten()[: i.numel()], minlength=6)
 
 
+def counts_in_parts_of_a_range(x, i, m):
+    choices = i.flatten().to(torch.float32)
+    of_each = torch.histc(choices, bins=4, min=0, max=3), choices.histc(6, max=5).to(i.dtype).cumsum(0)
+    return of_each, torch.histc(x), x.histc(5), torch.histc(x, 7, -1, 0.5), torch.histc(torch.ones(3), 3)
+
+
 def spreads(x, i, m):
     one = (
         torch.var(x),

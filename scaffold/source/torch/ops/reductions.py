@@ -115,6 +115,13 @@ def _bincount(x: Array, weights: Any = None, minlength: int = 0) -> Array:
     return np.bincount(x, weights, int(minlength))
 
 
+def _histc(x: Array, bins: int = 100, min: Any = 0, max: Any = 0) -> Array:  # noqa: A002
+    """Count the elements in equal parts of a range, by default their own; the last part has the upper end too."""
+    low, high = (min, max) if min != max else (x.min(initial=np.inf), x.max(initial=-np.inf))
+    low, high = (low, high) if low < high else (low - 1, high + 1)
+    return np.histogram(x, int(bins), (float(low), float(high)))[0].astype(x.dtype)
+
+
 def _axes(shape: Any) -> tuple[int, ...]:
     """Return the axes of the shape that a norm goes over: the last ones."""
     return tuple(range(-len(shape), 0)) if isinstance(shape, (tuple, list)) else (-1,)
@@ -155,6 +162,6 @@ OPS: dict[str, Op] = {
     "logsumexp": _logsumexp, "topk": topk, "sort": _sort,
     "unique": lambda x, sorted=True: np.unique(x),  # noqa: A006
     "argsort": lambda x, dim=-1, descending=False, stable=False: _order(x, dim, descending),
-    "bincount": _bincount, "layer_norm": _layer_norm, "rms_norm": _rms_norm,
+    "bincount": _bincount, "histc": _histc, "layer_norm": _layer_norm, "rms_norm": _rms_norm,
     "equal": lambda x, y: bool(np.array_equal(x, y)), "allclose": lambda x, y, **_: bool(np.allclose(x, y)),
 }  # fmt: skip
