@@ -58,8 +58,8 @@ def read(probe: Probe) -> DecoderSpec:
         of_run: list[LayerSpec] = []
         for event in run:
             event = event.stands_for or event
-            if event not in alike:
-                alike[event] = signature(event, returned)
+            if event not in alike:  # what a layer looks at may have changed since: its number of runs, a shared object
+                alike[event] = event.begun + signature(event, returned)
             if alike[event] not in known:
                 known[alike[event]] = layer.read(probe, event)
             of_run.append(_at(probe, known[alike[event]], len(of_run)))

@@ -50,8 +50,9 @@ def read(probe: Probe, event: Event) -> LayerSpec:
     feed_forward, *beside = sorted(parts.feed_forwards, key=_chooses_experts, reverse=True)
     if any(map(_chooses_experts, beside)):
         raise NotUnderstood("two blocks of experts in one layer", definition(event))
-    _check_once("attention", [block.spec for block in parts.mixers], event)
-    _check_once("dense feed-forward", beside, event)
+    _check_once("attention blocks", [block.spec.name for block in parts.mixers], event)
+    _check_once("dense feed-forward blocks", [block.name for block in parts.feed_forwards], event)
+    _check_once("norms", [name for name, _ in parts.norms], event)
     solved, steps, output, scalar = _solved(probe, event, parts.mixers, parts.flows)
     mixer, *more = (block.spec for block in solved)
     _check_alike("attention", [mixer, *more], event)
@@ -66,16 +67,15 @@ def read(probe: Probe, event: Event) -> LayerSpec:
     )
 
 
-def _check_once(what: str, specs: Sequence[BlockSpec], event: Event) -> None:
-    """Check that a layer runs each of its blocks once.
+def _check_once(what: str, names: Sequence[str], event: Event) -> None:
+    """Check that a layer runs each of its blocks and norms once.
 
     Raises:
-        NotUnderstood: it runs one again, which an adapter would have two of.
+        NotUnderstood: it runs one again, which an adapter would have two of, and whose values have one name.
     """
-    names = [one.name for one in specs]
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
-            raise NotUnderstood(f"{what} blocks that a layer runs more than once: {name}", definition(event))
+            raise NotUnderstood(f"{what} that a layer runs more than once: {name}", definition(event))
 
 
 def _check_alike(what: str, specs: Sequence[BlockSpec], event: Event) -> None:

@@ -64,7 +64,7 @@ class StandIns:
         """Return the call that this one, which has not been carried out yet, would be as; None if it has to be."""
         if id(event.module) not in self._layers or not event.tensors():
             return None
-        begun = signature(event, self._returned)
+        begun = event.begun = signature(event, self._returned)
         self._begun[id(event)] = begun, _kept(event)
         first = self._first.get(begun)
         return first if first is not None and first.tensors()[0].shape == event.tensors()[0].shape else None

@@ -32,6 +32,8 @@ class Event:
     """Whether source read the number of a layer meanwhile: what it computes may depend on it."""
     stands_for: Event | None = None
     """The call that was carried out instead, since it differs in nothing but the values of weights."""
+    begun: str = ""
+    """Of a decoder layer's call: the digest of all that decided what it computes, as it was when the call began."""
 
     def add(self, step: Event | Operation) -> None:
         """Append a call or an operation."""
