@@ -48,12 +48,16 @@ class Interpreter(interpreter.Interpreter):
         resolve: where an import is defined.
         seed: of the random numbers.
         transformers: directory of the target's package, which Auto classes look into; None where it has none.
+        is_remote: it runs a checkpoint's own code, written for the transformers of its day.
     """
 
-    def __init__(self, resolve: Resolve, seed: int = 0, transformers: Path | None = None) -> None:
+    def __init__(
+        self, resolve: Resolve, seed: int = 0, transformers: Path | None = None, *, is_remote: bool = False
+    ) -> None:
         super().__init__(resolve, LIBRARIES)
         self.rng = Random(seed)
         self.transformers = transformers
+        self.is_remote = is_remote
         self.recorder = Recorder(self.where)
         self.decisions = Decisions()
         """What is decided by sizes, where the checkpoint has other ones than this run."""

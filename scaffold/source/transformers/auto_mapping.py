@@ -52,6 +52,13 @@ def model_type_of(architecture: str, transformers: Path) -> str | None:
     return known[0] if len(known) == 1 else None
 
 
+def folders_named(name: str, transformers: Path) -> tuple[str, ...]:
+    """Return the folders of the models that a class is named for, by their config classes, the longest name first."""
+    named = {kind: one.removesuffix("Config") for kind, one in table(transformers, CONFIGS).items()}
+    fitting = sorted((kind for kind, one in named.items() if name.startswith(one)), key=lambda kind: -len(named[kind]))
+    return tuple(dict.fromkeys(folder(kind, transformers) for kind in fitting))
+
+
 def table(transformers: Path, name: str) -> dict[str, str]:
     """Return one of the tables; empty where this version does not have it."""
     return dict(_tables(transformers).get(name, ()))
