@@ -7,6 +7,7 @@ transformers: src/transformers/models/auto/{auto_mappings,configuration_auto,mod
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -20,9 +21,9 @@ IMAGE_TEXT = "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES"
 
 
 def folder(model_type: str, transformers: Path) -> str:
-    """Return the folder under ``models`` that has the model type."""
+    """Return the name of the folder under ``models`` that has the model type; it never leads out of there."""
     special = table(transformers, FOLDERS)
-    return special.get(model_type, model_type.replace("-", "_"))
+    return special.get(model_type, re.sub(r"[^\w.]|^\.+", "_", model_type))
 
 
 def config_class(model_type: str, transformers: Path) -> str | None:
