@@ -71,7 +71,7 @@ class Interpreter(interpreter.Interpreter):
         place = self.at()
         if function is bool and isinstance(values[0], Tensor):
             return self.decisions.either(sizes_of(values[0]), result, place, self.where)
-        if function in (int, float) and isinstance(values[0], Tensor):
+        if function in (int, float, round) and isinstance(values[0], Tensor):
             return number_of(self, values[0], result)
         if function is range and place is not None:
             return self.decisions.looped(result, values, place, self.where)
