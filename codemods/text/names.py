@@ -12,6 +12,7 @@ _HUB_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
 _RELEASE = re.compile(r"\d+(\.\d+)+((rc|\.?post)\d+)?")
 _ADDRESS = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9._~:/?#@!&*+,;=%-]*")
+_MODEL_TYPE = re.compile(r"[^\W_][^\s\"'`\\/|<>{}$;&,]{0,127}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -60,6 +61,13 @@ def hub_name(value: str, what: str) -> str:
     if len(parts) <= 2 and all(_HUB_PART.fullmatch(part) for part in parts):
         return value
     raise _refusal(value, what, "an owner and a name, joined by `/`, of letters, digits, `.`, `_`, `-`")
+
+
+def model_type_name(value: str, what: str) -> str:
+    """Return the ``model_type`` of a ``config.json``, any word that fits in quotes (``MoE++``), or raise `Refusal`."""
+    if _MODEL_TYPE.fullmatch(value) and value.isprintable():
+        return value
+    raise _refusal(value, what, "a word that starts with a letter or digit, without quotes, commas and slashes")
 
 
 def hub_path(value: str, what: str) -> str:

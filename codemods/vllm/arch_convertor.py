@@ -9,7 +9,7 @@ from codemods.entries.entry_list import Entry, EntryList, entry_codemod
 from codemods.entries.kinds.dict_literal import DictLiteral
 from codemods.entries.orders import by_name
 from codemods.entries.python.known_value import knows_value
-from codemods.text.names import hub_name, identifier
+from codemods.text.names import identifier, model_type_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,9 @@ WHERE = "vllm/transformers_utils/model_arch_config_convertor.py"
 
 
 def _entry(arguments: Mapping[str, str]) -> Entry:
-    return Entry(hub_name(arguments["model_type"], "model_type"), identifier(arguments["class_name"], "class_name"))
+    return Entry(
+        model_type_name(arguments["model_type"], "model_type"), identifier(arguments["class_name"], "class_name")
+    )
 
 
 _BEFORE = """\

@@ -11,7 +11,7 @@ from codemods.codemod import Example, Parameter, RefusedExample
 from codemods.entries.entry_list import Entry, EntryList, entry_codemod
 from codemods.entries.kinds.call_keywords import CallKeywords
 from codemods.entries.orders import by_name
-from codemods.text.names import hub_name, identifier
+from codemods.text.names import identifier, model_type_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ WHERE = "vllm/transformers_utils/config.py"
 
 def _entry(arguments: Mapping[str, str]) -> Entry:
     class_name = identifier(arguments["class_name"], "class_name")
-    return Entry(hub_name(arguments["model_type"], "model_type"), f'"{class_name}"')
+    return Entry(model_type_name(arguments["model_type"], "model_type"), f'"{class_name}"')
 
 
 _BEFORE = """\
@@ -65,6 +65,11 @@ ROW = EntryList(
         ),
         RefusedExample(
             {"model_type": "birch", "class_name": "YewConfig"}, _BEFORE, 'has the config class "BirchConfig"'
+        ),
+        Example(
+            {"model_type": "Yew++", "class_name": "YewConfig"},
+            _BEFORE,
+            _BEFORE.replace(_LAST, _LAST + '    **{"Yew++": "YewConfig"},\n'),
         ),
         RefusedExample({"model_type": 'y"', "class_name": "YewConfig"}, _BEFORE, "model_type"),
         RefusedExample({"model_type": "yew", "class_name": "Yew Config"}, _BEFORE, "class_name"),

@@ -8,7 +8,7 @@ from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.entries.listing import Splice, spliced
 from codemods.entries.python.source import Source, read_source
 from codemods.refusal import Refusal
-from codemods.text.names import hub_name, identifier, packaged_module
+from codemods.text.names import identifier, model_type_name, packaged_module
 from codemods.vllm_ascend.model_registration import CALLS, WHERE
 
 
@@ -17,7 +17,7 @@ def config_registration(text: str, *, model_type: str, module: str, class_name: 
 
     Raises `Refusal` if the model type is registered there with another class, or if the function has no model.
     """
-    hub_name(model_type, "model_type")
+    model_type_name(model_type, "model_type")
     package = packaged_module(module, "module", "vllm_ascend.models.configuration_cedar")
     name = identifier(class_name, "class_name")
     (table,) = CALLS.read(text, WHERE, "").tables
@@ -93,6 +93,7 @@ CODEMOD = Codemod(
     transform=config_registration,
     examples=(
         Example(_BIRCH, _BEFORE, _AFTER),
+        Example({**_BIRCH, "model_type": "Birch++"}, _BEFORE, _AFTER.replace('("birch"', '("Birch++"')),
         RefusedExample({**_BIRCH, "class_name": "Other"}, _AFTER, "registered already, with BirchConfig"),
         RefusedExample({**_BIRCH, "model_type": 'b"'}, _BEFORE, "model_type"),
         RefusedExample({**_BIRCH, "class_name": "A B"}, _BEFORE, "class_name"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from codemods.codemod import Codemod, Example, Parameter, RefusedExample
 from codemods.refusal import Refusal
+from codemods.text.names import model_type_name
 from codemods.text.python_text import INDENT, bracketed, parse_tree
 from codemods.text.tree_style import DEFAULTS, Style
 
@@ -39,7 +40,9 @@ def modelslim_rows(text: str, *, model_types: str, row: str, table: str = "packe
     name = _table(table)
     if name == PACKED and PACKED not in text and SINCE_0_28 in text:
         name = SINCE_0_28
-    asked = {one: _entries(row, table) for one in _words(model_types, "model_types")}
+    asked = {one: _entries(row, table) for one in model_types.split(",")}
+    for one in asked:
+        model_type_name(one, "model_types")
     width = (style or DEFAULTS["vllm-ascend"]).line_length
     for model_type, entries in asked.items():
         text = _with_row(text, name, model_type, entries, width)

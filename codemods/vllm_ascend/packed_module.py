@@ -8,7 +8,7 @@ from codemods.codemod import Example, Parameter, RefusedExample
 from codemods.entries.entry_list import Entry, EntryList, each_table, entry_codemod
 from codemods.entries.kinds.nested_dict import NestedDict
 from codemods.entries.orders import last
-from codemods.text.names import hub_name, module_name
+from codemods.text.names import model_type_name, module_name
 from codemods.vllm_ascend.packed_modules import FILES
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def _entry(arguments: Mapping[str, str]) -> Entry:
     parts = [f'"{module_name(part.strip(), "parts")}"' for part in arguments["parts"].split(",")]
-    table = hub_name(arguments["model_type"], "model_type")
+    table = model_type_name(arguments["model_type"], "model_type")
     return Entry(module_name(arguments["layer"], "layer"), f"[{', '.join(parts)}]", table)
 
 

@@ -14,7 +14,7 @@ from codemods.entries.kinds.dict_literal import DictLiteral
 from codemods.entries.orders import beside_family
 from codemods.entries.python.layout import expression
 from codemods.refusal import Refusal
-from codemods.text.names import hub_name, module_name
+from codemods.text.names import model_type_name, module_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ FILES = ("vllm_ascend/quantization/modelslim_config.py", "vllm_ascend/quantizati
 
 
 def _entry(arguments: Mapping[str, str]) -> Entry:
-    return Entry(hub_name(arguments["model_type"], "model_type"), _modules(arguments["modules"]))
+    return Entry(model_type_name(arguments["model_type"], "model_type"), _modules(arguments["modules"]))
 
 
 def _modules(source: str) -> str:

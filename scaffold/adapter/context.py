@@ -43,8 +43,8 @@ def class_prefix(architecture: str) -> str:
 
 
 def module_name(model_type: str) -> str:
-    """Return the adapter's module name: the model type as a Python name."""
-    name = re.sub(r"\W", "_", model_type).strip("_").lower()
+    """Return the adapter's module name: what a model type has of a Python name in ASCII; empty if that is nothing."""
+    name = re.sub(r"[^A-Za-z0-9_]", "_", model_type).strip("_").lower()
     return name if not name[:1].isdigit() else f"model_{name}"
 
 

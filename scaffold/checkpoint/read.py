@@ -24,7 +24,8 @@ from scaffold.common.errors import CheckpointError
 from scaffold.vocabulary.lookup import spellings
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_MODEL_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_MODEL_TYPE = re.compile(r"[^\W_][^\s\"'`\\/|<>{}$;&,]{0,127}")
+"""It stands in quotes in code and in tables of documents; names of folders and modules are made of its letters."""
 VISION_ROLES = ("vision_config", "vision_tower")
 PROCESSOR_FILES = (
     "processor_config.json",
@@ -94,8 +95,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     with _as_draft(config):
         architecture = _architecture(config)
         model_type = drafts.model_type_of(config)
-        if not isinstance(model_type, str) or not _MODEL_TYPE.fullmatch(model_type):
-            raise wrong("model_type", model_type, "a word such as 'qwen3'")
+        if not isinstance(model_type, str) or not _is_word(model_type):
+            raise wrong("model_type", model_type, "a word such as 'qwen3', without quotes, commas and slashes")
     auto_map = _auto_map(config)
     _check_code(path, auto_map)
     weights = read_weights(path)
@@ -112,6 +113,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
         has_chat_template=chat_template(path) is not None,
         digest=hashlib.sha256(raw + weights.digest.encode()).hexdigest(),
     )
+
+
+def _is_word(model_type: str) -> bool:
+    return _MODEL_TYPE.fullmatch(model_type) is not None and model_type.isprintable()
 
 
 @contextmanager

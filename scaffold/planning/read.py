@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.adapter.context import LICENCE_HEADER, module_name
+from scaffold.adapter.context import LICENCE_HEADER, class_prefix, module_name
 from scaffold.checkpoint.read import read_checkpoint
 from scaffold.common.errors import EnvironmentLacks, UsageError
 from scaffold.common.names import model_name
@@ -57,7 +57,7 @@ def read(request: Request) -> Subject:
     if request.delivery is not None:
         check_delivery_repo(request.delivery)
     registry = {key: entry for key, entry in tree.registry.items() if key not in request.registered_by_us}
-    module = module_name(checkpoint.model_type)
+    module = module_name(checkpoint.model_type) or module_name(class_prefix(checkpoint.architecture))
     site = Site(
         name=name,
         module=module,

@@ -132,7 +132,7 @@ def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _interpreter(source: ModelingSource, seed: int = 0) -> Interpreter:
-    return Interpreter(source.resolve, seed, source.transformers)
+    return Interpreter(source.resolve, seed, source.transformers, is_remote=source.library is None)
 
 
 def _model_class(source: ModelingSource, interpreter: Interpreter) -> Any:
@@ -151,9 +151,8 @@ def _configs(
         inner = whole.attributes.get(outer.text_key)
         if isinstance(inner, Config):
             return whole, inner
-    config = make_config(interpreter, cls, text)
-    if source.defaults is not None:
-        config.library = interpreter.source_class(*source.defaults)
+    library = None if source.defaults is None else interpreter.source_class(*source.defaults)
+    config = make_config(interpreter, cls, text, library=library)
     inner = config.attributes.get(TEXT_CONFIG)  # of keys that lie flat in config.json, as those of Qwen2-VL
     if not isinstance(inner, Config):
         return config, config

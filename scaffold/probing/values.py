@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scaffold.expressions.evaluate import of_layer, of_single_layers
-from scaffold.expressions.tree import HIDDEN_SIZE, NUM_HEADS, Key, OfLayer
+from scaffold.expressions.evaluate import evaluate, of_single_layers
+from scaffold.expressions.tree import HIDDEN_SIZE, LAYER, NUM_HEADS, Expression, Item, Key, OfLayer
 from scaffold.probing.numbers import explain
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
@@ -11,6 +11,9 @@ from scaffold.source.torch.events import Event
 from scaffold.source.torch.tensors import Tensor
 from scaffold.spec.values import Value
 from scaffold.vocabulary.lookup import spellings
+
+ONE_FOR_ALL = ("num_heads", "num_kv_heads", "head_dim")
+"""Roles of which vLLM takes a number from the config before there is a layer (model_arch_config_convertor.py)."""
 
 
 def size_value(probe: Probe, role: str, seen: int, where: str = "") -> Value:
@@ -21,7 +24,11 @@ def size_value(probe: Probe, role: str, seen: int, where: str = "") -> Value:
     """
     key = probe.key(role)
     if key is not None and key in of_single_layers(probe.small.attributes):
-        return _of_layer(probe, key, seen, where)
+        return _of_layer(probe, key, OfLayer(key), seen, where)
+    if key is not None and isinstance(probe.small.attributes[key], (list, tuple)):
+        if role in ONE_FOR_ALL:
+            raise NotUnderstood(f"{key}, a list with a size for each layer, where vLLM takes one from a config", where)
+        return _of_layer(probe, key, Item(Key((key,)), LAYER), seen, where)
     if key is not None and int(probe.small.attributes[key]) == seen:
         return Value(int(probe.completed[key]), key)
     if role == "head_dim" and key is None and _head_dim(probe, small=True) == seen:
@@ -39,18 +46,22 @@ def size_value(probe: Probe, role: str, seen: int, where: str = "") -> Value:
     raise NotUnderstood(f"{role} is {seen} in a probe where the config has {key or 'no key for it'}", where)
 
 
-def _of_layer(probe: Probe, key: str, seen: int, where: str) -> Value:
+def _of_layer(probe: Probe, key: str, tree: Expression, seen: int, where: str) -> Value:
     """Return a size that single layers have for themselves; that it is this layer's, whoever reads all layers checks.
 
     Raises:
-        NotUnderstood: no layer has it, or layers that do have different ones in the checkpoint.
+        NotUnderstood: no layer has it, or layers that do have different ones in the checkpoint; or there is not one for
+            each layer.
     """
     layers = range(probe.num_layers())
-    pairs = {(of_layer(probe.small.attributes, key, i), of_layer(probe.completed, key, i)) for i in layers}
+    try:
+        pairs = {(evaluate(tree, probe.small.attributes, i), evaluate(tree, probe.completed, i)) for i in layers}
+    except LookupError:
+        raise NotUnderstood(f"{key}, which has not one size for each of {len(layers)} layers", where) from None
     found = {real for small, real in pairs if small == seen}
     if len(found) != 1:
         raise NotUnderstood(f"{key} of single layers: {seen} in a probe, where they have {sorted(pairs)}", where)
-    return Value(int(found.pop()), None, OfLayer(key))
+    return Value(int(found.pop()), None, tree)
 
 
 def _multiple(probe: Probe, seen: int) -> Value | None:

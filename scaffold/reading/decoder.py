@@ -8,7 +8,7 @@ from itertools import pairwise, takewhile
 
 import numpy as np
 
-from scaffold.expressions.evaluate import evaluate, of_single_layers
+from scaffold.expressions.evaluate import evaluate
 from scaffold.expressions.python import shown
 from scaffold.expressions.uses import needs_layer
 from scaffold.probing import norms
@@ -249,7 +249,7 @@ def _at(probe: Probe, spec: LayerSpec, number: int) -> LayerSpec:
     for key, seen in spec.listed:
         if float(probe.small.attributes[key][number]) != seen:
             raise NotUnderstood(f"the rotation of layer {number} does not turn by {key}[{number}]", spec.source)
-    for value in _sizes_of_layer(spec) if of_single_layers(probe.completed) else ():
+    for value in _sizes_of_layer(spec):
         own = evaluate(value.tree, probe.completed, number)
         if own != value.value:
             raise NotUnderstood(f"layer {number} has {value.value} where {shown(value.tree)} is {own}", spec.source)

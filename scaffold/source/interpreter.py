@@ -48,12 +48,16 @@ class Interpreter(interpreter.Interpreter):
         resolve: where an import is defined.
         seed: of the random numbers.
         transformers: directory of the target's package, which Auto classes look into; None where it has none.
+        is_remote: it runs a checkpoint's own code, written for the transformers of its day.
     """
 
-    def __init__(self, resolve: Resolve, seed: int = 0, transformers: Path | None = None) -> None:
+    def __init__(
+        self, resolve: Resolve, seed: int = 0, transformers: Path | None = None, *, is_remote: bool = False
+    ) -> None:
         super().__init__(resolve, LIBRARIES)
         self.rng = Random(seed)
         self.transformers = transformers
+        self.is_remote = is_remote
         self.recorder = Recorder(self.where)
         self.decisions = Decisions()
         """What is decided by sizes, where the checkpoint has other ones than this run."""
@@ -67,7 +71,7 @@ class Interpreter(interpreter.Interpreter):
         place = self.at()
         if function is bool and isinstance(values[0], Tensor):
             return self.decisions.either(sizes_of(values[0]), result, place, self.where)
-        if function in (int, float) and isinstance(values[0], Tensor):
+        if function in (int, float, round) and isinstance(values[0], Tensor):
             return number_of(self, values[0], result)
         if function is range and place is not None:
             return self.decisions.looped(result, values, place, self.where)

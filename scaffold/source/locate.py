@@ -33,7 +33,8 @@ class ModelingSource:
     model_type: str | None = None
     """The model type that transformers has it under, where that is another than the config's."""
     defaults: tuple[SourceFile, str] | None = None
-    """transformers' config class of the model type, which a checkpoint without one of its own is loaded with."""
+    """transformers' config class of the model type, or the one that the code names, with which a checkpoint is loaded
+    that has none of its own."""
 
     def resolve(self, file: SourceFile, dotted: str) -> tuple[SourceFile, str] | None:
         """Return where an imported name is defined, None for outside."""
@@ -129,18 +130,46 @@ def _from_file(
         config_path = path.with_name(config[0])
     if config is not None and config_path == path and config[1] in file.class_names:
         return ModelingSource(file, class_name, file, config[1], None, transformers)
+    if config is not None and config_path == path and (named_there := _of_library(file, config[1], transformers)):
+        return ModelingSource(file, class_name, *named_there, None, transformers)
     if config_path == path or not config_path.is_file():
         return ModelingSource(file, class_name, None, None, None, transformers)
     config_file = SourceFile.parse(config_path)
+    imported = None if config is None else _of_library(config_file, config[1], transformers)
+    if imported is not None:
+        return ModelingSource(file, class_name, *imported, None, transformers)
     named = config[1] if config is not None and config[1] in config_file.class_names else _config_class(config_file)
     return ModelingSource(file, class_name, config_file, named, None, transformers)
 
 
 def _with_defaults(source: ModelingSource, model_type: str, transformers: Path | None) -> ModelingSource:
-    """Return the source with transformers' config class of the model type, if the checkpoint has none of its own."""
+    """Return the source with transformers' config class, if the checkpoint has none of its own.
+
+    It is that of the model type, or, of one that transformers does not know, the one that the code names.
+    """
     if source.config_file is not None or transformers is None:
         return source
-    return replace(source, defaults=_config_of(model_type, transformers))
+    return replace(source, defaults=_config_of(model_type, transformers) or _named_config(source))
+
+
+def _named_config(source: ModelingSource) -> tuple[SourceFile, str] | None:
+    """Return where ``config_class`` of the model's class is defined, if that is in transformers."""
+    name: str | None = source.class_name
+    while name is not None:
+        body = getattr(source.file.definitions.get(name), "body", ())
+        targets = {ast.unparse(t): one.value for one in body if isinstance(one, ast.Assign) for t in one.targets}
+        if isinstance(found := targets.get("config_class"), ast.Name):
+            return _of_library(source.file, found.id, source.transformers)
+        bases = getattr(source.file.definitions.get(name), "bases", ())
+        name = next((one.id for one in bases if isinstance(one, ast.Name) and one.id in source.file.class_names), None)
+    return None
+
+
+def _of_library(file: SourceFile, name: str, transformers: Path | None) -> tuple[SourceFile, str] | None:
+    """Return the file of transformers that defines what a file imports by a name, None where it is not there."""
+    dotted = file.imports.get(name)
+    found = resolver(transformers)(file, dotted) if dotted else None
+    return found if found is not None and found[0].is_of_library and found[1] in found[0].class_names else None
 
 
 def _config_of(model_type: str, transformers: Path) -> tuple[SourceFile, str] | None:

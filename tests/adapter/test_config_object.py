@@ -223,10 +223,10 @@ def test_sizes_are_read_by_the_keys_that_the_config_has(
     assert "config.max_position_embeddings" not in text
 
 
-def test_source_without_a_config_class_that_reads_what_todays_class_has_no_more(
+def test_source_without_a_config_class_that_reads_what_todays_class_has_elsewhere(
     tmp_path: Path, vllm_source: Path, transformers_source: Path
 ) -> None:
-    """``config.rope_theta``, which transformers' class of that type has in an object of its own."""
+    """``config.rope_theta``, which is in ``rope_parameters`` of transformers' class: the adapter reads that one."""
     checkpoint = write_checkpoint(tmp_path / "nova", 1, model_type="llama")
     config = json.loads((checkpoint / "config.json").read_text())
     theta = config.pop("rope_parameters", {}).get("rope_theta", 10000.0)
@@ -237,6 +237,8 @@ def test_source_without_a_config_class_that_reads_what_todays_class_has_no_more(
     lines = [line for line in source.read_text().splitlines() if "configuration_nova" not in line]
     text = "\n".join(lines).replace("NovaConfig", "PreTrainedConfig")
     source.write_text(text.replace('config.rope_parameters["rope_theta"]', "config.rope_theta"))
-    found = config_of(planned(checkpoint, vllm_source, transformers_source))
-    assert found is not None
-    assert "makes rope_theta None" in found.instead
+    plan = planned(checkpoint, vllm_source, transformers_source)
+    assert config_of(plan) is None
+    adapter = "".join(text for name, text in texts(plan).items() if name.endswith(".py"))
+    assert "rope_parameters=config.rope_parameters" in adapter
+    assert "rope_theta" not in adapter

@@ -62,6 +62,7 @@ WRONG: tuple[tuple[dict[str, Any], str], ...] = (
     ({"architectures": ["import os"]}, "architectures[0]"),
     ({"model_type": "../x"}, "model_type"),
     ({"model_type": None}, "model_type"),
+    *(({"model_type": f"a{mark}b"}, "model_type") for mark in "\"'`\\/|,; \n\x1b\u202e"),
     ({"auto_map": "x"}, "auto_map"),
     ({"torch_dtype": 16}, "torch_dtype"),
     ({"num_experts_per_tok": "2"}, "num_experts_per_tok"),
@@ -79,6 +80,7 @@ FINE: tuple[dict[str, Any], ...] = (
     {"intermediate_size": [1, 2], "num_key_value_heads": [4, None]},
     {"sliding_window": -1, "n_group": 0, "rope_theta": 10000, "routed_scaling_factor": 2.5},
     {"time_step_limit": [0.0, float("inf")]},  # Mamba-2
+    *({"model_type": word} for word in ("MoE++", "2:b", "a=b", "模型")),
     {"model_type": "a.b-c_1", "unknown": {"anything": [float("nan")]}},
     {"name": "{{ 7 * 7 }} ' \" ; $(touch x) `id` \n ../../etc \x1b]0;title\x07"},
 )

@@ -310,6 +310,9 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "collections.abc.Mapping": dict,
     "collections.abc.Iterable": (list, tuple, dict),
     "collections.abc.Sequence": (list, tuple),
+    "numbers.Number": (int, float, complex),
+    "numbers.Real": (int, float),
+    "numbers.Integral": int,
 }
 
 EXCEPTIONS = tuple(

@@ -147,6 +147,14 @@ class Tensor(Traced):
     def __float__(self) -> float:
         return float(self.a.item())
 
+    def __round__(self, digits: int | None = None) -> int | float:
+        """Return what NumPy rounds a number of an array to; Python's own may be another (2.67 of 2.675, not 2.68)."""
+        if self.a.ndim:
+            raise TypeError("round of an array with axes")
+        number: Any = self.a[()]
+        rounded: int | float = round(number) if digits is None else round(number, digits).item()
+        return rounded
+
     def __index__(self) -> int:
         return int(self.a.item())
 

@@ -7,6 +7,7 @@ transformers: src/transformers/models/auto/{auto_mappings,configuration_auto,mod
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -20,9 +21,9 @@ IMAGE_TEXT = "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES"
 
 
 def folder(model_type: str, transformers: Path) -> str:
-    """Return the folder under ``models`` that has the model type."""
+    """Return the name of the folder under ``models`` that has the model type; it never leads out of there."""
     special = table(transformers, FOLDERS)
-    return special.get(model_type, model_type.replace("-", "_"))
+    return special.get(model_type, re.sub(r"[^\w.]|^\.+", "_", model_type))
 
 
 def config_class(model_type: str, transformers: Path) -> str | None:
@@ -50,6 +51,13 @@ def model_type_of(architecture: str, transformers: Path) -> str | None:
     found = [kind for kind, name in table(transformers, CAUSAL_LM).items() if name == architecture]
     known = [kind for kind in found if (transformers / "models" / folder(kind, transformers)).is_dir()]
     return known[0] if len(known) == 1 else None
+
+
+def folders_named(name: str, transformers: Path) -> tuple[str, ...]:
+    """Return the folders of the models that a class is named for, by their config classes, the longest name first."""
+    named = {kind: one.removesuffix("Config") for kind, one in table(transformers, CONFIGS).items()}
+    fitting = sorted((kind for kind, one in named.items() if name.startswith(one)), key=lambda kind: -len(named[kind]))
+    return tuple(dict.fromkeys(folder(kind, transformers) for kind in fitting))
 
 
 def table(transformers: Path, name: str) -> dict[str, str]:

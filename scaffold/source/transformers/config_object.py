@@ -17,7 +17,7 @@ from scaffold.source.python.builtins import deep_copy
 from scaffold.source.python.errors import NotUnderstood, Raised
 from scaffold.source.python.objects import Function, Instance, SourceClass
 from scaffold.source.torch.tensors import Dtype
-from scaffold.source.transformers import config_rope
+from scaffold.source.transformers import config_rope, earlier_defaults
 from scaffold.source.transformers.config_class import fields_in, fields_of
 from scaffold.source.transformers.config_defaults import (
     BASE_DEFAULTS,
@@ -54,8 +54,9 @@ class Config(Instance):
         """Keys that it was made of."""
         self.per_layer: frozenset[str] = frozenset()
         """Keys that ``per_layer_config`` sets for some layers: there is no value of the whole model."""
-        self.library: SourceClass | None = None
-        """transformers' class of the model type, whose defaults count where there is no class of the checkpoint's."""
+        self.library: Config | None = None
+        """What transformers' class of the model type makes of the same values, which counts where there is no class of
+        the checkpoint's."""
         self.older: tuple[str, ...] = config_rope.OLDER
         """Older names of rotary types that are read as they were meant."""
         self._renames: dict[str, str] | None = None
@@ -66,19 +67,21 @@ class Config(Instance):
         """Return the name of the config class, or a word for one without a class."""
         return self.cls.name if self.cls else "config"
 
-    @property
-    def _defaults(self) -> Mapping[str, Any]:
-        """What the base class has; for remote code also what that of transformers 4 had, and where it had theta."""
-        if not self.is_remote:
+    def _defaults(self, interpreter: Interpreter) -> Mapping[str, Any]:
+        """What the base class has; for remote code also what it and transformers' classes had in transformers 4."""
+        if not (self.is_remote or interpreter.is_remote):
             return BASE_DEFAULTS
-        rope = self.attributes.get("rope_parameters") or {}
-        beside = {"rope_theta": rope["rope_theta"]} if "rope_theta" in rope else {}
-        return EARLIER_DEFAULTS | BASE_DEFAULTS | beside
+        beside = config_rope.earlier(self.attributes.get("rope_parameters"))
+        return EARLIER_DEFAULTS | BASE_DEFAULTS | earlier_defaults.gone(self._names(), beside) | beside
 
     @property
     def is_remote(self) -> bool:
         """Return whether its class is one of a checkpoint's own."""
         return self.cls is not None and not self.cls.file.is_of_library
+
+    def _names(self) -> list[str]:
+        """Return the names of transformers' classes that it is made from, those that say more first."""
+        return [one.name for one in self._library_classes()] + (self.library._names() if self.library else [])
 
     def complete(self, interpreter: Interpreter) -> None:
         """Do what making the config object does: defaults, older spellings, the class's own completion.
@@ -87,15 +90,18 @@ class Config(Instance):
             NotUnderstood: the config class does something that the interpreter does not run.
         """
         if self.cls is None:
-            self.attributes.setdefault("rope_parameters", None)
+            theirs = self.library.attributes if self.library is not None else {}
+            self.attributes.setdefault("rope_parameters", deep_copy(theirs.get("rope_parameters")))
             self.post_init(interpreter, **self.attributes)
             return
         given, self.attributes = self.attributes, {}
+        own_init, own_post_init = self._method("__init__"), self._method("__post_init__")
+        if own_init is None:
+            given = self._as_earlier(interpreter, given)
         fields = {**BASE_FIELDS, **{name: self._default(interpreter, name) for name in fields_in(self.cls)}}
         for name, value in {**fields, **{k: v for k, v in given.items() if k in fields}}.items():
             self.attributes[self._renamed(interpreter, name)] = value
         extra = {key: value for key, value in given.items() if key not in fields}
-        own_init, own_post_init = self._method("__init__"), self._method("__post_init__")
         if own_init is not None:
             interpreter.call_function(own_init, [], given)
             self._complete_rope(interpreter)
@@ -116,6 +122,7 @@ class Config(Instance):
 
     def generated_init(self, interpreter: Interpreter, **kwargs: Any) -> None:
         """Do what the ``__init__`` does that a config class inherits: that of a class of transformers has fields."""
+        kwargs = self._as_earlier(interpreter, kwargs)
         fields = [name for one in self._library_classes() for name in fields_of(one.node)]
         for name in dict.fromkeys(fields):
             value = kwargs.pop(name) if name in kwargs else self._default(interpreter, name)
@@ -129,6 +136,17 @@ class Config(Instance):
     def _library_classes(self) -> list[SourceClass]:
         ancestry = self.cls.ancestry if self.cls is not None else ()
         return [one for one in ancestry if isinstance(one, SourceClass) and one.file.is_of_library]
+
+    def _as_earlier(self, interpreter: Interpreter, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a class of transformers is given, with the defaults that it had when the checkpoint was made.
+
+        Raises:
+            NotUnderstood: they were others in transformers 4, and nothing says which release it was made with.
+        """
+        if not interpreter.is_remote:
+            return dict(given)
+        stated = self.attributes.get("transformers_version") or given.get("transformers_version")
+        return earlier_defaults.completed(self._names(), given, stated)
 
     def to_make(self) -> dict[str, Any]:
         """Return values of which its class makes the same again: an ``__init__`` may refuse what it does not name."""
@@ -195,16 +213,21 @@ class Config(Instance):
             return partial(METHODS[name], interpreter, self)
         if name.startswith("validate_"):
             return lambda *_, **__: None
-        stands_in = self.library is not None and name in fields_in(self.library)
-        for cls in (self.cls, self.library if stands_in else None):
+        if self.cls is not None:
             with suppress(NotUnderstood):
-                if cls is not None:
-                    return keyed(deep_copy(interpreter.attribute(cls, name)), name)
-        if name in self._defaults:
-            return self._defaults[name]
+                return keyed(deep_copy(interpreter.attribute(self.cls, name)), name)
+        if self.library is not None and self.library.has(interpreter, name):
+            return deep_copy(self.library.look_up(interpreter, name))
+        defaults = self._defaults(interpreter)
+        if name in defaults:
+            return defaults[name]
         part = name.removesuffix("_config")
         of_part = f"the part {part}, which is made of " if part != name and self.cls is not None else ""
         raise Raised(f"{of_part}the config key {name!r}, which config.json does not have", kind="AttributeError")
+
+    def has(self, interpreter: Interpreter, name: str) -> bool:
+        """Return whether the values, or the completion by the class, say what ``config.name`` is."""
+        return self._renamed(interpreter, name) in self.attributes
 
     def _stated(self, name: str) -> Any:
         """Return a value as transformers has it: of the word for a data type (``bfloat16``) it makes one."""
@@ -306,7 +329,12 @@ class Config(Instance):
 
 
 def make(
-    interpreter: Interpreter, cls: SourceClass | None, values: Mapping[str, Any], *, as_released: bool = False
+    interpreter: Interpreter,
+    cls: SourceClass | None,
+    values: Mapping[str, Any],
+    *,
+    as_released: bool = False,
+    library: SourceClass | None = None,
 ) -> Config:
     """Return the completed config object of a class (None: a config without a class).
 
@@ -315,11 +343,14 @@ def make(
         cls: the class.
         values: ``config.json``.
         as_released: do what the library does, and not also what an older spelling was meant to do.
+        library: transformers' class of the model type, which says the rest where there is no class.
 
     Raises:
         NotUnderstood: the config class does something that the interpreter does not run.
     """
     config = Config(values, cls)
+    if library is not None and cls is None:
+        config.library = make(interpreter, library, values)
     if as_released:
         config.older = ()
     config.complete(interpreter)

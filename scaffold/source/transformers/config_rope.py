@@ -75,5 +75,18 @@ def each(parameters: Mapping[str, Any], get: Get) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)]
 
 
+def earlier(parameters: Any) -> dict[str, Any]:
+    """Return what configs of transformers 4 have beside each other, of the parameters of all layers (4.43 to 4.57).
+
+    ``rope_scaling`` is None where nothing is scaled. Parameters for each layer type had no common form.
+    """
+    if not isinstance(parameters, dict) or any(isinstance(one, dict) for one in parameters.values()):
+        return {}
+    beside = {key: parameters[key] for key in ("rope_theta", "partial_rotary_factor") if key in parameters}
+    scaling = {key: value for key, value in parameters.items() if key not in beside}
+    is_plain = scaling.keys() <= {"rope_type"} and scaling.get("rope_type", "default") == "default"
+    return {**beside, "rope_scaling": None if is_plain else scaling}
+
+
 def _copy(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {key: dict(value) if isinstance(value, dict) else value for key, value in parameters.items()}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scaffold.source.python.syntax import SourceFile
+from scaffold.source.transformers import auto_mapping
 
 MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """One part of a dotted name."""
@@ -59,6 +60,8 @@ def _path(file: SourceFile, dotted: str, transformers: Path | None) -> Path | No
             base = base.parent
     elif transformers is not None and module[0] == "transformers":
         base, module = transformers, module[1:]
+        if not module or (module[0] == "models" and len(module) == 2):
+            return _of_a_package(transformers, dotted.rpartition(".")[2], module[1:])
     else:
         return None
     name = dotted.rpartition(".")[2]
@@ -73,6 +76,22 @@ def _path(file: SourceFile, dotted: str, transformers: Path | None) -> Path | No
     if not is_library and (is_out or _is_root(base / "/".join(module[:-1]))):
         return None  # out of the models' folder, or modeling_utils, modeling_outputs, configuration_utils …
     return base.joinpath(*module).with_suffix(".py")
+
+
+def _of_a_package(transformers: Path, name: str, folders: Sequence[str]) -> Path | None:
+    """Return the file that defines what is imported from ``transformers`` itself, or from the package of a model.
+
+    Args:
+        transformers: the package's directory.
+        name: what is imported.
+        folders: the model's folder; empty: those of the configs that the name begins as.
+    """
+    for folder in folders or auto_mapping.folders_named(name, transformers):
+        for kind in ("configuration", "modeling"):
+            path = transformers / "models" / folder / f"{kind}_{folder}.py"
+            if path.is_file() and f"\nclass {name}(" in path.read_text(encoding="utf-8"):
+                return path
+    return None
 
 
 def _is_root(directory: Path) -> bool:

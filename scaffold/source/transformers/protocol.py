@@ -16,5 +16,7 @@ class Interpreter(protocol.Interpreter, Protocol):
 
     transformers: Path | None
     """Directory of the target's package, None where it has none."""
+    is_remote: bool
+    """Whether it is a checkpoint's own code that is run, written for the transformers of its day."""
     decisions: Decisions
     """Numbers of the run, and what they are for the checkpoint."""

@@ -78,3 +78,15 @@ def test_an_operation_gives_what_pytorch_gives(answers: dict[str, Any], name: st
     found, wanted = interpreted(name), answers[name]
     assert shape(found) == shape(wanted)
     np.testing.assert_allclose(flat(found), flat(wanted), rtol=1e-12, atol=1e-12)
+
+
+@each("number, digits, rounded", [(2.675, 2, 2.68), (0.285, 2, 0.28), (2.5, None, 2), (3, 1, 3)])
+def test_a_number_of_an_array_is_rounded_as_numpy_does(number: float, digits: int | None, rounded: float) -> None:
+    found = round(Tensor(np.array(number)), digits)
+    assert found == rounded
+    assert type(found) is type(rounded)
+
+
+def test_an_array_with_axes_is_not_rounded() -> None:
+    with pytest.raises(TypeError, match="axes"):
+        round(Tensor(np.array([2.5])))
