@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from scaffold.expressions.python import write
@@ -12,7 +12,7 @@ from scaffold.feed_forwards import table as feed_forwards
 from scaffold.feed_forwards.protocol import FeedForward, Inner
 from scaffold.idioms.frame import Frame
 from scaffold.idioms.per_layer import HINTS, PerLayer
-from scaffold.idioms.written import Written
+from scaffold.idioms.written import Loader, Written
 from scaffold.mixers import table as mixers
 from scaffold.mixers.protocol import Mixer
 from scaffold.source.python.errors import NotUnderstood
@@ -105,7 +105,18 @@ def _with_more_mixers(blocks: Blocks, layers: Sequence[LayerSpec], frame: Frame)
         for number, name in enumerate(names)
     ]
     lines = tuple(line for each in made for line in each.lines)
-    return replace(blocks, setup=(*blocks.setup, *setup), choices=(Branch("", lines),), layer_idx=True)
+    written = replace(one, loaders=(*one.loaders, *_more_loaders(layers, frame)))
+    return replace(
+        blocks, written=(written,), setup=(*blocks.setup, *setup), choices=(Branch("", lines),), layer_idx=True
+    )
+
+
+def _more_loaders(layers: Sequence[LayerSpec], frame: Frame) -> Iterator[Loader]:
+    """Yield what loads the tensors of the mixers but for each layer's first, whose loaders name its tensors alone."""
+    for mixers_at in zip(*(layer.more_mixers for layer in layers)):
+        name = attribute(mixers_at[0].name)
+        for one in mixers.kind_of(mixers_at[0]).write(mixers_at, "", frame).loaders:
+            yield one.named(f"{one.name}_of_{name}")
 
 
 def feed_forwards_of(layers: Sequence[LayerSpec], frame: Frame) -> Blocks:

@@ -85,11 +85,14 @@ def _fits(one: Packed, group: int) -> bool:
 
 
 def _packed(subject: Subject) -> Iterator[Packed]:
+    """Yield the weights whose outputs fill whole words at any number of bits; of others, words are in part padding."""
     by_name = {pattern.name: pattern for pattern in subject.own if len(pattern.shape) == 2 and all(pattern.shape)}
     for name, pattern in by_name.items():
         stem = name.removesuffix("qweight")
         scales, zeros = by_name.get(f"{stem}scales"), by_name.get(f"{stem}qzeros")
-        if stem != name and pattern.dtype == "I32" and scales is not None and zeros is not None:
+        if stem == name or pattern.dtype != "I32" or scales is None or zeros is None:
+            continue
+        if scales.shape[1] % WORD == 0:
             yield Packed(f"{shape(pattern)} beside scales {list(scales.shape)}", name,
                          pattern.shape, scales.shape, zeros.shape)  # fmt: skip
 

@@ -66,6 +66,10 @@ class Loader:
     name: str
     text: str
 
+    def named(self, name: str) -> Loader:
+        """Return it under another name."""
+        return Loader(name, self.text.replace(f"def {self.name}(", f"def {name}("))
+
 
 @dataclass(frozen=True)
 class Written:

@@ -68,3 +68,11 @@ RIGHT = (
 @pytest.mark.parametrize(("method", "bits", "group", "config"), RIGHT)
 def test_what_agrees_is_none(method: str, bits: int, group: int, config: dict[str, Any], tmp_path: Path) -> None:
     assert not _of_packing(tmp_path, packed(method, bits, group), config)
+
+
+def test_words_that_are_in_part_padding_tell_nothing(tmp_path: Path) -> None:
+    """A gate of one output takes a word of qzeros for itself."""
+    narrow: Tensors = {"model.layers.0.mlp.a_gate.qweight": ("I32", (40, 1))}
+    narrow |= {f"model.layers.0.mlp.a_gate.{name}": (dtype, (10, 1)) for name, dtype in
+               (("scales", "F16"), ("qzeros", "I32"))}  # fmt: skip
+    assert not _of_packing(tmp_path, {**packed("gptq"), **narrow}, GPTQ)

@@ -119,6 +119,13 @@ def test_what_differs_a_little_is_a_hole(tmp_path: Path, name: str) -> None:
     assert "a router of no known form, of identity experts too" in said
 
 
+def test_a_limit_that_no_chosen_expert_reaches_is_a_hole(tmp_path: Path) -> None:
+    """The correction chooses: the largest weights are others', and a limit on them shows nowhere."""
+    odd = changed(("weights = weights * self.factor", "weights = torch.clamp(weights, max=0.2) * self.factor"))
+    said = holes_of(write_odd(tmp_path, odd, layers=1))
+    assert "a limit on a router's weights that no chosen expert of a probe reaches" in said
+
+
 @costly
 def test_more_choices_than_experts_that_compute_have_no_idiom(tmp_path: Path) -> None:
     checkpoint, source, decoder = read(write_odd(tmp_path, changed(num_experts_per_tok=10), layers=1))

@@ -143,6 +143,24 @@ def test_identity_experts_beside_two_attentions(tmp_path: Path) -> None:
     assert isinstance(decoder.layer.mixer, AttentionSpec)
 
 
+OF_KEYS = (
+    ("self.v_proj = nn.Linear(config.hidden_size, self.kv_heads * self.head_dim, bias=False)", "pass"),
+    ("self.v_proj(hidden_states)", "self.k_proj(hidden_states)"),
+)
+
+
+def test_each_attention_has_a_loader_of_its_own(tmp_path: Path) -> None:
+    """It names the tensors that it changes; a parameter that none fills is whatever memory held."""
+    checkpoint, source, decoder = read(write_odd(tmp_path, changed(*OF_KEYS), layers=1))
+    rules = weight_map_of(decoder, checkpoint, source)
+    context = adapter_context(checkpoint.architecture, "PretrainedConfig", decoder, rules, checkpoint.tensors)
+    loaders = {row["name"]: row["text"] for row in context["loaders"]["rows"]}
+    assert list(loaders) == ["share_keys", "share_keys_of_odd_1"]
+    for number, (name, text) in enumerate(loaders.items()):
+        assert f"def {name}(" in text
+        assert f'.odd.{number}.k_proj."' in text
+
+
 def test_layers_with_other_numbers_of_attentions_have_no_idiom(plain: Read) -> None:
     checkpoint, source, decoder = plain
     first, second = decoder.layers

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from scaffold.carried.refused import carrying
 from scaffold.feed_forwards.experts.routing import SPARSE_MIXER, Found, identify, identify_with_identities, plain
 from scaffold.feed_forwards.experts.spec import RouterSpec
@@ -16,6 +18,8 @@ from scaffold.source.torch.events import Event
 from scaffold.source.torch.module import Module
 from scaffold.source.torch.tensors import Array, Tensor
 from scaffold.spec.values import Value
+
+LIMITS = ("clamp", "clip", "clamp_min", "clamp_max", "hardtanh", "minimum", "maximum")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ def read_router(probe: Probe, event: Event, x: Array, dense: Array) -> RouterSpe
     for gate in gates:
         found = identify(probe, gate.logits, gate.correction, dense)
         if found is not None:
+            _check_limits(event, gate, found)
             return _router_spec(probe, event, gate, found)
     return _carried_router(probe, event, gates, dense)
 
@@ -76,8 +81,27 @@ def read_router_with_identities(probe: Probe, event: Event, x: Array, dense: Arr
         for gate in _gates(event, x, choices) if choices > experts else ():
             found = identify_with_identities(probe, gate.logits, gate.correction, dense)
             if found is not None:
+                _check_limits(event, gate, found)
                 return _router_spec(probe, event, gate, found), choices - experts
     raise NotUnderstood("a router of no known form, of identity experts too", definition(event))
+
+
+def _check_limits(event: Event, gate: Gate, found: Found) -> None:
+    """Check that nothing limits the weights of experts that no token of the probe has chosen.
+
+    Where a vector corrects the choice, the largest weights need not be chosen, and a limit on them shows nowhere.
+
+    Raises:
+        NotUnderstood: something does.
+    """
+    if found.routing.scoring == SPARSE_MIXER:  # has limits of its own
+        return
+    for op in event.all_operations():
+        given = op.args[0] if op.args else None
+        if op.name.rstrip("_") in LIMITS and isinstance(given, Tensor) and isinstance(op.output, Tensor):
+            is_of_choices = given.shape[-1:] == gate.logits.shape[-1:] and given.shape == op.output.shape
+            if is_of_choices and not np.array_equal(given.a, op.output.a):
+                raise NotUnderstood("a limit on a router's weights that no chosen expert of a probe reaches", op.where)
 
 
 def _heights(event: Event, hidden: int) -> set[int]:
