@@ -76,7 +76,7 @@ WRITTEN = {
         steps = torch.arange(0, self.head_dim, 2, device=hidden_states.device).repeat_interleave(2, dim=-1)
         k = k.unflatten(-1, (self.num_kv_heads, self.head_dim))
         k = k * torch.exp(-torch.arange(self.head_dim, device=hidden_states.device).float() / self.config.head_dim)
-        k = k * torch.cos(0.1 * steps)
+        k = k * torch.cos(0.1 * (steps % 5))
         k = k.flatten(-2).to(hidden_states.dtype)""",
     "clamped gate": """\
         gate_up, _ = self.gate_up_proj(x)

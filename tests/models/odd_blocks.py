@@ -121,7 +121,7 @@ CARRIED = {
         after="query = torch.tanh(query / self.most) * (1 / 3)\n"
         "steps = torch.arange(0, self.head_dim, 2).repeat_interleave(2)\n"
         "key = key * self.decay\n"
-        "key = key * torch.cos(0.1 * steps)",
+        "key = key * torch.cos(0.1 * (steps % 5))",
     ),
     "clamped gate": Odd(
         mlp_made="self.slope = nn.Parameter(torch.ones(config.intermediate_size))",
