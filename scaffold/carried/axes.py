@@ -21,6 +21,7 @@ class Atom:
         is_token: it counts tokens.
         placed: False for the axis of a saved tensor until it meets another one.
         repeats: it only repeats values.
+        counts: its entries are numbered from the first one, as each rank would number those that it has.
     """
 
     size: int
@@ -29,6 +30,7 @@ class Atom:
     is_token: bool = False
     placed: bool = True
     repeats: bool = False
+    counts: bool = False
     parts: dict[int, tuple[Atom, Atom]] = field(default_factory=dict)
 
 
@@ -151,6 +153,8 @@ class Axes:
     def _place(self, axis: Axis, result: Axis) -> None:
         if axis == result:
             return
+        if shared(result) and any(atom.counts for atom in axis):
+            raise NotUnderstood("entries that are numbered, of which each rank holds a part")
         if all(atom.placed for atom in axis):
             special = shared(axis) or is_tokens(axis) or shared(result) or is_tokens(result)
             if special:
@@ -163,11 +167,14 @@ class Axes:
             if all(atom.placed for atom in result):
                 self.met[axis[0]] = result
             return
+        self._place_parts(axis, result)
+
+    def _place_parts(self, axis: Axis, result: Axis) -> None:
         if len(axis) == len(result):
             for one, other in zip(axis, result):
                 self._place((one,), (other,))
-            return
-        raise NotUnderstood("an axis of a saved tensor that is put together otherwise")
+        elif not any(atom.repeats for atom in axis) or shared(result) or is_tokens(result):
+            raise NotUnderstood("an axis of a saved tensor that is put together otherwise")
 
     def resolved(self, axis: Axis) -> Axis:
         """Return what an axis of a saved tensor turned out to be; itself if it met nothing."""

@@ -34,7 +34,8 @@ def binary(writer: Writer, op: Operation) -> Val:
     (left, right), axes, order = aligned(operands, writer.axes)
     if level == POWER:
         return Val(f"{left.at_least(ATOM)} {sign} {right.at_least(SIGN)}", level, axes, order)
-    after = right.at_least(level if sign in ("+", "*") else level + 1)
+    is_free = sign == "+" or (sign == "*" and not any(f" {one} " in right.code for one in ("//", "%")))
+    after = right.at_least(level if is_free else level + 1)
     return Val(f"{left.at_least(level + (level == COMPARED))} {sign} {after}", level, axes, order)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scaffold.carried import elementwise, over_axes, shaping
+from scaffold.carried import counted, elementwise, over_axes, shaping
 from scaffold.carried.values import Val
 from scaffold.carried.writer import Writer
 from scaffold.source.python.errors import NotUnderstood
@@ -60,6 +60,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("norm", "vector_norm"), over_axes.length),
     **dict.fromkeys(("var", "std"), over_axes.variance),
     CALL: over_axes.called,
+    "arange": counted.arange,
     "neg": elementwise.neg,
     "where": elementwise.where,
     "normalize": over_axes.normalised,
@@ -69,5 +70,6 @@ HANDLERS: dict[str, Handler] = {
     "unbind": shaping.unbound,
     "getitem": shaping.item,
     "stack": shaping.stacked,
+    "repeat_interleave": shaping.repeated,
 }
 """Operation → how it is written. A trailing underscore is left away: statements make new tensors."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scaffold.carried.axes import Axes, Axis
@@ -13,7 +13,7 @@ from scaffold.carried.operations import write as write_operation
 from scaffold.carried.sources import Statements, lines_of, shown
 from scaffold.carried.values import ATOM, PRODUCT, SIGN, SUM, Val, normal, viewed
 from scaffold.expressions.python import write as write_expression
-from scaffold.expressions.tree import Binary, Expression, Key
+from scaffold.expressions.tree import Binary, Expression, Key, Literal
 from scaffold.probing.numbers import explain
 from scaffold.probing.probe import Probe
 from scaffold.source.python.errors import NotUnderstood
@@ -23,7 +23,7 @@ from scaffold.source.transformers.config_values import key_of
 
 CONFIG = "self.config"
 LEVELS = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "%": PRODUCT, "**": SIGN + 1}
-UPCAST = (".float()", "positions", "float32")
+UPCAST = (".float()", "positions", "float32", "torch.arange(")
 """What makes float32 of what is less."""
 MAX_OPERATIONS = 200
 """Nobody reads an adapter with more between two boundaries."""
@@ -40,7 +40,7 @@ class Surroundings:
         order: when each operation happened, by its ``id``.
         words: role of a size → what the adapter calls it.
         reserved: names that mean something else there.
-        constants: numbers that stand in the block's classes as they are.
+        constants: numbers that stand in the block's classes, and what is computed of those alone.
     """
 
     probe: Probe
@@ -48,7 +48,7 @@ class Surroundings:
     order: Mapping[int, int]
     words: Mapping[str, str]
     reserved: frozenset[str]
-    constants: frozenset[float] = frozenset()
+    constants: Mapping[float, Expression] = field(default_factory=dict)
 
 
 class Program:
@@ -59,7 +59,7 @@ class Program:
         axes: of the stretch.
         leaf: returns how a tensor is written that is there already, None for one that has to be computed.
         renamed: names of the source → those of the adapter.
-        dtype: Python of the dtype that values go back to.
+        given: what the adapter calls the block's input, whose dtype values go back to, and on whose device they are.
         calls: calls of norms that the adapter has as modules, by the ``id`` of what they give.
     """
 
@@ -69,16 +69,18 @@ class Program:
         axes: Axes,
         leaf: Leaf,
         renamed: Mapping[str, str],
-        dtype: str,
+        given: str,
         calls: Mapping[int, Operation],
     ) -> None:
-        self.around, self.axes, self.dtype, self.calls = around, axes, dtype, calls
+        self.around, self.axes, self.calls = around, axes, calls
+        self.dtype, self.device = f"{given}.dtype", f"{given}.device"
         self.leaf, self.renamed = leaf, renamed
         self.lines: list[str] = []
         self.places: list[str] = []
         self.needs_config = False
         self._known: dict[int, Val] = {}
         self._kept: list[Tensor] = []
+        self._held: dict[int, Tensor] = {}  # buffers: copies of what an operation before the run made
         self._holds: dict[str, int] = {}
         self._pending: dict[int, int] = {}
         self._inside: dict[int, frozenset[str]] = {}
@@ -104,12 +106,21 @@ class Program:
         number = float(number) if isinstance(number, float) else int(number)
         if key is not None and key in probe.small.attributes and probe.small.attributes[key] == number:
             return self._expression(Key((key,)))
-        if self.around.statements.says(operation.where, number) or abs(float(number)) in self.around.constants:
-            return _literal(number)
+        value = float(number)
+        for constants in (self.around.statements.constants_at(operation.where), self.around.constants):
+            if abs(value) in constants and isinstance(constants[abs(value)], Literal):
+                return _literal(number)
+            if value in constants:
+                written = self._written(constants[value])
+                return replace(written, level=SUM) if written.level == PRODUCT else written  # 1 / 3 stays together
         found = explain(probe, float(number))
         if found is not None and (found.key or found.expression):
             return self._expression(found.tree)
         return _literal(number)
+
+    def is_stated(self, number: float, operation: Operation) -> bool:
+        """Return whether a number stands in an operation's statement as it is."""
+        return isinstance(self.around.statements.constants_at(operation.where).get(float(number)), Literal)
 
     def says(self, operation: Operation, *words: str) -> bool:
         """Return whether one of some attributes stands in an operation's statement."""
@@ -117,6 +128,9 @@ class Program:
 
     def _expression(self, tree: Expression) -> Val:
         self.needs_config = True
+        return self._written(tree)
+
+    def _written(self, tree: Expression) -> Val:
         code = write_expression(tree, CONFIG, self.around.words)
         return Val(code, LEVELS[tree.op] if isinstance(tree, Binary) else ATOM, (), ())
 
@@ -195,10 +209,14 @@ class Program:
                     f"a tensor {list(tensor.shape)} that no operation of this block made, such as one of another layer"
                 )
             found[id(op)] = op
+            if id(op) not in self.around.order and isinstance(op.output, Tensor):
+                self._held[id(op)] = tensor
             if len(found) > MAX_OPERATIONS:
                 raise NotUnderstood(f"more than {MAX_OPERATIONS} operations")
             left += [one for one in tensors_in((op.args, op.kwargs)) if isinstance(one, Tensor)]
-        return sorted(found.values(), key=lambda op: self.around.order.get(id(op), -1))
+        first = [op for op in found.values() if id(op) not in self.around.order]
+        depths = _depths(first)  # what was made before the run, such as tables of ``__init__``
+        return sorted(found.values(), key=lambda op: (self.around.order.get(id(op), -1), depths.get(id(op), 0)))
 
     def _write(self, op: Operation, needed: Iterable[Operation], name: str) -> None:
         used = tensors_in((op.args, op.kwargs))
@@ -215,7 +233,7 @@ class Program:
         if isinstance(found, tuple):
             self._unpack(op, outputs, found)
             return
-        (output,) = outputs
+        output: Any = self._held.get(id(op), outputs[0])
         self._known[id(output)], self._inside[id(output)] = found, inside
         self._kept.append(output)
         if found.code.isidentifier() or found.code.removeprefix("self.").isidentifier():
@@ -290,6 +308,22 @@ class Program:
         return (
             self.renamed.get(names[0], names[0]) if len(names) == 1 and names[0] != "_" else self.renamed.get("x", "x")
         )
+
+
+def _depths(operations: Iterable[Operation]) -> Mapping[int, int]:
+    """Return how many of some operations come before each of them at most, by its ``id``."""
+    among = {id(op): op for op in operations}
+    found: dict[int, int] = {}
+
+    def depth(op: Operation) -> int:
+        if id(op) not in found:
+            before = {id(one.origin) for one in tensors_in((op.args, op.kwargs))}
+            found[id(op)] = 1 + max((depth(among[one]) for one in before if one in among), default=0)
+        return found[id(op)]
+
+    for op in among.values():
+        depth(op)
+    return found
 
 
 def _literal(number: int | float) -> Val:

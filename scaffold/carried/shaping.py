@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from scaffold.carried.axes import Atom, Axis, size_of
+from scaffold.carried.axes import Atom, Axis, is_tokens, shared, size_of
 from scaffold.carried.values import ATOM, Val, aligned, normal, viewed
 from scaffold.carried.writer import Writer, named
 from scaffold.carried.writer import axis as along
@@ -67,6 +67,28 @@ def expanded(writer: Writer, op: Operation) -> Val:
         if size_of(axes[i]) != size:
             raise NotUnderstood("values that are repeated")
     return Val(x.code, x.level, tuple(axes), order)
+
+
+def repeated(writer: Writer, op: Operation) -> Val:
+    """Return entries that stand several times one after the other, as those of a KV head for each of its heads."""
+    x, count = writer.value(op.args[0]), named(op, 1, "repeats")
+    dim = named(op, 2, "dim", 0 if len(x.axes) == 1 else None)
+    if isinstance(count, Tensor) or not isinstance(dim, int):
+        raise NotUnderstood("entries that are repeated each in its own number, or over all axes")
+    at, count = dim % len(x.axes), int(count)
+    if is_tokens(x.axes[at]) or at not in x.order:
+        raise NotUnderstood("tokens, or an axis of one, that are repeated")
+    code = _group(writer, x.axes[at], count) or writer.number(count, op).code
+    axes = (*x.axes[:at], (*x.axes[at], Atom(count, code, placed=False, repeats=True)), *x.axes[at + 1 :])
+    return x.method(f"repeat_interleave({code}, dim={x.dim(at)})", axes)
+
+
+def _group(writer: Writer, axis: Axis, count: int) -> str:
+    """Return Python of how often entries are repeated for heads of q, empty where they are not."""
+    for whole in writer.axes.names:
+        if size_of(whole[:-1]) == size_of(axis) and whole[-1].size == count and shared(whole):
+            return whole[-1].code
+    return ""
 
 
 def chunked(writer: Writer, op: Operation) -> tuple[Val, ...]:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
+from scaffold.expressions.tree import Binary, Expression, Literal
 from scaffold.source.python.objects import SourceClass
 from scaffold.source.python.syntax import SourceFile
 from scaffold.source.torch.module import Module
+
+OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
+}  # fmt: skip
+ARITHMETIC: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
+    "%": operator.mod, "**": operator.pow,
+}  # fmt: skip
 
 
 class Statements:
@@ -49,14 +60,13 @@ class Statements:
         alone = isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Call)
         return names[0] if alone and len(names) == 1 else ""
 
-    def says(self, where: str, number: float) -> bool:
-        """Return whether a number stands in a statement as it is."""
+    def constants_at(self, where: str) -> Mapping[float, Expression]:
+        """Return the numbers that stand in a statement, and what is computed of those alone, as they are written."""
         node = self.at(where)
-        inside = ast.walk(node) if node is not None else ()
-        return abs(float(number)) in _numbers(inside)
+        return _numbers(ast.walk(node) if node is not None else ())
 
-    def constants_of(self, modules: Iterable[Module]) -> frozenset[float]:
-        """Return the numbers that stand in the classes of modules, and of those that these extend."""
+    def constants_of(self, modules: Iterable[Module]) -> Mapping[float, Expression]:
+        """Return the same of the classes of modules, and of those that these extend."""
         classes = [cls for module in modules if module.cls is not None for cls in module.cls.ancestry]
         nodes = (node for cls in classes if isinstance(cls, SourceClass) for node in ast.walk(cls.node))
         return _numbers(nodes)
@@ -68,9 +78,37 @@ class Statements:
         return any(isinstance(one, ast.Attribute) and one.attr in words for one in inside)
 
 
-def _numbers(nodes: Iterable[ast.AST]) -> frozenset[float]:
-    values = (node.value for node in nodes if isinstance(node, ast.Constant))
-    return frozenset(float(value) for value in values if isinstance(value, (int, float)) and value is not True)
+def _numbers(nodes: Iterable[ast.AST]) -> Mapping[float, Expression]:
+    """Return the constants among nodes by their values; those that are computed only where none is written so."""
+    found = [one for node in nodes if isinstance(node, ast.expr) and (one := _constant(node)) is not None]
+    return dict(sorted(found, key=lambda one: isinstance(one[1], Literal)))
+
+
+def _constant(node: ast.expr) -> tuple[float, Expression] | None:
+    """Return a number and how it is written, None for what is no arithmetic over numbers alone."""
+    match node:
+        case ast.Constant(int() | float() as value) if not isinstance(value, bool):
+            return _computed(lambda: value, Literal(value))
+        case ast.UnaryOp(ast.USub(), ast.Constant(int() | float() as value)):
+            return _computed(lambda: -value, Literal(-value))
+        case ast.BinOp(left, op, right) if type(op) in OPERATORS:
+            first, second, sign = _constant(left), _constant(right), OPERATORS[type(op)]
+            if first is not None and second is not None:
+                tree = Binary(sign, first[1], second[1])
+                return _computed(lambda: ARITHMETIC[sign](first[0], second[0]), tree)
+        case ast.Call(ast.Attribute(attr="sqrt") | ast.Name("sqrt"), [argument], []):
+            if (given := _constant(argument)) is not None:
+                return _computed(lambda: math.sqrt(given[0]), Binary("**", given[1], Literal(0.5)))
+    return None
+
+
+def _computed(number: Callable[[], float], tree: Expression) -> tuple[float, Expression] | None:
+    """Return a number, computed in floating point, so that no power of it is large; None where it is none."""
+    try:
+        value = float(number())
+    except (ArithmeticError, TypeError, ValueError):
+        return None
+    return (value, tree) if math.isfinite(value) else None
 
 
 def files_of(modules: Iterable[Module]) -> list[SourceFile]:

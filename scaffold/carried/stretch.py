@@ -160,7 +160,7 @@ class Block:
         def either(tensor: Tensor) -> Val | None:
             return leaf(axes, tensor) or self.outer_leaf(axes, tensor)
 
-        program = Program(self.around, axes, either, renamed, f"{self.given}.dtype", self.calls)
+        program = Program(self.around, axes, either, renamed, self.given, self.calls)
         program.run(target, name, result)
         lines = tuple(program.lines)
         tables = self.positions.statements()

@@ -16,12 +16,16 @@ class Writer(Protocol):
 
     axes: Axes
     dtype: str
+    device: str
 
     def value(self, tensor: Tensor) -> Val:
         """Return how a tensor is written."""
 
     def number(self, number: Any, operation: Operation) -> Val:
         """Return how a number is written, as a tensor without axes."""
+
+    def is_stated(self, number: float, operation: Operation) -> bool:
+        """Return whether a number stands in the source's statement as it is."""
 
     def says(self, operation: Operation, *words: str) -> bool:
         """Return whether the source's statement has one of these attributes."""

@@ -83,7 +83,7 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
         return Value(1.0)
     for form in SIZE_FORMS if is_size else FORMS:
         for key in keys:
-            if _equal(form, (key.seen,), seen):
+            if _equal(form, (key,), seen):
                 return _value(form, key)
     literal = None if is_size else _literal(probe, seen)
     if literal is not None and probe.literals_first:
@@ -91,7 +91,7 @@ def explain(probe: Probe, seen: float, *, is_size: bool = False) -> Value | None
     for some in (own, keys):
         for pair in SIZE_PAIRS if is_size else PAIRS:
             for first, second in permutations(some, 2):
-                if _equal(pair, (first.seen, second.seen), seen):
+                if _equal(pair, (first, second), seen):
                     return _value(pair, first, second)
     return literal or (None if is_size else _of_three(own, seen))
 
@@ -108,7 +108,7 @@ def _of_three(keys: Sequence[_Key], seen: float) -> Value | None:
     """Return the expression of three keys that gives a number, None if none does."""
     for triple in TRIPLES:
         for some in permutations(keys, 3):
-            if _equal(triple, tuple(one.seen for one in some), seen):
+            if _equal(triple, some, seen):
                 return _value(triple, *some)
     return None
 
@@ -125,12 +125,15 @@ def _value(form: Form, *keys: _Key) -> Value:
     return Value(number, plain) if plain else Value(number, None, tree)
 
 
-def _equal(form: Form, arguments: tuple[float, ...], seen: float) -> bool:
+def _equal(form: Form, keys: tuple[_Key, ...], seen: float) -> bool:
+    """Return whether a form gives a number in the probe, and one for the checkpoint, whose keys may be 0."""
     try:
-        value = form(*arguments)
+        value = form(*(key.seen for key in keys))
+        if not isinstance(value, (int, float)) or abs(value - seen) > PRECISION * max(abs(seen), 1e-30):
+            return False
+        return isinstance(form(*(key.real for key in keys)), (int, float))
     except (ZeroDivisionError, OverflowError, ValueError):
         return False
-    return isinstance(value, (int, float)) and abs(value - seen) <= PRECISION * max(abs(seen), 1e-30)
 
 
 def _keys(probe: Probe, word: str = "") -> Iterator[_Key]:

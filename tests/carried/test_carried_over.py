@@ -65,6 +65,19 @@ WRITTEN = {
         gate = torch.tanh(gate)
         attn_output = attn_output.unflatten(-1, (self.num_heads, self.head_dim))
         attn_output = (attn_output * gate.unsqueeze(-1)).flatten(-2)""",
+    "constants, factors of KV heads, and numbered entries": """\
+        q = q.unflatten(-1, (self.num_heads, self.head_dim))
+        q = q * torch.exp(self.temperature).repeat_interleave(self.num_heads // self.num_kv_heads, dim=-1).unsqueeze(-1)
+        q = q.flatten(-2)
+        q, k = self.rotary_emb(positions, q, k)
+        q = q.unflatten(-1, (self.num_heads, self.head_dim))
+        q = torch.tanh(q / 3**0.5) * (1 / 3)
+        q = q.flatten(-2)
+        steps = torch.arange(0, self.head_dim, 2, device=hidden_states.device).repeat_interleave(2, dim=-1)
+        k = k.unflatten(-1, (self.num_kv_heads, self.head_dim))
+        k = k * torch.exp(-torch.arange(self.head_dim, device=hidden_states.device).float() / self.config.head_dim)
+        k = k * torch.cos(0.1 * (steps % 5))
+        k = k.flatten(-2).to(hidden_states.dtype)""",
     "clamped gate": """\
         gate_up, _ = self.gate_up_proj(x)
         gate, up = gate_up.chunk(2, dim=-1)
@@ -144,6 +157,14 @@ HOLES = {
         "explain in different ways",
     ),
     "v of the projection of k as well": (Odd(before="value = value + key.tanh()"), "a view to lengths"),
+    "a number for each head": (
+        Odd(after="query = query * torch.exp2(-torch.arange(self.heads).float())[:, None, None]"),
+        "entries that are numbered, of which each rank holds a part",
+    ),
+    "tokens that are repeated": (
+        Odd(before="key = key[:, :, ::2].repeat_interleave(2, dim=2)[:, :, : query.shape[2]]"),
+        "over tokens",
+    ),
     "positions in an MLP": (
         Odd(inner="inner = self.up_proj(hidden_states) * (1 + torch.arange(hidden_states.shape[1]).float())[:, None]"),
         "the operation arange",

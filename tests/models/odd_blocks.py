@@ -112,6 +112,17 @@ CARRIED = {
         behind="gate = torch.tanh(self.gate(hidden_states))\n"
         "attended = (attended.view(*hidden_states.shape[:-1], self.heads, -1) * gate.unsqueeze(-1)).flatten(-2)",
     ),
+    "constants, factors of KV heads, and numbered entries": Odd(
+        made="self.most = 3**0.5\n"
+        "self.temperature = nn.Parameter(torch.ones(self.kv_heads))\n"
+        "decay = torch.exp(-torch.arange(self.head_dim).float() / self.head_dim)\n"
+        'self.register_buffer("decay", decay, persistent=False)',
+        before="query = query * torch.exp(self.temperature).repeat_interleave(self.groups)[:, None, None]",
+        after="query = torch.tanh(query / self.most) * (1 / 3)\n"
+        "steps = torch.arange(0, self.head_dim, 2).repeat_interleave(2)\n"
+        "key = key * self.decay\n"
+        "key = key * torch.cos(0.1 * (steps % 5))",
+    ),
     "clamped gate": Odd(
         mlp_made="self.slope = nn.Parameter(torch.ones(config.intermediate_size))",
         inner="gate = self.gate_proj(hidden_states).clamp(max=self.config.swiglu_limit)\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -127,6 +128,15 @@ def test_numbers_that_may_be_literals_are_kept() -> None:
     for one in (probe, other):
         explain(one, 0.22)  # type: ignore[arg-type]
         assert one.round_numbers == {0.22}
+
+
+def test_a_key_that_is_0_in_the_checkpoint_divides_nothing() -> None:
+    """Dropout is not 0 in a probe, so that it shows."""
+    probe = FakeProbe({**CONFIG, "attention_dropout": 0.0})
+    probe.small.attributes["attention_dropout"] = 3.7
+    for number in (3.7**-0.5, 1 / 3.7, math.log(3.7)):
+        found = explain(probe, number)  # type: ignore[arg-type]
+        assert found is None or "dropout" not in found.code
 
 
 @each("factor", [2.0, 8.0, 9.0, 40.0, 64.0])

@@ -304,6 +304,17 @@ class Activation(Layer):
         return ACTIVATIONS[self.attributes["name"]](x)
 
 
+class Elementwise(Layer):
+    """A function of ``torch.nn.functional`` of each element, with what its layer is given."""
+
+    def __init__(self, name: str, **given: float) -> None:
+        super().__init__()
+        self.name, self.given = name, given
+
+    def forward(self, x: Tensor) -> Any:
+        return self.op(self.name, x, **self.given)
+
+
 def _op(name: str, **fixed: Any) -> Callable[[Tensor], Any]:
     return lambda x: torch_ops.apply(name, x, **fixed)
 
@@ -340,6 +351,14 @@ LAYERS: dict[str, Callable[..., Module]] = {
     "ReLU": lambda rng, *_, **__: Activation("relu"),
     "Sigmoid": lambda rng, *_, **__: Activation("sigmoid"),
     "Tanh": lambda rng, *_, **__: Activation("tanh"),
+    "LeakyReLU": lambda rng, negative_slope=0.01, inplace=False: Elementwise(
+        "leaky_relu", negative_slope=negative_slope
+    ),
+    "ELU": lambda rng, alpha=1.0, inplace=False: Elementwise("elu", alpha=alpha),
+    "Softplus": lambda rng, beta=1.0, threshold=20.0: Elementwise("softplus", beta=beta, threshold=threshold),
+    "Mish": lambda rng, inplace=False: Elementwise("mish"),
+    "ReLU6": lambda rng, inplace=False: Elementwise("relu6"),
+    "Hardswish": lambda rng, inplace=False: Elementwise("hardswish"),
     "GELU": lambda rng, approximate="none": Activation("gelu" if approximate == "none" else "gelu_new"),
 }
 """Layers by the last part of their name; the random generator is the first argument."""

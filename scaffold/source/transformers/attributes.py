@@ -99,6 +99,11 @@ def _is_output(cls: SourceClass) -> bool:
     return any(isinstance(base, External) and "Output" in base.name for base in cls.ancestry)
 
 
+def _is_activation_table(cls: SourceClass) -> bool:
+    """Return whether a class is that of ``ACT2FN``, as its own file makes it (src/transformers/activations.py)."""
+    return cls.name == "ClassInstantier"
+
+
 def _part_attribute(interpreter: Any, part: Part, name: str) -> Any:
     """Return what a part that is not made has as every model has it; all else of it is not known."""
     return MODULE_FIELDS[name] if name in MODULE_FIELDS else instance_attribute(interpreter, part, name)
@@ -124,4 +129,5 @@ KINDS = (
 BASES = (
     Base(is_config_class, lambda interpreter, cls, args, kwargs: config_object.make(interpreter, cls, kwargs)),
     Base(_is_output, lambda interpreter, cls, args, kwargs: ModelOutput(kwargs)),
+    Base(_is_activation_table, lambda interpreter, cls, args, kwargs: ActivationTable(lambda: args[0])),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 from scaffold.source.python.library import Library, computes, inert, question
@@ -56,8 +57,10 @@ def _table(interpreter: Interpreter, file: SourceFile, dotted: str) -> Any:
     module, _, name = dotted.rpartition(".")
     if module.endswith("activations") and name in ACTIVATIONS:
         return Activation(name)
-    if name == "ACT2FN":
-        return ActivationTable(interpreter.resolve(file, f"{module}.ACT2CLS"))
+    if name in ("ACT2FN", "get_activation"):
+        classes = interpreter.resolve(file, f"{module}.ACT2CLS")
+        table = ActivationTable(partial(interpreter.global_name, *classes) if classes else None)
+        return table if name == "ACT2FN" else partial(table.activation, interpreter)
     if name == "ALL_ATTENTION_FUNCTIONS":
         return AttentionTable()
     if name == "ROPE_INIT_FUNCTIONS":

@@ -13,7 +13,7 @@ from scaffold.source.transformers import masks, release
 from scaffold.source.transformers.config_class import signature
 from scaffold.source.transformers.config_methods import remapped
 from scaffold.source.transformers.protocol import Interpreter
-from scaffold.source.transformers.tables import ActivationTable, AttentionTable
+from scaffold.source.transformers.tables import AttentionTable
 
 
 def _kept_positions(interpreter: Interpreter, hidden_states: Any, logits_to_keep: Any) -> Any:
@@ -28,7 +28,6 @@ NAMES: dict[str, Meaning] = {
     "signature": computes(signature),
     **{name: computes(function) for name, function in masks.FUNCTIONS.items()},
     "AttentionInterface": computes(lambda interpreter: AttentionTable()),
-    "get_activation": computes(lambda interpreter, name: ActivationTable().activation(interpreter, name)),
     "interval": inert(lambda default=None, **_: default),
     "positive_int_field": computes(lambda interpreter, default=None, **_: default),
     "remap_legacy_layer_types": computes(remapped),

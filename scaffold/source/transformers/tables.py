@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from scaffold.source.python.errors import NotUnderstood
-from scaffold.source.python.syntax import SourceFile
 from scaffold.source.torch.layers import ACTIVATIONS, Activation
 from scaffold.source.transformers.protocol import Interpreter
 
@@ -23,10 +23,14 @@ class ModelOutput(dict):  # type: ignore[type-arg]
 class ActivationTable:
     """transformers' ``ACT2FN``: a new activation for a name.
 
-    ``classes`` is where ``ACT2CLS`` is defined, for the names that are no rows of ``layers.ACTIVATIONS``.
+    ``classes`` gives ``ACT2CLS``, for the names that are no rows of ``layers.ACTIVATIONS``: a class for a name, or a
+    class with its arguments.
     """
 
-    classes: tuple[SourceFile, str] | None = None
+    classes: Callable[[], Mapping[str, Any]] | None = None
+
+    def __contains__(self, name: object) -> bool:
+        return name in ACTIVATIONS or (self.classes is not None and name in self.classes())
 
     def activation(self, interpreter: Interpreter, name: Any) -> Any:
         """Return the activation as a module.
@@ -36,12 +40,12 @@ class ActivationTable:
         """
         if name in ACTIVATIONS or self.classes is None:
             return Activation(str(name))
-        table = interpreter.global_name(*self.classes)
+        table = self.classes()
         if name not in table:
             raise NotUnderstood(f"the activation {str(name)!r}")
         entry = table[name]
         made, kwargs = entry if isinstance(entry, tuple) else (entry, {})
-        return interpreter.call(made, [], kwargs, self.classes[0].shown)
+        return interpreter.call(made, [], kwargs, "")
 
 
 class AttentionTable:

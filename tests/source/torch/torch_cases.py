@@ -356,6 +356,11 @@ def dropouts_at_inference(x, i, m):
     return F.dropout(x, 0.5, training=False), F.alpha_dropout(x, 0.5, training=False), nn.Dropout(0.1).eval()(x)
 
 
+def layers_of_each_element(x, i, m):
+    made = nn.LeakyReLU(0.2), nn.ELU(alpha=0.5), nn.Softplus(2.0, threshold=1.0), nn.Mish(), nn.ReLU6(), nn.Hardswish()
+    return [layer(4 * x) for layer in (*made, nn.LeakyReLU(), nn.ELU(), nn.Softplus())]
+
+
 def complex_numbers(x, i, m):
     z = torch.complex(x, x.flip(1))
     return torch.view_as_real(z.conj() * 1), torch.angle(z), torch.view_as_real(z**2), z.is_complex()

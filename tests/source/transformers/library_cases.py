@@ -60,7 +60,15 @@ def activations(release, x):
 
 
 def further_activations(release, x):
-    return [ACT2FN[name](3 * x) for name in ("quick_gelu", "gelu_accurate", "linear", "laplace")]
+    names = ("quick_gelu", "gelu_10", "gelu_accurate", "gelu_python", "leaky_relu", "linear", "laplace")
+    return [ACT2FN[name](9 * x) for name in (*names, "mish", "relu6")]
+
+
+def activations_by_import(release, x):
+    from transformers.activations import get_activation, quick_gelu
+
+    clipped, known = get_activation("gelu_10"), ["gelu_10" in ACT2FN, "wren" in ACT2FN]
+    return quick_gelu(x), clipped(9 * x), known
 
 
 def masks_before_5(release, x):
