@@ -242,7 +242,10 @@ class Interpreter(Behaviours):
             raise NotUnderstood(f"{function.name} without {sorted(binding.missing)[0]!r}", where)
         defaults = Frame(self, function.file, {}, function.closure)
         given = binding.values | handed_on(self, function.node.args, args, kwargs)
-        return {name: defaults.value(default) for name, default in binding.defaults.items()} | given
+        try:
+            return {name: defaults.value(default) for name, default in binding.defaults.items()} | given
+        except Exception as error:  # of a default, which no statement is around where the tool itself calls
+            raise clean(error, where) from error
 
     def instantiate(self, cls: SourceClass, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Make an instance of a source class, as the library of its base makes it."""

@@ -51,6 +51,11 @@ def test_a_class_of_the_source_that_may_be_handled_is_a_hole(tmp_path: Path) -> 
         called(tmp_path, text)
 
 
+def test_a_default_that_cannot_be_computed_is_a_hole(tmp_path: Path) -> None:
+    with pytest.raises(NotUnderstood, match="ZeroDivisionError"):
+        called(tmp_path, "def f(part=divmod(1, 0)):\n    return part\n")
+
+
 def test_an_assertion_that_nothing_handles_holds(tmp_path: Path) -> None:
     """A model that runs has none that fails; what a probe's sizes do to it is of no account."""
     text = TRY.format(body="return check(3)", handlers="except KeyError:\n        return 0")
