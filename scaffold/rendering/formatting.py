@@ -17,10 +17,10 @@ def format_python(text: str, root: Path, path: Path) -> str:
     """Sort imports and lay out the code as ``ruff`` would if the file lay at ``path`` below ``root``.
 
     Raises:
-        EnvironmentLacks: ruff is not installed, or does not take the text.
+        EnvironmentLacks: ruff is not installed, or does not take the text, or a name in it is defined nowhere.
     """
     settings = () if (root / "pyproject.toml").is_file() else DEFAULTS
-    imports = ("check", "--select", "I,F401", "--fix-only", "--fix", "--exit-zero", "--quiet")
+    imports = ("check", "--select", "I,F401,F821", "--fix", "--output-format", "concise", "--quiet")
     for arguments in (imports, ("format", "--quiet")):
         text = _ruff([*arguments, *settings, "--no-cache", "--stdin-filename", path.as_posix(), "-"], text, root)
     return text

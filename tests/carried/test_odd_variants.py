@@ -15,9 +15,7 @@ from tests.models.odd_variants import VARIANTS
 from tests.sampled import sampled
 
 HOLES = {
-    "one temperature for the heads of a group": "the operation repeat_interleave, which is not carried over",
     "values of the first layer in all others": "a value residual",
-    "alternating signs": "the operation arange, which is not carried over",
     "one attention less another, and a gate": "how two attentions that share q and k become one output",
 }
 IDIOM = "a soft cap of the scores, tanh by its sigmoid"

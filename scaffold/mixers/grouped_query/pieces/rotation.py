@@ -22,16 +22,15 @@ def rotation(layers: Layers) -> Piece | None:
     rope = rope_of(layers.per_layer, [layer.rope for layer in layers.specs], layers.frame)
     if rope is None:
         return None
-    if layers.used[0].carried is not None and not layers.used[0].carried.rotated:
-        made = get_rope(rope, "self.head_dim", layers.names, layers.frame.max_position)
-        return Piece({"scores": made}, (IMPORT,), uses=(rope.parameters,))
     made, turned = (
         get_rope(rope, "self.head_dim", layers.names, layers.frame.max_position),
         "q, k = self.rotary_emb(positions, q, k)",
     )
+    imports = (IMPORT, *layers.frame.length_imports)
+    if layers.used[0].carried is not None and not layers.used[0].carried.rotated:
+        return Piece({"scores": made}, imports, uses=(rope.parameters,))
     if rope.condition != TRUE:
         made, turned = f"self.use_rope = {write(rope.condition)}\n{made}", f"if self.use_rope:\n    {turned}"
-    imports = (IMPORT, *layers.frame.length_imports)
     return Piece({"scores": made, "rotation": turned}, imports, uses=(rope.parameters, rope.condition))
 
 
