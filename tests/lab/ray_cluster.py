@@ -33,16 +33,19 @@ PATIENT = {
 
 def ray_python() -> Path:
     """Return a Python that has Ray, and the packages of this one (a minute on first use)."""
-    return once(f"ray-{RAY.removesuffix('.*')}", "installing Ray", _install) / "venv" / "bin" / "python"
+    python = once(f"ray-{RAY.removesuffix('.*')}", "installing Ray", _install) / "venv" / "bin" / "python"
+    (packages,) = (python.parents[1] / "lib").glob("python3.*/site-packages")
+    own = next(path for path in map(Path, sys.path) if path.name == "site-packages")
+    seen = packages / "packages_of_the_tool.pth"  # another checkout, which may be gone, may have made it
+    if not seen.is_file() or seen.read_text() != f"{own}\n":
+        seen.write_text(f"{own}\n")
+    return python
 
 
 def _install(root: Path) -> None:
     run(sys.executable, "-m", "venv", root / "venv")
     python = root / "venv" / "bin" / "python"
     run(python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", f"ray[default]=={RAY}")
-    (packages,) = (root / "venv" / "lib").glob("python3.*/site-packages")
-    own = next(path for path in map(Path, sys.path) if path.name == "site-packages")
-    (packages / "packages_of_the_tool.pth").write_text(f"{own}\n")
 
 
 def environment() -> dict[str, str]:
