@@ -113,14 +113,11 @@ CARRIED = {
         "attended = (attended.view(*hidden_states.shape[:-1], self.heads, -1) * gate.unsqueeze(-1)).flatten(-2)",
     ),
     "constants, factors of KV heads, and numbered entries": Odd(
-        made="self.most = 3**0.5\n"
-        "self.temperature = nn.Parameter(torch.ones(self.kv_heads))\n"
-        "decay = torch.exp(-torch.arange(self.head_dim).float() / self.head_dim)\n"
-        'self.register_buffer("decay", decay, persistent=False)',
+        made="self.most = 3**0.5\nself.temperature = nn.Parameter(torch.ones(self.kv_heads))",
         before="query = query * torch.exp(self.temperature).repeat_interleave(self.groups)[:, None, None]",
         after="query = torch.tanh(query / self.most) * (1 / 3)\n"
         "steps = torch.arange(0, self.head_dim, 2).repeat_interleave(2)\n"
-        "key = key * self.decay\n"
+        "key = key * torch.exp(-torch.arange(self.head_dim).float() / self.head_dim)\n"
         "key = key * torch.cos(0.1 * (steps % 5))",
     ),
     "clamped gate": Odd(
