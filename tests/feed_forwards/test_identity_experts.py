@@ -23,9 +23,9 @@ from scaffold.source.python.errors import NotUnderstood
 from scaffold.spec.layers import LayerSpec
 from scaffold.spec.values import Value
 from scaffold.weights.emit import loading
-from scaffold.weights.prove import prove
 from scaffold.weights.rules import WeightMap
 from tests.carried.test_carried_over import holes_of
+from tests.feed_forwards.read_odd import read_of
 from tests.mixers.test_examples import read
 from tests.models.around import write_around
 from tests.models.odd_blocks import OF_EXPERTS, Odd, write_odd
@@ -38,17 +38,6 @@ SCORED = "F.softmax(self.gate(hidden_states), dim=-1)"
 def changed(*replaced: tuple[str, str], **config: Any) -> Odd:
     """Return the block with texts of its source replaced."""
     return replace(ODD, replaced=(*ODD.replaced, *replaced), config={**ODD.config, **config})
-
-
-def read_of(directory: Path, odd: Odd) -> tuple[ExpertsSpec, str]:
-    checkpoint, source, decoder = read(write_odd(directory, odd))
-    rules = weight_map_of(decoder, checkpoint, source)
-    proof = prove(rules, checkpoint.tensors, (1, 2, 4))
-    assert (proof.findings, proof.unrouted) == ((), ())
-    context = adapter_context(checkpoint.architecture, "PretrainedConfig", decoder, rules, checkpoint.tensors)
-    spec = decoder.layer.feed_forward
-    assert isinstance(spec, ExpertsSpec)
-    return spec, "\n".join(context["feed_forward"]["classes"]["texts"])
 
 
 def test_a_token_gets_itself_from_identity_experts(tmp_path: Path) -> None:

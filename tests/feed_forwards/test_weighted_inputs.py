@@ -7,15 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from scaffold.adapter.context import adapter_context
 from scaffold.feed_forwards import experts
 from scaffold.feed_forwards.experts.facts import facts
 from scaffold.feed_forwards.experts.spec import ExpertsSpec
-from scaffold.mapping.of_checkpoint import weight_map_of
-from scaffold.weights.prove import prove
 from tests.carried.test_carried_over import holes_of
-from tests.mixers.test_examples import read
-from tests.models.odd_blocks import OF_EXPERTS, Odd, write_odd
+from tests.feed_forwards.read_odd import read_of
+from tests.models.odd_blocks import OF_EXPERTS, write_odd
 from tests.sampled import sampled
 
 ODD = OF_EXPERTS["experts of which each is given the weighted token"]
@@ -40,17 +37,6 @@ OTHERS = {
     "before and behind": ("out + expert(", "out + weight[..., None] * expert("),
     "of one expert more": ("(chosen == number).any(-1)", "(chosen >= number).any(-1)"),
 }
-
-
-def read_of(directory: Path, odd: Odd) -> tuple[ExpertsSpec, str]:
-    checkpoint, source, decoder = read(write_odd(directory, odd))
-    rules = weight_map_of(decoder, checkpoint, source)
-    proof = prove(rules, checkpoint.tensors, (1, 2, 4))
-    assert (proof.findings, proof.unrouted) == ((), ())
-    context = adapter_context(checkpoint.architecture, "PretrainedConfig", decoder, rules, checkpoint.tensors)
-    spec = decoder.layer.feed_forward
-    assert isinstance(spec, ExpertsSpec)
-    return spec, "\n".join(context["feed_forward"]["classes"]["texts"])
 
 
 def test_a_token_is_weighted_before_its_experts(tmp_path: Path) -> None:
